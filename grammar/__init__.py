@@ -1,0 +1,1 @@
+"""The lark grammar of R's expressions, as data."""

@@ -1,0 +1,1 @@
+"""R's mixed-model formulas as lme4's matrices."""

@@ -1,0 +1,131 @@
+"""The exceptions of the package, and the stretch of formula text they point at."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "CheckError",
+    "DataError",
+    "FormulaError",
+    "FormulaSyntaxError",
+    "Lme4pyError",
+    "Lme4pyWarning",
+    "Span",
+    "nearest",
+]
+
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of formula text: ``text[start:end]``.
+
+    Parameters
+    ----------
+    text : str
+        The whole formula as the user wrote it.
+    start, end : int
+        Half-open range of characters; an empty range marks a position.
+    """
+
+    text: str
+    start: int
+    end: int
+
+    def caret(self) -> str:
+        """Return the line of the formula that holds the span, with carets below it.
+
+        Examples
+        --------
+        >>> print(Span("y ~ x + zz", 8, 10).caret())
+          y ~ x + zz
+                  ^^
+        """
+        begin = self.text.rfind("\n", 0, self.start) + 1
+        finish = self.text.find("\n", begin)
+        line = self.text[begin : len(self.text) if finish < 0 else finish]
+        column = self.start - begin
+        width = max(1, min(self.end, begin + len(line)) - self.start)
+        if len(line) > _WIDTH:
+            cut = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+            head, tail = "..." if cut else "", "..." if cut + _WIDTH < len(line) else ""
+            line = head + line[cut : cut + _WIDTH] + tail
+            column = column - cut + len(head)
+            width = max(1, min(width, len(line) - column))
+        line = "".join(" " if character.isspace() else character for character in line)
+        return f"  {line}\n  {' ' * column}{'^' * width}"
+
+    @property
+    def source(self) -> str:
+        """The text inside the span."""
+        return self.text[self.start : self.end]
+
+
+class Lme4pyError(ValueError):
+    """Base of every error that lme4py raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        One line of cause, in lme4's words where lme4 has them.
+    span : Span, optional
+        Where in the formula the fault lies; shown as a caret line.
+    hint : str, optional
+        What to do, or the nearest name that exists.
+    """
+
+    def __init__(self, message: str, span: Span | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+        self.hint = hint
+
+    def __str__(self) -> str:
+        parts = [self.message]
+        if self.span is not None:
+            parts.append(self.span.caret())
+        if self.hint is not None:
+            parts.append(self.hint)
+        return "\n".join(parts)
+
+
+class FormulaSyntaxError(Lme4pyError):
+    """The text is not an R formula."""
+
+
+class FormulaError(Lme4pyError):
+    """The formula parses but has no meaning as a model."""
+
+
+class DataError(Lme4pyError):
+    """The data cannot serve the formula."""
+
+
+class CheckError(Lme4pyError):
+    """One of lme4's checks stopped the model."""
+
+
+class Lme4pyWarning(UserWarning):
+    """A warning of lme4's, or of ours where lme4 is silent."""
+
+
+def nearest(name: str, existing: Iterable[str]) -> str | None:
+    """Return a hint naming the existing names closest to `name`, or None.
+
+    Examples
+    --------
+    >>> nearest("Dayz", ["Days", "Reaction", "Subject"])
+    "did you mean 'Days'?"
+    """
+    known = list(existing)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if not close:
+        lowered = {candidate.lower(): candidate for candidate in known}
+        close = [lowered[name.lower()]] if name.lower() in lowered else []
+    if not close:
+        return None
+    return "did you mean " + " or ".join(f"'{candidate}'" for candidate in close) + "?"

@@ -1,0 +1,126 @@
+"""The nodes of R's syntax tree.
+
+R has one kind of compound expression, the call: ``a + b`` is a call of `` `+` ``,
+parentheses are a call of `` `(` ``, ``x[1]`` a call of `` `[` ``, ``\\(q) q`` a call
+of ``function``. The same form is kept here, because R's own rules for formulas
+are stated on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from lme4py.errors import Span
+
+__all__ = [
+    "Argument",
+    "Call",
+    "Constant",
+    "Node",
+    "Number",
+    "Symbol",
+    "Text",
+    "call",
+    "strip_parentheses",
+    "symbols",
+]
+
+
+def _span() -> Span | None:
+    return field(default=None, compare=False, repr=False)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name, without its back-quotes."""
+
+    name: str
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A numeric constant; `integer` tells R's ``2L`` from ``2``."""
+
+    value: float | complex
+    integer: bool = False
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string constant, its escapes resolved."""
+
+    value: str
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A reserved word with a value.
+
+    `name` is one of ``TRUE FALSE NULL NA Inf NaN NA_integer_ NA_real_ NA_character_``.
+    """
+
+    name: str
+    span: Span | None = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a call: ``value``, ``name = value``, ``name =`` or nothing."""
+
+    value: Node | None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of `function`, which for operators is the symbol of the operator."""
+
+    function: Node
+    arguments: tuple[Argument, ...]
+    span: Span | None = _span()
+
+    @property
+    def name(self) -> str | None:
+        """The called name where a plain symbol is called, else None."""
+        return self.function.name if isinstance(self.function, Symbol) else None
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        """The values of the arguments that have one, in order."""
+        return tuple(item.value for item in self.arguments if item.value is not None)
+
+
+Node: TypeAlias = Symbol | Number | Text | Constant | Call
+
+
+def call(name: str, *operands: Node, span: Span | None = None) -> Call:
+    """Return the call of `name` with unnamed arguments."""
+    return Call(Symbol(name), tuple(Argument(operand) for operand in operands), span)
+
+
+def strip_parentheses(node: Node) -> Node:
+    """Return `node` without the parentheses around it."""
+    while isinstance(node, Call) and node.name == "(":
+        node = node.operands[0]
+    return node
+
+
+def symbols(node: Node) -> Iterator[Symbol]:
+    """Yield the symbols that `node` reads as variables, left to right (R's ``all.vars``).
+
+    Names of called functions are not among them.
+    """
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Symbol):
+            yield item
+        elif isinstance(item, Call):
+            pending.extend(reversed(item.operands))
+            if not isinstance(item.function, Symbol):
+                pending.append(item.function)

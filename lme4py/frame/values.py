@@ -1,0 +1,155 @@
+"""The values that R's expressions have here: typed columns, matrices, factors, functions.
+
+Arrays are shared, never written to. Missing values are NaN in numbers and code -1
+in text and factors. A scalar is a value of length one, as in R.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Character",
+    "Factor",
+    "FunctionName",
+    "Matrix",
+    "Null",
+    "Numeric",
+    "Value",
+    "length",
+    "take",
+]
+
+FloatArray: TypeAlias = NDArray[np.float64]
+Codes: TypeAlias = NDArray[np.int32]
+Kind: TypeAlias = Literal["logical", "integer", "double"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Numeric:
+    """A logical, integer or double vector.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        bool, int64 or float64. An array with missing values is float64 with NaN,
+        whatever `kind` says; `kind` remembers R's type.
+    kind : {"logical", "integer", "double"}
+        R's type.
+    time : {"Date", "POSIXct", "difftime"}, optional
+        R's class for a column of times (days, seconds); only labels depend on it.
+    """
+
+    values: NDArray[Any]
+    kind: Kind
+    time: Literal["Date", "POSIXct", "difftime"] | None = None
+
+    def as_float(self) -> FloatArray:
+        """Return the numbers as float64, missing values as NaN (no copy when already so)."""
+        return self.values.astype(np.float64, copy=False)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Matrix:
+    """A numeric matrix.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        float64; Fortran order where it was made here.
+    names : tuple of str, optional
+        R's column names, None when the matrix has none.
+    kind : {"logical", "integer", "double"}
+        R's type.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...] | None = None
+    kind: Kind = "double"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Character:
+    """A character vector as codes into a pool of distinct strings (in no particular order).
+
+    Parameters
+    ----------
+    codes : ndarray of int32, shape (n,)
+        Position in `pool`; -1 is NA.
+    pool : tuple of str
+        Distinct strings; entries that no code uses are allowed.
+    """
+
+    codes: Codes
+    pool: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Factor:
+    """A factor.
+
+    Parameters
+    ----------
+    codes : ndarray of int32, shape (n,)
+        0-based position in `levels`; -1 is NA.
+    levels : tuple of str
+        Level names in R's order; None stands for an NA level (R's ``addNA``).
+    ordered : bool
+        R's class ``ordered``.
+    contrasts : object, optional
+        R's ``contrasts`` attribute: the name of a contrast function, or a
+        `Matrix` with one row per level.
+    """
+
+    codes: Codes
+    levels: tuple[str | None, ...]
+    ordered: bool = False
+    contrasts: str | Matrix | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FunctionName:
+    """A function of the table, named as an argument (``C(f, contr.sum)``)."""
+
+    name: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Null:
+    """R's NULL."""
+
+
+Value: TypeAlias = Numeric | Matrix | Character | Factor | FunctionName | Null
+
+
+def length(value: Value) -> int:
+    """Return the number of elements of a vector, or of rows of a matrix."""
+    match value:
+        case Numeric() | Matrix():
+            return value.values.shape[0]
+        case Character() | Factor():
+            return value.codes.shape[0]
+        case FunctionName():
+            return 1
+        case Null():
+            return 0
+
+
+def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
+    """Return the elements (rows of a matrix) that `rows` selects: a mask, positions or a slice."""
+    match value:
+        case Numeric():
+            return Numeric(value.values[rows], value.kind, value.time)
+        case Matrix():
+            return Matrix(np.asfortranarray(value.values[rows]), value.names, value.kind)
+        case Character():
+            return Character(value.codes[rows], value.pool)
+        case Factor():
+            return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
+        case _:
+            return value

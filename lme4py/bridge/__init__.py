@@ -1,0 +1,1 @@
+"""Ways in and out: R's files, and the design matrices of other libraries."""

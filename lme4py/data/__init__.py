@@ -32,7 +32,7 @@ def sleepstudy() -> pd.DataFrame:
     1  258.7047   1.0     308
     2  250.8006   2.0     308
     """
-    import pandas as pd  # noqa: PLC0415  only this function needs pandas
+    import pandas as pd
 
     with (files("lme4py.data") / "sleepstudy.csv").open(encoding="utf-8") as table:
         frame = pd.read_csv(table, dtype={"Reaction": float, "Days": float, "Subject": str})

@@ -1,0 +1,1 @@
+"""Text to syntax tree to terms and bars: what a formula says, before any data."""

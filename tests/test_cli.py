@@ -1,0 +1,164 @@
+"""The command, run in this process and once as a program."""
+
+import re
+import subprocess
+import sys
+from importlib.metadata import version
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lme4py.cli import main
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(3)
+    return pd.DataFrame(
+        {
+            "y": rng.normal(size=24),
+            "x": np.arange(24) / 4,
+            "f": np.tile(["a", "b", "c"], 8),
+            "g": np.repeat(["u", "v", "w", "z"], 6),
+            "n": np.tile([1, 2], 12),
+            "won": np.tile([0, 1, 1, 0], 6),
+        }
+    )
+
+
+@pytest.fixture
+def csv(table, tmp_path):
+    path = tmp_path / "table.csv"
+    table.to_csv(path, index=False)
+    return str(path)
+
+
+def run(capsys, *words):
+    code = main(["show", *words])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_without_arguments_shows_sleepstudy(capsys):
+    code, out, err = run(capsys)
+    assert (code, err) == (0, "")
+    assert out.startswith("Reaction ~ Days + (Days | Subject)\n")
+    assert "p = 2   q = 36   3 theta" in out
+    assert re.search(r"Days \| Subject +Subject +18 +\(Intercept\), Days +1 0 1 +0:36", out)
+    # R: head(sleepstudy), rownames(Zt) with the column of each row beside it.
+    assert re.search(r"1  258\.7047 +1 +1\n", out)
+    assert re.search(r"308  Days +\. +1 +2 +3 +4 +5\n", out)
+
+
+def test_rows(capsys):
+    assert "first 2 rows" in run(capsys, "--rows", "2")[1]
+    assert "first" not in run(capsys, "--rows", "0")[1]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_files(capsys, table, tmp_path, suffix):
+    path = tmp_path / f"table.{suffix}"
+    if suffix == "parquet":
+        pytest.importorskip("pyarrow")
+        table.to_parquet(path)
+    else:
+        table.to_csv(path, index=False, sep="," if suffix == "csv" else "\t")
+    code, out, err = run(capsys, "y ~ x + f + (x | g)", str(path))
+    assert (code, err) == (0, "")
+    assert "(Intercept), x, fb, fc" in out
+    assert "f: contr.treatment" in out
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--subset", "x > 1"], "19 rows"),
+        (["--weights", "n"], "weights"),
+        (["--offset", "log(n)"], "offset"),
+        (["--contrasts", "f=contr.sum"], "(Intercept), x, f1, f2"),
+        (["--contrasts", "f=contr.helmert", "--contrasts", "g=contr.sum"], "f: contr.helmert"),
+        (["--na-action", "fail", "--collation", "C"], "24 rows"),
+    ],
+)
+def test_options(capsys, csv, words, expected):
+    code, out, _ = run(capsys, "y ~ x + f + (1 | g)", csv, *words)
+    assert code == 0
+    assert expected in out
+
+
+def test_family(capsys, csv):
+    code, out, _ = run(capsys, "won ~ x + (1 | g)", csv, "--family", "binomial(link='probit')")
+    assert code == 0
+    assert "generalized linear" in out
+    assert "probit" in out
+
+
+@pytest.mark.parametrize(
+    "formula, expected",
+    [
+        ("y ~ x + (1 | ", "^"),
+        ("y ~ zz + (1 | g)", "zz"),
+        ("y ~ x", "No random effects terms specified in formula"),
+        ("y ~ x + (1 | g) + system('true')", "system"),
+    ],
+)
+def test_bad_formula(capsys, csv, formula, expected):
+    code, out, err = run(capsys, formula, csv)
+    assert (code, out) == (2, "")
+    assert err.startswith("lme4py: ")
+    assert expected in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "name, content, expected",
+    [
+        ("absent.csv", None, "No such file"),
+        ("empty.csv", b"", "cannot read"),
+        ("binary.csv", b"\xff\xfe\x00\x80", "cannot read"),
+        ("ragged.csv", b"a,b\n1,2\n1,2,3,4\n", "cannot read"),
+        ("text.parquet", b"not parquet", "cannot read"),
+        ("table.xlsx", b"", "expected a .csv, .tsv or .parquet file"),
+    ],
+)
+def test_bad_file(capsys, tmp_path, name, content, expected):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, out, err = run(capsys, "y ~ x + (1 | g)", str(tmp_path / name))
+    assert (code, out) == (2, "")
+    assert expected in err
+
+
+def test_file_in_the_place_of_the_formula(capsys):
+    code, _, err = run(capsys, "table.csv")
+    assert code == 2
+    assert "lme4py show 'y ~ x + (1 | g)' table.csv" in err
+
+
+@pytest.mark.parametrize(
+    "words", [["--contrasts", "f"], ["--contrasts", "=contr.sum"], ["--rows", "-1"], ["--nope"]]
+)
+def test_bad_arguments(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(["show", *words])
+    assert stop.value.code == 2
+    assert "usage: lme4py show" in capsys.readouterr().err
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"lme4py {version('lme4py')}\n"
+
+
+def test_as_a_program_into_a_closed_pipe():
+    code = "import sys; from lme4py.cli import main; sys.exit(main(['show']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        err = process.stderr.read()
+        assert process.wait() == 0
+    assert err == b""

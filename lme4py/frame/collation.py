@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -50,12 +49,7 @@ def _decomposed_key(text: str) -> tuple[str, str, str]:
     folded = base.casefold()
     # Beyond ASCII every character keeps its code point, behind all ranks of _PRIMARY.
     primary = folded.translate(_PRIMARY)
-    accents = []
-    for part in parts:
-        if unicodedata.combining(part):
-            accents.append(part)
-        else:
-            accents.append(" ")
+    accents = [part if unicodedata.combining(part) else " " for part in parts]
     case = "".join("1" if part.isupper() else "0" for part in base)
     return primary, "".join(accents).rstrip(), case
 
@@ -65,12 +59,12 @@ def _general_key() -> Callable[[str], Any]:
     """Return the key for text beyond ASCII: PyICU, else pyuca, else decomposition."""
     if importlib.util.find_spec("icu") is not None:
         icu: Any = importlib.import_module("icu")
-        key: Callable[[str], Any] = icu.Collator.createInstance(icu.Locale("")).getSortKey
-        return key
+        from_icu: Callable[[str], Any] = icu.Collator.createInstance(icu.Locale("")).getSortKey
+        return from_icu
     if importlib.util.find_spec("pyuca") is not None:
         pyuca: Any = importlib.import_module("pyuca")
-        key = pyuca.Collator().sort_key
-        return key
+        from_pyuca: Callable[[str], Any] = pyuca.Collator().sort_key
+        return from_pyuca
     return _decomposed_key
 
 

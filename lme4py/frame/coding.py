@@ -1,0 +1,200 @@
+"""Coding matrices: R's ``contr.*`` functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lme4py import linpack
+from lme4py.errors import DataError, nearest
+from lme4py.frame.functions.moments import mean, total
+from lme4py.frame.values import Matrix
+
+__all__ = ["CONTRASTS", "coding_matrix", "orthogonal_powers", "power"]
+
+FloatArray = NDArray[np.float64]
+
+_TOO_FEW = "not enough degrees of freedom to define contrasts"
+_MOST_POLY = 95
+
+
+def power(values: FloatArray, exponent: int) -> FloatArray:
+    """Return `values` to a whole power with the digits of R's ``^``.
+
+    The C library's ``pow`` is called from the cube up: numpy's own is off by an ulp.
+    """
+    if exponent == 0:
+        return np.ones_like(values)
+    if exponent == 1:
+        return values.copy()
+    if exponent == 2:
+        return values * values
+    with np.errstate(all="ignore"):
+        quick = np.power(values, float(exponent))
+    finite = np.isfinite(quick)
+    quick[finite] = [math.pow(value, exponent) for value in values[finite].tolist()]
+    return quick
+
+
+def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int]:
+    """Return monic orthogonal polynomials of centred numbers as R computes them.
+
+    Parameters
+    ----------
+    centred : ndarray, shape (n,)
+        Numbers with their mean taken off.
+    degree : int
+        Highest power.
+
+    Returns
+    -------
+    columns : ndarray, shape (n, degree + 1)
+        Not normalized; the first is the constant.
+    rank : int
+        Rank of the powers by R's rule; columns were pivoted when it falls short.
+    """
+    powers = np.column_stack([power(centred, exponent) for exponent in range(degree + 1)])
+    decomposition = linpack.qr(powers)
+    diagonal = np.zeros_like(powers)
+    places = np.arange(min(powers.shape))
+    diagonal[places, places] = decomposition.qr[places, places]
+    return linpack.q_times(decomposition, diagonal), decomposition.rank
+
+
+def _indicator(levels: Sequence[str]) -> Matrix:
+    return Matrix(np.eye(len(levels), order="F"), tuple(levels))
+
+
+def _undefined(count: int) -> DataError:
+    return DataError(f"contrasts not defined for {count - 1} degrees of freedom")
+
+
+def _treatment(levels: Sequence[str], base: float = 1, contrasts: bool = True) -> Matrix:
+    full = _indicator(levels)
+    if not contrasts:
+        return full
+    if len(levels) < 2:
+        raise _undefined(len(levels))
+    if math.isnan(base) or base < 1 or base > len(levels):
+        raise DataError("baseline group number out of range")
+    kept = [place for place in range(len(levels)) if place != int(base) - 1]
+    return Matrix(np.asfortranarray(full.values[:, kept]), tuple(levels[place] for place in kept))
+
+
+def _sas(levels: Sequence[str], contrasts: bool = True) -> Matrix:
+    return _treatment(levels, len(levels), contrasts)
+
+
+def _sum(levels: Sequence[str], contrasts: bool = True) -> Matrix:
+    if len(levels) < 2:
+        raise DataError(_TOO_FEW)
+    if not contrasts:
+        return _indicator(levels)
+    values = np.eye(len(levels), len(levels) - 1, order="F")
+    values[-1] = -1.0
+    return Matrix(values)
+
+
+def _helmert(levels: Sequence[str], contrasts: bool = True) -> Matrix:
+    if len(levels) < 2:
+        raise DataError(_TOO_FEW)
+    if not contrasts:
+        return _indicator(levels)
+    count = len(levels)
+    values = -np.triu(np.ones((count, count - 1), order="F"))
+    places = np.arange(count - 1)
+    values[places + 1, places] = places + 1.0
+    return Matrix(np.asfortranarray(values + 0.0))
+
+
+def _poly(levels: Sequence[str], scores: ArrayLike | None = None, contrasts: bool = True) -> Matrix:
+    count = len(levels)
+    if count < 2:
+        raise _undefined(count)
+    if count > _MOST_POLY:
+        raise DataError(
+            "orthogonal polynomials cannot be represented accurately enough for "
+            f"{count - 1} degrees of freedom"
+        )
+    chosen = np.arange(1.0, count + 1) if scores is None else np.asarray(scores, dtype=np.float64)
+    if chosen.shape != (count,):
+        raise DataError("'scores' argument is of the wrong length")
+    if len(set(chosen.tolist())) < count:
+        raise DataError("'scores' must all be different numbers")
+    if not np.isfinite(chosen).all():
+        raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
+    raw, _ = orthogonal_powers(chosen - mean(chosen), count - 1)
+    with np.errstate(all="ignore"):
+        norms = [math.sqrt(total(column * column)) for column in raw.T]
+        values = np.asfortranarray(raw / norms)
+    names = [f"^{exponent}" for exponent in range(count)]
+    if not contrasts:
+        values[:, 0] = 1.0
+        return Matrix(values, tuple(names))
+    names[1:4] = [".L", ".Q", ".C"][: count - 1]
+    return Matrix(np.asfortranarray(values[:, 1:]), tuple(names[1:]))
+
+
+CONTRASTS: dict[str, Callable[..., Matrix]] = {
+    "contr.treatment": _treatment,
+    "contr.SAS": _sas,
+    "contr.sum": _sum,
+    "contr.helmert": _helmert,
+    "contr.poly": _poly,
+}
+_OPTIONS = {
+    "contr.treatment": ("base", "contrasts"),
+    "contr.SAS": ("contrasts",),
+    "contr.sum": ("contrasts",),
+    "contr.helmert": ("contrasts",),
+    "contr.poly": ("scores", "contrasts"),
+}
+
+
+def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
+    """Return the matrix of R's contrast function `name`, one row per level.
+
+    Parameters
+    ----------
+    name : str
+        ``contr.treatment``, ``contr.SAS``, ``contr.sum``, ``contr.helmert`` or
+        ``contr.poly``.
+    levels : sequence of str
+        Level names, for the names of the columns.
+    **options
+        R's: ``base`` (1-based, treatment), ``scores`` (poly), ``contrasts=False``
+        for R's matrix with a column for every level.
+
+    Returns
+    -------
+    Matrix
+        Shape (k, k - 1). Names as in R: levels (treatment, SAS), ``.L .Q .C ^4``
+        (poly), None (sum, helmert).
+
+    Raises
+    ------
+    DataError
+        In R's words: fewer than two levels, a base out of range, bad scores, more
+        than 95 levels for poly, an unknown function.
+
+    Examples
+    --------
+    >>> coding_matrix("contr.sum", ("a", "b", "c")).values
+    array([[ 1.,  0.],
+           [ 0.,  1.],
+           [-1., -1.]])
+    >>> coding_matrix("contr.poly", ("lo", "mid", "hi")).names
+    ('.L', '.Q')
+    """
+    if name not in CONTRASTS:
+        raise DataError(
+            f"object '{name}' of mode 'function' was not found", hint=nearest(name, CONTRASTS)
+        )
+    for option in options:
+        if option not in _OPTIONS[name]:
+            raise DataError(f"unused argument ({option}) in {name}()")
+    return CONTRASTS[name](levels, **options)

@@ -1,0 +1,333 @@
+"""Factors from values, and the interaction of grouping factors, in integer arithmetic.
+
+Work per row is done on whole arrays of codes; strings are made once per level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.frame.collation import Collation
+from lme4py.frame.values import Character, Codes, Factor, Numeric, Value
+from lme4py.numerals import labels
+
+__all__ = [
+    "as_factor",
+    "distinct",
+    "drop_unused",
+    "factor_of",
+    "interaction_of",
+    "recode",
+    "value_labels",
+]
+
+_SECONDS_PER_DAY = 86400
+
+
+def _dense_limit(rows: int) -> int:
+    """Return the largest table of presences that is still linear work for so many rows."""
+    return max(4 * rows, 1 << 16)
+
+
+def _distinct_integers(values: NDArray[Any], low: int, high: int) -> tuple[NDArray[Any], Codes]:
+    """Return the sorted distinct integers of `values` and each value's position among them."""
+    size = high - low + 1
+    if size > _dense_limit(values.size):
+        found, codes = np.unique(values, return_inverse=True)
+        return found, codes.astype(np.int32)
+    shifted = (values - low).astype(np.int64)
+    present = np.zeros(size, dtype=bool)
+    present[shifted] = True
+    position = np.cumsum(present, dtype=np.int32) - 1
+    return (np.flatnonzero(present) + low).astype(values.dtype), position[shifted].astype(np.int32)
+
+
+def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
+    """Return the sorted distinct numbers and each number's position among them.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        bool, int64 or float64; NaN is missing.
+
+    Returns
+    -------
+    found : ndarray, shape (k,)
+        Sorted; -0.0 and 0.0 are one number.
+    codes : ndarray of int32, shape (n,)
+        -1 for NaN.
+
+    Examples
+    --------
+    >>> distinct(np.array([2.0, np.nan, 1.0, 2.0]))
+    (array([1., 2.]), array([ 1, -1,  0,  1], dtype=int32))
+    """
+    if values.dtype == np.bool_:
+        values = values.astype(np.int64)
+    if values.dtype.kind == "f":
+        missing = np.isnan(values)
+        if missing.any():
+            found, kept = distinct(values[~missing])
+            codes = np.full(values.size, -1, dtype=np.int32)
+            codes[~missing] = kept
+            return found, codes
+    if not values.size:
+        return values, np.zeros(0, dtype=np.int32)
+    low, high = values.min(), values.max()
+    small = low > -(2.0**53) and high < 2.0**53
+    if small and (values.dtype.kind != "f" or bool((values == np.floor(values)).all())):
+        return _distinct_integers(values, int(low), int(high))
+    found, inverse = np.unique(values, return_inverse=True)
+    return found, inverse.astype(np.int32)
+
+
+def _without_year_padding(text: str) -> str:
+    """Return a date as R writes it: years below 1000 are not padded."""
+    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
+    year, _, rest = digits.partition("-")
+    return f"{sign}{int(year)}-{rest}"
+
+
+def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[str]:
+    """Return the days or seconds since 1970 as R's text, in UTC."""
+    try:
+        moments = np.floor(values).astype(f"datetime64[{unit}]")
+    except (OverflowError, ValueError) as fault:
+        raise DataError("a date is out of range") from fault
+    return [_without_year_padding(text.replace("T", " ")) for text in moments.astype(pattern)]
+
+
+def value_labels(value: Numeric, numbers: NDArray[Any]) -> list[str]:
+    """Return R's ``as.character`` of some numbers of a vector.
+
+    Parameters
+    ----------
+    value : Numeric
+        The vector; its type decides the form of the text.
+    numbers : ndarray, shape (k,)
+        Without missing values.
+
+    Examples
+    --------
+    >>> value_labels(Numeric(np.array([0.0, 1.0]), "logical"), np.array([0.0, 1.0]))
+    ['FALSE', 'TRUE']
+    """
+    if value.kind == "logical":
+        return ["TRUE" if number else "FALSE" for number in numbers.tolist()]
+    if value.time in ("Date", "POSIXct"):
+        ends = numbers.astype(np.float64)
+        finite = np.isfinite(ends)
+        if value.time == "Date":
+            texts = iter(_time_labels(ends[finite], "D", "U32"))
+        elif (np.floor(ends[finite]) % _SECONDS_PER_DAY == 0).all():
+            days = np.floor(ends[finite]) // _SECONDS_PER_DAY
+            texts = iter(_time_labels(days, "D", "U32"))
+        else:
+            texts = iter(_time_labels(ends[finite], "s", "U32"))
+        infinite = {np.inf: "Inf", -np.inf: "-Inf"}
+        return [
+            next(texts) if plain else infinite[float(number)]
+            for plain, number in zip(finite, ends, strict=True)
+        ]
+    texts_of: list[str] = labels(numbers, integer=value.kind == "integer")
+    return texts_of
+
+
+def recode(codes: Codes, positions: Sequence[int] | NDArray[Any]) -> Codes:
+    """Return ``positions[codes]`` where -1 stays -1.
+
+    Examples
+    --------
+    >>> recode(np.array([0, -1, 1], dtype=np.int32), [1, 0])
+    array([ 1, -1,  0], dtype=int32)
+    """
+    table = np.empty(len(positions) + 1, dtype=np.int32)
+    table[:-1] = positions
+    table[-1] = -1
+    return table[codes]
+
+
+def _merged(codes: Codes, texts: Sequence[str]) -> tuple[Codes, tuple[str, ...]]:
+    """Return codes and levels with equal texts made one level, at its first place."""
+    place = {text: rank for rank, text in enumerate(dict.fromkeys(texts))}
+    if len(place) == len(texts):
+        return codes, tuple(texts)
+    return recode(codes, [place[text] for text in texts]), tuple(place)
+
+
+def _used(codes: Codes, size: int) -> NDArray[np.intp]:
+    """Return the codes that occur, sorted."""
+    # The offset lets the missing code -1 be counted in place 0.
+    return np.flatnonzero(np.bincount(codes + 1, minlength=size + 1)[1:])
+
+
+def _dropped(factor: Factor, used: NDArray[np.intp]) -> Factor:
+    position = np.full(len(factor.levels), -1, dtype=np.int32)
+    position[used] = np.arange(used.size, dtype=np.int32)
+    kept = tuple(factor.levels[index] for index in used)
+    return Factor(recode(factor.codes, position), kept, factor.ordered)
+
+
+def drop_unused(factor: Factor) -> Factor:
+    """Return the factor without levels that no row has (R's ``droplevels``).
+
+    The factor itself comes back when every level is used; else its contrasts go, as
+    they no longer fit.
+
+    Examples
+    --------
+    >>> drop_unused(Factor(np.array([2, 0], dtype=np.int32), ("z", "q", "a"))).levels
+    ('z', 'a')
+    """
+    used = _used(factor.codes, len(factor.levels))
+    if used.size == len(factor.levels):
+        return factor
+    return _dropped(factor, used)
+
+
+def factor_of(value: Value, collation: Collation) -> Factor:
+    """Return R's ``factor(x)``.
+
+    Parameters
+    ----------
+    value : Value
+        Numbers are ordered as numbers, FALSE before TRUE, text by `collation`, a
+        factor keeps its order and drops what is not used. Missing values, and an NA
+        level, have code -1. Numbers that print alike are one level.
+    collation : Collation
+        The order of text.
+
+    Raises
+    ------
+    DataError
+        For a function or NULL.
+
+    Examples
+    --------
+    >>> factor_of(Numeric(np.array([10.0, 9.0, 1e5]), "double"), Collation()).levels
+    ('9', '10', '1e+05')
+    """
+    match value:
+        case Factor():
+            used = _used(value.codes, len(value.levels))
+            kept = np.array([place for place in used if value.levels[place] is not None], np.intp)
+            return _dropped(value, kept)
+        case Character():
+            used = _used(value.codes, len(value.pool))
+            found = [value.pool[index] for index in used]
+            order = used[collation.order(found)]
+            position = np.full(len(value.pool), -1, dtype=np.int32)
+            position[order] = np.arange(order.size, dtype=np.int32)
+            return Factor(recode(value.codes, position), tuple(value.pool[i] for i in order))
+        case Numeric():
+            numbers, codes = distinct(value.values)
+            merged, levels = _merged(codes, value_labels(value, numbers))
+            return Factor(merged, levels)
+        case _:
+            # R reads a matrix column after column; of one column that is the vector.
+            values = getattr(value, "values", None)
+            if isinstance(values, np.ndarray):
+                column = Numeric(values.ravel(order="F"), "double")
+                return factor_of(column, collation)
+            raise DataError("a function or NULL cannot be made a factor")
+
+
+def as_factor(value: Value, collation: Collation) -> Factor:
+    """Return R's ``as.factor(x)``: a factor unchanged, `factor_of` anything else.
+
+    Examples
+    --------
+    >>> as_factor(Character(np.array([1, 0], dtype=np.int32), ("b", "a")), Collation()).levels
+    ('a', 'b')
+    """
+    return value if isinstance(value, Factor) else factor_of(value, collation)
+
+
+def _texts(levels: Sequence[str | None]) -> list[str]:
+    return ["NA" if level is None else level for level in levels]
+
+
+def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
+    """Return ``first:second`` over the combinations that occur."""
+    width = len(second.levels) + 1
+    rows = first.codes.size
+    # A missing code takes the last place, so that it sorts after every level.
+    left = np.where(first.codes < 0, len(first.levels), first.codes).astype(np.int64)
+    right = np.where(second.codes < 0, width - 1, second.codes).astype(np.int64)
+    missing = (first.codes < 0) | (second.codes < 0)
+    any_missing = bool(missing.any())
+    pair = left * width + right
+    if any_missing and not na_as_text:
+        found, kept = _distinct_integers(pair[~missing], 0, (len(first.levels) + 1) * width - 1)
+        codes = np.full(rows, -1, dtype=np.int32)
+        codes[~missing] = kept
+    elif rows:
+        found, codes = _distinct_integers(pair, 0, (len(first.levels) + 1) * width - 1)
+    else:
+        found, codes = pair, np.zeros(0, dtype=np.int32)
+    outer, inner = [*_texts(first.levels), "NA"], [*_texts(second.levels), "NA"]
+    texts = [
+        f"{outer[a]}:{inner[b]}"
+        for a, b in zip((found // width).tolist(), (found % width).tolist(), strict=True)
+    ]
+    if len(set(texts)) == len(texts) and not (any_missing and na_as_text):
+        return Factor(codes, tuple(texts))
+    # R pastes first: of pairs with one text the first row's pair gives the rank, and
+    # pairs with a missing part have none, so they follow in order of appearance.
+    seen = np.empty(found.size, dtype=np.int64)
+    present = np.flatnonzero(codes >= 0)[::-1]
+    seen[codes[present]] = present
+    earliest: dict[str, int] = {}
+    for index in np.argsort(seen, kind="stable").tolist():
+        earliest.setdefault(texts[index], index)
+    lost = (found // width == len(first.levels)) | (found % width == width - 1)
+    ordered = sorted(
+        earliest.items(), key=lambda item: (1, seen[item[1]]) if lost[item[1]] else (0, item[1])
+    )
+    place = {text: rank for rank, (text, _) in enumerate(ordered)}
+    return Factor(recode(codes, [place[text] for text in texts]), tuple(place))
+
+
+def interaction_of(factors: Sequence[Factor], *, na_as_text: bool = False) -> Factor:
+    """Return the grouping factor ``a:b:...`` as lme4 forms it.
+
+    Parameters
+    ----------
+    factors : sequence of Factor
+        At least one, all of the same length; combined from left to right.
+    na_as_text : bool
+        R's behaviour when missing values were kept: a row with a missing part
+        belongs to a level such as ``"NA:u"``, after all complete ones. Otherwise its
+        code is -1.
+
+    Returns
+    -------
+    Factor
+        Its levels are the combinations that occur, ordered by the first factor, then
+        the second; combinations whose texts are equal are one level.
+
+    Raises
+    ------
+    DataError
+        Without factors, or with factors of different lengths.
+
+    Examples
+    --------
+    >>> a = Factor(np.array([1, 0, 1], dtype=np.int32), ("p", "q"))
+    >>> b = Factor(np.array([0, 1, 1], dtype=np.int32), ("u", "v"))
+    >>> interaction_of([a, b]).levels
+    ('p:v', 'q:u', 'q:v')
+    """
+    if not factors:
+        raise DataError("an interaction needs at least one factor")
+    if len({factor.codes.size for factor in factors}) > 1:
+        raise DataError("variable lengths differ in an interaction of factors")
+    result = factors[0]
+    for factor in factors[1:]:
+        result = _crossed(result, factor, na_as_text)
+    return result

@@ -1,0 +1,68 @@
+"""Limited pivoting against R 4.2.2's qr(x, tol = 1e-7, LAPACK = FALSE)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lme4py.linpack import limited_rank, q_times, qr
+
+YEARS = np.array([1950, 1963, 1967, 1971, 1980, 1988, 1994, 2003, 2011, 2019.0])
+BLOCKS = np.kron(np.eye(3), np.ones((4, 1)))
+
+# R: x <- ...; q <- qr(x, tol = 1e-7); q$rank; q$pivot - 1
+CASES = {
+    "full": (np.column_stack([np.ones(10), YEARS]), 2, [0, 1]),
+    "dummies with intercept": (np.column_stack([np.ones(12), BLOCKS]), 3, [0, 1, 2, 3]),
+    "dummies first": (np.column_stack([BLOCKS, np.ones(12)]), 3, [0, 1, 2, 3]),
+    "repeated in the middle": (
+        np.column_stack([np.ones(10), np.full(10, 2.0), YEARS]),
+        2,
+        [0, 2, 1],
+    ),
+    "zero column": (np.column_stack([np.zeros(10), YEARS]), 1, [1, 0]),
+    "raw powers of years": (np.column_stack([YEARS**k for k in range(5)]), 4, [0, 1, 2, 3, 4]),
+    "more columns than rows": (np.vander(np.array([1.0, 2, 3]), 5, True), 3, [0, 1, 2, 3, 4]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_rank_and_pivot(name: str) -> None:
+    x, rank, pivot = CASES[name]
+    found = qr(x)
+    assert (found.rank, found.pivot.tolist()) == (rank, pivot)
+    small_rank, small_pivot = limited_rank(x)
+    assert (small_rank, small_pivot.tolist()) == (rank, pivot)
+
+
+def test_no_columns() -> None:
+    rank, pivot = limited_rank(np.zeros((4, 0)))
+    assert rank == 0
+    assert pivot.tolist() == []
+
+
+def test_extreme_scales_do_not_overflow() -> None:
+    x = np.column_stack([np.ones(4), [1e200, 2e200, 3e200, 5e200], [1e-200, 0, 2e-200, 0]])
+    assert limited_rank(x)[0] == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 6))
+def test_q_r_gives_the_matrix_back(seed: int, rows: int, columns: int) -> None:
+    x = np.random.default_rng(seed).normal(size=(rows, columns))
+    found = qr(x)
+    back = q_times(found, np.triu(found.qr))
+    np.testing.assert_allclose(back, x[:, found.pivot], atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_short_cut_agrees_with_the_full_rule(seed: int, rank: int) -> None:
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(20, rank)) @ generator.integers(-2, 3, (rank, 6))
+    full = qr(x)
+    short_rank, short_pivot = limited_rank(x)
+    assert short_rank == full.rank
+    assert short_pivot[:short_rank].tolist() == full.pivot[: full.rank].tolist()

@@ -1,0 +1,109 @@
+"""A record of R's (see fixtures/record.R) and the same call made in Python."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import lme4py
+from lme4py.bridge.rds import RFrame, RList, RMatrix, RVector, read_rds
+from lme4py.errors import Lme4pyError
+
+from .components import differences
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+
+_SPELLING = {"na.action": "na_action", "REML": "reml"}
+
+
+def load(path: Path) -> RList:
+    """Read one record."""
+    record: RList = read_rds(path)
+    return record
+
+
+def arguments(record: RList) -> dict[str, Any]:
+    """Return the keyword arguments of `lformula` or `glformula`."""
+    given = record["arguments"]
+    if given is None or given.names is None:
+        return {}
+    return {
+        _SPELLING.get(name, name): _argument(value)
+        for name, value in zip(given.names, given, strict=True)
+    }
+
+
+def _argument(value: Any) -> Any:
+    match value:
+        case RVector(kind="character") if len(value) == 1:
+            return str(value.values[0])
+        case RVector(kind="logical") if len(value) == 1:
+            return bool(value.values[0])
+        case RVector(kind="logical") if value.missing is not None:
+            return pd.arrays.BooleanArray(value.values, value.missing)
+        case RVector(kind="double"):
+            return value.values
+        case RVector():
+            return value.values.astype(np.int64) if value.kind == "integer" else value.values
+        case RMatrix() if value.column_names is not None:
+            return pd.DataFrame(value.values, columns=list(value.column_names))
+        case RMatrix():
+            return value.values
+        case RList():
+            return {
+                name: _argument(item) for name, item in zip(value.names or (), value, strict=True)
+            }
+    raise TypeError(f"no argument is made of {value!r}")
+
+
+def data(record: RList) -> Any:
+    """Return the data frame, or a mapping where a column is a matrix."""
+    frame: RFrame = record["data"]
+    if any(isinstance(column, RMatrix) for column in frame.columns.values()):
+        return frame.to_mapping()
+    return frame.to_pandas()
+
+
+def build(record: RList) -> tuple[Any, list[str]]:
+    """Make the design that the record describes; return it and the warnings on the way."""
+    make: Callable[..., Any] = (
+        lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
+    )
+    formula = str(record["formula"].values[0])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        design = make(formula, data(record), **arguments(record))
+    return design, [str(entry.message) for entry in caught]
+
+
+def error_text(record: RList) -> str | None:
+    """Return R's error, if the call was one."""
+    error = record["error"]
+    return None if error is None else str(error.values[0])
+
+
+def verdict(record: RList, *, conditions: bool = True) -> list[str]:
+    """Make the call and compare everything; where R stopped, we must stop as well.
+
+    An exception other than `Lme4pyError` is a difference, never a crash of the run.
+    """
+    expected = error_text(record)
+    try:
+        design, said = build(record)
+    except Lme4pyError as error:
+        if expected is not None:
+            return []
+        return [f"raises {type(error).__name__}: {error}, R does not"]
+    except Exception as error:  # noqa: BLE001 - the run goes on and reports it
+        return [f"crashes with {type(error).__name__}: {error}; R: {expected or 'no error'}"]
+    if expected is not None:
+        return [f"gives a design, R stops: {expected}"]
+    try:
+        return differences(design, record, said if conditions else None)
+    except Exception as error:  # noqa: BLE001 - likewise
+        return [f"cannot be compared, {type(error).__name__}: {error}"]

@@ -1,0 +1,55 @@
+"""Every component of every fixture equals what lme4 recorded (R 4.2.2, lme4 1.1-31)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.reference.cases import FIXTURES, build, error_text, load, verdict
+from tests.reference.components import plain_quotes
+
+from lme4py.errors import Lme4pyError
+
+PATHS = sorted(FIXTURES.glob("*/*.rds"))
+
+LME4_WORDS = (
+    "number of levels of each grouping factor must be",
+    "number of observations (=",
+    "grouping factors must have > 1 sampled level",
+    "No random effects terms specified in formula",
+    "Invalid grouping factor specification",
+    "couldn't evaluate grouping factor",
+    "0 (non-NA) cases",
+    "missing values in object",
+    "NA in Z (random-effects model matrix)",
+    "the fixed-effects model matrix is column rank deficient",
+    "Some predictor variables are on very different scales",
+    "quasi",
+    "object '",
+    "variable lengths differ",
+)
+"""The beginnings of those of lme4's errors that ours must contain."""
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_fixture(path: Path):
+    assert verdict(load(path)) == []
+
+
+def test_there_are_enough():
+    assert len(PATHS) >= 100
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in PATHS if path.parent.name == "lme4"], ids=lambda path: path.stem
+)
+def test_errors_use_the_words_of_lme4(path: Path):
+    record = load(path)
+    expected = error_text(record)
+    if expected is None or not expected.startswith(LME4_WORDS):
+        return
+    words = plain_quotes(expected.splitlines()[0])
+    with pytest.raises(Lme4pyError) as caught:
+        build(record)
+    assert words in plain_quotes(str(caught.value))

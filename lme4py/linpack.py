@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "limited_rank", "q_times", "qr"]
+__all__ = ["QR", "limited_rank", "q_times", "q_transpose_times", "qr"]
 
 FloatArray = NDArray[np.float64]
 
@@ -184,6 +184,42 @@ def q_times(decomposition: QR, y: FloatArray) -> FloatArray:
             for j in range(result.shape[1]):
                 column = result[step:, j]
                 column += (-float(np.cumsum(mirror * column)[-1]) / mirror[0]) * mirror
+    return result
+
+
+def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
+    """Return Q' y, R's ``qr.qty``; meant for few rows and any number of columns.
+
+    Parameters
+    ----------
+    decomposition : QR
+    y : ndarray, shape (n, k)
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        In C order.
+
+    Examples
+    --------
+    >>> x = np.array([[3.0], [4.0]])
+    >>> q_transpose_times(qr(x), x).ravel().round(12).tolist()
+    [-5.0, 0.0]
+    """
+    packed, rows = decomposition.qr, decomposition.qr.shape[0]
+    result = np.array(y, dtype=np.float64, order="C")
+    with np.errstate(all="ignore"):
+        for step in range(min(decomposition.rank, rows - 1)):
+            if decomposition.qraux[step] == 0.0:
+                continue
+            mirror = packed[step:, step].copy()
+            mirror[0] = decomposition.qraux[step]
+            product = np.zeros(result.shape[1])
+            for weight, row in zip(mirror, result[step:], strict=True):
+                product += weight * row
+            product /= -mirror[0]
+            for weight, row in zip(mirror, result[step:], strict=True):
+                row += product * weight
     return result
 
 

@@ -134,7 +134,9 @@ def value_labels(value: Numeric, numbers: NDArray[Any]) -> list[str]:
             next(texts) if plain else infinite[float(number)]
             for plain, number in zip(finite, ends, strict=True)
         ]
-    texts_of: list[str] = labels(numbers, integer=value.kind == "integer")
+    if value.kind == "integer":
+        return [str(int(number)) for number in numbers.tolist()]
+    texts_of: list[str] = list(labels(numbers.astype(np.float64)))
     return texts_of
 
 

@@ -1,0 +1,99 @@
+"""Random cases, R against us: ``python -m tests.live --cases 2000 --seed 7``.
+
+Prints what was compared and every difference with the name of its case, and ends
+with status 1 if there is one. ``--only 7-123`` runs one case, ``--script 7-123``
+prints it as an R script, ``--keep`` stores failing cases in fixtures/kept, where
+they are fixtures from then on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import sys
+import time
+from pathlib import Path
+
+from tests.reference.cases import error_text, verdict
+
+from .generator import Case, make_case
+from .rcode import script
+from .session import REPOSITORY, keep, records, unavailable
+
+
+def _named(name: str) -> Case:
+    seed, number = name.split("-")
+    return make_case(int(seed), int(number))
+
+
+def main() -> int:
+    """Run the command."""
+    reader = argparse.ArgumentParser(prog="python -m tests.live", description=__doc__)
+    reader.add_argument("--cases", type=int, default=300)
+    reader.add_argument("--seed", type=int, default=1)
+    reader.add_argument("--first", type=int, default=0, help="number of the first case")
+    reader.add_argument("--only", metavar="ID", action="append", help="run this case (repeatable)")
+    reader.add_argument("--script", metavar="ID", help="print this case as an R script and stop")
+    reader.add_argument("--keep", action="store_true", help="store failing cases as fixtures")
+    reader.add_argument("--no-words", action="store_true", help="do not compare warnings, messages")
+    reader.add_argument("--r-only", action="store_true", help="show only what R says")
+    reader.add_argument("--show", type=int, default=100, help="print at most this many failures")
+    chosen = reader.parse_args()
+
+    if chosen.script:
+        print(script(_named(chosen.script)))
+        return 0
+    reason = unavailable()
+    if reason is not None:
+        print(f"cannot compare: {reason}")
+        return 2
+    numbers = range(chosen.first, chosen.first + chosen.cases)
+    cases = (
+        [_named(name) for name in chosen.only]
+        if chosen.only
+        else [make_case(chosen.seed, number) for number in numbers]
+    )
+
+    began = time.perf_counter()
+    stopped, failed = 0, 0
+    components: collections.Counter[str] = collections.Counter()
+    texts: collections.Counter[str] = collections.Counter()
+    for case, record in records(cases):
+        error = error_text(record)
+        stopped += error is not None
+        if chosen.r_only:
+            texts[(error or "no error").splitlines()[0][:90]] += 1
+            continue
+        found = verdict(record, conditions=not chosen.no_words)
+        if not found:
+            continue
+        failed += 1
+        components.update(line.split(":")[0].split("[")[0][:60] for line in found)
+        if failed <= chosen.show:
+            print(f"\n{case.name}  {'glFormula' if case.glm else 'lFormula'}  {case.formula}")
+            if case.arguments:
+                print(f"    arguments {_short(case.arguments)}")
+            for line in found[:6]:
+                print(f"    {line}")
+            if len(found) > 6:
+                print(f"    ... and {len(found) - 6} more")
+        if chosen.keep:
+            print(f"    kept as {keep(case, Path(REPOSITORY, 'fixtures', 'kept'))}")
+    for name, count in components.most_common():
+        print(f"{count:6d}  {name}")
+    for name, count in texts.most_common():
+        print(f"{count:6d}  {name}")
+    print(
+        f"{len(cases)} cases compared ({stopped} are errors in R), {failed} differ,"
+        f" {time.perf_counter() - began:.0f} s"
+    )
+    return 1 if failed else 0
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 240 else text[:237] + "..."
+
+
+if __name__ == "__main__":
+    sys.exit(main())

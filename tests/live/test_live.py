@@ -1,0 +1,32 @@
+"""Random cases of a fixed seed: R and we say the same about every one.
+
+Not collected by default, because it needs R: ``pytest tests/live/test_live.py``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.live.generator import make_case
+from tests.live.session import records, unavailable
+from tests.reference.cases import verdict
+
+SEED, CASES = 20240301, 300
+
+
+def test_same_as_r():
+    reason = unavailable()
+    if reason is not None:
+        pytest.skip(reason)
+    cases = [make_case(SEED, number) for number in range(CASES)]
+    wrong = {
+        f"{case.name}  {case.formula}": found
+        for case, record in records(cases)
+        if (found := verdict(record))
+    }
+    assert wrong == {}
+
+
+def test_a_case_is_the_same_every_time():
+    assert make_case(7, 1) == make_case(7, 1)
+    assert make_case(7, 1) != make_case(7, 2)

@@ -407,7 +407,14 @@ def _derivatives(knots: FloatArray, point: float, order: int, orders: list[int])
     from scipy.interpolate import BSpline
 
     splines = BSpline(knots, np.eye(knots.size - order), order - 1)
-    return np.array([splines(point, nu=nu) for nu in orders], dtype=np.float64)
+    values = np.array([splines(point, nu=nu) for nu in orders], dtype=np.float64)
+    # R divides by the length of the interval, which is zero where a knot is tied with
+    # the right boundary or lies beyond it.
+    cursor = min(int(np.searchsorted(knots, point, side="right")), knots.size - order)
+    if knots[cursor] == knots[cursor - 1]:
+        derived = np.array(orders) > 0
+        values[np.ix_(derived, range(cursor - order, cursor))] = np.nan
+    return values
 
 
 def _spline_knots(
@@ -419,7 +426,7 @@ def _spline_knots(
     if count <= 0:
         return np.empty(0)
     if outside.all():
-        raise DataError("no value of 'x' lies inside 'Boundary.knots': inner knots cannot be placed")
+        return np.empty(0)
     return quantile(x[~outside], np.linspace(0.0, 1.0, count + 2)[1:-1])
 
 
@@ -535,6 +542,8 @@ def _ns(arguments: _SplineArguments, context: Context) -> tuple[Matrix, FloatArr
         if count < 0:
             context.warn(f"'df' was too small; have used {2 - start}")
     knots = _spline_knots(arguments.x, count, arguments.knots, arguments.outside)
+    if knots.size < count:
+        raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
     low, high = (float(end) for end in arguments.boundary)
     full = np.sort(np.concatenate((np.repeat(arguments.boundary, 4), knots)))
     inside = ~arguments.outside

@@ -218,8 +218,7 @@ def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
             for weight, row in zip(mirror, result[step:], strict=True):
                 product += weight * row
             product /= -mirror[0]
-            for weight, row in zip(mirror, result[step:], strict=True):
-                row += product * weight
+            result[step:] += product * mirror[:, None]
     return result
 
 

@@ -14,7 +14,7 @@ from lme4py.errors import DataError, nearest
 from lme4py.frame.functions.moments import mean, total
 from lme4py.frame.values import Matrix
 
-__all__ = ["CONTRASTS", "coding_matrix", "orthogonal_powers", "power"]
+__all__ = ["CONTRASTS", "coding_matrix", "complete_contrasts", "orthogonal_powers", "power"]
 
 FloatArray = NDArray[np.float64]
 
@@ -198,3 +198,44 @@ def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
         if option not in _OPTIONS[name]:
             raise DataError(f"unused argument ({option}) in {name}()")
     return CONTRASTS[name](levels, **options)
+
+
+def complete_contrasts(given: Matrix, columns: int) -> Matrix:
+    """Return a contrast matrix with the columns that R's ``contrasts<-`` keeps.
+
+    Parameters
+    ----------
+    given : Matrix
+        One row per level, of which there are two or more.
+    columns : int
+        How many columns are wanted: surplus ones are cut off. If there are fewer, R
+        adds directions orthogonal to the constant and to the given columns, always
+        up to one less than there are levels.
+
+    Raises
+    ------
+    DataError
+        If the given columns and the constant depend on each other and need filling.
+
+    Examples
+    --------
+    >>> complete_contrasts(Matrix(np.array([[1.0], [0.0], [-1.0]]), ("A",)), 2).names
+    ('A', '')
+    """
+    values, names = given.values, given.names
+    levels, found = values.shape
+    if found >= columns:
+        kept = None if names is None else names[:columns]
+        return Matrix(np.asfortranarray(values[:, :columns]), kept, given.kind)
+    if not np.isfinite(values).all():
+        raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
+    decomposition = linpack.qr(np.column_stack([np.ones(levels), values]))
+    if decomposition.rank != found + 1:
+        raise DataError("singular contrast matrix")
+    filled = linpack.q_times(decomposition, np.eye(levels))[:, 1:]
+    filled[:, :found] = values
+    if names is None:
+        return Matrix(np.asfortranarray(filled))
+    if columns != levels - 1:
+        raise DataError("length of 'dimnames' [2] not equal to array extent")
+    return Matrix(np.asfortranarray(filled), (*names, *[""] * (columns - found)))

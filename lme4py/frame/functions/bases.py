@@ -23,7 +23,6 @@ from lme4py.frame.functions.table import Context, Dot, State, function, replays
 from lme4py.frame.values import (
     Character,
     Factor,
-    FunctionName,
     Kind,
     Matrix,
     Null,
@@ -97,7 +96,8 @@ def cbind(
     heights = {part.shape[0] for part, _ in parts if part.ndim == 2}
     if len(heights) > 1:
         where = next(
-            place for place, (part, _) in enumerate(parts, 1)
+            place
+            for place, (part, _) in enumerate(parts, 1)
             if part.ndim == 2 and part.shape[0] != parts[0][0].shape[0]
         )
         raise DataError(f"number of rows of matrices must match (see arg {where})")
@@ -114,8 +114,7 @@ def cbind(
             continue
         if rows % max(part.shape[0], 1) or part.shape[0] > rows:
             context.warn(
-                "number of rows of result is not a multiple of vector length "
-                f"(arg {place})"
+                f"number of rows of result is not a multiple of vector length (arg {place})"
             )
         columns.append(np.resize(part, rows).reshape(-1, 1))
         if dot.name:
@@ -275,9 +274,7 @@ def _recur_poly(x: FloatArray, alpha: FloatArray, norm2: FloatArray) -> FloatArr
     """Return the polynomials of a stored recurrence at new points."""
     columns = [np.ones_like(x), x - alpha[0]]
     for i in range(1, len(alpha)):
-        columns.append(
-            (x - alpha[i]) * columns[i] - (norm2[i + 1] / norm2[i]) * columns[i - 1]
-        )
+        columns.append((x - alpha[i]) * columns[i] - (norm2[i + 1] / norm2[i]) * columns[i - 1])
     result: FloatArray = (np.column_stack(columns) / np.sqrt(norm2[1:]))[:, 1:]
     return result
 
@@ -413,7 +410,7 @@ def _derivatives(knots: FloatArray, point: float, order: int, orders: list[int])
     cursor = min(int(np.searchsorted(knots, point, side="right")), knots.size - order)
     if knots[cursor] == knots[cursor - 1]:
         derived = np.array(orders) > 0
-        values[np.ix_(derived, range(cursor - order, cursor))] = np.nan
+        values[np.flatnonzero(derived)[:, None], np.arange(cursor - order, cursor)] = np.nan
     return values
 
 
@@ -585,11 +582,11 @@ def bs(
     knots: Value | None = None,
     degree: Value | None = None,
     intercept: Value | None = None,
-    Boundary_knots: Value | None = None,
+    boundary_knots: Value | None = None,
 ) -> tuple[Matrix, State]:
     """Return R's ``bs`` and its knots, boundary, degree and intercept."""
     chosen = _degree(degree)
-    arguments = _SplineArguments(x, df, knots, intercept, Boundary_knots)
+    arguments = _SplineArguments(x, df, knots, intercept, boundary_knots)
     with np.errstate(all="ignore"):
         basis, used = _bs(arguments, chosen, context)
     return basis, arguments.state(used, chosen)
@@ -608,10 +605,10 @@ def ns(
     df: Value | None = None,
     knots: Value | None = None,
     intercept: Value | None = None,
-    Boundary_knots: Value | None = None,
+    boundary_knots: Value | None = None,
 ) -> tuple[Matrix, State]:
     """Return R's ``ns`` and its knots, boundary and intercept."""
-    arguments = _SplineArguments(x, df, knots, intercept, Boundary_knots)
+    arguments = _SplineArguments(x, df, knots, intercept, boundary_knots)
     with np.errstate(all="ignore"):
         basis, used = _ns(arguments, context)
     return basis, arguments.state(used, 3)

@@ -37,7 +37,7 @@ __all__ = [
     "read_rds",
 ]
 
-Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
+Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
 Attributes: TypeAlias = Mapping[str, Any]
 
 _DAMAGE = (
@@ -66,7 +66,7 @@ class RVector:
     Parameters
     ----------
     values : ndarray, shape (n,)
-        bool, int32, float64, complex128, uint8, or object (str, None for NA).
+        bool, int32, float64, complex128, or object (str, None for NA).
     kind : str
         R's type.
     missing : ndarray of bool, shape (n,), optional
@@ -312,7 +312,7 @@ class _Conversion:
                 return RUnread("symbol")
             case "CHAR":
                 return self.text(item)
-            case "LGL" | "INT" | "REAL" | "CPLX" | "RAW" | "STR":
+            case "LGL" | "INT" | "REAL" | "CPLX" | "STR":
                 return self.atomic(item)
             case "VEC" | "EXPR":
                 return self.listing(item)
@@ -366,7 +366,6 @@ class _Conversion:
                 "INT": "integer",
                 "REAL": "double",
                 "CPLX": "complex",
-                "RAW": "raw",
             }
             kind = kinds[item.info.type.name]
             if isinstance(raw, np.ma.MaskedArray):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -141,7 +141,7 @@ def _rows(design: Any, lf: RList, model: RList | None) -> list[str]:
     response, weights, offset = _model(lf) if model is None else tuple(model)
     found = []
     if response is not None:
-        found += _response(design.y, response)
+        found += _response(design.y, response, "family" in lf)
     elif design.y is not None:
         found.append("y: present, R has none")
     for name, ours, theirs in (
@@ -174,31 +174,39 @@ def _numbers(value: Any) -> Any:
     return value.values
 
 
-def _response(ours: Any, theirs: Any) -> list[str]:
+def _response(ours: Any, theirs: Any, generalized: bool) -> list[str]:
     if isinstance(theirs, RFactor):
         # lme4's response module: the first level is failure, every other success.
-        ones = np.where(theirs.codes < 0, np.nan, np.minimum(theirs.codes, 1))
-        return numbers_differ("y", ours, ones)
+        codes = np.minimum(theirs.codes, 1) if generalized else theirs.codes + 1
+        return numbers_differ("y", ours, np.where(theirs.codes < 0, np.nan, codes))
     if isinstance(theirs, RVector) and theirs.kind == "character":
-        return []
+        return [] if ours is None else ["y: present, R has text"]
     return numbers_differ("y", ours, _numbers(theirs))
 
 
 def _frame(ours: Any, theirs: RFrame) -> list[str]:
-    names = list(ours.columns)
-    found = texts_differ("frame.names", names, theirs.columns)
+    columns = dict(_split(theirs))
+    found = texts_differ("frame.names", ours.columns, columns)
     found += texts_differ("frame.row_names", [str(name) for name in ours.index], theirs.row_names)
     if found:
         return found
-    for at, (name, column) in enumerate(theirs.columns.items()):
+    for at, (name, column) in enumerate(columns.items()):
         found += _column(f"frame[{name!r}]", ours.iloc[:, at], column)
     return found
 
 
+def _split(frame: RFrame) -> Iterator[tuple[str, Any]]:
+    """Yield the columns, a matrix as one column for each of its own (pandas holds no matrix)."""
+    for name, column in frame.columns.items():
+        if not isinstance(column, RMatrix):
+            yield name, column
+            continue
+        labels = column.column_names or [str(at + 1) for at in range(column.values.shape[1])]
+        for at, label in enumerate(labels):
+            yield f"{name}.{label}", RVector(column.values[:, at], column.kind)
+
+
 def _column(name: str, ours: Any, theirs: Any) -> list[str]:
-    if isinstance(theirs, RMatrix):
-        rows = [np.asarray(row, dtype=np.float64) for row in ours]
-        return numbers_differ(name, np.stack(rows) if rows else theirs.values, theirs.values)
     if isinstance(theirs, RFactor):
         if not isinstance(ours.dtype, pd.CategoricalDtype):
             return [f"{name}: {ours.dtype}, R has a factor"]

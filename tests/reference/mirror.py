@@ -18,7 +18,7 @@ def mirror(record: RList) -> Any:
     contrasts = X.attributes.get("contrasts")
     dropped = X.attributes.get("col.dropped")
     model = {
-        name: _numbers(value)
+        name: _numbers(value, "family" in lf)
         for name, value in zip(("y", "weights", "offset"), record["model"], strict=True)
     }
     said = [*_texts(record["warnings"]), *_texts(record["messages"])]
@@ -72,14 +72,15 @@ def _items(value: RList | RFrame) -> Any:
     return zip(value.names or (), value, strict=True)
 
 
-def _numbers(value: Any) -> Any:
+def _numbers(value: Any, generalized: bool) -> Any:
     match value:
         case None:
             return None
         case RFactor():
-            return np.where(value.codes < 0, np.nan, np.minimum(value.codes, 1))
+            codes = np.minimum(value.codes, 1) if generalized else value.codes + 1
+            return np.where(value.codes < 0, np.nan, codes)
         case RVector(kind="character"):
-            return value.values
+            return None
         case RVector():
             return value.as_float()
         case _:
@@ -105,7 +106,9 @@ def _frame(frame: RFrame) -> pd.DataFrame:
         if isinstance(column, RFactor):
             columns[name] = _categorical(column)
         elif isinstance(column, RMatrix):
-            columns[name] = pd.Series(list(column.values), dtype=object).to_numpy()
+            labels = column.column_names or range(1, column.values.shape[1] + 1)
+            for label, values in zip(labels, column.values.T, strict=True):
+                columns[f"{name}.{label}"] = values
         else:
             columns[name] = column.values if column.kind == "character" else column.as_float()
     return pd.DataFrame(columns, index=list(frame.row_names))

@@ -1,1 +1,38 @@
-"""R's mixed-model formulas as lme4's matrices."""
+"""R's mixed-model formulas and a data frame in, lme4's X and Zt out, exactly."""
+
+from __future__ import annotations
+
+from lme4py import data
+from lme4py.control import Control
+from lme4py.design import FixedEffects, MixedDesign, glformula, lformula
+from lme4py.errors import (
+    CheckError,
+    DataError,
+    FormulaError,
+    FormulaSyntaxError,
+    Lme4pyError,
+    Lme4pyWarning,
+)
+from lme4py.family import Family
+from lme4py.formula.formula import Formula
+from lme4py.matrices.reterms import RandomEffects
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckError",
+    "Control",
+    "DataError",
+    "Family",
+    "FixedEffects",
+    "Formula",
+    "FormulaError",
+    "FormulaSyntaxError",
+    "Lme4pyError",
+    "Lme4pyWarning",
+    "MixedDesign",
+    "RandomEffects",
+    "data",
+    "glformula",
+    "lformula",
+]

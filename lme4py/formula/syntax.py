@@ -1,7 +1,7 @@
-"""The nodes of R's syntax tree.
+r"""The nodes of R's syntax tree.
 
 R has one kind of compound expression, the call: ``a + b`` is a call of `` `+` ``,
-parentheses are a call of `` `(` ``, ``x[1]`` a call of `` `[` ``, ``\\(q) q`` a call
+parentheses are a call of `` `(` ``, ``x[1]`` a call of `` `[` ``, ``\(q) q`` a call
 of ``function``. The same form is kept here, because R's own rules for formulas
 are stated on it.
 """

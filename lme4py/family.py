@@ -1,0 +1,93 @@
+"""Families and links of generalized models, by name or as R writes the call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lme4py.errors import FormulaError, nearest
+from lme4py.formula.parse import parse
+from lme4py.formula.syntax import Call, Node, Symbol, Text
+
+__all__ = ["Family", "family_of"]
+
+_LINKS = {
+    "binomial": ("logit", "probit", "cauchit", "cloglog", "log"),
+    "poisson": ("log", "identity", "sqrt"),
+    "Gamma": ("inverse", "log", "identity"),
+    "inverse.gaussian": ("1/mu^2", "inverse", "identity", "log"),
+    "gaussian": ("identity", "log", "inverse"),
+}
+_QUASI = ("quasi", "quasibinomial", "quasipoisson")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family of distributions with its link.
+
+    Parameters
+    ----------
+    name : str
+        R's name: "binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian".
+    link : str
+        R's name of the link.
+    """
+
+    name: str
+    link: str
+
+    def __str__(self) -> str:
+        return f"{self.name}(link = '{self.link}')"
+
+
+def family_of(family: str | Family) -> Family:
+    """Return the family that a name or a call such as ``"binomial(link='probit')"`` means.
+
+    Raises
+    ------
+    FormulaError
+        For a family or link that R does not have, in its words.
+
+    Examples
+    --------
+    >>> family_of("binomial(link='probit')")
+    Family(name='binomial', link='probit')
+    """
+    if isinstance(family, Family):
+        return family
+    if not isinstance(family, str):
+        raise FormulaError(f"'family' must be text, not {type(family).__name__}")
+    node = parse(family)
+    name, link = (node.name, _link(node)) if isinstance(node, Call) else (_word(node), None)
+    if name in _QUASI:
+        raise FormulaError('"quasi" families cannot be used in glmer')
+    if name not in _LINKS:
+        raise FormulaError(
+            f"object '{name or family}' of mode 'function' was not found",
+            hint=nearest(name or family, _LINKS) or f"known families: {', '.join(_LINKS)}",
+        )
+    links = _LINKS[name]
+    if link is not None and link not in links:
+        raise FormulaError(
+            f'link "{link}" not available for ‘{name}’ family; available links are '
+            + ", ".join(f"‘{choice}’" for choice in links)
+        )
+    return Family(name, link or links[0])
+
+
+def _word(node: Node) -> str | None:
+    return node.name if isinstance(node, Symbol) else node.value if isinstance(node, Text) else None
+
+
+def _link(call: Call) -> str | None:
+    if not call.arguments:
+        return None
+    (argument, *others) = call.arguments
+    value = None if argument.value is None else _word(argument.value)
+    if others or argument.name not in (None, "link") or value is None:
+        raise FormulaError("the only argument of a family is its link", call.span)
+    return value
+
+
+def is_gaussian_identity(family: Family) -> bool:
+    """Tell whether a family is the one that linear models have."""
+    return family == Family("gaussian", "identity")

@@ -1,0 +1,100 @@
+"""A parsed formula as users hold it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lme4py.errors import FormulaError
+from lme4py.formula.bars import Bar, bars_as_sums, expand_double_bars, find_bars, without_bars
+from lme4py.formula.deparse import deparse
+from lme4py.formula.parse import parse
+from lme4py.formula.syntax import Call, Node, Number, call
+
+__all__ = ["Formula"]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """An R formula.
+
+    Parameters
+    ----------
+    node : Call
+        The ``~`` call.
+    text : str
+        The formula as it was written.
+
+    Examples
+    --------
+    >>> formula = Formula.parse("y~x*M+(1+x|g)")
+    >>> print(formula)
+    y ~ x * M + (1 + x | g)
+    >>> print(formula.nobars())
+    y ~ x * M
+    >>> [bar.label for bar in formula.bars]
+    ['1 + x | g']
+    """
+
+    node: Call
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> Formula:
+        """Read a formula as R does.
+
+        Raises
+        ------
+        FormulaSyntaxError
+            If the text is not one R expression.
+        FormulaError
+            If it is one, but no formula.
+        """
+        if not isinstance(text, str):
+            raise FormulaError("invalid formula", hint=f"it is a {type(text).__name__}, not text")
+        node = parse(text)
+        if not isinstance(node, Call) or node.name != "~":
+            raise FormulaError(
+                f'invalid formula "{text}": not a call'
+                if not isinstance(node, Call)
+                else "invalid formula",
+                node.span,
+                "a formula has a ~ between response and terms",
+            )
+        return cls(node, text)
+
+    @property
+    def response(self) -> Node | None:
+        """The left side, None for a one-sided formula."""
+        return self.node.operands[0] if len(self.node.operands) == 2 else None
+
+    @property
+    def right(self) -> Node:
+        """The right side."""
+        return self.node.operands[-1]
+
+    def with_right(self, right: Node) -> Formula:
+        """Return the formula with another right side."""
+        sides = (right,) if self.response is None else (self.response, right)
+        return Formula(call("~", *sides, span=self.node.span), self.text)
+
+    @property
+    def bars(self) -> tuple[Bar, ...]:
+        """The random-effects terms, ``a/b`` and ``||`` expanded (lme4's ``findbars``)."""
+        return find_bars(self.right)
+
+    def nobars(self) -> Formula:
+        """Return the formula without random-effects terms; 1 if nothing else is there."""
+        fixed = without_bars(self.right)
+        return self.with_right(Number(1.0) if fixed is None else fixed)
+
+    def subbars(self) -> Formula:
+        """Return the formula with ``+`` for every bar, which names all variables."""
+        return self.with_right(bars_as_sums(self.right))
+
+    def expanded(self) -> Formula:
+        """Return the formula with every ``||`` split into its terms."""
+        right = expand_double_bars(self.right)
+        return self if right is self.right else self.with_right(right)
+
+    def __str__(self) -> str:
+        return deparse(self.node)

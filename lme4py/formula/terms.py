@@ -1,0 +1,308 @@
+"""R's ``terms()``: operators become an ordered list of terms.
+
+A term is a *set* of variables, held as an int whose bit i stands for variable i.
+Everything in this module is a statement about such sets:
+
+* ``+`` is union that keeps first occurrences; ``-`` removes sets; ``:`` joins each
+  left term with each right one; ``*`` is both sides and their ``:``; ``a/b`` is
+  ``a`` and every term of ``b`` joined with *all* variables of ``a``; ``%in%`` joins
+  each left term with all variables of the right; ``(...)^n`` joins the inside with
+  itself n - 1 times.
+* ``1`` and ``0`` set the intercept where they are met, left to right, the last one
+  wins; on the right of ``-`` their meaning is turned around.
+* The finished terms are sorted by the number of their variables, stable.
+* Variable v of term T is coded by contrasts if T without v is empty, or a subset of
+  a term that stands *earlier* in the sorted list; otherwise by one indicator per
+  level. (R's manual words this differently; this is what R computes.)
+
+An operator whose left side has no terms yields none for ``*``, ``/`` and ``:``,
+because R appends to a list that is not there: ``1*a`` is empty and ``a*1`` is ``a``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from itertools import product
+from operator import or_
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import FormulaError, Span
+from lme4py.formula.deparse import term_label, variable_name
+from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text, symbols
+
+__all__ = ["MAXIMUM_TERMS", "Terms", "terms"]
+
+MAXIMUM_TERMS = 20_000
+"""More terms than this are refused; no data could identify such a model."""
+
+_MAXIMUM_PRODUCTS = 2_000_000
+_OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
+
+TermList: TypeAlias = dict[int, None]
+"""An ordered set of terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The right-hand side of a formula as an ordered list of terms.
+
+    Parameters
+    ----------
+    variables : tuple of Node
+        The response (if any), then every variable in order of first appearance,
+        offsets and removed terms included.
+    response : int or None
+        Position of the response in `variables` (0), None for a one-sided formula.
+    members : tuple of int
+        One bit set per term, sorted by degree.
+    intercept : bool
+        Whether the model has an intercept.
+    offsets : tuple of int
+        Positions in `variables` of ``offset(...)`` calls.
+    """
+
+    variables: tuple[Node, ...]
+    response: int | None
+    members: tuple[int, ...]
+    intercept: bool
+    offsets: tuple[int, ...]
+
+    @property
+    def frame_names(self) -> tuple[str, ...]:
+        """Names of the variables as columns of the model frame."""
+        return tuple(variable_name(variable) for variable in self.variables)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the variables as parts of labels."""
+        return tuple(term_label(variable) for variable in self.variables)
+
+    def positions(self, term: int) -> tuple[int, ...]:
+        """Return the positions of the variables of a term, in the order of its label."""
+        return tuple(i for i in range(term.bit_length()) if term >> i & 1)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """R's ``term.labels``.
+
+        Examples
+        --------
+        >>> from lme4py.formula.parse import parse
+        >>> terms(parse("y ~ d:c + b*a - b")).labels
+        ('a', 'd:c', 'b:a')
+        """
+        names = self.names
+        return tuple(":".join(names[i] for i in self.positions(term)) for term in self.members)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """Number of variables of each term."""
+        return tuple(term.bit_count() for term in self.members)
+
+    def codes(self) -> NDArray[np.uint8]:
+        """Return R's ``factors`` matrix, shape (variables, terms): 1 contrasts, 2 indicators."""
+        codes = np.zeros((len(self.variables), len(self.members)), dtype=np.uint8)
+        earlier: set[int] = set()
+        for column, term in enumerate(self.members):
+            for variable in self.positions(term):
+                rest = term & ~(1 << variable)
+                contained = rest in earlier or any(
+                    rest & ~other == 0 for other in self.members[:column]
+                )
+                codes[variable, column] = 1 if rest == 0 or contained else 2
+            earlier.add(term)
+        return codes
+
+
+def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
+    """Expand a formula as R's ``terms.formula`` does.
+
+    Parameters
+    ----------
+    formula : Node
+        A ``~`` call with one or two sides.
+    columns : sequence of str, optional
+        Names of the data, which ``.`` stands for (those of the left side excepted).
+
+    Returns
+    -------
+    Terms
+
+    Raises
+    ------
+    FormulaError
+        For an invalid power, a number or text as a term, ``.`` without data, or an
+        expansion beyond `MAXIMUM_TERMS`.
+
+    Examples
+    --------
+    >>> from lme4py.formula.parse import parse
+    >>> terms(parse("y ~ a*b - 1")).intercept
+    False
+    """
+    if not isinstance(formula, Call) or formula.name != "~":
+        raise FormulaError("argument is not a valid model")
+    sides = formula.operands
+    response = sides[0] if len(sides) == 2 else None
+    expansion = _Expansion(response, columns)
+    members = expansion.encode(sides[-1])
+    variables = expansion.variables
+    offsets = tuple(
+        i
+        for i, variable in enumerate(variables)
+        if isinstance(variable, Call) and variable.name == "offset"
+        if response is None or i > 0
+    )
+    hidden = reduce(or_, (1 << i for i in offsets), 0)
+    kept = sorted((term for term in members if not term & hidden), key=int.bit_count)
+    return Terms(
+        tuple(variables),
+        None if response is None else 0,
+        tuple(kept),
+        expansion.intercept,
+        offsets,
+    )
+
+
+class _Expansion:
+    """The walk over one formula: variables met so far, and the intercept as last set."""
+
+    def __init__(self, response: Node | None, columns: Sequence[str] | None) -> None:
+        self.variables: list[Node] = []
+        self.intercept = True
+        self._positions: dict[str, int] = {}
+        self._turned = False
+        left = set() if response is None else {symbol.name for symbol in symbols(response)}
+        self._columns = None if columns is None else [name for name in columns if name not in left]
+        if response is not None:
+            self._install(response)
+
+    def _install(self, node: Node) -> int:
+        """Return the position of a variable, entering it when new."""
+        key = f"`{node.name}" if isinstance(node, Symbol) else term_label(node)
+        position = self._positions.get(key)
+        if position is None:
+            position = self._positions[key] = len(self.variables)
+            self.variables.append(node)
+        return position
+
+    def encode(self, node: Node) -> TermList:
+        """Return the terms of an expression.
+
+        The left spine of operators is walked in a loop, so a sum of thousands of
+        terms needs no depth.
+        """
+        spine: list[Call] = []
+        while isinstance(node, Call) and node.name in _OPERATORS and len(node.operands) == 2:
+            spine.append(node)
+            node = node.operands[0]
+        found = self._encode_operand(node)
+        for operation in reversed(spine):
+            found = self._apply(operation, found)
+            if len(found) > MAXIMUM_TERMS:
+                raise _too_many(operation.span)
+        return found
+
+    def _encode_operand(self, node: Node) -> TermList:
+        match node:
+            case Symbol(name=".") if self._columns is not None:
+                return {1 << self._install(Symbol(name, node.span)): None for name in self._columns}
+            case Symbol(name="."):
+                raise FormulaError("'.' in formula and no 'data' argument", node.span)
+            case Symbol():
+                return {1 << self._install(node): None}
+            case Constant(name="NULL"):
+                return {}
+            case Constant(name="TRUE"):
+                return self._set_intercept(True)
+            case Constant(name="FALSE"):
+                return self._set_intercept(False)
+            case Number(value=value) if value in (0, 1):
+                return self._set_intercept(value == 1)
+            case Number() | Text() | Constant():
+                raise FormulaError(
+                    "invalid model formula in ExtractVars",
+                    node.span,
+                    "only 0 and 1 may stand as terms; write I(...) for arithmetic",
+                )
+            case Call(arguments=(argument,)) if node.name in ("(", "+") and argument.value:
+                return self.encode(argument.value)
+            case Call(arguments=(argument,)) if node.name == "-" and argument.value:
+                self._encode_turned(argument.value)
+                return {}
+            case Call() if node.name == "~":
+                raise FormulaError("invalid model formula", node.span)
+            case _:
+                return {1 << self._install(node): None}
+
+    def _set_intercept(self, value: bool) -> TermList:
+        self.intercept = value is not self._turned
+        return {}
+
+    def _encode_turned(self, node: Node) -> TermList:
+        """Encode what stands right of a minus."""
+        self._turned = not self._turned
+        found = self.encode(node)
+        self._turned = not self._turned
+        return found
+
+    def _apply(self, operation: Call, left: TermList) -> TermList:
+        name, operand = operation.name, operation.operands[1]
+        if name == "^":
+            return self._power(operation, left)
+        if name == "-":
+            for term in self._encode_turned(operand):
+                left.pop(term, None)
+            return left
+        right = self.encode(operand)
+        if name == "+":
+            left.update(right)
+            return left
+        if name == ":":
+            return _products(left, right, operation.span)
+        if name == "%in%":
+            joined = reduce(or_, right, 0)
+            return {term | joined: None for term in left}
+        if not left:
+            return {}
+        if name == "*":
+            return left | right | _products(left, right, operation.span)
+        joined = reduce(or_, left, 0)
+        return left | {term | joined: None for term in right}
+
+    def _power(self, operation: Call, left: TermList) -> TermList:
+        exponent = operation.operands[1]
+        if not isinstance(exponent, Number) or isinstance(exponent.value, complex):
+            raise FormulaError("invalid power in formula", exponent.span)
+        if not 2 <= exponent.value < 2**31:
+            raise FormulaError(
+                "invalid power in formula",
+                exponent.span,
+                "the power must be a number greater than 1; write I(...) for arithmetic",
+            )
+        found = left
+        for _ in range(int(exponent.value) - 1):
+            larger = _products(left, found, operation.span)
+            if list(larger) == list(found):
+                # A result that repeats itself, order included, stays so for every higher power.
+                return larger
+            found = larger
+        return found
+
+
+def _products(left: TermList, right: TermList, span: Span | None) -> TermList:
+    if len(left) * len(right) > _MAXIMUM_PRODUCTS:
+        raise _too_many(span)
+    joined = {first | second: None for first, second in product(left, right)}
+    if len(joined) > MAXIMUM_TERMS:
+        raise _too_many(span)
+    return joined
+
+
+def _too_many(span: Span | None) -> FormulaError:
+    return FormulaError(f"the formula expands to more than {MAXIMUM_TERMS:,} terms", span)

@@ -1,0 +1,444 @@
+"""Any data frame as typed columns: pandas, polars, pyarrow, or a mapping of arrays.
+
+Dictionary-encoded input (Categorical, Enum, arrow dictionaries) is taken by its
+codes without touching a string; plain text is encoded once by its own library.
+Each column is converted when it is first asked for, and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.frame.values import Character, Factor, FunctionName, Kind, Matrix, Null, Numeric, Value
+from lme4py.numerals import labels
+
+__all__ = ["Columns", "value_of"]
+
+_LIMIT = 2**31 - 1
+_EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+class Columns:
+    """The columns of one data frame.
+
+    Parameters
+    ----------
+    data : pandas, polars or pyarrow frame, or mapping of str to array-like
+        The user's data; never modified.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Column names in order.
+    rows : int
+        Number of rows.
+    index : object
+        The pandas index, or None where rows have no labels.
+
+    Raises
+    ------
+    DataError
+        If `data` is none of these, or names repeat.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._values: dict[str, Value] = {}
+        self.index: Any = None
+        if isinstance(data, Mapping):
+            self._from_mapping(data)
+        else:
+            self._from_frame(data)
+        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        if repeated:
+            raise DataError(
+                f"column names repeat: {', '.join(repr(name) for name in repeated)}",
+                hint="rename the columns so that each name stands once",
+            )
+
+    def _from_mapping(self, data: Mapping[Any, Any]) -> None:
+        self.names = tuple(str(name) for name in data)
+        self._source: Mapping[str, Any] = {str(name): column for name, column in data.items()}
+        self.rows = _length(next(iter(self._source.values()))) if self._source else 0
+
+    def _from_frame(self, data: Any) -> None:
+        import narwhals.stable.v2 as nw
+
+        try:
+            frame = nw.from_native(data, eager_only=True)
+        except TypeError:
+            kind = type(data).__name__
+            hint = "call .collect() first" if "Lazy" in kind else None
+            raise DataError(
+                f"first argument must be a named list: data is of type {kind}",
+                hint=hint or "give a pandas, polars or pyarrow frame, or a mapping of arrays",
+            ) from None
+        if frame.implementation.is_pandas_like() and not frame.implementation.is_pandas():
+            frame = nw.from_native(frame.to_pandas(), eager_only=True)
+        self.rows = len(frame)
+        if frame.implementation.is_pandas():
+            native = frame.to_native()
+            self.index = native.index
+            self.names = tuple(str(name) for name in native.columns)
+            self._source = _PandasColumns(native, self.names)
+        else:
+            self.names = tuple(frame.columns)
+            self._source = _NarwhalsColumns(frame)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._source
+
+    def get(self, name: str) -> Value | None:
+        """Return the column called `name` as a value, or None where there is none.
+
+        Raises
+        ------
+        DataError
+            If the column holds something R has no vector type for.
+        """
+        if name not in self._values:
+            if name not in self._source:
+                return None
+            try:
+                self._values[name] = value_of(self._source[name])
+            except DataError as error:
+                raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
+        return self._values[name]
+
+
+class _PandasColumns(Mapping[str, Any]):
+    """Columns of a pandas frame by their names as text."""
+
+    def __init__(self, frame: Any, names: Sequence[str]) -> None:
+        self._frame = frame
+        self._positions = {name: i for i, name in enumerate(names)}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._frame.iloc[:, self._positions[name]]
+
+    def __iter__(self) -> Any:
+        return iter(self._positions)
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._positions
+
+
+class _NarwhalsColumns(Mapping[str, Any]):
+    """Columns of a polars or pyarrow frame."""
+
+    def __init__(self, frame: Any) -> None:
+        self._frame = frame
+        self._names = frozenset(frame.columns)
+        self._enums = _polars_enums(frame.to_native()) if frame.implementation.is_pyarrow() else ()
+
+    def __getitem__(self, name: str) -> Any:
+        native = self._frame[name].to_native()
+        return _unordered(native) if name in self._enums else native
+
+    def __iter__(self) -> Any:
+        return iter(self._frame.columns)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+
+def _polars_enums(table: Any) -> frozenset[str]:
+    """Return the arrow columns that polars wrote from an Enum.
+
+    It marks them ordered, which an Enum's levels are only in the sense of every factor.
+    """
+    return frozenset(
+        item.name for item in table.schema if b"_PL_ENUM_VALUES2" in (item.metadata or {})
+    )
+
+
+def _unordered(column: Any) -> Any:
+    import pyarrow as pa
+
+    kind = column.type
+    return column.cast(pa.dictionary(kind.index_type, kind.value_type, ordered=False))
+
+
+def _length(column: Any) -> int:
+    if isinstance(column, Numeric | Matrix | Character | Factor):
+        return int(column.values.shape[0] if hasattr(column, "values") else column.codes.shape[0])
+    shape = getattr(column, "shape", None)
+    if shape:
+        return int(shape[0])
+    return len(column) if hasattr(column, "__len__") and not isinstance(column, str) else 1
+
+
+def value_of(column: Any) -> Value:
+    """Return an array, series, list or scalar as a value of R's types.
+
+    Parameters
+    ----------
+    column : array-like, scalar or Value
+        Text becomes character, pandas Categorical and polars Enum become factors,
+        arrow dictionaries too; polars Categorical is text, as its order is that of
+        first appearance. A pandas column of midnights is a Date.
+
+    Raises
+    ------
+    DataError
+        For types that R's model frame refuses as well (lists, complex numbers).
+
+    Examples
+    --------
+    >>> value_of([1, 2, None]).kind
+    'double'
+    """
+    if isinstance(column, Numeric | Matrix | Character | Factor | FunctionName | Null):
+        return column
+    if column is None:
+        return Null()
+    module = type(column).__module__.partition(".")[0]
+    if module == "pandas":
+        return _from_pandas(column)
+    if module == "polars":
+        return _from_polars(column)
+    if module == "pyarrow":
+        return _from_arrow(column)
+    if isinstance(column, bool | int | float | str | np.generic):
+        column = [column]
+    if isinstance(column, np.ndarray):
+        return _from_numpy(column)
+    if isinstance(column, Sequence):
+        return _from_objects(column)
+    raise DataError(f"invalid type ({type(column).__name__})")
+
+
+def _numeric(values: NDArray[Any], kind: Kind | None = None) -> Numeric:
+    if values.dtype.kind == "b":
+        return Numeric(values, "logical")
+    if values.dtype.kind in "iu":
+        integers = values.astype(np.int64, copy=False)
+        fits = values.dtype.itemsize < 4 or not integers.size
+        fits = fits or (int(integers.min()) >= -_LIMIT and int(integers.max()) <= _LIMIT)
+        return Numeric(integers, kind or ("integer" if fits else "double"))
+    return Numeric(values.astype(np.float64, copy=False), kind or "double")
+
+
+def _from_numpy(values: NDArray[Any]) -> Value:
+    values = np.ma.getdata(values) if not np.ma.is_masked(values) else values.astype(object)
+    if values.ndim == 0:
+        values = values[None]
+    if values.ndim == 2:
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"invalid type (matrix of {values.dtype})")
+        kind: Kind = {"b": "logical", "f": "double"}.get(values.dtype.kind, "integer")  # type: ignore[assignment]
+        return Matrix(np.asfortranarray(values, dtype=np.float64), None, kind)
+    if values.ndim != 1:
+        raise DataError(f"invalid type (array of {values.ndim} dimensions)")
+    match values.dtype.kind:
+        case "b" | "i" | "u" | "f":
+            return _numeric(values)
+        case "M":
+            return _times(values)
+        case "m":
+            return Numeric(_in_seconds(values), "double", "difftime")
+        case "U" | "S" | "T" | "O":
+            return _from_objects(values)
+        case _:
+            raise DataError(f"invalid type ({values.dtype})")
+
+
+def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
+    unit, step = np.datetime_data(values.dtype)
+    if unit not in _EPOCH_UNITS:
+        kind = "M8[s]" if values.dtype.kind == "M" else "m8[s]"
+        values, unit, step = values.astype(kind), "s", 1
+    numbers = values.astype(np.int64).astype(np.float64)
+    numbers[np.isnat(values)] = np.nan
+    return numbers * step * 86400 if unit == "D" else numbers * step / _EPOCH_UNITS[unit]
+
+
+def _times(values: NDArray[Any]) -> Numeric:
+    """Return days for a column of midnights (R's Date), else seconds (POSIXct)."""
+    seconds = _in_seconds(values)
+    if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.fmod(seconds, 86400) > 0):
+        return Numeric(seconds / 86400, "double", "Date")
+    return Numeric(seconds, "double", "POSIXct")
+
+
+def _encoded(codes: NDArray[Any], pool: Iterable[Any]) -> Character:
+    return Character(codes.astype(np.int32, copy=False), tuple(str(text) for text in pool))
+
+
+def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
+    """Return a sequence of Python objects of one type, None and NaN being missing."""
+    import pandas as pd
+
+    array = values if isinstance(values, np.ndarray) else pd.array(values, dtype=object).to_numpy()
+    kind = pd.api.types.infer_dtype(array, skipna=True)
+    match kind:
+        case "string":
+            codes, pool = pd.factorize(np.asarray(array, dtype=object))
+            return _encoded(codes, pool)
+        case "boolean" | "integer" | "floating" | "mixed-integer-float" | "decimal" | "empty":
+            missing = pd.isna(array)
+            target = {"boolean": np.bool_, "integer": np.int64}.get(kind, np.float64)
+            if kind == "empty":
+                return Numeric(np.full(len(array), np.nan), "logical")
+            if not missing.any():
+                try:
+                    return _numeric(array.astype(target))
+                except OverflowError:
+                    return _numeric(array.astype(np.float64))
+            floats = np.full(len(array), np.nan)
+            floats[~missing] = array[~missing].astype(np.float64)
+            named: Kind = "logical" if kind == "boolean" else "integer"
+            return Numeric(floats, named if kind in ("boolean", "integer") else "double")
+        case "date" | "datetime" | "datetime64":
+            return _times(pd.to_datetime(pd.Series(array)).to_numpy())
+        case "timedelta" | "timedelta64":
+            return Numeric(
+                _in_seconds(pd.to_timedelta(pd.Series(array)).to_numpy()), "double", "difftime"
+            )
+        case "categorical":
+            return _from_pandas(pd.Series(array))
+        case "complex":
+            raise DataError("invalid type (complex)")
+        case _:
+            found = sorted({type(item).__name__ for item in array})
+            raise DataError(
+                f"invalid type (list: a mix of {', '.join(found[:4])})",
+                hint="convert the column to one type",
+            )
+
+
+def _level_labels(categories: Any) -> tuple[str, ...]:
+    array = np.asarray(categories)
+    if array.dtype.kind == "f":
+        return tuple(labels(array))
+    if array.dtype.kind == "b":
+        return tuple("TRUE" if item else "FALSE" for item in array)
+    return tuple(str(item) for item in array)
+
+
+def _from_pandas(series: Any) -> Value:
+    import pandas as pd
+
+    if isinstance(series, pd.DataFrame):
+        return Matrix(
+            np.asfortranarray(series.to_numpy(dtype=np.float64)),
+            tuple(str(name) for name in series.columns),
+        )
+    if isinstance(series, pd.Categorical):
+        series = pd.Series(series)
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy().astype(np.int32, copy=False)
+        return Factor(codes, _level_labels(series.cat.categories), bool(series.cat.ordered))
+    if isinstance(dtype, np.dtype):
+        return _from_numpy(series.to_numpy())
+    if isinstance(dtype, pd.StringDtype):
+        codes, pool = pd.factorize(series)
+        return _encoded(codes, pool)
+    if isinstance(dtype, pd.ArrowDtype):
+        return _from_arrow(series.array.__arrow_array__())
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return _times(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+    if pd.api.types.is_numeric_dtype(dtype):
+        return _masked(series.to_numpy(np.float64, na_value=np.nan), series, dtype.kind)
+    return _from_objects(series.to_numpy(dtype=object))
+
+
+def _masked(floats: NDArray[np.float64], series: Any, code: str) -> Numeric:
+    """Return a nullable column: exact integers when nothing is missing."""
+    if code == "f":
+        return Numeric(floats, "double")
+    if not np.isnan(floats).any():
+        return _numeric(series.to_numpy(np.bool_ if code == "b" else np.int64))
+    return Numeric(floats, "logical" if code == "b" else "integer")
+
+
+def _from_polars(series: Any) -> Value:
+    import polars as pl
+
+    dtype = series.dtype
+    if dtype == pl.Enum:
+        codes = series.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+        return Factor(codes, tuple(series.cat.get_categories().to_list()))
+    if dtype in (pl.String, pl.Categorical):
+        text = series.cast(pl.String)
+        pool = text.drop_nulls().unique(maintain_order=False)
+        codes = text.cast(pl.Enum(pool)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+        return _encoded(codes, pool.to_list())
+    if dtype == pl.Date:
+        days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return Numeric(days, "double", "Date")
+    if dtype == pl.Datetime:
+        seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
+        return Numeric(seconds, "double", "POSIXct")
+    if dtype == pl.Duration:
+        return Numeric(_in_seconds(series.to_numpy()), "double", "difftime")
+    if dtype == pl.Boolean or dtype.is_integer():
+        if not series.null_count():
+            return _numeric(series.to_numpy())
+        floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+        return Numeric(floats, "logical" if dtype == pl.Boolean else "integer")
+    if dtype.is_numeric():
+        floats = series.cast(pl.Float64)
+        if floats.null_count():
+            floats = floats.fill_null(np.nan)
+        return Numeric(floats.to_numpy(), "double")
+    if dtype == pl.Null:
+        return Numeric(np.full(len(series), np.nan), "logical")
+    if dtype == pl.Object:
+        return _from_objects(series.to_numpy())
+    raise DataError(f"invalid type ({dtype})")
+
+
+def _from_arrow(column: Any) -> Value:
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
+        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        levels = _level_labels(whole.dictionary.to_pylist())
+        return Factor(codes, levels, bool(kind.ordered))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        if pa.types.is_string_view(kind):
+            column = column.cast(pa.large_string())
+        encoded = column.dictionary_encode()
+        whole = _one_chunk(encoded.unify_dictionaries() if hasattr(encoded, "chunks") else encoded)
+        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        return _encoded(codes, whole.dictionary.to_pylist())
+    if pa.types.is_date(kind):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
+        return Numeric(_one_chunk(days).to_numpy(zero_copy_only=False), "double", "Date")
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        seconds = _in_seconds(_one_chunk(column).to_numpy(zero_copy_only=False))
+        return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "difftime")
+    if pa.types.is_boolean(kind):
+        if not column.null_count:
+            return _numeric(_one_chunk(column).to_numpy(zero_copy_only=False))
+        floats = column.cast(pa.int8()).cast(pa.float64())
+        return Numeric(_one_chunk(floats).to_numpy(zero_copy_only=False), "logical")
+    if pa.types.is_integer(kind):
+        values = _one_chunk(column).to_numpy(zero_copy_only=False)
+        return Numeric(values, "integer") if column.null_count else _numeric(values)
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        floats = _one_chunk(column.cast(pa.float64())).to_numpy(zero_copy_only=False)
+        return Numeric(floats, "double")
+    if pa.types.is_null(kind):
+        return Numeric(np.full(len(column), np.nan), "logical")
+    raise DataError(f"invalid type ({kind})")
+
+
+def _one_chunk(column: Any) -> Any:
+    combined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    # A chunked array without chunks combines into a chunked array in some releases.
+    return combined.chunk(0) if hasattr(combined, "chunk") and combined.num_chunks else combined

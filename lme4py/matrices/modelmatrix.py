@@ -1,0 +1,314 @@
+"""R's ``model.matrix``: the columns of X, or of the left side of a bar.
+
+A term's columns are the products of its variables' columns, the first variable of
+the label running fastest. A variable's columns are: its numbers; a matrix's
+columns; or, for a factor, one column of its coding matrix looked up by level code,
+where the code of the pair (variable, term) says contrasts (1) or indicators (2).
+Without an intercept the first factor met, term by term, has indicators instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError, FormulaError, nearest
+from lme4py.formula.terms import Terms
+from lme4py.frame.collation import Collation
+from lme4py.frame.factors import factor_of
+from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
+from lme4py.matrices.contrasts import (
+    ContrastArgument,
+    contrast_table,
+    indicator_names,
+    resolve,
+)
+
+__all__ = ["Frame", "ModelMatrix", "Plan", "plan"]
+
+
+class Frame(Protocol):
+    """What a model matrix is made from: named columns of equal length."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the columns."""
+
+    def get(self, name: str) -> Value | None:
+        """Return a column, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A numeric variable: one array per column, and what each adds to the name."""
+
+    columns: tuple[FloatArray, ...]
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        np.copyto(out, self.columns[column])
+
+    def multiply(self, column: int, out: NDArray[np.float64]) -> None:
+        np.multiply(out, self.columns[column], out=out)
+
+
+@dataclass(frozen=True, slots=True)
+class _Coded:
+    """A factor under one coding: the row of `table` that a code selects."""
+
+    codes: NDArray[np.int32]
+    table: FloatArray
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        out[...] = self.table[:, column][self.codes]
+
+    def multiply(self, column: int, out: NDArray[np.float64]) -> None:
+        np.multiply(out, self.table[:, column][self.codes], out=out)
+
+
+_Columns = _Numbers | _Coded
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A model matrix before its numbers are written: names, and how to fill any array.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Column names.
+    assign : tuple of int
+        The term of each column, 0 for the intercept.
+    contrasts : mapping
+        Contrast of every factor among the variables: a name or a matrix.
+    rows : int
+        Number of rows.
+    products : tuple
+        For each column the (variable columns, column number) pairs it multiplies.
+    warnings : tuple of str
+        R's warnings.
+    """
+
+    names: tuple[str, ...]
+    assign: tuple[int, ...]
+    contrasts: Mapping[str, str | Matrix]
+    rows: int
+    products: tuple[tuple[tuple[_Columns, int], ...], ...]
+    warnings: tuple[str, ...]
+
+    def fill(self, out: NDArray[np.float64]) -> None:
+        """Write the matrix into `out`, shape (rows, columns), of any memory order."""
+        for number, factors in enumerate(self.products):
+            self._fill_column(factors, out[:, number])
+
+    def column(self, number: int) -> FloatArray:
+        """Return one column, shape (rows,)."""
+        out = np.empty(self.rows)
+        self._fill_column(self.products[number], out)
+        return out
+
+    @staticmethod
+    def _fill_column(factors: tuple[tuple[_Columns, int], ...], out: NDArray[np.float64]) -> None:
+        if not factors:
+            out[...] = 1.0
+            return
+        variable, column = factors[0]
+        variable.fill(column, out)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for variable, column in factors[1:]:
+                variable.multiply(column, out)
+
+    def matrix(self) -> ModelMatrix:
+        """Return the matrix itself, in Fortran order."""
+        values = np.empty((self.rows, len(self.names)), order="F")
+        self.fill(values)
+        return ModelMatrix(values, self.names, self.assign, self.contrasts)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ModelMatrix:
+    """A model matrix with R's attributes.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, p), Fortran order
+    names : tuple of str, length p
+    assign : tuple of int, length p
+        The term of each column, 0 for the intercept.
+    contrasts : mapping of str to (str or Matrix)
+        The contrast of every factor.
+    """
+
+    values: FloatArray
+    names: tuple[str, ...]
+    assign: tuple[int, ...]
+    contrasts: Mapping[str, str | Matrix]
+
+
+def plan(
+    terms: Terms,
+    frame: Frame,
+    rows: int,
+    collation: Collation,
+    contrasts: Mapping[str, ContrastArgument] | None = None,
+) -> Plan:
+    """Work out the model matrix of `terms` on the columns of a model frame.
+
+    Parameters
+    ----------
+    terms : Terms
+        What to build; its variables are looked up in `frame` by their labels.
+    frame : Frame
+        The model frame.
+    rows : int
+        Number of rows of the frame.
+    collation : Collation
+        Order of levels for text that is not a factor yet.
+    contrasts : mapping, optional
+        R's ``contrasts.arg``.
+
+    Raises
+    ------
+    DataError, FormulaError
+        In R's words, e.g. for a factor with one level.
+    """
+    values = [_looked_up(terms, i, frame, collation) for i in range(len(terms.variables))]
+    names = terms.frame_names
+    factors = {
+        names[i]: value
+        for i, value in enumerate(values)
+        if isinstance(value, Factor) and i != terms.response
+    }
+    arguments, warnings = _usable(contrasts or {}, names, factors)
+    chosen = resolve(factors, arguments)
+    codes = terms.codes()
+    if not terms.intercept:
+        _expand_first_factor(codes, values, terms)
+    coder = _Coder(values, terms, chosen)
+    labels, assign, products = [], [], []
+    if terms.intercept:
+        labels, assign, products = ["(Intercept)"], [0], [()]
+    for number, term in enumerate(terms.members):
+        positions = terms.positions(term)
+        if terms.response is not None and positions == (terms.response,):
+            warnings += (
+                "the response appeared on the right-hand side and was dropped",
+                f"problem with term {number + 1} in model.matrix: no columns are assigned",
+            )
+            continue
+        parts = [coder.columns(i, int(codes[i, number])) for i in positions]
+        # product() runs its last argument fastest, R the first variable.
+        for choice in product(*(range(len(part.suffixes)) for part in reversed(parts))):
+            picked = tuple(zip(parts, reversed(choice), strict=True))
+            labels.append(
+                ":".join(
+                    coder.names[i] + part.suffixes[column]
+                    for i, (part, column) in zip(positions, picked, strict=True)
+                )
+            )
+            assign.append(number + 1)
+            products.append(picked)
+    return Plan(tuple(labels), tuple(assign), chosen, rows, tuple(products), tuple(warnings))
+
+
+def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) -> Value:
+    name = terms.frame_names[position]
+    value = frame.get(name)
+    if value is None:
+        raise FormulaError(
+            "model frame and formula mismatch in model.matrix()",
+            terms.variables[position].span,
+            nearest(name, frame.names),
+        )
+    if isinstance(value, Character):
+        return factor_of(value, collation)
+    if isinstance(value, Numeric) and value.kind == "logical" and position != terms.response:
+        return _logical_factor(value)
+    return value
+
+
+def _logical_factor(value: Numeric) -> Factor:
+    """Return a logical as model.matrix codes it: both levels, whichever are present."""
+    numbers = value.values
+    codes = np.where(np.isnan(numbers), -1, numbers) if numbers.dtype.kind == "f" else numbers
+    return Factor(codes.astype(np.int32), ("FALSE", "TRUE"))
+
+
+def _usable(
+    contrasts: Mapping[str, ContrastArgument], names: Sequence[str], factors: Mapping[str, Factor]
+) -> tuple[dict[str, ContrastArgument], tuple[str, ...]]:
+    """Return the entries of ``contrasts=`` that name a factor, and R's warnings for the others."""
+    usable, warnings = {}, []
+    for name, argument in contrasts.items():
+        if name not in names:
+            warnings.append(f"variable '{name}' is absent, its contrast will be ignored")
+        elif name not in factors:
+            raise DataError("contrasts apply only to factors", hint=f"'{name}' is not a factor")
+        else:
+            usable[name] = argument
+    return usable, tuple(warnings)
+
+
+def _expand_first_factor(codes: NDArray[np.uint8], values: Sequence[Value], terms: Terms) -> None:
+    """Give indicators to the first factor met, term by term; only to that one."""
+    for column in range(len(terms.members)):
+        if terms.response is not None and codes[terms.response, column]:
+            continue
+        for row, value in enumerate(values):
+            if codes[row, column] and isinstance(value, Factor):
+                codes[row, column] = 2
+                return
+
+
+class _Coder:
+    """The columns of each variable under each coding, made once."""
+
+    def __init__(
+        self, values: Sequence[Value], terms: Terms, contrasts: Mapping[str, str | Matrix]
+    ) -> None:
+        self.names = terms.names
+        self._values = values
+        self._frame_names = terms.frame_names
+        self._contrasts = contrasts
+        self._made: dict[tuple[int, int], _Columns] = {}
+
+    def columns(self, position: int, code: int) -> _Columns:
+        """Return the columns of a variable under code 1 (contrasts) or 2 (indicators)."""
+        value = self._values[position]
+        key = (position, code if isinstance(value, Factor) else 0)
+        if key not in self._made:
+            self._made[key] = self._make(value, self._frame_names[position], code)
+        return self._made[key]
+
+    def _make(self, value: Value, name: str, code: int) -> _Columns:
+        match value:
+            case Factor():
+                return self._coded(value, name, code)
+            case Numeric():
+                return _Numbers((value.as_float(),), ("",))
+            case Matrix(values=matrix, names=names):
+                width = matrix.shape[1]
+                suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
+                columns = tuple(matrix[:, i] for i in range(width))
+                return _Numbers(columns, ("",) if width == 1 else suffixes)
+            case _:
+                raise DataError(f"variables of this type cannot be used in a term: '{name}'")
+
+    def _coded(self, factor: Factor, name: str, code: int) -> _Coded:
+        if code == 2:
+            table, suffixes = np.eye(len(factor.levels)), indicator_names(factor)
+        else:
+            contrast = contrast_table(self._contrasts.get(name, "contr.treatment"), factor)
+            table = contrast.values
+            width = table.shape[1]
+            suffixes = contrast.names or tuple(str(i + 1) for i in range(width))
+        if factor.codes.size and int(factor.codes.min()) < 0:
+            # Code -1 (missing) picks the last row.
+            table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
+        return _Coded(factor.codes, np.asfortranarray(table), suffixes)

@@ -1,0 +1,79 @@
+"""Columns of X that carry nothing new are dropped as lme4 drops them.
+
+R's ``qr`` walks the columns from left to right and sets a column aside when what is
+left of it, after projecting out the kept ones, is below 1e-7 of its own norm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import CheckError
+from lme4py.frame.values import FloatArray
+from lme4py.linpack import limited_rank
+from lme4py.matrices.modelmatrix import ModelMatrix
+
+__all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
+
+_TOLERANCE = 1e-7
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Reduced:
+    """A model matrix of full column rank, and what was dropped to get it.
+
+    Parameters
+    ----------
+    matrix : ModelMatrix
+        The kept columns.
+    dropped : dict of str to int
+        Name and 0-based position, in the full matrix, of each dropped column.
+    message : str or None
+        lme4's notice.
+    """
+
+    matrix: ModelMatrix
+    dropped: dict[str, int]
+    message: str | None
+
+
+def rank_of(values: FloatArray) -> tuple[int, NDArray[np.int64]]:
+    """Return the rank and R's pivot: kept columns in order, then the dropped ones.
+
+    Raises
+    ------
+    CheckError
+        If a value is missing or infinite, in the words of R's ``qr``.
+    """
+    # The sum is finite only if every value is, but for sums that overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = values.sum()
+    if not np.isfinite(total) and not np.isfinite(values).all():
+        raise CheckError("NA/NaN/Inf in foreign function call (arg 1)")
+    rank, pivot = limited_rank(values, _TOLERANCE)
+    return rank, np.asarray(pivot, dtype=np.int64)
+
+
+def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
+    """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``)."""
+    rank, pivot = rank_of(matrix.values)
+    columns = len(matrix.names)
+    if rank == columns:
+        return Reduced(matrix, {}, None)
+    count = columns - rank
+    plural = "columns / coefficients" if count > 1 else "column / coefficient"
+    kept = pivot[:rank]
+    reduced = ModelMatrix(
+        np.asfortranarray(matrix.values[:, kept]),
+        tuple(matrix.names[i] for i in kept),
+        tuple(matrix.assign[i] for i in kept),
+        matrix.contrasts,
+    )
+    # lme4 lists positions by pivot and names by column, which agree unless R's pivot
+    # puts the dropped columns in another order than the matrix had.
+    dropped = {matrix.names[i]: int(i) for i in pivot[rank:]}
+    message = f"fixed-effect model matrix is rank deficient so dropping {count} {plural}"
+    return Reduced(reduced, dropped, message)

@@ -128,7 +128,7 @@ def _written(values: NDArray[np.float64]) -> list[str]:
         values.tolist(), decimals.tolist(), scientific.tolist(), finite.tolist(), strict=True
     ):
         if not is_finite:
-            texts.append("NaN" if value != value else "Inf" if value > 0 else "-Inf")
+            texts.append("Inf" if value > 0 else "-Inf" if value < 0 else "NaN")
         else:
             texts.append(f"{value or 0.0:.{places}{'e' if exponent else 'f'}}")
     return texts

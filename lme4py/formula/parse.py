@@ -36,15 +36,59 @@ _LARGEST_INTEGER = 2**31 - 1
 
 # A newline after one of these does not end the expression.
 _INCOMPLETE = frozenset(
-    "QUERY EQUAL LEFT_ASSIGN RIGHT_ASSIGN TILDE BAR PIPE AND NOT COMPARE PLUS MINUS TIMES DIVIDE"
-    " SPECIAL COLON POWER DOLLAR AT NAMESPACE INTERNAL OPEN SUBSET ELEMENT BEGIN COMMA SEMICOLON"
-    " NEWLINE FUNCTION LAMBDA IF ELSE".split()
+    [
+        "QUERY",
+        "EQUAL",
+        "LEFT_ASSIGN",
+        "RIGHT_ASSIGN",
+        "TILDE",
+        "BAR",
+        "PIPE",
+        "AND",
+        "NOT",
+        "COMPARE",
+        "PLUS",
+        "MINUS",
+        "TIMES",
+        "DIVIDE",
+        "SPECIAL",
+        "COLON",
+        "POWER",
+        "DOLLAR",
+        "AT",
+        "NAMESPACE",
+        "INTERNAL",
+        "OPEN",
+        "SUBSET",
+        "ELEMENT",
+        "BEGIN",
+        "COMMA",
+        "SEMICOLON",
+        "NEWLINE",
+        "FUNCTION",
+        "LAMBDA",
+        "IF",
+        "ELSE",
+    ]
 )
 _OPENING = {"OPEN": "CLOSE", "SUBSET": "END_SUBSET", "ELEMENT": "END_SUBSET", "BEGIN": "END"}
 _LOOPS = frozenset(["for", "while", "repeat", "next", "break", "in"])
 # Chains that nest to the left; everything else counts as nesting.
 _LEFT_DEEP = frozenset(
-    "RIGHT_ASSIGN TILDE BAR AND COMPARE PLUS MINUS TIMES DIVIDE SPECIAL COLON QUERY".split()
+    [
+        "RIGHT_ASSIGN",
+        "TILDE",
+        "BAR",
+        "AND",
+        "COMPARE",
+        "PLUS",
+        "MINUS",
+        "TIMES",
+        "DIVIDE",
+        "SPECIAL",
+        "COLON",
+        "QUERY",
+    ]
 )
 _WORDS = {
     "NAME": "symbol",
@@ -61,8 +105,47 @@ _WORDS = {
 _OPERANDS = frozenset(["NAME", "QUOTED_NAME", "NUMBER", "CONSTANT", "STRING", "RAW_STRING", "NULL"])
 _OPERATORS = _LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"])
 _NOT_PIPED = frozenset(
-    "( { [ [[ $ @ :: ::: function if ! - + * / ^ : ~ ? = <- <<- := & && | || == != < > <= >="
-    " %% %/% %*% %in% %o% %x%".split()
+    [
+        "(",
+        "{",
+        "[",
+        "[[",
+        "$",
+        "@",
+        "::",
+        ":::",
+        "function",
+        "if",
+        "!",
+        "-",
+        "+",
+        "*",
+        "/",
+        "^",
+        ":",
+        "~",
+        "?",
+        "=",
+        "<-",
+        "<<-",
+        ":=",
+        "&",
+        "&&",
+        "|",
+        "||",
+        "==",
+        "!=",
+        "<",
+        ">",
+        "<=",
+        ">=",
+        "%%",
+        "%/%",
+        "%*%",
+        "%in%",
+        "%o%",
+        "%x%",
+    ]
 )
 
 
@@ -99,7 +182,7 @@ def parse(text: str) -> Node:
     except UnexpectedToken as fault:
         _refuse_token(text, fault.token, _last_token(fault.state))
     except UnexpectedCharacters as fault:
-        _refuse_character(text, fault.pos_in_stream)
+        _refuse_character(text, fault.pos_in_stream or 0)
     return _Builder(text).build(tree)
 
 
@@ -194,10 +277,9 @@ class _Builder:
 
     def build(self, tree: Tree[Token]) -> Node:
         """Return the only expression of a program."""
-        expressions: list[Node] = []
-        for child in tree.children:
-            if isinstance(child, Tree):
-                expressions.append(self._expression(child)[0])
+        expressions = [
+            self._expression(child)[0] for child in tree.children if isinstance(child, Tree)
+        ]
         if len(expressions) != 1:
             second = expressions[1].span if len(expressions) > 1 else None
             hint = (
@@ -221,22 +303,24 @@ class _Builder:
             subtrees = sum(isinstance(child, Tree) for child in tree.children)
             if subtrees and not ready:
                 pending.append((tree, True))
-                for child in reversed(tree.children):
-                    if isinstance(child, Tree):
-                        pending.append((child, False))
+                pending.extend(
+                    (child, False) for child in reversed(tree.children) if isinstance(child, Tree)
+                )
                 continue
             values = done[len(done) - subtrees :]
             del done[len(done) - subtrees :]
             parts = iter(values)
-            children = [next(parts) if isinstance(child, Tree) else child for child in tree.children]
+            children = [
+                next(parts) if isinstance(child, Tree) else child for child in tree.children
+            ]
             done.append(_RULES[tree.data](self, children))
         built: _Built = done[0]
         return built
 
     def _between(self, first: Any, last: Any) -> Span:
-        start = first.start_pos if isinstance(first, Token) else first[0].span.start
-        end = last.end_pos if isinstance(last, Token) else last[0].span.end
-        return Span(self.text, start, end)
+        opening: Span = _place(self.text, first) if isinstance(first, Token) else first[0].span
+        closing: Span = _place(self.text, last) if isinstance(last, Token) else last[0].span
+        return Span(self.text, opening.start, closing.end)
 
     def _call(
         self,
@@ -279,9 +363,7 @@ class _Builder:
         left, operator, right = children
         depth = max(left[1] + (operator.type not in _LEFT_DEEP), right[1] + 1)
         arguments = (Argument(left[0]), Argument(right[0]))
-        return self._call(
-            self._operator(operator), arguments, depth, self._between(left, right)
-        )
+        return self._call(self._operator(operator), arguments, depth, self._between(left, right))
 
     def rightward(self, children: list[Any]) -> _Built:
         left, operator, right = children
@@ -338,16 +420,16 @@ class _Builder:
         target = self._word(left) if isinstance(left, Token) else left[0]
         depth = 1 if isinstance(left, Token) else left[1] + 1
         arguments = (Argument(target), Argument(self._word(right)))
-        return self._call(
-            self._operator(operator), arguments, depth, self._between(left, right)
-        )
+        return self._call(self._operator(operator), arguments, depth, self._between(left, right))
 
     def call(self, children: list[Any]) -> _Built:
-        function, _, arguments, close = children
+        function, _, (given, depth), close = children
+        if len(given) == 1 and given[0] == Argument(None):
+            given = []  # f() has no argument; x[] has one, which is empty
         callee = function[0]
         if isinstance(callee, Text):
             callee = Symbol(callee.value, callee.span)
-        return self._applied(callee, function[1], arguments, self._between(function, close))
+        return self._applied(callee, function[1], (given, depth), self._between(function, close))
 
     def subset(self, children: list[Any]) -> _Built:
         target, bracket, (arguments, depth), close = children
@@ -376,10 +458,7 @@ class _Builder:
     def arguments(self, children: list[Any]) -> tuple[list[Argument], int]:
         items = [child for child in children if not isinstance(child, Token)]
         given = [item for item, _ in items]
-        depth = max(depth for _, depth in items)
-        if len(given) == 1 and given[0] == Argument(None):
-            given = []
-        return given, depth
+        return given, max(depth for _, depth in items)
 
     def argument(self, children: list[Any]) -> tuple[Argument, int]:
         if not children:
@@ -389,6 +468,12 @@ class _Builder:
     def named_argument(self, children: list[Any]) -> tuple[Argument, int]:
         name = self._name(children[0])
         if len(children) == 2:
+            return Argument(None, name), 0
+        return Argument(children[2][0], name), children[2][1]
+
+    def parameter(self, children: list[Any]) -> tuple[Argument, int]:
+        name = self._name(children[0])
+        if len(children) == 1:
             return Argument(None, name), 0
         return Argument(children[2][0], name), children[2][1]
 
@@ -467,7 +552,7 @@ class _Builder:
             return content
 
         def resolve(escape: re.Match[str]) -> str:
-            start = token.start_pos + 1 + escape.start()
+            start = _place(self.text, token).start + 1 + escape.start()
             return _resolved(escape, Span(self.text, start, start + len(escape.group())))
 
         return _ESCAPE.sub(resolve, content)
@@ -488,6 +573,7 @@ _RULES: dict[str, Callable[[_Builder, list[Any]], Any]] = {
         _Builder.member,
         _Builder.named_argument,
         _Builder.number,
+        _Builder.parameter,
         _Builder.parameters,
         _Builder.parentheses,
         _Builder.pipe,
@@ -501,11 +587,6 @@ _RULES: dict[str, Callable[[_Builder, list[Any]], Any]] = {
         _Builder.symbol,
     )
 }
-_RULES["parameter"] = lambda builder, children: (
-    Argument(children[2][0] if len(children) == 3 else None, builder._name(children[0])),
-    children[2][1] if len(children) == 3 else 0,
-)
-
 _ESCAPE = re.compile(
     r"\\(?:x(?P<byte>[0-9a-fA-F]{1,2})|(?P<octal>[0-7]{1,3})"
     r"|u(?:\{(?P<braced>[0-9a-fA-F]{1,4})\}|(?P<short>[0-9a-fA-F]{1,4}))"

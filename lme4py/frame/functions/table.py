@@ -131,7 +131,18 @@ class Function:
 
 
 _TABLE: dict[str, Function] = {}
-_SUBJECTS = ("arithmetic", "bases", "conversions", "factors", "mathematics", "summaries", "text")
+_SUBJECTS = (
+    "arithmetic",
+    "bases",
+    "conversions",
+    "factors",
+    "indexing",
+    "mathematics",
+    "ordering",
+    "summaries",
+    "text",
+    "vectors",
+)
 _USER: dict[str, Function] = {}
 
 

@@ -1,0 +1,177 @@
+"""Indexing: ``x[i]``, ``m[, j]``, ``m[i, j]``, ``x[[i]]``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError, nearest
+from lme4py.frame.functions.coercion import as_flag, flat, pack
+from lme4py.frame.functions.table import Dot, function
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    length,
+    take,
+)
+
+__all__: list[str] = []
+
+Positions = NDArray[np.int64]
+
+
+def _by_name(index: Character, names: Sequence[str] | None) -> Positions:
+    place = {name: at for at, name in reversed(list(enumerate(names or ())))}
+    wanted = [index.pool[int(code)] if code >= 0 else None for code in index.codes]
+    for name in wanted:
+        if name is None or name not in place:
+            hint = nearest(name, place) if name else None
+            raise DataError("subscript out of bounds", hint=hint)
+    return np.array([place[name] for name in wanted if name is not None], dtype=np.int64)
+
+
+def _positions(
+    index: Value | None, size: int, names: Sequence[str] | None, bounded: bool
+) -> Positions:
+    """Return 0-based positions of what an index selects; -1 is a missing element."""
+    if index is None:
+        return np.arange(size)
+    if isinstance(index, Null):
+        return np.empty(0, dtype=np.int64)
+    if isinstance(index, Character):
+        # A vector has no names, so none is found.
+        return _by_name(index, names) if bounded else np.full(index.codes.size, -1, dtype=np.int64)
+    if isinstance(index, Factor):
+        array = np.where(index.codes < 0, np.nan, index.codes + 1.0)
+        kind = "integer"
+    else:
+        array, kind = flat(index, "invalid subscript type 'closure'")
+    if kind == "logical":
+        if bounded and array.size > size:
+            raise DataError("(subscript) logical subscript too long")
+        full = np.resize(array, max(size, array.size)) if array.size else array
+        chosen = np.flatnonzero((full != 0) | np.isnan(full))
+        lost = np.isnan(full[chosen]) | (chosen >= size)
+        return np.where(lost, -1, chosen).astype(np.int64)
+    missing = np.isnan(array)
+    whole = np.trunc(np.where(missing, 1, array))
+    if (whole < 0).any():
+        if (whole > 0).any() or missing.any():
+            raise DataError(
+                "can't mix NAs with negative subscripts"
+                if missing.any()
+                else "only 0's may be mixed with negative subscripts"
+            )
+        keep = np.ones(size, dtype=np.bool_)
+        dropped = -whole[(whole < 0) & (-whole <= size)]
+        keep[dropped.astype(np.int64) - 1] = False
+        return np.flatnonzero(keep)
+    kept = whole != 0
+    whole, missing = whole[kept], missing[kept]
+    beyond = whole > size
+    if bounded and beyond.any():
+        raise DataError("subscript out of bounds")
+    return np.where(missing | beyond, 0, whole).astype(np.int64) - 1
+
+
+def _picked(value: Value, positions: Positions) -> Value:
+    """Return the elements at the positions, NA at -1."""
+    lost = positions < 0
+    if not lost.any():
+        result = take(value, positions)
+        if isinstance(result, Numeric):
+            return pack(result.values, result.kind, result.time)
+        return result
+    match value:
+        case Numeric():
+            padded = np.append(value.as_float(), np.nan)
+            return pack(padded[positions], value.kind, value.time)
+        case Character():
+            return Character(np.append(value.codes, np.int32(-1))[positions], value.pool)
+        case Factor():
+            codes = np.append(value.codes, np.int32(-1))[positions]
+            return Factor(codes, value.levels, value.ordered, value.contrasts)
+        case _:
+            raise DataError("subscript out of bounds")
+
+
+def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -> Value:
+    rows = _positions(row, value.values.shape[0], None, bounded=True)
+    columns = _positions(column, value.values.shape[1], value.names, bounded=True)
+    padded: NDArray[Any] = value.values
+    if (rows < 0).any():
+        padded = np.vstack((padded, np.full((1, padded.shape[1]), np.nan)))
+    if (columns < 0).any():
+        raise DataError("subscript out of bounds")
+    block = padded[:, columns] if row is None else padded[np.ix_(rows, columns)]
+    if drop and 1 in block.shape:
+        return pack(block.reshape(-1, order="F"), value.kind)
+    names = None if value.names is None else tuple(value.names[at] for at in columns)
+    return Matrix(np.asfortranarray(block), names, value.kind)
+
+
+@function("[", "x, ..., drop=TRUE", role="elementwise", purpose="Elements, or cells of a matrix.")
+def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> Value:
+    if isinstance(x, FunctionName):
+        raise DataError("object of type 'closure' is not subsettable")
+    # An empty argument comes as None.
+    given: list[Value | None] = [dot.value for dot in dots]
+    if isinstance(x, Null):
+        return x
+    if len(given) == 2:
+        if not isinstance(x, Matrix):
+            raise DataError("incorrect number of dimensions")
+        return _cells(x, given[0], given[1], drop is None or as_flag(drop, "drop"))
+    if len(given) > 2:
+        raise DataError("incorrect number of dimensions")
+    index = given[0] if given else None
+    if index is None:
+        return x
+    if isinstance(x, Matrix):
+        if isinstance(index, Matrix):
+            raise DataError("a matrix as index of a matrix is not supported")
+        x = pack(x.values.reshape(-1, order="F"), x.kind)
+    result = _picked(x, _positions(index, length(x), None, bounded=False))
+    if isinstance(result, Factor) and drop is not None and as_flag(drop, "drop"):
+        used = np.unique(result.codes[result.codes >= 0])
+        table = np.full(len(result.levels) + 1, -1, dtype=np.int32)
+        table[used] = np.arange(used.size)
+        levels = tuple(result.levels[int(code)] for code in used)
+        return Factor(table[result.codes], levels, result.ordered)
+    return result
+
+
+@function("[[", "x, ...", role="elementwise", purpose="One element.")
+def _element(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
+    if isinstance(x, Null):
+        return x
+    given: list[Value | None] = [dot.value for dot in dots]
+    if len(given) == 2 and isinstance(x, Matrix):
+        result = _cells(x, given[0], given[1], drop=True)
+    elif len(given) == 1 and given[0] is not None and not isinstance(x, FunctionName):
+        if isinstance(x, Matrix):
+            x = pack(x.values.reshape(-1, order="F"), x.kind)
+        positions = _positions(given[0], length(x), None, bounded=True)
+        result = _picked(x, positions)
+    else:
+        raise DataError("invalid subscript")
+    if length(result) > 1:
+        raise DataError("attempt to select more than one element in vectorIndex")
+    if length(result) < 1:
+        raise DataError("attempt to select less than one element in get1index")
+    return result
+
+
+@function("$", "x, name", role="elementwise", purpose="Not for vectors.", quoted=("name",))
+def _member(x: Value, name: Any) -> Value:  # noqa: ARG001
+    if isinstance(x, FunctionName):
+        raise DataError("object of type 'closure' is not subsettable")
+    raise DataError("$ operator is invalid for atomic vectors")

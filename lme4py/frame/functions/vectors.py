@@ -1,0 +1,345 @@
+"""Vectors made from parts: ``c``, ``rep``, ``seq`` and their kin."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.frame.functions.coercion import (
+    LARGEST_INTEGER,
+    as_integer,
+    as_number,
+    flat,
+    higher,
+    pack,
+    text,
+    union_codes,
+)
+from lme4py.frame.functions.table import Dot, function
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    Kind,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    length,
+    take,
+)
+
+__all__: list[str] = []
+
+Array: TypeAlias = NDArray[Any]
+
+_LONGEST = 2**27
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def _joined_factors(factors: list[Factor]) -> Factor:
+    """Return several factors as one whose levels are the union, in order of appearance."""
+    levels: dict[str | None, int] = {}
+    for factor in factors:
+        for level in factor.levels:
+            levels.setdefault(level, len(levels))
+    parts = [
+        np.array([*(levels[level] for level in factor.levels), -1], dtype=np.int32)[factor.codes]
+        for factor in factors
+    ]
+    ordered = all(factor.ordered and factor.levels == factors[0].levels for factor in factors)
+    return Factor(np.concatenate(parts), tuple(levels), ordered)
+
+
+@function("c", "...", role="elementwise", purpose="One vector of all arguments.")
+def _combine(dots: tuple[Dot, ...] = ()) -> Value:
+    values = [dot.value for dot in dots if not isinstance(dot.value, Null)]
+    if not values:
+        return Null()
+    factors = [value for value in values if isinstance(value, Factor)]
+    if len(factors) == len(values):
+        return _joined_factors(factors)
+    if any(isinstance(value, FunctionName) for value in values):
+        raise DataError("c() of functions is not supported")
+    if any(isinstance(value, Character) for value in values):
+        joined = Character(np.empty(0, dtype=np.int32), ())
+        for value in values:
+            bare = value
+            if isinstance(value, Factor):
+                bare = pack(np.where(value.codes < 0, np.nan, value.codes + 1.0), "integer")
+            elif isinstance(value, Numeric):
+                bare = Numeric(value.values, value.kind)
+            one, two, pool = union_codes(joined, text(bare))
+            joined = Character(np.concatenate((one, two)), pool)
+        return joined
+    first = values[0]
+    time = first.time if isinstance(first, Numeric) else None
+    if time == "Date" and any(
+        not isinstance(value, Numeric) or value.time != "Date" for value in values
+    ):
+        raise DataError("'origin' must be supplied")
+    kind: Kind = "logical"
+    arrays = []
+    for value in values:
+        if isinstance(value, Factor):
+            arrays.append(np.where(value.codes < 0, np.nan, value.codes + 1.0))
+            kind = higher(kind, "integer")
+        else:
+            array, part = flat(value, "invalid argument of c()")
+            arrays.append(array)
+            kind = higher(kind, part)
+    return pack(np.concatenate(arrays), kind, time)
+
+
+def _counts(value: Value, name: str) -> Array:
+    array, _ = flat(value, f"invalid '{name}' argument")
+    if np.isnan(array).any() or (array < 0).any():
+        raise DataError(f"invalid '{name}' argument")
+    return np.trunc(array).astype(np.int64)
+
+
+def _bounded(size: float) -> None:
+    if not size < _LONGEST:
+        raise DataError("result would be too long a vector")
+
+
+def _vector(value: Value) -> Value:
+    """Return a matrix as the vector of its columns, other values as they are."""
+    if isinstance(value, Matrix):
+        return pack(value.values.reshape(-1, order="F"), value.kind)
+    return value
+
+
+@function(
+    "rep",
+    "x, times?, each?, length.out?, ...",
+    role="elementwise",
+    purpose="Repeated, whole or each element.",
+)
+def _rep(
+    x: Value,
+    times: Value | None = None,
+    each: Value | None = None,
+    length_out: Value | None = None,
+    dots: tuple[Dot, ...] = (),  # noqa: ARG001
+) -> Value:
+    value = _vector(x)
+    size = length(value)
+    rows = np.arange(size)
+    if each is not None and not np.isnan(as_number(each, "each")):
+        count = int(_counts(each, "each")[0])
+        _bounded(float(size) * count)
+        rows = np.repeat(rows, count)
+    if length_out is not None and not isinstance(length_out, Null):
+        wanted = int(_counts(length_out, "length.out")[0])
+        _bounded(wanted)
+        rows = np.resize(rows, wanted) if rows.size else rows
+    elif times is not None:
+        counts = _counts(times, "times")
+        if counts.size == 1:
+            _bounded(float(rows.size) * float(counts[0]))
+            rows = np.tile(rows, int(counts[0]))
+        elif counts.size == rows.size:
+            _bounded(float(counts.sum()))
+            rows = np.repeat(rows, counts)
+        else:
+            raise DataError("invalid 'times' argument")
+    return take(value, rows)
+
+
+@function("rep_len", "x, length.out", role="elementwise", purpose="Repeated to a length.")
+def _rep_len(x: Value, length_out: Value) -> Value:
+    return _rep(x, length_out=length_out)
+
+
+@function("rep.int", "x, times", role="elementwise", purpose="Repeated some times.")
+def _rep_int(x: Value, times: Value) -> Value:
+    return _rep(x, times=times)
+
+
+def _steps(first: float, by: float, count: int) -> Array:
+    _bounded(count)
+    return first + np.arange(count, dtype=np.float64) * by
+
+
+def _is_whole(value: Value | None) -> bool:
+    """Tell whether R stores the value as integer or logical."""
+    return isinstance(value, Numeric) and value.kind != "double"
+
+
+def _one(value: Value, name: str) -> float:
+    if length(value) != 1:
+        raise DataError(f"'{name}' must be of length 1")
+    number = as_number(value, name)
+    if not np.isfinite(number):
+        raise DataError(f"'{name}' must be a finite number")
+    return number
+
+
+def _range(first: float, last: float) -> Value:
+    """Return R's ``first:last``."""
+    _bounded(abs(last - first))
+    count = int(abs(last - first) + 1e-10) + 1
+    values = _steps(first, 1.0 if first <= last else -1.0, count)
+    whole = first == int(first) and max(abs(first), abs(float(values[-1]))) <= LARGEST_INTEGER
+    return pack(values, "integer" if whole else "double")
+
+
+def _by(first: Value, last: Value, by: Value) -> Value:
+    start, stop, step = _one(first, "from"), _one(last, "to"), as_number(by, "by")
+    if length(by) != 1:
+        raise DataError("'by' must be of length 1")
+    whole = _is_whole(first) and _is_whole(last) and _is_whole(by)
+    delta = stop - start
+    if delta == 0 and stop == 0:
+        return last
+    count = delta / step if step != 0 else np.nan
+    if not np.isfinite(count):
+        if step == 0 and delta == 0:
+            return first
+        raise DataError("invalid '(to - from)/by'")
+    if count < 0:
+        raise DataError("wrong sign in 'by' argument")
+    if count > LARGEST_INTEGER:
+        raise DataError("'by' argument is much too small")
+    if abs(delta) / max(abs(stop), abs(start)) < 100 * _EPS:
+        return first
+    if whole:
+        return pack(_steps(start, step, int(count) + 1), "integer")
+    values = _steps(start, step, int(count + 1e-10) + 1)
+    # The last step may pass the end by a rounding error.
+    values = np.minimum(values, stop) if step > 0 else np.maximum(values, stop)
+    first_whole = _is_whole(first) and _is_whole(by)
+    return pack(values, "integer" if first_whole and _is_whole(last) else "double")
+
+
+def _spaced(first: Value | None, last: Value | None, by: Value | None, size: Value) -> Value:
+    """Return a sequence of given length."""
+    count = as_number(size, "length.out")
+    if not np.isfinite(count) or count < 0:
+        raise DataError("'length.out' must be a non-negative number")
+    count = float(np.ceil(count))
+    _bounded(count)
+    n = int(count)
+    if n == 0:
+        return pack(np.empty(0), "integer")
+    if by is None:
+        if last is None:
+            start = 1.0 if first is None else _one(first, "from")
+            stop = start + (n - 1)
+            whole = _is_whole(size) and (first is None or _is_whole(first))
+            whole = whole and stop <= LARGEST_INTEGER
+        elif first is None:
+            stop = _one(last, "to")
+            start = stop - (n - 1)
+            whole = _is_whole(size) and _is_whole(last)
+        else:
+            start, stop = _one(first, "from"), _one(last, "to")
+            whole = _is_whole(first) and _is_whole(last)
+        return _between(start, stop, n, whole, _is_whole(size))
+    step = as_number(by, "by")
+    if first is None and last is not None:
+        stop = _one(last, "to")
+        values = stop - np.arange(n - 1, -1, -1, dtype=np.float64) * step
+        whole = _is_whole(last) and _is_whole(by)
+    elif last is None:
+        start = 1.0 if first is None else _one(first, "from")
+        values = _steps(start, step, n)
+        whole = (first is None or _is_whole(first)) and _is_whole(by)
+    else:
+        raise DataError("too many arguments")
+    return pack(values, "integer" if whole else "double")
+
+
+def _between(start: float, stop: float, n: int, whole: bool, whole_size: bool) -> Value:
+    if n <= 2:
+        return pack(np.array([start, stop])[:n], "integer" if whole else "double")
+    if start == stop:
+        return pack(np.full(n, start), "integer" if whole else "double")
+    gaps = n - 1
+    if whole and whole_size and start % gaps == stop % gaps:
+        return pack(_steps(start, stop // gaps - start // gaps, n), "integer")
+    inner = start + np.arange(1, n - 1, dtype=np.float64) * ((stop - start) / gaps)
+    values = np.concatenate(([start], inner, [stop]))
+    return pack(values, "double")
+
+
+@function(
+    "seq",
+    "from?, to?, by?, length.out=NULL, along.with=NULL, ...",
+    role="elementwise",
+    purpose="Regular sequence.",
+)
+def _seq(**given: Any) -> Value:
+    first, last, by = given.get("from"), given.get("to"), given.get("by")
+    size, along = given.get("length_out"), given.get("along_with")
+    size = None if isinstance(size, Null) else size
+    if along is not None and not isinstance(along, Null):
+        size = pack(np.array([float(length(along))]), "integer")
+        if first is None and last is None and by is None:
+            return _range(1, length(along)) if length(along) else pack(np.empty(0), "integer")
+    if size is not None:
+        if first is None and last is None and by is None:
+            return _seq_len(size)
+        return _spaced(first, last, by, size)
+    if first is not None and last is None and by is None:
+        if length(first) != 1:
+            return _seq_along(first)
+        stop = as_number(first, "from")
+        return _range(1, stop)
+    start = first if first is not None else pack(np.array([1.0]), "double")
+    stop_value = last if last is not None else pack(np.array([1.0]), "double")
+    if by is None:
+        return _range(_one(start, "from"), _one(stop_value, "to"))
+    return _by(start, stop_value, by)
+
+
+function(
+    "seq.int",
+    "from?, to?, by?, length.out=NULL, along.with=NULL, ...",
+    role="elementwise",
+    purpose="Regular sequence.",
+)(_seq)
+
+
+@function("seq_len", "length.out", role="elementwise", purpose="1, 2, ... n.")
+def _seq_len(length_out: Value) -> Value:
+    count = as_number(length_out, "length.out")
+    if not np.isfinite(count) or count < 0:
+        raise DataError("argument must be coercible to non-negative integer")
+    _bounded(count)
+    return pack(np.arange(1, int(count) + 1), "integer")
+
+
+@function("seq_along", "along.with", role="elementwise", purpose="1, 2, ... up to the length.")
+def _seq_along(along_with: Value) -> Value:
+    value = _vector(along_with)
+    return pack(np.arange(1, length(value) + 1), "integer")
+
+
+@function("head", "x, n=6L, ...", role="whole", package="utils", purpose="The first elements.")
+def _head(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+    count = 6 if n is None else as_integer(n, "n")
+    size = length(x)
+    return take(x, slice(0, count if count >= 0 else max(size + count, 0)))
+
+
+@function("tail", "x, n=6L, ...", role="whole", package="utils", purpose="The last elements.")
+def _tail(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+    count = 6 if n is None else as_integer(n, "n")
+    size = length(x)
+    return take(x, slice(max(size - count, 0) if count >= 0 else min(-count, size), size))
+
+
+@function("unique", "x, ...", role="summary", purpose="Distinct values, in order of appearance.")
+def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+    if isinstance(x, Matrix | FunctionName):
+        raise DataError("unique() is for vectors")
+    if isinstance(x, Null):
+        return x
+    keys = x.codes if isinstance(x, Factor | Character) else x.as_float()
+    _, first = np.unique(keys, return_index=True)
+    return take(x, np.sort(first))

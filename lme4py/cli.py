@@ -50,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       (Intercept), Days
     <BLANKLINE>
     Zt  18 x 180, 180 values
-      term         group    levels  columns      theta  rows of Zt
-      1 | Subject  Subject      18  (Intercept)  1      0:18
+      term         group    levels  rows of Zt  theta  columns
+      1 | Subject  Subject      18  0:18        1      (Intercept)
     0
     """
     options = _parser().parse_args(arguments)

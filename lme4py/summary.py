@@ -121,8 +121,8 @@ def summary(design: _Design, *, rows: int = 6, width: int = 88) -> str:
       (Intercept), Days
     <BLANKLINE>
     Zt  36 x 180, 342 values
-      term            group    levels  columns            theta  rows of Zt
-      Days | Subject  Subject      18  (Intercept), Days  1 0 1  0:36
+      term            group    levels  rows of Zt  theta  columns
+      Days | Subject  Subject      18  0:36        1 0 1  (Intercept), Days
     <BLANKLINE>
     y and X, first 2 rows
          Reaction  (Intercept)  Days
@@ -225,9 +225,9 @@ def _fixed_part(design: _Design, width: int) -> str:
 
 
 def _random_table(design: _Design) -> tuple[list[str], list[list[str]]]:
-    """Return one line per random term: label, group, levels, columns, theta, rows of Zt."""
+    """Return one line per random term: label, group, levels, rows, theta, columns."""
     random = design.random
-    names = ["term", "group", "levels", "columns", "theta", "rows of Zt"]
+    names = ["term", "group", "levels", "rows of Zt", "theta", "columns"]
     lines = []
     for k, ((group, levels, columns), (label, _)) in enumerate(
         zip(_blocks(design), random.Ztlist, strict=True)
@@ -244,9 +244,9 @@ def _random_table(design: _Design) -> tuple[list[str], list[list[str]]]:
                 _one_line(label),
                 group,
                 str(levels),
-                _shortened(columns, 4),
-                " ".join(theta),
                 f"{begin}:{end}",
+                " ".join(theta),
+                _shortened(columns, 8),
             ]
         )
     return names, lines

@@ -41,7 +41,7 @@ def differences(design: Any, reference: RList, said: Iterable[str] | None = None
     found += _random(design.random, lf["reTrms"])
     found += _kind(design, lf)
     if said is not None:
-        found += _conditions([*design.messages, *said], reference)
+        found += _conditions(design.messages, said, reference)
     return found
 
 
@@ -114,15 +114,19 @@ def _fixed(design: Any, theirs: RMatrix) -> list[str]:
     for variable, coding in zip(named.names or (), named, strict=True):
         if variable in fixed.contrasts:
             found += _coding(f"fixed.contrasts[{variable!r}]", fixed.contrasts[variable], coding)
-    dropped = theirs.attributes.get("col.dropped")
-    expected = (
-        {}
-        if dropped is None
-        else dict(zip(dropped.names, (int(at) - 1 for at in dropped.values), strict=True))
-    )
-    if {name: int(at) for name, at in dict(fixed.dropped or {}).items()} != expected:
-        found.append(f"fixed.dropped: {fixed.dropped}, R has {expected}")
-    return found
+    return found + _dropped(fixed.dropped, theirs.attributes.get("col.dropped"))
+
+
+def _dropped(ours: Any, theirs: RVector | None) -> list[str]:
+    """Compare names and positions apart.
+
+    lme4 1.1-31 writes the names in column order beside positions in pivot order, so
+    that R's own pairs are wrong whenever columns were moved twice.
+    """
+    names = () if theirs is None else theirs.names
+    positions = [] if theirs is None else sorted(int(at) - 1 for at in theirs.values)
+    found = texts_differ("fixed.dropped names", sorted(ours), sorted(names or ()))
+    return found + texts_differ("fixed.dropped positions", sorted(ours.values()), positions)
 
 
 def _coding(name: str, ours: Any, theirs: Any) -> list[str]:
@@ -187,12 +191,27 @@ def _response(ours: Any, theirs: Any, generalized: bool) -> list[str]:
 def _frame(ours: Any, theirs: RFrame) -> list[str]:
     columns = dict(_split(theirs))
     found = texts_differ("frame.names", ours.columns, columns)
-    found += texts_differ("frame.row_names", [str(name) for name in ours.index], theirs.row_names)
+    found += texts_differ("frame.row_names", _unique(ours.index), theirs.row_names)
     if found:
         return found
     for at, (name, column) in enumerate(columns.items()):
         found += _column(f"frame[{name!r}]", ours.iloc[:, at], column)
     return found
+
+
+def _unique(labels: Iterable[Any]) -> list[str]:
+    """Return labels as R makes them unique (13, 13.1, ...); pandas repeats a row's label."""
+    texts = [str(label) for label in labels]
+    taken, result, count = set(texts), [], dict[str, int]()
+    seen: set[str] = set()
+    for text in texts:
+        name = text
+        while name in seen or (name != text and name in taken):
+            count[text] = count.get(text, 0) + 1
+            name = f"{text}.{count[text]}"
+        seen.add(name)
+        result.append(name)
+    return result
 
 
 def _split(frame: RFrame) -> Iterator[tuple[str, Any]]:
@@ -292,12 +311,23 @@ def _kind(design: Any, lf: RList) -> list[str]:
     return []
 
 
-def _conditions(ours: Iterable[str], reference: RList) -> list[str]:
-    """Compare the sets of texts: R says the same thing once as warning, once in `wmsgs`."""
-    theirs = [*_strings(reference.get("warnings")), *_strings(reference.get("messages"))]
-    left, right = {plain_quotes(text) for text in ours}, {plain_quotes(text) for text in theirs}
-    found = [f"says {text!r}, R does not" for text in sorted(left - right)]
-    return found + [f"does not say {text!r}, R does" for text in sorted(right - left)]
+def _conditions(ours: Iterable[str], said: Iterable[str], reference: RList) -> list[str]:
+    """Compare the sets of texts.
+
+    Warnings are R's warnings. `messages` must hold all that R said, and may hold
+    besides what R keeps without saying it (`wmsgs`, X's `msgScaleX`, `msgRankdrop`).
+    """
+    lf = reference["lf"]
+    warned, told = _strings(reference.get("warnings")), _strings(reference.get("messages"))
+    kept = _strings(lf.get("wmsgs"))
+    for name in ("msgScaleX", "msgRankdrop"):
+        kept |= _strings(lf["X"].attributes.get(name))
+    messages = {plain_quotes(text) for text in ours}
+    warnings = {plain_quotes(text) for text in said}
+    found = [f"warns {text!r}, R does not" for text in sorted(warnings - warned)]
+    found += [f"does not warn {text!r}, R does" for text in sorted(warned - warnings)]
+    found += [f"says {text!r}, R does not" for text in sorted(messages - warned - told - kept)]
+    return found + [f"does not say {text!r}, R does" for text in sorted(told - messages)]
 
 
 def plain_quotes(text: str) -> str:
@@ -305,8 +335,10 @@ def plain_quotes(text: str) -> str:
     return text.translate(_STRAIGHT_QUOTES).strip()
 
 
-def _strings(value: Any) -> list[str]:
-    return [str(text) for text in value.values] if isinstance(value, RVector) else []
+def _strings(value: Any) -> set[str]:
+    if not isinstance(value, RVector):
+        return set()
+    return {plain_quotes(str(text)) for text in value.values}
 
 
 def _short(value: Any) -> str:

@@ -21,7 +21,6 @@ def mirror(record: RList) -> Any:
         name: _numbers(value, "family" in lf)
         for name, value in zip(("y", "weights", "offset"), record["model"], strict=True)
     }
-    said = [*_texts(record["warnings"]), *_texts(record["messages"])]
     return SimpleNamespace(
         X=X.values,
         fixed=SimpleNamespace(
@@ -62,7 +61,7 @@ def mirror(record: RList) -> Any:
         else SimpleNamespace(
             name=lf["family"]["family"].values[0], link=lf["family"]["link"].values[0]
         ),
-        messages=said,
+        messages=_texts(record["warnings"]) + _texts(record["messages"]),
     )
 
 

@@ -23,7 +23,7 @@ def test_r_agrees_with_itself():
     for path in PATHS:
         record = read_rds(path)
         if record["error"] is None:
-            assert differences(mirror(record), record, []) == [], path.name
+            assert differences(mirror(record), record, record["warnings"].values) == [], path.name
             compared += 1
     assert compared > 100
 
@@ -38,7 +38,7 @@ CHANGES = {
     "fixed.assign": lambda d: setattr(d.fixed, "assign", d.fixed.assign + 1),
     "fixed.contrasts": lambda d: d.fixed.contrasts.popitem(),
     "fixed.contrasts['word']": lambda d: d.fixed.contrasts.update(word="contr.sum"),
-    "fixed.dropped": lambda d: d.fixed.dropped.update(X=1),
+    "fixed.dropped names": lambda d: d.fixed.dropped.update(X=1),
     "y": lambda d: _nudge(d.y),
     "weights": lambda d: setattr(d, "weights", None),
     "offset": lambda d: setattr(d, "offset", d.y),
@@ -63,7 +63,7 @@ CHANGES = {
     "flist['g']": lambda d: setattr(d.random, "flist", {"g": d.random.flist["g"].as_ordered()}),
     "flist assign": lambda d: setattr(d.random, "assign", d.random.assign + 1),
     "reml": lambda d: setattr(d, "reml", False),
-    "says": lambda d: d.messages.append("something else"),
+    "says 'something else'": lambda d: d.messages.append("something else"),
 }
 
 
@@ -75,3 +75,11 @@ def test_every_change_is_found(component: str):
     found = differences(changed, record, [])
     assert found
     assert found[0].startswith(component)
+
+
+def test_other_warnings_are_found():
+    record = read_rds(FIXTURES / "lme4" / "scale_warning.rds")
+    design = mirror(record)
+    assert differences(design, record, record["warnings"].values) == []
+    assert differences(design, record, [])[0].startswith("does not warn 'Some predictor")
+    assert "warns 'more', R does not" in differences(design, record, ["more"])

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, cast
 
 from lark import Lark, Token, Tree
 from lark.common import LexerConf
@@ -182,7 +182,7 @@ def parse(text: str) -> Node:
     except UnexpectedToken as fault:
         _refuse_token(text, fault.token, _last_token(fault.state))
     except UnexpectedCharacters as fault:
-        _refuse_character(text, fault.pos_in_stream or 0)
+        _refuse_character(text, cast("int", fault.pos_in_stream))
     return _Builder(text).build(tree)
 
 
@@ -717,13 +717,16 @@ def _token_hint(token: Token, previous: Token | None) -> str | None:
     return None
 
 
+_RAW_START = re.compile(r"""(?:^|[^\w.])?[rR]["']-*[(\[{]""")
+
+
 def _refuse_character(text: str, position: int) -> NoReturn:
     """Raise the error for text that no token matches."""
     character = text[position]
-    raw = re.match(r"[rR][\"']-*[(\[{]", text[position : position + 20])
-    if character in "\"'`" or raw:
-        message = "unexpected INCOMPLETE_STRING"
-        hint = f"the quote {raw.group()[1] if raw else character} is not closed"
+    if character in "\"'`":
+        message, hint = "unexpected INCOMPLETE_STRING", f"the quote {character} is not closed"
+        if _RAW_START.match(text, max(0, position - 2)) and character != "`":
+            position -= 1
     else:
         message, hint = "unexpected input", None
         if character == "%":

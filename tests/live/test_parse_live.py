@@ -112,7 +112,8 @@ class Writer:
         if kind < 0.65:
             operator = pick(OPERATORS)
             right = "m" if operator == "$" else self.expression(depth - 1)
-            return f"{self.expression(depth - 1)}{pick(['', ' '])}{operator}{pick([' ', chr(10)])}{right}"
+            left = self.expression(depth - 1)
+            return left + pick(["", " "]) + operator + pick([" ", "\n"]) + right
         if kind < 0.75:
             return pick("-+!~") + self.expression(depth - 1)
         if kind < 0.85:

@@ -78,7 +78,7 @@ class Control:
         for item in fields(self):
             value, name = getattr(self, item.name), item.name.replace("_", ".")
             if item.name in ("check_rankX", "check_scaleX"):
-                allowed = _RANK_X if item.name == "check_rankX" else _SCALE_X
+                allowed: tuple[str, ...] = _RANK_X if item.name == "check_rankX" else _SCALE_X
                 if value not in allowed:
                     quoted = ", ".join(f"“{choice}”" for choice in allowed)
                     raise CheckError(

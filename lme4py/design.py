@@ -161,7 +161,8 @@ def _as_pandas(name: str, value: Value) -> dict[str, Any]:
     match value:
         case Factor():
             levels = ["NA" if level is None else level for level in value.levels]
-            return {name: pd.Categorical.from_codes(value.codes, levels, ordered=value.ordered)}
+            kind = pd.CategoricalDtype(levels, value.ordered)
+            return {name: pd.Categorical.from_codes(value.codes, dtype=kind)}
         case Character():
             return {name: np.array([*value.pool, None], dtype=object)[value.codes]}
         case Matrix():
@@ -344,7 +345,7 @@ def _assemble(
     if family is None:
         parsed = parsed.expanded()
     frame = model_frame(
-        terms(parsed.subbars().node, columns.names),
+        parsed.subbars().node,
         scope,
         subset=arguments.subset,
         extras=arguments.extras,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from lme4py.errors import FormulaError, FormulaSyntaxError
-from lme4py.formula.deparse import deparse
+from lme4py.formula.deparse import deparse, variable_name
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Argument, Call, Node, Symbol, call
 from lme4py.formula.terms import terms
@@ -51,7 +51,7 @@ class Bar:
     @property
     def group_name(self) -> str:
         """The grouping factor's name in ``cnms`` and ``flist``."""
-        return deparse(self.group)
+        return variable_name(self.group)
 
 
 def _is_bar(node: Node | None) -> bool:

@@ -27,7 +27,7 @@ from lme4py.frame.functions.table import (
     match_arguments,
     names,
 )
-from lme4py.frame.values import Character, FunctionName, Null, Numeric, Value
+from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value
 
 __all__ = ["ColumnSource", "Scope", "evaluate"]
 
@@ -291,7 +291,7 @@ def _plain(value: Value) -> Any:
             return None
         case FunctionName(name=text):
             return text
-        case _:
-            if hasattr(value, "levels"):
-                return np.array([*value.levels, None], dtype=object)[value.codes]
-            return value.values
+        case Factor(codes=codes, levels=levels):
+            return np.array([*levels, None], dtype=object)[codes]
+        case Matrix(values=matrix):
+            return matrix

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError, Span
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Node, symbols
-from lme4py.formula.terms import Terms
+from lme4py.formula.syntax import Call, Node, symbols
+from lme4py.formula.terms import terms
 from lme4py.frame.columns import value_of
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import drop_unused, factor_of
@@ -107,7 +107,7 @@ def _floats(value: Value | None) -> NDArray[np.float64] | None:
 
 
 def model_frame(
-    terms: Terms,
+    formula: Node,
     scope: Scope,
     *,
     subset: Expression = None,
@@ -118,8 +118,8 @@ def model_frame(
 
     Parameters
     ----------
-    terms : Terms
-        Of the formula in which bars are written as sums.
+    formula : Node
+        A formula in which bars are written as sums.
     scope : Scope
         The data and what else names may mean.
     subset : array-like or str, optional
@@ -134,7 +134,8 @@ def model_frame(
     DataError
         For variables of a wrong type or length, in R's words.
     """
-    nodes = dict(zip(terms.frame_names, terms.variables, strict=True))
+    expanded = terms(formula, scope.columns.names)
+    nodes = dict(zip(expanded.frame_names, expanded.variables, strict=True))
     spans = {name: node.span for name, node in nodes.items()}
     variables: dict[str, Value] = {}
     for name, node in nodes.items():
@@ -153,23 +154,21 @@ def model_frame(
     if positions is not None:
         variables = {name: take(value, positions) for name, value in variables.items()}
         rows = positions.size
-    plain = {symbol.name for node in terms.variables[_first(terms) :] for symbol in symbols(node)}
+    # What "." stands for is not among the names here, as in lme4.
+    right = formula.operands[-1] if isinstance(formula, Call) else formula
+    plain = {symbol.name for symbol in symbols(right)}
     settled = {
         name: _settled(name, value, name in plain, scope) for name, value in variables.items()
     }
     return ModelFrame(
         settled,
-        None if terms.response is None else terms.frame_names[terms.response],
-        tuple(terms.frame_names[i] for i in terms.offsets),
+        None if expanded.response is None else expanded.frame_names[expanded.response],
+        tuple(expanded.frame_names[i] for i in expanded.offsets),
         rows,
         positions,
         omitted,
         spans,
     )
-
-
-def _first(terms: Terms) -> int:
-    return 0 if terms.response is None else 1
 
 
 def _checked(name: str, node: Node, value: Value) -> Value:
@@ -227,8 +226,8 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
         return np.flatnonzero(np.resize(chosen, rows) if chosen.size < rows else chosen)
     if np.isnan(numbers).any():
         raise DataError("missing values are not allowed in row numbers of subset")
-    places = np.trunc(numbers).astype(np.int64)
-    places = places[places != 0]
+    numbers = numbers[np.trunc(numbers) != 0]
+    places: NDArray[np.int64] = np.trunc(numbers).astype(np.int64)
     if places.size and places.min() < 0:
         if places.max() > 0:
             raise DataError("can't mix positive and negative subscripts in subset")

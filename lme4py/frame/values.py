@@ -131,9 +131,9 @@ def length(value: Value) -> int:
     """Return the number of elements of a vector, or of rows of a matrix."""
     match value:
         case Numeric() | Matrix():
-            return value.values.shape[0]
+            return len(value.values)
         case Character() | Factor():
-            return value.codes.shape[0]
+            return len(value.codes)
         case FunctionName():
             return 1
         case Null():

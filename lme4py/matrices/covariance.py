@@ -374,7 +374,7 @@ class Autoregressive(_Correlated):
 
     def _factor(self, rho: float) -> FloatArray:
         each = np.arange(self.columns)
-        powers = float(rho) ** np.abs(each[:, None] - each)
+        powers: FloatArray = float(rho) ** np.abs(each[:, None] - each)
         factor = np.tril(powers)
         factor[:, 1:] *= np.sqrt(max(1.0 - rho * rho, 0.0))
         return factor

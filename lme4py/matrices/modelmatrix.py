@@ -179,7 +179,7 @@ def plan(
         In R's words, e.g. for a factor with one level.
     """
     values = [_looked_up(terms, i, frame, collation) for i in range(len(terms.variables))]
-    names = terms.frame_names
+    names = _unique(terms.frame_names)
     factors = {
         names[i]: value
         for i, value in enumerate(values)
@@ -190,8 +190,10 @@ def plan(
     codes = terms.codes()
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
-    coder = _Coder(values, terms, chosen)
-    labels, assign, products = [], [], []
+    coder = _Coder(values, terms.names, [chosen.get(name) for name in names])
+    labels: list[str] = []
+    assign: list[int] = []
+    products: list[tuple[tuple[_Columns, int], ...]] = []
     if terms.intercept:
         labels, assign, products = ["(Intercept)"], [0], [()]
     for number, term in enumerate(terms.members):
@@ -215,6 +217,22 @@ def plan(
             assign.append(number + 1)
             products.append(picked)
     return Plan(tuple(labels), tuple(assign), chosen, rows, tuple(products), tuple(warnings))
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names with ``.1``, ``.2`` ... after repeated ones, as R's data frames have them.
+
+    A name repeats when ``.`` stands for a column of the frame that is a call of the
+    formula as well.
+    """
+    unique: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in unique:
+            number += 1
+            candidate = f"{name}.{number}"
+        unique.append(candidate)
+    return tuple(unique)
 
 
 def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) -> Value:
@@ -270,11 +288,13 @@ class _Coder:
     """The columns of each variable under each coding, made once."""
 
     def __init__(
-        self, values: Sequence[Value], terms: Terms, contrasts: Mapping[str, str | Matrix]
+        self,
+        values: Sequence[Value],
+        names: Sequence[str],
+        contrasts: Sequence[str | Matrix | None],
     ) -> None:
-        self.names = terms.names
+        self.names = names
         self._values = values
-        self._frame_names = terms.frame_names
         self._contrasts = contrasts
         self._made: dict[tuple[int, int], _Columns] = {}
 
@@ -283,13 +303,15 @@ class _Coder:
         value = self._values[position]
         key = (position, code if isinstance(value, Factor) else 0)
         if key not in self._made:
-            self._made[key] = self._make(value, self._frame_names[position], code)
+            self._made[key] = self._make(position, code)
         return self._made[key]
 
-    def _make(self, value: Value, name: str, code: int) -> _Columns:
+    def _make(self, position: int, code: int) -> _Columns:
+        value = self._values[position]
         match value:
             case Factor():
-                return self._coded(value, name, code)
+                contrast = self._contrasts[position] or "contr.treatment"
+                return self._coded(value, contrast, code)
             case Numeric():
                 return _Numbers((value.as_float(),), ("",))
             case Matrix(values=matrix, names=names):
@@ -298,16 +320,18 @@ class _Coder:
                 columns = tuple(matrix[:, i] for i in range(width))
                 return _Numbers(columns, ("",) if width == 1 else suffixes)
             case _:
+                name = self.names[position]
                 raise DataError(f"variables of this type cannot be used in a term: '{name}'")
 
-    def _coded(self, factor: Factor, name: str, code: int) -> _Coded:
+    @staticmethod
+    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> _Coded:
         if code == 2:
             table, suffixes = np.eye(len(factor.levels)), indicator_names(factor)
         else:
-            contrast = contrast_table(self._contrasts.get(name, "contr.treatment"), factor)
-            table = contrast.values
+            coding = contrast_table(contrast, factor)
+            table = coding.values
             width = table.shape[1]
-            suffixes = contrast.names or tuple(str(i + 1) for i in range(width))
+            suffixes = coding.names or tuple(str(i + 1) for i in range(width))
         if factor.codes.size and int(factor.codes.min()) < 0:
             # Code -1 (missing) picks the last row.
             table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])

@@ -72,8 +72,9 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
         tuple(matrix.assign[i] for i in kept),
         matrix.contrasts,
     )
-    # lme4 lists positions by pivot and names by column, which agree unless R's pivot
-    # puts the dropped columns in another order than the matrix had.
-    dropped = {matrix.names[i]: int(i) for i in pivot[rank:]}
+    # As in lme4: names in the order of the columns, positions in the order of the pivot.
+    # The two disagree when there are fewer rows than columns.
+    names = (matrix.names[i] for i in sorted(pivot[rank:]))
+    dropped = {name: int(i) for name, i in zip(names, pivot[rank:], strict=True)}
     message = f"fixed-effect model matrix is rank deficient so dropping {count} {plural}"
     return Reduced(reduced, dropped, message)

@@ -188,12 +188,11 @@ class RandomEffects:
         """The grouping factors, each once, in order of first use."""
         import pandas as pd
 
-        return {
-            name: pd.Categorical.from_codes(
-                group.codes, categories=list(group.levels), ordered=group.ordered
-            )
-            for name, group in self._groups.items()
-        }
+        found: dict[str, pd.Categorical] = {}
+        for name, group in self._groups.items():
+            kind = pd.CategoricalDtype(list(group.levels), group.ordered)
+            found[name] = pd.Categorical.from_codes(group.codes, dtype=kind)
+        return found
 
     @property
     def assign(self) -> NDArray[np.int64]:
@@ -244,10 +243,9 @@ def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
 
     width = sum(term.columns for term in terms)
     q = sum(term.levels * term.columns for term in terms)
-    kind = np.int32 if max(rows * width, q) <= _INT32_LIMIT else np.int64
+    kind: type[np.int32 | np.int64] = np.int32 if max(rows * width, q) <= _INT32_LIMIT else np.int64
     values = np.empty((rows, width))
     indices = np.empty((rows, width), dtype=kind)
-    missing = False
     first_row = first_column = 0
     for term in terms:
         last = first_column + term.columns
@@ -257,23 +255,20 @@ def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
             target = indices[:, first_column + column]
             np.multiply(codes, term.columns, out=target, casting="unsafe")
             target += first_row + column
-        missing = missing or bool(codes.size and codes.min() < 0)
-        if missing:
+        if codes.size and codes.min() < 0:
             # A row without a level has no entry in this term.
             values[codes < 0, first_column:last] = 0.0
         first_row += term.levels * term.columns
         first_column = last
+    pointers: NDArray[Any] = np.arange(rows + 1, dtype=kind)
     # NaN is an entry, zero is not.
     if np.count_nonzero(values) == values.size:
-        pointers = np.arange(0, rows * width + 1, width, dtype=kind) if width else None
+        pointers *= width
         data, places = values.ravel(), indices.ravel()
     else:
         stored = values != 0
-        pointers = np.zeros(rows + 1, dtype=kind)
         np.cumsum(np.count_nonzero(stored, axis=1), out=pointers[1:])
         data, places = values[stored], indices[stored]
-    if pointers is None:
-        pointers = np.zeros(rows + 1, dtype=kind)
     result = csc_array((data, places, pointers), shape=(q, rows))
     result.has_sorted_indices = True
     result.has_canonical_format = True

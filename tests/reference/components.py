@@ -118,15 +118,16 @@ def _fixed(design: Any, theirs: RMatrix) -> list[str]:
 
 
 def _dropped(ours: Any, theirs: RVector | None) -> list[str]:
-    """Compare names and positions apart.
+    """Compare names and positions in order.
 
-    lme4 1.1-31 writes the names in column order beside positions in pivot order, so
-    that R's own pairs are wrong whenever columns were moved twice.
+    lme4 1.1-31 writes the names in column order beside positions in pivot order, also
+    where the two differ; so do we.
     """
     names = () if theirs is None else theirs.names
-    positions = [] if theirs is None else sorted(int(at) - 1 for at in theirs.values)
-    found = texts_differ("fixed.dropped names", sorted(ours), sorted(names or ()))
-    return found + texts_differ("fixed.dropped positions", sorted(ours.values()), positions)
+    positions = [] if theirs is None else [int(at) - 1 for at in theirs.values]
+    # A name that repeats keeps its last position only.
+    expected = dict(zip(names or (), positions, strict=True))
+    return texts_differ("fixed.dropped", ours.items(), expected.items())
 
 
 def _coding(name: str, ours: Any, theirs: Any) -> list[str]:

@@ -44,7 +44,8 @@ _NOT_LOGICAL = "operations are possible only for numeric, logical or complex typ
 _OVERFLOW = "NAs produced by integer overflow"
 _LONGEST_RANGE = 2**27
 _MOST_LEVELS = 2**20
-_EXACT = float(2**52)
+# Beyond this a quotient has no fractional digits even in R's long double.
+_EXACT = float(2**63)
 
 
 def power(base: Array, exponent: Array) -> Array:
@@ -76,7 +77,7 @@ def remainder(first: Array, second: Array, warn: Callable[[str], None] | None = 
             warn("probable complete loss of accuracy in modulus")
         wide = second.astype(np.longdouble)
         rest = first - np.floor(quotient) * wide
-        again = (rest / second).astype(np.float64)
+        again = rest / second
         result = (rest - np.floor(again) * wide).astype(np.float64)
         # An infinite divisor, or one so large that the quotient has no digits left.
         huge = (np.abs(second) > _EXACT) & np.isfinite(first) & (np.abs(first) <= np.abs(second))
@@ -118,7 +119,7 @@ def _meaningless(name: str, first: Value, second: Value | None, context: Context
         context.warn(f"'{name}' is not meaningful for ordered factors")
     else:
         context.warn(f"‘{name}’ not meaningful for factors")
-    return Numeric(np.full(max(length(value) for value in values), np.nan), "logical")
+    return pack(np.full(max(length(value) for value in values), np.nan), "logical")
 
 
 def _time(value: Value) -> Time:
@@ -473,7 +474,10 @@ def _not(x: Value, context: Context) -> Value:
         return _meaningless("!", x, None, context)
     time = _time(x)
     if time is not None:
-        shown = {"Date": 'unary ! not defined for "Date"', "POSIXct": "unary '!' not defined for \"POSIXt\""}
+        shown = {
+            "Date": 'unary ! not defined for "Date"',
+            "POSIXct": "unary '!' not defined for \"POSIXt\"",
+        }
         raise DataError(shown.get(time, "unary '!' not defined for \"difftime\"") + " objects")
     if isinstance(x, Null):
         raise DataError("invalid argument type")

@@ -19,6 +19,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    take,
 )
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "recycle",
     "reject_classes",
     "scalar",
+    "select",
     "shaped",
     "string",
     "text",
@@ -65,7 +67,9 @@ def pack(values: NDArray[Any], kind: Kind, time: Time = None) -> Numeric:
     """Return a vector in the form `Numeric` promises: exact dtype unless a value is missing."""
     if kind == "logical" and values.dtype != np.bool_ and not np.isnan(values).any():
         values = values != 0
-    elif (kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any()) or (kind == "integer" and values.dtype.kind == "b"):
+    elif (kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any()) or (
+        kind == "integer" and values.dtype.kind == "b"
+    ):
         values = values.astype(np.int64)
     elif kind == "double" and values.dtype != np.float64:
         values = values.astype(np.float64)
@@ -98,6 +102,14 @@ def string(value: str | None) -> Character:
     if value is None:
         return Character(np.array([-1], dtype=np.int32), ())
     return Character(np.zeros(1, dtype=np.int32), (value,))
+
+
+def select(value: Value, rows: NDArray[Any] | slice) -> Value:
+    """Return the elements that `rows` selects, in exact dtype where none is missing any more."""
+    taken = take(value, rows)
+    if isinstance(taken, Numeric):
+        return pack(taken.values, taken.kind, taken.time)
+    return taken
 
 
 def elements(value: Value, complaint: str) -> tuple[NDArray[Any], Kind]:
@@ -154,7 +166,7 @@ def align(
         return first, _below(second, first.shape)
     if second.ndim == 2:
         return _below(first, second.shape), second
-    if first.size == second.size or first.size == 1 or second.size == 1:
+    if 1 in (first.size, second.size) or first.size == second.size:
         return first, second
     size = max(first.size, second.size)
     return recycle(first, size), recycle(second, size)

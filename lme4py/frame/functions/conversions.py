@@ -139,11 +139,14 @@ def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG00
 def _as_vector(x: Value, context: Context, mode: Value | None = None) -> Value:
     kind = "any" if mode is None else as_string(mode, "mode")
     if kind in ("numeric", "double"):
-        return _as_double(x, context)
+        numbers: Value = _as_double(x, context)
+        return numbers
     if kind == "integer":
-        return _as_integer(x, context)
+        whole: Value = _as_integer(x, context)
+        return whole
     if kind == "logical":
-        return _as_logical(x)
+        truth: Value = _as_logical(x)
+        return truth
     if kind == "character":
         return text(x)
     if kind != "any":
@@ -183,8 +186,10 @@ def _as_date(
             if np.isfinite(values).any():
                 raise DataError("'origin' must be supplied")
             return Numeric(values, "double", "Date")
-        start = _as_date(origin)
-        return Numeric(values + flat(start, "")[0], "double", "Date")
+        start = flat(_as_date(origin), "")[0]
+        if start.size != 1:
+            raise DataError("'origin' must be one date")
+        return Numeric(values + start, "double", "Date")
     if isinstance(x, Numeric) and np.isnan(x.as_float()).all():
         return Numeric(x.as_float(), "double", "Date")
     raise DataError("do not know how to convert 'x' to class “Date”")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError, nearest
-from lme4py.frame.functions.coercion import as_flag, flat, pack
+from lme4py.frame.functions.coercion import as_flag, flat, pack, select
 from lme4py.frame.functions.table import Dot, function
 from lme4py.frame.values import (
     Character,
@@ -20,7 +20,6 @@ from lme4py.frame.values import (
     Numeric,
     Value,
     length,
-    take,
 )
 
 __all__: list[str] = []
@@ -86,10 +85,7 @@ def _picked(value: Value, positions: Positions) -> Value:
     """Return the elements at the positions, NA at -1."""
     lost = positions < 0
     if not lost.any():
-        result = take(value, positions)
-        if isinstance(result, Numeric):
-            return pack(result.values, result.kind, result.time)
-        return result
+        return select(value, positions)
     match value:
         case Numeric():
             padded = np.append(value.as_float(), np.nan)

@@ -269,12 +269,12 @@ def _choose(n: Array, k: Array) -> Array:
     result = np.where(small & near & (k >= 2), np.rint(result), result)
     large = ~small & ~np.isnan(k) & ~np.isnan(n)
     if large.any():
-        result = np.where(large, _choose_large(n, k, near), result)
+        result = np.where(large, _choose_large(n, k, near & large), result)
     return np.where(np.isnan(n) | np.isnan(k), np.nan, result)
 
 
 def _choose_large(n: Array, k: Array, near: Array) -> Array:
-    """Return binomial coefficients for k of 30 and more."""
+    """Return binomial coefficients for k of 30 and more; `near` marks those of whole numbers."""
     from scipy import special
 
     whole = np.rint(n)
@@ -288,7 +288,7 @@ def _choose_large(n: Array, k: Array, near: Array) -> Array:
     if (negative := near & (n < 0)).any():
         sign = np.where(k % 2 == 1, -1.0, 1.0)
         upper = np.where(negative, k - whole - 1, 0.0)
-        result = np.where(negative, sign * _choose(upper, k), result)
+        result = np.where(negative, sign * _choose(upper, np.where(negative, k, 0.0)), result)
     return result
 
 
@@ -330,12 +330,12 @@ def round_digits(x: Array, digits: Array) -> Array:
         exponent = np.frexp(size)[1] - 1
         fine = places + (_LOG10_2 * (0.5 + exponent)) > _DECIMALS
         clipped = np.clip(places, -_MOST_DIGITS, _MOST_DIGITS)
+        # For negative digits R multiplies by the inexact 1 / 10^k, too.
         scale = np.power(10.0, np.abs(clipped))
-        down = clipped < 0
-        scaled = np.where(down, size / scale, size * scale)
+        scale = np.where(clipped < 0, 1 / scale, scale)
+        scaled = size * scale
         low, high = np.floor(scaled), np.ceil(scaled)
-        below = np.where(down, low * scale, low / scale)
-        above = np.where(down, high * scale, high / scale)
+        below, above = low / scale, high / scale
         to_below, to_above = size - below, above - size
         lower = (to_below < to_above) | ((to_below == to_above) & (np.fmod(low, 2) == 0))
         result = np.copysign(np.where(lower, below, above), x)

@@ -110,9 +110,8 @@ def variance(values: ArrayLike) -> float:
     if array.size < 2:
         return math.nan
     with np.errstate(all="ignore"):
-        residuals = array - mean(array)
-        wide = residuals.astype(np.longdouble)
-        return float(_sum(wide * wide) / (array.size - 1))
+        residuals = array.astype(np.longdouble) - mean(array)
+        return float(_sum(residuals * residuals) / (array.size - 1))
 
 
 def quantile(values: ArrayLike, probs: ArrayLike, type: int = 7) -> FloatArray:

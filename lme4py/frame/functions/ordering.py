@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
-from lme4py.frame.functions.coercion import as_flag, as_string, flat, pack
+from lme4py.frame.functions.coercion import as_flag, as_number, as_string, flat, pack, select
 from lme4py.frame.functions.table import Context, Dot, function
-from lme4py.frame.values import Character, Factor, Kind, Matrix, Null, Value, take
+from lme4py.frame.values import Character, Factor, Kind, Matrix, Null, Value
 
 __all__: list[str] = []
 
@@ -36,8 +36,8 @@ def _last(value: Value | None) -> bool | None:
     """Return whether missing values go last, first, or (None) nowhere."""
     if value is None:
         return True
-    array, _ = flat(value, "invalid 'na.last' argument")
-    return None if np.isnan(array[0]) else bool(array[0])
+    number = as_number(value, "na.last")
+    return None if np.isnan(number) else number != 0
 
 
 def _order(keys: list[Array], decreasing: bool, last: bool | None) -> NDArray[np.intp]:
@@ -58,7 +58,7 @@ def _order(keys: list[Array], decreasing: bool, last: bool | None) -> NDArray[np
 def _rev(x: Value) -> Value:
     if isinstance(x, Matrix):
         x = pack(x.values.reshape(-1, order="F"), x.kind)
-    return take(x, slice(None, None, -1))
+    return select(x, slice(None, None, -1))
 
 
 @function(
@@ -96,7 +96,7 @@ def _sort(
     if isinstance(x, Matrix):
         x = pack(x.values.reshape(-1, order="F"), x.kind)
     last = None if na_last is None else _last(na_last)
-    return take(x, _order([_keys(x, context)], _is_true(decreasing, "decreasing"), last))
+    return select(x, _order([_keys(x, context)], _is_true(decreasing, "decreasing"), last))
 
 
 @function(

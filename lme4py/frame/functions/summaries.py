@@ -174,7 +174,10 @@ def _mad(
         return scalar(np.nan, "double")
     middle = _middle(array, kind)[0] if center is None else as_number(center, "center")
     factor = 1.4826 if constant is None else as_number(constant, "constant")
-    away = np.abs(array - middle)
+    with np.errstate(invalid="ignore"):
+        away = np.abs(array - middle)
+    if np.isnan(away).any():
+        return scalar(np.nan, "double")
     lower, upper = _flag(low, "low"), _flag(high, "high")
     if lower and upper:
         raise DataError("'low' and 'high' cannot be both TRUE")
@@ -237,7 +240,8 @@ def _iqr(x: Value, na_rm: Value | None = None, type: Value | None = None) -> Val
     quartiles = moments.quantile(
         array, [0.25, 0.75], 7 if type is None else as_integer(type, "type")
     )
-    return scalar(float(quartiles[1] - quartiles[0]), "double")
+    with np.errstate(invalid="ignore"):
+        return scalar(float(quartiles[1] - quartiles[0]), "double")
 
 
 def _refuse(name: str, values: list[Value], ordered_too: bool) -> None:

@@ -156,7 +156,7 @@ def _positions(value: Value, name: str) -> NDArray[Any]:
         raise DataError("invalid substring arguments")
     if isinstance(value, Character):
         raise DataError(f"invalid '{name}' argument")
-    return np.trunc(array)
+    return np.clip(np.trunc(array), -LARGEST_INTEGER, LARGEST_INTEGER)
 
 
 def _slice(words: Character, start: NDArray[Any], stop: NDArray[Any], size: int) -> Character:

@@ -15,6 +15,7 @@ from lme4py.frame.functions.coercion import (
     flat,
     higher,
     pack,
+    select,
     text,
     union_codes,
 )
@@ -29,7 +30,6 @@ from lme4py.frame.values import (
     Numeric,
     Value,
     length,
-    take,
 )
 
 __all__: list[str] = []
@@ -96,8 +96,9 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
 
 def _counts(value: Value, name: str) -> Array:
     array, _ = flat(value, f"invalid '{name}' argument")
-    if np.isnan(array).any() or (array < 0).any():
+    if not array.size or not (array >= 0).all():
         raise DataError(f"invalid '{name}' argument")
+    _bounded(float(array.max()))
     return np.trunc(array).astype(np.int64)
 
 
@@ -147,17 +148,19 @@ def _rep(
             rows = np.repeat(rows, counts)
         else:
             raise DataError("invalid 'times' argument")
-    return take(value, rows)
+    return select(value, rows)
 
 
 @function("rep_len", "x, length.out", role="elementwise", purpose="Repeated to a length.")
 def _rep_len(x: Value, length_out: Value) -> Value:
-    return _rep(x, length_out=length_out)
+    result: Value = _rep(x, length_out=length_out)
+    return result
 
 
 @function("rep.int", "x, times", role="elementwise", purpose="Repeated some times.")
 def _rep_int(x: Value, times: Value) -> Value:
-    return _rep(x, times=times)
+    result: Value = _rep(x, times=times)
+    return result
 
 
 def _steps(first: float, by: float, count: int) -> Array:
@@ -283,11 +286,13 @@ def _seq(**given: Any) -> Value:
             return _range(1, length(along)) if length(along) else pack(np.empty(0), "integer")
     if size is not None:
         if first is None and last is None and by is None:
-            return _seq_len(size)
+            counted: Value = _seq_len(size)
+            return counted
         return _spaced(first, last, by, size)
     if first is not None and last is None and by is None:
         if length(first) != 1:
-            return _seq_along(first)
+            result: Value = _seq_along(first)
+            return result
         stop = as_number(first, "from")
         return _range(1, stop)
     start = first if first is not None else pack(np.array([1.0]), "double")
@@ -324,14 +329,14 @@ def _seq_along(along_with: Value) -> Value:
 def _head(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     count = 6 if n is None else as_integer(n, "n")
     size = length(x)
-    return take(x, slice(0, count if count >= 0 else max(size + count, 0)))
+    return select(x, slice(0, count if count >= 0 else max(size + count, 0)))
 
 
 @function("tail", "x, n=6L, ...", role="whole", package="utils", purpose="The last elements.")
 def _tail(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     count = 6 if n is None else as_integer(n, "n")
     size = length(x)
-    return take(x, slice(max(size - count, 0) if count >= 0 else min(-count, size), size))
+    return select(x, slice(max(size - count, 0) if count >= 0 else min(-count, size), size))
 
 
 @function("unique", "x, ...", role="summary", purpose="Distinct values, in order of appearance.")
@@ -342,4 +347,4 @@ def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
         return x
     keys = x.codes if isinstance(x, Factor | Character) else x.as_float()
     _, first = np.unique(keys, return_index=True)
-    return take(x, np.sort(first))
+    return select(x, np.sort(first))

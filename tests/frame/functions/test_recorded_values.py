@@ -64,9 +64,7 @@ DATA = {
     "g": _factor(("u", "v", "w"), "u", "v", "v", "u", "w", "w", "v", None),
     "h": _factor(("hi", "lo", "mid"), *F),
     "o": _factor(("lo", "mid", "hi"), *F, ordered=True),
-    "m": Matrix(
-        np.asfortranarray(np.stack((Z, [2, -1, 0.5, 8, NA, 3, 1, 4]), axis=1)), ("a", "b")
-    ),
+    "m": Matrix(np.asfortranarray(np.stack((Z, [2, -1, 0.5, 8, NA, 3, 1, 4]), axis=1)), ("a", "b")),
 }
 
 

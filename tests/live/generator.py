@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["Case", "Column", "make_case"]
 
-Kind = Literal["double", "integer", "logical", "character", "factor", "ordered"]
+Kind = Literal["double", "integer", "logical", "character", "factor", "ordered", "date"]
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,9 @@ class _Maker:
                 self.groups,
                 self.numeric,
             )
+        if self.chance(0.12):
+            days = [19000 + dice.randint(-9000, 9000) for _ in range(dice.randint(3, 8))]
+            self.add("when", Column("date", [dice.choice(days) for _ in range(n)]), self.groups)
         if self.groups and self.chance(0.5):
             by = self.columns[dice.choice(self.groups)]
             values = {
@@ -257,7 +260,8 @@ class _Maker:
             column = self.columns[name]
             values: list[Any] = column.values[:]
             for _ in range(self.dice.randint(1, 3)):
-                values[self.dice.randrange(self.n)] = None
+                infinite = column.kind == "double" and self.chance(0.03)
+                values[self.dice.randrange(self.n)] = float("inf") if infinite else None
             self.columns[name] = Column(column.kind, values, column.levels)
 
     # -- formula ------------------------------------------------------------------
@@ -372,6 +376,8 @@ class _Maker:
 
     def atom(self) -> str:
         roll = self.dice.random()
+        if "when" in self.columns and self.chance(0.1):
+            return "when"
         if roll < 0.42:
             return self.number()
         if roll < 0.72:

@@ -68,6 +68,8 @@ def _column(column: Column) -> str:
             return _vector(column.values, _double)
         case "integer":
             return _vector(column.values, _integer)
+        case "date":
+            return f'structure({_vector(column.values, _double)}, class = "Date")'
         case "logical":
             return _vector(column.values, _flag)
         case "character":

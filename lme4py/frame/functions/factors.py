@@ -230,8 +230,9 @@ def to_factor(x: Value, context: Context) -> tuple[Factor, State]:
 
 
 @replays("as.factor")
-def to_factor_again(state: State, x: Value) -> Factor:
+def to_factor_again(state: State, x: Value, **options: Any) -> Factor:
     """Return new rows with the stored levels."""
+    del options
     return _thawed(state, x, "as.factor")
 
 
@@ -246,8 +247,9 @@ def to_ordered(x: Value, context: Context) -> tuple[Factor, State]:
 
 
 @replays("as.ordered")
-def to_ordered_again(state: State, x: Value) -> Factor:
+def to_ordered_again(state: State, x: Value, **options: Any) -> Factor:
     """Return new rows with the stored levels."""
+    del options
     return _thawed(state, x, "as.ordered")
 
 
@@ -255,8 +257,10 @@ def to_ordered_again(state: State, x: Value) -> Factor:
 def relevel(x: Value, ref: Value, dots: tuple[Dot, ...] = ()) -> tuple[Factor, State]:
     """Return R's ``relevel``."""
     del dots
-    if not isinstance(x, Factor) or x.ordered:
+    if not isinstance(x, Factor):
         raise DataError("'relevel' only for (unordered) factors")
+    if x.ordered:
+        raise DataError("'relevel' only for unordered factors")
     if length(ref) != 1:
         raise DataError("'ref' must be of length one")
     if isinstance(ref, Character | Factor):
@@ -331,9 +335,9 @@ def add_na(x: Value, context: Context, ifany: Value | None = None) -> tuple[Fact
 
 
 @replays("addNA")
-def add_na_again(state: State, x: Value, ifany: Value | None = None) -> Factor:
+def add_na_again(state: State, x: Value, **options: Any) -> Factor:
     """Return new rows with the stored levels."""
-    del ifany
+    del options
     return _thawed(state, x, "addNA")
 
 
@@ -517,13 +521,13 @@ def find_interval(
     left = left_open is not None and as_flag(left_open, "left.open")
     found = np.searchsorted(ends, numbers, side="left" if left else "right")
     if ends.size:
+        if all_inside is not None and as_flag(all_inside, "all.inside"):
+            found = np.where(found == 0, 1, np.where(found == ends.size, ends.size - 1, found))
         if rightmost_closed is not None and as_flag(rightmost_closed, "rightmost.closed"):
             if left:
                 found = np.where(numbers == ends[0], 1, found)
             else:
                 found = np.where(numbers == ends[-1], ends.size - 1, found)
-        if all_inside is not None and as_flag(all_inside, "all.inside"):
-            found = np.maximum(np.minimum(found, ends.size - 1), 1)
     missing = np.isnan(numbers)
     if missing.any():
         return Numeric(np.where(missing, np.nan, found), "integer")
@@ -714,15 +718,15 @@ def _coding_of(
 )
 def with_contrasts(
     object: Value,
-    context: Context,
     contr: Any = None,
     how_many: Value | None = None,
     dots: tuple[Dot, ...] = (),
 ) -> tuple[Factor, State]:
     """Return R's ``C``."""
-    made = as_factor(object, context.collation)
-    if not made.levels:
+    # R takes neither text nor truth for a factor here.
+    if not isinstance(object, Factor) or not object.levels:
         raise DataError("object not interpretable as a factor")
+    made = object
     if len(made.levels) < 2:
         raise DataError(_ONE_LEVEL)
     options: dict[str, Value | None] | None = None

@@ -17,7 +17,9 @@ FOLDER = Path(__file__).resolve().parents[3] / "fixtures" / "functions"
 SUBJECTS = (
     "accuracy",
     "arithmetic",
+    "bases",
     "conversions",
+    "factors",
     "indexing",
     "mathematics",
     "summaries",

@@ -136,12 +136,12 @@ def flat(value: Value, complaint: str) -> tuple[FloatArray, Kind]:
 
 
 def recycle(values: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return `values` repeated to length `size`."""
+    """Return `values` repeated or cut to length `size`; an empty vector stays empty."""
     if values.shape[0] == size:
         return values
     if values.shape[0] == 0:
         return values
-    return np.resize(values, size)
+    return np.tile(values, -(-size // values.shape[0]))[:size]
 
 
 def align(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError, nearest
-from lme4py.frame.functions.coercion import as_flag, flat, pack, select
+from lme4py.frame.functions.coercion import as_flag, flat, pack, recycle, select
 from lme4py.frame.functions.table import Dot, function
 from lme4py.frame.values import (
     Character,
@@ -56,7 +56,7 @@ def _positions(
     if kind == "logical":
         if bounded and array.size > size:
             raise DataError("(subscript) logical subscript too long")
-        full = np.resize(array, max(size, array.size)) if array.size else array
+        full = recycle(array, max(size, array.size)) if array.size else array
         chosen = np.flatnonzero((full != 0) | np.isnan(full))
         lost = np.isnan(full[chosen]) | (chosen >= size)
         return np.where(lost, -1, chosen).astype(np.int64)

@@ -723,16 +723,11 @@ def _ifelse(test: Value, yes: Value, no: Value) -> Value:
     for mask, part, _ in live:
         if not isinstance(part, Character):
             kind = higher(kind, part[1])
-            array = np.broadcast_to(part[0], size) if part[0].size == 1 else _fit(part[0], size)
+            array = np.broadcast_to(part[0], size) if part[0].size == 1 else recycle(part[0], size)
             result = np.where(mask, array, result)
     if isinstance(test, Matrix):
         return shaped(result.reshape(test.values.shape, order="F"), kind, test.names)
     return pack(result, kind)
-
-
-def _fit(values: Array, size: int) -> Array:
-    """Return `values` repeated or cut to `size` elements (R's ``rep(length.out =)``)."""
-    return values if values.size == size else np.resize(values, size)
 
 
 def _chosen_text(
@@ -745,7 +740,7 @@ def _chosen_text(
         else:
             words = text(pack(part[0], part[1]) if not isinstance(value, Matrix) else value)
         codes, others, pool = union_codes(result, words)
-        result = Character(np.where(mask, _fit(others, size), codes).astype(np.int32), pool)
+        result = Character(np.where(mask, recycle(others, size), codes).astype(np.int32), pool)
     return result
 
 

@@ -168,7 +168,7 @@ def _slice(words: Character, start: NDArray[Any], stop: NDArray[Any], size: int)
     for place in (start, stop):
         found, inverse = np.unique(place, return_inverse=True)
         at = inverse.reshape(-1).astype(np.int32)
-        columns.append(np.resize(at, size) if at.size != size else at)
+        columns.append(recycle(at, size) if at.size != size else at)
         tables.append(found.tolist())
     rows, places = _distinct_rows(columns)
     strings: list[str | None] = []

@@ -15,6 +15,7 @@ from lme4py.frame.functions.coercion import (
     flat,
     higher,
     pack,
+    recycle,
     select,
     text,
     union_codes,
@@ -137,7 +138,7 @@ def _rep(
     if length_out is not None and not isinstance(length_out, Null):
         wanted = int(_counts(length_out, "length.out")[0])
         _bounded(wanted)
-        rows = np.resize(rows, wanted) if rows.size else rows
+        rows = recycle(rows, wanted) if rows.size else rows
     elif times is not None:
         counts = _counts(times, "times")
         if counts.size == 1:

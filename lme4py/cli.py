@@ -56,14 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", Lme4pyWarning)
+        with warnings.catch_warnings():
+            # The page ends with them.
+            warnings.simplefilter("ignore", Lme4pyWarning)
             page = _show(options)
     except Lme4pyError as error:
         print(f"lme4py: {error}", file=sys.stderr)
         return _BAD_INPUT
-    for warning in caught:
-        print(f"lme4py: warning: {warning.message}", file=sys.stderr)
     try:
         print(page, flush=True)
     except BrokenPipeError:

@@ -267,7 +267,7 @@ def _x_table(design: _Design, rows: int) -> tuple[list[str], list[list[str]]]:
     y = np.empty((count, 0)) if design.y is None else design.y[:rows].reshape(count, -1)
     label = _one_line(str(design.formula)).partition(" ~ ")[0]
     width = y.shape[1]
-    labels = [label] if width == 1 else [f"{label}[{k + 1}]" for k in range(width)]
+    labels = [label] if width == 1 else [f"y[{k + 1}]" for k in range(width)]
     columns = [
         [str(name) for name in design.frame.index[:rows]],
         *(_numbers(column) for column in y.T),

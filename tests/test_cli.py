@@ -87,6 +87,15 @@ def test_options(capsys, csv, words, expected):
     assert expected in out
 
 
+def test_warnings_and_messages_end_the_page(capsys, csv):
+    formula = "y ~ I(x * 1e6) + x + I(2 * x) + (1 | g)"
+    code, out, err = run(capsys, formula, csv)
+    assert (code, err) == (0, "")
+    said = " ".join(out.partition("\nmessages\n")[2].split())
+    assert "Some predictor variables are on very different scales" in said
+    assert "fixed-effect model matrix is rank deficient so dropping 2 columns" in said
+
+
 def test_family(capsys, csv):
     code, out, _ = run(capsys, "won ~ x + (1 | g)", csv, "--family", "binomial(link='probit')")
     assert code == 0

@@ -38,7 +38,7 @@ CHANGES = {
     "fixed.assign": lambda d: setattr(d.fixed, "assign", d.fixed.assign + 1),
     "fixed.contrasts": lambda d: d.fixed.contrasts.popitem(),
     "fixed.contrasts['word']": lambda d: d.fixed.contrasts.update(word="contr.sum"),
-    "fixed.dropped names": lambda d: d.fixed.dropped.update(X=1),
+    "fixed.dropped": lambda d: d.fixed.dropped.update(X=1),
     "y": lambda d: _nudge(d.y),
     "weights": lambda d: setattr(d, "weights", None),
     "offset": lambda d: setattr(d, "offset", d.y),

@@ -3,7 +3,8 @@
 Prints what was compared and every difference with the name of its case, and ends
 with status 1 if there is one. ``--only 7-123`` runs one case, ``--script 7-123``
 prints it as an R script, ``--keep`` stores failing cases in fixtures/kept, where
-they are fixtures from then on.
+they are fixtures from then on. ``--errors`` also shows where both stop with other words,
+which is no failure.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.reference.cases import error_text, verdict
+from tests.reference.cases import error_text, other_words, verdict
 
 from .generator import Case, make_case
 from .rcode import script
@@ -38,6 +39,7 @@ def main() -> int:
     reader.add_argument("--keep", action="store_true", help="store failing cases as fixtures")
     reader.add_argument("--no-words", action="store_true", help="do not compare warnings, messages")
     reader.add_argument("--r-only", action="store_true", help="show only what R says")
+    reader.add_argument("--errors", action="store_true", help="show where errors differ in words")
     reader.add_argument("--show", type=int, default=100, help="print at most this many failures")
     chosen = reader.parse_args()
 
@@ -67,6 +69,8 @@ def main() -> int:
         if chosen.r_only:
             texts[(error or "no error").splitlines()[0][:90]] += 1
             continue
+        if chosen.errors and (pair := other_words(record)) is not None:
+            print(f"{case.name}  {case.formula}\n    R:    {pair[0]}\n    ours: {pair[1]}")
         found = verdict(record, conditions=not chosen.no_words)
         if not found:
             continue

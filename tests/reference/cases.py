@@ -14,7 +14,7 @@ import lme4py
 from lme4py.bridge.rds import RFrame, RList, RMatrix, RVector, read_rds
 from lme4py.errors import Lme4pyError
 
-from .components import differences
+from .components import differences, plain_quotes
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -107,3 +107,18 @@ def verdict(record: RList, *, conditions: bool = True) -> list[str]:
         return differences(design, record, said if conditions else None)
     except Exception as error:  # noqa: BLE001 - likewise
         return [f"cannot be compared, {type(error).__name__}: {error}"]
+
+
+def other_words(record: RList) -> tuple[str, str] | None:
+    """Return R's and our error where both stop and ours lacks the first line of R's."""
+    expected = error_text(record)
+    if expected is None:
+        return None
+    try:
+        build(record)
+    except Lme4pyError as error:
+        # R goes on with its own call stack after ":error =".
+        words = plain_quotes(expected.splitlines()[0].partition(":error =")[0])
+        ours = plain_quotes(str(error))
+        return None if words in ours else (words, ours.splitlines()[0])
+    return None

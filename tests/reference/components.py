@@ -244,7 +244,9 @@ def _column(name: str, ours: Any, theirs: Any) -> list[str]:
 
 
 def _factor(name: str, levels: Any, codes: Any, ordered: bool, theirs: RFactor) -> list[str]:
-    found = texts_differ(f"{name} levels", list(levels), theirs.levels)
+    # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
+    expected = ["NA" if level is None else level for level in theirs.levels]
+    found = texts_differ(f"{name} levels", list(levels), expected)
     found += texts_differ(f"{name} codes", np.asarray(codes).tolist(), theirs.codes.tolist())
     if bool(ordered) != theirs.ordered:
         found.append(f"{name}: ordered is {ordered}, R has {theirs.ordered}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lme4py import data
 from lme4py.control import Control
-from lme4py.design import FixedEffects, MixedDesign, glformula, lformula
+from lme4py.design import MixedDesign, glformula, lformula
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -15,6 +15,7 @@ from lme4py.errors import (
 )
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
+from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
 
 __version__ = "0.1.0"

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import FloatArray
-from lme4py.matrices.reterms import RandomEffects
-
-if TYPE_CHECKING:
-    import pandas as pd
+from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["brief", "html", "summary"]
 
@@ -23,45 +19,7 @@ _LONGEST_THETA = 6
 _LONGEST_NAMES = 40
 
 
-class _Fixed(Protocol):
-    """What a page says of the fixed part."""
-
-    @property
-    def names(self) -> list[str]: ...
-    @property
-    def contrasts(self) -> Mapping[str, object]: ...
-    @property
-    def dropped(self) -> Mapping[str, int]: ...
-
-
-class _Design(Protocol):
-    """What a page says of a design; stated here because a design prints itself by this module."""
-
-    @property
-    def formula(self) -> object: ...
-    @property
-    def X(self) -> Any: ...
-    @property
-    def y(self) -> FloatArray | None: ...
-    @property
-    def weights(self) -> FloatArray | None: ...
-    @property
-    def offset(self) -> FloatArray | None: ...
-    @property
-    def fixed(self) -> _Fixed: ...
-    @property
-    def random(self) -> RandomEffects: ...
-    @property
-    def frame(self) -> pd.DataFrame: ...
-    @property
-    def reml(self) -> bool | None: ...
-    @property
-    def family(self) -> object: ...
-    @property
-    def messages(self) -> list[str]: ...
-
-
-def brief(design: _Design) -> str:
+def brief(design: MixedMatrices) -> str:
     """Return what the design is in a few lines, for ``repr(design)``.
 
     Parameters
@@ -90,7 +48,7 @@ def brief(design: _Design) -> str:
     return "\n".join(line if len(line) <= 100 else f"{line[:96]} ...>"[:101] for line in lines)
 
 
-def summary(design: _Design, *, rows: int = 6, width: int = 88) -> str:
+def summary(design: MixedMatrices, *, rows: int = 6, width: int = 88) -> str:
     """Return the design as a page of text: dimensions, columns, random terms, head of X and Zt.
 
     Parameters
@@ -149,7 +107,7 @@ def summary(design: _Design, *, rows: int = 6, width: int = 88) -> str:
     return "\n\n".join(section for section in sections if section)
 
 
-def html(design: _Design, *, rows: int = 6) -> str:
+def html(design: MixedMatrices, *, rows: int = 6) -> str:
     """Return the design as HTML for notebooks: the content of `summary` in tables.
 
     Parameters
@@ -183,7 +141,7 @@ def html(design: _Design, *, rows: int = 6) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _blocks(design: _Design) -> list[tuple[str, int, list[str]]]:
+def _blocks(design: MixedMatrices) -> list[tuple[str, int, list[str]]]:
     """Return each random term's group, number of levels and columns."""
     return [
         (group, int(levels), list(columns))
@@ -191,7 +149,7 @@ def _blocks(design: _Design) -> list[tuple[str, int, list[str]]]:
     ]
 
 
-def _dimensions(design: _Design) -> str:
+def _dimensions(design: MixedMatrices) -> str:
     if design.family is None:
         kind = f"linear, {'REML' if design.reml else 'ML'}"
     else:
@@ -210,7 +168,7 @@ def _dimensions(design: _Design) -> str:
     return "   ".join(parts)
 
 
-def _fixed_part(design: _Design, width: int) -> str:
+def _fixed_part(design: MixedMatrices, width: int) -> str:
     fixed = design.fixed
     lines = [f"X  {_size(design.X)}", _wrapped(_shortened(fixed.names, _LONGEST_NAMES), width)]
     if fixed.contrasts:
@@ -224,7 +182,7 @@ def _fixed_part(design: _Design, width: int) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _random_table(design: _Design) -> tuple[list[str], list[list[str]]]:
+def _random_table(design: MixedMatrices) -> tuple[list[str], list[list[str]]]:
     """Return one line per random term: label, group, levels, rows, theta, columns."""
     random = design.random
     names = ["term", "group", "levels", "rows of Zt", "theta", "columns"]
@@ -252,14 +210,14 @@ def _random_table(design: _Design) -> tuple[list[str], list[list[str]]]:
     return names, lines
 
 
-def _random_part(design: _Design, width: int) -> str:
+def _random_part(design: MixedMatrices, width: int) -> str:
     names, lines = _random_table(design)
     stored = design.random.Zt.nnz
     table = [_fold(line, width) for line in _aligned(names, lines, right={2})]
     return "\n".join([f"Zt  {_size(design.random.Zt)}, {stored} values", *table])
 
 
-def _x_table(design: _Design, rows: int) -> tuple[list[str], list[list[str]]]:
+def _x_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[str]]]:
     """Return the head of the response and X: column names and lines of text."""
     head = design.X[:rows]
     dense = np.asarray(head.toarray() if hasattr(head, "toarray") else head)
@@ -277,7 +235,7 @@ def _x_table(design: _Design, rows: int) -> tuple[list[str], list[list[str]]]:
     return names, [list(line) for line in zip(*columns, strict=True)]
 
 
-def _head_of_x(design: _Design, rows: int, width: int) -> str:
+def _head_of_x(design: MixedMatrices, rows: int, width: int) -> str:
     names, lines = _x_table(design, rows)
     shown = _that_fit(names, lines, width)
     table = _aligned(names[:shown], [line[:shown] for line in lines], right=set(range(1, shown)))
@@ -286,7 +244,7 @@ def _head_of_x(design: _Design, rows: int, width: int) -> str:
     return "\n".join([f"y and X, first {len(lines)} row{_s(lines)}", *table, *more])
 
 
-def _zt_table(design: _Design, rows: int) -> tuple[list[str], list[list[str]]]:
+def _zt_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[str]]]:
     """Return the corner of Zt: level, column of the term, then entries with dots for zeros."""
     random = design.random
     corner = random.Zt[:rows, :][:, :rows].tocsc()
@@ -301,7 +259,7 @@ def _zt_table(design: _Design, rows: int) -> tuple[list[str], list[list[str]]]:
     return names, [list(line) for line in zip(*columns, strict=True)]
 
 
-def _row_columns(design: _Design, count: int) -> list[str]:
+def _row_columns(design: MixedMatrices, count: int) -> list[str]:
     """Return, for the first rows of Zt, the term's column that each row belongs to."""
     names: list[str] = []
     for _, levels, columns in _blocks(design):
@@ -313,7 +271,7 @@ def _row_columns(design: _Design, count: int) -> list[str]:
     return names
 
 
-def _head_of_zt(design: _Design, rows: int, width: int) -> str:
+def _head_of_zt(design: MixedMatrices, rows: int, width: int) -> str:
     names, lines = _zt_table(design, rows)
     shown = _that_fit(names, lines, width)
     table = _aligned(names[:shown], [line[:shown] for line in lines], right=set(range(2, shown)))

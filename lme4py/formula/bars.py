@@ -252,7 +252,8 @@ def _split(bar: Call) -> Node:
             bar.span,
             "write (1 | group): a single random intercept has no correlations to leave out",
         )
-    group_text = deparse(group)
+    # R writes a lone name without its back-quotes here, so an odd one cannot be read again.
+    group_text = variable_name(group)
     pieces = (["1"] if found.intercept else []) + [f"0+{label}" for label in found.labels]
     text = "+".join(f"({piece}|{group_text})" for piece in pieces)
     try:

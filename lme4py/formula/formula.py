@@ -13,9 +13,9 @@ from lme4py.formula.syntax import Call, Node, Number, call
 __all__ = ["Formula"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Formula:
-    """An R formula.
+    """An R formula; two are equal when R would print them alike.
 
     Parameters
     ----------
@@ -98,3 +98,12 @@ class Formula:
 
     def __str__(self) -> str:
         return deparse(self.node)
+
+    def __repr__(self) -> str:
+        return f"Formula.parse({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Formula) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))

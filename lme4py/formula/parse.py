@@ -23,7 +23,7 @@ from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol
 
 __all__ = ["LONGEST", "NESTING", "parse"]
 
-LONGEST = 1_000_000
+LONGEST = 250_000
 """The most characters a formula may have."""
 
 NESTING = 200

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lme4py import linpack
 from lme4py.errors import DataError, nearest
-from lme4py.frame.functions.moments import mean, total
 from lme4py.frame.values import Matrix
+from lme4py.moments import mean, total
 
 __all__ = ["CONTRASTS", "coding_matrix", "complete_contrasts", "orthogonal_powers", "power"]
 

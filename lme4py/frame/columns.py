@@ -196,7 +196,7 @@ def value_of(column: Any) -> Value:
     Examples
     --------
     >>> value_of([1, 2, None]).kind
-    'double'
+    'integer'
     """
     if isinstance(column, Numeric | Matrix | Character | Factor | FunctionName | Null):
         return column

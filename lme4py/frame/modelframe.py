@@ -31,6 +31,7 @@ from lme4py.frame.values import (
     Value,
     length,
     take,
+    take_or_missing,
 )
 
 __all__ = ["Expression", "ModelFrame", "NAAction", "model_frame"]
@@ -145,14 +146,15 @@ def model_frame(
             variables[name] = _extra(name, expression, scope)
     rows = _common_length(variables, nodes)
     positions = _subset_positions(subset, rows, scope)
-    kept = _complete(variables, positions, na_action)
+    kept = _complete(variables, positions, na_action, rows)
     omitted = 0
     if kept is not None:
         before = rows if positions is None else positions.size
         positions = np.flatnonzero(kept) if positions is None else positions[kept]
         omitted = before - positions.size
     if positions is not None:
-        variables = {name: take(value, positions) for name, value in variables.items()}
+        select = take_or_missing if (positions < 0).any() else take
+        variables = {name: select(value, positions) for name, value in variables.items()}
         rows = positions.size
     # What "." stands for is not among the names here, as in lme4.
     right = formula.operands[-1] if isinstance(formula, Call) else formula
@@ -210,7 +212,10 @@ def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) ->
 
 
 def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np.int64] | None:
-    """Return the row positions that `subset` selects, None for all."""
+    """Return the row positions that `subset` selects, None for all.
+
+    As in R, an unknown or absent row is selected as a row of missing values: -1.
+    """
     if subset is None:
         return None
     value = _evaluated(subset, scope)
@@ -220,23 +225,24 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
         raise DataError("subset must be logical or row numbers")
     numbers = value.as_float()
     if value.kind == "logical":
-        if not numbers.size or numbers.size > rows:
-            raise DataError(f"subset has {numbers.size} elements for {rows} rows of data")
-        chosen = np.nan_to_num(numbers) != 0
-        return np.flatnonzero(np.resize(chosen, rows) if chosen.size < rows else chosen)
-    if np.isnan(numbers).any():
-        raise DataError("missing values are not allowed in row numbers of subset")
+        if numbers.size < rows and numbers.size:
+            numbers = np.resize(numbers, rows)
+        places = np.flatnonzero(numbers)
+        return np.where(np.isnan(numbers[places]) | (places >= rows), -1, places)
+    unknown = np.isnan(numbers)
+    if unknown.any() and np.nanmin(numbers, initial=0) > -1:
+        numbers = np.where(unknown, rows + 1.0, numbers)
+    elif unknown.any():
+        raise DataError("can't mix NAs with negative subscripts in subset")
     numbers = numbers[np.trunc(numbers) != 0]
-    places: NDArray[np.int64] = np.trunc(numbers).astype(np.int64)
+    places = np.trunc(numbers).astype(np.int64)
     if places.size and places.min() < 0:
         if places.max() > 0:
             raise DataError("can't mix positive and negative subscripts in subset")
         mask = np.ones(rows, dtype=np.bool_)
         mask[-places[places >= -rows] - 1] = False
         return np.flatnonzero(mask)
-    if places.size and places.max() > rows:
-        raise DataError(f"subset names row {int(places.max())} of {rows}")
-    return places - 1
+    return np.where(places > rows, -1, places - 1)
 
 
 def _missing(value: Value) -> NDArray[np.bool_] | None:
@@ -259,6 +265,7 @@ def _complete(
     variables: Mapping[str, Value],
     positions: NDArray[np.int64] | None,
     na_action: NAAction,
+    rows: int,
 ) -> NDArray[np.bool_] | None:
     """Return which of the selected rows have no missing value, None when all are kept."""
     if na_action == "pass":
@@ -268,9 +275,13 @@ def _complete(
         found = _missing(value)
         if found is not None:
             missing = found if missing is None else missing | found
-    if missing is None:
+    absent = None if positions is None or not (positions < 0).any() else positions < 0
+    if missing is None and absent is None:
         return None
+    missing = np.zeros(rows, dtype=np.bool_) if missing is None else missing
     selected = missing if positions is None else missing[positions]
+    if absent is not None:
+        selected = selected | absent
     if not selected.any():
         return None
     if na_action == "fail":

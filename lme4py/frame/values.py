@@ -7,7 +7,7 @@ in text and factors. A scalar is a value of length one, as in R.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "Value",
     "length",
     "take",
+    "take_or_missing",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -153,3 +154,21 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
             return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
         case _:
             return value
+
+
+def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:
+    """Return the elements at `rows`, a missing one for each negative position."""
+    found, absent = take(value, np.maximum(rows, 0)), rows < 0
+    match found:
+        case Numeric():
+            floats = np.where(absent, np.nan, found.as_float())
+            return Numeric(floats, found.kind, found.time)
+        case Matrix():
+            floats = np.where(absent[:, None], np.nan, found.values)
+            return Matrix(np.asfortranarray(floats), found.names, found.kind)
+        case Character():
+            return Character(np.where(absent, np.int32(-1), found.codes), found.pool)
+        case Factor():
+            return replace(found, codes=np.where(absent, np.int32(-1), found.codes))
+        case _:
+            return found

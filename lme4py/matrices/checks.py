@@ -108,6 +108,10 @@ class Checks:
         if level in ("ignore", "ignoreSmall"):
             return []
         q, n = random.Zt.shape
+        if q == 0:
+            # R takes the largest of no singular values.
+            self.messages.warn("no non-missing arguments to max; returning -Inf")
+            return []
         if level.endswith("Small") and q * n > _SMALL:
             return []
         rank = int(np.linalg.matrix_rank(random.Zt.toarray()))

@@ -18,7 +18,6 @@ from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.frame.coding import orthogonal_powers, power
 from lme4py.frame.functions.coercion import as_flag, as_number, flat, higher
-from lme4py.frame.functions.moments import mean, quantile, running_total, total
 from lme4py.frame.functions.table import Context, Dot, State, function, replays
 from lme4py.frame.values import (
     Character,
@@ -30,6 +29,7 @@ from lme4py.frame.values import (
     Value,
     length,
 )
+from lme4py.moments import mean, quantile, running_total, total
 
 FloatArray = NDArray[np.float64]
 

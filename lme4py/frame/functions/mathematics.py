@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py import moments
 from lme4py.errors import DataError
-from lme4py.frame.functions import moments
 from lme4py.frame.functions.coercion import (
     LARGEST_INTEGER,
     NON_NUMERIC,

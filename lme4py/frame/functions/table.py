@@ -18,7 +18,18 @@ from lme4py.formula.syntax import Node
 from lme4py.frame.collation import Collation
 from lme4py.frame.values import Value
 
-__all__ = ["Context", "Dot", "Function", "Role", "State", "function", "lookup", "match_arguments", "names", "replays"]
+__all__ = [
+    "Context",
+    "Dot",
+    "Function",
+    "Role",
+    "State",
+    "function",
+    "lookup",
+    "match_arguments",
+    "names",
+    "replays",
+]
 
 Role: TypeAlias = Literal["elementwise", "summary", "basis", "whole"]
 """How a function treats rows.
@@ -158,7 +169,9 @@ def function(
     """Return a decorator that enters a Python function into the table under R's `name`."""
 
     def enter(compute: Compute) -> Compute:
-        _TABLE[name] = Function(name, signature, compute, role, package, purpose, None, tuple(quoted))
+        _TABLE[name] = Function(
+            name, signature, compute, role, package, purpose, None, tuple(quoted)
+        )
         return compute
 
     return enter
@@ -229,19 +242,23 @@ def match_arguments(
     for name, item in given:
         if name is not None and name in formals and name != "...":
             if name in matched:
-                raise DataError(f"formal argument \"{name}\" matched by multiple actual arguments")
+                raise DataError(f'formal argument "{name}" matched by multiple actual arguments')
             matched[name] = item
         else:
             rest.append((name, item))
     unnamed: list[tuple[str | None, Any]] = []
     for name, item in rest:
         prefixed = [
-            formal for formal in before if name and formal.startswith(name) and formal not in matched
+            formal
+            for formal in before
+            if name and formal.startswith(name) and formal not in matched
         ]
         if len(prefixed) == 1:
             matched[prefixed[0]] = item
         elif len(prefixed) > 1:
-            raise DataError(f"argument '{name}' of {function.name}() matches multiple formal arguments")
+            raise DataError(
+                f"argument '{name}' of {function.name}() matches multiple formal arguments"
+            )
         else:
             unnamed.append((name, item))
     free = iter([formal for formal in before if formal not in matched])
@@ -261,5 +278,3 @@ def match_arguments(
         if formal not in matched:
             raise DataError(f'argument "{formal}" is missing, with no default')
     return matched, dots
-
-

@@ -197,7 +197,10 @@ def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
         named: dict[str, Any] = {}
         for formal, item in matched.items():
             python_name = formal.replace(".", "_").lower()
-            named[python_name] = item.value if formal in function.quoted else value(item)
+            if formal in function.quoted and _is_bare_name(item.value, scope):
+                named[python_name] = item.value
+            else:
+                named[python_name] = value(item)
         if "..." in function.formals:
             named["dots"] = tuple(Dot(name, value(item), item.value) for name, item in dots)
         if function.takes_context:
@@ -206,6 +209,13 @@ def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
         return _compute(function, named, rowwise, key, scope)
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
+
+
+def _is_bare_name(node: Node | None, scope: Scope) -> bool:
+    """Tell whether a node is a name that stands for no variable."""
+    if not isinstance(node, Symbol):
+        return False
+    return scope.columns.get(node.name) is None and node.name not in scope.env
 
 
 def _compute(

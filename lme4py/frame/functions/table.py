@@ -92,8 +92,8 @@ class Function:
         R's formal arguments, ``"x, ..., degree = 1"``; an argument with no default
         is required, unless it is written with a trailing ``?`` (R's ``missing``).
     compute : callable
-        Called with one keyword per formal argument given by the caller, R's dots
-        turned into underscores (``na.rm`` -> ``na_rm``), ``...`` as ``dots``, a
+        Called with one keyword per formal argument given by the caller, in lower case
+        and with R's dots turned into underscores (``na.rm`` -> ``na_rm``), ``...`` as ``dots``, a
         tuple of `Dot`; and with ``context`` if it has such a parameter. A basis
         returns ``(value, state)``, all others a value.
     role : {"elementwise", "summary", "basis", "whole"}
@@ -104,7 +104,8 @@ class Function:
     replay : callable, optional
         For a basis: called like `compute` with ``state`` first, returns the value.
     quoted : tuple of str
-        Formal arguments that are handed over as syntax trees, not evaluated.
+        Formal arguments that are handed over as syntax trees when they are bare names of
+        no variable (``C(f, sum)``).
     """
 
     name: str

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import numpy as np
+
 from lme4py.control import Control
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
@@ -177,7 +179,9 @@ sparse_X, env
 def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign:
     messages = Messages()
     try:
-        matrices = assemble(formula, data, arguments, messages)
+        # What R warns of is said in its words; numpy's own remarks would come on top.
+        with np.errstate(all="ignore"):
+            matrices = assemble(formula, data, arguments, messages)
     finally:
         messages.tell(stacklevel=4)
     return MixedDesign(**{item.name: getattr(matrices, item.name) for item in fields(matrices)})

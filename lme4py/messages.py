@@ -11,6 +11,7 @@ from lme4py.errors import Lme4pyWarning
 __all__ = ["Messages"]
 
 _LOGGER = logging.getLogger("lme4py")
+_LOGGER.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

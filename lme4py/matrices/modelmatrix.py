@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -246,14 +246,22 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
         )
     if isinstance(value, Character):
         return factor_of(value, collation)
-    if isinstance(value, Numeric) and value.kind == "logical" and position != terms.response:
-        return _logical_factor(value)
+    if position != terms.response and isinstance(value, Numeric) and value.kind == "logical":
+        return _logical_factor(value.values)
+    if position != terms.response and isinstance(value, Matrix) and value.kind == "logical":
+        count, width = value.values.shape
+        if width != 1:
+            raise DataError(
+                f"replacement has {count * width} rows, data has {count}",
+                terms.variables[position].span,
+                "R takes a logical matrix for a factor; make it numeric with 1 *",
+            )
+        return _logical_factor(value.values[:, 0])
     return value
 
 
-def _logical_factor(value: Numeric) -> Factor:
+def _logical_factor(numbers: NDArray[Any]) -> Factor:
     """Return a logical as model.matrix codes it: both levels, whichever are present."""
-    numbers = value.values
     codes = np.where(np.isnan(numbers), -1, numbers) if numbers.dtype.kind == "f" else numbers
     return Factor(codes.astype(np.int32), ("FALSE", "TRUE"))
 

@@ -157,13 +157,15 @@ def check_scale(
     columns, spreads = _spreads(matrix.values)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(spreads)
-    if np.isnan(logs).any():
+    known = logs[~np.isnan(logs)]
+    distant = known.size > 0 and (
+        np.abs(known).max() > _SCALE_LIMIT or known.max() - known.min() > _SCALE_LIMIT
+    )
+    # R's any() is true as soon as one comparison is, unknown only if none is.
+    if not distant and known.size < logs.size:
         raise CheckError(
             "missing value where TRUE/FALSE needed", hint="X has missing or infinite values"
         )
-    distant = logs.size > 0 and (
-        np.abs(logs).max() > _SCALE_LIMIT or (np.ptp(logs) if logs.size > 1 else 0.0) > _SCALE_LIMIT
-    )
     if not distant:
         return matrix, None, {}
     text = "Some predictor variables are on very different scales:"

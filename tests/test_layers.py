@@ -46,7 +46,7 @@ LAYERS = (
     "bridge.*",
     "design",
     "__init__",
-    "cli",
+    "cli.*",
     "__main__",
 )
 # The front door of the package re-exports from everywhere, and may do nothing else.

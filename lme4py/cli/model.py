@@ -1,0 +1,95 @@
+"""The arguments that name a model, shared by the commands, and the design they make."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lme4py.cli.tables import EXPECTED, is_table, read_table
+from lme4py.errors import DataError
+
+if TYPE_CHECKING:
+    from lme4py.design import MixedDesign
+
+__all__ = ["FORMULA", "add_model", "add_options", "design_of"]
+
+FORMULA = "Reaction ~ Days + (Days | Subject)"
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the formula, the data and the options of the model to a command's parser."""
+    parser.add_argument(
+        "formula", nargs="?", default=FORMULA, metavar="FORMULA", help=f"default: {FORMULA}"
+    )
+    parser.add_argument(
+        "data",
+        nargs="?",
+        type=Path,
+        metavar="DATA",
+        help=f"{EXPECTED}; without it the sleepstudy data",
+    )
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the model: family, subset, weights ..."""
+    parser.add_argument(
+        "--family",
+        metavar="FAMILY",
+        help="generalized linear, e.g. binomial or poisson(link='log')",
+    )
+    parser.add_argument("--subset", metavar="EXPR", help="rows to use, an R expression")
+    parser.add_argument("--weights", metavar="EXPR", help="weights, a column or an R expression")
+    parser.add_argument("--offset", metavar="EXPR", help="offset, a column or an R expression")
+    parser.add_argument(
+        "--na-action",
+        choices=["omit", "exclude", "fail", "pass"],
+        default="omit",
+        help="what to do with missing values (default: omit)",
+    )
+    parser.add_argument(
+        "--collation",
+        choices=["icu", "C"],
+        default="icu",
+        help="order of levels made from text (default: icu, as R in a UTF-8 locale)",
+    )
+    parser.add_argument(
+        "--contrasts",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=CODING",
+        help="coding of a factor, e.g. f=contr.sum; may be repeated",
+    )
+
+
+def design_of(options: argparse.Namespace) -> MixedDesign:
+    """Return the design that the arguments of `add_model` describe."""
+    from lme4py.data import sleepstudy
+    from lme4py.design import glformula, lformula
+
+    if options.data is None and is_table(options.formula):
+        raise DataError(
+            f"'{options.formula}' stands where the formula belongs",
+            hint=f"write: lme4py {options.command.name} 'y ~ x + (1 | g)' {options.formula}",
+        )
+    data = sleepstudy() if options.data is None else read_table(options.data)
+    chosen: dict[str, Any] = {
+        "subset": options.subset,
+        "weights": options.weights,
+        "offset": options.offset,
+        "na_action": options.na_action,
+        "collation": options.collation,
+        "contrasts": dict(options.contrasts) or None,
+    }
+    if options.family is None:
+        return lformula(options.formula, data, **chosen)
+    return glformula(options.formula, data, family=options.family, **chosen)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, coding = text.partition("=")
+    if not (name and separator and coding):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=contr.sum")
+    return name, coding

@@ -1,0 +1,103 @@
+"""The program: words in, one subcommand's answer on the screen, an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import textwrap
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from lme4py.cli import show
+from lme4py.cli.command import BAD_INPUT, Command
+from lme4py.errors import Lme4pyError, Lme4pyWarning
+
+__all__ = ["main"]
+
+COMMANDS: tuple[Command, ...] = (show.COMMAND,)
+
+_CODES = """\
+exit codes:
+  0  done (compare: everything equal)
+  1  compare found a difference
+  2  the formula, the data, a file or the arguments are at fault"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The words after ``lme4py``; those of the process by default.
+
+    Returns
+    -------
+    int
+        0; 1 when ``compare`` found a difference; 2 when the formula, the data, a file
+        or the arguments are at fault, the reason being on standard error.
+
+    Examples
+    --------
+    >>> main(["show", "Reaction ~ Days + (1 | Subject)", "--rows", "0"])
+    Reaction ~ Days + (1 | Subject)
+    <BLANKLINE>
+      linear, REML   180 rows   p = 2   q = 18   1 theta
+    <BLANKLINE>
+    X  180 x 2
+      (Intercept), Days
+    <BLANKLINE>
+    Zt  18 x 180, 180 values
+      term         group    levels  rows of Zt  theta  columns
+      1 | Subject  Subject      18  0:18        1      (Intercept)
+    0
+    """
+    options = _parser().parse_args(arguments)
+    command: Command = options.command
+    try:
+        with warnings.catch_warnings():
+            # A page ends with them.
+            warnings.simplefilter("ignore", Lme4pyWarning)
+            answer = command.run(options)
+            page = (
+                json.dumps(answer.record(), ensure_ascii=False, allow_nan=False)
+                if options.json
+                else answer.page()
+            )
+    except Lme4pyError as error:
+        print(f"lme4py: {error}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        print(page, flush=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough; keep Python from complaining at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return answer.code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lme4py",
+        description="R's mixed-model formulas as lme4's exact matrices.",
+        epilog=_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lme4py {version('lme4py')}")
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        own = parsers.add_parser(
+            command.name,
+            help=command.help,
+            description=textwrap.fill(command.description, 79),
+            epilog="\n".join(
+                ["examples:", *(f"  {line}" for line in command.examples), "", _CODES]
+            ),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.arguments(own)
+        own.add_argument("--json", action="store_true", help="print JSON, for scripts")
+        own.set_defaults(command=command)
+    return parser

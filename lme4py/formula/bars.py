@@ -109,6 +109,8 @@ def _nesting(group: Node) -> list[Node]:
         raise _unparseable(group)
     outer_side, inner = group.operands
     if isinstance(outer_side, Call) and outer_side.name != "/":
+        if _mentions_slash(outer_side):
+            raise _unparseable(outer_side)
         raise FormulaError(
             f"couldn't evaluate grouping factor {deparse(group)} within model frame",
             outer_side.span,

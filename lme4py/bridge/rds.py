@@ -1,33 +1,46 @@
 """R's own files: what ``saveRDS`` wrote, as typed Python values.
 
-The package rdata parses the file; the conversion is ours, because a model frame
-holds what a general converter stumbles over: matrix columns, formulas with the
-environment of the function that made them, contrast attributes that are functions.
-Environments, functions and language objects are not descended into.
+The reader is ours, because a model frame holds what general converters stumble over
+(matrix columns, formulas with the environment of the function that made them, contrast
+attributes that are functions), and because a file is somebody else's: see
+`lme4py.bridge.serialization` for the bounds. Environments and functions are read over.
 """
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import os
 import zlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lme4py.errors import DataError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from lme4py.bridge.rvalues import (
+    Kind,
+    RFactor,
+    RFrame,
+    RLanguage,
+    RList,
+    RMatrix,
+    RSlots,
+    RSparse,
+    RUnread,
+    RVector,
+    texts,
+)
+from lme4py.bridge.serialization import NA_INTEGER, Item, parse
+from lme4py.errors import DataError, FormulaError
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 
 __all__ = [
     "RFactor",
     "RFrame",
+    "RLanguage",
     "RList",
     "RMatrix",
     "RSlots",
@@ -37,226 +50,12 @@ __all__ = [
     "read_rds",
 ]
 
-Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
-Attributes: TypeAlias = Mapping[str, Any]
+_DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What an object raises whose parts do not fit together."""
 
-_DAMAGE = (
-    AssertionError,
-    EOFError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    lzma.LZMAError,
-    zlib.error,
-)
-"""What rdata's parser raises on a damaged or foreign file."""
-
-
-def _no_attributes() -> Attributes:
-    return {}
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RVector:
-    """An atomic vector.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        bool, int32, float64, complex128, or object (str, None for NA).
-    kind : str
-        R's type.
-    missing : ndarray of bool, shape (n,), optional
-        Where a logical or integer vector is NA (its value there means nothing);
-        None when nothing is. Doubles carry NaN.
-    names : tuple of str, optional
-    attributes : mapping
-        All other attributes, ``class`` among them.
-    """
-
-    values: NDArray[Any]
-    kind: Kind
-    missing: NDArray[np.bool_] | None = None
-    names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-    def __len__(self) -> int:
-        return int(self.values.shape[0])
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """R's class attribute."""
-        return _texts(self.attributes.get("class"))
-
-    def as_float(self) -> NDArray[np.float64]:
-        """Return the numbers as float64, NA as NaN."""
-        numbers = self.values.astype(np.float64)
-        if self.missing is not None:
-            numbers[self.missing] = np.nan
-        return numbers
-
-    def texts(self) -> list[str | None]:
-        """Return the elements of a character vector."""
-        return list(self.values)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RMatrix:
-    """An atomic matrix or array.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, k)
-        Fortran order. Missing integers and logicals make it float64 with NaN.
-    kind : str
-        R's type.
-    row_names, column_names : tuple of str, optional
-    attributes : mapping
-        All other attributes (``assign``, ``contrasts``, ``class`` ...).
-    """
-
-    values: NDArray[Any]
-    kind: Kind
-    row_names: tuple[str, ...] | None = None
-    column_names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RFactor:
-    """A factor: 0-based codes (-1 is NA), levels in R's order."""
-
-    codes: NDArray[np.int32]
-    levels: tuple[str | None, ...]
-    ordered: bool
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-    def __len__(self) -> int:
-        return int(self.codes.shape[0])
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RSparse:
-    """A ``dgCMatrix`` with its names."""
-
-    matrix: sparse.csc_array
-    row_names: tuple[str, ...] | None
-    column_names: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RList:
-    """A list; names may be absent, empty or repeated.
-
-    Examples
-    --------
-    >>> both = RList((1, 2), ("g", "g"))
-    >>> both["g"], both.get("h"), both.names
-    (1, None, ('g', 'g'))
-    """
-
-    items: tuple[Any, ...]
-    names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.items)
-
-    def __contains__(self, name: object) -> bool:
-        return self.names is not None and name in self.names
-
-    def __getitem__(self, key: int | str) -> Any:
-        """Return an element by position or the first one of that name."""
-        if isinstance(key, int):
-            return self.items[key]
-        if self.names is None or key not in self.names:
-            raise DataError(f"the R list has no element '{key}'")
-        return self.items[self.names.index(key)]
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the first element of that name, or `default`."""
-        if self.names is None or name not in self.names:
-            return default
-        return self.items[self.names.index(name)]
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RSlots:
-    """An S4 object of any other class: its slots."""
-
-    name: str
-    slots: Attributes
-
-
-@dataclass(frozen=True, slots=True)
-class RUnread:
-    """An environment, function, formula or other language object, not descended into."""
-
-    kind: str
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RFrame:
-    """A data frame: its columns with R's types.
-
-    Parameters
-    ----------
-    columns : dict of str to RVector, RFactor, RMatrix, RFrame or RList
-    row_names : tuple of str
-    automatic : bool
-        Whether R itself numbers the rows 1, 2, ...
-    attributes : mapping
-    """
-
-    columns: dict[str, Any]
-    row_names: tuple[str, ...]
-    automatic: bool = True
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-    def __len__(self) -> int:
-        return len(self.row_names)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return name to column: a pandas Series, or a 2-D array for a matrix column.
-
-        A factor becomes an (ordered) categorical, a character column one of str
-        with missing values, integer and logical int64 and bool, or pandas' nullable
-        ``Int64`` and ``boolean`` where something is NA; ``Date`` and ``POSIXct``
-        datetime64. A list column has no counterpart and raises `DataError`.
-        """
-        index = self._index()
-        return {name: _pandas_column(name, column, index) for name, column in self.columns.items()}
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the frame as a pandas DataFrame; row names that are not 1, 2, ... are its index.
-
-        Raises
-        ------
-        DataError
-            If a column is a matrix, which pandas cannot hold: use `to_mapping`.
-        """
-        import pandas as pd
-
-        columns = self.to_mapping()
-        for name, column in columns.items():
-            if isinstance(column, np.ndarray):
-                raise DataError(f"column '{name}' is a matrix; pandas has no such column")
-        return pd.DataFrame(columns, index=self._index())
-
-    def _index(self) -> pd.Index[Any]:
-        import pandas as pd
-
-        if self.automatic:
-            return pd.RangeIndex(1, len(self) + 1)
-        if all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
-            return pd.Index([int(name) for name in self.row_names])
-        return pd.Index(self.row_names)
+_SMALL = 2**27
+_RATIO = 100
+"""A file may unpack to 128 MiB, and beyond that to 100 times its size (R's: 2 to 30 times)."""
 
 
 def read_rds(path: str | os.PathLike[str]) -> Any:
@@ -265,156 +64,178 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     Parameters
     ----------
     path : path-like
+        Compressed by gzip, bzip2 or xz, or not at all; binary or ``ascii = TRUE``.
 
     Returns
     -------
     object
         None for NULL, `RVector`, `RMatrix`, `RFactor`, `RFrame`, `RList`, `RSparse`
-        for a dgCMatrix, `RSlots` for other S4 objects, `RUnread` for environments,
-        functions and language.
+        for a dgCMatrix, `RSlots` for other S4 objects, `RLanguage` for formulas and
+        calls, `RUnread` for environments and functions.
 
     Raises
     ------
     DataError
-        If the file is missing, is not R's, or the package rdata is not installed.
+        If the file is missing, damaged, not R's, or unpacks to an absurd size.
     """
-    try:
-        from rdata import parser
-    except ImportError as missing:
-        raise DataError(
-            "reading .rds files needs the package rdata", hint="pip install 'lme4py[r]'"
-        ) from missing
     try:
         content = Path(path).read_bytes()
     except OSError as fault:
         raise DataError(f"cannot read {path}: {fault.strerror}") from fault
     try:
-        parsed = parser.parse_data(content, extension=".rds")
+        return _value(parse(_unpacked(content)))
+    except DataError as fault:
+        raise DataError(f"{path} is not a file written by R's saveRDS: {fault.message}") from fault
+    except RecursionError:
+        raise DataError(
+            f"{path} is not a file written by R's saveRDS: its objects are nested too deeply"
+        ) from None
     except _DAMAGE as fault:
-        raise DataError(f"{path} is not a file written by R's saveRDS: {fault}") from fault
-    return _Conversion(parsed.extra.encoding or "UTF-8").value(parsed.object)
+        raise DataError(
+            f"{path} is not a file written by R's saveRDS: the parts of an object in it do not "
+            f"fit together ({fault})"
+        ) from fault
 
 
-class _Conversion:
-    """Turns parsed R objects into the values of this module."""
+class _Unpacker(Protocol):
+    """What zlib's, bz2's and lzma's decompressors have in common."""
 
-    def __init__(self, encoding: str) -> None:
-        self.encoding = encoding
+    @property
+    def eof(self) -> bool:
+        """Whether the end was reached."""
 
-    def value(self, item: Any) -> Any:
-        kind = item.info.type.name
-        match kind:
-            case "REF":
-                return self.value(item.referenced_object)
-            case "NIL" | "NILVALUE":
-                return None
-            case "SYM":
-                return RUnread("symbol")
-            case "CHAR":
-                return self.text(item)
-            case "LGL" | "INT" | "REAL" | "CPLX" | "STR":
-                return self.atomic(item)
-            case "VEC" | "EXPR":
-                return self.listing(item)
-            case "LIST":
-                tagged = self.pairs(item)
-                return RList(tuple(value for _, value in tagged), tuple(tag for tag, _ in tagged))
-            case "S4":
-                return self.formal(item)
-            case _:
-                return RUnread({"LANG": "language", "CLO": "function"}.get(kind, kind.lower()))
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return at most so many bytes."""
 
-    def text(self, item: Any) -> str | None:
-        if item.value is None:
+
+_UNPACKERS: Mapping[bytes, Callable[[], _Unpacker]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
+}
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return the stream in a file, of a size in proportion to the file's."""
+    found = [_UNPACKERS[magic] for magic in _UNPACKERS if content.startswith(magic)]
+    if not found:
+        return content
+    most = max(_SMALL, _RATIO * len(content))
+    working = found[0]()
+    try:
+        stream = working.decompress(content, most)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError) as fault:
+        raise DataError(f"it is damaged ({fault})") from fault
+    if not working.eof:
+        if len(stream) >= most:
+            raise DataError(f"it unpacks to more than {most} bytes")
+        raise DataError("it ends in the middle of the compressed data")
+    return stream
+
+
+def _value(item: Item) -> Any:
+    match item.kind:
+        case "null":
             return None
-        latin = bool(item.info.gp & 4)
-        try:
-            decoded: str = item.value.decode("latin-1" if latin else "utf-8")
-        except UnicodeDecodeError:
-            decoded = item.value.decode(self.encoding, errors="replace")
-        return decoded
+        case "logical" | "integer" | "double" | "complex" | "character":
+            return _atomic(item)
+        case "list" | "expression":
+            return _listing(item)
+        case "pairs":
+            found = [(tag, _value(element)) for tag, element in item.value]
+            return RList(tuple(value for _, value in found), tuple(tag for tag, _ in found))
+        case "S4":
+            return _formal(item)
+        case "symbol" | "call":
+            return RLanguage(_node(item), _attributes(item))
+        case _:
+            return RUnread(item.kind)
 
-    def pairs(self, item: Any) -> list[tuple[str, Any]]:
-        found: list[tuple[str, Any]] = []
-        while item is not None and item.info.type.name == "LIST":
-            found.append((self.tag(item.tag), self.value(item.value[0])))
-            item = item.value[1]
-        return found
 
-    def tag(self, item: Any) -> str:
-        while item is not None and item.info.type.name == "REF":
-            item = item.referenced_object
-        if item is None or item.info.type.name != "SYM":
-            return ""
-        return self.text(item.value) or ""
+def _attributes(item: Item) -> dict[str, Any]:
+    if item.attributes is None or item.attributes.kind != "pairs":
+        return {}
+    return {tag: _value(element) for tag, element in item.attributes.value}
 
-    def attributes(self, item: Any) -> dict[str, Any]:
-        return dict(self.pairs(item.attributes)) if item.attributes is not None else {}
 
-    def atomic(self, item: Any) -> RVector | RMatrix | RFactor:
-        attributes = self.attributes(item)
-        raw = item.value
-        kind: Kind
-        missing: NDArray[np.bool_] | None = None
-        if item.info.type.name == "STR":
-            kind = "character"
-            values: NDArray[Any] = np.empty(len(raw), dtype=object)
-            values[:] = [self.text(element) for element in raw]
-        else:
-            kinds: dict[str, Kind] = {
-                "LGL": "logical",
-                "INT": "integer",
-                "REAL": "double",
-                "CPLX": "complex",
-            }
-            kind = kinds[item.info.type.name]
-            if isinstance(raw, np.ma.MaskedArray):
-                missing = np.ma.getmaskarray(raw)
-                values = np.ma.getdata(raw)
-            else:
-                values = np.asarray(raw)
-        classes = _texts(attributes.get("class"))
-        if "factor" in classes:
-            codes = values.astype(np.int32) - np.int32(1)
-            if missing is not None:
-                codes[missing] = -1
-            del attributes["class"]
-            levels = attributes.pop("levels", None)
-            return RFactor(
-                codes,
-                tuple(levels.values) if isinstance(levels, RVector) else (),
-                "ordered" in classes,
-                attributes,
-            )
-        if "dim" in attributes:
-            return _matrix(values, kind, missing, attributes)
-        names = attributes.pop("names", None)
-        return RVector(values, kind, missing, _names(names), attributes)
+def _atomic(item: Item) -> RVector | RMatrix | RFactor:
+    attributes = _attributes(item)
+    kind: Kind = item.kind  # type: ignore[assignment]
+    missing: NDArray[np.bool_] | None = None
+    values: NDArray[Any]
+    if kind == "character":
+        values = np.empty(len(item.value), dtype=object)
+        values[:] = item.value
+    else:
+        values = item.value
+    if kind in ("logical", "integer"):
+        absent = values == NA_INTEGER
+        if absent.any():
+            missing = absent
+        if kind == "logical":
+            values = values.astype(np.bool_)
+    classes = texts(attributes.get("class"))
+    if "factor" in classes:
+        return _factor(values, missing, attributes, "ordered" in classes)
+    if "dim" in attributes:
+        return _matrix(values, kind, missing, attributes)
+    names = attributes.pop("names", None)
+    return RVector(values, kind, missing, _names(names), attributes)
 
-    def listing(self, item: Any) -> RList | RFrame:
-        attributes = self.attributes(item)
-        items = tuple(self.value(element) for element in item.value)
-        names = _names(attributes.pop("names", None))
-        if "data.frame" in _texts(attributes.get("class")):
-            row_names, automatic = _row_names(attributes.pop("row.names", None))
-            columns = dict(zip(names or (), items, strict=True))
-            return RFrame(columns, row_names, automatic, attributes)
-        return RList(items, names, attributes)
 
-    def formal(self, item: Any) -> RSparse | RSlots:
-        slots = self.attributes(item)
-        name = (*_texts(slots.pop("class", None)), "")[0]
-        if name == "dgCMatrix":
-            rows, columns = (int(extent) for extent in slots["Dim"].values)
-            matrix = sparse.csc_array(
-                (slots["x"].values, slots["i"].values, slots["p"].values), shape=(rows, columns)
-            )
-            return RSparse(matrix, *_dimnames(slots.get("Dimnames")))
+def _factor(
+    values: NDArray[Any],
+    missing: NDArray[np.bool_] | None,
+    attributes: dict[str, Any],
+    ordered: bool,
+) -> RFactor:
+    codes = values.astype(np.int64) - 1
+    if missing is not None:
+        codes[missing] = -1
+    del attributes["class"]
+    found = attributes.pop("levels", None)
+    levels = tuple(found.values) if isinstance(found, RVector) else ()
+    if codes.size and not -1 <= codes.min() <= codes.max() < max(len(levels), 1):
+        raise DataError("a factor in it has codes without a level")
+    return RFactor(codes.astype(np.int32), levels, ordered, attributes)
+
+
+def _listing(item: Item) -> RList | RFrame:
+    attributes = _attributes(item)
+    items = tuple(_value(element) for element in item.value)
+    names = _names(attributes.pop("names", None))
+    if names is not None and len(names) != len(items):
+        raise DataError("a list in it has more names than elements, or fewer")
+    if "data.frame" in texts(attributes.get("class")):
+        rows = _rows(items)
+        row_names, automatic = _row_names(attributes.pop("row.names", None), rows)
+        columns = dict(zip(names or (), items, strict=True))
+        return RFrame(columns, row_names, automatic, attributes)
+    return RList(items, names, attributes)
+
+
+def _rows(columns: tuple[Any, ...]) -> int | None:
+    """Return the number of rows that all columns have, None without columns."""
+    lengths = {
+        len(column.values) if isinstance(column, RMatrix) else len(column) for column in columns
+    }
+    if len(lengths) > 1:
+        raise DataError("the columns of a data frame in it differ in length")
+    return next(iter(lengths), None)
+
+
+def _formal(item: Item) -> RSparse | RSlots:
+    slots = _attributes(item)
+    name = (*texts(slots.pop("class", None)), "")[0]
+    if name != "dgCMatrix":
         return RSlots(name, slots)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(value.values) if isinstance(value, RVector) else ()
+    rows, columns = (int(extent) for extent in slots["Dim"].values)
+    values, indices, pointers = (slots[name].values for name in "xip")
+    if pointers.size != columns + 1 or values.size != indices.size:
+        raise DataError("the slots of a sparse matrix in it do not fit together")
+    matrix = sparse.csc_array((values, indices, pointers), shape=(rows, columns))
+    matrix.check_format(full_check=True)
+    return RSparse(matrix, *_dimnames(slots.get("Dimnames")))
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
@@ -429,12 +250,17 @@ def _dimnames(value: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | Non
     return _names(value[0]), _names(value[1])
 
 
-def _row_names(value: Any) -> tuple[tuple[str, ...], bool]:
+def _row_names(value: Any, rows: int | None) -> tuple[tuple[str, ...], bool]:
     """Return the row names and whether they are R's compact 1, 2, ... (stored as NA, -n)."""
     if not isinstance(value, RVector):
         return (), True
     if value.missing is not None and len(value) == 2 and value.missing[0]:
-        return tuple(str(row + 1) for row in range(abs(int(value.values[1])))), True
+        count = abs(int(value.values[1]))
+        if count != (0 if rows is None else rows) and (rows is not None or count > _SMALL // 64):
+            raise DataError("the columns of a data frame in it differ in length from its row names")
+        return tuple(str(row + 1) for row in range(count)), True
+    if rows not in (None, len(value)):
+        raise DataError("the columns of a data frame in it differ in length from its row names")
     return tuple(str(name) for name in value.values), False
 
 
@@ -452,51 +278,58 @@ def _matrix(
     return RMatrix(values.reshape(extents, order="F"), kind, row_names, column_names, attributes)
 
 
-def _pandas_column(name: str, column: Any, index: pd.Index[Any]) -> Any:
-    import pandas as pd
+def _node(item: Item) -> Node | None:
+    """Return the syntax tree of a symbol or call, None where R's grammar has no words for it."""
+    try:
+        return _expression(item)
+    except FormulaError:
+        return None
 
-    if isinstance(column, RMatrix):
-        return column.values
-    if isinstance(column, RFactor):
-        if None in column.levels:
-            raise DataError(f"column '{name}' has an NA level; pandas has no such categories")
-        categories = pd.Categorical.from_codes(
-            column.codes.astype(np.int64),
-            categories=pd.Index(list(column.levels), dtype=object),
-            ordered=column.ordered,
-        )
-        return pd.Series(categories, index=index)
-    if not isinstance(column, RVector):
-        raise DataError(f"column '{name}' is a list or an R object; no column of numbers or text")
-    if {"Date", "POSIXct", "difftime"} & set(column.classes):
-        return _times(column, index)
-    match column.kind:
-        case "character":
-            dtype = None if any(text is not None for text in column.values) else object
-            return pd.Series(list(column.values), index=index, dtype=dtype)
-        case "integer" if column.missing is not None:
-            whole = pd.arrays.IntegerArray(column.values.astype(np.int64), column.missing)
-            return pd.Series(whole, index=index)
-        case "logical" if column.missing is not None:
-            truth = pd.arrays.BooleanArray(column.values.astype(np.bool_), column.missing)
-            return pd.Series(truth, index=index)
-        case "integer":
-            return pd.Series(column.values.astype(np.int64), index=index)
+
+def _expression(item: Item) -> Node:
+    match item.kind:
+        case "symbol":
+            return Symbol(item.value)
+        case "call":
+            (_, function), *arguments = item.value
+            return Call(
+                _expression(function),
+                tuple(
+                    Argument(
+                        None if value.kind == "missing argument" else _expression(value),
+                        tag or None,
+                    )
+                    for tag, value in arguments
+                ),
+            )
+        case "null":
+            return Constant("NULL")
+        case "logical" | "integer" | "double" | "character":
+            return _constants(item)
         case _:
-            return pd.Series(column.values, index=index)
+            raise FormulaError(f"a {item.kind} stands in the formula")
 
 
-def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:
-    """Return days or seconds since 1970, or a time difference, as pandas' times."""
-    import pandas as pd
+def _constants(item: Item) -> Node:
+    """Return a constant, or the call that makes a vector put into a formula by a program."""
+    if item.attributes is not None and item.attributes.kind != "null":
+        raise FormulaError("a value with attributes stands in the formula")
+    values = item.value if isinstance(item.value, list) else item.value.tolist()
+    nodes = [_constant(item.kind, value) for value in values]
+    return nodes[0] if len(nodes) == 1 else call("c", *nodes)
 
-    numbers = column.as_float()
-    if "difftime" in column.classes:
-        unit = (*_texts(column.attributes.get("units")), "secs")[0]
-        scale = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}
-        return pd.Series(pd.to_timedelta(numbers * scale.get(unit, 1), unit="s"), index=index)
-    if "Date" in column.classes:
-        return pd.Series(pd.to_datetime(numbers, unit="D").as_unit("s"), index=index)
-    stamps = pd.to_datetime(numbers, unit="s", utc=True)
-    zone = (*_texts(column.attributes.get("tzone")), "")[0]
-    return pd.Series(stamps.tz_convert(zone) if zone else stamps.tz_localize(None), index=index)
+
+def _constant(kind: str, value: Any) -> Node:
+    if kind == "character":
+        return Constant("NA_character_") if value is None else Text(value)
+    if kind != "double" and value == NA_INTEGER:
+        return Constant("NA" if kind == "logical" else "NA_integer_")
+    if kind == "logical":
+        return Constant("TRUE" if value else "FALSE")
+    if kind == "integer":
+        return Number(float(value), integer=True)
+    if np.isnan(value):
+        return Constant("NA_real_")
+    if np.isinf(value):
+        return Constant("Inf") if value > 0 else call("-", Constant("Inf"))
+    return Number(value) if value >= 0 else call("-", Number(-value))

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lme4py.bridge.rds import RFactor, RFrame, RList, RMatrix, RSparse, RUnread, RVector, read_rds
+from lme4py.bridge.rds import (
+    RFactor,
+    RFrame,
+    RLanguage,
+    RList,
+    RMatrix,
+    RSparse,
+    RUnread,
+    RVector,
+    read_rds,
+)
 from lme4py.errors import DataError
+from lme4py.formula.deparse import deparse
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 
@@ -62,7 +72,14 @@ def test_matrices(values: RList):
     assert values["other_s4"].name == "ddiMatrix"
 
 
-@pytest.mark.parametrize("name", ["formula", "call", "symbol", "fun", "builtin", "environment"])
+@pytest.mark.parametrize("name", ["formula", "call", "symbol"])
+def test_language_is_a_syntax_tree(values: RList, name: str):
+    assert isinstance(values[name], RLanguage)
+    expected = {"formula": "y ~ x", "call": "f(x)", "symbol": "x"}
+    assert deparse(values[name].node) == expected[name]
+
+
+@pytest.mark.parametrize("name", ["fun", "builtin", "environment"])
 def test_what_is_not_data_is_left_alone(values: RList, name: str):
     assert isinstance(values[name], RUnread)
 
@@ -135,9 +152,3 @@ def test_files_that_are_not_r_s(tmp_path: Path):
             read_rds(path)
     shutil.copy(FIXTURES / "values.rds", tmp_path / "no_extension")
     assert read_rds(tmp_path / "no_extension").names is not None
-
-
-def test_without_rdata(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "rdata", None)
-    with pytest.raises(DataError, match="needs the package rdata"):
-        read_rds("any.rds")

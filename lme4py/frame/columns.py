@@ -53,6 +53,9 @@ class Columns:
             self._from_mapping(data)
         else:
             self._from_frame(data)
+        self._refuse_repeated()
+
+    def _refuse_repeated(self) -> None:
         repeated = sorted({name for name in self.names if self.names.count(name) > 1})
         if repeated:
             raise DataError(
@@ -68,6 +71,10 @@ class Columns:
     def _from_frame(self, data: Any) -> None:
         import narwhals.stable.v2 as nw
 
+        if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
+            # narwhals refuses repeated names in words of its own.
+            self.names = tuple(str(name) for name in data.columns)
+            self._refuse_repeated()
         try:
             frame = nw.from_native(data, eager_only=True)
         except TypeError:
@@ -214,8 +221,19 @@ def value_of(column: Any) -> Value:
     if isinstance(column, np.ndarray):
         return _from_numpy(column)
     if isinstance(column, Sequence):
-        return _from_objects(column)
+        rows = _rows_of_numbers(column)
+        return _from_objects(column) if rows is None else _from_numpy(rows)
     raise DataError(f"invalid type ({type(column).__name__})")
+
+
+def _rows_of_numbers(column: Sequence[Any]) -> NDArray[Any] | None:
+    """Return a list of equally long lists of numbers as a matrix, None for anything else."""
+    if not column or not isinstance(column[0], list | tuple):
+        return None
+    if any(not isinstance(row, list | tuple) or len(row) != len(column[0]) for row in column):
+        return None
+    rows = np.array(column)
+    return rows if rows.ndim == 2 and rows.dtype.kind in "biuf" else None
 
 
 def _numeric(values: NDArray[Any], kind: Kind | None = None) -> Numeric:
@@ -369,7 +387,7 @@ def _from_polars(series: Any) -> Value:
     dtype = series.dtype
     if dtype == pl.Enum:
         codes = series.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-        return Factor(codes, tuple(series.cat.get_categories().to_list()))
+        return Factor(codes, tuple(dtype.categories.to_list()))
     if dtype in (pl.String, pl.Categorical):
         text = series.cast(pl.String)
         pool = text.drop_nulls().unique(maintain_order=False)
@@ -406,7 +424,7 @@ def _from_arrow(column: Any) -> Value:
     kind = column.type
     if pa.types.is_dictionary(kind):
         whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
-        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        codes = whole.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
         levels = _level_labels(whole.dictionary.to_pylist())
         return Factor(codes, levels, bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):

@@ -1,0 +1,234 @@
+"""One table in every form that is accepted gives one design."""
+
+import datetime as dt
+from decimal import Decimal
+
+import lme4py
+import numpy as np
+import pandas as pd
+import pytest
+from lme4py import DataError
+from lme4py.frame.columns import Columns, value_of
+from lme4py.frame.values import Character, Factor, Matrix, Numeric
+
+pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
+
+ROWS = 24
+PLAIN = {
+    "y": [((i * 7) % 11) / 2 for i in range(ROWS)],
+    "x": [i / 2 for i in range(ROWS)],
+    "k": [(i * 5) % 7 for i in range(ROWS)],
+    "s": [["s2", "s10", "s1"][i // 8] for i in range(ROWS)],
+    "flag": [i % 3 == 0 for i in range(ROWS)],
+    "g": ["abcd"[i % 4] for i in range(ROWS)],
+}
+FORMULA = "y ~ x * s + flag + k + (1 + x | g) + (1 | k)"
+FORMS = {
+    "mapping of lists": lambda: PLAIN,
+    "mapping of arrays": lambda: {name: np.array(column) for name, column in PLAIN.items()},
+    "mapping of objects": lambda: {n: np.array(c, dtype=object) for n, c in PLAIN.items()},
+    "pandas": lambda: pd.DataFrame(PLAIN),
+    "pandas categorical": lambda: pd.DataFrame(PLAIN).assign(g=lambda d: d["g"].astype("category")),
+    "pandas nullable": lambda: pd.DataFrame(PLAIN).convert_dtypes(),
+    "pandas arrow": lambda: pd.DataFrame(PLAIN).convert_dtypes(dtype_backend="pyarrow"),
+    "pandas odd index": lambda: pd.DataFrame(PLAIN, index=[7] * ROWS),
+    "polars": lambda: pl.DataFrame(PLAIN),
+    "polars categorical": lambda: pl.DataFrame(PLAIN).with_columns(
+        pl.col("g", "s").cast(pl.Categorical)
+    ),
+    "polars enum": lambda: pl.DataFrame(PLAIN).with_columns(
+        pl.col("g").cast(pl.Enum(["a", "b", "c", "d"]))
+    ),
+    "pyarrow": lambda: pa.table(PLAIN),
+    "pyarrow chunks": lambda: pa.concat_tables(
+        [pa.table(PLAIN).slice(0, 5), pa.table(PLAIN).slice(5)]
+    ),
+    "pyarrow dictionary": lambda: pa.table(PLAIN).set_column(
+        5, "g", pa.array(PLAIN["g"]).dictionary_encode()
+    ),
+    "pyarrow of an enum": lambda: (
+        pl.DataFrame(PLAIN).with_columns(pl.col("g").cast(pl.Enum(["a", "b", "c", "d"]))).to_arrow()
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def expected():
+    return lme4py.lformula(FORMULA, PLAIN)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_design(form, expected):
+    design = lme4py.lformula(FORMULA, FORMS[form]())
+
+    assert design.fixed.names == expected.fixed.names
+    assert design.random.row_names == expected.random.row_names
+    assert design.random.cnms == expected.random.cnms
+    np.testing.assert_array_equal(design.X, expected.X)
+    np.testing.assert_array_equal(design.Zt.indices, expected.Zt.indices)
+    np.testing.assert_array_equal(design.Zt.data, expected.Zt.data)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: {"v": [1, None, 3]},
+        lambda: pd.DataFrame({"v": pd.array([1, None, 3], dtype="Int64")}),
+        lambda: pl.DataFrame({"v": [1, None, 3]}),
+        lambda: pa.table({"v": [1, None, 3]}),
+    ],
+    ids=["list", "pandas", "polars", "pyarrow"],
+)
+def test_missing_integers_stay_integers(form):
+    value = Columns(form()).get("v")
+
+    assert isinstance(value, Numeric)
+    assert value.kind == "integer"
+    np.testing.assert_array_equal(value.as_float(), [1, np.nan, 3])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: {"v": [True, None, False]},
+        lambda: pd.DataFrame({"v": pd.array([True, None, False], dtype="boolean")}),
+        lambda: pl.DataFrame({"v": [True, None, False]}),
+        lambda: pa.table({"v": [True, None, False]}),
+    ],
+    ids=["list", "pandas", "polars", "pyarrow"],
+)
+def test_missing_logicals_stay_logical(form):
+    value = Columns(form()).get("v")
+
+    assert value.kind == "logical"
+    np.testing.assert_array_equal(value.as_float(), [1, np.nan, 0])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: {"v": ["b", None, "a"]},
+        lambda: {"v": np.array(["b", None, "a"], dtype=object)},
+        lambda: pd.DataFrame({"v": ["b", None, "a"]}),
+        lambda: pd.DataFrame({"v": ["b", None, "a"]}, dtype=object),
+        lambda: pl.DataFrame({"v": ["b", None, "a"]}),
+        lambda: pa.table({"v": ["b", None, "a"]}),
+    ],
+    ids=["list", "array", "pandas", "pandas object", "polars", "pyarrow"],
+)
+def test_missing_text(form):
+    value = Columns(form()).get("v")
+
+    assert isinstance(value, Character)
+    assert [None if code < 0 else value.pool[code] for code in value.codes] == ["b", None, "a"]
+
+
+DATES = [dt.date(2020, 2, 1), dt.date(2019, 12, 31)]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda: {"v": DATES},
+        lambda: {"v": np.array(DATES, dtype="datetime64[D]")},
+        lambda: pd.DataFrame({"v": pd.to_datetime(DATES)}),
+        lambda: pl.DataFrame({"v": DATES}),
+        lambda: pa.table({"v": DATES}),
+    ],
+    ids=["list", "array", "pandas", "polars", "pyarrow"],
+)
+def test_dates_are_days(form):
+    value = Columns(form()).get("v")
+
+    assert value.time == "Date"
+    # R: as.numeric(as.Date(c("2020-02-01", "2019-12-31")))
+    assert value.as_float().tolist() == [18293, 18261]
+
+
+def test_times_are_seconds():
+    stamps = [dt.datetime(2020, 2, 1, 12), dt.datetime(2020, 2, 1)]  # noqa: DTZ001
+
+    for data in (pd.DataFrame({"v": stamps}), pl.DataFrame({"v": stamps}), pa.table({"v": stamps})):
+        value = Columns(data).get("v")
+        assert value.time == "POSIXct"
+        # R: as.numeric(as.POSIXct("2020-02-01 12:00", tz = "UTC"))
+        assert value.as_float().tolist() == [1580558400, 1580515200]
+
+
+def test_categories_keep_their_order_and_kind():
+    values = pd.Categorical(["lo", "hi"], ["lo", "mid", "hi"], ordered=True)
+    value = Columns(pd.DataFrame({"v": values})).get("v")
+
+    assert isinstance(value, Factor)
+    assert (value.levels, value.ordered, value.codes.tolist()) == (
+        ("lo", "mid", "hi"),
+        True,
+        [0, 2],
+    )
+
+
+def test_numeric_categories_are_labelled_as_r_does():
+    value = Columns(pd.DataFrame({"v": pd.Categorical([1e5, 0.5])})).get("v")
+
+    assert value.levels == ("0.5", "1e+05")
+
+
+@pytest.mark.parametrize(
+    "column,kind",
+    [
+        ([Decimal("1.5"), Decimal(2)], "double"),
+        (np.array([1, 2], dtype=np.uint8), "integer"),
+        (np.array([1, 2**40]), "double"),
+        (np.array([0.5, 2], dtype=np.float32), "double"),
+        ([np.nan, None], "logical"),
+        ([2**70, 1], "double"),
+    ],
+    ids=["decimal", "small integers", "large integers", "float32", "nothing", "huge"],
+)
+def test_kinds_of_numbers(column, kind):
+    assert value_of(column).kind == kind
+
+
+def test_matrices():
+    value = value_of(np.arange(6.0).reshape(3, 2))
+
+    assert isinstance(value, Matrix)
+    assert value.values.shape == (3, 2)
+    assert value_of([[1, 2], [3, 4], [5, 6]]).values.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+@pytest.mark.parametrize(
+    "data,words",
+    [
+        (5, "first argument must be a named list"),
+        ("text", "first argument must be a named list"),
+        (pl.DataFrame(PLAIN).lazy(), "first argument must be a named list"),
+        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column names repeat: 'a'"),
+    ],
+    ids=["number", "text", "lazy", "repeated"],
+)
+def test_what_is_no_table(data, words):
+    with pytest.raises(DataError, match=words):
+        Columns(data)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [[1j], [[1], [2, 3]], [{}], [1, "a"], np.zeros((2, 2, 2)), [object()]],
+    ids=["complex", "lists", "dicts", "mixed", "3-d", "objects"],
+)
+def test_what_is_no_column(column):
+    with pytest.raises(DataError, match="invalid type"):
+        Columns({"v": column}).get("v")
+
+
+def test_data_are_left_alone():
+    data = pd.DataFrame(PLAIN)
+    before = data.copy(deep=True)
+
+    design = lme4py.lformula(FORMULA, data)
+    design.X[:] = 0
+    design.Zt.data[:] = 0
+
+    pd.testing.assert_frame_equal(data, before)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lme4py.control import Control
+from lme4py.explain import words
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
@@ -40,6 +41,10 @@ class MixedDesign(MixedMatrices):
 
     def _repr_html_(self) -> str:
         return html(self)
+
+    def explain(self, *, width: int = 88) -> words.Explanation:
+        """Tell the model in words, term by term; see `lme4py.explain.words.explain`."""
+        return words.explain(self, width=width)
 
 
 def lformula(

@@ -1,0 +1,1 @@
+"""Views of a model for people: clusters, equations, words, pictures."""

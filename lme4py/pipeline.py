@@ -193,6 +193,7 @@ def _fixed_part(
         dropped,
         list(expanded.labels),
         dict(scales),
+        layout,
     )
     return matrix.values, fixed, notes
 

@@ -13,6 +13,7 @@ from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
+from lme4py.matrices.modelmatrix import Plan
 from lme4py.matrices.reterms import RandomEffects
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class FixedEffects:
         R's term labels.
     scales : dict of str to float
         Divisors of columns that ``check_scaleX`` rescaled.
+    plan : Plan
+        How the columns are made of the variables', before any was dropped or rescaled.
     """
 
     names: list[str]
@@ -48,6 +51,7 @@ class FixedEffects:
     dropped: dict[str, int]
     terms: list[str]
     scales: dict[str, float]
+    plan: Plan
 
 
 @dataclass(frozen=True, eq=False)

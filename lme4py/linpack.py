@@ -15,14 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "limited_rank", "q_times", "q_transpose_times", "qr"]
+__all__ = ["QR", "column_squares", "limited_rank", "q_times", "q_transpose_times", "qr"]
 
 FloatArray = NDArray[np.float64]
 
 _RECOMPUTE = 1e-6
 _MARGIN = 2.0
-# A residual ratio above this in the scaled Gram matrix cannot be rounding error there.
+# A residual ratio above this in a scaled Gram matrix cannot be rounding error there.
 _CLEARLY_INDEPENDENT = 1e-3
+# A share of a column above this is not near any tolerance that R's rule is run with.
+_CLEARLY_LEFT = 1e-5
+_SMALL_SQUARE = 1e-300
+_SAMPLE = 4096
+_SAMPLED_WORK = 1 << 18
+# OpenBLAS multiplies on one thread up to twice this many products.
+_SERIAL = 1 << 17
+_WIDE = 250
 _BIG, _SMALL = 2.0**486, 2.0**-511
 _BIG_SCALE, _SMALL_SCALE = 2.0**-538, 2.0**537
 
@@ -222,21 +230,62 @@ def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
     return result
 
 
-def _clearly_full(x: FloatArray) -> bool:
-    """Tell whether the Gram matrix proves full rank with a wide margin."""
-    gram = x.T @ x
-    diagonal = np.sqrt(np.diag(gram))
-    if not np.isfinite(gram).all() or not (diagonal > 1e-150).all():
+def column_squares(x: FloatArray) -> FloatArray:
+    """Return the sum of squares of each column, shape (p,).
+
+    Finite only where every value of the column is.
+
+    Examples
+    --------
+    >>> column_squares(np.array([[3.0, 1.0], [4.0, np.nan]])).tolist()
+    [25.0, nan]
+    """
+    # Not BLAS: its idle threads spin for longer than a pass over a column takes.
+    with np.errstate(all="ignore"):
+        return np.array([np.einsum("i,i", x[:, j], x[:, j]) for j in range(x.shape[1])])
+
+
+def _gram(x: FloatArray) -> FloatArray:
+    """Return X'X, by products so small that BLAS starts no threads for them."""
+    columns = x.shape[1]
+    piece = max(2, _SERIAL // columns**2)
+    if piece >= x.shape[0] or columns > _WIDE:
+        return x.T @ x
+    total = np.zeros((columns, columns))
+    for begin in range(0, x.shape[0], piece):
+        rows = x[begin : begin + piece]
+        total += rows.T @ rows
+    return total
+
+
+def _clearly_full(x: FloatArray, squares: FloatArray, step: int) -> bool:
+    """Tell whether the Gram matrix of every `step`-th row proves full rank, with a wide margin.
+
+    What some rows leave of a column, after the columns before it are taken out as well
+    as these rows allow, is a lower bound of what all rows leave of it.
+    """
+    if not np.isfinite(squares).all() or not (squares > _SMALL_SQUARE).all():
+        return False
+    some = x[::step]
+    gram = x.T @ x if step == 1 else _gram(some)
+    sizes = np.sqrt(np.diag(gram))
+    if not (sizes > 0).all():
         return False
     try:
-        factor = np.linalg.cholesky(gram / np.outer(diagonal, diagonal))
+        factor = np.linalg.cholesky(gram / np.outer(sizes, sizes))
     except np.linalg.LinAlgError:
         return False
     # The diagonal is what R tests: the share of each column that those before leave.
-    return bool(np.diag(factor).min() > _CLEARLY_INDEPENDENT)
+    left = np.diag(factor)
+    return bool(
+        left.min() > _CLEARLY_INDEPENDENT
+        and (left * sizes / np.sqrt(squares)).min() > _CLEARLY_LEFT
+    )
 
 
-def limited_rank(x: FloatArray, tolerance: float = 1e-7) -> tuple[int, NDArray[np.int64]]:
+def limited_rank(
+    x: FloatArray, tolerance: float = 1e-7, squares: FloatArray | None = None
+) -> tuple[int, NDArray[np.int64]]:
     """Return rank and pivot of R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
 
     The rule runs on the small triangular factor of an ordinary QR; only when a
@@ -248,6 +297,8 @@ def limited_rank(x: FloatArray, tolerance: float = 1e-7) -> tuple[int, NDArray[n
         Finite numbers; the caller sees to that.
     tolerance : float
         As in `qr`.
+    squares : ndarray, shape (p,), optional
+        `column_squares` of `x`, where they are known.
 
     Returns
     -------
@@ -265,8 +316,12 @@ def limited_rank(x: FloatArray, tolerance: float = 1e-7) -> tuple[int, NDArray[n
     with np.errstate(all="ignore"):
         if columns == 0:
             return 0, plain
-        if rows > columns and tolerance * _MARGIN < _CLEARLY_INDEPENDENT and _clearly_full(x):
-            return columns, plain
+        if rows > columns and tolerance <= _CLEARLY_LEFT / 100:
+            sums = column_squares(x) if squares is None else squares
+            sample = max(4 * columns, min(_SAMPLE, _SAMPLED_WORK // columns))
+            step = max(1, rows // sample)
+            if _clearly_full(x, sums, step) or (step > 1 and _clearly_full(x, sums, 1)):
+                return columns, plain
         if rows > columns:
             triangle: FloatArray = np.asarray(np.linalg.qr(x, mode="r"))
             small, ratios = _decompose(triangle, tolerance)

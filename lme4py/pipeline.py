@@ -11,6 +11,7 @@ import numpy as np
 from lme4py.control import Control, control_of
 from lme4py.errors import CheckError, DataError, FormulaError, nearest
 from lme4py.family import Family
+from lme4py.formula.bars import DoubleBar
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
@@ -76,8 +77,11 @@ def assemble(
     columns = Columns(data)
     collation = Collation(arguments.collation)
     scope = Scope(columns, arguments.env or {}, Context(columns.rows, collation, messages.warn))
-    if family is None:
-        parsed = parsed.expanded()
+    double_bar = _double_bar(arguments.double_bar)
+    for text in parsed.structure_remarks(double_bar):
+        messages.warn(text)
+    if double_bar == "diag" or family is None:
+        parsed = parsed.expanded(double_bar)
     frame = model_frame(
         parsed.subbars().node,
         scope,
@@ -90,7 +94,8 @@ def assemble(
     random = _random_part(parsed, frame, scope)
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
-    if family is None and np.isnan(random.Zt.data).any():
+    # The least of some numbers is NaN when one of them is.
+    if family is None and random.Zt.nnz and np.isnan(random.Zt.data.min()):
         raise CheckError(
             "NA in Z (random-effects model matrix): please use "
             "\"na.action='na.omit'\" or \"na.action='na.exclude'\""
@@ -124,6 +129,16 @@ def _two_sided(formula: str | Formula, control: Control) -> Formula:
             "the formula has no response on the left of ~",
         )
     return parsed
+
+
+def _double_bar(method: str) -> DoubleBar:
+    match method:
+        case "split":
+            return "split"
+        case "diag":
+            return "diag"
+        case _:
+            raise DataError(f"unknown double_bar {method!r}", hint="split or diag")
 
 
 def _na_action(name: str) -> NAAction:

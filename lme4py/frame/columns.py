@@ -7,6 +7,7 @@ Each column is converted when it is first asked for, and kept.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,8 +57,8 @@ class Columns:
         self._refuse_repeated()
 
     def _refuse_repeated(self) -> None:
-        repeated = sorted({name for name in self.names if self.names.count(name) > 1})
-        if repeated:
+        if len(set(self.names)) < len(self.names):
+            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(
                 f"column names repeat: {', '.join(repr(name) for name in repeated)}",
                 hint="rename the columns so that each name stands once",
@@ -88,13 +89,16 @@ class Columns:
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
         self.rows = len(frame)
         if frame.implementation.is_pandas():
-            native = frame.to_native()
-            self.index = native.index
-            self.names = tuple(str(name) for name in native.columns)
-            self._source = _PandasColumns(native, self.names)
+            self._from_pandas_frame(frame.to_native())
         else:
             self.names = tuple(frame.columns)
             self._source = _NarwhalsColumns(frame)
+
+    def _from_pandas_frame(self, frame: Any) -> None:
+        self.rows = len(frame)
+        self.index = frame.index
+        self._source = _PandasColumns(frame)
+        self.names = tuple(str(name) for name in frame.columns)
 
     def __contains__(self, name: object) -> bool:
         return name in self._source
@@ -120,12 +124,14 @@ class Columns:
 class _PandasColumns(Mapping[str, Any]):
     """Columns of a pandas frame by their names as text."""
 
-    def __init__(self, frame: Any, names: Sequence[str]) -> None:
+    def __init__(self, frame: Any) -> None:
         self._frame = frame
-        self._positions = {name: i for i, name in enumerate(names)}
+        self._positions = {str(label): (i, label) for i, label in enumerate(frame.columns)}
 
     def __getitem__(self, name: str) -> Any:
-        return self._frame.iloc[:, self._positions[name]]
+        position, label = self._positions[name]
+        # By its label a column is found several times faster than by its position.
+        return self._frame[label] if isinstance(label, str) else self._frame.iloc[:, position]
 
     def __iter__(self) -> Any:
         return iter(self._positions)
@@ -174,6 +180,12 @@ def _unordered(column: Any) -> Any:
 
     kind = column.type
     return column.cast(pa.dictionary(kind.index_type, kind.value_type, ordered=False))
+
+
+def _is_pandas_frame(data: Any) -> bool:
+    """Tell whether data is a pandas frame, without loading pandas for it."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def _length(column: Any) -> int:
@@ -336,6 +348,8 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
 
 
 def _level_labels(categories: Any) -> tuple[str, ...]:
+    if getattr(categories, "inferred_type", None) == "string":
+        return tuple(map(str, categories.tolist()))
     array = np.asarray(categories)
     if array.dtype.kind == "f":
         return tuple(labels(array))
@@ -356,8 +370,8 @@ def _from_pandas(series: Any) -> Value:
         series = pd.Series(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        codes = series.cat.codes.to_numpy().astype(np.int32, copy=False)
-        return Factor(codes, _level_labels(series.cat.categories), bool(series.cat.ordered))
+        codes = series.array.codes.astype(np.int32, copy=False)
+        return Factor(codes, _level_labels(dtype.categories), bool(dtype.ordered))
     if isinstance(dtype, np.dtype):
         return _from_numpy(series.to_numpy())
     if isinstance(dtype, pd.StringDtype):

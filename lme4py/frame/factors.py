@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _SECONDS_PER_DAY = 86400
+_FIRST_LOOK = 1 << 12
 
 
 def _dense_limit(rows: int) -> int:
@@ -168,6 +169,21 @@ def _used(codes: Codes, size: int) -> NDArray[np.intp]:
     return np.flatnonzero(np.bincount(codes + 1, minlength=size + 1)[1:])
 
 
+def _all_used(codes: Codes, size: int) -> bool:
+    """Tell whether every one of `size` codes occurs; mostly the first rows tell."""
+    if codes.size < size:
+        return False
+    present = np.zeros(size + 1, dtype=bool)
+    begin, end = 0, max(2 * size, _FIRST_LOOK)
+    while begin < codes.size:
+        # The missing code -1 counts in the last place.
+        present[codes[begin:end]] = True
+        if present[:size].all():
+            return True
+        begin, end = end, 2 * end
+    return not size
+
+
 def _dropped(factor: Factor, used: NDArray[np.intp]) -> Factor:
     position = np.full(len(factor.levels), -1, dtype=np.int32)
     position[used] = np.arange(used.size, dtype=np.int32)
@@ -186,10 +202,9 @@ def drop_unused(factor: Factor) -> Factor:
     >>> drop_unused(Factor(np.array([2, 0], dtype=np.int32), ("z", "q", "a"))).levels
     ('z', 'a')
     """
-    used = _used(factor.codes, len(factor.levels))
-    if used.size == len(factor.levels):
+    if _all_used(factor.codes, len(factor.levels)):
         return factor
-    return _dropped(factor, used)
+    return _dropped(factor, _used(factor.codes, len(factor.levels)))
 
 
 def factor_of(value: Value, collation: Collation) -> Factor:

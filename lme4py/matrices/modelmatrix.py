@@ -53,26 +53,43 @@ class _Numbers:
     def fill(self, column: int, out: NDArray[np.float64]) -> None:
         np.copyto(out, self.columns[column])
 
-    def multiply(self, column: int, out: NDArray[np.float64]) -> None:
-        np.multiply(out, self.columns[column], out=out)
+    def operand(self, column: int) -> NDArray[Any]:
+        return self.columns[column]
+
+
+@dataclass(frozen=True, slots=True)
+class _Indicators:
+    """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
+
+    codes: NDArray[np.int32]
+    first: int
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        np.equal(self.codes, self.first + column, out=out, casting="unsafe")
+
+    def operand(self, column: int) -> NDArray[Any]:
+        marks: NDArray[Any] = self.codes == self.first + column
+        return marks
 
 
 @dataclass(frozen=True, slots=True)
 class _Coded:
-    """A factor under one coding: the row of `table` that a code selects."""
+    """A factor under any coding: the row of `table` that a code selects."""
 
     codes: NDArray[np.int32]
     table: FloatArray
     suffixes: tuple[str, ...]
 
     def fill(self, column: int, out: NDArray[np.float64]) -> None:
-        out[...] = self.table[:, column][self.codes]
+        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
+        np.take(self.table[:, column], self.codes, out=out, mode="wrap")
 
-    def multiply(self, column: int, out: NDArray[np.float64]) -> None:
-        np.multiply(out, self.table[:, column][self.codes], out=out)
+    def operand(self, column: int) -> NDArray[Any]:
+        return np.take(self.table[:, column], self.codes, mode="wrap")
 
 
-_Columns = _Numbers | _Coded
+_Columns = _Numbers | _Indicators | _Coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +136,39 @@ class Plan:
             out[...] = 1.0
             return
         variable, column = factors[0]
-        variable.fill(column, out)
+        if len(factors) == 1:
+            variable.fill(column, out)
+            return
+        product = variable.operand(column)
         with np.errstate(invalid="ignore", over="ignore"):
             for variable, column in factors[1:]:
-                variable.multiply(column, out)
+                np.multiply(product, variable.operand(column), out=out)
+                product = out
+
+    def zeros(self, number: int, values: NDArray[np.float64]) -> bool:
+        """Tell whether a column, filled into `values`, has a zero."""
+        match self.products[number]:
+            case ():
+                return False
+            case ((_Numbers(columns=columns), place),):
+                # The same numbers in a row of their own are read faster.
+                return not columns[place].all()
+            case _:
+                return not values.all()
+
+    @property
+    def indicators(self) -> tuple[bool, ...]:
+        """Whether each column can hold nothing but zeros and ones."""
+        return tuple(
+            all(isinstance(variable, _Indicators) for variable, _ in factors)
+            for factors in self.products
+        )
 
     def matrix(self) -> ModelMatrix:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
         self.fill(values)
-        return ModelMatrix(values, self.names, self.assign, self.contrasts)
+        return ModelMatrix(values, self.names, self.assign, self.contrasts, self.indicators)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -143,12 +183,15 @@ class ModelMatrix:
         The term of each column, 0 for the intercept.
     contrasts : mapping of str to (str or Matrix)
         The contrast of every factor.
+    indicators : tuple of bool, length p
+        Columns that are known to hold nothing but zeros and ones.
     """
 
     values: FloatArray
     names: tuple[str, ...]
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
+    indicators: tuple[bool, ...]
 
 
 def plan(
@@ -332,7 +375,13 @@ class _Coder:
                 raise DataError(f"variables of this type cannot be used in a term: '{name}'")
 
     @staticmethod
-    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> _Coded:
+    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> _Indicators | _Coded:
+        missing = bool(factor.codes.size) and int(factor.codes.min()) < 0
+        if not missing:
+            if code == 2:
+                return _Indicators(factor.codes, 0, indicator_names(factor))
+            if contrast == "contr.treatment" and len(factor.levels) > 1:
+                return _Indicators(factor.codes, 1, indicator_names(factor)[1:])
         if code == 2:
             table, suffixes = np.eye(len(factor.levels)), indicator_names(factor)
         else:
@@ -340,7 +389,7 @@ class _Coder:
             table = coding.values
             width = table.shape[1]
             suffixes = coding.names or tuple(str(i + 1) for i in range(width))
-        if factor.codes.size and int(factor.codes.min()) < 0:
-            # Code -1 (missing) picks the last row.
+        if missing:
+            # Code -1 picks the last row.
             table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
         return _Coded(factor.codes, np.asfortranarray(table), suffixes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lme4py.errors import CheckError
 from lme4py.frame.values import FloatArray
-from lme4py.linpack import limited_rank
+from lme4py.linpack import column_squares, limited_rank
 from lme4py.matrices.modelmatrix import ModelMatrix
 
 __all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
@@ -48,12 +48,11 @@ def rank_of(values: FloatArray) -> tuple[int, NDArray[np.int64]]:
     CheckError
         If a value is missing or infinite, in the words of R's ``qr``.
     """
-    # The sum is finite only if every value is, but for sums that overflow.
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum()
-    if not np.isfinite(total) and not np.isfinite(values).all():
+    # A sum of squares is finite only if every value is; large values overflow, though.
+    squares = column_squares(values)
+    if not np.isfinite(squares).all() and not np.isfinite(values).all():
         raise CheckError("NA/NaN/Inf in foreign function call (arg 1)")
-    rank, pivot = limited_rank(values, _TOLERANCE)
+    rank, pivot = limited_rank(values, _TOLERANCE, squares)
     return rank, np.asarray(pivot, dtype=np.int64)
 
 
@@ -71,6 +70,7 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
         tuple(matrix.names[i] for i in kept),
         tuple(matrix.assign[i] for i in kept),
         matrix.contrasts,
+        tuple(matrix.indicators[i] for i in kept),
     )
     # As in lme4: names in the order of the columns, positions in the order of the pivot.
     # The two disagree when there are fewer rows than columns.

@@ -14,20 +14,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from lme4py.errors import DataError
 from lme4py.formula.bars import Bar
 from lme4py.frame.values import Factor, FloatArray
-from lme4py.matrices.covariance import Covariance, Unstructured
+from lme4py.matrices.covariance import Covariance, relative_factor, structure
 from lme4py.matrices.modelmatrix import Plan
 
 if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csc_array
 
-__all__ = ["RandomEffects", "RandomTerm", "random_effects"]
+__all__ = ["RandomEffects", "RandomTerm", "TermCovariance", "random_effects"]
 
 _INT32_LIMIT = 2**31 - 1
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,7 +63,51 @@ class RandomTerm:
     @property
     def covariance(self) -> Covariance:
         """The covariance structure."""
-        return Unstructured(self.columns)
+        return structure(self.bar.structure, self.columns, self.bar.hom)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TermCovariance:
+    """The covariance of one term's effects, relative to sigma squared.
+
+    Parameters
+    ----------
+    label : str
+        The bar's text.
+    group : str
+        The grouping factor.
+    names : tuple of str
+        The columns, which name the rows and columns of `matrix`.
+    structure : str
+        ``us``, ``diag``, ``cs`` or ``ar1``.
+    matrix : ndarray of float64, shape (c, c)
+        The covariance; multiply it by sigma squared.
+    """
+
+    label: str
+    group: str
+    names: tuple[str, ...]
+    structure: str
+    matrix: FloatArray
+
+    @property
+    def deviations(self) -> FloatArray:
+        """Standard deviations, relative to sigma."""
+        return np.sqrt(np.diag(self.matrix))
+
+    @property
+    def correlation(self) -> FloatArray:
+        """Correlations; NaN where a standard deviation is 0."""
+        deviations = self.deviations
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.matrix / np.outer(deviations, deviations)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The covariance as a table with names."""
+        import pandas as pd
+
+        return pd.DataFrame(self.matrix, index=list(self.names), columns=list(self.names))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +160,28 @@ class RandomEffects:
         """Starting values of the covariance parameters."""
         return _joined([term.covariance.theta() for term in self.terms])
 
-    @property
+    @cached_property
     def par(self) -> FloatArray:
         """The optimised parameters; equal to theta for unstructured terms."""
-        return self.theta
+        return _joined([term.covariance.par() for term in self.terms])
+
+    @property
+    def par_names(self) -> list[str]:
+        """Names of `par`: the group, then the column, ``*`` for all of them, or ``rho``."""
+        return [
+            f"{term.bar.group_name}.{name}"
+            for term in self.terms
+            for name in term.covariance.par_names(term.plan.names)
+        ]
+
+    @property
+    def theta_names(self) -> list[str]:
+        """Names of `theta`: the group, then the column, or row and column below the diagonal."""
+        return [
+            f"{term.bar.group_name}.{name}"
+            for term in self.terms
+            for name in term.covariance.theta_names(term.plan.names)
+        ]
 
     @cached_property
     def lower(self) -> FloatArray:
@@ -156,11 +220,131 @@ class RandomEffects:
     @cached_property
     def Lambdat(self) -> csc_array:
         """The transposed relative covariance factor at theta, starting zeros stored."""
+        return self._lambdat(self.theta)
+
+    def _lambdat(self, theta: FloatArray) -> csc_array:
         from scipy.sparse import csc_array
 
         pointers, rows, index = self._template
         q = int(self.Gp[-1])
-        return csc_array((self.theta[index], rows, pointers), shape=(q, q))
+        result = csc_array((theta[index], rows, pointers), shape=(q, q))
+        result.has_sorted_indices = True
+        result.has_canonical_format = True
+        return result
+
+    def theta_at(self, par: ArrayLike) -> FloatArray:
+        """Return theta at other parameters.
+
+        Parameters
+        ----------
+        par : array-like of float, shape (len(self.par),)
+            Between `lower` and `upper`.
+
+        Returns
+        -------
+        ndarray of float64
+
+        Raises
+        ------
+        DataError
+            For another length, or for a value that is not finite or out of bounds.
+        """
+        return _joined(
+            [
+                term.covariance.theta(part)
+                for term, part in zip(self.terms, self._by_term(par), strict=True)
+            ]
+        )
+
+    def lambdat_at(self, par: ArrayLike) -> csc_array:
+        """Return Lambdat at other parameters; its structure is not built again.
+
+        Parameters
+        ----------
+        par : array-like of float, shape (len(self.par),)
+            Between `lower` and `upper`.
+
+        Returns
+        -------
+        csc_array, shape (q, q)
+            `indices` and `indptr` are those of `Lambdat` itself: do not write to them.
+
+        Raises
+        ------
+        DataError
+            For another length, or for a value that is not finite or out of bounds.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> data = {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 0, 1], "g": ["a", "a", "b", "b"]}
+        >>> design = lme4py.lformula("y ~ x + cs(1 + x | g)", data)
+        >>> design.random.par_names
+        ['g.(Intercept)', 'g.x', 'g.rho']
+        >>> design.random.lambdat_at([2.0, 1.0, 0.6]).data.tolist()
+        [2.0, 0.6, 0.8, 2.0, 0.6, 0.8]
+        """
+        return self._lambdat(self.theta_at(par))
+
+    def covariance(self, par: ArrayLike | None = None) -> list[TermCovariance]:
+        """Return each term's covariance, relative to sigma squared, in stored order.
+
+        Parameters
+        ----------
+        par : array-like of float, optional
+            The parameters; the starting values, which make identities, when None.
+
+        Raises
+        ------
+        DataError
+            For another length, or for a value that is not finite or out of bounds.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> from lme4py.data import sleepstudy
+        >>> design = lme4py.lformula("Reaction ~ Days + cs(Days | Subject)", sleepstudy())
+        >>> [term] = design.random.covariance([2.0, 1.0, 0.5])
+        >>> print(term.frame)
+                     (Intercept)  Days
+        (Intercept)          4.0   1.0
+        Days                 1.0   1.0
+        """
+        found = []
+        for term, part in zip(
+            self.terms, self._by_term(self.par if par is None else par), strict=True
+        ):
+            factor = relative_factor(term.covariance, term.covariance.theta(part))
+            found.append(
+                TermCovariance(
+                    term.bar.label,
+                    term.bar.group_name,
+                    tuple(term.plan.names),
+                    term.covariance.name,
+                    factor @ factor.T,
+                )
+            )
+        return found
+
+    def _by_term(self, par: ArrayLike) -> list[FloatArray]:
+        """Return par term by term, after its length and bounds are checked."""
+        values = _numbers(par)
+        count = self.par.size
+        if values.shape != (count,):
+            raise DataError(
+                f"par has {'x'.join(map(str, values.shape)) or 'no'} values, "
+                f"the model has {count} parameters",
+                hint=f"in this order: {', '.join(self.par_names)}",
+            )
+        wrong = ~(np.isfinite(values) & (self.lower <= values) & (values <= self.upper))
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            raise DataError(
+                f"par[{first}] ({self.par_names[first]}) is {values[first]:g}, "
+                f"not between {self.lower[first]:g} and {self.upper[first]:g}"
+            )
+        ends = np.cumsum([term.covariance.par().size for term in self.terms])
+        return np.split(values, ends[:-1])
 
     @cached_property
     def Ztlist(self) -> list[tuple[str, csc_array]]:
@@ -199,6 +383,13 @@ class RandomEffects:
         """Position in `flist` of each term's factor, from 0."""
         positions = {name: i for i, name in enumerate(self._groups)}
         return np.array([positions[term.bar.group_name] for term in self.terms], dtype=np.int64)
+
+
+def _numbers(par: ArrayLike) -> FloatArray:
+    try:
+        return np.asarray(par, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("par must be numbers", hint=f"it is a {type(par).__name__}") from None
 
 
 def _joined(parts: Sequence[FloatArray]) -> FloatArray:
@@ -244,32 +435,61 @@ def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
     width = sum(term.columns for term in terms)
     q = sum(term.levels * term.columns for term in terms)
     kind: type[np.int32 | np.int64] = np.int32 if max(rows * width, q) <= _INT32_LIMIT else np.int64
-    values = np.empty((rows, width))
-    indices = np.empty((rows, width), dtype=kind)
+    data, places = np.empty(rows * width), np.empty(rows * width, dtype=kind)
+    values, indices = data.reshape(rows, width), places.reshape(rows, width)
     first_row = first_column = 0
+    zeros = False
     for term in terms:
         last = first_column + term.columns
-        term.plan.fill(values[:, first_column:last])
+        filled = values[:, first_column:last]
+        term.plan.fill(filled)
         codes = term.group.codes
+        starts = codes * kind(term.columns)
         for column in range(term.columns):
-            target = indices[:, first_column + column]
-            np.multiply(codes, term.columns, out=target, casting="unsafe")
-            target += first_row + column
+            np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
+            zeros = zeros or term.plan.zeros(column, filled[:, column])
         if codes.size and codes.min() < 0:
             # A row without a level has no entry in this term.
-            values[codes < 0, first_column:last] = 0.0
+            filled[codes < 0] = 0.0
+            zeros = True
         first_row += term.levels * term.columns
         first_column = last
-    pointers: NDArray[Any] = np.arange(rows + 1, dtype=kind)
-    # NaN is an entry, zero is not.
-    if np.count_nonzero(values) == values.size:
-        pointers *= width
-        data, places = values.ravel(), indices.ravel()
+    if zeros and width:
+        pointers = _without_zeros(data, places, width)
+        # Views must not outlive what they look at.
+        del values, indices, filled
+        for array in (data, places):
+            array.resize(int(pointers[-1]), refcheck=False)
+    elif width:
+        pointers = np.arange(0, rows * width + 1, width, dtype=kind)
     else:
-        stored = values != 0
-        np.cumsum(np.count_nonzero(stored, axis=1), out=pointers[1:])
-        data, places = values[stored], indices[stored]
+        pointers = np.zeros(rows + 1, dtype=kind)
     result = csc_array((data, places, pointers), shape=(q, rows))
     result.has_sorted_indices = True
     result.has_canonical_format = True
     return result
+
+
+def _without_zeros(
+    data: NDArray[np.float64], places: NDArray[np.int32 | np.int64], width: int
+) -> NDArray[np.int32 | np.int64]:
+    """Move the entries that are not zero to the front; return the column pointers.
+
+    NaN is an entry, zero is not. The arrays are walked in pieces, so that no second
+    array of their size is needed.
+    """
+    rows = data.size // width
+    pointers = np.zeros(rows + 1, dtype=places.dtype)
+    end = 0
+    for begin in range(0, rows, _PIECE):
+        piece = slice(begin * width, min(begin + _PIECE, rows) * width)
+        stored = data[piece] != 0
+        counts = np.count_nonzero(stored.reshape(-1, width), axis=1)
+        np.cumsum(counts, out=pointers[begin + 1 : begin + 1 + counts.size])
+        pointers[begin + 1 : begin + 1 + counts.size] += end
+        # Indexing by a mask makes a copy, so source and target may overlap.
+        kept = data[piece][stored]
+        data[end : end + kept.size] = kept
+        places[end : end + kept.size] = places[piece][stored]
+        end += kept.size
+    return pointers

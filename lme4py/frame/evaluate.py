@@ -9,7 +9,8 @@ them anew. That is all that replay needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import string
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,9 +28,40 @@ from lme4py.frame.functions.table import (
     match_arguments,
     names,
 )
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value
+from lme4py.frame.functions.user import users_function
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    length,
+)
 
-__all__ = ["ColumnSource", "Scope", "evaluate"]
+__all__ = ["ColumnSource", "Scope", "evaluate", "evaluate_rows"]
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def _texts(items: Iterable[str]) -> Character:
+    pool = tuple(items)
+    return Character(np.arange(len(pool), dtype=np.int32), pool)
+
 
 _CONSTANTS: Mapping[str, Value] = {
     "TRUE": Numeric(np.array([True]), "logical"),
@@ -46,6 +78,10 @@ _BASE_VARIABLES: Mapping[str, Value] = {
     "T": _CONSTANTS["TRUE"],
     "F": _CONSTANTS["FALSE"],
     "pi": Numeric(np.array([np.pi]), "double"),
+    "letters": _texts(string.ascii_lowercase),
+    "LETTERS": _texts(string.ascii_uppercase),
+    "month.abb": _texts(month[:3] for month in _MONTHS),
+    "month.name": _texts(_MONTHS),
 }
 
 
@@ -104,6 +140,24 @@ def evaluate(node: Node, scope: Scope) -> Value:
     return _evaluate(node, scope).value
 
 
+def evaluate_rows(node: Node, scope: Scope) -> Value:
+    """Return the value of an expression that must be computed row by row.
+
+    Raises
+    ------
+    FormulaError, DataError
+        As `evaluate`, and if the value does not follow the rows.
+    """
+    result = _evaluate(node, scope)
+    if not result.rowwise:
+        raise FormulaError(
+            f"{deparse(node)} is not computed row by row, so it has no value for new rows",
+            node.span,
+            "put it into the data as a column",
+        )
+    return result.value
+
+
 def _evaluate(node: Node, scope: Scope) -> _Result:
     match node:
         case Symbol():
@@ -126,12 +180,17 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
     value = scope.columns.get(node.name)
     if value is not None:
         return _Result(value, True)
+    if scope.replaying and deparse(node) in scope.frozen:
+        return _Result(scope.frozen[deparse(node)], False)
     if node.name in scope.env:
         item = scope.env[node.name]
         if callable(item):
             return _Result(FunctionName(node.name), False)
         value = value_of(item)
-        return _Result(value, _spans_rows(value, scope))
+        if _spans_rows(value, scope):
+            return _Result(value, True)
+        scope.frozen[deparse(node)] = value
+        return _Result(value, False)
     if node.name in _BASE_VARIABLES:
         return _Result(_BASE_VARIABLES[node.name], False)
     if lookup(node.name) is not None:
@@ -175,38 +234,61 @@ def _is_operation(node: Call) -> bool:
     )
 
 
+def _keeps_length(node: Call) -> bool:
+    """Tell whether a call is arithmetic, whose result is never shorter than the rows."""
+    return node.name != ":" and _is_operation(node)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """One argument of a call: its value, and whether it has an element per row."""
+
+    formal: str
+    value: Any
+    rowwise: bool
+
+
 def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
     """Apply the called function; `first` is its first argument where that is known already."""
     function = _function(node, scope)
-    key = deparse(node)
-    if scope.replaying and function.role == "summary" and key in scope.frozen:
-        return _Result(scope.frozen[key], False)
+    if scope.replaying and function.role != "basis" and not _keeps_length(node):
+        stored = scope.frozen.get(deparse(node))
+        if stored is not None:
+            return _Result(stored, False)
+    known = len(scope.frozen)
     results: dict[int, _Result] = {}
     if first is not None:
         results[id(node.arguments[0])] = first
 
-    def value(item: Argument) -> Any:
+    def result(item: Argument) -> _Result:
         if item.value is None:
-            return None
+            return _Result(None, False)  # type: ignore[arg-type]
         if id(item) not in results:
             results[id(item)] = _evaluate(item.value, scope)
-        return results[id(item)].value
+        return results[id(item)]
 
     try:
         matched, dots = match_arguments(function, [(item.name, item) for item in node.arguments])
         named: dict[str, Any] = {}
+        given: list[_Given] = []
         for formal, item in matched.items():
             python_name = formal.replace(".", "_").lower()
             if formal in function.quoted and _is_bare_name(item.value, scope):
                 named[python_name] = item.value
             else:
-                named[python_name] = value(item)
+                found = result(item)
+                named[python_name] = found.value
+                given.append(_Given(formal, found.value, found.rowwise))
         if "..." in function.formals:
-            named["dots"] = tuple(Dot(name, value(item), item.value) for name, item in dots)
+            found_dots = [(name, item, result(item)) for name, item in dots]
+            named["dots"] = tuple(
+                Dot(name, found.value, item.value, found.rowwise)
+                for name, item, found in found_dots
+            )
+            given += [_Given("...", found.value, found.rowwise) for _, _, found in found_dots]
         if function.takes_context:
             named["context"] = scope.context
-        rowwise = any(result.rowwise for result in results.values())
-        return _compute(function, named, rowwise, key, scope)
+        return _compute(function, named, given, node, scope, known)
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
 
@@ -219,25 +301,126 @@ def _is_bare_name(node: Node | None, scope: Scope) -> bool:
 
 
 def _compute(
-    function: Function, named: dict[str, Any], rowwise: bool, key: str, scope: Scope
+    function: Function,
+    named: dict[str, Any],
+    given: Sequence[_Given],
+    node: Call,
+    scope: Scope,
+    known: int,
 ) -> _Result:
+    """Call the function, and keep what new rows need: `known` states were there before."""
+    rowwise = any(item.rowwise for item in given)
     if function.role == "basis":
-        if scope.replaying and key in scope.frozen and function.replay is not None:
-            return _Result(function.replay(scope.frozen[key], **named), rowwise)
-        value, state = function.compute(**named)
-        if rowwise and not scope.replaying:
-            scope.frozen[key] = state
-        return _Result(value, rowwise)
-    if function.role == "whole" and rowwise and scope.replaying:
-        raise FormulaError(
-            f"{function.name}() uses all rows together and cannot be computed for new rows"
-        )
+        return _basis(function, named, rowwise, node, scope)
+    if not rowwise:
+        return _Result(function.compute(**named), False)
+    if scope.replaying:
+        _refuse_whole(function, given, node)
     value = function.compute(**named)
-    if function.role == "summary":
-        if rowwise and not scope.replaying:
-            scope.frozen[key] = value
-        rowwise = False
-    return _Result(value, rowwise)
+    if _has_rows(function, given, value, scope.context.rows):
+        return _Result(value, True)
+    if scope.replaying:
+        if not _keeps_length(node):
+            raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
+        return _Result(value, False)
+    if not _keeps_length(node):
+        # What its arguments kept is not looked at again: the outermost parameter is enough.
+        for inner in list(scope.frozen)[known:]:
+            del scope.frozen[inner]
+        scope.frozen[deparse(node)] = value
+    return _Result(value, False)
+
+
+def _basis(
+    function: Function, named: dict[str, Any], rowwise: bool, node: Call, scope: Scope
+) -> _Result:
+    """Compute a basis and keep its state, or compute it again from the state."""
+    if not rowwise:
+        value, _ = function.compute(**named)
+        return _Result(value, False)
+    key = deparse(node)
+    if not scope.replaying:
+        value, state = function.compute(**named)
+        scope.frozen[key] = state
+        return _Result(value, True)
+    if key not in scope.frozen or function.replay is None:
+        raise DataError(f"the state of {key} in the data of the model is not known")
+    try:
+        return _Result(function.replay(scope.frozen[key], **named), True)
+    except Lme4pyError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"the stored state of {key} does not fit: {error}") from error
+
+
+def _refuse_whole(function: Function, given: Sequence[_Given], node: Call) -> None:
+    """Raise an error for what cannot be computed for new rows, one by one."""
+    hint = "put it into the data as a column"
+    if function.role == "whole" or (function.role == "shape" and _reorders(function, given)):
+        raise FormulaError(
+            f"{function.name}() uses all rows together and cannot be computed for new rows",
+            node.span,
+            hint,
+        )
+    if function.role != "elementwise":
+        return
+    for item in given:
+        if item.formal in function.tables:
+            if item.rowwise:
+                raise FormulaError(
+                    f"{deparse(node)} looks things up in all rows together, which cannot be "
+                    "computed for new rows",
+                    node.span,
+                    hint,
+                )
+        elif not item.rowwise and isinstance(item.value, _VECTORS) and length(item.value) > 1:
+            raise FormulaError(
+                f"a vector of {length(item.value)} elements is repeated along the rows in "
+                f"{deparse(node)}, which cannot be computed for new rows",
+                node.span,
+                hint,
+            )
+
+
+_VECTORS = (Numeric, Character, Factor, Matrix)
+
+
+def _reorders(function: Function, given: Sequence[_Given]) -> bool:
+    """Tell whether ``x[i]`` picks rows by numbers that each row gives."""
+    if function.name != "[" or not given[0].rowwise:
+        return False
+    return any(
+        item.rowwise and not (isinstance(item.value, Numeric) and item.value.kind == "logical")
+        for item in given[1:]
+    )
+
+
+def _has_rows(function: Function, given: Sequence[_Given], value: Value, rows: int) -> bool:
+    """Tell whether a result made from row-wise arguments has one element per row."""
+    if function.role == "summary" or length(value) != rows:
+        return False
+    if function.role != "shape":
+        return True
+    if function.name == ":":
+        return isinstance(value, Factor)
+    if function.name == "[":
+        return _index_keeps_rows(given)
+    # c, rep and their kin: one vector of rows, and nothing added to it.
+    whole = [item for item in given if item.rowwise]
+    return len(whole) == 1 and whole[0].formal in ("x", "data", "...")
+
+
+def _index_keeps_rows(given: Sequence[_Given]) -> bool:
+    """Tell whether an indexed value has one element per row, made from that row."""
+    source, *indices = [item for item in given if item.formal != "drop"]
+    if not indices or indices[0].value is None:
+        return source.rowwise and not any(item.rowwise for item in indices)
+    row = indices[0]
+    selects = isinstance(row.value, Numeric) and row.value.kind == "logical"
+    if source.rowwise:
+        # Numbers of rows that come from the rows themselves: a new order of the whole.
+        return row.rowwise and not selects
+    return row.rowwise and not selects
 
 
 def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
@@ -259,7 +442,7 @@ def _function(node: Call, scope: Scope) -> Function:
     if name is None:
         raise FormulaError("attempt to apply non-function", node.span)
     if package is None and callable(scope.env.get(name)):
-        return _users(name, scope.env[name])
+        return users_function(name, scope.env[name])
     entry = lookup(name, package)
     if entry is None:
         full = name if package is None else f"{package}::{name}"
@@ -271,37 +454,3 @@ def _function(node: Call, scope: Scope) -> Function:
             or "give your own functions with env={...}; the documentation lists the known ones",
         )
     return entry
-
-
-def _users(name: str, function: Callable[..., Any]) -> Function:
-    """Return a table entry for a user's own vectorised function."""
-
-    def compute(dots: tuple[Dot, ...]) -> Value:
-        positional = [_plain(dot.value) for dot in dots if dot.name is None]
-        keywords = {dot.name: _plain(dot.value) for dot in dots if dot.name is not None}
-        try:
-            return value_of(function(*positional, **keywords))
-        except Lme4pyError:
-            raise
-        except Exception as error:  # whatever a user's function raises is shown as ours
-            raise DataError(f"{name}() failed: {type(error).__name__}: {error}") from error
-
-    return Function(name, "...", compute, "elementwise", package="env")
-
-
-def _plain(value: Value) -> Any:
-    """Return what a user's function sees: arrays, and plain scalars for single constants."""
-    match value:
-        case Numeric(values=values):
-            return values.item() if values.shape == (1,) else values
-        case Character(codes=codes, pool=pool):
-            texts = np.array([*pool, None], dtype=object)[codes]
-            return texts[0] if texts.shape == (1,) else texts
-        case Null():
-            return None
-        case FunctionName(name=text):
-            return text
-        case Factor(codes=codes, levels=levels):
-            return np.array([*levels, None], dtype=object)[codes]
-        case Matrix(values=matrix):
-            return matrix

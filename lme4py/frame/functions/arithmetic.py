@@ -510,7 +510,13 @@ def within(x: Value, table: Value) -> NDArray[np.bool_]:
     return result
 
 
-@function("%in%", "x, table", role="elementwise", purpose="Whether each element is in a set.")
+@function(
+    "%in%",
+    "x, table",
+    role="elementwise",
+    purpose="Whether each element is in a set.",
+    tables=("table",),
+)
 def _in(x: Value, table: Value) -> Value:
     return pack(within(x, table), "logical")
 
@@ -546,7 +552,7 @@ def _interaction(first: Factor, second: Factor) -> Factor:
     return Factor(codes.astype(np.int32), levels)
 
 
-@function(":", "from, to", role="elementwise", purpose="A range of numbers, or all combinations.")
+@function(":", "from, to", role="shape", purpose="A range of numbers, or all combinations.")
 def _colon(context: Context, **ends: Value) -> Value:
     first, last = ends["from"], ends["to"]
     if isinstance(first, Factor) and isinstance(last, Factor):

@@ -251,8 +251,12 @@ def _raw_powers(x: FloatArray, degree: int) -> FloatArray:
     return np.column_stack([power(x, exponent) for exponent in range(1, degree + 1)])
 
 
-def _fit_poly(x: FloatArray, degree: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return orthonormal polynomials of `x`, and alpha and norm2 of their recurrence."""
+def _fit_poly(x: FloatArray, degree: int) -> tuple[FloatArray, float, FloatArray, FloatArray]:
+    """Return orthonormal polynomials of `x`; its mean, alpha and norm2 of their recurrence.
+
+    R's alpha is ours plus the mean. Kept apart, new rows agree with the old ones to the
+    last digits also where the mean is large: there R's own ``predict`` does not.
+    """
     if np.isnan(x).any():
         raise DataError("missing values are not allowed in 'poly'")
     if degree >= len(np.unique(x)):
@@ -266,8 +270,8 @@ def _fit_poly(x: FloatArray, degree: int) -> tuple[FloatArray, FloatArray, Float
         raise DataError(_FEW_POINTS)
     squares = monic * monic
     norm2 = _column_sums(squares)
-    alpha = (_column_sums(centred[:, None] * squares) / norm2 + centre)[:degree]
-    return (monic / np.sqrt(norm2))[:, 1:], alpha, np.concatenate(([1.0], norm2))
+    alpha = (_column_sums(centred[:, None] * squares) / norm2)[:degree]
+    return (monic / np.sqrt(norm2))[:, 1:], centre, alpha, np.concatenate(([1.0], norm2))
 
 
 def _recur_poly(x: FloatArray, alpha: FloatArray, norm2: FloatArray) -> FloatArray:
@@ -315,7 +319,7 @@ def poly(
     raw: Value | None = None,
     simple: Value | None = None,
 ) -> tuple[Matrix, State]:
-    """Return R's ``poly`` and, per variable, alpha and norm2 of the recurrence."""
+    """Return R's ``poly`` and, per variable, the mean and the recurrence."""
     del simple
     if _given(coefs):
         raise DataError("poly(coefs = ) is for prediction; it cannot be given in a formula")
@@ -323,15 +327,16 @@ def poly(
     if raw is not None and as_flag(raw, "raw"):
         with np.errstate(all="ignore"):
             bases = [_raw_powers(column, chosen) for column in columns]
-        return _poly_matrix(bases, chosen), {"degree": chosen, "alpha": None, "norm2": None}
+        return _poly_matrix(bases, chosen), {"degree": chosen, "alpha": None}
     with np.errstate(all="ignore"):
         fits = [_fit_poly(column, chosen) for column in columns]
     state = {
         "degree": chosen,
-        "alpha": np.array([alpha for _, alpha, _ in fits]),
-        "norm2": np.array([norm2 for _, _, norm2 in fits]),
+        "mean": np.array([centre for _, centre, _, _ in fits]),
+        "alpha": np.array([alpha for _, _, alpha, _ in fits]),
+        "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
     }
-    return _poly_matrix([basis for basis, _, _ in fits], chosen), state
+    return _poly_matrix([basis for basis, _, _, _ in fits], chosen), state
 
 
 @replays("poly")
@@ -355,7 +360,8 @@ def poly_again(
         norm2 = np.asarray(state["norm2"], dtype=np.float64)
         if len(alpha) != len(columns):
             raise DataError("wrong number of columns in new data")
-        bases = [_recur_poly(*parts) for parts in zip(columns, alpha, norm2, strict=True)]
+        centred = [column - centre for column, centre in zip(columns, state["mean"], strict=True)]
+        bases = [_recur_poly(*parts) for parts in zip(centred, alpha, norm2, strict=True)]
     return _poly_matrix(bases, chosen)
 
 
@@ -441,7 +447,7 @@ class _SplineArguments:
         numbers, _ = flat(x, "bs() and ns() take numeric variables")
         self.missing = np.isnan(numbers)
         self.x: FloatArray = numbers[~self.missing]
-        if not self.x.size:
+        if not self.x.size and boundary is None:
             raise DataError("a spline needs at least one value of 'x' that is not missing")
         self.df = as_number(df, "df") if df is not None and _given(df) else None
         self.knots = (
@@ -451,7 +457,9 @@ class _SplineArguments:
         )
         self.intercept = intercept is not None and as_flag(intercept, "intercept")
         self.boundary_given = boundary is not None and _given(boundary)
-        self.boundary: FloatArray = np.array([self.x.min(), self.x.max()])
+        self.boundary: FloatArray = np.array([np.nan, np.nan])
+        if self.x.size:
+            self.boundary = np.array([self.x.min(), self.x.max()])
         if boundary is not None and self.boundary_given:
             self.boundary = np.sort(flat(boundary, "'Boundary.knots' must be numeric")[0])
         if self.boundary.size != 2 or not np.isfinite(self.boundary).all():
@@ -486,8 +494,10 @@ def _tail(
 ) -> FloatArray:
     """Return the polynomial pieces beyond a boundary: a Taylor expansion at `pivot`."""
     distance = arguments.x[which] - pivot
-    terms = np.column_stack([power(distance, k) for k in range(derivatives.shape[0])])
-    result: FloatArray = terms @ derivatives
+    result = np.zeros((distance.size, derivatives.shape[1]))
+    # Term by term, not as a product of matrices: a row must not depend on the rows beside it.
+    for k, coefficients in enumerate(derivatives):
+        result += power(distance, k)[:, None] * coefficients
     return result
 
 

@@ -505,6 +505,7 @@ def cut_again(state: State, x: Value, **options: Any) -> Value:
     "x, vec, rightmost.closed = FALSE, all.inside = FALSE, left.open = FALSE",
     role="elementwise",
     purpose="the number of the interval that holds each number",
+    tables=("vec",),
 )
 def find_interval(
     x: Value,

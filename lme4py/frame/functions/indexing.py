@@ -114,7 +114,7 @@ def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -
     return Matrix(np.asfortranarray(block), names, value.kind)
 
 
-@function("[", "x, ..., drop=TRUE", role="elementwise", purpose="Elements, or cells of a matrix.")
+@function("[", "x, ..., drop=TRUE", role="shape", purpose="Elements, or cells of a matrix.")
 def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> Value:
     if isinstance(x, FunctionName):
         raise DataError("object of type 'closure' is not subsettable")
@@ -145,7 +145,7 @@ def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> V
     return result
 
 
-@function("[[", "x, ...", role="elementwise", purpose="One element.")
+@function("[[", "x, ...", role="summary", purpose="One element.")
 def _element(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
     if isinstance(x, Null):
         return x

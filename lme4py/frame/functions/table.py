@@ -11,6 +11,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias
 
 from lme4py.errors import DataError, nearest
@@ -24,6 +25,7 @@ __all__ = [
     "Function",
     "Role",
     "State",
+    "enter_user",
     "function",
     "lookup",
     "match_arguments",
@@ -31,10 +33,12 @@ __all__ = [
     "replays",
 ]
 
-Role: TypeAlias = Literal["elementwise", "summary", "basis", "whole"]
+Role: TypeAlias = Literal["elementwise", "shape", "summary", "basis", "whole"]
 """How a function treats rows.
 
 ``elementwise``: row i of the result depends on row i of the arguments only.
+``shape``: a vector put together from parts (``c``, ``rep``, ``x[i]``): like
+``elementwise`` where the result has one element per row, else like ``summary``.
 ``summary``: the result is a parameter (a mean, levels, knots), frozen for new rows.
 ``basis``: row i of the result depends on row i and on a state found from all rows;
 the function returns ``(value, state)`` and has a replay.
@@ -67,11 +71,15 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One argument that ``...`` took: its name if it had one, its value, its node."""
+    """One argument that ``...`` took: its name if it had one, its value, its node.
+
+    `rowwise` tells whether the value has one element per row of the data.
+    """
 
     name: str | None
     value: Value
     node: Node | None = None
+    rowwise: bool = False
 
 
 class Compute(Protocol):
@@ -106,6 +114,9 @@ class Function:
     quoted : tuple of str
         Formal arguments that are handed over as syntax trees when they are bare names of
         no variable (``C(f, sum)``).
+    tables : tuple of str
+        Formal arguments of an elementwise function that every row looks things up in
+        (``x %in% table``); other vectors are repeated along the rows.
     """
 
     name: str
@@ -116,6 +127,7 @@ class Function:
     purpose: str = ""
     replay: Compute | None = None
     quoted: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
     @property
     def formals(self) -> tuple[str, ...]:
@@ -166,12 +178,13 @@ def function(
     package: str = "base",
     purpose: str = "",
     quoted: Sequence[str] = (),
+    tables: Sequence[str] = (),
 ) -> Callable[[Compute], Compute]:
     """Return a decorator that enters a Python function into the table under R's `name`."""
 
     def enter(compute: Compute) -> Compute:
         _TABLE[name] = Function(
-            name, signature, compute, role, package, purpose, None, tuple(quoted)
+            name, signature, compute, role, package, purpose, None, tuple(quoted), tuple(tables)
         )
         return compute
 
@@ -188,17 +201,28 @@ def replays(name: str) -> Callable[[Compute], Compute]:
     return enter
 
 
+@cache
 def _load() -> None:
     """Import the subjects, each of which enters its functions."""
-    if not _TABLE:
-        for subject in _SUBJECTS:
-            importlib.import_module(f"lme4py.frame.functions.{subject}")
+    for subject in _SUBJECTS:
+        importlib.import_module(f"lme4py.frame.functions.{subject}")
 
 
 def names() -> list[str]:
     """Return the names of all functions of the table, sorted."""
     _load()
     return sorted({**_TABLE, **_USER})
+
+
+def enter_user(function: Function) -> None:
+    """Enter a user's function; one of R's functions keeps its name."""
+    _load()
+    if function.name in _TABLE:
+        raise DataError(
+            f"'{function.name}' is a function of R's that formulas can call already",
+            hint="choose another name",
+        )
+    _USER[function.name] = function
 
 
 def lookup(name: str, package: str | None = None) -> Function | None:

@@ -20,6 +20,7 @@ from lme4py.frame.functions.coercion import (
     pack,
     recode,
     recycle,
+    string,
     text,
 )
 from lme4py.frame.functions.table import Dot, function
@@ -38,13 +39,22 @@ Codes: TypeAlias = NDArray[np.int32]
 
 _SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 _BLANKS = {"[ \t\r\n]": " \t\r\n", "[\\h\\v]": None}
-_FORMAT = re.compile(r"%(?:%|([-+ 0#]*)(\d+)?(?:\.(\d+))?([a-zA-Z]))")
+_FORMAT = re.compile(r"%(?:%|([-+ 0#]*)(\d{1,9})?(?:\.(\d{1,9}))?([a-zA-Z]))")
 _ABSENT = "NA"
+_MOST_CHARACTERS = 10**8
+_WIDEST = 8191  # of one number or text in sprintf(), as in R
 
 
 def _mapped(words: Character, formula: Callable[[str], str]) -> Character:
     """Return text with a function applied to each distinct string."""
-    return recode(words.codes, [formula(item) for item in words.pool])
+    return recode(words.codes, _bounded([formula(item) for item in words.pool]))
+
+
+def _bounded(strings: list[str]) -> list[str]:
+    """Return the strings, or raise an error before they fill the memory."""
+    if sum(map(len, strings)) > _MOST_CHARACTERS:
+        raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
+    return strings
 
 
 def _distinct_rows(columns: Sequence[Codes]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
@@ -82,6 +92,9 @@ def _joined(values: Sequence[Value], separator: str) -> Character:
     pools = [[*word.pool, _ABSENT] for word in words]
     columns = [recycle(word.codes, size) for word in words]
     rows, places = _distinct_rows(columns)
+    longest = sum(max(map(len, pool)) for pool in pools) + len(separator) * len(pools)
+    if longest * len(rows) > _MOST_CHARACTERS:
+        raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
     strings = [
         separator.join(pool[code] for pool, code in zip(pools, row, strict=True))
         for row in rows.tolist()
@@ -89,9 +102,17 @@ def _joined(values: Sequence[Value], separator: str) -> Character:
     return recode(places.astype(np.int32), strings)
 
 
-def _no_collapse(collapse: Value | None) -> None:
-    if collapse is not None and not isinstance(collapse, Null):
-        raise DataError("'collapse' makes one string of all rows: of no use in a formula")
+def _pasted(dots: tuple[Dot, ...], separator: str, collapse: Value | None) -> Character:
+    words = _joined([dot.value for dot in dots], separator)
+    if collapse is None or isinstance(collapse, Null):
+        return words
+    if not isinstance(collapse, Character) or collapse.codes.size != 1 or collapse.codes[0] < 0:
+        raise DataError("invalid 'collapse' argument")
+    between = as_string(collapse, "collapse")
+    lengths = np.array([len(item) for item in words.pool])[words.codes]
+    if lengths.sum() + len(between) * lengths.size > _MOST_CHARACTERS:
+        raise DataError(f"a text of more than {_MOST_CHARACTERS} characters")
+    return string(between.join(words.pool[code] for code in words.codes.tolist()))
 
 
 @function(
@@ -103,15 +124,12 @@ def _no_collapse(collapse: Value | None) -> None:
 def _paste(
     dots: tuple[Dot, ...] = (), sep: Value | None = None, collapse: Value | None = None
 ) -> Value:
-    _no_collapse(collapse)
-    separator = " " if sep is None else as_string(sep, "sep")
-    return _joined([dot.value for dot in dots], separator)
+    return _pasted(dots, " " if sep is None else as_string(sep, "sep"), collapse)
 
 
 @function("paste0", "..., collapse=NULL", role="elementwise", purpose="Texts put together.")
 def _paste0(dots: tuple[Dot, ...] = (), collapse: Value | None = None) -> Value:
-    _no_collapse(collapse)
-    return _joined([dot.value for dot in dots], "")
+    return _pasted(dots, "", collapse)
 
 
 @function("toupper", "x", role="elementwise", purpose="Upper case.")
@@ -336,6 +354,8 @@ def _strtoi(x: Value, base: Value | None = None) -> Value:
 def _piece(flags: str, width: str, digits: str, letter: str, value: Value, item: str) -> str:
     """Return one formatted value; `item` is its text, the missing one "NA"."""
     numeric = isinstance(value, Numeric | Matrix)
+    if int(width or 0) > _WIDEST or int(digits or 0) > _WIDEST:
+        raise DataError(f"sprintf() writes at most {_WIDEST} characters for one value")
     field = f"%{flags}{width}"
     if letter == "s":
         cut = item[: int(digits)] if digits else item

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.frame.functions.coercion import (
+    LADDER,
     LARGEST_INTEGER,
+    as_flag,
     as_integer,
     as_number,
     flat,
@@ -20,7 +22,7 @@ from lme4py.frame.functions.coercion import (
     text,
     union_codes,
 )
-from lme4py.frame.functions.table import Dot, function
+from lme4py.frame.functions.table import Context, Dot, function
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -55,7 +57,7 @@ def _joined_factors(factors: list[Factor]) -> Factor:
     return Factor(np.concatenate(parts), tuple(levels), ordered)
 
 
-@function("c", "...", role="elementwise", purpose="One vector of all arguments.")
+@function("c", "...", role="shape", purpose="One vector of all arguments.")
 def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     values = [dot.value for dot in dots if not isinstance(dot.value, Null)]
     if not values:
@@ -118,7 +120,7 @@ def _vector(value: Value) -> Value:
 @function(
     "rep",
     "x, times?, each?, length.out?, ...",
-    role="elementwise",
+    role="shape",
     purpose="Repeated, whole or each element.",
 )
 def _rep(
@@ -152,13 +154,13 @@ def _rep(
     return select(value, rows)
 
 
-@function("rep_len", "x, length.out", role="elementwise", purpose="Repeated to a length.")
+@function("rep_len", "x, length.out", role="shape", purpose="Repeated to a length.")
 def _rep_len(x: Value, length_out: Value) -> Value:
     result: Value = _rep(x, length_out=length_out)
     return result
 
 
-@function("rep.int", "x, times", role="elementwise", purpose="Repeated some times.")
+@function("rep.int", "x, times", role="shape", purpose="Repeated some times.")
 def _rep_int(x: Value, times: Value) -> Value:
     result: Value = _rep(x, times=times)
     return result
@@ -274,7 +276,7 @@ def _between(start: float, stop: float, n: int, whole: bool, whole_size: bool) -
 @function(
     "seq",
     "from?, to?, by?, length.out=NULL, along.with=NULL, ...",
-    role="elementwise",
+    role="whole",
     purpose="Regular sequence.",
 )
 def _seq(**given: Any) -> Value:
@@ -306,12 +308,12 @@ def _seq(**given: Any) -> Value:
 function(
     "seq.int",
     "from?, to?, by?, length.out=NULL, along.with=NULL, ...",
-    role="elementwise",
+    role="whole",
     purpose="Regular sequence.",
 )(_seq)
 
 
-@function("seq_len", "length.out", role="elementwise", purpose="1, 2, ... n.")
+@function("seq_len", "length.out", role="summary", purpose="1, 2, ... n.")
 def _seq_len(length_out: Value) -> Value:
     count = as_number(length_out, "length.out")
     if not np.isfinite(count) or count < 0:
@@ -320,20 +322,20 @@ def _seq_len(length_out: Value) -> Value:
     return pack(np.arange(1, int(count) + 1), "integer")
 
 
-@function("seq_along", "along.with", role="elementwise", purpose="1, 2, ... up to the length.")
+@function("seq_along", "along.with", role="whole", purpose="1, 2, ... up to the length.")
 def _seq_along(along_with: Value) -> Value:
     value = _vector(along_with)
     return pack(np.arange(1, length(value) + 1), "integer")
 
 
-@function("head", "x, n=6L, ...", role="whole", package="utils", purpose="The first elements.")
+@function("head", "x, n=6L, ...", role="summary", package="utils", purpose="The first elements.")
 def _head(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     count = 6 if n is None else as_integer(n, "n")
     size = length(x)
     return select(x, slice(0, count if count >= 0 else max(size + count, 0)))
 
 
-@function("tail", "x, n=6L, ...", role="whole", package="utils", purpose="The last elements.")
+@function("tail", "x, n=6L, ...", role="summary", package="utils", purpose="The last elements.")
 def _tail(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     count = 6 if n is None else as_integer(n, "n")
     size = length(x)
@@ -349,3 +351,156 @@ def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     keys = x.codes if isinstance(x, Factor | Character) else x.as_float()
     _, first = np.unique(keys, return_index=True)
     return select(x, np.sort(first))
+
+
+# Vectors of nothing yet -------------------------------------------------------------------
+
+
+def _empty(length: Value | None) -> int:
+    """Return the length argument of ``numeric(length)`` and its kin."""
+    if length is None:
+        return 0
+    array, _ = flat(length, "invalid 'length' argument")
+    if array.size != 1 or not array[0] >= 0:
+        raise DataError("invalid 'length' argument")
+    _bounded(float(array[0]))
+    return int(array[0])
+
+
+def _enter_constructor(name: str, kind: Kind) -> None:
+    def compute(length: Value | None = None) -> Value:
+        return pack(np.zeros(_empty(length)), kind)
+
+    function(name, "length=0", role="summary", purpose=f"Zeros of type {kind}.")(compute)
+
+
+_enter_constructor("numeric", "double")
+_enter_constructor("double", "double")
+_enter_constructor("integer", "integer")
+_enter_constructor("logical", "logical")
+
+
+@function("character", "length=0", role="summary", purpose="Empty texts.")
+def _character(length: Value | None = None) -> Value:
+    return Character(np.zeros(_empty(length), dtype=np.int32), ("",))
+
+
+@function("match", "x, table", role="elementwise", purpose="Place in a set.", tables=("table",))
+def _match(x: Value, table: Value) -> Value:
+    one, two, pool = union_codes(text(x), text(table))
+    place = np.full(len(pool) + 1, np.nan)
+    place[two[::-1]] = np.arange(two.size, 0, -1)
+    return pack(place[one], "integer")
+
+
+# Matrices ---------------------------------------------------------------------------------
+
+
+def _extent(value: Value | None, name: str) -> int | None:
+    if value is None:
+        return None
+    array, _ = flat(value, f"non-numeric matrix extent '{name}'")
+    if not array.size:
+        raise DataError(f"invalid '{name}' value (too large or NA)")
+    if np.isnan(array[0]) or array[0] >= _LONGEST:
+        raise DataError(f"invalid '{name}' value (too large or NA)")
+    if array[0] < 0:
+        raise DataError(f"invalid '{name}' value (< 0)")
+    return int(array[0])
+
+
+def _shape(size: int, rows: int | None, columns: int | None) -> tuple[int, int]:
+    """Return the number of rows and columns; what is not given follows from the size."""
+    if rows is not None and columns is not None:
+        return rows, columns
+    if rows is not None:
+        return rows, -(-size // rows) if rows else 0
+    if columns is not None:
+        return -(-size // columns) if columns else 0, columns
+    return size, 1
+
+
+def _uneven(size: int, extent: int) -> bool:
+    return extent > 0 and (size % extent != 0 if size > extent else extent % size != 0)
+
+
+@function(
+    "matrix",
+    "data=NA, nrow?, ncol?, byrow=FALSE, dimnames=NULL",
+    role="shape",
+    purpose="A vector as a matrix, column after column.",
+)
+def _matrix(
+    context: Context,
+    data: Value | None = None,
+    nrow: Value | None = None,
+    ncol: Value | None = None,
+    byrow: Value | None = None,
+    dimnames: Value | None = None,
+) -> Value:
+    if dimnames is not None and not isinstance(dimnames, Null):
+        raise DataError("matrix(dimnames = ) is not supported", hint="cbind() names its columns")
+    if isinstance(data, Null):
+        raise DataError("'data' must be of a vector type, was 'NULL'")
+    if isinstance(data, Character | Factor):
+        raise DataError("a matrix of text cannot be used in a model")
+    array, kind = (
+        (np.array([np.nan]), LADDER[0])
+        if data is None
+        else flat(data, "'data' must be of a vector type")
+    )
+    size = array.size
+    rows, columns = _shape(size, _extent(nrow, "nrow"), _extent(ncol, "ncol"))
+    cells = rows * columns
+    _bounded(float(cells))
+    if size > 1 and cells % size:
+        if _uneven(size, rows):
+            _warn_uneven(context, size, "rows", rows)
+        elif _uneven(size, columns):
+            _warn_uneven(context, size, "columns", columns)
+        else:
+            context.warn(f"data length differs from size of matrix: [{size} != {rows} x {columns}]")
+    elif size > 1 and cells == 0:
+        context.warn("non-empty data for zero-extent matrix")
+    filled = recycle(array, cells) if size else np.full(cells, np.nan)
+    by_row = byrow is not None and as_flag(byrow, "byrow")
+    values = filled.reshape((rows, columns), order="C" if by_row else "F")
+    return Matrix(np.asfortranarray(values, dtype=np.float64), None, kind)
+
+
+def _warn_uneven(context: Context, size: int, what: str, extent: int) -> None:
+    context.warn(
+        f"data length [{size}] is not a sub-multiple or multiple of the number of {what} [{extent}]"
+    )
+
+
+def _row_sums(x: Value, na_rm: Value | None) -> tuple[Array, Array]:
+    """Return the sum of each row and how many numbers went into it."""
+    if not isinstance(x, Matrix):
+        raise DataError("'x' must be an array of at least two dimensions")
+    values: Array = x.values
+    counted = np.ones(values.shape, dtype=np.bool_)
+    if na_rm is not None and as_flag(na_rm, "na.rm"):
+        counted = ~np.isnan(values)
+        values = np.where(counted, values, 0.0)
+    sums = np.zeros(values.shape[0], dtype=np.longdouble)
+    for column in values.T:
+        sums += column
+    return sums, counted.sum(axis=1)
+
+
+@function(
+    "rowSums", "x, na.rm=FALSE, dims=1L", role="elementwise", purpose="Sums of a matrix's rows."
+)
+def _row_sums_of(x: Value, na_rm: Value | None = None, dims: Value | None = None) -> Value:  # noqa: ARG001
+    return pack(_row_sums(x, na_rm)[0].astype(np.float64), "double")
+
+
+@function(
+    "rowMeans", "x, na.rm=FALSE, dims=1L", role="elementwise", purpose="Means of a matrix's rows."
+)
+def _row_means_of(x: Value, na_rm: Value | None = None, dims: Value | None = None) -> Value:  # noqa: ARG001
+    sums, counts = _row_sums(x, na_rm)
+    with np.errstate(all="ignore"):
+        means = sums / counts
+    return pack(means.astype(np.float64), "double")

@@ -1,6 +1,7 @@
 """New rows get the basis, the levels and the breaks of the old ones, as in R."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,9 @@ def test_basis_on_new_rows_is_that_of_r(record):
     node, frozen = parse(text), {}
     old = Columns(z=number(*old_z), j=number(*old_j))
     new = Columns(z=number(*new_z), j=number(*new_j))
-    evaluate(node, Scope(old, {}, CONTEXT, frozen))
-    found = evaluate(node, Scope(new, {}, CONTEXT, frozen, replaying=True))
+    evaluate(node, Scope(old, {}, replace(CONTEXT, rows=old_z.size), frozen))
+    context = replace(CONTEXT, rows=new_z.size)
+    found = evaluate(node, Scope(new, {}, context, frozen, replaying=True))
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
         found.values.reshape(-1, order="F"), expected, rtol=0, atol=1e-13 * scale

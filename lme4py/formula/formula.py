@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lme4py.errors import FormulaError
-from lme4py.formula.bars import Bar, bars_as_sums, expand_double_bars, find_bars, without_bars
+from lme4py.formula.bars import (
+    Bar,
+    DoubleBar,
+    bars_as_sums,
+    expand_double_bars,
+    find_bars,
+    structure_remarks,
+    without_bars,
+)
 from lme4py.formula.deparse import deparse
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Number, call
@@ -91,10 +99,14 @@ class Formula:
         """Return the formula with ``+`` for every bar, which names all variables."""
         return self.with_right(bars_as_sums(self.right))
 
-    def expanded(self) -> Formula:
-        """Return the formula with every ``||`` split into its terms."""
-        right = expand_double_bars(self.right)
+    def expanded(self, double_bar: DoubleBar = "split") -> Formula:
+        """Return the formula with every ``||`` split into its terms, or written as ``diag``."""
+        right = expand_double_bars(self.right, double_bar)
         return self if right is self.right else self.with_right(right)
+
+    def structure_remarks(self, double_bar: DoubleBar = "split") -> list[str]:
+        """Return what lme4 passes over in silence: structures and arguments of no effect."""
+        return structure_remarks(self.right, double_bar)
 
     def __str__(self) -> str:
         return deparse(self.node)

@@ -27,6 +27,8 @@ from typing import ClassVar, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.formula.bars import STRUCTURES
+
 __all__ = [
     "STRUCTURES",
     "Autoregressive",
@@ -35,6 +37,7 @@ __all__ = [
     "Diagonal",
     "Template",
     "Unstructured",
+    "relative_factor",
     "structure",
 ]
 
@@ -55,6 +58,10 @@ class Covariance(Protocol):
         """Number of columns of the term."""
 
     @property
+    def hom(self) -> bool:
+        """Whether all columns have one common standard deviation."""
+
+    @property
     def parameters(self) -> int:
         """Number of theta."""
 
@@ -63,6 +70,9 @@ class Covariance(Protocol):
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the names of par for a term with these columns."""
+
+    def theta_names(self, columns: Sequence[str]) -> list[str]:
+        """Return the names of theta for a term with these columns."""
 
     def lower(self) -> FloatArray:
         """Return the lower bounds of par."""
@@ -112,6 +122,7 @@ class Unstructured:
 
     columns: int
     name: ClassVar[str] = "us"
+    hom: ClassVar[bool] = False
 
     @property
     def parameters(self) -> int:
@@ -130,7 +141,11 @@ class Unstructured:
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return ``A``, ``B.A`` ...: row before column."""
-        return _theta_names(columns)
+        return _triangle_names(columns)
+
+    def theta_names(self, columns: Sequence[str]) -> list[str]:
+        """Return the names of par."""
+        return _triangle_names(columns)
 
     def lower(self) -> FloatArray:
         """Return 0 for the diagonal, no bound elsewhere."""
@@ -153,7 +168,8 @@ class Unstructured:
         )
 
 
-def _theta_names(columns: Sequence[str]) -> list[str]:
+def _triangle_names(columns: Sequence[str]) -> list[str]:
+    """Return the names of a lower triangle's entries, column by column."""
     return [
         name if row == column else f"{columns[row]}.{name}"
         for column, name in enumerate(columns)
@@ -173,9 +189,7 @@ class _Deviations:
         return min(1, self.columns) if self.common else self.columns
 
     def names(self, columns: Sequence[str]) -> list[str]:
-        if self.common and len(columns) > 1:
-            return ["*"]
-        return list(columns)
+        return ["*"] * self.count if self.common else list(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +224,10 @@ class Diagonal:
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the columns' names, ``*`` for a common value."""
         return self._deviations.names(columns)
+
+    def theta_names(self, columns: Sequence[str]) -> list[str]:
+        """Return the names of par."""
+        return self.par_names(columns)
 
     def lower(self) -> FloatArray:
         """Return zeros."""
@@ -260,6 +278,10 @@ class _Correlated:
         """Return the columns' names (``*`` for a common value), then ``rho``."""
         return self._deviations.names(columns) + ["rho"] * (self.columns > 1)
 
+    def theta_names(self, columns: Sequence[str]) -> list[str]:
+        """Return ``A``, ``B.A`` ...: row before column, ``*`` for any row below."""
+        return self._shared_names(columns) if self.hom else _triangle_names(columns)
+
     def lower(self) -> FloatArray:
         """Return 0 for standard deviations and the least rho."""
         return np.array([0.0] * self._deviations.count + [self._least()] * (self.columns > 1))
@@ -281,6 +303,10 @@ class _Correlated:
 
     def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the theta of entries under a common deviation."""
+        raise NotImplementedError
+
+    def _shared_names(self, columns: Sequence[str]) -> list[str]:
+        """Return the names of theta under a common deviation."""
         raise NotImplementedError
 
     def theta(self, par: FloatArray | None = None) -> FloatArray:
@@ -323,30 +349,34 @@ class CompoundSymmetry(_Correlated):
     name: ClassVar[str] = "cs"
 
     def _least(self) -> float:
-        return -1.0 / (self.columns - 1)
+        return -1.0 / max(self.columns - 1, 1)
 
     def _factor(self, rho: float) -> FloatArray:
-        # Column j of the factor is constant below its diagonal; `explained` is the share
-        # of a variable's variance that the columns before j take, over rho squared.
+        # Below its diagonal a column of the factor is constant. With k columns before it,
+        # column k leaves (1 - rho) (1 + k rho) / (1 + (k - 1) rho) of a variance unexplained;
+        # in this form nothing cancels, so the edges rho = 1 and -1 / (c - 1) are exact zeros.
+        before = np.arange(1, self.columns)
+        scale = np.maximum(1.0 + before * rho, 0.0)
+        last = 1.0 + (before - 1) * rho
         factor = np.zeros((self.columns, self.columns))
-        explained = 0.0
-        for j in range(self.columns):
-            left = max(1.0 - rho * rho * explained, 0.0)
-            root = float(np.sqrt(left))
-            below = rho - rho * rho * explained
-            factor[j, j] = root
-            # Nothing left means the later variables are determined too.
-            factor[j + 1 :, j] = below / root if root > 0.0 else 0.0
-            explained += (1.0 - rho * explained) ** 2 / left if left > 0.0 else 0.0
+        factor[:, 0] = rho
+        factor[0, 0] = 1.0
+        factor[before, before] = np.sqrt((1.0 - rho) * scale / last)
+        for j in range(1, self.columns - 1):
+            factor[j + 1 :, j] = rho * np.sqrt((1.0 - rho) / (last[j - 1] * scale[j - 1]))
         return factor
 
     def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        cols = np.repeat(np.arange(self.columns), 2)[:-1]
-        rows = cols + np.tile([0, 1], self.columns)[:-1]
+        cols = np.repeat(np.arange(self.columns), 2)[: self.parameters]
+        rows = cols + np.tile([0, 1], self.columns)[: self.parameters]
         return rows, cols
 
     def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
         return 2 * cols + (rows > cols)
+
+    def _shared_names(self, columns: Sequence[str]) -> list[str]:
+        pairs = [name for column in columns for name in (column, f"*.{column}")]
+        return pairs[: self.parameters]
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,15 +411,44 @@ class Autoregressive(_Correlated):
 
     def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         each = np.arange(self.columns)
-        cols = np.repeat([0, 1], [self.columns, self.columns - 1])
+        cols = np.repeat([0, 1], [self.columns, max(self.columns - 1, 0)])
         return np.concatenate([each, each[1:]]), cols
 
     def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.where(cols == 0, rows, self.columns + rows - cols)
 
+    def _shared_names(self, columns: Sequence[str]) -> list[str]:
+        return [
+            columns[row] if row == col else f"{columns[row]}.{columns[col]}"
+            for row, col in zip(*self._distinct(), strict=True)
+        ]
 
-STRUCTURES = ("us", "diag", "cs", "ar1")
-"""Names that may be called around a bar."""
+
+def relative_factor(covariance: Covariance, theta: FloatArray) -> FloatArray:
+    """Return one block of Lambda at `theta`, as a dense lower triangle.
+
+    Parameters
+    ----------
+    covariance : Covariance
+        The structure of the term.
+    theta : ndarray of float64
+        Its theta.
+
+    Returns
+    -------
+    ndarray of float64, shape (c, c)
+        Its product with its transpose is the covariance, relative to sigma squared.
+
+    Examples
+    --------
+    >>> relative_factor(CompoundSymmetry(2), np.array([2.0, 0.6, 0.8])).tolist()
+    [[2.0, 0.0], [0.6, 0.8]]
+    """
+    counts, rows, index = covariance.template()
+    factor = np.zeros((covariance.columns, covariance.columns))
+    # A column of Lambdat is a row of Lambda.
+    factor[np.repeat(np.arange(covariance.columns), counts), rows] = theta[index]
+    return factor
 
 
 def structure(name: str, columns: int, hom: bool | None = None) -> Covariance:

@@ -90,7 +90,8 @@ class Checks:
     def random_effects(self, terms: Sequence[RandomTerm]) -> list[str]:
         """Check each term's number of random effects (``checkZdims``)."""
         level = self.control.check_nobs_vs_nRE
-        if level == "ignore":
+        # lme4 2.x leaves it out for all terms as soon as one of them has a structure.
+        if level == "ignore" or any(term.bar.structure != "us" for term in terms):
             return []
         found = []
         for term in terms:

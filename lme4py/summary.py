@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.matrices.covariance import Covariance
 from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["brief", "html", "summary"]
@@ -161,6 +162,8 @@ def _dimensions(design: MixedMatrices) -> str:
         f"q = {design.random.Zt.shape[0]}",
         f"{len(design.random.theta)} theta",
     ]
+    if len(design.random.par) != len(design.random.theta):
+        parts.append(f"{len(design.random.par)} par")
     if design.weights is not None:
         parts.append("weights")
     if design.offset is not None:
@@ -186,6 +189,9 @@ def _random_table(design: MixedMatrices) -> tuple[list[str], list[list[str]]]:
     """Return one line per random term: label, group, levels, rows, theta, columns."""
     random = design.random
     names = ["term", "group", "levels", "rows of Zt", "theta", "columns"]
+    structured = any(term.bar.structure != "us" for term in random.terms)
+    if structured:
+        names.insert(1, "structure")
     lines = []
     for k, ((group, levels, columns), (label, _)) in enumerate(
         zip(_blocks(design), random.Ztlist, strict=True)
@@ -207,13 +213,23 @@ def _random_table(design: MixedMatrices) -> tuple[list[str], list[list[str]]]:
                 _shortened(columns, 8),
             ]
         )
+        if structured:
+            lines[-1].insert(1, _structure(random.terms[k].covariance))
     return names, lines
+
+
+def _structure(covariance: Covariance) -> str:
+    """Return a structure's name, and whether its standard deviations are common."""
+    if covariance.name == "us":
+        return covariance.name
+    return f"{covariance.name} {'hom' if covariance.hom else 'het'}"
 
 
 def _random_part(design: MixedMatrices, width: int) -> str:
     names, lines = _random_table(design)
     stored = design.random.Zt.nnz
-    table = [_fold(line, width) for line in _aligned(names, lines, right={2})]
+    right = {names.index("levels")}
+    table = [_fold(line, width) for line in _aligned(names, lines, right=right)]
     return "\n".join([f"Zt  {_size(design.random.Zt)}, {stored} values", *table])
 
 

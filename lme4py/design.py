@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from lme4py.control import Control
-from lme4py.explain import words
+from lme4py.explain import pictures, words
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
@@ -18,6 +18,9 @@ from lme4py.matrices.mixed import MixedMatrices
 from lme4py.messages import Messages
 from lme4py.pipeline import Arguments, assemble
 from lme4py.summary import brief, html
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["MixedDesign", "glformula", "lformula"]
 
@@ -45,6 +48,10 @@ class MixedDesign(MixedMatrices):
     def explain(self, *, width: int = 88) -> words.Explanation:
         """Tell the model in words, term by term; see `lme4py.explain.words.explain`."""
         return words.explain(self, width=width)
+
+    def plot(self) -> Figure:
+        """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.plot`."""
+        return pictures.plot(self)
 
 
 def lformula(

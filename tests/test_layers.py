@@ -25,6 +25,7 @@ LAYERS = (
     "control",
     "data",
     "formula.syntax",
+    "formula.tables",
     "formula.parse",
     "formula.deparse",
     "formula.terms",

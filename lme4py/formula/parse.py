@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from importlib.resources import files
 from typing import Any, NoReturn, TypeAlias, cast
 
 from lark import Lark, Token, Tree
@@ -19,6 +18,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 from lark.lexer import BasicLexer, LexerState
 
 from lme4py.errors import FormulaSyntaxError, Span
+from lme4py.formula import tables
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 
 __all__ = ["LONGEST", "NESTING", "parse"]
@@ -250,17 +250,7 @@ def _grammar() -> Lark:
     if not _built:
         with _building:
             if not _built:
-                source = files("lme4py.grammar").joinpath("r.lark").read_text(encoding="utf-8")
-                _built.append(
-                    Lark(
-                        source,
-                        start="program",
-                        parser="lalr",
-                        lexer=_Lexer,
-                        strict=True,
-                        maybe_placeholders=False,
-                    )
-                )
+                _built.append(tables.parser(_Lexer))
     return _built[0]
 
 

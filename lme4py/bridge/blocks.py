@@ -53,7 +53,7 @@ def fixed_terms(design: MixedMatrices) -> list[FixedTerm]:
     """
     assign = design.fixed.assign
     starts = np.flatnonzero(np.diff(assign, prepend=-1))
-    stops = [*starts[1:].tolist(), len(assign)]
+    stops = [*starts.tolist(), len(assign)][1:]
     return [
         FixedTerm(
             INTERCEPT if assign[start] == 0 else design.fixed.terms[assign[start] - 1],

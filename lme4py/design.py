@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lme4py.bridge import coordinates as coordinates_of
+from lme4py.bridge import to_formulaic, to_patsy, to_statsmodels, to_tabmat
 from lme4py.control import Control
 from lme4py.explain import pictures, words
 from lme4py.family import Family, family_of, is_gaussian_identity
@@ -52,6 +54,26 @@ class MixedDesign(MixedMatrices):
     def plot(self) -> Figure:
         """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.plot`."""
         return pictures.plot(self)
+
+    def to_statsmodels(self, **options: Any) -> Any:
+        """Return a ready ``MixedLM``; see `lme4py.bridge.to_statsmodels.to_statsmodels`."""
+        return to_statsmodels.to_statsmodels(self, **options)
+
+    def to_patsy(self) -> Any:
+        """Return X as a ``DesignMatrix``; see `lme4py.bridge.to_patsy.to_patsy`."""
+        return to_patsy.to_patsy(self)
+
+    def to_formulaic(self, output: to_formulaic.Output = "pandas") -> Any:
+        """Return X as a ``ModelMatrix``; see `lme4py.bridge.to_formulaic.to_formulaic`."""
+        return to_formulaic.to_formulaic(self, output)
+
+    def to_tabmat(self, *, random: bool = True) -> Any:
+        """Return X and Z as a ``SplitMatrix``; see `lme4py.bridge.to_tabmat.to_tabmat`."""
+        return to_tabmat.to_tabmat(self, random=random)
+
+    def coordinates(self) -> coordinates_of.Coordinates:
+        """Return codes, blocks and named dimensions; see `lme4py.bridge.coordinates`."""
+        return coordinates_of.coordinates(self)
 
 
 def lformula(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -199,10 +199,13 @@ def _fixture(record: RList, name: str) -> Fixture:
             "their number and their places in Lambdat are compared; the arguments of the call "
             "(weights, offset, subset, family) are not in the file"
         )
+    formula = _formula(lf, record, notes)
+    if formula is not None and formula.response is None:
+        arguments["control"]["check_formula_LHS"] = "ignore"
     return Fixture(
         name,
         data,
-        _formula(lf, record, notes),
+        formula,
         family is not None,
         arguments,
         tuple(notes),
@@ -384,9 +387,9 @@ class _Arguments:
             if "scaled:scale" in attributes:
                 options["check_scaleX"] = "silent.rescale"
             values = self.X.values
-            if "col.dropped" not in attributes and values.size and np.isfinite(values).all():
-                rank, _ = rank_of(values)
-                if rank < values.shape[1]:
+            if "col.dropped" not in attributes and values.size:
+                known = bool(np.isfinite(values).all())
+                if not known or rank_of(values)[0] < values.shape[1]:
                     options["check_rankX"] = "ignore"
         return options
 
@@ -407,9 +410,11 @@ class _Arguments:
     def _by_rows(self, data: RFrame, frame: RFrame, action: Any) -> dict[str, Any]:
         """Return subset and the vectors that go by rows, spread over the rows of the data."""
         places = {name: at for at, name in enumerate(data.row_names)}
-        kept = [places.get(name, -1) for name in frame.row_names]
-        omitted = [places.get(name, -1) for name in getattr(action, "names", None) or ()]
-        if -1 in kept or -1 in omitted:
+        kept = [_place(name, places) for name in frame.row_names]
+        # Rows that an NA in subset made are named NA, NA.1, ...; they are no rows of the data.
+        names = getattr(action, "names", None) or ()
+        omitted = [places[name] for name in names if name in places]
+        if -1 in kept:
             if len(kept) != len(data):
                 self.notes.append(
                     "the rows of the model frame are not named as rows of the data: subset, "
@@ -421,10 +426,10 @@ class _Arguments:
         used[kept] = True
         used[omitted] = True
         arguments: dict[str, Any] = {}
-        if not used.all():
+        if kept != sorted(set(kept)):
+            arguments["subset"] = np.array(kept, dtype=np.int64) + 1
+        elif not used.all():
             arguments["subset"] = used
-            if kept != sorted(kept):
-                arguments["subset"] = np.array(kept, dtype=np.int64) + 1
         spelled = {"(weights)": "weights", "(offset)": "offset"}
         spelled |= {"(mustart)": "mustart", "(etastart)": "etastart"}
         for label, argument in spelled.items():
@@ -436,6 +441,14 @@ class _Arguments:
             values[kept] = _floats(column)
             arguments[argument] = values
         return arguments
+
+
+def _place(name: str, places: Mapping[str, int]) -> int:
+    """Return the row of a name, which R makes unique (13, 13.1, ...) where a row repeats."""
+    if name in places:
+        return places[name]
+    base, _, number = name.rpartition(".")
+    return places.get(base, -1) if number.isdecimal() else -1
 
 
 def _classes(value: Any) -> tuple[str, ...]:

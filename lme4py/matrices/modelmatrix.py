@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,10 @@ from lme4py.matrices.contrasts import (
     resolve,
 )
 
-__all__ = ["Frame", "ModelMatrix", "Plan", "plan"]
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+__all__ = ["Coded", "Frame", "Indicators", "ModelMatrix", "Numbers", "Plan", "plan"]
 
 
 class Frame(Protocol):
@@ -44,21 +47,23 @@ class Frame(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Numbers:
+class Numbers:
     """A numeric variable: one array per column, and what each adds to the name."""
 
     columns: tuple[FloatArray, ...]
     suffixes: tuple[str, ...]
 
     def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        """Write one column."""
         np.copyto(out, self.columns[column])
 
     def operand(self, column: int) -> NDArray[Any]:
+        """Return one column as a factor of a product."""
         return self.columns[column]
 
 
 @dataclass(frozen=True, slots=True)
-class _Indicators:
+class Indicators:
     """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
 
     codes: NDArray[np.int32]
@@ -66,15 +71,17 @@ class _Indicators:
     suffixes: tuple[str, ...]
 
     def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        """Write one column."""
         np.equal(self.codes, self.first + column, out=out, casting="unsafe")
 
     def operand(self, column: int) -> NDArray[Any]:
+        """Return one column as a factor of a product."""
         marks: NDArray[Any] = self.codes == self.first + column
         return marks
 
 
 @dataclass(frozen=True, slots=True)
-class _Coded:
+class Coded:
     """A factor under any coding: the row of `table` that a code selects."""
 
     codes: NDArray[np.int32]
@@ -82,14 +89,16 @@ class _Coded:
     suffixes: tuple[str, ...]
 
     def fill(self, column: int, out: NDArray[np.float64]) -> None:
+        """Write one column."""
         # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
         np.take(self.table[:, column], self.codes, out=out, mode="wrap")
 
     def operand(self, column: int) -> NDArray[Any]:
+        """Return one column as a factor of a product."""
         return np.take(self.table[:, column], self.codes, mode="wrap")
 
 
-_Columns = _Numbers | _Indicators | _Coded
+VariableColumns = Numbers | Indicators | Coded
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class Plan:
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
     rows: int
-    products: tuple[tuple[tuple[_Columns, int], ...], ...]
+    products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
     warnings: tuple[str, ...]
 
     def fill(self, out: NDArray[np.float64]) -> None:
@@ -131,7 +140,9 @@ class Plan:
         return out
 
     @staticmethod
-    def _fill_column(factors: tuple[tuple[_Columns, int], ...], out: NDArray[np.float64]) -> None:
+    def _fill_column(
+        factors: tuple[tuple[VariableColumns, int], ...], out: NDArray[np.float64]
+    ) -> None:
         if not factors:
             out[...] = 1.0
             return
@@ -150,7 +161,7 @@ class Plan:
         match self.products[number]:
             case ():
                 return False
-            case ((_Numbers(columns=columns), place),):
+            case ((Numbers(columns=columns), place),):
                 # The same numbers in a row of their own are read faster.
                 return not columns[place].all()
             case _:
@@ -160,7 +171,7 @@ class Plan:
     def indicators(self) -> tuple[bool, ...]:
         """Whether each column can hold nothing but zeros and ones."""
         return tuple(
-            all(isinstance(variable, _Indicators) for variable, _ in factors)
+            all(isinstance(variable, Indicators) for variable, _ in factors)
             for factors in self.products
         )
 
@@ -178,6 +189,7 @@ class ModelMatrix:
     Parameters
     ----------
     values : ndarray of float64, shape (n, p), Fortran order
+        A csc_array where a sparse X was asked for.
     names : tuple of str, length p
     assign : tuple of int, length p
         The term of each column, 0 for the intercept.
@@ -187,11 +199,18 @@ class ModelMatrix:
         Columns that are known to hold nothing but zeros and ones.
     """
 
-    values: FloatArray
+    values: FloatArray | csc_array
     names: tuple[str, ...]
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
     indicators: tuple[bool, ...]
+
+    def column(self, number: int) -> FloatArray:
+        """Return one column, shape (n,), written out where the matrix is sparse."""
+        if isinstance(self.values, np.ndarray):
+            return self.values[:, number]
+        column: FloatArray = self.values[:, [number]].toarray()[:, 0]
+        return column
 
 
 def plan(
@@ -236,7 +255,7 @@ def plan(
     coder = _Coder(values, terms.names, [chosen.get(name) for name in names])
     labels: list[str] = []
     assign: list[int] = []
-    products: list[tuple[tuple[_Columns, int], ...]] = []
+    products: list[tuple[tuple[VariableColumns, int], ...]] = []
     if terms.intercept:
         labels, assign, products = ["(Intercept)"], [0], [()]
     for number, term in enumerate(terms.members):
@@ -347,9 +366,9 @@ class _Coder:
         self.names = names
         self._values = values
         self._contrasts = contrasts
-        self._made: dict[tuple[int, int], _Columns] = {}
+        self._made: dict[tuple[int, int], VariableColumns] = {}
 
-    def columns(self, position: int, code: int) -> _Columns:
+    def columns(self, position: int, code: int) -> VariableColumns:
         """Return the columns of a variable under code 1 (contrasts) or 2 (indicators)."""
         value = self._values[position]
         key = (position, code if isinstance(value, Factor) else 0)
@@ -357,31 +376,31 @@ class _Coder:
             self._made[key] = self._make(position, code)
         return self._made[key]
 
-    def _make(self, position: int, code: int) -> _Columns:
+    def _make(self, position: int, code: int) -> VariableColumns:
         value = self._values[position]
         match value:
             case Factor():
                 contrast = self._contrasts[position] or "contr.treatment"
                 return self._coded(value, contrast, code)
             case Numeric():
-                return _Numbers((value.as_float(),), ("",))
+                return Numbers((value.as_float(),), ("",))
             case Matrix(values=matrix, names=names):
                 width = matrix.shape[1]
                 suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
                 columns = tuple(matrix[:, i] for i in range(width))
-                return _Numbers(columns, ("",) if width == 1 else suffixes)
+                return Numbers(columns, ("",) if width == 1 else suffixes)
             case _:
                 name = self.names[position]
                 raise DataError(f"variables of this type cannot be used in a term: '{name}'")
 
     @staticmethod
-    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> _Indicators | _Coded:
+    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> Indicators | Coded:
         missing = bool(factor.codes.size) and int(factor.codes.min()) < 0
         if not missing:
             if code == 2:
-                return _Indicators(factor.codes, 0, indicator_names(factor))
+                return Indicators(factor.codes, 0, indicator_names(factor))
             if contrast == "contr.treatment" and len(factor.levels) > 1:
-                return _Indicators(factor.codes, 1, indicator_names(factor)[1:])
+                return Indicators(factor.codes, 1, indicator_names(factor)[1:])
         if code == 2:
             table, suffixes = np.eye(len(factor.levels)), indicator_names(factor)
         else:
@@ -392,4 +411,4 @@ class _Coder:
         if missing:
             # Code -1 picks the last row.
             table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
-        return _Coded(factor.codes, np.asfortranarray(table), suffixes)
+        return Coded(factor.codes, np.asfortranarray(table), suffixes)

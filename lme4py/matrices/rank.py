@@ -7,6 +7,7 @@ left of it, after projecting out the kept ones, is below 1e-7 of its own norm.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,15 @@ from lme4py.errors import CheckError
 from lme4py.frame.values import FloatArray
 from lme4py.linpack import column_squares, limited_rank
 from lme4py.matrices.modelmatrix import ModelMatrix
+from lme4py.matrices.sparserank import sparse_rank
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 __all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
 
 _TOLERANCE = 1e-7
+_NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,7 +46,7 @@ class Reduced:
     message: str | None
 
 
-def rank_of(values: FloatArray) -> tuple[int, NDArray[np.int64]]:
+def rank_of(values: FloatArray | csc_array) -> tuple[int, NDArray[np.int64]]:
     """Return the rank and R's pivot: kept columns in order, then the dropped ones.
 
     Raises
@@ -48,10 +54,14 @@ def rank_of(values: FloatArray) -> tuple[int, NDArray[np.int64]]:
     CheckError
         If a value is missing or infinite, in the words of R's ``qr``.
     """
+    if not isinstance(values, np.ndarray):
+        if not np.isfinite(values.data).all():
+            raise CheckError(_NOT_FINITE)
+        return sparse_rank(values, _TOLERANCE)
     # A sum of squares is finite only if every value is; large values overflow, though.
     squares = column_squares(values)
     if not np.isfinite(squares).all() and not np.isfinite(values).all():
-        raise CheckError("NA/NaN/Inf in foreign function call (arg 1)")
+        raise CheckError(_NOT_FINITE)
     rank, pivot = limited_rank(values, _TOLERANCE, squares)
     return rank, np.asarray(pivot, dtype=np.int64)
 
@@ -65,8 +75,9 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     count = columns - rank
     plural = "columns / coefficients" if count > 1 else "column / coefficient"
     kept = pivot[:rank]
+    chosen = matrix.values[:, kept]
     reduced = ModelMatrix(
-        np.asfortranarray(matrix.values[:, kept]),
+        chosen if not isinstance(chosen, np.ndarray) else np.asfortranarray(chosen),
         tuple(matrix.names[i] for i in kept),
         tuple(matrix.assign[i] for i in kept),
         matrix.contrasts,

@@ -12,7 +12,7 @@ import pandas as pd
 
 import lme4py
 from lme4py.bridge.rds import RFrame, RList, RMatrix, RVector, read_rds
-from lme4py.errors import Lme4pyError
+from lme4py.errors import Lme4pyAdvice, Lme4pyError
 
 from .components import differences, plain_quotes
 
@@ -75,10 +75,16 @@ def build(record: RList) -> tuple[Any, list[str]]:
         lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
     )
     formula = str(record["formula"].values[0])
+    given = arguments(record)
+    if make is lme4py.glformula:
+        # The default of R's glFormula.
+        given.setdefault("family", "gaussian")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        design = make(formula, data(record), **arguments(record))
-    return design, [str(entry.message) for entry in caught]
+        design = make(formula, data(record), **given)
+    # Our advice is no part of what R says.
+    said = [entry for entry in caught if not issubclass(entry.category, Lme4pyAdvice)]
+    return design, [str(entry.message) for entry in said]
 
 
 def error_text(record: RList) -> str | None:

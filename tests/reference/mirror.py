@@ -62,6 +62,7 @@ def mirror(record: RList) -> Any:
             name=lf["family"]["family"].values[0], link=lf["family"]["link"].values[0]
         ),
         messages=_texts(record["warnings"]) + _texts(record["messages"]),
+        advice=[],
     )
 
 

@@ -48,11 +48,11 @@ CHANGES = {
     "frame['g'] levels": lambda d: setattr(
         d, "frame", d.frame.assign(g=d.frame["g"].cat.rename_categories({"a": "aa"}))
     ),
-    "Zt.data": lambda d: _nudge(d.random.Zt.data),
-    "Zt.indices": lambda d: d.random.Zt.indices.__setitem__(0, 2),
+    "Zt: 1 of": lambda d: _nudge(d.random.Zt.data),
+    "Zt": lambda d: d.random.Zt.indices.__setitem__(0, 2),
     "random.row_names": lambda d: d.random.row_names.pop(),
     "Ztlist labels": lambda d: setattr(d.random, "Ztlist", []),
-    "Lambdat.data": lambda d: _nudge(d.random.Lambdat.data),
+    "Lambdat": lambda d: _nudge(d.random.Lambdat.data),
     "Lind": lambda d: setattr(d.random, "Lind", d.random.Lind + np.int32(1)),
     "Gp": lambda d: setattr(d.random, "Gp", d.random.Gp + np.int32(1)),
     "nl": lambda d: setattr(d.random, "nl", d.random.nl.astype(np.int64)),

@@ -1,0 +1,166 @@
+"""What a comparison with R found: a finding for each component, and the report of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal, TypeAlias
+
+__all__ = ["Comparison", "Difference", "Finding", "Verdict"]
+
+Verdict: TypeAlias = Literal["equal", "order", "different"]
+
+_SHOWN = 3
+_WORDS: dict[Verdict, str] = {
+    "equal": "equal",
+    "order": "equal up to order",
+    "different": "DIFFERENT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where two components differ.
+
+    Parameters
+    ----------
+    place : str
+        Position counting from 0, and its names.
+    ours, theirs : str
+        The two values.
+    """
+
+    place: str
+    ours: str
+    theirs: str
+
+    def __str__(self) -> str:
+        return f"{self.place}{': ' if self.place else ''}{self.ours}, R has {self.theirs}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One component compared.
+
+    Parameters
+    ----------
+    component : str
+        As `MixedDesign` calls it: ``X``, ``random.Zt``, ``flist['g']``.
+    verdict : {"equal", "order", "different"}
+    summary : str
+        What differs, or which order.
+    differences : tuple of Difference
+        The first of them.
+    """
+
+    component: str
+    verdict: Verdict
+    summary: str = ""
+    differences: tuple[Difference, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [part for part in (self.summary, *map(str, self.differences)) if part]
+        return f"{self.component}: {'; '.join(parts) or _WORDS[self.verdict]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A design compared with R's.
+
+    Parameters
+    ----------
+    name : str
+        The fixture's.
+    findings : tuple of Finding
+        In the order of the components.
+    causes : tuple of str
+        What probably lies behind the differences, the likeliest first.
+    notes : tuple of str
+        What could not be compared, and what the fixture does not tell.
+    """
+
+    name: str
+    findings: tuple[Finding, ...]
+    causes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Whether every component is equal, order included."""
+        return all(finding.verdict == "equal" for finding in self.findings)
+
+    @property
+    def different(self) -> tuple[Finding, ...]:
+        """The findings that are not equal."""
+        return tuple(finding for finding in self.findings if finding.verdict != "equal")
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterable[str]:
+        count = len(self.findings)
+        unequal = self.different
+        if unequal:
+            yield f"{self.name}: {len(unequal)} of {count} components differ from R's"
+        else:
+            yield f"{self.name}: all {count} components equal R's"
+        width = max((len(finding.component) for finding in self.findings), default=0)
+        yield ""
+        for finding in self.findings:
+            head = f"  {finding.component:<{width}}  {_WORDS[finding.verdict]}"
+            yield head + (f": {finding.summary}" if finding.summary else "")
+            for difference in finding.differences[:_SHOWN]:
+                yield f"  {'':<{width}}    {difference}"
+        for title, texts in (("likely causes", self.causes), ("notes", self.notes)):
+            if texts:
+                yield ""
+                yield title
+                yield from (f"  - {text}" for text in texts)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{escape(finding.component)}</code></td>"
+            f"<td>{_WORDS[finding.verdict]}</td><td>"
+            + "<br>".join(
+                escape(text)
+                for text in (finding.summary, *map(str, finding.differences[:_SHOWN]))
+                if text
+            )
+            + "</td></tr>"
+            for finding in self.findings
+        )
+        lists = "".join(
+            f"<p>{title}</p><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
+            for title, texts in (("Likely causes", self.causes), ("Notes", self.notes))
+            if texts
+        )
+        verdict = "equal" if self.equal else f"{len(self.different)} components differ"
+        return (
+            f"<p><b>{escape(self.name)}</b>: {verdict}</p><table><thead><tr><th>component</th>"
+            f"<th>verdict</th><th>what</th></tr></thead><tbody>{rows}</tbody></table>{lists}"
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return the report in JSON's own types."""
+        return {
+            "name": self.name,
+            "equal": self.equal,
+            "components": [
+                {
+                    "component": finding.component,
+                    "verdict": finding.verdict,
+                    "summary": finding.summary,
+                    "differences": [
+                        {"place": item.place, "here": item.ours, "R": item.theirs}
+                        for item in finding.differences
+                    ],
+                }
+                for finding in self.findings
+            ],
+            "causes": list(self.causes),
+            "notes": list(self.notes),
+        }

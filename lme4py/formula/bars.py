@@ -344,7 +344,7 @@ def _refuse_foreign(node: Node) -> None:
                 item.span,
                 f"write {instead.format(deparse(first))}"
                 if instead
-                else "a bar without a name, (x | g), is us",
+                else f"without a name, ({deparse(first)}) is unstructured: us",
             )
         if item.name in STRUCTURES and not _holds_bars(first) and any(map(_is_bar, others)):
             raise FormulaError(

@@ -45,7 +45,7 @@ CHANGES = {
     "frame.names": lambda d: setattr(d, "frame", d.frame.rename(columns={"X": "x"})),
     "frame.row_names": lambda d: setattr(d, "frame", d.frame.reset_index(drop=True)),
     "frame['X']": lambda d: setattr(d, "frame", d.frame.assign(X=d.frame["X"] + 1e-9)),
-    "frame['g'] levels": lambda d: setattr(
+    "frame['g']: levels": lambda d: setattr(
         d, "frame", d.frame.assign(g=d.frame["g"].cat.rename_categories({"a": "aa"}))
     ),
     "Zt: 1 of": lambda d: _nudge(d.random.Zt.data),
@@ -59,7 +59,7 @@ CHANGES = {
     "theta": lambda d: _nudge(d.random.theta),
     "lower": lambda d: d.random.lower.__setitem__(1, 0.0),
     "cnms": lambda d: d.random.cnms.reverse() or d.random.cnms[0][1].reverse(),
-    "flist['g'] codes": lambda d: setattr(d.random, "flist", {"g": d.random.flist["g"][::-1]}),
+    "flist['g']: 50 of 52": lambda d: setattr(d.random, "flist", {"g": d.random.flist["g"][::-1]}),
     "flist['g']": lambda d: setattr(d.random, "flist", {"g": d.random.flist["g"].as_ordered()}),
     "flist assign": lambda d: setattr(d.random, "assign", d.random.assign + 1),
     "reml": lambda d: setattr(d, "reml", False),

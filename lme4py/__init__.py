@@ -10,13 +10,16 @@ from lme4py.errors import (
     DataError,
     FormulaError,
     FormulaSyntaxError,
+    Lme4pyAdvice,
     Lme4pyError,
     Lme4pyWarning,
 )
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
+from lme4py.frame.functions.user import register
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
+from lme4py.spec import NewRows, Spec
 
 __version__ = "0.1.0"
 
@@ -29,11 +32,15 @@ __all__ = [
     "Formula",
     "FormulaError",
     "FormulaSyntaxError",
+    "Lme4pyAdvice",
     "Lme4pyError",
     "Lme4pyWarning",
     "MixedDesign",
+    "NewRows",
     "RandomEffects",
+    "Spec",
     "data",
     "glformula",
     "lformula",
+    "register",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -26,16 +26,53 @@ _SCALE_X = (
     "warn+rescale",
     "ignore",
 )
+_R_NAMES = {
+    "check_nobs_vs_rankZ": "check.nobs.vs.rankZ",
+    "check_nobs_vs_nlev": "check.nobs.vs.nlev",
+    "check_nlev_gtreq_5": "check.nlev.gtreq.5",
+    "check_nlev_gtr_1": "check.nlev.gtr.1",
+    "check_nobs_vs_nRE": "check.nobs.vs.nRE",
+    "check_rankX": "check.rankX",
+    "check_scaleX": "check.scaleX",
+    "check_formula_LHS": "check.formula.LHS",
+    "check_response_not_const": "check.response.not.const",
+    "autoscale": "autoscale",
+}
+_GENERALIZED_ONLY = frozenset({"check_response_not_const"})
+# Arguments of lmerControl and glmerControl that steer the fit alone.
+_FITTING = frozenset(
+    {
+        "optimizer",
+        "restart.edge",
+        "boundary.tol",
+        "calc.derivs",
+        "use.last.params",
+        "sparseX",
+        "standardize.X",
+        "check.conv.grad",
+        "check.conv.singular",
+        "check.conv.hess",
+        "optCtrl",
+        "mod.type",
+    }
+)
+_FITTING_GENERALIZED = frozenset({"tolPwrss", "compDev", "nAGQ0initStep"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """What lme4's checks do when they find something.
 
+    Values are those of lme4's ``lmerControl`` and ``glmerControl``, whose defaults are
+    the same but for `check_response_not_const`, which only ``glmerControl`` has. None
+    means what R's NULL means: the default for `check_rankX` and `check_scaleX`, no
+    check for the others.
+
     Parameters
     ----------
     check_nobs_vs_rankZ : str
-        Observations against the rank of Z; also with the suffix "Small".
+        Observations against the rank of Z; also with the suffix "Small", which skips
+        matrices of more than a million elements.
     check_nobs_vs_nlev : str
         Observations against the levels of each grouping factor.
     check_nlev_gtreq_5 : str
@@ -45,13 +82,18 @@ class Control:
     check_nobs_vs_nRE : str
         Observations against the random effects of each term.
     check_rankX : str
-        Columns of X that depend on others.
+        Columns of X that depend on others: "message+drop.cols", "silent.drop.cols",
+        "warn+drop.cols", "stop.deficient", "ignore".
     check_scaleX : str
-        Columns of X on very different scales.
+        Columns of X on very different scales: "warning", "stop", "silent.rescale",
+        "message+rescale", "warn+rescale", "ignore".
     check_formula_LHS : str
-        Formulas without a left side.
+        Formulas without a left side; only "stop" acts.
     check_response_not_const : str
-        A response that is the same in every row (generalized models).
+        A response that is the same in every row; acts when `MixedDesign.response` is
+        asked for, and in generalized models only.
+    autoscale : bool or None
+        Centre and scale every column of X but the intercept (lme4 2.x); off by default.
 
     Raises
     ------
@@ -62,6 +104,11 @@ class Control:
     --------
     >>> Control(check_nlev_gtr_1="ignore").check_rankX
     'message+drop.cols'
+    >>> Control(check_nobs_vs_nlev="foo")
+    Traceback (most recent call last):
+    ...
+    lme4py.errors.CheckError: invalid control level ‘foo’ in check.nobs.vs.nlev: valid options \
+are {‘message’,‘warning’,‘stop’,‘ignore’}
     """
 
     check_nobs_vs_rankZ: str = "ignore"
@@ -73,34 +120,76 @@ class Control:
     check_scaleX: str = "warning"
     check_formula_LHS: str = "stop"
     check_response_not_const: str = "stop"
+    autoscale: bool | None = None
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            value, name = getattr(self, item.name), item.name.replace("_", ".")
-            if item.name in ("check_rankX", "check_scaleX"):
-                allowed: tuple[str, ...] = _RANK_X if item.name == "check_rankX" else _SCALE_X
-                if value not in allowed:
-                    quoted = ", ".join(f"“{choice}”" for choice in allowed)
+            value = getattr(self, item.name)
+            if item.name == "autoscale":
+                if value is not None and not isinstance(value, bool):
                     raise CheckError(
-                        f"'arg' should be one of {quoted}", hint=f"in {name}: {value!r}"
+                        f"invalid value {value!r} in autoscale: valid options are NULL, TRUE, FALSE"
                     )
-                continue
-            small = item.name == "check_nobs_vs_rankZ"
-            allowed = (*_LEVELS, *(f"{level}Small" for level in _LEVELS)) if small else _LEVELS
-            if value not in allowed:
-                quoted = ",".join(f"‘{choice}’" for choice in allowed)
-                raise CheckError(
-                    f"invalid control level ‘{value}’ in {name}: valid options are {{{quoted}}}"
-                )
+            elif value is None:
+                choice = item.default if item.name in _CHOICES else "ignore"
+                object.__setattr__(self, item.name, choice)
+            else:
+                _check(item.name, value)
 
 
-def control_of(control: Control | Mapping[str, Any] | None) -> Control:
+_CHOICES = {"check_rankX": _RANK_X, "check_scaleX": _SCALE_X}
+
+
+def _check(name: str, value: Any) -> None:
+    """Raise lme4's error for a value that an option cannot have."""
+    if name in _CHOICES:
+        allowed: tuple[str, ...] = _CHOICES[name]
+        if not isinstance(value, str) or value not in allowed:
+            quoted = ", ".join(f"“{choice}”" for choice in allowed)
+            raise CheckError(
+                f"'arg' should be one of {quoted}", hint=f"in {_R_NAMES[name]}: {value!r}"
+            )
+        return
+    allowed = _LEVELS
+    if name == "check_nobs_vs_rankZ":
+        allowed = (*_LEVELS, *(f"{level}Small" for level in _LEVELS))
+    if not isinstance(value, str) or value not in allowed:
+        quoted = ",".join(f"‘{choice}’" for choice in allowed)
+        raise CheckError(
+            f"invalid control level ‘{value}’ in {_R_NAMES[name]}: valid options are {{{quoted}}}",
+            hint=nearest(str(value), allowed),
+        )
+
+
+def control_of(
+    control: Control | Mapping[str, Any] | None,
+    *,
+    generalized: bool = True,
+    note: Callable[[str], None] | None = None,
+) -> Control:
     """Return the control that an argument means; a mapping may use R's names.
+
+    Parameters
+    ----------
+    control : Control, mapping or None
+        A mapping is read as the arguments of ``lmerControl`` or ``glmerControl``, in
+        R's spelling or ours.
+    generalized : bool
+        Whether the options are those of ``glmerControl``.
+    note : callable, optional
+        Takes a text for every option that is R's but concerns fitting alone.
 
     Raises
     ------
     DataError
         For an option that does not exist.
+    CheckError
+        For a value that an option cannot have.
+
+    Examples
+    --------
+    >>> control_of({"check.nobs.vs.nlev": "ignore"}).check_nobs_vs_nlev
+    'ignore'
     """
     if control is None:
         return Control()
@@ -108,9 +197,29 @@ def control_of(control: Control | Mapping[str, Any] | None) -> Control:
         return control
     if not isinstance(control, Mapping):
         raise DataError("is.list(ctrl) is not TRUE", hint="give a lme4py.Control or a mapping")
-    known = [item.name for item in fields(Control)]
-    options = {str(name).replace(".", "_"): value for name, value in control.items()}
-    for name in options:
+    known = [
+        name
+        for pair in _R_NAMES.items()
+        if generalized or pair[0] not in _GENERALIZED_ONLY
+        for name in pair
+    ]
+    fitting = _FITTING | _FITTING_GENERALIZED if generalized else _FITTING
+    options: dict[str, Any] = {}
+    for given, value in control.items():
+        spelled = str(given)
+        name = spelled.replace(".", "_")
+        if spelled.replace("_", ".") in fitting:
+            if note is not None:
+                note(f"control option '{spelled}' concerns the fit and changes no matrix")
+            continue
         if name not in known:
-            raise DataError(f"unknown control option '{name}'", hint=nearest(name, known))
+            hint = nearest(spelled, known)
+            if name in _GENERALIZED_ONLY:
+                hint = "glmerControl alone has this option"
+            raise DataError(f"unused argument ({spelled} = {value!r})", hint=hint)
+        if name in options:
+            raise DataError(
+                f'formal argument "{_R_NAMES[name]}" matched by multiple actual arguments'
+            )
+        options[name] = value
     return Control(**options)

@@ -11,6 +11,7 @@ __all__ = [
     "DataError",
     "FormulaError",
     "FormulaSyntaxError",
+    "Lme4pyAdvice",
     "Lme4pyError",
     "Lme4pyWarning",
     "Span",
@@ -110,7 +111,14 @@ class CheckError(Lme4pyError):
 
 
 class Lme4pyWarning(UserWarning):
-    """A warning of lme4's, or of ours where lme4 is silent."""
+    """A warning of R's or lme4's, in its words."""
+
+
+class Lme4pyAdvice(Lme4pyWarning):
+    """A warning of ours where lme4 is silent: the model is probably not what was meant.
+
+    To see only what lme4 says: ``warnings.simplefilter("ignore", lme4py.Lme4pyAdvice)``.
+    """
 
 
 def nearest(name: str, existing: Iterable[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""What a build has to say besides its result: lme4's warnings and messages, each once."""
+"""What a build has to say besides its result: warnings, messages and advice, each once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import warnings
 from dataclasses import dataclass, field
 
-from lme4py.errors import Lme4pyWarning
+from lme4py.errors import Lme4pyAdvice, Lme4pyWarning, Span
 
 __all__ = ["Messages"]
 
@@ -18,29 +18,67 @@ _LOGGER.addHandler(logging.NullHandler())
 class Messages:
     """Texts collected while a design is built, told to the user when it is done.
 
+    R's own are kept apart from ours: `warnings` and `notes` are what R's ``warning()``
+    and ``message()`` say; `advice` and `remarks` are said where R is silent. Python
+    warnings are made of `warnings` (`Lme4pyWarning`) and `advice` (`Lme4pyAdvice`); the
+    logger gets `notes`; `remarks` stand in ``design.messages`` only.
+
     Parameters
     ----------
-    warnings : dict
-        Texts of warnings, in order.
-    notes : dict
-        Texts of messages, in order.
+    warnings, notes, advice, remarks : dict
+        Texts, in order.
+
+    Examples
+    --------
+    >>> messages = Messages()
+    >>> messages.note("dropping 1 column")
+    >>> messages.remark("scale(x) uses all rows")
+    >>> messages.texts
+    ['dropping 1 column', 'scale(x) uses all rows']
     """
 
     warnings: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    advice: dict[str, None] = field(default_factory=dict)
+    remarks: dict[str, None] = field(default_factory=dict)
 
     def warn(self, text: str) -> None:
-        """Add a warning."""
+        """Add a warning of R's."""
         self.warnings[text] = None
 
     def note(self, text: str) -> None:
-        """Add a message."""
+        """Add a message of R's."""
         self.notes[text] = None
 
+    def advise(self, text: str, span: Span | None = None) -> None:
+        """Add a warning of ours; `span` is the place in the formula it speaks of."""
+        self.advice[text if span is None else f"{text}\n{span.caret()}"] = None
+
+    def remark(self, text: str) -> None:
+        """Add a quiet note of ours."""
+        self.remarks[text] = None
+
+    @property
+    def texts(self) -> list[str]:
+        """All texts, those of R first."""
+        return list(dict.fromkeys([*self.warnings, *self.notes, *self.ours]))
+
+    @property
+    def ours(self) -> list[str]:
+        """The texts that lme4 does not have."""
+        return [*self.advice, *self.remarks]
+
     def tell(self, stacklevel: int) -> None:
-        """Issue the warnings as `Lme4pyWarning` and log the messages."""
+        """Issue the warnings as Python warnings and log the messages.
+
+        Parameters
+        ----------
+        stacklevel : int
+            As for `warnings.warn`, whose caller is this method.
+        """
         for text in self.notes:
             _LOGGER.info(text)
         for text in self.warnings:
-            _LOGGER.warning(text)
             warnings.warn(text, Lme4pyWarning, stacklevel=stacklevel)
+        for text in self.advice:
+            warnings.warn(text, Lme4pyAdvice, stacklevel=stacklevel)

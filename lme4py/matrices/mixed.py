@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.control import Control
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.schema import Origin
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.matrices.modelmatrix import Plan
 from lme4py.matrices.reterms import RandomEffects
@@ -40,9 +42,11 @@ class FixedEffects:
     terms : list of str
         R's term labels.
     scales : dict of str to float
-        Divisors of columns that ``check_scaleX`` rescaled.
+        Divisors of columns that ``check_scaleX`` or ``autoscale`` rescaled.
     plan : Plan
         How the columns are made of the variables', before any was dropped or rescaled.
+    centers : dict of str to float
+        What ``autoscale`` subtracted from columns.
     """
 
     names: list[str]
@@ -52,6 +56,7 @@ class FixedEffects:
     terms: list[str]
     scales: dict[str, float]
     plan: Plan
+    centers: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,12 @@ class MixedMatrices:
         The evaluated variables.
     index : object
         The pandas index of the data, None where rows have no labels.
+    advice : list of str
+        Those of `messages` that are ours: lme4 is silent there.
+    control : Control
+        What the checks did.
+    origin : Origin or None
+        What new rows need to know of the data and the arguments.
     """
 
     formula: Formula
@@ -96,6 +107,9 @@ class MixedMatrices:
     messages: list[str]
     model_frame: ModelFrame
     index: Any
+    advice: list[str] = field(default_factory=list)
+    control: Control = field(default_factory=Control)
+    origin: Origin | None = None
 
     @property
     def Zt(self) -> csc_array:

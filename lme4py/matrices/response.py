@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.control import Control
+from lme4py.errors import CheckError, DataError
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric
+from lme4py.frame.rows import rows_text
+from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 
-__all__ = ["response"]
+__all__ = ["Response", "fitting_response", "response"]
+
+_WHOLE = 0.001
 
 
 def response(frame: ModelFrame, family: Family | None) -> FloatArray | None:
@@ -25,3 +34,210 @@ def response(frame: ModelFrame, family: Family | None) -> FloatArray | None:
             return np.where(codes < 0, np.nan, codes + 1.0)
         case _:
             return None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Response:
+    """The response as lme4's fitting code receives it (``mkRespMod``).
+
+    Parameters
+    ----------
+    y : ndarray of float64, shape (n,)
+        Proportions of successes for a two-column binomial response, 0 and 1 for a
+        factor or logical one, otherwise the response itself.
+    weights : ndarray of float64, shape (n,)
+        The ``weights`` argument, or ones; multiplied by `trials` for two columns.
+    trials : ndarray of float64, shape (n,)
+        Row totals of a two-column binomial response, ones otherwise (R's ``n``).
+    offset : ndarray of float64, shape (n,)
+        Sum of all offsets; zeros where there are none.
+    mustart : ndarray of float64, shape (n,), or None
+        Starting values of the mean: the ``mustart`` argument or the family's; None in
+        linear models.
+    etastart : ndarray of float64, shape (n,), or None
+        The ``etastart`` argument, which goes before `mustart`.
+    """
+
+    y: FloatArray
+    weights: FloatArray
+    trials: FloatArray
+    offset: FloatArray
+    mustart: FloatArray | None
+    etastart: FloatArray | None
+
+
+def fitting_response(
+    frame: ModelFrame, family: Family | None, control: Control, warn: Callable[[str], None]
+) -> Response:
+    """Return the response with its initial weights (lme4's ``mkRespMod``).
+
+    Parameters
+    ----------
+    frame : ModelFrame
+    family : Family or None
+        None for linear models.
+    control : Control
+        For ``check.response.not.const``.
+    warn : callable
+        Takes the text of a warning.
+
+    Raises
+    ------
+    DataError
+        If the response cannot be fitted by the family, in R's words.
+    CheckError
+        If it is the same in every row, for generalized models.
+    """
+    if frame.response is None:
+        raise DataError("the formula has no response", hint="write it on the left of ~")
+    y = _numbers(frame.variables[frame.response], frame, family)
+    weights = frame.weights()
+    if weights is None:
+        weights = np.ones(frame.rows)
+    elif not (weights >= 0).all():
+        raise DataError(
+            "all(weights >= 0) is not TRUE",
+            hint=f"weights: {rows_text(~(weights >= 0), frame.positions, weights)}",
+        )
+    offset = frame.offset()
+    if offset is None:
+        offset = np.zeros(frame.rows)
+    etastart, mustart = (_column(frame, name) for name in ("(etastart)", "(mustart)"))
+    trials, start = np.ones(frame.rows), None
+    if family is not None:
+        supplied = etastart is not None or mustart is not None
+        y, weights, trials, start = _initialized(y, weights, family, frame, supplied, warn)
+        _check_constant(y, control, warn)
+    if y.ndim > 1:
+        raise DataError(
+            f"response must be numeric: one column, not {y.shape[1]}",
+            frame.spans.get(frame.response),
+            "two columns mean successes and failures, of a binomial family alone",
+        )
+    return Response(y, weights, trials, offset, start if mustart is None else mustart, etastart)
+
+
+def _column(frame: ModelFrame, name: str) -> FloatArray | None:
+    value = frame.get(name)
+    return value.as_float() if isinstance(value, Numeric) else None
+
+
+def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArray:
+    """Return the response as numbers, shape (n,) or (n, k), or raise R's error."""
+    binomial = family is not None and family.name == "binomial"
+    span = frame.spans.get(frame.response or "")
+    plain = isinstance(value, Numeric) and value.time is None
+    if not (plain or isinstance(value, Matrix) or (binomial and isinstance(value, Factor))):
+        raise DataError(
+            "response must be numeric or factor" if binomial else "response must be numeric",
+            span,
+            _remedy(value, binomial),
+        )
+    y = response(frame, family)
+    if y is None:
+        raise DataError("response must be numeric", span)
+    unknown = ~np.isfinite(y)
+    if unknown.any():
+        shown = y if y.ndim == 1 else None
+        rows = _any_by_row(unknown)
+        raise DataError("NA/NaN/Inf in 'y'", span, rows_text(rows, frame.positions, shown))
+    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _any_by_row(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(mask.any(axis=1)) if mask.ndim > 1 else mask
+
+
+def _remedy(value: Value, binomial: bool) -> str:
+    match value:
+        case Character() if binomial:
+            return "the response is text: make it a factor, whose first level means failure"
+        case Character() | Factor():
+            return "the response is text or a factor: give numbers"
+        case _:
+            return "the response is a time: convert it with as.numeric()"
+
+
+def _initialized(
+    y: FloatArray,
+    weights: FloatArray,
+    family: Family,
+    frame: ModelFrame,
+    supplied: bool,
+    warn: Callable[[str], None],
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return y, weights, trials and mustart as the family's ``initialize`` leaves them."""
+    ones = np.ones(frame.rows)
+
+    def refuse(text: str, wrong: NDArray[np.bool_]) -> DataError:
+        rows = _any_by_row(wrong)
+        shown = y if y.ndim == 1 else None
+        span = frame.spans.get(frame.response or "")
+        return DataError(text, span, rows_text(rows, frame.positions, shown))
+
+    match family.name:
+        case "binomial":
+            return _binomial(y, weights, ones, refuse, warn)
+        case "poisson":
+            if (y < 0).any():
+                raise refuse("negative values not allowed for the 'Poisson' family", y < 0)
+            return y, weights, ones, y + 0.1
+        case "Gamma" if (y <= 0).any():
+            raise refuse("non-positive values not allowed for the 'Gamma' family", y <= 0)
+        case "inverse.gaussian" if (y <= 0).any():
+            raise refuse(
+                "positive values only are allowed for the 'inverse.gaussian' family", y <= 0
+            )
+        case "gaussian" if not supplied:
+            wrong = {"inverse": y == 0, "log": y <= 0}.get(family.link)
+            if wrong is not None and wrong.any():
+                text = "cannot find valid starting values: please specify some"
+                raise refuse(text, wrong)
+        case _:
+            pass
+    return y, weights, ones, y
+
+
+def _binomial(
+    y: FloatArray,
+    weights: FloatArray,
+    ones: FloatArray,
+    refuse: Callable[[str, NDArray[np.bool_]], DataError],
+    warn: Callable[[str], None],
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    if y.ndim == 1:
+        y = np.where(weights == 0, 0.0, y)
+        if ((y < 0) | (y > 1)).any():
+            raise refuse("y values must be 0 <= y <= 1", (y < 0) | (y > 1))
+        successes = weights * y
+        if (np.abs(successes - np.round(successes)) > _WHOLE).any():
+            warn("non-integer #successes in a binomial glm!")
+        return y, weights, ones, (successes + 0.5) / (weights + 1)
+    if y.shape[1] != 2:
+        raise DataError(
+            "for the 'binomial' family, y must be a vector of 0 and 1's\n"
+            "or a 2 column matrix where col 1 is no. successes and col 2 is no. failures"
+        )
+    if (y < 0).any():
+        # R goes on to NaN and stops with "Value -inf out of range (0, 1)".
+        raise refuse("negative counts in a binomial response", y < 0)
+    if (np.abs(y - np.round(y)) > _WHOLE).any():
+        warn("non-integer counts in a binomial glm!")
+    trials = y.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        share = np.where(trials == 0, 0.0, y[:, 0] / trials)
+    return share, weights * trials, trials, (trials * share + 0.5) / (trials + 1)
+
+
+def _check_constant(y: FloatArray, control: Control, warn: Callable[[str], None]) -> None:
+    """Check that the response varies (lme4's ``checkResponse``)."""
+    level = control.check_response_not_const
+    if level == "ignore" or np.unique(y).size >= 2:
+        return
+    text = "Response is constant"
+    if level == "warning":
+        warn(text)
+    elif level == "stop":
+        raise CheckError(text, hint='set control {"check.response.not.const": "ignore"} to go on')
+    else:
+        raise CheckError("unknown check level for 'check.response.not.const'")

@@ -1,0 +1,375 @@
+"""Models that lme4 builds without a word though they are probably not what was meant.
+
+lme4's own checks are in `lme4py.matrices.checks`. What is said here is ours, so it is
+issued as `Lme4pyAdvice` or, where there may be a good reason, kept as a quiet remark in
+``design.messages``. Ordinary models pass without a word, and nothing here costs a
+pass over the rows unless counts already point at a trap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lme4py.formula.formula import Formula
+from lme4py.formula.syntax import Call, Node, Symbol, symbols
+from lme4py.formula.terms import terms
+from lme4py.formula.traps import formula_traps
+from lme4py.frame.evaluate import Scope
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.rows import missing, rows_text
+from lme4py.frame.values import Character, Factor, Numeric
+from lme4py.matrices.grouping import Factors
+from lme4py.matrices.reterms import RandomEffects, RandomTerm
+from lme4py.messages import Messages
+
+__all__ = ["Traps"]
+
+_MOST, _NEARLY_ALL = 0.5, 0.9
+_MANY_VALUES = 20
+_FEW_VALUES = 10
+_NUMBERS_LOOKED_AT = 200
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Traps:
+    """The traps of one build.
+
+    Parameters
+    ----------
+    formula : Formula
+        As it was written.
+    frame : ModelFrame
+    factors : Factors
+        The frame's columns as factors.
+    scope : Scope
+        The data and what else names may mean.
+    random : RandomEffects
+    linear : bool
+        False for generalized models.
+    contrasts : mapping or None
+        The ``contrasts`` argument.
+    messages : Messages
+        Where the findings go.
+    """
+
+    formula: Formula
+    frame: ModelFrame
+    factors: Factors
+    scope: Scope
+    random: RandomEffects
+    linear: bool
+    contrasts: Mapping[str, Any] | None
+    messages: Messages
+
+    def report(self) -> None:
+        """Look for all of them."""
+        for trap in formula_traps(self.formula.right):
+            self.messages.advise(trap.text, trap.span)
+        self._double_bars()
+        self._repeated_effects()
+        for term in self.random.terms:
+            self._coded_by_grouping(term)
+            self._merged_levels(term)
+        # One finding for each grouping factor, however many terms it has.
+        for term in {term.bar.group_name: term for term in self.random.terms}.values():
+            self._single_rows(term)
+            self._numbers_as_groups(term)
+        self._groups_as_fixed_effects()
+        self._names_in_two_places()
+        self._contrasts_of_random_effects()
+        self._numbers_as_text()
+        self._computed_on_all_rows()
+        self._rows_lost_to_unused_variables()
+        self._impossible_values()
+
+    # -- random terms -------------------------------------------------------------------
+
+    def _double_bars(self) -> None:
+        """Find factors in ``(f || g)``, which keep a full covariance block."""
+        spans = {bar.span for bar in _double_bars(self.formula.right)}
+        for term in self.random.terms:
+            split = term.bar.structure == "us" and term.bar.source.span in spans
+            if term.columns < 2 or not split:
+                continue
+            name = term.bar.label.partition("|")[0].strip().removeprefix("0 + ")
+            kind = "is a factor" if term.plan.contrasts else "has several columns"
+            self.messages.advise(
+                f"'{name}' {kind}, so its {term.columns} columns stay correlated under ||, as in "
+                f'lme4: the term is ({term.bar.label}); double_bar="diag" leaves all '
+                "correlations out",
+                term.bar.source.span,
+            )
+
+    def _repeated_effects(self) -> None:
+        """Find two terms on one grouping factor with the same column."""
+        seen: dict[tuple[str, str], RandomTerm] = {}
+        told = set()
+        for term in self.random.terms:
+            for column in dict.fromkeys(term.plan.names):
+                key = (term.bar.group_name, column)
+                first = seen.setdefault(key, term)
+                if first is term or (id(first), id(term)) in told:
+                    continue
+                told.add((id(first), id(term)))
+                effect = "an intercept" if column == "(Intercept)" else f"'{column}'"
+                self.messages.advise(
+                    f"two random terms have {effect} for '{key[0]}', so their variances cannot be "
+                    f"told apart: ({first.bar.label}) and ({term.bar.label}); start one of them "
+                    "with 0 +, or keep one term",
+                    term.bar.source.span,
+                )
+
+    def _coded_by_grouping(self, term: RandomTerm) -> None:
+        """Find numbers that are factors in the slopes because the grouping factor names them."""
+        grouping = {symbol.name for symbol in symbols(term.bar.group)}
+        for symbol in symbols(term.bar.effects):
+            value = self.frame.get(symbol.name)
+            if symbol.name in grouping and isinstance(value, Numeric) and value.kind != "logical":
+                self.messages.advise(
+                    f"'{symbol.name}' is a number but stands in the grouping factor "
+                    f"'{term.bar.group_name}', so lme4 codes it as a factor left of the bar, too; "
+                    "give the grouping factor a column of its own",
+                    term.bar.source.span,
+                )
+
+    def _merged_levels(self, term: RandomTerm) -> None:
+        """Find combinations ``a:b`` that are one level because their pasted names are alike."""
+        group = term.bar.group
+        if not (isinstance(group, Call) and group.name == ":"):
+            return
+        parts = [self.factors.get(symbol.name) for symbol in symbols(group)]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return
+        for symbol, part in zip(symbols(group), known, strict=True):
+            if part.codes.size and part.codes.min() < 0 and term.group.codes.min() >= 0:
+                self.messages.advise(
+                    f"missing values of '{symbol.name}' became levels such as NA:... of "
+                    f"'{term.bar.group_name}': lme4 pastes them as text; drop the rows "
+                    '(na_action="omit") or fill them in',
+                    group.span,
+                )
+        if not any(":" in (level or "") for part in known for level in part.levels):
+            return
+        combined = np.zeros(self.frame.rows, dtype=np.int64)
+        for part in known:
+            combined = combined * (len(part.levels) + 1) + part.codes
+        count = np.unique(combined).size
+        if count > term.levels:
+            self.messages.advise(
+                f"{count} combinations of '{term.bar.group_name}' have only {term.levels} names, "
+                "because level names contain ':', so lme4 takes different groups for one; "
+                "use level names without ':'",
+                group.span,
+            )
+
+    def _single_rows(self, term: RandomTerm) -> None:
+        """Find grouping factors most of whose levels have a single row."""
+        levels, rows, name = term.levels, self.frame.rows, term.bar.group_name
+        # One level for each row is stopped by lme4's check, or meant (generalized models).
+        if levels >= rows or levels * 4 < rows or levels < 5:
+            return
+        counts = np.bincount(term.group.codes[term.group.codes >= 0], minlength=levels)
+        single = int(np.count_nonzero(counts == 1))
+        text = f"{single} of {levels} levels of '{name}' have a single row"
+        if self.linear and single > _NEARLY_ALL * levels:
+            self.messages.advise(
+                f"{text}, so its variance can hardly be told from the residual one; "
+                "is it the grouping factor you mean?",
+                term.bar.group.span,
+            )
+        elif single > _MOST * levels:
+            self.messages.remark(f"{text}; they say little about its variance")
+
+    def _numbers_as_groups(self, term: RandomTerm) -> None:
+        """Find measured numbers that are a grouping factor and a predictor."""
+        group = term.bar.group
+        if not isinstance(group, Symbol) or term.levels <= _FEW_VALUES:
+            return
+        value = self.frame.get(group.name)
+        if not isinstance(value, Numeric) or value.kind == "logical" or value.time is not None:
+            return
+        used = any(symbol.name == group.name for symbol in self._predictors())
+        if not used:
+            return
+        measured = value.kind == "double" and any("." in level for level in _texts(term.group))
+        text = (
+            f"'{group.name}' is a number with {term.levels} distinct values and both a predictor "
+            "and a grouping factor"
+        )
+        if measured:
+            self.messages.advise(f"{text}; are the sides of the bar swapped?", group.span)
+        elif term.levels > _MANY_VALUES:
+            self.messages.remark(text)
+
+    def _predictors(self) -> Iterator[Symbol]:
+        """Yield the symbols of the fixed part and of the left sides of the bars."""
+        yield from symbols(self.formula.nobars().right)
+        for term in self.random.terms:
+            yield from symbols(term.bar.effects)
+
+    # -- fixed part ---------------------------------------------------------------------
+
+    def _groups_as_fixed_effects(self) -> None:
+        """Find grouping factors that are fixed effects as well, by name or in ``.``."""
+        fixed = terms(self.formula.nobars().node, self.frame.names)
+        single = {
+            fixed.names[member.bit_length() - 1]
+            for member in fixed.members
+            if member.bit_count() == 1
+        }
+        dotted = [item for item in symbols(self.formula.nobars().right) if item.name == "."]
+        for name in dict.fromkeys(term.bar.group_name for term in self.random.terms):
+            if name not in single:
+                continue
+            value = self.frame.get(name)
+            if dotted and not any(item.name == name for item in self._predictors()):
+                self.messages.advise(
+                    f"'.' stands for '{name}' too, which is a grouping factor: it is a fixed "
+                    f"effect as well; write . - {name}",
+                    dotted[0].span,
+                )
+            elif isinstance(value, Factor | Character):
+                self.messages.remark(
+                    f"'{name}' is a fixed effect and a grouping factor; the fixed effect leaves "
+                    "no variance for the random one"
+                )
+
+    def _contrasts_of_random_effects(self) -> None:
+        """Find contrasts meant for random effects, too, where they do not act."""
+        if not isinstance(self.contrasts, Mapping):
+            return
+        for term in self.random.terms:
+            for name in term.plan.contrasts:
+                if name in self.contrasts:
+                    self.messages.remark(
+                        f"contrasts= acts on X only: '{name}' in ({term.bar.label}) has R's "
+                        f"default coding; write C({name}, ...) there for another"
+                    )
+
+    def _numbers_as_text(self) -> None:
+        """Find numbers that were read as text because of a few entries that are none."""
+        for name in dict.fromkeys(symbol.name for symbol in self._predictors()):
+            value = self.scope.columns.get(name)
+            if not isinstance(value, Character) or len(value.pool) < _FEW_VALUES:
+                continue
+            others = [text for text in value.pool[:_NUMBERS_LOOKED_AT] if not _is_number(text)]
+            looked = min(len(value.pool), _NUMBERS_LOOKED_AT)
+            if len(others) > looked * (1 - _NEARLY_ALL):
+                continue
+            rest = f" (not {', '.join(repr(text) for text in others[:_SHOWN])})" if others else ""
+            self.messages.advise(
+                f"'{name}' is text, though nearly all its {len(value.pool)} distinct values are "
+                f"numbers{rest}: it is a factor with a column for each; convert it to numbers"
+            )
+
+    # -- names, rows, values ------------------------------------------------------------
+
+    def _names_in_two_places(self) -> None:
+        """Find names that the data and `env` have; the data go first, as in R."""
+        for name in dict.fromkeys(symbol.name for symbol in symbols(self.formula.node)):
+            if name in self.scope.env and self.scope.columns.get(name) is not None:
+                self.messages.remark(
+                    f"'{name}' is a column of the data and a variable of env: the column is used"
+                )
+
+    def _computed_on_all_rows(self) -> None:
+        """Find means, knots and the like that come from rows left out later, too."""
+        if self.frame.positions is None or not self.scope.frozen:
+            return
+        kept, total = self.frame.rows, self.scope.context.rows
+        for text in self.scope.frozen:
+            self.messages.remark(
+                f"{text} is computed from all {total} rows, as in R; {kept} of them are kept"
+            )
+
+    def _rows_lost_to_unused_variables(self) -> None:
+        """Find variables in no term that take rows with missing values along."""
+        if not self.frame.omitted:
+            return
+        fixed = terms(self.formula.nobars().node, self.frame.names)
+        used = {fixed.names[i] for member in fixed.members for i in fixed.positions(member)}
+        bars = {symbol.name for term in self.random.terms for symbol in symbols(term.bar.source)}
+        for name in self.frame.names:
+            if name in used or name in bars or name == self.frame.response:
+                continue
+            value = self.scope.columns.get(name)
+            mask = None if value is None else missing(value)
+            if mask is not None:
+                self.messages.remark(
+                    f"'{name}' is in no term, but rows where it is missing are dropped: "
+                    f"{rows_text(mask)}"
+                )
+
+    def _impossible_values(self) -> None:
+        """Find values that lme4 takes here and that stop its fit."""
+        data = self.random.Zt.data
+        if not np.isfinite(data.sum()) and np.isinf(data).any():
+            self._infinite_effects()
+        name = self.frame.response
+        value = None if name is None else self.frame.get(name)
+        if isinstance(value, Numeric) and value.values.dtype.kind == "f":
+            if not np.isfinite(value.values.sum()) and np.isinf(value.values).any():
+                mask = np.isinf(value.values)
+                self.messages.advise(
+                    f"the response '{name}' is infinite, which no fit takes: "
+                    f"{rows_text(mask, self.frame.positions, value.values)}",
+                )
+        elif isinstance(value, Character) or (self.linear and isinstance(value, Factor)):
+            self.messages.advise(
+                f"response must be numeric{'' if self.linear else ' or factor'}: '{name}' is "
+                f"{'text' if isinstance(value, Character) else 'a factor'}, which no fit takes"
+            )
+        weights = self.frame.weights()
+        if weights is not None:
+            wrong = ~((weights >= 0) & np.isfinite(weights))
+            if wrong.any():
+                self.messages.advise(
+                    "weights must be finite and not negative for the fit: "
+                    f"{rows_text(wrong, self.frame.positions, weights)}"
+                )
+        offset = self.frame.offset()
+        if offset is not None and not np.isfinite(offset).all():
+            self.messages.advise(
+                "the offset is not finite, which no fit takes: "
+                f"{rows_text(~np.isfinite(offset), self.frame.positions, offset)}"
+            )
+
+    def _infinite_effects(self) -> None:
+        for term in self.random.terms:
+            for number, column in enumerate(term.plan.names):
+                values = term.plan.column(number)
+                mask = np.isinf(values)
+                if mask.any():
+                    self.messages.advise(
+                        f"'{column}' in ({term.bar.label}) is infinite, which no fit takes: "
+                        f"{rows_text(mask, self.frame.positions, values)}",
+                        term.bar.source.span,
+                    )
+
+
+def _double_bars(node: Node) -> Iterator[Call]:
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Call):
+            if item.name == "||":
+                yield item
+            pending.extend(item.operands)
+
+
+def _texts(factor: Factor) -> list[str]:
+    return [level for level in factor.levels[:_NUMBERS_LOOKED_AT] if level is not None]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

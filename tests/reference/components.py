@@ -31,8 +31,13 @@ def differences(design: Any, reference: RList, said: Iterable[str] | None = None
     """
     found = [str(finding) for finding in compare(design, fixture_of(reference)).different]
     if said is not None:
-        found += _conditions(design.messages, said, reference)
+        found += _conditions(_lme4s(design), said, reference)
     return found
+
+
+def _lme4s(design: Any) -> list[str]:
+    """Return the messages that are not our own advice."""
+    return [text for text in design.messages if text not in design.advice]
 
 
 def _conditions(ours: Iterable[str], said: Iterable[str], reference: RList) -> list[str]:

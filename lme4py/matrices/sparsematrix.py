@@ -60,6 +60,7 @@ class _Supports:
 
     rows: int
     _levels: dict[int, tuple[NDArray[Any], NDArray[Any]]] = field(default_factory=dict)
+    _infinite: dict[int, NDArray[Any]] = field(default_factory=dict)
 
     def column(
         self, factors: tuple[tuple[Numbers | Indicators | Coded, int], ...]
@@ -110,18 +111,24 @@ class _Supports:
             self._levels[key] = order, starts
         return self._levels[key]
 
-    @staticmethod
     def _with_infinite(
-        found: NDArray[Any], factors: tuple[tuple[Numbers | Indicators | Coded, int], ...]
+        self, found: NDArray[Any], factors: tuple[tuple[Numbers | Indicators | Coded, int], ...]
     ) -> NDArray[Any]:
         """Return the rows with those where a number is infinite or missing: 0 times it is NaN."""
         extra = [
-            np.flatnonzero(~np.isfinite(variable.columns[column]))
+            self._not_finite(variable.columns[column])
             for variable, column in factors
             if isinstance(variable, Numbers)
         ]
         extra = [rows for rows in extra if rows.size]
         return np.unique(np.concatenate([found, *extra])) if extra else found
+
+    def _not_finite(self, numbers: FloatArray) -> NDArray[Any]:
+        # The numbers are the plan's, which lives longer than this: the key stays theirs.
+        key = id(numbers)
+        if key not in self._infinite:
+            self._infinite[key] = np.flatnonzero(~np.isfinite(numbers))
+        return self._infinite[key]
 
 
 def _at(

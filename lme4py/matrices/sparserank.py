@@ -79,7 +79,7 @@ def _kept(x: csc_array, tolerance: float) -> list[int] | None:
         left = gram[j, j] - float(share @ share)
         if left <= _CLEAR:
             if positive[j]:
-                ratio = _residual(x, kept, j, factor[:size, :size], scales)
+                ratio = _residual(x, kept, j, factor[:size, :size], scales, tolerance)
                 if ratio >= tolerance / _MARGIN:
                     return None
             continue
@@ -89,14 +89,23 @@ def _kept(x: csc_array, tolerance: float) -> list[int] | None:
 
 
 def _residual(
-    x: csc_array, kept: list[int], j: int, factor: FloatArray, scales: FloatArray
+    x: csc_array,
+    kept: list[int],
+    j: int,
+    factor: FloatArray,
+    scales: FloatArray,
+    tolerance: float,
 ) -> float:
-    """Return the share of a column's norm that is left of it after a projection on others."""
+    """Return the share of a column's norm that others leave of it, or one below `tolerance`."""
     from scipy.linalg import cho_solve
 
     rest = x[:, [j]].toarray()[:, 0] / scales[j]
-    others = x[:, kept]
+    others, left = x[:, kept], 1.0
     for _ in range(_REFINEMENTS):
         across = (others.T @ rest) / scales[kept]
         rest = rest - others @ (cho_solve((factor, True), across) / scales[kept])
-    return float(np.sqrt(np.einsum("i,i", rest, rest)))
+        left = float(np.sqrt(np.einsum("i,i", rest, rest)))
+        # What some combination of the others leaves, the best one does not exceed.
+        if left < tolerance / 100:
+            break
+    return left

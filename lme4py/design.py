@@ -11,6 +11,8 @@ import numpy as np
 from lme4py.bridge import coordinates as coordinates_of
 from lme4py.bridge import to_formulaic, to_patsy, to_statsmodels, to_tabmat
 from lme4py.control import Control
+from lme4py.explain import clusters as clusters_of
+from lme4py.explain import equations as equations_of
 from lme4py.explain import pictures, words
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
@@ -46,6 +48,33 @@ class MixedDesign(MixedMatrices):
 
     def _repr_html_(self) -> str:
         return html(self)
+
+    def _repr_latex_(self) -> str:
+        return equations_of.equations(self).levels._repr_latex_()
+
+    def cluster(self, *level: object, **factor: object) -> clusters_of.Cluster:
+        """Return one cluster; see `lme4py.explain.clusters.cluster`.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.cluster(Subject="308").Z.shape, design.cluster(309).rows[0]
+        ((10, 1), np.int64(10))
+        """
+        return clusters_of.cluster(self, *level, **factor)
+
+    def clusters(self, group: str | None = None) -> clusters_of.Clusters:
+        """Return all clusters of a grouping factor; see `lme4py.explain.clusters.Clusters`."""
+        return clusters_of.Clusters(self, group)
+
+    def blocks(self) -> clusters_of.BlockStructure:
+        """Tell whether Z is block-diagonal; see `lme4py.explain.clusters.block_structure`."""
+        return clusters_of.block_structure(self)
+
+    def equations(self, **options: Any) -> equations_of.Equations:
+        """Return the model's equations; options as in `lme4py.explain.equations.equations`."""
+        return equations_of.equations(self, **options)
 
     def explain(self, *, width: int = 88) -> words.Explanation:
         """Tell the model in words, term by term; see `lme4py.explain.words.explain`."""

@@ -103,6 +103,11 @@ class Columns:
     def __contains__(self, name: object) -> bool:
         return name in self._source
 
+    @property
+    def read(self) -> Mapping[str, Value]:
+        """The columns that were asked for so far."""
+        return self._values
+
     def get(self, name: str) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
 

@@ -40,7 +40,7 @@ from lme4py.frame.values import (
     length,
 )
 
-__all__ = ["ColumnSource", "Scope", "evaluate", "evaluate_rows"]
+__all__ = ["ColumnSource", "Scope", "evaluate", "evaluate_rows", "stored_keys"]
 
 _MONTHS = (
     "January",
@@ -156,6 +156,23 @@ def evaluate_rows(node: Node, scope: Scope) -> Value:
             "put it into the data as a column",
         )
     return result.value
+
+
+def stored_keys(nodes: Sequence[Node], frozen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of `frozen` that evaluating these expressions on new rows reads."""
+    found: dict[str, Any] = {}
+    pending = list(nodes)
+    while pending and frozen:
+        node = pending.pop()
+        if isinstance(node, Symbol) or (isinstance(node, Call) and not _keeps_length(node)):
+            key = deparse(node)
+            if key in frozen:
+                found[key] = frozen[key]
+                if isinstance(frozen[key], _VALUES):
+                    continue
+        if isinstance(node, Call):
+            pending.extend(node.operands)
+    return found
 
 
 def _evaluate(node: Node, scope: Scope) -> _Result:
@@ -383,6 +400,7 @@ def _refuse_whole(function: Function, given: Sequence[_Given], node: Call) -> No
 
 
 _VECTORS = (Numeric, Character, Factor, Matrix)
+_VALUES = (*_VECTORS, Null, FunctionName)
 
 
 def _reorders(function: Function, given: Sequence[_Given]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -25,7 +26,29 @@ from lme4py.frame.values import Factor, FunctionName, Matrix, Null, Value
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.reterms import RandomTerm
 
-__all__ = ["Factors", "random_term"]
+__all__ = ["FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
+
+
+class GroupFrame(Protocol):
+    """A model frame as grouping expressions see it."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the columns."""
+
+    def get(self, name: str) -> Value | None:
+        """Return a column, or None."""
+
+
+class FactorSource(Protocol):
+    """The columns of a frame as factors."""
+
+    @property
+    def frame(self) -> GroupFrame:
+        """The frame."""
+
+    def get(self, name: str) -> Factor | None:
+        """Return a column as a factor, or None."""
 
 
 class Factors:
@@ -54,7 +77,7 @@ class Factors:
 class _BarFrame:
     """The frame as one bar sees it: the columns its group names are factors."""
 
-    factors: Factors
+    factors: FactorSource
     grouping: frozenset[str]
 
     @property
@@ -91,6 +114,15 @@ def random_term(bar: Bar, factors: Factors, scope: Scope) -> RandomTerm:
     return RandomTerm(bar, group, columns)
 
 
+def group_value(bar: Bar, factors: FactorSource, scope: Scope) -> Factor:
+    """Return the value of a grouping expression, all its levels kept.
+
+    What its functions found is kept in ``scope.frozen``, or read from there.
+    """
+    frame = _BarFrame(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
+    return _without_missing_level(_factor(bar.group, frame, replace(scope, columns=frame)))
+
+
 def _group(bar: Bar, frame: _BarFrame, scope: Scope) -> Factor:
     try:
         factor = _factor(bar.group, frame, scope)
@@ -101,11 +133,11 @@ def _group(bar: Bar, frame: _BarFrame, scope: Scope) -> Factor:
             error.span or bar.group.span,
             error.hint or "try adding grouping factor to data frame explicitly if possible",
         ) from None
-    if factor.codes.size != frame.factors.frame.rows:
+    if factor.codes.size != scope.context.rows:
         raise FormulaError(
             "(p <- ncol(X)) == ncol(Y) is not TRUE: "
             f"the grouping factor has {factor.codes.size} elements for "
-            f"{frame.factors.frame.rows} rows",
+            f"{scope.context.rows} rows",
             bar.group.span,
         )
     if not factor.codes.size or int(factor.codes.max()) < 0 or not factor.levels:

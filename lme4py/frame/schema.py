@@ -1,0 +1,286 @@
+"""What the columns of a model's data were: types and levels that new data are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from lme4py.errors import DataError, nearest
+from lme4py.frame.columns import Columns
+from lme4py.frame.factors import drop_unused, recode
+from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Value
+
+__all__ = [
+    "ColumnType",
+    "Levels",
+    "NewColumns",
+    "Origin",
+    "known_levels",
+    "place_levels",
+    "type_of",
+    "unknown_levels",
+]
+
+TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "factor", "matrix"]
+Levels: TypeAlias = tuple[str | None, ...]
+
+_SECONDS_PER_DAY = 86400
+_SHOWN = 8
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ColumnType:
+    """The type of one column.
+
+    Parameters
+    ----------
+    kind : {"logical", "integer", "double", "character", "factor", "matrix"}
+        R's type.
+    time : {"Date", "POSIXct", "difftime"}, optional
+        R's class of times.
+    levels : tuple of str
+        Of a factor; None is an NA level.
+    ordered : bool
+        Of a factor.
+    contrasts : str or Matrix, optional
+        The factor's own.
+    width : int
+        Columns of a matrix.
+    names : tuple of str, optional
+        Names of a matrix's columns.
+    cells : {"logical", "integer", "double"}
+        R's type of a matrix.
+    """
+
+    kind: TypeName
+    time: Literal["Date", "POSIXct", "difftime"] | None = None
+    levels: Levels = ()
+    ordered: bool = False
+    contrasts: str | Matrix | None = None
+    width: int = 0
+    names: tuple[str, ...] | None = None
+    cells: Kind = "double"
+
+    def adapt(self, value: Value, name: str, *, open_levels: bool = False) -> Value:
+        """Return new values as values of this type.
+
+        Parameters
+        ----------
+        value : Value
+            The new column.
+        name : str
+            What errors call it.
+        open_levels : bool
+            Put unknown levels of a factor behind the known ones instead of stopping.
+
+        Raises
+        ------
+        DataError
+            For another type, or unknown levels, which are named.
+        """
+        if isinstance(value, Numeric) and self.kind not in ("logical", "integer", "double"):
+            if not np.isnan(value.as_float()).all():
+                raise self._mismatch(value, name)
+            missing = np.full(value.values.size, -1, dtype=np.int32)
+            if self.kind != "matrix":
+                value = Character(missing, ())
+        match self.kind:
+            case "character" if isinstance(value, Character):
+                return value
+            case "character" if isinstance(value, Factor):
+                levels = tuple("" if level is None else level for level in value.levels)
+                codes = recode(
+                    value.codes,
+                    [-1 if level is None else i for i, level in enumerate(value.levels)],
+                )
+                return Character(codes, levels)
+            case "factor" if isinstance(value, Character | Factor):
+                placed = place_levels(value, self.levels)
+                if not open_levels and len(placed.levels) > len(self.levels):
+                    raise unknown_levels(name, placed.levels, self.levels)
+                return Factor(placed.codes, placed.levels, self.ordered, self.contrasts)
+            case "matrix" if isinstance(value, Matrix) and value.values.shape[1] == self.width:
+                return Matrix(value.values, self.names, self.cells)
+            case "logical" | "integer" | "double" if isinstance(value, Numeric):
+                return self._numbers(value, name)
+            case _:
+                raise self._mismatch(value, name)
+
+    def _numbers(self, value: Numeric, name: str) -> Numeric:
+        unknown = value.values.dtype.kind == "f" and np.isnan(value.values).all()
+        if (self.kind == "logical") != (value.kind == "logical") and not unknown:
+            raise self._mismatch(value, name)
+        values = value.values
+        if not unknown and self.time != value.time:
+            if {self.time, value.time} != {"Date", "POSIXct"}:
+                raise self._mismatch(value, name)
+            # A column of midnights was taken for dates; which it is, the model's data said.
+            factor = _SECONDS_PER_DAY if self.time == "POSIXct" else 1 / _SECONDS_PER_DAY
+            values = values * factor
+        if self.kind == "double":
+            values = values.astype(np.float64, copy=False)
+        elif self.kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any():
+            whole = bool((values == np.trunc(values)).all() and (np.abs(values) < 2**53).all())
+            if not whole:
+                return Numeric(values, "double", self.time)
+            values = values.astype(np.int64)
+        elif unknown:
+            values = values.astype(np.float64, copy=False)
+        return Numeric(values, self.kind, self.time)  # type: ignore[arg-type]
+
+    def _mismatch(self, value: Value, name: str) -> DataError:
+        wanted: str = self.time or self.kind
+        if self.kind == "matrix":
+            wanted = f"matrix of {self.width} columns"
+        return DataError(
+            f"variable '{name}' was fitted with type \"{wanted}\" but type "
+            f'"{_type_name(value)}" was supplied'
+        )
+
+
+def _type_name(value: Value) -> str:
+    match value:
+        case Numeric(kind=kind, time=time):
+            return time or kind
+        case Matrix(values=values):
+            return f"matrix of {values.shape[1]} columns"
+        case _:
+            return type(value).__name__.lower()
+
+
+def type_of(value: Value) -> ColumnType:
+    """Return the type of a column.
+
+    Examples
+    --------
+    >>> type_of(Factor(np.zeros(1, dtype=np.int32), ("a", "b"))).levels
+    ('a', 'b')
+    """
+    match value:
+        case Numeric(kind=kind, time=time):
+            return ColumnType(kind, time)
+        case Character():
+            return ColumnType("character")
+        case Factor():
+            return ColumnType(
+                "factor", None, value.levels, value.ordered, contrasts=value.contrasts
+            )
+        case Matrix():
+            return ColumnType(
+                "matrix", width=value.values.shape[1], names=value.names, cells=value.kind
+            )
+        case _:
+            raise DataError(f"invalid type ({type(value).__name__})")
+
+
+def place_levels(value: Character | Factor, levels: Levels) -> Factor:
+    """Return text or a factor on given levels, unknown ones that occur behind them.
+
+    Examples
+    --------
+    >>> placed = place_levels(Character(np.array([1, 0], dtype=np.int32), ("a", "z")), ("a", "b"))
+    >>> placed.levels, placed.codes.tolist()
+    (('a', 'b', 'z'), [2, 0])
+    """
+    if isinstance(value, Factor) and value.levels == levels:
+        return value
+    texts: Sequence[str | None] = value.pool if isinstance(value, Character) else value.levels
+    used = drop_unused(Factor(value.codes, tuple(texts)))
+    places = {level: place for place, level in enumerate(levels)}
+    found = [places.setdefault(level, len(places)) for level in used.levels]
+    return Factor(recode(used.codes, found), tuple(places))
+
+
+def unknown_levels(name: str, levels: Levels, known: Levels) -> DataError:
+    """Return the error of levels that the model's data did not have, in R's words."""
+    new = [f"'{level}'" for level in levels[len(known) :]]
+    shown = ", ".join(new[:_SHOWN]) + (f", ... ({len(new)} in all)" if len(new) > _SHOWN else "")
+    plural = "s" if len(new) > 1 else ""
+    return DataError(f"factor {name} has new level{plural} {shown}", hint=known_levels(new, known))
+
+
+def known_levels(new: Sequence[str], known: Levels) -> str:
+    """Return a hint: the nearest known level, and the known levels."""
+    texts = [level for level in known if level is not None]
+    shown = ", ".join(f"'{level}'" for level in texts[:_SHOWN])
+    more = ", ..." if len(texts) > _SHOWN else ""
+    close = nearest(new[0].strip("'"), texts) if len(new) == 1 and len(texts) < 10_000 else None
+    return f"{close + ' ' if close else ''}the model has the levels {shown}{more}"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Origin:
+    """What a model's data and arguments were, as far as new rows need it.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Columns of the data, which ``.`` stands for.
+    columns : mapping of str to ColumnType
+        The columns that were read.
+    frozen : mapping of str to object
+        Parameters and states by the text of their expressions.
+    env : mapping of str to object
+        The ``env`` argument.
+    collation, na_action : str
+        As given.
+    offset : object
+        The ``offset`` argument.
+    """
+
+    names: tuple[str, ...]
+    columns: Mapping[str, ColumnType]
+    frozen: Mapping[str, Any]
+    env: Mapping[str, Any]
+    collation: str
+    na_action: str
+    offset: Any
+
+
+class NewColumns:
+    """New data, read as the model's data were.
+
+    Parameters
+    ----------
+    data : data frame or mapping
+        The new rows.
+    names : sequence of str
+        Columns of the model's data; others are not looked at.
+    types : mapping of str to ColumnType
+        Types of those that the formula reads.
+    """
+
+    def __init__(self, data: Any, names: Sequence[str], types: Mapping[str, ColumnType]) -> None:
+        self._columns = Columns(data)
+        self.names = tuple(names)
+        self.rows = self._columns.rows
+        self._known = frozenset(names)
+        self._types = types
+
+    def get(self, name: str) -> Value | None:
+        """Return a column on the model's type and levels, None for what was no column.
+
+        Raises
+        ------
+        DataError
+            If the new data lack the column, or it has another type or new levels.
+        """
+        return self._read(name, open_levels=False)
+
+    def get_open(self, name: str) -> Value | None:
+        """Return a column as `get` does, but with new levels behind the known ones."""
+        return self._read(name, open_levels=True)
+
+    def _read(self, name: str, *, open_levels: bool) -> Value | None:
+        if name not in self._known:
+            return None
+        value = self._columns.get(name)
+        if value is None:
+            hint = nearest(name, self._columns.names)
+            raise DataError(f"object '{name}' not found in the new data", hint=hint)
+        if name not in self._types:
+            return value
+        return self._types[name].adapt(value, name, open_levels=open_levels)

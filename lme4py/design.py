@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,8 +20,10 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.mixed import MixedMatrices
+from lme4py.matrices.response import Response, fitting_response
 from lme4py.messages import Messages
 from lme4py.pipeline import Arguments, assemble
+from lme4py.spec import Spec, spec_of
 from lme4py.summary import brief, html
 
 if TYPE_CHECKING:
@@ -42,6 +45,43 @@ class MixedDesign(MixedMatrices):
     >>> design.X.shape, design.Zt.shape, design.random.Gp.tolist()
     ((180, 2), (36, 180), [0, 36])
     """
+
+    @cached_property
+    def response(self) -> Response:
+        """The response with its initial weights, as fitting code takes them (``mkRespMod``).
+
+        Raises
+        ------
+        DataError
+            If the family cannot take the response, in R's words.
+        CheckError
+            If a generalized model's response is constant (``check.response.not.const``).
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> data = {"s": [1, 2, 4, 3], "f": [4, 3, 1, 2], "g": ["a", "a", "b", "b"]}
+        >>> design = lme4py.glformula("cbind(s, f) ~ 1 + (1 | g)", data)
+        >>> design.response.y.tolist(), design.response.weights.tolist()
+        ([0.2, 0.4, 0.8, 0.6], [5.0, 5.0, 5.0, 5.0])
+        """
+        messages = Messages()
+        found = fitting_response(self.model_frame, self.family, self.control, messages.warn)
+        messages.tell(stacklevel=4)
+        return found
+
+    @cached_property
+    def spec(self) -> Spec:
+        """What new rows need: `Spec.apply` computes their X and Z with everything frozen.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.spec.apply({"Days": [3], "Subject": ["309"]}).X
+        array([[1., 3.]])
+        """
+        return spec_of(self)
 
     def __repr__(self) -> str:
         return brief(self)
@@ -184,7 +224,7 @@ def glformula(
     formula: str | Formula,
     data: Any,
     *,
-    family: str | Family = "gaussian",
+    family: str | Family = "binomial",
     subset: Expression = None,
     weights: Expression = None,
     offset: Expression = None,

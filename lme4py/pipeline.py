@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,18 +16,21 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
-from lme4py.frame.evaluate import Scope
+from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import Expression, ModelFrame, NAAction, model_frame
+from lme4py.frame.rows import missing, rows_text
+from lme4py.frame.schema import Origin, type_of
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.checks import Checks, check_scale
+from lme4py.matrices.checks import Checks, autoscaled, check_rank, check_scale
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.grouping import Factors, random_term
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
-from lme4py.matrices.modelmatrix import plan
-from lme4py.matrices.rank import drop_dependent_columns, rank_of
+from lme4py.matrices.modelmatrix import ModelMatrix, plan
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
+from lme4py.matrices.sparsematrix import sparse_matrix
+from lme4py.matrices.traps import Traps
 from lme4py.messages import Messages
 
 __all__ = ["Arguments", "assemble"]
@@ -72,14 +75,14 @@ def assemble(
         With R's or lme4's words.
     """
     family = arguments.family
-    control = control_of(arguments.control)
-    parsed = _two_sided(formula, control)
+    control = control_of(arguments.control, generalized=family is not None, note=messages.remark)
+    written = parsed = _two_sided(formula, control)
     columns = Columns(data)
     collation = Collation(arguments.collation)
     scope = Scope(columns, arguments.env or {}, Context(columns.rows, collation, messages.warn))
     double_bar = _double_bar(arguments.double_bar)
     for text in parsed.structure_remarks(double_bar):
-        messages.warn(text)
+        messages.advise(text)
     if double_bar == "diag" or family is None:
         parsed = parsed.expanded(double_bar)
     frame = model_frame(
@@ -90,20 +93,25 @@ def assemble(
         na_action=_na_action(arguments.na_action),
     )
     if frame.rows == 0 and family is None:
-        raise DataError("0 (non-NA) cases", hint=_emptied(frame))
-    random = _random_part(parsed, frame, scope)
+        raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope))
+    factors = Factors(frame, collation)
+    random = _random_part(parsed, factors, scope)
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
     # The least of some numbers is NaN when one of them is.
     if family is None and random.Zt.nnz and np.isnan(random.Zt.data.min()):
         raise CheckError(
             "NA in Z (random-effects model matrix): please use "
-            "\"na.action='na.omit'\" or \"na.action='na.exclude'\""
+            "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",
+            hint=_unknown_effects(random, frame),
         )
     found += checks.rank_of_z(random)
-    matrix, fixed, texts = _fixed_part(parsed, frame, arguments.contrasts, scope, control)
+    matrix, fixed, texts = _fixed_part(parsed, frame, arguments, scope, control)
     for text in texts:
         messages.note(text)
+    Traps(
+        written, frame, factors, scope, random, family is None, arguments.contrasts, messages
+    ).report()
     return MixedMatrices(
         parsed,
         matrix,
@@ -114,9 +122,25 @@ def assemble(
         random,
         arguments.reml,
         family,
-        [*found, *messages.warnings, *messages.notes],
+        list(dict.fromkeys([*found, *messages.texts])),
         frame,
         columns.index,
+        messages.ours,
+        control,
+        _origin(scope, columns, arguments),
+    )
+
+
+def _origin(scope: Scope, columns: Columns, arguments: Arguments) -> Origin:
+    """Return what new rows need to know of the data and the arguments."""
+    return Origin(
+        tuple(columns.names),
+        {name: type_of(value) for name, value in columns.read.items()},
+        scope.frozen,
+        scope.env,
+        arguments.collation,
+        _na_action(arguments.na_action),
+        arguments.extras.get("(offset)"),
     )
 
 
@@ -150,11 +174,33 @@ def _na_action(name: str) -> NAAction:
     return _NA_ACTIONS[name]
 
 
-def _emptied(frame: ModelFrame) -> str:
-    return f"{frame.omitted} rows had missing values; subset selected the rest away"
+def _emptied(formula: Formula, frame: ModelFrame, scope: Scope) -> str:
+    """Return why no row is left."""
+    if not frame.omitted:
+        return "subset selects no row" if scope.context.rows else "the data have no rows"
+    expanded = terms(formula.subbars().node, scope.columns.names)
+    counts = []
+    for name, node in zip(expanded.frame_names, expanded.variables, strict=True):
+        mask = missing(evaluate(node, scope))
+        if mask is not None:
+            rows = "every row" if mask.all() else f"{int(mask.sum()):,} rows"
+            counts.append(f"{name} in {rows}")
+    return f"missing values: {', '.join(counts) or 'in the rows that subset selects'}"
 
 
-def _random_part(formula: Formula, frame: ModelFrame, scope: Scope) -> RandomEffects:
+def _unknown_effects(random: RandomEffects, frame: ModelFrame) -> str:
+    """Return which columns of the random terms have missing values, and where."""
+    found = []
+    for term in random.terms:
+        for number, column in enumerate(term.plan.names):
+            mask = np.isnan(term.plan.column(number))
+            if mask.any():
+                rows = rows_text(mask, frame.positions)
+                found.append(f"'{column}' in ({term.bar.label}): {rows}")
+    return "\n".join(dict.fromkeys(found))
+
+
+def _random_part(formula: Formula, factors: Factors, scope: Scope) -> RandomEffects:
     bars = formula.bars
     if not bars:
         raise FormulaError(
@@ -162,43 +208,38 @@ def _random_part(formula: Formula, frame: ModelFrame, scope: Scope) -> RandomEff
             formula.right.span,
             "add a term such as (1 | group)",
         )
-    factors = Factors(frame, scope.context.collation)
-    return random_effects([random_term(bar, factors, scope) for bar in bars], frame.rows)
+    terms_of_bars = [random_term(bar, factors, scope) for bar in bars]
+    return random_effects(terms_of_bars, factors.frame.rows)
 
 
 def _fixed_part(
     formula: Formula,
     frame: ModelFrame,
-    contrasts: Any,
+    arguments: Arguments,
     scope: Scope,
     control: Control,
 ) -> tuple[FloatArray, FixedEffects, list[str]]:
     """Return X, its attributes and lme4's messages about it."""
     warn = scope.context.warn
     expanded = terms(formula.nobars().node, frame.names)
-    layout = plan(
-        expanded, frame, frame.rows, scope.context.collation, _contrasts_argument(contrasts, warn)
-    )
+    contrasts = _contrasts_argument(arguments.contrasts, warn)
+    layout = plan(expanded, frame, frame.rows, scope.context.collation, contrasts)
     for text in layout.warnings:
         warn(text)
-    full = layout.matrix()
+    matrix = sparse_matrix(layout) if arguments.sparse_X else layout.matrix()
     notes: list[str] = []
-    matrix, dropped = full, {}
-    if control.check_rankX == "stop.deficient":
-        rank, _ = rank_of(full.values)
-        if rank < len(full.names):
-            raise CheckError(
-                f"the fixed-effects model matrix is column rank deficient (rank(X) = {rank} < "
-                f"{len(full.names)} = p);\nthe fixed effects will be jointly unidentifiable"
-            )
-    elif control.check_rankX != "ignore":
-        reduced = drop_dependent_columns(full)
-        matrix, dropped = reduced.matrix, reduced.dropped
-        if reduced.message and control.check_rankX == "warn+drop.cols":
-            warn(reduced.message)
-        elif reduced.message and control.check_rankX == "message+drop.cols":
-            notes.append(reduced.message)
-    matrix, message, scales = check_scale(matrix, control.check_scaleX, warn)
+    centers: dict[str, float] = {}
+    divisors: dict[str, float] = {}
+    if control.autoscale:
+        matrix, centers, divisors = autoscaled(matrix)
+    try:
+        matrix, dropped, message = check_rank(matrix, control.check_rankX, warn)
+        if message is not None:
+            notes.append(message)
+        matrix, message, scales = check_scale(matrix, control.check_scaleX, warn)
+    except CheckError as error:
+        error.hint = error.hint or _not_finite(matrix, frame)
+        raise
     if message is not None and control.check_scaleX != "warning":
         notes.append(message)
     fixed = FixedEffects(
@@ -207,10 +248,23 @@ def _fixed_part(
         dict(matrix.contrasts),
         dropped,
         list(expanded.labels),
-        dict(scales),
+        {**divisors, **scales},
         layout,
+        centers,
     )
-    return matrix.values, fixed, notes
+    # With sparse_X it is a csc_array, which has the same columns.
+    return cast("FloatArray", matrix.values), fixed, notes
+
+
+def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:
+    """Return which columns of X have missing or infinite values, and where."""
+    found = []
+    for number, name in enumerate(matrix.names):
+        values = matrix.column(number)
+        mask = ~np.isfinite(values)
+        if mask.any():
+            found.append(f"'{name}' in X: {rows_text(mask, frame.positions, values)}")
+    return "\n".join(found) or None
 
 
 def _contrasts_argument(

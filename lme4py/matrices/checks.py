@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lme4py.control import Control
 from lme4py.errors import CheckError, Span
-from lme4py.frame.values import FloatArray
+from lme4py.frame.functions.bases import scale
+from lme4py.frame.values import FloatArray, Matrix
+from lme4py.linpack import column_squares
 from lme4py.matrices.modelmatrix import ModelMatrix
+from lme4py.matrices.rank import drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects, RandomTerm
+from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
 
-__all__ = ["Checks", "check_scale"]
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+__all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
 
 _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))
+_MANY = 10_000
+_HEAD = 64
+_NOT_CANCELLED = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,8 @@ class Checks:
     def rank_of_z(self, random: RandomEffects) -> list[str]:
         """Check the rank of Z (``checkZrank``)."""
         level = self.control.check_nobs_vs_rankZ
-        if level in ("ignore", "ignoreSmall"):
+        # As in lme4, "ignoreSmall" is checked: it is not the word "ignore".
+        if level == "ignore":
             return []
         q, n = random.Zt.shape
         if q == 0:
@@ -115,10 +127,17 @@ class Checks:
             return []
         if level.endswith("Small") and q * n > _SMALL:
             return []
-        rank = int(np.linalg.matrix_rank(random.Zt.toarray()))
-        if not self._exceeds(rank):
+        if not np.isfinite(random.Zt.data).all():
+            # lme4 stops here whatever the option says.
+            _, _, end = self._unidentifiable(0, "rank(Z)", "").partition(";")
+            raise CheckError(
+                f"rank(Z) is NA: invalid random effect factors?{end}",
+                hint="a random slope has missing or infinite values",
+            )
+        # The rank is at most n: generalized models, which may reach it, never exceed it.
+        if self.equal_allowed or not has_full_row_rank(random.Zt):
             return []
-        text = self._unidentifiable(rank, "rank(Z)", "")
+        text = self._unidentifiable(n, "rank(Z)", "")
         return [self._act(level, text, "check.nobs.vs.rankZ")]
 
     def _unidentifiable(self, count: int, what: str, where: str) -> str:
@@ -128,6 +147,98 @@ class Checks:
             f"number of observations (={self.rows}) {comparison} {what} (={count}){where}; "
             f"the random-effects parameters{residual} are probably unidentifiable"
         )
+
+
+def check_rank(
+    matrix: ModelMatrix, action: str, warn: Callable[[str], None]
+) -> tuple[ModelMatrix, dict[str, int], str | None]:
+    """Check the column rank of X (lme4's ``chkRank.drop.cols``).
+
+    Parameters
+    ----------
+    matrix : ModelMatrix
+        X.
+    action : str
+        The value of ``check.rankX``.
+    warn : callable
+        Takes the text of a warning.
+
+    Returns
+    -------
+    matrix : ModelMatrix
+        X without dependent columns, where the action says so.
+    dropped : dict of str to int
+        Name and 0-based position, in the full matrix, of each dropped column.
+    message : str or None
+        lme4's notice; None where there is none, or it has been given as a warning, or
+        the action is silent.
+
+    Raises
+    ------
+    CheckError
+        If the columns depend on each other and the action is to stop, or X has missing
+        or infinite values.
+    """
+    if action == "ignore":
+        return matrix, {}, None
+    if action == "stop.deficient":
+        _stop_deficient(matrix, warn)
+        return matrix, {}, None
+    reduced = drop_dependent_columns(matrix)
+    kept = reduced.matrix
+    if reduced.dropped and rank_of(kept.values)[0] < len(kept.names):
+        raise CheckError("Dropping columns failed to produce full column rank design matrix")
+    if action == "warn+drop.cols" and reduced.message is not None:
+        warn(reduced.message)
+    return kept, reduced.dropped, reduced.message if action == "message+drop.cols" else None
+
+
+def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:
+    rows, columns = matrix.values.shape
+    values = matrix.values
+    if rows < columns:
+        # R takes the rank of the transpose here, and says so.
+        warn("rankMatrix(x, method='qr'): computing t(x) as nrow(x) < ncol(x)")
+        values = np.asfortranarray(values.T) if isinstance(values, np.ndarray) else values.T.tocsc()
+    rank, pivot = rank_of(values)
+    if rank == columns:
+        return
+    hint = None
+    if rows >= columns:
+        names = ", ".join(matrix.names[i] for i in sorted(pivot[rank:]))
+        hint = f"columns that depend on those before them: {names}"
+    raise CheckError(
+        f"the fixed-effects model matrix is column rank deficient (rank(X) = {rank} < "
+        f"{columns} = p);\nthe fixed effects will be jointly unidentifiable",
+        hint=hint,
+    )
+
+
+def autoscaled(
+    matrix: ModelMatrix,
+) -> tuple[ModelMatrix, dict[str, float], dict[str, float]]:
+    """Centre and scale every column but the intercept (lme4 2.x, ``autoscale = TRUE``).
+
+    Returns
+    -------
+    matrix : ModelMatrix
+    centers, scales : dict of str to float
+        What was subtracted from, and divided out of, each column.
+    """
+    columns = [i for i, name in enumerate(matrix.names) if name != "(Intercept)"]
+    if not columns:
+        return matrix, {}, {}
+    if not isinstance(matrix.values, np.ndarray):
+        raise CheckError("autoscale centres X, which is not sparse then", hint="leave sparse_X out")
+    scaled, state = scale(Matrix(matrix.values[:, columns]))
+    values = matrix.values.copy(order="F")
+    values[:, columns] = scaled.values
+    names = [matrix.names[i] for i in columns]
+    centers, scales = (
+        dict(zip(names, map(float, state[part]), strict=True)) for part in ("center", "scale")
+    )
+    indicators = tuple(known and i not in columns for i, known in enumerate(matrix.indicators))
+    return replace(matrix, values=values, indicators=indicators), centers, scales
 
 
 def check_scale(
@@ -155,7 +266,9 @@ def check_scale(
     """
     if action == "ignore" or not len(matrix.names):
         return matrix, None, {}
-    columns, spreads = _spreads(matrix.values)
+    if _clearly_close(matrix):
+        return matrix, None, {}
+    columns, spreads = _spreads(matrix)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(spreads)
     known = logs[~np.isnan(logs)]
@@ -165,7 +278,8 @@ def check_scale(
     # R's any() is true as soon as one comparison is, unknown only if none is.
     if not distant and known.size < logs.size:
         raise CheckError(
-            "missing value where TRUE/FALSE needed", hint="X has missing or infinite values"
+            "missing value where TRUE/FALSE needed",
+            hint="X has missing or infinite values, or a single row",
         )
     if not distant:
         return matrix, None, {}
@@ -173,24 +287,97 @@ def check_scale(
     if action in ("warning", "stop"):
         text += " consider rescaling"
         if action == "stop":
-            raise CheckError(text, hint="columns: " + ", ".join(matrix.names[i] for i in columns))
+            spread = ", ".join(
+                f"{matrix.names[i]} {value:.3g}" for i, value in zip(columns, spreads, strict=True)
+            )
+            raise CheckError(text, hint=f"standard deviations: {spread}")
         warn(text)
         return matrix, text, {}
     text += " auto-rescaled (results NOT adjusted)"
     if action == "warn+rescale":
         warn(text)
-    values = matrix.values.copy(order="F")
-    values[:, columns] /= spreads
+    values = _divided(matrix.values, columns, spreads)
     scales = {matrix.names[i]: float(spread) for i, spread in zip(columns, spreads, strict=True)}
     return replace(matrix, values=values), text, scales
 
 
-def _spreads(values: FloatArray) -> tuple[list[int], FloatArray]:
+def _divided(
+    values: FloatArray | csc_array, columns: list[int], divisors: FloatArray
+) -> FloatArray | csc_array:
+    """Return a copy of X with some columns divided."""
+    if isinstance(values, np.ndarray):
+        divided = values.copy(order="F")
+        divided[:, columns] /= divisors
+        return divided
+    by_column = np.ones(values.shape[1])
+    by_column[columns] = divisors
+    sparse = values.copy()
+    sparse.data /= np.repeat(by_column, np.diff(sparse.indptr))
+    return sparse
+
+
+def _clearly_close(matrix: ModelMatrix) -> bool:
+    """Tell whether bounds prove the scales alike, with a wide margin.
+
+    Standard deviations to the last digit need several passes over every column.
+    """
+    if matrix.values.shape[0] < _MANY:
+        return False
+    lowest, highest = [], []
+    for number, indicator in enumerate(matrix.indicators):
+        if indicator:
+            continue
+        bounds = _variance_bounds(matrix, number)
+        if bounds is None:
+            return False
+        lowest.append(bounds[0])
+        highest.append(bounds[1])
+    if not lowest:
+        return True
+    low, high = 0.5 * np.log(min(lowest)), 0.5 * np.log(max(highest))
+    return bool(max(abs(low), abs(high), high - low) < _SCALE_LIMIT - 1e-3)
+
+
+def _variance_bounds(matrix: ModelMatrix, number: int) -> tuple[float, float] | None:
+    """Return bounds of a column's variance, None where more must be known."""
+    rows, column = matrix.values.shape[0], _stored(matrix, number)
+    if _zeros_and_ones(column[:_HEAD]):
+        # Such columns count only if there is something else further down.
+        return None
+    if matrix.squares is None:
+        square = float(column_squares(column[:, None])[0])
+    else:
+        square = float(matrix.squares[number])
+    # Some rows differ from their own mean no more than all rows do from theirs.
+    some = column[:: max(1, column.size // _HEAD**2)]
+    left = float(column_squares((some - some.mean())[:, None])[0])
+    if not left > _NOT_CANCELLED * square:
+        left = square - float(column.sum()) ** 2 / rows
+        if not left > _NOT_CANCELLED * square:
+            return None
+    if not np.isfinite(square):
+        return None
+    return left / (rows - 1), square / (rows - 1)
+
+
+def _stored(matrix: ModelMatrix, number: int) -> FloatArray:
+    """Return a column without the zeros that a sparse matrix leaves out."""
+    values = matrix.values
+    if isinstance(values, np.ndarray):
+        return values[:, number]
+    stored: FloatArray = values.data[values.indptr[number] : values.indptr[number + 1]]
+    return stored
+
+
+def _zeros_and_ones(column: FloatArray) -> bool:
+    return bool(((column == 0) | (column == 1)).all())
+
+
+def _spreads(matrix: ModelMatrix) -> tuple[list[int], FloatArray]:
     """Return the columns that are not all 0 or 1, and their standard deviations."""
-    columns = [
-        i for i in range(values.shape[1]) if not ((values[:, i] == 0) | (values[:, i] == 1)).all()
-    ]
-    if values.shape[0] < 2:
+    rows, count = matrix.values.shape
+    columns = [i for i in range(count) if not _zeros_and_ones(matrix.column(i))]
+    if rows < 2:
         return columns, np.full(len(columns), np.nan)
     with np.errstate(invalid="ignore", over="ignore"):
-        return columns, np.array([values[:, i].std(ddof=1) for i in columns])
+        return columns, np.array([matrix.column(i).std(ddof=1) for i in columns])

@@ -128,6 +128,13 @@ class Plan:
     products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
     warnings: tuple[str, ...]
 
+    @classmethod
+    def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
+        """Return the plan of a matrix that is there already, shape (rows, columns)."""
+        columns = Numbers(tuple(values.T), ("",) * len(names))
+        products = tuple(((columns, place),) for place in range(len(names)))
+        return cls(tuple(names), tuple(assign), {}, len(values), products, ())
+
     def fill(self, out: NDArray[np.float64]) -> None:
         """Write the matrix into `out`, shape (rows, columns), of any memory order."""
         for number, factors in enumerate(self.products):
@@ -197,6 +204,8 @@ class ModelMatrix:
         The contrast of every factor.
     indicators : tuple of bool, length p
         Columns that are known to hold nothing but zeros and ones.
+    squares : ndarray, shape (p,), optional
+        The sum of squares of each column, once it is known.
     """
 
     values: FloatArray | csc_array
@@ -204,6 +213,7 @@ class ModelMatrix:
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
     indicators: tuple[bool, ...]
+    squares: FloatArray | None = None
 
     def column(self, number: int) -> FloatArray:
         """Return one column, shape (n,), written out where the matrix is sparse."""

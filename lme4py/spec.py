@@ -282,6 +282,7 @@ class Spec:
         positions = _kept_rows(values, columns.rows, action)
         frame = _NewFrame(
             self.frame_names,
+            None if expanded.response is None else expanded.frame_names[expanded.response],
             {name: take(value, positions) for name, value in values.items()},
             self.variables,
             len(positions),
@@ -566,6 +567,7 @@ class _NewFrame:
     """The model frame of the new rows; factors on the model's levels."""
 
     names: tuple[str, ...]
+    response: str | None
     values: Mapping[str, Value]
     types: Mapping[str, ColumnType]
     rows: int
@@ -573,10 +575,17 @@ class _NewFrame:
     def get(self, name: str) -> Value | None:
         """Return a variable as the model had it, or None."""
         value = self.values.get(name)
-        if value is None:
-            # The response is a name here, no values: no column is made of it.
-            return Numeric(np.zeros(self.rows), "double") if name in self.names else None
-        return self.types[name].adapt(value, name)
+        if value is not None:
+            return self.types[name].adapt(value, name) if name in self.types else value
+        if name == self.response:
+            # A name here, no values: no column is made of it.
+            return Numeric(np.zeros(self.rows), "double")
+        if name in self.names:
+            raise FormulaError(
+                f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
+                "too: it has no values for new rows"
+            )
+        return None
 
     def offset(self, names: Sequence[str]) -> FloatArray | None:
         """Return the sum of the offsets."""

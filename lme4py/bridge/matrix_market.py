@@ -1,0 +1,116 @@
+"""A design as a folder of Matrix Market files and CSV tables, with a reader in R.
+
+Text throughout, every double with as many digits as tell it from its neighbours.
+Positions count from 0, except inside the Matrix Market files, whose format counts
+from 1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lme4py.bridge.record import encode
+from lme4py.matrices.mixed import MixedMatrices
+
+__all__ = ["write_folder"]
+
+_DIGITS = 17
+
+
+def write_folder(design: MixedMatrices, folder: Path) -> list[Path]:
+    """Write a design as text files into a folder, which is made when it is not there.
+
+    Parameters
+    ----------
+    design : MixedMatrices
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+        ``X.mtx``, ``Zt.mtx``, ``Lambdat.mtx`` (all three sparse, starting zeros of
+        Lambdat stored); tables of the columns of X, the rows of Zt, the random terms,
+        the levels of the grouping factors, their codes by row, the response, theta,
+        Lind and the bounds; ``design.json``; ``read_design.R``.
+    """
+    import pandas as pd
+    from scipy.io import mmwrite
+    from scipy.sparse import coo_array
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    # Entry by entry: R's Matrix package does not read the dense kind of the format.
+    matrices: dict[str, Any] = {
+        "X": coo_array(design.X),
+        "Zt": design.random.Zt,
+        "Lambdat": design.random.Lambdat,
+    }
+    for name, matrix in matrices.items():
+        path = folder / f"{name}.mtx"
+        mmwrite(path, matrix, field="real", precision=_DIGITS, symmetry="general")
+        written.append(path)
+    for name, columns in _tables(design).items():
+        path = folder / f"{name}.csv"
+        pd.DataFrame(columns).to_csv(path, index=False, na_rep="NaN", lineterminator="\n")
+        written.append(path)
+    path = folder / "design.json"
+    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    script = folder / "read_design.R"
+    script.write_text(
+        files("lme4py.bridge").joinpath("read_design.R").read_text(encoding="utf-8"),
+        encoding="utf-8",
+    )
+    return [*written, path, script]
+
+
+def _tables(design: MixedMatrices) -> dict[str, Mapping[str, Any]]:
+    fixed, random = design.fixed, design.random
+    terms = random.terms
+    flist = {term.bar.group_name: term.group for term in reversed(terms)}
+    groups = list(dict.fromkeys(term.bar.group_name for term in terms))
+    response: dict[str, Any] = {}
+    if design.y is not None:
+        columns = design.y.reshape(len(design.y), -1)
+        single = columns.shape[1] == 1
+        response = {"y" if single else f"y{k + 1}": column for k, column in enumerate(columns.T)}
+    for name, values in (("weights", design.weights), ("offset", design.offset)):
+        if values is not None:
+            response[name] = values
+    return {
+        "columns": {
+            "name": fixed.names,
+            "assign": fixed.assign,
+            "term": ["" if k == 0 else fixed.terms[k - 1] for k in fixed.assign.tolist()],
+        },
+        "effects": {
+            "term": np.repeat(np.arange(len(terms)), np.diff(random.Gp)),
+            "level": random.row_names,
+            "column": [name for t in terms for _ in range(t.levels) for name in t.plan.names],
+        },
+        "terms": {
+            "label": [term.bar.label for term in terms],
+            "group": [term.bar.group_name for term in terms],
+            "factor": random.assign,
+            "levels": random.nl,
+            "columns": random.nc,
+            "first_row": random.Gp[:-1],
+            "covariance": [term.covariance.name for term in terms],
+        },
+        "levels": {
+            "factor": np.repeat(np.arange(len(groups)), [len(flist[g].levels) for g in groups]),
+            "group": [group for group in groups for _ in flist[group].levels],
+            "level": [str(level) for group in groups for level in flist[group].levels],
+        },
+        "codes": {str(k): flist[group].codes for k, group in enumerate(groups)},
+        "response": response,
+        "theta": {"theta": random.theta},
+        "Lind": {"Lind": random.Lind},
+        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lme4py import data
 from lme4py.control import Control
-from lme4py.design import MixedDesign, glformula, lformula
+from lme4py.design import MixedDesign, glformula, lformula, load
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -42,5 +42,6 @@ __all__ = [
     "data",
     "glformula",
     "lformula",
+    "load",
     "register",
 ]

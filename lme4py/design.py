@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from lme4py.bridge import coordinates as coordinates_of
-from lme4py.bridge import to_formulaic, to_patsy, to_statsmodels, to_tabmat
+from lme4py.bridge import storage, to_arrow, to_formulaic, to_patsy, to_statsmodels, to_tabmat
 from lme4py.control import Control
 from lme4py.explain import clusters as clusters_of
 from lme4py.explain import equations as equations_of
@@ -29,7 +30,7 @@ from lme4py.summary import brief, html
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MixedDesign", "glformula", "lformula"]
+__all__ = ["MixedDesign", "glformula", "lformula", "load"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -143,6 +144,18 @@ class MixedDesign(MixedMatrices):
     def coordinates(self) -> coordinates_of.Coordinates:
         """Return codes, blocks and named dimensions; see `lme4py.bridge.coordinates`."""
         return coordinates_of.coordinates(self)
+
+    def to_arrow(self) -> dict[str, Any]:
+        """Return the design as Arrow tables; see `lme4py.bridge.to_arrow.to_arrow`."""
+        return to_arrow.to_arrow(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the design into a ``.npz`` file that `load` reads; see `lme4py.bridge.storage`."""
+        storage.save(self, path)
+
+    def export(self, path: str | os.PathLike[str], format: storage.Format) -> None:
+        """Write the design for another program; see `lme4py.bridge.storage.export`."""
+        storage.export(self, path, format)
 
 
 def lformula(
@@ -287,4 +300,46 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
             matrices = assemble(formula, data, arguments, messages)
     finally:
         messages.tell(stacklevel=4)
+    return _with_views(matrices)
+
+
+def _with_views(matrices: MixedMatrices) -> MixedDesign:
     return MixedDesign(**{item.name: getattr(matrices, item.name) for item in fields(matrices)})
+
+
+def load(path: str | os.PathLike[str]) -> MixedDesign:
+    """Read a design that `MixedDesign.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+        A ``.npz`` file.
+
+    Returns
+    -------
+    MixedDesign
+        Every component equal to the saved design's, bit for bit, its `spec` too.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it holds something else than a design. Nothing in
+        the file is run as code, and no size in it is believed.
+
+    Examples
+    --------
+    >>> import lme4py, os, tempfile
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> path = os.path.join(tempfile.mkdtemp(), "sleep.npz")
+    >>> design.save(path)
+    >>> load(path)
+    <MixedDesign: Reaction ~ Days + (Days | Subject)
+     X 180 x 2: (Intercept), Days
+     Zt 36 x 180: Subject 18 x ((Intercept), Days)>
+    """
+    stored = storage.read(path)
+    design = _with_views(stored.matrices)
+    if stored.spec is not None:
+        # The cached property's place: a stored design has no data frame to make it from.
+        vars(design)["spec"] = stored.spec
+    return design

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from datetime import date, timedelta
+from xml.parsers import expat
 
 import numpy as np
 import pandas as pd
@@ -64,3 +65,17 @@ def random_design(seed, number):
             return case, make(case.formula, data, **arguments)
         except lme4py.Lme4pyError:
             return case, None
+
+
+def valid_design(seed, number):
+    """Return the number-th case that is a design; cases with errors give way to later ones."""
+    while True:
+        case, design = random_design(seed, number)
+        if design is not None:
+            return case, design
+        number += 10_000
+
+
+def check_markup(text):
+    """Raise unless the text is well-formed XML."""
+    expat.ParserCreate().Parse(text, True)

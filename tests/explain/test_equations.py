@@ -1,0 +1,673 @@
+"""Equations: the question's two models, equatiomatic's formulas, and the proof by evaluation."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lme4py
+from lme4py.explain.covariances import random_relation
+from lme4py.explain.expression import Number, Relation, Symbol, substituted, symbols_of
+from tests.explain.random_designs import check_markup, valid_design
+
+IGNORED = {
+    "check_nobs_vs_nlev": "ignore",
+    "check_nobs_vs_nRE": "ignore",
+    "check_nobs_vs_rankZ": "ignore",
+    "check_nlev_gtr_1": "ignore",
+}
+NOTATIONS = ("raudenbush-bryk", "gelman-hill")
+
+
+def _two_levels():
+    dice = np.random.default_rng(1)
+    n = 60
+    group = np.repeat(np.arange(10), 6)
+    return {
+        "y": dice.normal(size=n),
+        "X": dice.normal(size=n),
+        "M": dice.normal(size=10)[group],
+        "g": [f"g{code}" for code in group],
+        "f": np.tile(list("abc"), 20),
+        "count": dice.poisson(3, size=n),
+        "trials": np.full(n, 5.0),
+        "won": dice.integers(0, 6, size=n),
+    }
+
+
+def _longitudinal():
+    """Like equatiomatic's sim_longitudinal: waves in students in schools in districts."""
+    dice = np.random.default_rng(3)
+    districts, schools, students, waves = 4, 3, 5, 5
+    sid = np.repeat(np.arange(districts * schools * students), waves)
+    school, district = sid // students, sid // (students * schools)
+    count = districts * schools * students
+    return {
+        "score": dice.normal(size=sid.size),
+        "wave": np.tile(np.arange(waves), count).astype(float),
+        "sid": [f"{code}" for code in sid],
+        "school": [f"s{code}" for code in school],
+        "district": [f"d{code}" for code in district],
+        "treatment": dice.integers(0, 2, count).astype(str)[sid],
+        "group": dice.choice(["low", "medium", "high"], count)[sid],
+        "prop_low": dice.normal(size=districts * schools)[school],
+        "dist_mean": dice.normal(size=districts)[district],
+    }
+
+
+def _schools():
+    """Like equatiomatic's hsb."""
+    dice = np.random.default_rng(4)
+    n = 300
+    return {
+        "math": dice.normal(size=n),
+        "female": dice.integers(0, 2, n),
+        "ses": dice.normal(size=n),
+        "minority": dice.integers(0, 2, n),
+        "size": dice.integers(1, 90, n).astype(float),
+        "sch.id": np.repeat(np.arange(20), 15),
+    }
+
+
+def _stops():
+    dice = np.random.default_rng(5)
+    n = 225
+    precinct, eth = np.repeat(np.arange(75), 3), np.tile(["black", "hispanic", "white"], 75)
+    return {
+        "stops": dice.poisson(9, n),
+        "eth": eth,
+        "precinct": precinct,
+        "total_arrests": dice.integers(10, 900, n).astype(float),
+        "bush": dice.integers(0, 2, n),
+        "black": dice.integers(0, 2, n),
+        "female": dice.integers(0, 2, n),
+        "edu": dice.integers(1, 5, n).astype(float),
+        "state": dice.integers(0, 20, n),
+    }
+
+
+DATA = {"two": _two_levels(), "D": _longitudinal(), "H": _schools(), "S": _stops()}
+
+
+def _design(data, formula, family=None, **arguments):
+    make = lme4py.lformula if family is None else lme4py.glformula
+    given = {} if family is None else {"family": family}
+    return make(formula, DATA[data], control=IGNORED, **given, **arguments)
+
+
+def _lines(text):
+    return [line.strip() for line in text.splitlines()]
+
+
+# -- the two models of the question --------------------------------------------------------
+
+
+def test_random_slope_model():
+    equations = _design("two", "y ~ X + (1 + X | g)").equations()
+    assert _lines(equations.levels.text()) == [
+        "Level 1: observations i",
+        "y_ij = β_0j + β_1j·X_ij + ε_ij",
+        "",
+        "Level 2: g j = 1, …, 10",
+        "β_0j = γ_00 + U_0j",
+        "β_1j = γ_10 + U_1j",
+    ]
+    assert equations.combined.text() == "y_ij = γ_00 + U_0j + γ_10·X_ij + U_1j·X_ij + ε_ij"
+    assert _lines(equations.matrix.text())[:3] == [
+        "One observation",
+        "y_ij = [1  X_ij] ⎡γ_00⎤ + [1  X_ij] ⎡U_0j⎤ + ε_ij",
+        "⎣γ_10⎦             ⎣U_1j⎦",
+    ]
+    assert "y_j = X_j β + Z_j b_j + ε_j" in equations.matrix.text()
+
+
+def test_cross_level_model():
+    equations = _design("two", "y ~ X*M + (1 + X | g)").equations()
+    assert _lines(equations.levels.text())[-2:] == [
+        "β_0j = γ_00 + γ_01·M_j + U_0j",
+        "β_1j = γ_10 + γ_11·M_j + U_1j",
+    ]
+    assert equations.combined.text() == (
+        "y_ij = γ_00 + γ_01·M_j + U_0j + γ_10·X_ij + γ_11·M_j·X_ij + U_1j·X_ij + ε_ij"
+    )
+    assert _lines(equations.matrix.text())[1:5] == [
+        "⎡γ_00⎤",
+        "y_ij = [1  X_ij  M_j  X_ij·M_j] ⎢γ_10⎥ + [1  X_ij] ⎡U_0j⎤ + ε_ij",
+        "⎢γ_01⎥             ⎣U_1j⎦",
+        "⎣γ_11⎦",
+    ]
+    assert equations.levels_of_variables == {"X": None, "M": "g"}
+    assert equations.coefficients == {
+        "(Intercept)": "γ_00",
+        "X": "γ_10",
+        "M": "γ_01",
+        "X:M": "γ_11",
+    }
+
+
+def test_latex_of_the_question():
+    equations = _design("two", "y ~ X*M + (1 + X | g)").equations()
+    (line,) = equations.combined.latex().splitlines()[1:-1]
+    assert line == (
+        r"y_{ij} &= \gamma_{00} + \gamma_{01} \cdot M_{j} + U_{0j} + \gamma_{10} \cdot X_{ij} + "
+        r"\gamma_{11} \cdot M_{j} \cdot X_{ij} + U_{1j} \cdot X_{ij} + \varepsilon_{ij}"
+    )
+
+
+def test_cross_level_product_without_random_slope():
+    """The slope has an equation of its own without a residual."""
+    equations = _design("two", "y ~ X*M + (1 | g)").equations()
+    assert _lines(equations.levels.text())[-2:] == [
+        "β_0j = γ_00 + γ_01·M_j + U_0j",
+        "β_1j = γ_10 + γ_11·M_j",
+    ]
+
+
+def test_gelman_hill():
+    equations = _design("two", "y ~ X*M + (1 + X | g)").equations(notation="gelman-hill")
+    assert _lines(equations.levels.text()) == [
+        "Level 1: observations i",
+        "y_i = α_j[i] + β_1j[i]·X_i + ε_i",
+        "",
+        "Level 2: g j = 1, …, 10",
+        "α_j = γ_0^α + γ_1^α·M_j + η_j^α",
+        "β_1j = γ_0^{β_1} + γ_1^{β_1}·M_j + η_j^{β_1}",
+    ]
+    shown = equations.distribution.text()
+    assert "y_i ~ N(α_j[i] + β_1j[i]·X_i, σ²)" in shown
+    assert re.search(r"ρ_\{.*\}·σ_\{α_j\}·σ_\{?β_1j", shown)
+
+
+# -- equatiomatic's formulas -----------------------------------------------------------------
+
+PREDICTORS = [
+    "wave",
+    "wave + group + treatment",
+    "wave + group + treatment + prop_low",
+    "wave + group + treatment + prop_low + dist_mean",
+]
+THREE_WAY = (
+    "score ~ wave*group*treatment + wave*prop_low*treatment + (wave|sid) + (wave|school)"
+    " + (wave + treatment|district)"
+)
+EQUATIOMATIC = [
+    # It refuses a random variable that is no fixed one.
+    ("D", "score ~ wave + (group|sid)", None),
+    ("D", "score ~ 1 + (1|sid)", None),
+    ("D", "score ~ 1 + (1|sid) + (1|school)", None),
+    ("D", "score ~ 1 + (1|sid) + (1|school) + (1|district)", None),
+    ("H", "math ~ female + ses + minority + (1|sch.id)", None),
+    ("D", "score ~ wave + (1|sid) + (1|school) + (1|district)", None),
+    ("H", "math ~ female + ses + minority + (minority|sch.id)", None),
+    ("H", "math ~ female + ses + minority + (ses + female|sch.id)", None),
+    ("H", "math ~ ses * female + minority + (ses * female|sch.id)", None),
+    ("H", "math ~ ses * female + minority + (ses * female + minority|sch.id)", None),
+    ("D", "score ~ wave + (wave|sid) + (wave|school) + (wave|district)", None),
+    *[
+        ("D", f"score ~ {fixed} + (wave|sid) + (wave + treatment|school) + (wave|district)", None)
+        for fixed in PREDICTORS
+    ],
+    ("H", "math ~ minority * female + (1|sch.id)", None),
+    ("H", "math ~ minority * female + (minority * female|sch.id)", None),
+    ("D", "score ~ treatment * group + (1|sid) + (1|school) + (1|district)", None),
+    ("D", "score ~ treatment * group + (1|sid) + (treatment * group|district)", None),
+    ("D", "score ~ treatment * wave + (1|sid)", None),
+    ("D", "score ~ treatment * wave + (wave|sid)", None),
+    ("D", THREE_WAY, None),
+    ("H", "math ~ minority * female + (minority * female || sch.id)", None),
+    ("D", "score ~ wave + (wave||sid) + (wave|school) + (1|school) + (wave||district)", None),
+    ("D", "score ~ wave + (1|sid/school)", None),
+    ("D", "score ~ wave + (1|district/school/sid)", None),
+    ("D", "score ~ wave + (wave|school/sid) + (1|district)", None),
+    ("D", "score ~ wave + (1|sid) + (1|sid)", None),
+    ("H", "log(size + 1) ~ exp(ses) + poly(ses, 4) + (ses|sch.id)", None),
+    ("D", "score ~ 0 + wave:group:treatment + (0 + group:treatment|district)", None),
+    ("D", "score ~ 0 + wave*group + (1|sid)", None),
+    ("S", "stops ~ eth + (1|precinct)", "poisson"),
+    ("S", "stops ~ eth + offset(log(total_arrests)) + (1|precinct)", "poisson"),
+    ("S", "stops ~ eth * total_arrests + (eth|precinct)", "poisson"),
+    ("S", "bush ~ black + female + edu + (black|state)", "binomial"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::lme4py.Lme4pyWarning")
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("data, formula, family", EQUATIOMATIC)
+def test_equatiomatic_formulas(data, formula, family):
+    design = _design(data, formula, family)
+    for notation in NOTATIONS:
+        equations = design.equations(notation=notation)
+        assert equations.verify()
+        _well_formed(equations)
+
+
+def _well_formed(equations):
+    check_markup(equations.html())
+    text, latex = equations.text(), equations.latex()
+    assert text
+    assert equations.markdown()
+    assert latex.count("{") - latex.count(r"\{") == latex.count("}") - latex.count(r"\}")
+    assert latex.count(r"\left") == latex.count(r"\right")
+    # Within a group of equations no two quantities look the same.
+    for display in (equations.levels, equations.combined, equations.distribution):
+        for section in display.sections:
+            seen = {}
+            for relation in section.relations:
+                for symbol in symbols_of(relation.left) + symbols_of(relation.right):
+                    if symbol.kind != "offset":
+                        assert seen.setdefault(section.write(symbol), symbol) == symbol
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_nested_levels():
+    equations = _design("D", "score ~ wave + prop_low + (wave|sid) + (1|school)").equations()
+    assert _lines(equations.levels.text()) == [
+        "Level 1: observations i",
+        "score_ijk = π_0jk + π_1jk·wave_ijk + ε_ijk",
+        "",
+        "Level 2: sid j = 1, …, 60",
+        "π_0jk = β_00k + U_0jk",
+        "π_1jk = β_10k + U_1jk",
+        "",
+        "Level 3: school k = 1, …, 12",
+        "β_00k = γ_000 + γ_001·prop_low_k + U_00k",
+        "β_10k = γ_100",
+    ]
+
+
+def test_crossed_factors_have_one_mean():
+    n = 40
+    data = {
+        "y": np.arange(n) * 1.0,
+        "x": np.cos(np.arange(n)),
+        "person": np.repeat(np.arange(8), 5),
+        "item": np.tile(np.arange(5), 8),
+        "age": np.repeat(np.arange(8), 5) ** 2.0,
+        "length": np.tile(np.arange(5), 8) ** 2.0,
+    }
+    formula = "y ~ x + age*length + (x|person) + (1|item)"
+    equations = lme4py.lformula(formula, data, control=IGNORED).equations()
+    assert equations.levels_of_variables == {"x": None, "age": "person", "length": "item"}
+    assert "β_0jk = γ_00 + γ_01·age_j + γ_02·length_k + γ_03·age_j·length_k + U_0j + U_0k" in (
+        equations.levels.text()
+    )
+    assert equations.verify()
+
+
+def test_random_slope_of_a_group_variable():
+    """M is constant in g: its random slope belongs to the intercept's equation."""
+    equations = _design("two", "y ~ X + M + (M | g)").equations()
+    assert "β_0j = γ_00 + γ_01·M_j + U_0j + U_01j·M_j" in equations.levels.text()
+
+
+def test_factors_matrices_and_products():
+    equations = _design("two", "y ~ 0 + f*poly(X, 2) + (0 + f | g)").equations()
+    (lowest,) = equations.levels.sections[0].relations
+    symbols = symbols_of(lowest.right)
+    names = {(symbol.name, symbol.part) for symbol in symbols if symbol.kind == "predictor"}
+    assert names == {("f", "a"), ("f", "b"), ("f", "c"), ("poly(X, 2)", "1"), ("poly(X, 2)", "2")}
+    assert equations.verify()
+
+
+def test_codings_of_one_name_are_told_apart():
+    sums = pd.DataFrame({"b": [-1.0, 1, 0], "c": [-1.0, 0, 1]})
+    design = _design("two", "y ~ f + (f | g)", contrasts={"f": sums})
+    equations = design.equations()
+    text = equations.levels.text()
+    assert "f[b]_ij" in text
+    assert "f[b]′_ij" in text
+    assert equations.verify()
+
+
+def test_dropped_columns_are_not_in_the_equations():
+    data = {**DATA["two"], "X2": 2 * DATA["two"]["X"]}
+    equations = lme4py.lformula("y ~ X + X2 + M + (1|g)", data).equations()
+    assert "X2" not in equations.text()
+    assert equations.verify()
+
+
+def test_rescaled_columns():
+    data = {**DATA["two"], "X": 1e9 * DATA["two"]["X"]}
+    control = {**IGNORED, "check_scaleX": "silent.rescale"}
+    assert lme4py.lformula("y ~ X + M + (X|g)", data, control=control).equations().verify()
+
+
+# -- generalized models ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "family, formula, left, response",
+    [
+        ("poisson", "count ~ X + (1|g)", "log(μ_ij)", "count_ij ~ Poisson(μ_ij)"),
+        (
+            "binomial",
+            "cbind(won, trials - won) ~ X + (1|g)",
+            "logit(μ_ij)",
+            "cbind(won, trials - won)_ij ~ Binomial(n_ij, μ_ij)",
+        ),
+        ("poisson(link='sqrt')", "count ~ X + (1|g)", "√(μ_ij)", "count_ij ~ Poisson(μ_ij)"),
+        ("Gamma", "trials ~ X + (1|g)", "1/μ_ij", "trials_ij ~ Gamma(μ_ij, σ²)"),
+        (
+            "inverse.gaussian",
+            "trials ~ X + (1|g)",
+            "1/μ_ij²",
+            "trials_ij ~ InverseGaussian(μ_ij, σ²)",
+        ),
+        ("gaussian(link='log')", "trials ~ X + (1|g)", "log(μ_ij)", "trials_ij ~ N(μ_ij, σ²)"),
+        (
+            "binomial(link='probit')",
+            "I(won > 2) ~ X + (1|g)",
+            "probit(μ_ij)",
+            "I(won > 2)_ij ~ Bernoulli(μ_ij)",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_families(family, formula, left, response):
+    equations = _design("two", formula, family).equations()
+    lines = _lines(equations.levels.text())
+    assert lines[1] == response
+    assert lines[2] == f"{left} = β_0j + β_1j·X_ij"
+    assert equations.combined.text() == f"{left} = γ_00 + U_0j + γ_10·X_ij"
+    assert "η = X β + Z b" in equations.matrix.text()
+    assert response in equations.distribution.text()
+    assert equations.verify()
+
+
+def test_offsets_and_weights():
+    design = _design("two", "y ~ offset(M) + X + (1|g)", offset="X / 2", weights="trials")
+    equations = design.equations()
+    assert equations.combined.text().endswith("+ M_ij + offset_ij + ε_ij")
+    assert equations.distribution.text().startswith("ε_ij ~ N(0, σ²/w_ij)")
+    assert equations.verify()
+
+
+# -- covariances -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "bar, rows",
+    [
+        ("(1 + X | g)", ["τ_00 τ_01", "τ_10 τ_11"]),
+        ("(1 + X || g)", ["τ_00 0", "0 τ_11"]),
+        ("diag(1 + X | g)", ["τ_00 0", "0 τ_11"]),
+        ("diag(1 + X | g, hom = TRUE)", ["τ 0", "0 τ"]),
+        ("cs(1 + X | g)", ["τ_00 ρ·√(τ_00·τ_11)", "ρ·√(τ_11·τ_00) τ_11"]),
+        ("cs(1 + X | g, hom = TRUE)", ["τ ρ·τ", "ρ·τ τ"]),
+    ],
+)
+def test_structures(bar, rows):
+    equations = _design("two", f"y ~ X + {bar}").equations()
+    lines = equations.distribution.text().splitlines()[-2:]
+    for line, row in zip(lines, rows, strict=True):
+        inside = re.split(r"[⎡⎣]", line)[-1].rstrip(")").rstrip("⎤⎦")
+        assert inside.split() == row.split()
+
+
+def test_autoregressive_powers():
+    equations = _design("two", "y ~ 1 + ar1(0 + f | g)").equations()
+    assert "⎡τ     ρ·τ  ρ²·τ⎤" in equations.distribution.text()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("number", range(40))
+def test_zeros_are_where_lambda_has_none(number):
+    """The covariance written down is zero exactly where that of the matrices always is."""
+    _, design = valid_design(77, number)
+    found = design.equations().system
+    dice = np.random.default_rng(number)
+    Lambdat = design.random.Lambdat.copy()
+    Lambdat.data = dice.uniform(0.5, 1.5, Lambdat.data.size)
+    cov = (Lambdat.T @ Lambdat).tocsr()
+    for factor in range(len(found.hierarchy.factors)):
+        relation = random_relation(design, found, factor, tau=True, most=1000)
+        columns = [c for c in found.monomials.random if c.factor == factor]
+        if relation is None or len(columns) < 2:
+            continue
+        rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
+        dense = cov[rows][:, rows].toarray() != 0
+        grid = relation.right.arguments[1]
+        written = [[entry != Number(0.0) for entry in row] for row in grid.rows]
+        assert np.array_equal(dense, written)
+
+
+# -- verification ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", range(100))
+def test_random_designs(number):
+    case, design = valid_design(41, number)
+    equations = design.equations(notation=NOTATIONS[number % 2])
+    found = equations.verify(number)
+    assert found.ok, (case.formula, found)
+    assert found.rows == design.X.shape[0]
+    if number % 5 == 0:
+        _well_formed(equations)
+
+
+def _changed(equations, **fields):
+    return replace(equations, system=replace(equations.system, **fields))
+
+
+def test_wrong_equations_are_found():
+    equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
+    found = equations.system
+    swapped = _changed(equations, fixed=(found.fixed[1], found.fixed[0], *found.fixed[2:]))
+    assert not swapped.verify()
+    assert not _changed(equations, random=found.random[::-1]).verify()
+    halves = (found.stages[0][0], *found.stages[0][2:])
+    crossed = Relation(found.stages[0][1].left, found.stages[0][0].right)
+    assert not _changed(equations, stages=((*halves, crossed),)).verify()
+    assert not _changed(equations, observations=found.observations[1:]).verify()
+
+
+def test_wrong_levels_are_found():
+    """A variable that differs between observations claims to be one of the groups."""
+    equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
+    found = equations.system
+    (true,) = [symbol for symbol in found.values if symbol.name == "X"]
+    false = Symbol("predictor", "X", factors=(0,))
+    values = {false if symbol == true else symbol: found.values[symbol] for symbol in found.values}
+    observations = tuple(substituted(term, {true: false}) for term in found.observations)
+    values[true] = found.values[true]
+    outcome = _changed(equations, values=values, observations=observations).verify()
+    assert not outcome
+    assert outcome.combined > 0.01
+    assert outcome.levels > 0.01
+    assert outcome.matrix < 1e-10
+
+
+def test_missing_groups():
+    """A row without a level has no random effect there."""
+    data = dict(DATA["two"])
+    data["g"] = [None, *data["g"][1:]]
+    design = lme4py.glformula(
+        "count ~ X + M + (X|g)", data, family="poisson", na_action="pass", control=IGNORED
+    )
+    assert design.equations().verify()
+
+
+# -- options -----------------------------------------------------------------------------------
+
+
+def test_level_by_accident_can_be_overridden():
+    design = _design("two", "y ~ X*M + (1 + X | g)")
+    equations = design.equations(levels={"M": None})
+    assert equations.levels_of_variables == {"X": None, "M": None}
+    assert "β_2j·M_ij" in equations.levels.text()
+    assert equations.verify()
+
+
+def test_level_inside_a_call_is_overridden_by_its_variable():
+    equations = _design("two", "y ~ exp(M) + (1 | g)").equations(levels={"M": None})
+    assert equations.levels_of_variables == {"exp(M)": None}
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"levels": {"X": "g"}}, "'X' cannot belong to 'g': it has several values in level 'g0'"),
+        ({"levels": {"Y": None}}, "'Y' is not a variable of the model's columns"),
+        ({"levels": {"M": "G"}}, "'G' is not a grouping factor"),
+        ({"names": {"Mm": "z"}}, "did you mean 'M'?"),
+        ({"notation": "gelman"}, "did you mean 'gelman-hill'?"),
+        ({"coefficients": [1.0]}, "1 coefficients for 4 columns of X"),
+        ({"coefficients": {"XM": 1.0}}, "'XM' is not a column of X"),
+        ({"digits": 0}, "digits"),
+        ({"terms_per_line": 0}, "terms_per_line"),
+    ],
+)
+def test_bad_options(options, message):
+    design = _design("two", "y ~ X*M + (1 + X | g)")
+    with pytest.raises(lme4py.DataError) as caught:
+        design.equations(**options)
+    assert message in str(caught.value)
+
+
+def test_names():
+    equations = _design("two", "y ~ f + (1 | g)").equations(
+        names={"y": "outcome", "fb": "is_b", "g": "clinic"}
+    )
+    lines = _lines(equations.levels.text())
+    assert lines[1] == "outcome_ij = β_0j + β_1j·is_b_ij + β_2j·f[c]_ij + ε_ij"
+    assert lines[3] == "Level 2: clinic j = 1, …, 10"
+
+
+def test_numbers_in_place_of_symbols():
+    design = _design("two", "y ~ X + (1 + X | g)")
+    equations = design.equations(coefficients=[251.405, -10.4673])
+    assert equations.combined.text() == ("y_ij = 251.4 + U_0j - 10.47·X_ij + U_1j·X_ij + ε_ij")
+    assert equations.verify()
+    some = design.equations(coefficients={"X": 1e-9}, digits=3)
+    assert r"1 \times 10^{-9} \cdot X_{ij}" in some.combined.latex()
+    assert "γ_00" in some.combined.text()
+
+
+def test_wrapping():
+    equations = _design("two", "y ~ X + (1 + X | g)").equations(terms_per_line=2)
+    assert equations.combined.text().splitlines() == [
+        "y_ij = γ_00 + U_0j",
+        "      + γ_10·X_ij + U_1j·X_ij",
+        "      + ε_ij",
+    ]
+    assert equations.combined.latex().count("\\\\\n&\\quad {}+ ") == 2
+    assert equations.combined.html().count("<mtr>") == 3
+
+
+def test_odd_names_are_escaped():
+    data = {**DATA["two"], "50% of x_1 & {y}^#~$\\": DATA["two"]["X"]}
+    formula = "y ~ `50% of x_1 & {y}^#~$\\\\` + (1 | g)"
+    equations = lme4py.lformula(formula, data).equations()
+    latex = equations.combined.latex()
+    assert (
+        r"\text{50\% of x\_1 \& \{y\}\textasciicircum{}\#\textasciitilde{}\$\textbackslash{}}"
+        in latex
+    )
+    check_markup(equations.html())
+    assert "(50% of x_1 & {y}^#~$\\)_ij" in equations.combined.text()
+
+
+def test_more_than_seventeen_terms():
+    """equatiomatic runs out of letters at seventeen."""
+    n = 120
+    dice = np.random.default_rng(8)
+    data = {"y": dice.normal(size=n)}
+    for k in range(20):
+        data[f"g{k}"] = dice.integers(0, 5, n)
+    formula = "y ~ 1 + " + " + ".join(f"(1|g{k})" for k in range(20))
+    equations = lme4py.lformula(formula, data, control=IGNORED).equations()
+    assert equations.verify()
+    _well_formed(equations)
+
+
+def test_wide_terms_are_elided_in_matrices_only():
+    data = {**DATA["two"], "t": np.tile([f"t{k}" for k in range(20)], 3)}
+    equations = lme4py.lformula("y ~ t + (t | g)", data, control=IGNORED).equations()
+    assert "⋱" in equations.distribution.text()
+    assert "t[t9]" in equations.combined.text()
+    assert "γ_{10,0}" in equations.combined.text()
+    assert equations.verify()
+
+
+def test_notebook():
+    design = _design("two", "y ~ X + (1 + X | g)")
+    assert design._repr_latex_().startswith("$$\n\\begin{aligned}")
+    equations = design.equations()
+    assert equations._repr_latex_().endswith("\\end{aligned}\n$$")
+    assert "<math" in equations._repr_html_()
+    assert repr(equations) == str(equations) == equations.text()
+
+
+# -- a TeX reader reads it ---------------------------------------------------------------------
+
+_KATEX = """
+const katex = require("katex");
+const bad = [];
+for (const text of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
+  try {
+    katex.renderToString(text, {displayMode: true, throwOnError: true, strict: "error"});
+  } catch (error) { bad.push(error.message); }
+}
+console.log(JSON.stringify(bad));
+"""
+
+
+def _texts():
+    for data, formula, family in EQUATIOMATIC:
+        design = _design(data, formula, family)
+        for notation in NOTATIONS:
+            for wrap in (None, 3):
+                yield design.equations(notation=notation, terms_per_line=wrap).latex()
+        yield design.clusters(design.random.cnms[0][0])[0].latex()
+    for number in range(60):
+        _, design = valid_design(13, number)
+        yield design.equations(notation=NOTATIONS[number % 2]).latex()
+        yield design.clusters(design.random.cnms[-1][0])[-1].latex()
+    odd = {**DATA["two"], "50% of x_1 & {y}^#~$\\ <a|b>": DATA["two"]["X"]}
+    formula = "y ~ `50% of x_1 & {y}^#~$\\\\ <a|b>` + (1 | g)"
+    yield lme4py.lformula(formula, odd).equations().latex()
+
+
+def _katex():
+    node = shutil.which("node")
+    if node is None:
+        return None
+    found = subprocess.run(
+        [node, "-e", "require('katex')"], capture_output=True, check=False, env=os.environ
+    )
+    return node if found.returncode == 0 else None
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_katex_reads_it():
+    node = _katex()
+    if node is None:
+        pytest.skip("needs node with KaTeX (npm install katex, NODE_PATH)")
+    done = subprocess.run(
+        [node, "-e", _KATEX],
+        input=json.dumps(list(_texts())),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_latex_reads_it(tmp_path):
+    engine = shutil.which("pdflatex")
+    if engine is None:
+        pytest.skip("needs pdflatex")
+    body = "\n".join(f"\\[\n{text}\n\\]" for text in list(_texts())[:40])
+    head = "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage{amsmath,textcomp}"
+    page = f"{head}\\usepackage[T1]{{fontenc}}\\begin{{document}}{body}\\end{{document}}"
+    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
+    command = [engine, "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from lme4py import data
+from lme4py.bridge.compare import compare
+from lme4py.bridge.findings import Comparison
+from lme4py.bridge.fixture import Fixture, read_fixture
 from lme4py.control import Control
 from lme4py.design import MixedDesign, glformula, lformula, load
 from lme4py.errors import (
@@ -25,10 +28,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckError",
+    "Comparison",
     "Control",
     "DataError",
     "Family",
     "FixedEffects",
+    "Fixture",
     "Formula",
     "FormulaError",
     "FormulaSyntaxError",
@@ -39,9 +44,11 @@ __all__ = [
     "NewRows",
     "RandomEffects",
     "Spec",
+    "compare",
     "data",
     "glformula",
     "lformula",
     "load",
+    "read_fixture",
     "register",
 ]

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lme4py.cli.progress import doing
 from lme4py.cli.tables import EXPECTED, is_table, read_table
 from lme4py.errors import DataError
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
-__all__ = ["FORMULA", "add_model", "add_options", "design_of"]
+__all__ = ["FORMULA", "add_model", "add_options", "chosen_of", "design_of"]
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 
@@ -62,6 +63,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=CODING",
         help="coding of a factor, e.g. f=contr.sum; may be repeated",
     )
+    parser.add_argument(
+        "--control",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="CHECK=ACTION",
+        help="lme4's check options, e.g. check.rankX=ignore; may be repeated",
+    )
+    parser.add_argument(
+        "--double-bar",
+        choices=["split", "diag"],
+        default="split",
+        help="what || means (default: split, as lme4)",
+    )
+    parser.add_argument("--ml", action="store_true", help="maximum likelihood, not REML")
 
 
 def design_of(options: argparse.Namespace) -> MixedDesign:
@@ -74,22 +90,38 @@ def design_of(options: argparse.Namespace) -> MixedDesign:
             f"'{options.formula}' stands where the formula belongs",
             hint=f"write: lme4py {options.command.name} 'y ~ x + (1 | g)' {options.formula}",
         )
-    data = sleepstudy() if options.data is None else read_table(options.data)
+    if options.data is None:
+        data = sleepstudy()
+    else:
+        with doing(f"reading {options.data}"):
+            data = read_table(options.data)
+    chosen = chosen_of(options)
+    with doing("building the design"):
+        if "family" in chosen:
+            chosen.pop("reml", None)
+            return glformula(options.formula, data, **chosen)
+        return lformula(options.formula, data, **chosen)
+
+
+def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the model that were given, or have a default, as arguments."""
     chosen: dict[str, Any] = {
+        "family": options.family,
         "subset": options.subset,
         "weights": options.weights,
         "offset": options.offset,
         "na_action": options.na_action,
         "collation": options.collation,
         "contrasts": dict(options.contrasts) or None,
+        "control": dict(options.control) or None,
+        "double_bar": options.double_bar,
+        "reml": False if options.ml else None,
     }
-    if options.family is None:
-        return lformula(options.formula, data, **chosen)
-    return glformula(options.formula, data, family=options.family, **chosen)
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, separator, coding = text.partition("=")
     if not (name and separator and coding):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=contr.sum")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, coding

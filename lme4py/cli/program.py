@@ -11,13 +11,19 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from lme4py.cli import cluster, plot, show
+from lme4py.cli import cluster, compare, explain, plot, show
 from lme4py.cli.command import BAD_INPUT, Command
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Command, ...] = (show.COMMAND, plot.COMMAND, cluster.COMMAND)
+COMMANDS: tuple[Command, ...] = (
+    show.COMMAND,
+    explain.COMMAND,
+    plot.COMMAND,
+    cluster.COMMAND,
+    compare.COMMAND,
+)
 
 _CODES = """\
 exit codes:

@@ -1,0 +1,104 @@
+"""``lme4py compare``: what R made of a model, made again here and compared."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lme4py.cli.command import DIFFERENT, DONE, Answer, Command
+from lme4py.cli.model import add_options, chosen_of
+from lme4py.cli.progress import doing
+from lme4py.cli.tables import EXPECTED, read_table
+from lme4py.errors import DataError, Lme4pyError
+
+if TYPE_CHECKING:
+    from lme4py.bridge.findings import Comparison
+    from lme4py.bridge.fixture import Fixture
+
+__all__ = ["COMMAND"]
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="files that R's saveRDS wrote"
+    )
+    parser.add_argument("--formula", metavar="FORMULA", help="instead of the file's own formula")
+    parser.add_argument(
+        "--data", type=Path, metavar="DATA", help=f"instead of the file's own data: {EXPECTED}"
+    )
+    parser.add_argument("--quiet", action="store_true", help="one line for each file that is equal")
+    add_options(parser)
+    # What is not asked for here is as the file tells.
+    parser.set_defaults(na_action=None, collation=None, double_bar=None)
+
+
+def _run(options: argparse.Namespace) -> Answer:
+    comparisons = []
+    for number, path in enumerate(options.files, start=1):
+        with doing(f"{number}/{len(options.files)} {path.name}"):
+            comparisons.append(_compared(path, options))
+    code = DONE if all(comparisons) else DIFFERENT
+    return Answer(lambda: _page(comparisons, options.quiet), lambda: _record(comparisons), code)
+
+
+def _compared(path: Path, options: argparse.Namespace) -> Comparison:
+    from lme4py.bridge.compare import compare
+    from lme4py.bridge.fixture import read_fixture
+    from lme4py.design import glformula, lformula
+
+    fixture = read_fixture(path)
+    formula = options.formula if options.formula is not None else fixture.formula
+    if formula is None:
+        raise DataError(f"{path} holds no formula", hint="give it: --formula 'y ~ x + (1 | g)'")
+    data = fixture.table() if options.data is None else read_table(options.data)
+    arguments = {**fixture.arguments, **chosen_of(options)}
+    make: Any = glformula if "family" in arguments else lformula
+    if make is glformula:
+        arguments.pop("reml", None)
+    try:
+        design = make(formula, data, **arguments)
+    except Lme4pyError as error:
+        raise _unmade(path, fixture, error) from error
+    return compare(design, fixture)
+
+
+def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:
+    notes = "".join(f"\nnote: {note}" for note in fixture.notes)
+    return DataError(f"the model in {path} cannot be made here: {error}{notes}")
+
+
+def _page(comparisons: list[Comparison], quiet: bool) -> str:
+    pages = [
+        f"{item.name}: all {len(item.findings)} components equal R's"
+        if quiet and item.equal
+        else str(item)
+        for item in comparisons
+    ]
+    if len(comparisons) > 1:
+        equal = sum(map(bool, comparisons))
+        pages.append(f"{equal} of {len(comparisons)} files equal")
+    return ("\n" if quiet else "\n\n").join(pages)
+
+
+def _record(comparisons: list[Comparison]) -> dict[str, Any]:
+    return {"equal": all(comparisons), "files": [item.record() for item in comparisons]}
+
+
+COMMAND = Command(
+    "compare",
+    "compare with what R made of the same model",
+    "Make the model in a file of R's again, from the formula and the data in it, and compare "
+    "every component with R's: equal, equal up to order, or different, with the first "
+    "differences and what probably caused them. In R: "
+    "saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds').",
+    (
+        "lme4py compare m.rds",
+        "lme4py compare m.rds --formula 'y ~ x + (x || g)'",
+        "lme4py compare models/*.rds --quiet",
+        "lme4py compare m.rds --data mine.csv --collation C",
+        "lme4py compare m.rds --json | jq .equal",
+    ),
+    _arguments,
+    _run,
+)

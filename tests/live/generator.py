@@ -363,6 +363,8 @@ class _Maker:
             f"I({x} * 1e-3)",
             f"I(-{x} + 0.5)",
         ]
+        if self.chance(0.4):
+            calls = self.more_numeric_calls(x)
         if self.positive:
             p = self.plus()
             calls += [
@@ -375,6 +377,80 @@ class _Maker:
                 f"log10({p})",
             ] * 2
         return str(self.pick(calls))
+
+    def more_numeric_calls(self, x: str) -> list[str]:
+        z = self.number()
+        return [
+            f"I({x} - {x}[1])",
+            f"I({x} - mean({x}, na.rm = TRUE))",
+            f"I(({x} - median({x}, na.rm = TRUE)) / sd({x}, na.rm = TRUE))",
+            f"I({x} / max({x}, na.rm = TRUE))",
+            f"I({x} > quantile({x}, 0.25, na.rm = TRUE))",
+            f"cut({x}, quantile({x}, c(0, 0.5, 1), na.rm = TRUE), include.lowest = TRUE)",
+            f"I({x} - min({x}) + var({x}))",
+            f"I({x} / length({x}))",
+            f"pmin({x}, {z}, na.rm = TRUE)",
+            f"I({x}^-1)",
+            f"I(abs({x})^0.5)",
+            f"I({x} %/% 0.3)",
+            f"I({x} %% -2)",
+            f"round({x}, -1)",
+            f"signif({x}, 2)",
+            f"trunc({x} / 2)",
+            f"floor({x})",
+            f"ceiling({x} * 0.7)",
+            f"plogis({x} / 1e5)",
+            f"pnorm({x}, 1, 2)",
+            f"qnorm(plogis({x} / 1e5))",
+            f"atan({x})",
+            f"tanh({x} / 1e5)",
+            f"cosh({x} / 1e5)",
+            f"expm1({x} / 1e5)",
+            f"factor(nchar({x}))",
+            f"paste0('L', {x} > 0)",
+            f"substr(paste({x}), 1, 1)",
+            f"toupper(ifelse({x} > 0, 'up', 'down'))",
+            f"is.na({x}) | {x} > 1",
+            f"xor({x} > 0, {z} > 0)",
+            f"as.logical({x})",
+            f"as.integer({x} > 0)",
+            f"findInterval({x}, c(-1, 0, 2))",
+            f"cut({x}, c(-Inf, 0, 2, Inf), labels = c('a', 'b', 'c'))",
+            f"cut({x}, c(-2, 0, 2, 20), right = FALSE)",
+            f"cut({x}, 3, ordered_result = TRUE, dig.lab = 2)",
+            f"cut({x}, c(-3, 0, 3), include.lowest = TRUE)",
+            f"poly({x}, {z}, degree = 2)",
+            f"poly({x}, {z}, degree = 2, raw = TRUE)",
+            f"scale(cbind({x}, {z}))",
+            f"scale({x})[, 1]",
+            f"poly({x}, 2)[, 2]",
+            f"cbind(a = {x}, b = {x}^2)",
+            f"splines::bs({x}, knots = c(0, 1))",
+            f"splines::bs({x}, degree = 2)",
+            f"splines::bs({x}, df = 4, intercept = TRUE)",
+            f"splines::ns({x}, knots = 0.5)",
+            f"splines::ns({x}, df = 2, intercept = TRUE)",
+            f"splines::ns({x})",
+            f"rowSums(cbind({x}, {z}))",
+            f"rowMeans(cbind({x}, {z}, 1), na.rm = TRUE)",
+            f"matrix({x})",
+            f"c({x})",
+            f"rep({x}, 1)",
+            f"stats::poly({x}, 1)",
+            f"base::abs({x})",
+            f"letters[findInterval({x}, c(0, 1)) + 1]",
+            f"c(2, 5, 9)[findInterval({x}, c(0, 1)) + 1]",
+            f"I(seq_along({x}) - {x})",
+            f"seq_along({x})",
+            f"rank({x}, ties.method = 'min')",
+            f"order({x})",
+            f"sort({x}, na.last = TRUE)",
+            f"I({x} * sum({x} > 0, na.rm = TRUE))",
+            f"I({x} - range({x})[2])",
+            f"I({x} - mean({x}[{x} > 0]))",
+            f"dummy(factor({x} > 0))",
+            f"match({x}, c(0, 1))",
+        ]
 
     def coded_call(self) -> str:
         f = self.code()
@@ -399,6 +475,49 @@ class _Maker:
             f"relevel(factor({f}), 2)",
             f"addNA({f})",
         ]
+        if self.chance(0.4):
+            calls = [
+                f"rev(factor({f}))",
+                f"factor({f}, levels = levels(factor({f}))[c(2, 1)])",
+                f"factor({f}, exclude = levels(factor({f}))[1])",
+                f"factor({f}, labels = letters[1:nlevels(factor({f}))])",
+                f"ordered({f}, levels = rev(levels(factor({f}))))",
+                f"factor({f}, ordered = TRUE)",
+                f"as.ordered({f})",
+                f"relevel(factor({f}), ref = levels(factor({f}))[2])",
+                f"interaction({f}, {self.code()}, lex.order = TRUE)",
+                f"interaction({f}, {self.code()}, sep = ':', drop = TRUE)",
+                f"addNA(factor({f}), ifany = TRUE)",
+                f"dummy({f})",
+                f"dummy({f}, levels(factor({f}))[2])",
+                f"C(factor({f}), sum, 1)",
+                f"C(factor({f}), contr.poly)",
+                f"C(factor({f}), 'contr.SAS')",
+                f"I(nlevels(factor({f})) + as.integer(factor({f})))",
+                f"toupper({f})",
+                f"tolower(as.character({f}))",
+                f"substr({f}, 1, 1)",
+                f"nchar(paste0({f}, {self.code()}))",
+                f"paste({f}, {self.code()}, sep = '.')",
+                f"startsWith(as.character({f}), 'a')",
+                f"I({f} %in% c('a', 'b', 'a1'))",
+                f"as.character({f}) < 'b1'",
+                f"factor({f}):factor({self.code()})",
+                f"is.na({f})",
+                f"ifelse(is.na({f}), 'none', as.character({f}))",
+                f"match({f}, c('a1', 'b'))",
+                f"nchar({f})",
+                f"max(as.integer(factor({f})), na.rm = TRUE) - as.integer(factor({f}))",
+            ]
+        if "when" in self.columns and self.chance(0.3):
+            calls = [
+                "as.numeric(when)",
+                "I(when - min(when))",
+                "when > as.Date('2020-01-01')",
+                "factor(when)",
+                "I(as.numeric(when) / 365)",
+                "cut(as.numeric(when), 3)",
+            ]
         if "d" in self.columns:
             calls += ["factor(d)", "as.factor(d)", "ordered(d)"]
         if "i" in self.columns:
@@ -468,9 +587,11 @@ class _Maker:
             return f"{x}:{self.code()}"
         if roll < 0.92:
             return f"{x} + {self.code()}"
-        if roll < 0.97:
+        if roll < 0.965:
             return self.numeric_call()
         if roll < 0.98:
+            return self.coded_call()
+        if roll < 0.985:
             return "0"
         return self.fixed_term()
 

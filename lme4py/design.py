@@ -125,6 +125,10 @@ class MixedDesign(MixedMatrices):
         """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.plot`."""
         return pictures.plot(self)
 
+    def plot_cluster(self, *level: object, **factor: object) -> Figure:
+        """Draw y_j, X_j and Z_j of the cluster that `cluster` returns for these arguments."""
+        return pictures.plot_cluster(self, clusters_of.cluster(self, *level, **factor))
+
     def to_statsmodels(self, **options: Any) -> Any:
         """Return a ready ``MixedLM``; see `lme4py.bridge.to_statsmodels.to_statsmodels`."""
         return to_statsmodels.to_statsmodels(self, **options)

@@ -72,6 +72,12 @@ def test_picture_is_current():
     assert subprocess.run([sys.executable, str(script), "--check"], check=False).returncode == 0
 
 
+def test_pictures_of_the_tutorial_are_current():
+    pytest.importorskip("matplotlib")
+    script = ROOT / "docs" / "tutorial_pictures.py"
+    assert subprocess.run([sys.executable, str(script), "--check"], check=False).returncode == 0
+
+
 def test_readme_gives_two_commands():
     commands = [line for code, _ in _fences(ROOT / "README.md", "sh") for line in code.splitlines()]
     assert [line.startswith("python3 -m venv .venv && ") for line in commands] == [True, True]

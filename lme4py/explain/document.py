@@ -136,7 +136,7 @@ def _block_text(block: Block, width: int) -> str:
 def _columns(cells: list[list[str]], width: int) -> list[str]:
     """Return the lines of a table; the widest columns are wrapped until it fits."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    while sum(widths) + 2 * len(widths) > width and max(widths) > 12:
+    while sum(widths) + 2 * len(widths) > width and max(widths) > 8:
         widths[widths.index(max(widths))] -= 1
     lines: list[str] = []
     for row in cells:

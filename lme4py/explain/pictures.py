@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import Lme4pyError
+from lme4py.explain.clusters import Cluster
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.reterms import RandomTerm
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from scipy.sparse import csc_array
 
-__all__ = ["plot"]
+__all__ = ["plot", "plot_cluster"]
 
 # Pixels each way of X and Zt, and of the square matrices, whose diagonal would be too thin.
 _BINS = 280
@@ -657,3 +658,252 @@ def _draw_legend(figure: Figure, sheet: _Sheet, matrices: MixedMatrices, step: i
         va="center",
         ha="left",
     )
+
+
+# One cluster.
+
+
+def plot_cluster(matrices: MixedMatrices, found: Cluster) -> Figure:
+    """Draw one cluster's equation, y_j = X_j β + Z_j b_j + ε_j, as annotated blocks of numbers.
+
+    The columns of Z_j have their term's colour, as in `plot`; columns of X_j that stand
+    again in Z_j have it, too. Columns that the cluster's rows have in other grouping factors
+    follow in a block of their own. The middle of long and wide blocks is left out.
+
+    Parameters
+    ----------
+    matrices : MixedMatrices
+        The model.
+    found : Cluster
+        One of its clusters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not shown, as for `plot`.
+
+    Raises
+    ------
+    Lme4pyError
+        If matplotlib is not installed.
+    """
+    names = found.fixed_names
+    blocks: list[_Block | str] = [_left_side(found), "="]
+    if names:
+        tints = [_tint_of_x(matrices, found, k) for k in range(len(names))]
+        blocks += [
+            _matrix("Xⱼ", found.X, names, tints),
+            _vector("β", [f"β[{_short(name)}]" for name in names]),
+        ]
+    for part in found.parts:
+        if not part.columns.size:
+            continue
+        own = part is found.own
+        tints = [_tint(matrices, int(column)) for column in part.columns]
+        heads = [name if own else f"{level} {name}" for level, name in part.names]
+        effects = [f"b[{_short(level)}, {_short(name)}]" for level, name in part.names]
+        symbol = "ⱼ" if own else f" of {_short(part.group)}"
+        blocks += ["+"] if len(blocks) > 2 else []
+        blocks += [_matrix(f"Z{symbol}", part.Z, heads, tints), _vector(f"b{symbol}", effects)]
+    if found.offset is not None:
+        blocks += ["+", _matrix("offset", found.offset[:, None], [""], [None])]
+    if found.linear:
+        blocks += ["+", _vector("εⱼ", [f"ε{_below(i)}" for i in range(1, found.rows.size + 1)])]
+    count = found.rows.size
+    title = f"{found.group} = {found.level}:  {count} observation{'' if count == 1 else 's'}"
+    return _equation(title, blocks)
+
+
+def _left_side(found: Cluster) -> _Block:
+    if found.linear and found.y is not None and found.y.ndim == 1:
+        return _matrix("yⱼ", found.y[:, None], [""], [None])
+    return _vector("ηⱼ", [f"η{_below(i)}" for i in range(1, found.rows.size + 1)])
+
+
+def _below(number: int) -> str:
+    return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
+
+
+def _tint(matrices: MixedMatrices, column: int) -> str:
+    """Return the colour of the term that a column of Z belongs to."""
+    return _colour(int(np.searchsorted(matrices.random.Gp[1:], column, side="right")))
+
+
+def _tint_of_x(matrices: MixedMatrices, found: Cluster, number: int) -> str | None:
+    """Return the colour of the cluster's own column that a column of X is equal to."""
+    for place, name in enumerate(found.names):
+        if name == found.fixed_names[number] and np.array_equal(
+            found.own.Z[:, place], found.X[:, number]
+        ):
+            return _tint(matrices, int(found.columns[place]))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A matrix of the cluster's equation as cells of text.
+
+    Parameters
+    ----------
+    symbol : str
+        What it is called in the equation.
+    cells : sequence of sequence of str
+        Rows of cells.
+    names : sequence of str
+        What stands over the columns.
+    tints : sequence of (str or None)
+        Colour of each column.
+    """
+
+    symbol: str
+    cells: Sequence[Sequence[str]]
+    names: Sequence[str]
+    tints: Sequence[str | None]
+
+    @property
+    def widths(self) -> list[float]:
+        return [
+            max([_CELL, *(_CHARACTER * len(row[k]) + 0.14 for row in self.cells)])
+            for k in range(len(self.tints))
+        ]
+
+    @property
+    def width(self) -> float:
+        return sum(self.widths) + 0.12
+
+    @property
+    def upright(self) -> bool:
+        """Whether the names over the columns have to stand."""
+        return any(
+            _CHARACTER * len(name) > width
+            for name, width in zip(self.names, self.widths, strict=False)
+        )
+
+    @property
+    def above(self) -> float:
+        if not any(self.names):
+            return 0.0
+        return 0.061 * max(map(len, self.names)) + 0.05 if self.upright else 0.2
+
+
+_CELL, _ROW, _CHARACTER = 0.34, 0.225, 0.072
+_MOST_ROWS, _MOST_COLUMNS = 14, 10
+_OPERATOR = 0.3
+
+
+def _kept(count: int, most: int) -> list[int | None]:
+    """Return the positions to show; None stands for those left out."""
+    if count <= most:
+        return list(range(count))
+    return [*range(most - 3), None, count - 2, count - 1]
+
+
+def _number(value: float) -> str:
+    text = f"{value:.5g}"
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
+def _vector(symbol: str, entries: Sequence[str]) -> _Block:
+    cells = [["⋮" if k is None else entries[k]] for k in _kept(len(entries), _MOST_ROWS)]
+    return _Block(symbol, cells, [""], [None])
+
+
+def _matrix(
+    symbol: str, values: FloatArray, names: Sequence[str], tints: Sequence[str | None]
+) -> _Block:
+    rows = _kept(values.shape[0], _MOST_ROWS)
+    columns = _kept(values.shape[1], _MOST_COLUMNS)
+
+    def cell(i: int | None, k: int | None) -> str:
+        if i is None:
+            return "⋮" if k is not None else "⋱"
+        return "⋯" if k is None else _number(float(values[i, k]))
+
+    return _Block(
+        symbol,
+        [[cell(i, k) for k in columns] for i in rows],
+        ["" if k is None or not names else _short(names[k]) for k in columns],
+        [None if k is None else tints[k] for k in columns],
+    )
+
+
+def _equation(title: str, blocks: Sequence[_Block | str]) -> Figure:
+    """Draw matrices and the signs between them in one line, centred on each other."""
+    tall = max(len(block.cells) for block in blocks if isinstance(block, _Block)) * _ROW
+    above = max(block.above for block in blocks if isinstance(block, _Block))
+    width = 0.5 + sum(
+        block.width + 0.08 if isinstance(block, _Block) else _OPERATOR for block in blocks
+    )
+    height = 0.55 + above + tall + 0.45
+    width = max(width, 0.085 * len(title) + 0.5)
+    figure = _figure(width, height)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.set_axis_off()
+    axes.text(0.25, height - 0.25, title, fontsize=10, color=_INK, va="center", parse_math=False)
+    middle = 0.45 + tall / 2
+    x = 0.25
+    for block in blocks:
+        if isinstance(block, str):
+            axes.text(x + 0.11, middle, block, fontsize=13, color=_INK, ha="center", va="center")
+            x += _OPERATOR
+        else:
+            _draw_block(axes, block, x, middle)
+            axes.text(
+                x + block.width / 2,
+                0.22,
+                block.symbol,
+                fontsize=9.5,
+                color=_FAINT,
+                ha="center",
+                va="center",
+            )
+            x += block.width + 0.08
+    return figure
+
+
+def _draw_block(axes: Axes, block: _Block, left: float, middle: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    tall = len(block.cells) * _ROW
+    top, bottom = middle + tall / 2, middle - tall / 2
+    x = left + 0.06
+    for k, width in enumerate(block.widths):
+        tint = block.tints[k]
+        if tint is not None:
+            axes.add_patch(
+                Rectangle((x, bottom), width, tall, facecolor=tint, alpha=0.16, linewidth=0)
+            )
+        for i, row in enumerate(block.cells):
+            axes.text(
+                x + width / 2,
+                top - (i + 0.5) * _ROW,
+                row[k],
+                fontsize=8.5,
+                color=_INK,
+                ha="center",
+                va="center",
+                parse_math=False,
+            )
+        if block.names[k]:
+            axes.text(
+                x + width / 2,
+                top + 0.06,
+                block.names[k],
+                fontsize=7.5,
+                color=_INK if tint is None else tint,
+                ha="center",
+                va="bottom",
+                rotation=90 if block.upright else 0,
+                parse_math=False,
+            )
+        x += width
+    for edge, inward in ((left + 0.03, 0.05), (left + block.width - 0.03, -0.05)):
+        axes.plot(
+            [edge + inward, edge, edge, edge + inward],
+            [top, top, bottom, bottom],
+            color=_INK,
+            linewidth=1.0,
+            solid_capstyle="butt",
+        )

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from lme4py.explain.document import Block, Code, Document, Entries, Heading, Paragraph, Prose, Table
+from lme4py.explain.levels import Grouping, hierarchy, place_of
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, call, strip_parentheses
 from lme4py.formula.terms import Terms, terms
@@ -123,16 +124,19 @@ def explain(matrices: MixedMatrices, *, width: int = 88) -> Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """A grouping factor with its place among the others."""
+    """A grouping factor with its level and the coarser factors that it lies in."""
 
-    name: str
-    factor: Factor
+    grouping: Grouping
     level: int
     inside: tuple[str, ...]
 
     @property
+    def name(self) -> str:
+        return self.grouping.name
+
+    @property
     def size(self) -> int:
-        return len(self.factor.levels)
+        return len(self.grouping.levels)
 
 
 class _Model:
@@ -143,29 +147,30 @@ class _Model:
         self.rows = matrices.X.shape[0]
         frame = matrices.model_frame
         self.fixed_terms = terms(matrices.formula.nobars().node, frame.names)
-        self.groups = _groups(matrices.random.terms)
-        self._homes: dict[str, tuple[str, ...]] = {}
+        self.hierarchy = hierarchy(matrices)
+        factors, stages = self.hierarchy.factors, self.hierarchy.stage
+        self.groups = {
+            factor.name: _Group(
+                factor, 1 + stages[i], tuple(factors[k].name for k in self.hierarchy.above(i))
+            )
+            for i, factor in enumerate(factors)
+        }
+        self._homes: dict[str, str | None] = {}
         response = matrices.formula.response
         self.response = "the response" if response is None else _one_line(deparse(response))
 
     def value(self, name: str) -> Value | None:
         return self.matrices.model_frame.get(name)
 
-    def homes(self, name: str) -> tuple[str, ...]:
-        """Return the coarsest groups within which a variable never changes; () for level 1."""
+    def home(self, name: str) -> str | None:
+        """Return the coarsest group within which a variable never changes; None for level 1."""
         if name not in self._homes:
             value = self.value(name)
-            found = [
-                group
-                for group in self.groups.values()
-                if value is not None
-                and group.size < self.rows
-                and _constant_within(value, group.factor)
-            ]
-            names = {group.name for group in found}
-            self._homes[name] = tuple(
-                group.name for group in found if not names.intersection(group.inside)
-            )
+            place = None if value is None else place_of(value, name, self.hierarchy, {})
+            group = None if place is None else self.hierarchy.factors[place].name
+            # In a factor with one level per observation nothing can change.
+            alone = group is not None and self.groups[group].size == self.rows
+            self._homes[name] = None if alone else group
         return self._homes[name]
 
     def columns(self, term: int) -> list[int]:
@@ -174,50 +179,6 @@ class _Model:
 
     def name(self, column: int) -> str:
         return self.matrices.fixed.names[column]
-
-
-def _groups(random: Sequence[RandomTerm]) -> dict[str, _Group]:
-    """Return the grouping factors in order of first use, with level and what they lie in."""
-    factors: dict[str, Factor] = {}
-    for term in random:
-        factors.setdefault(term.bar.group_name, term.group)
-    inside = {
-        name: tuple(
-            other
-            for other, coarse in factors.items()
-            if len(coarse.levels) < len(factor.levels) and _constant_codes(coarse.codes, factor)
-        )
-        for name, factor in factors.items()
-    }
-
-    def level(name: str) -> int:
-        return 2 + max((level(other) - 1 for other in inside if name in inside[other]), default=0)
-
-    return {
-        name: _Group(name, factor, level(name), inside[name]) for name, factor in factors.items()
-    }
-
-
-def _constant_within(value: Value, group: Factor) -> bool:
-    """Return whether a variable has one value in each group, by exact equality."""
-    match value:
-        case Numeric(values=values):
-            return _constant_codes(values, group)
-        case Character(codes=codes) | Factor(codes=codes):
-            return _constant_codes(codes, group)
-        case Matrix(values=matrix):
-            return all(_constant_codes(column, group) for column in matrix.T)
-        case _:
-            return False
-
-
-def _constant_codes(values: Any, group: Factor) -> bool:
-    known = group.codes >= 0
-    values, codes = values[known], group.codes[known]
-    first = np.empty(len(group.levels), dtype=values.dtype)
-    # Of several values per group the last one stays; if all are equal, it is the one.
-    first[codes] = values
-    return bool(np.array_equal(first[codes], values))
 
 
 # What the model is as a whole.
@@ -263,7 +224,7 @@ def _overview(model: _Model) -> Table:
         following = theta + term.covariance.parameters
         rows.append(
             [
-                [Code(f"({_one_line(term.bar.label)})")],
+                [Code(_written(term))],
                 [f"level {group.level}: ", Code(group.name)],
                 [],
                 [f"{int(random.Gp[k])}:{int(random.Gp[k + 1])}"],
@@ -307,24 +268,14 @@ def _acts_at(model: _Model, number: int) -> Prose:
     """Return the level of a fixed term: that of its variables that change fastest."""
     if number == 0:
         return ["all observations"]
-    homes = [
-        model.homes(name)
-        for name in _variables(model.fixed_terms, model.fixed_terms.members[number - 1])
-    ]
-    if any(not home for home in homes):
-        crossed = [home for home in homes if home]
-        return ["level 1 × ", *_home(model, crossed[0])] if crossed else ["level 1: observations"]
-    distinct = list(dict.fromkeys(homes))
-    said: list[str | Code] = []
-    for home in distinct:
-        said += [" × ", *_home(model, home)] if said else [*_home(model, home)]
-    return said
-
-
-def _home(model: _Model, names: tuple[str, ...]) -> Prose:
-    said: list[str | Code] = [f"level {model.groups[names[0]].level}: "]
-    for name in names:
-        said += [" and ", Code(name)] if len(said) > 1 else [Code(name)]
+    names = _variables(model.fixed_terms, model.fixed_terms.members[number - 1])
+    homes = list(dict.fromkeys(model.home(name) for name in names))
+    if homes == [None]:
+        return ["level 1: observations"]
+    said: list[str | Code] = ["level 1"] if None in homes else []
+    for home in homes:
+        if home is not None:
+            said += [" × " if said else "", f"level {model.groups[home].level}: ", Code(home)]
     return said
 
 
@@ -332,7 +283,8 @@ def _levels(model: _Model) -> Prose:
     """Return which levels there are, and how the grouping factors lie to each other."""
     said: list[str | Code] = [f"Level 1 is the observation ({model.rows:,})."]
     for group in sorted(model.groups.values(), key=lambda item: item.level):
-        counts = np.bincount(group.factor.codes[group.factor.codes >= 0], minlength=group.size)
+        codes = group.grouping.codes
+        counts = np.bincount(codes[codes >= 0], minlength=group.size)
         few, many = int(counts.min()), int(counts.max())
         each = f"{few:,}" if few == many else f"{few:,} to {many:,}"
         said += [f" Level {group.level} is ", Code(group.name)]
@@ -355,12 +307,10 @@ def _levels(model: _Model) -> Prose:
             Code(second),
             " are crossed: neither lies in the other.",
         ]
-    found = [name for name in model.fixed_terms.frame_names[1:] if model.homes(name)]
-    if model.fixed_terms.response is None:
-        found = [name for name in model.fixed_terms.frame_names if model.homes(name)]
-    for name in found[:_MOST_NAMES]:
-        said += [" ", Code(name), " is constant within each "]
-        said += [*_joined([[Code(home)] for home in model.homes(name)]), "."]
+    variables = model.fixed_terms.frame_names[0 if model.fixed_terms.response is None else 1 :]
+    found = [(name, home) for name in variables if (home := model.home(name)) is not None]
+    for name, home in found[:_MOST_NAMES]:
+        said += [" ", Code(name), " is constant within each ", Code(home), "."]
     if len(found) > _MOST_NAMES:
         said.append(f" {len(found) - _MOST_NAMES} more variables are constant within groups.")
     return said
@@ -512,31 +462,31 @@ def _interaction(names: Sequence[str]) -> Prose:
 
 def _level_effect(model: _Model, names: Sequence[str]) -> list[Prose]:
     """Return what variables that are constant within groups do: they move means of effects."""
-    upper = [name for name in names if model.homes(name)]
-    lower = [name for name in names if not model.homes(name)]
-    if not upper:
+    upper = [name for name in names if model.home(name) is not None]
+    lower = [name for name in names if model.home(name) is None]
+    home = model.home(upper[0]) if upper else None
+    if home is None:
         return []
-    home = model.homes(upper[0])
     who = _joined([[Code(name)] for name in upper])
     verb = "is" if len(upper) == 1 else "are"
-    said: list[str | Code] = [*who, f" {verb} constant within each ", Code(home[0])]
+    said: list[str | Code] = [*who, f" {verb} constant within each ", Code(home)]
     if lower:
         said += [", ", *_joined([[Code(n)] for n in lower]), " is not: a cross-level interaction. "]
-        said += ["It gives each ", Code(home[0]), " its own slope of "]
+        said += ["It gives each ", Code(home), " its own slope of "]
         said += [*_joined([[Code(n)] for n in lower]), ", by what "]
         said += [*who, f" {verb} there" + _residual(model, lower, home) + "."]
     else:
         said += [", so its column has one value per group: it moves all observations of a "]
-        said += [Code(home[0]), " alike, a part of what makes their intercepts differ."]
+        said += [Code(home), " alike, a part of what makes their intercepts differ."]
     return [said]
 
 
-def _residual(model: _Model, lower: Sequence[str], home: tuple[str, ...]) -> str:
+def _residual(model: _Model, lower: Sequence[str], home: str) -> str:
     """Return whether the slope that a cross-level interaction moves is random as well."""
     for term in model.matrices.random.terms:
         left = _left_side(model, term)
         members = [set(_variables(left, member)) for member in left.members]
-        if term.bar.group_name in home and set(lower) in members:
+        if term.bar.group_name == home and set(lower) in members:
             return "; what is left of the slope's differences is in Z b"
     return "; the slope is not random there, so it has no other differences between groups"
 
@@ -555,7 +505,7 @@ def _random_part(model: _Model) -> list[Block]:
     for k, term in enumerate(random.terms):
         if k < _MOST_TERMS:
             items.append(
-                ([Code(f"({_one_line(term.bar.label)})")], _random_term(model, k, term, theta))
+                ([Code(_written(term))], _random_term(model, k, term, theta))
             )
         theta += term.covariance.parameters
     blocks: list[Block] = [Entries(items)]
@@ -566,7 +516,7 @@ def _random_part(model: _Model) -> list[Block]:
         by_group.setdefault(term.bar.group_name, []).append(term)
     for group, together in by_group.items():
         if len(together) > 1:
-            labels = _listed([f"({_one_line(term.bar.label)})" for term in together])
+            labels = _listed([_written(term) for term in together])
             said: list[str | Code] = [*labels, " have the same groups, ", Code(group)]
             said.append(", but blocks of their own in Λ: effects of different terms are ")
             said.append("uncorrelated.")
@@ -579,6 +529,12 @@ def _random_part(model: _Model) -> list[Block]:
             Paragraph(["Terms stand in lme4's order: those with more groups come first."])
         )
     return blocks
+
+
+def _written(term: RandomTerm) -> str:
+    """Return a term with its bars expanded and its structure named."""
+    structure = "" if term.covariance.name == "us" else term.covariance.name
+    return f"{structure}({_one_line(term.bar.label)})"
 
 
 def _source(term: RandomTerm) -> str:
@@ -784,9 +740,7 @@ def _mean_and_deviations(model: _Model, same: Sequence[_Effect], known: bool) ->
     elif first.shared:
         said += _twice(model, first.name, groups)
     else:
-        said.append(
-            ["X has these columns in another coding, so the mean is a sum of elements of β."]
-        )
+        said.append(["This column is not in X, but those of X give the effects this mean."])
     if moving:
         labels = [model.fixed_terms.labels[number - 1] for number in moving]
         verb = "belongs" if len(labels) == 1 else "belong"
@@ -870,7 +824,7 @@ def _moves(model: _Model, number: int, effect: _Effect) -> bool:
     return (
         own < members
         and bool(model.columns(number))
-        and all(effect.term.bar.group_name in model.homes(name) for name in rest)
+        and all(effect.term.bar.group_name == model.home(name) for name in rest)
     )
 
 

@@ -1,0 +1,239 @@
+"""A model told in words: the right columns, rows, levels, parameters and means."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lme4py
+from lme4py.explain import words
+from lme4py.explain.document import Code, Document, Entries, Heading, Paragraph, Table
+
+FORMULAS = [
+    "y ~ x*M + (1 + x | g)",
+    "y ~ x + (x || g)",
+    "y ~ f*x + (0 + f | g) + (1 | s/g)",
+    "y ~ 0 + f + (1 | g) + (1 | h)",
+    "y ~ 1 + (x | g)",
+    "y ~ poly(x, 2) + log(M + 10) + (poly(x, 2) | s)",
+    "y ~ x*M*W + (x*M | s) + (1 | h)",
+    "y ~ f:x + W + (f | h)",
+    "y ~ 0 + (1 | g)",
+    "y ~ x + offset(M) + (1 | g) + cs(0 + f | h)",
+]
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(11)
+    n, groups = 180, 18
+    g = np.repeat(np.arange(groups), n // groups)
+    s = g // 3
+    return pd.DataFrame(
+        {
+            "y": rng.normal(size=n),
+            "x": rng.normal(size=n),
+            "M": rng.normal(size=groups)[g],
+            "W": rng.normal(size=6)[s],
+            "f": rng.choice(list("abc"), n),
+            "g": [f"g{k:02d}" for k in g],
+            "s": [f"s{k}" for k in s],
+            "h": rng.choice(list("uvwxyz"), n),
+            "won": rng.integers(0, 2, n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def sleep():
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    return design.explain()
+
+
+def flat(text):
+    return " ".join(text.split())
+
+
+def test_sleepstudy(sleep):
+    said = flat(sleep.text)
+    for sentence in [
+        "180 observations of Reaction: y = X β + Z b + ε.",
+        "Level 2 is Subject: 18 groups of 10 observations.",
+        "R adds the 1 that is not written: it means (1 + Days | Subject).",
+        (
+            "It makes the rows 0:36 of Zt, group by group: row 0 is 308 (Intercept), row 1 is 308 "
+            "Days, row 2 is 309 (Intercept), ..., row 35 is 372 Days."
+        ),
+        "theta is the lower triangle of T by columns: (Intercept), Days.(Intercept) and Days.",
+        "The slope of Days in one Subject is β[Days] + b[Subject, Days].",
+        "In X the column stands once, for all 180 rows; its coefficient β[Days] is the mean.",
+        "The intercept in one Subject is β[(Intercept)] + b[Subject, (Intercept)].",
+    ]:
+        assert sentence in said
+
+
+def test_the_models_of_the_question(data):
+    said = flat(lme4py.lformula("y ~ x*M + (1 + x | g)", data).explain().text)
+    assert "M is constant within each g." in said
+    assert "a cross-level interaction" in said
+    assert "what is left of the slope's differences is in Z b" in said
+    # These are the equations of level 2.
+    assert "The slope of x in one g is β[x] + β[x:M]·M + b[g, x]." in said
+    assert "The intercept in one g is β[(Intercept)] + β[M]·M + b[g, (Intercept)]." in said
+
+
+def test_cross_level_product_without_random_slope(data):
+    said = flat(lme4py.lformula("y ~ x*M + (1 | g)", data).explain().text)
+    assert "the slope is not random there, so it has no other differences between groups" in said
+    assert "slope of x in one" not in said
+
+
+def test_slope_without_fixed_effect(data):
+    said = flat(lme4py.lformula("y ~ 1 + (x | g)", data).explain().text)
+    assert "the mean slope of x is held at 0" in said
+    assert "mean intercept" not in said
+
+
+def test_another_coding_has_its_mean_in_several_coefficients(data):
+    said = flat(lme4py.lformula("y ~ f + (0 + f | g)", data).explain().text)
+    assert "The effect of fa in one g is β[(Intercept)] + b[g, fa]." in said
+    assert "The effect of fb in one g is β[(Intercept)] + β[fb] + b[g, fb]." in said
+
+
+def test_nested_groups_share_one_mean(data):
+    said = flat(lme4py.lformula("y ~ x + (1 | s/g)", data).explain().text)
+    assert "each inside one s" in said
+    assert "Level 3 is s: 6 groups of 30 observations." in said
+    assert "β[(Intercept)] + b[g:s, (Intercept)] + b[s, (Intercept)]" in said
+    assert "Written (1 | s/g) in the formula." in said
+
+
+def test_crossed_groups(data):
+    said = flat(lme4py.lformula("y ~ x + (1 | g) + (1 | h)", data).explain().text)
+    assert "g and h are crossed: neither lies in the other." in said
+
+
+def test_double_bar(data):
+    said = flat(lme4py.lformula("y ~ x + (x || g)", data).explain().text)
+    assert "effects of different terms are uncorrelated. That is what || asks for" in said
+    assert said.count("Written (x || g) in the formula.") == 2
+
+
+def test_generalized(data):
+    said = flat(lme4py.glformula("won ~ x + (1 | g)", data, family="binomial").explain().text)
+    assert "g(E[y]) = X β + Z b" in said
+    assert "link g = logit" in said
+    # A binomial model has no σ.
+    assert "σ" not in said
+
+
+def test_one_level_per_observation_is_level_1_for_variables(data):
+    data = data.assign(row=[f"r{k:03d}" for k in range(len(data))])
+    design = lme4py.glformula("won ~ x + (1 | row)", data, family="poisson")
+    assert "constant within" not in design.explain().text
+
+
+def _ranges(text):
+    return [tuple(map(int, found)) for found in re.findall(r"\b(\d+):(\d+)\b", text)]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
+    design = lme4py.lformula(formula, data)
+    model = words._Model(design)
+    table = words._overview(model)
+    columns, rows, theta = (
+        [place for row in table.rows for place in _ranges("".join(map(str, row[k])))]
+        for k in (2, 3, 4)
+    )
+    for places, total in [
+        (columns, design.X.shape[1]),
+        (rows, design.Zt.shape[0]),
+        (theta, len(design.random.theta)),
+    ]:
+        assert sorted(k for begin, end in places for k in range(begin, end)) == [*range(total)]
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_means_are_true(data, formula):
+    """X's share of a term's span is Z times the means."""
+    design = lme4py.lformula(formula, data)
+    model = words._Model(design)
+    rng = np.random.default_rng(5)
+    beta = dict(zip(design.fixed.names, rng.normal(size=design.X.shape[1]), strict=True))
+    X = dict(zip(design.fixed.names, design.X.T, strict=True))
+    for term in design.random.terms:
+        effects = words._effects(model, term)
+        named = {name for effect in effects for _, name in effect.mean or ()}
+        share = sum((beta[name] * X[name] for name in named), start=np.zeros(len(data)))
+        moved = np.zeros(len(data))
+        for effect in effects:
+            assert effect.mean is not None
+            mean = sum(coefficient * beta[name] for coefficient, name in effect.mean)
+            moved += mean * term.plan.column(effect.number)
+        np.testing.assert_allclose(moved, share, atol=1e-8)
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+@pytest.mark.parametrize("width", [60, 88, 120])
+def test_keeps_its_width(data, formula, width):
+    text = lme4py.lformula(formula, data).explain(width=width).text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_three_renderings_say_the_same(sleep):
+    plain = re.sub(r"[\W_]+", "", re.sub(r"<[^>]*>", "", sleep.html))
+    for other in (sleep.text, sleep.markdown.replace("---", "")):
+        assert re.sub(r"[\W_]+", "", other) == plain
+
+
+def test_shown_by_itself(sleep):
+    assert str(sleep) == repr(sleep) == sleep.text
+    assert sleep._repr_html_() == sleep.html
+
+
+def test_names_are_escaped():
+    rng = np.random.default_rng(1)
+    data = {
+        "y": rng.normal(size=40),
+        "a <b>|`*": rng.normal(size=40),
+        "g&h": np.repeat([f"<{k}>" for k in range(8)], 5),
+    }
+    told = lme4py.lformula(r"y ~ `a <b>|\`*` + (1 | `g&h`)", data).explain()
+    assert "<b>" not in told.html
+    assert "&lt;b&gt;" in told.html
+    assert "<0>" not in told.html
+    assert "&lt;0&gt;" in told.html
+    rows = [line for line in told.markdown.splitlines() if line.startswith("| ")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {6}
+
+
+def test_long_models_stay_readable():
+    rng = np.random.default_rng(2)
+    data = {f"x{k}": rng.normal(size=400) for k in range(200)}
+    data["y"] = rng.normal(size=400)
+    data["g"] = np.repeat([f"g{k}" for k in range(20)], 20)
+    fixed = " + ".join(f"x{k}" for k in range(200))
+    text = lme4py.lformula(f"y ~ {fixed} + (1 | g)", data).explain().text
+    assert "172 more" in text
+    assert len(text.splitlines()) < 200
+
+
+def test_document():
+    page = Document(
+        [
+            Heading(["Of ", Code("a*b")]),
+            Paragraph(["One ", Code("`"), "."]),
+            Entries([([Code("x")], [["first"], ["second"]])]),
+            Table(["p", "q"], [[["1"], [Code("|")]], [[], ["2"]]]),
+        ]
+    )
+    assert page.text() == (
+        "Of a*b\n------\n\nOne `.\n\n  x\n    first\n    second\n\n  p  q\n  1  |\n     2"
+    )
+    assert page.markdown() == (
+        "## Of `a*b`\n\nOne `` ` ``.\n\n- `x`\n  - first\n  - second\n\n"
+        "| p | q |\n| --- | --- |\n| 1 | `\\|` |\n|  | 2 |"
+    )
+    assert "<dt><code>x</code></dt><dd>first</dd><dd>second</dd>" in page.html()

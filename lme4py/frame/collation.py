@@ -34,12 +34,34 @@ _CASE: dict[int, str | None] = {
 }
 
 
+_BETWEEN = "\x7f"
+_PRIMARY_KEPT = {**_PRIMARY, ord(_BETWEEN): _BETWEEN}
+_CASE_KEPT = {**_CASE, ord(_BETWEEN): _BETWEEN}
+
+
 def _ascii_key(text: str) -> str:
     """Return a string whose code-point order is ICU's order of ASCII text."""
     key = text.translate(_PRIMARY)
     if text.lower() == text:
         return key + "\0"
     return f"{key}\0{text.translate(_CASE)}"
+
+
+def _ascii_keys(texts: Sequence[str]) -> list[str]:
+    """Return the keys of many texts: translated as one, which is several times faster."""
+    joined = _BETWEEN.join(texts)
+    if joined.count(_BETWEEN) != len(texts) - 1:
+        return [_ascii_key(text) for text in texts]
+    keys = joined.translate(_PRIMARY_KEPT).split(_BETWEEN)
+    lower = joined.lower()
+    if lower == joined:
+        # With no capitals at all what comes behind the primary key is the same for all.
+        return keys
+    cases = joined.translate(_CASE_KEPT).split(_BETWEEN)
+    return [
+        f"{key}\0" if small == text else f"{key}\0{case}"
+        for key, case, small, text in zip(keys, cases, lower.split(_BETWEEN), texts, strict=True)
+    ]
 
 
 def _decomposed_key(text: str) -> tuple[str, str, str]:
@@ -119,5 +141,5 @@ class Collation:
         if self.name == "C":
             return list(texts)
         if all(map(str.isascii, texts)):
-            return [_ascii_key(text) for text in texts]
+            return _ascii_keys(texts)
         return [self.key(text) for text in texts]

@@ -152,7 +152,7 @@ def recode(codes: Codes, positions: Sequence[int] | NDArray[Any]) -> Codes:
     table = np.empty(len(positions) + 1, dtype=np.int32)
     table[:-1] = positions
     table[-1] = -1
-    return table[codes]
+    return np.take(table, codes, mode="wrap")
 
 
 def _merged(codes: Codes, texts: Sequence[str]) -> tuple[Codes, tuple[str, ...]]:
@@ -235,12 +235,15 @@ def factor_of(value: Value, collation: Collation) -> Factor:
             kept = np.array([place for place in used if value.levels[place] is not None], np.intp)
             return _dropped(value, kept)
         case Character():
-            used = _used(value.codes, len(value.pool))
-            found = [value.pool[index] for index in used]
-            order = used[collation.order(found)]
-            position = np.full(len(value.pool), -1, dtype=np.int32)
-            position[order] = np.arange(order.size, dtype=np.int32)
-            return Factor(recode(value.codes, position), tuple(value.pool[i] for i in order))
+            pool = value.pool
+            if _all_used(value.codes, len(pool)):
+                order = collation.order(pool)
+            else:
+                used = _used(value.codes, len(pool)).tolist()
+                order = [used[place] for place in collation.order([pool[i] for i in used])]
+            position = np.full(len(pool), -1, dtype=np.int32)
+            position[order] = np.arange(len(order), dtype=np.int32)
+            return Factor(recode(value.codes, position), tuple(map(pool.__getitem__, order)))
         case Numeric():
             numbers, codes = distinct(value.values)
             merged, levels = _merged(codes, value_labels(value, numbers))

@@ -6,7 +6,7 @@ left of it, after projecting out the kept ones, is below 1e-7 of its own norm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,8 +46,12 @@ class Reduced:
     message: str | None
 
 
-def rank_of(values: FloatArray | csc_array) -> tuple[int, NDArray[np.int64]]:
+def rank_of(
+    values: FloatArray | csc_array, squares: FloatArray | None = None
+) -> tuple[int, NDArray[np.int64]]:
     """Return the rank and R's pivot: kept columns in order, then the dropped ones.
+
+    `squares` are the sums of squares of the columns, where they are known.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def rank_of(values: FloatArray | csc_array) -> tuple[int, NDArray[np.int64]]:
             raise CheckError(_NOT_FINITE)
         return sparse_rank(values, _TOLERANCE)
     # A sum of squares is finite only if every value is; large values overflow, though.
-    squares = column_squares(values)
+    squares = column_squares(values) if squares is None else squares
     if not np.isfinite(squares).all() and not np.isfinite(values).all():
         raise CheckError(_NOT_FINITE)
     rank, pivot = limited_rank(values, _TOLERANCE, squares)
@@ -68,10 +72,13 @@ def rank_of(values: FloatArray | csc_array) -> tuple[int, NDArray[np.int64]]:
 
 def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``)."""
-    rank, pivot = rank_of(matrix.values)
+    squares = None
+    if isinstance(matrix.values, np.ndarray):
+        squares = column_squares(matrix.values)
+    rank, pivot = rank_of(matrix.values, squares)
     columns = len(matrix.names)
     if rank == columns:
-        return Reduced(matrix, {}, None)
+        return Reduced(replace(matrix, squares=squares), {}, None)
     count = columns - rank
     plural = "columns / coefficients" if count > 1 else "column / coefficient"
     kept = pivot[:rank]

@@ -53,13 +53,12 @@ DoubleBar: TypeAlias = Literal["split", "diag"]
 _BARS = frozenset({"|", "||"})
 
 # glmmTMB's structures that lme4 has not, and lme4's way to write the same where there is one.
+# Its `exp` is not among them: exp(x | g) is a call of R's exp, and lme4 sees the bar in it.
 _FOREIGN = {
     "homdiag": "diag({}, hom = TRUE)",
     "homcs": "cs({}, hom = TRUE)",
     "hetar1": "ar1({}, hom = FALSE)",
-    **dict.fromkeys(
-        ("toep", "homtoep", "rr", "ou", "exp", "gau", "mat", "propto", "equalto"), None
-    ),
+    **dict.fromkeys(("toep", "homtoep", "rr", "ou", "gau", "mat", "propto", "equalto"), None),
 }
 
 

@@ -401,7 +401,7 @@ class _Maker:
             f"ceiling({x} * 0.7)",
             f"plogis({x} / 1e5)",
             f"pnorm({x}, 1, 2)",
-            f"qnorm(plogis({x} / 1e5))",
+            f"qnorm(abs(sin({x})))",
             f"atan({x})",
             f"tanh({x} / 1e5)",
             f"cosh({x} / 1e5)",

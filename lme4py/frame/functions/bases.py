@@ -222,7 +222,8 @@ def _poly_arguments(
 ) -> tuple[list[FloatArray], int, bool]:
     """Return the variables of a call of poly, its degree, and whether R calls polym."""
     variables = [x]
-    if len(dots) == 1 and length(dots[0].value) == 1:
+    # One new row makes a second variable look like a degree.
+    if len(dots) == 1 and length(dots[0].value) == 1 and not dots[0].rowwise:
         degree = dots[0].value
     else:
         variables += [dot.value for dot in dots]
@@ -409,6 +410,8 @@ def _derivatives(knots: FloatArray, point: float, order: int, orders: list[int])
     """Return derivatives of each B-spline at a point, one row per order of derivative."""
     from scipy.interpolate import BSpline
 
+    if not knots[order - 1] < knots[knots.size - order]:
+        return np.full((len(orders), knots.size - order), np.nan)
     splines = BSpline(knots, np.eye(knots.size - order), order - 1)
     values = np.array([splines(point, nu=nu) for nu in orders], dtype=np.float64)
     # R divides by the length of the interval, which is zero where a knot is tied with

@@ -622,12 +622,7 @@ def _parallel(name: str, dots: tuple[Dot, ...], na_rm: Value | None, context: Co
         value.values.size if isinstance(value, Matrix) else length(value) for value in values
     )
     kind: Kind = "integer"
-    choose = {
-        ("pmin", False): np.minimum,
-        ("pmin", True): np.fmin,
-        ("pmax", False): np.maximum,
-        ("pmax", True): np.fmax,
-    }[name, remove]
+    choose = np.minimum if name == "pmin" else np.maximum
     result: Array | None = None
     for value in values:
         array, part = flat(value, "invalid input type")
@@ -635,6 +630,10 @@ def _parallel(name: str, dots: tuple[Dot, ...], na_rm: Value | None, context: Co
         if size % array.size:
             context.warn("an argument will be fractionally recycled")
         array = array if array.size == 1 else recycle(array, size)
+        if result is not None and remove:
+            # Not np.fmin: R's NA is a signalling NaN, which wins there.
+            result = np.where(np.isnan(result), array, result)
+            array = np.where(np.isnan(array), result, array)
         result = array if result is None else choose(result, array)
     first = values[0]
     spread = np.broadcast_to(np.asarray(result), (size,))

@@ -34,6 +34,7 @@ def causes(design: Any, fixture: Fixture, comparison: Comparison) -> list[str]:
 
 
 _Unequal = dict[str, Finding]
+_SAME = Finding("", "equal")
 
 
 def _missing_values(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
@@ -110,6 +111,9 @@ def _factors(design: Any, fixture: Fixture) -> Iterator[tuple[str, list[str], RF
 
 
 def _levels(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
+    rows = unequal.get("frame.row_names")
+    if rows is not None and rows.verdict == "different":
+        return
     for name, ours, factor in _factors(design, fixture):
         if f"frame[{name!r}]" not in unequal and f"flist[{name!r}]" not in unequal:
             continue
@@ -121,7 +125,7 @@ def _levels(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
             yield f"'{name}' has other levels ({'; '.join(parts)}): unused levels, or other data"
         elif ours != theirs:
             yield _order_of_levels(name, ours, theirs)
-        elif unequal.get(f"flist[{name!r}]") is not None:
+        elif unequal.get(f"frame[{name!r}]", _SAME).verdict == "different":
             yield f"the rows have other levels of '{name}': the data differ"
 
 
@@ -252,7 +256,8 @@ def _columns(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
         yield from _scaled(design, X)
     if unequal.get("fixed.names") is not None and "fixed.dropped" not in unequal:
         here, there = set(design.fixed.names), set(X.column_names or ())
-        if here != there and not any(name.startswith("fixed.contrasts") for name in unequal):
+        coded = any(name.startswith(("fixed.contrasts", "frame[")) for name in unequal)
+        if here != there and not coded:
             yield (
                 "the formulas differ: X has other columns "
                 f"(only here: {sorted(here - there)[:3]}, only in R: {sorted(there - here)[:3]})"
@@ -309,15 +314,23 @@ def _inconsistent(_: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
     if isinstance(gp, RVector) and len(gp) and int(gp.values[-1]) != Zt.shape[0]:
         yield "the record contradicts itself: Gp does not end at the number of rows of Zt"
     blocks = terms.get("Ztlist")
+    whole = "Zt" in unequal and unequal["Zt"].verdict == "different"
     if (
-        "Zt" in unequal
+        whole
         and isinstance(blocks, RList)
-        and not any(name.startswith("Ztlist[") for name in unequal)
+        and not any(name.startswith("Ztlist") for name in unequal)
     ):
         yield (
             "the record contradicts itself: its Ztlist equals ours, its Zt does not; Zt was "
             "changed after lme4 made it"
         )
+    if "Zt" not in unequal and not any(name.startswith("frame") for name in unequal):
+        groups = [name for name in unequal if name.startswith("flist[")]
+        if groups:
+            yield (
+                f"the record contradicts itself: its model frame and Zt equal ours, {groups[0]} "
+                "does not; flist was changed after lme4 made it"
+            )
     X, frame = fixture.X, fixture.frame
     if X is not None and "X" in unequal and isinstance(frame, RFrame):
         agreed = not any(name.startswith("frame") for name in unequal)

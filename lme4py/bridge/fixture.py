@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +172,8 @@ def _fixture(record: RList, name: str) -> Fixture:
         )
     terms = lf["reTrms"] if isinstance(lf.get("reTrms"), RList) else lf
     absent = [item for item in _TERMS if item not in terms]
+    if "nl" not in terms and "Gp" not in terms:
+        absent.append("Gp")
     if absent:
         raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
     _well_formed(terms, lf.get("X"), name)
@@ -234,19 +236,48 @@ def _model_list(record: RList) -> RList | None:
 
 def _well_formed(terms: RList, X: Any, name: str) -> None:
     """Refuse components whose types are not lme4's."""
-    expected: dict[str, tuple[type, ...]] = {
-        "Zt": (RSparse,),
-        "Lambdat": (RSparse,),
-        "Lind": (RVector,),
-        "theta": (RVector,),
-        "cnms": (RList,),
-        "flist": (RList, RFrame),
-    }
-    for item, types in expected.items():
-        if not isinstance(terms[item], types):
+    for item, fits in _SHAPES.items():
+        if item in terms and not fits(terms[item]):
             raise DataError(f"{item} in {name} is not what lme4 writes")
     if X is not None and not isinstance(X, RMatrix):
         raise DataError(f"X in {name} is not a dense matrix")
+
+
+def _numeric(value: Any) -> bool:
+    return isinstance(value, RVector) and value.kind in ("integer", "double")
+
+
+def _counts(value: Any) -> bool:
+    return _numeric(value) and bool(np.isfinite(value.as_float()).all())
+
+
+def _column_names(value: Any) -> bool:
+    return isinstance(value, RList) and all(
+        names is None or (isinstance(names, RVector) and names.kind == "character")
+        for names in value
+    )
+
+
+def _factors(value: Any) -> bool:
+    if not isinstance(value, RList | RFrame):
+        return False
+    assign = value.attributes.get("assign")
+    factors = all(isinstance(factor, RFactor) for _, factor in named_items(value))
+    return factors and (assign is None or _counts(assign))
+
+
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    "Zt": lambda value: isinstance(value, RSparse),
+    "Lambdat": lambda value: isinstance(value, RSparse),
+    "Ztlist": lambda value: (
+        isinstance(value, RList) and all(isinstance(block, RSparse) for block in value)
+    ),
+    **dict.fromkeys(("Lind", "Gp", "nl", "ord"), _counts),
+    **dict.fromkeys(("theta", "lower", "upper", "par"), _numeric),
+    "cnms": _column_names,
+    "flist": _factors,
+}
+"""What each element of ``reTrms`` must be."""
 
 
 def _own(column: Any) -> Factor | Matrix | None:
@@ -426,7 +457,7 @@ class _Arguments:
         used[kept] = True
         used[omitted] = True
         arguments: dict[str, Any] = {}
-        if kept != sorted(set(kept)):
+        if len(set(kept)) < len(kept):
             arguments["subset"] = np.array(kept, dtype=np.int64) + 1
         elif not used.all():
             arguments["subset"] = used

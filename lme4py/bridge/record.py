@@ -245,8 +245,8 @@ class _Reader:
         return array
 
     def dimensions(self, name: str) -> int:
-        """Return how many dimensions an array has, at least one."""
-        return max(1, self._arrays[name].ndim)
+        """Return how many dimensions an array has."""
+        return self._arrays[name].ndim
 
     def floats(self, name: str, *shape: int | None) -> FloatArray:
         """Return an array of doubles."""
@@ -330,14 +330,20 @@ def decode(record: Record) -> MixedMatrices:
 def _response(reader: _Reader, rows: int) -> FloatArray | None:
     if not reader.has("y"):
         return None
-    columns = (None,) * (reader.dimensions("y") - 1)
-    return np.asfortranarray(reader.floats("y", rows, *columns))
+    if reader.dimensions("y") == 1:
+        return reader.floats("y", rows)
+    return np.asfortranarray(reader.floats("y", rows, None))
 
 
 def _formula(data: Any) -> Formula:
     text, written = _get(data, "text", str), _get(data, "written", str)
     try:
-        return Formula(Formula.parse(text).node, written)
+        kept, source = Formula.parse(text), Formula.parse(written)
+        # What was written, with its || expanded as then, knows where in it each bar stood.
+        for candidate in (source, source.expanded("split"), source.expanded("diag")):
+            if str(candidate) == str(kept):
+                return candidate
+        return Formula(kept.node, written)
     except Lme4pyError as error:
         raise _damaged(f"its formula is none: {error.message}") from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -126,18 +126,23 @@ def html(design: MixedMatrices, *, rows: int = 6) -> str:
     >>> page.startswith("<div"), "(Intercept)" in page
     (True, True)
     """
-    formula, size = escape(_one_line(str(design.formula))), escape(_dimensions(design))
+    formula = escape(_one_line(str(design.formula)))
+    size = escape(_dimensions(design).replace("   ", " · "))
     parts = [
         f"<p><code>{formula}</code><br>{size}</p>",
-        _html_table(*_random_table(design)),
+        _html_table(*_random_table(design), right={2}),
     ]
     if rows > 0:
         names, lines = _x_table(design, rows)
         parts.append(f"<p>y and X, first {len(lines)} rows</p>")
-        parts.append(_html_table(names[:_LONGEST_NAMES], [line[:_LONGEST_NAMES] for line in lines]))
+        shown = min(len(names), _LONGEST_NAMES)
+        heads = [line[:shown] for line in lines]
+        parts.append(_html_table(names[:shown], heads, right=set(range(1, shown))))
+        if shown < len(names):
+            parts.append(f"<p>... and {len(names) - shown} more columns</p>")
         names, lines = _zt_table(design, rows)
         parts.append(f"<p>Zt, first {len(lines)} rows</p>")
-        parts.append(_html_table(names, lines))
+        parts.append(_html_table(names, lines, right=set(range(2, len(names)))))
     parts += [f"<p>{escape(message)}</p>" for message in design.messages]
     return f"<div>{''.join(parts)}</div>"
 
@@ -386,9 +391,20 @@ def _aligned(names: Sequence[str], lines: Sequence[Sequence[str]], right: set[in
     ]
 
 
-def _html_table(names: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in names)
-    body = "".join(
-        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in line)}</tr>" for line in lines
+def _html_table(
+    names: Sequence[str], lines: Sequence[Sequence[str]], right: Collection[int] = ()
+) -> str:
+    """Return a table that scrolls by itself when it is wider than the page."""
+
+    def row(tag: str, cells: Sequence[str]) -> str:
+        return "".join(
+            f"<{tag} style='text-align:{'right' if k in right else 'left'};padding:0.1em 0.6em'>"
+            f"{escape(cell)}</{tag}>"
+            for k, cell in enumerate(cells)
+        )
+
+    body = "".join(f"<tr>{row('td', line)}</tr>" for line in lines)
+    return (
+        "<div style='overflow-x:auto'><table>"
+        f"<thead><tr>{row('th', names)}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -58,3 +58,9 @@ def test_html_escapes_text(wide):
     page = html(wide)
     assert "level<" not in page
     assert "level&lt;" in page
+
+
+def test_html_tells_what_it_leaves_out(wide):
+    # y, (Intercept), 60 numbers and 4 of f, beside the row's name; 40 are shown.
+    assert "... and 27 more columns" in html(wide)
+    assert "text-align:right" in html(wide)

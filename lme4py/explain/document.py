@@ -200,10 +200,16 @@ def _block_html(block: Block) -> str:
             )
             return f"<dl>{inside}</dl>"
         case Table(names, rows):
-            head = "".join(f"<th style='text-align:left'>{escape(name)}</th>" for name in names)
+            head = "".join(
+                f"<th style='text-align:left;padding:0.1em 0.8em 0.1em 0'>{escape(name)}</th>"
+                for name in names
+            )
             body = "".join(
                 "<tr>"
-                + "".join(f"<td style='text-align:left'>{_html(cell)}</td>" for cell in row)
+                + "".join(
+                    f"<td style='text-align:left;padding:0.1em 0.8em 0.1em 0'>{_html(cell)}</td>"
+                    for cell in row
+                )
                 + "</tr>"
                 for row in rows
             )

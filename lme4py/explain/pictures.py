@@ -9,6 +9,7 @@ Figures are made without pyplot: no window opens, no backend is chosen, nothing 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["plot", "plot_cluster"]
 
 # Pixels each way of X and Zt, and of the square matrices, whose diagonal would be too thin.
-_BINS = 280
-_SQUARE = 140
+_BINS = 220
+_SQUARE = 115
 # Entries in one pixel up to which it shows the largest; beyond, it shows how many.
 _CROWDED = 16
 _LEAST_SHARE = 0.07
@@ -60,9 +61,12 @@ _INK = "#1f2328"
 _FAINT = "#6b7280"
 
 # Inches.
-_HEIGHT, _ZT_WIDTH = 2.9, 3.8
-_LEFT, _GAP, _RIGHT, _TITLE = 0.75, 0.72, 0.2, 0.34
+_HEIGHT, _ZT_WIDTH = 2.3, 2.9
+_LEFT, _GAP, _RIGHT, _TITLE = 0.62, 0.58, 0.15, 0.34
+# More room left of Zt, for its terms' labels.
+_LABELS = 0.35
 _LINE = 0.21
+_NOTE_LINE = 0.16
 _MOST_LABELS = 14
 _MOST_TERMS = 12
 _LONGEST_LABEL = 18
@@ -156,13 +160,13 @@ class _Sheet:
         above = _TITLE + marks + 0.05
         if named:
             above += 0.053 * longest + 0.02 if len(names) > 1 else 0.14
-        width = float(np.clip(0.26 * len(names), 0.7, 2.6))
+        width = float(np.clip(0.26 * len(names), 0.85, 2.4))
         lines = min(len(matrices.random.terms), _MOST_TERMS + 1)
-        return cls(width, above, 0.5 + _LINE * (lines + 2), named)
+        return cls(width, above, 0.5 + _LINE * (lines + 1) + 2 * _NOTE_LINE, named)
 
     @property
     def width(self) -> float:
-        return _LEFT + self.x_width + _ZT_WIDTH + 2 * _HEIGHT + 3 * _GAP + 0.25 + _RIGHT
+        return _LEFT + self.x_width + _ZT_WIDTH + 2 * _HEIGHT + 3 * _GAP + _LABELS + _RIGHT
 
     @property
     def height(self) -> float:
@@ -173,7 +177,7 @@ class _Sheet:
         begin = _LEFT
         # Zt's labels stand left of it.
         for width, gap in (
-            (self.x_width, _GAP + 0.25),
+            (self.x_width, _GAP + _LABELS),
             (_ZT_WIDTH, _GAP),
             (_HEIGHT, _GAP),
             (_HEIGHT, 0.0),
@@ -265,6 +269,12 @@ class _TermRows:
             self.first[term] + inside * self.counts[term] // np.diff(self.Gp)[term]
         )
         return found
+
+    @property
+    def enlarges(self) -> bool:
+        """Whether terms are not drawn to scale."""
+        drawn = self.edges / max(int(self.edges[-1]), 1)
+        return bool(np.abs(drawn - self.Gp / max(int(self.Gp[-1]), 1)).max() > 0.01)
 
     def capacity(self) -> int:
         """Return how many rows the fullest pixel holds."""
@@ -552,7 +562,7 @@ def _draw_zt(axes: Axes, matrices: MixedMatrices) -> None:
     for k, term in enumerate(random.terms):
         begin, end = float(edges[k]), float(edges[k + 1])
         band.axhspan(begin, end, color=_colour(k), linewidth=0)
-        if 0 < k <= _MOST_TERMS:
+        if k > 0 and len(random.terms) <= _MOST_TERMS:
             axes.axhline(begin * q, color=_LINE_COLOUR, linewidth=0.5)
         room = (end - begin) * _HEIGHT
         if room < 0.13:
@@ -583,7 +593,7 @@ def _draw_square(
     _show(axes, pixels, q, q, name, title)
     axis = _square_axis(matrices)
     edges = axis.edges * q / max(int(axis.edges[-1]), 1)
-    if not axis.exact and len(edges) > 2:
+    if axis.enlarges:
         # Terms are not drawn to scale: only their bounds have a place.
         for set_ticks, room in ((axes.set_xticks, 0.2), (axes.set_yticks, 0.05)):
             far = [0]
@@ -609,14 +619,17 @@ def _draw_legend(figure: Figure, sheet: _Sheet, matrices: MixedMatrices, step: i
         if term.columns > 5:
             columns += f", … {term.columns - 5} more"
         label = " ".join(term.bar.label.split())
-        label = label if len(label) <= 60 else f"{label[:59]}…"
-        figure.text(
-            (_LEFT + 0.18) / sheet.width,
-            y,
+        line = (
             f"({label})   {term.levels:,} groups × {term.columns} "
             f"column{'' if term.columns == 1 else 's'}: {columns};   rows "
             f"{int(random.Gp[k]):,} to {int(random.Gp[k + 1]) - 1:,} of Zᵗ;   "
-            f"{term.covariance.parameters} theta",
+            f"{term.covariance.parameters} theta"
+        )
+        longest = int((sheet.width - _LEFT - 0.3) / 0.074)
+        figure.text(
+            (_LEFT + 0.18) / sheet.width,
+            y,
+            line if len(line) <= longest else f"{line[: longest - 1]}…",
             fontsize=8.5,
             color=_INK,
             va="center",
@@ -644,19 +657,20 @@ def _draw_legend(figure: Figure, sheet: _Sheet, matrices: MixedMatrices, step: i
         reading.append("Pale in Λᵗ: covariances, which start at 0.")
     if len(random.terms) > 1:
         reading.append("Grey in ZᵗZ: between different terms.")
-        if not _square_axis(matrices).exact:
+        if _square_axis(matrices).enlarges:
             reading.append("Small terms are drawn larger than their share.")
     if step > 1:
         reading.append(f"ZᵗZ was counted on one observation in {step}.")
-    note = " ".join(reading)
+    note = textwrap.fill(" ".join(reading), int((sheet.width - _LEFT - _RIGHT) / 0.052))
     figure.text(
         _LEFT / sheet.width,
-        (y - 0.04) / sheet.height,
+        (y + 0.06) / sheet.height,
         note,
         fontsize=7.5,
         color=_FAINT,
-        va="center",
+        va="top",
         ha="left",
+        linespacing=1.35,
     )
 
 

@@ -47,6 +47,7 @@ __all__ = ["Equations", "Verification", "equations"]
 
 _TOLERANCE = 1e-10
 _MOST = 12
+_MOST_IN_ROW = 6
 _LINKS = {
     "logit": "logit(μ) = log(μ / (1 - μ))",
     "probit": "probit(μ) is the quantile of the standard normal distribution",
@@ -491,7 +492,7 @@ def _difference(found: FloatArray, direct: FloatArray, size: FloatArray) -> floa
 def _narrow(term: Node) -> Node:
     match term:
         case Product(factors=(Grid() as row, Column() as column)):
-            return Product((elided(row, _MOST, _MOST), elided(column, _MOST, 1)))
+            return Product((elided(row, 3, _MOST_IN_ROW), elided(column, _MOST_IN_ROW, 1)))
         case _:
             return term
 
@@ -517,7 +518,7 @@ def _stacked(term: Node) -> Node:
 
 
 def _lying(effects: tuple[Symbol, ...]) -> Node:
-    return Transposed(elided(Grid((effects,)), _MOST, _MOST))
+    return Transposed(elided(Grid((effects,)), 3, _MOST_IN_ROW))
 
 
 def equations(

@@ -172,9 +172,7 @@ class RaudenbushBryk(_Base):
 
     def _joined(self, numbers: tuple[str, ...], symbol: Symbol) -> tuple[Mark, ...]:
         index = self._index(symbol)
-        if index and any("," in piece for piece in numbers):
-            return (*numbers, ",", *index)
-        return (*numbers, *index)
+        return _after(numbers, index)
 
     def _which(self, symbol: Symbol) -> tuple[Mark, ...]:
         """Return the factor's letter where there are several factors."""

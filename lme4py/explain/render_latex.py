@@ -174,7 +174,7 @@ class Latex:
                 return self._grid(rows)
 
     def _number(self, value: float) -> str:
-        mantissa, exponent, power = f"{value:.{self.digits}g}".partition("e")
+        mantissa, exponent, power = f"{value + 0.0:.{self.digits}g}".partition("e")
         return f"{mantissa} \\times 10^{{{int(power)}}}" if exponent else mantissa
 
     def _sum(self, terms: tuple[Node, ...], *, leading: bool) -> str:

@@ -109,7 +109,7 @@ class MathML:
         """Return an expression."""
         match node:
             case Number(value=value):
-                return _tag("mn", f"{value:.{self.digits}g}")
+                return _tag("mn", f"{value + 0.0:.{self.digits}g}")
             case Symbol():
                 return symbol_mathml(self.write(node))
             case Sum(terms=()):

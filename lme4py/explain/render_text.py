@@ -128,7 +128,7 @@ class Text:
     def _box(self, node: Node) -> _Box:
         match node:
             case Number(value=value):
-                return _Box((f"{value:.{self.digits}g}",))
+                return _Box((f"{value + 0.0:.{self.digits}g}",))
             case Symbol():
                 return _Box((symbol_text(self.write(node)),))
             case Sum(terms=()):
@@ -196,7 +196,7 @@ class Text:
         if all("e" not in cell and "n" not in cell for cell in shown):
             decimals = max((len(cell.partition(".")[2]) for cell in shown), default=0)
             for i, value in numbers.items():
-                cells[i] = f"{value:.{min(decimals, self.digits)}f}"
+                cells[i] = f"{value + 0.0:.{min(decimals, self.digits)}f}"
         return cells
 
     def _grid(self, rows: Sequence[Sequence[Node]]) -> _Box:

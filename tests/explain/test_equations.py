@@ -14,6 +14,7 @@ import pytest
 import lme4py
 from lme4py.explain.covariances import random_relation
 from lme4py.explain.expression import Number, Relation, Symbol, substituted, symbols_of
+from lme4py.explain.render_text import symbol_text
 from tests.explain.random_designs import check_markup, valid_design
 
 IGNORED = {
@@ -261,7 +262,8 @@ def _well_formed(equations):
             for relation in section.relations:
                 for symbol in symbols_of(relation.left) + symbols_of(relation.right):
                     if symbol.kind != "offset":
-                        assert seen.setdefault(section.write(symbol), symbol) == symbol
+                        text = symbol_text(section.write(symbol))
+                        assert seen.setdefault(text, symbol) == symbol
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

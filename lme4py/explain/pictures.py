@@ -159,7 +159,7 @@ class _Sheet:
         marks = _mark_height(matrices) + 0.06
         above = _TITLE + marks + 0.05
         if named:
-            above += 0.053 * longest + 0.02 if len(names) > 1 else 0.14
+            above += 0.063 * longest + 0.02 if len(names) > 1 else 0.14
         width = float(np.clip(0.26 * len(names), 0.85, 2.4))
         lines = min(len(matrices.random.terms), _MOST_TERMS + 1)
         return cls(width, above, 0.5 + _LINE * (lines + 1) + 2 * _NOTE_LINE, named)

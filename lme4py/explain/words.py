@@ -448,8 +448,19 @@ def _where(model: _Model, member: int) -> Prose:
     }
     if not others:
         return []
-    said = _listed(list(others))
-    return [", where ", *said, " (that is, their columns) are 0" if len(others) > 1 else " is 0"]
+    held = [_held_at(model, name) for name in list(others)[:_MOST_NAMES]]
+    more = len(others) - len(held)
+    return [", where ", *_joined(held), *([f", ... {more} more"] if more else [])]
+
+
+def _held_at(model: _Model, name: str) -> Prose:
+    """Return the value of a variable at which its columns are 0."""
+    value = model.value(name)
+    if isinstance(value, Factor) and model.matrices.fixed.contrasts.get(name) == "contr.treatment":
+        return [Code(name), " is ", Code(str(value.levels[0]))]
+    if _is_number(model, name):
+        return [Code(name), " is 0"]
+    return ["the columns of ", Code(name), " are 0"]
 
 
 def _interaction(names: Sequence[str]) -> Prose:
@@ -504,9 +515,7 @@ def _random_part(model: _Model) -> list[Block]:
     theta = 0
     for k, term in enumerate(random.terms):
         if k < _MOST_TERMS:
-            items.append(
-                ([Code(_written(term))], _random_term(model, k, term, theta))
-            )
+            items.append(([Code(_written(term))], _random_term(model, k, term, theta)))
         theta += term.covariance.parameters
     blocks: list[Block] = [Entries(items)]
     if len(random.terms) > _MOST_TERMS:
@@ -841,7 +850,7 @@ def _total(model: _Model, effect: _Effect, groups: Sequence[_Group], moving: Seq
         if all(_is_number(model, name) for name in names) and len(columns) == 1:
             parts.append(f"β[{columns[0]}]·{'·'.join(rest)}")
         else:
-            parts.append(f"({model.fixed_terms.labels[number - 1]})")
+            parts.append(f"(term {model.fixed_terms.labels[number - 1]})")
     parts += [f"b[{group.name}, {effect.name}]" for group in groups]
     return " + ".join(parts).replace("+ -", "- ")
 

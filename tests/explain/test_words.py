@@ -120,6 +120,20 @@ def test_double_bar(data):
     assert said.count("Written (x || g) in the formula.") == 2
 
 
+def test_main_effects_say_where_they_hold(data):
+    said = flat(lme4py.lformula("y ~ f*x*M + (1 | g)", data).explain().text)
+    assert "per unit of x, where f is a and M is 0." in said
+    coded = lme4py.lformula("y ~ f*x + (1 | g)", data, contrasts={"f": "contr.sum"})
+    assert "per unit of x, where the columns of f are 0." in flat(coded.explain().text)
+
+
+def test_factors_of_the_group_move_means(data):
+    data = data.assign(kind=np.where(data["M"] > 0, "high", "low"))
+    said = flat(lme4py.lformula("y ~ x*kind + (x | g)", data).explain().text)
+    assert "The slope of x in one g is β[x] + (term x:kind) + b[g, x]." in said
+    assert "x:kind belongs to the mean" in said
+
+
 def test_generalized(data):
     said = flat(lme4py.glformula("won ~ x + (1 | g)", data, family="binomial").explain().text)
     assert "g(E[y]) = X β + Z b" in said

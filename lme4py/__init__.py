@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from lme4py import data
-from lme4py.bridge.compare import compare
-from lme4py.bridge.findings import Comparison
-from lme4py.bridge.fixture import Fixture, read_fixture
 from lme4py.control import Control
 from lme4py.design import MixedDesign, glformula, lformula, load
 from lme4py.errors import (
@@ -23,6 +23,11 @@ from lme4py.frame.functions.user import register
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec import NewRows, Spec
+
+if TYPE_CHECKING:
+    from lme4py.bridge.compare import compare
+    from lme4py.bridge.findings import Comparison
+    from lme4py.bridge.fixture import Fixture, read_fixture
 
 __version__ = "0.1.0"
 
@@ -52,3 +57,22 @@ __all__ = [
     "read_fixture",
     "register",
 ]
+
+# Imported when they are first asked for: they need packages that a build does not.
+_LATER = {
+    "Comparison": "lme4py.bridge.findings",
+    "Fixture": "lme4py.bridge.fixture",
+    "compare": "lme4py.bridge.compare",
+    "read_fixture": "lme4py.bridge.fixture",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    globals()[name] = getattr(import_module(_LATER[name]), name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -56,8 +56,8 @@ def _dictionary(codes: np.ndarray, names: list[str], case: Case) -> Any:
     if case.frame == "polars":
         import polars as pl
 
-        series = pl.Series(codes.astype(np.uint32)).cast(pl.Enum(names))
-        return series.cast(pl.String) if case.text else series
+        series = pl.Series(names).gather(codes)
+        return series if case.text else series.cast(pl.Enum(names))
     import pyarrow as pa
 
     column = pa.DictionaryArray.from_arrays(codes, names)

@@ -1,0 +1,96 @@
+"""Shortcuts for many rows say the same as the long way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lme4py
+from lme4py import linpack
+from lme4py.frame.factors import drop_unused
+from lme4py.frame.values import Factor
+from lme4py.matrices import checks, reterms
+
+ROWS = 30_000
+
+
+@pytest.mark.parametrize("place", [0, 4096, ROWS - 1])
+def test_a_level_that_occurs_once_is_kept(place):
+    codes = np.zeros(ROWS, dtype=np.int32)
+    codes[1::2] = -1
+    codes[place] = 2
+    assert drop_unused(Factor(codes, ("a", "b", "c"))).levels == ("a", "c")
+    codes[place] = 1
+    factor = Factor(codes, ("a", "b"))
+    assert drop_unused(factor) is factor
+
+
+@pytest.mark.parametrize("columns", [2, 9, 60])
+@pytest.mark.parametrize("dependent", [False, True])
+def test_some_rows_never_prove_what_all_rows_deny(columns, dependent):
+    random = np.random.default_rng(columns)
+    x = np.asfortranarray(random.standard_normal((ROWS, columns)))
+    x[:, 0] = 1.0
+    if dependent:
+        x[:, -1] = x[:, :-1] @ random.standard_normal(columns - 1)
+    rank, pivot = linpack.limited_rank(x)
+    assert rank == columns - dependent
+    assert pivot.tolist() == list(range(columns))
+
+
+def test_a_column_that_few_rows_set_apart():
+    """No sampled row shows it; the full Gram matrix, or the QR, does."""
+    x = np.ones((ROWS, 2), order="F")
+    x[1, 1] = 2.0
+    assert linpack.limited_rank(x)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "distant"),
+    [
+        (np.random.default_rng(1).standard_normal(ROWS), False),
+        (np.random.default_rng(1).standard_normal(ROWS) * 500, False),
+        (np.random.default_rng(1).standard_normal(ROWS) * 1500, True),
+        (np.random.default_rng(1).standard_normal(ROWS) + 1e5, False),
+        (np.random.default_rng(1).standard_normal(ROWS) / 1500, True),
+        (np.where(np.arange(ROWS) == 4001, 1e6, 0.5), True),
+        (np.where(np.arange(ROWS) == 4001, 7.0, 1.0), False),
+    ],
+)
+def test_scales_are_judged_as_by_standard_deviations(monkeypatch, column, distant):
+    other = np.random.default_rng(2).standard_normal(ROWS)
+    frame = {"y": other, "x": column, "z": other[::-1], "g": np.arange(ROWS) % 7}
+    found = []
+    for many in (0, 10 * ROWS):
+        monkeypatch.setattr(checks, "_MANY", many)
+        if distant:
+            with pytest.warns(lme4py.Lme4pyWarning, match="very different scales"):
+                found.append(lme4py.lformula("y ~ x + z + (1 | g)", frame))
+        else:
+            found.append(lme4py.lformula("y ~ x + z + (1 | g)", frame))
+    assert found[0].messages == found[1].messages
+    assert bool(found[0].messages) is distant
+
+
+@pytest.mark.parametrize("piece", [1, 7, 64, 10**6])
+def test_zeros_are_removed_in_place(monkeypatch, piece):
+    monkeypatch.setattr(reterms, "_PIECE", piece)
+    random = np.random.default_rng(4)
+    frame = pd.DataFrame(
+        {
+            "y": random.standard_normal(300),
+            "x": np.where(random.random(300) < 0.5, 0.0, random.standard_normal(300)),
+            "a": pd.Categorical.from_codes(random.integers(0, 3, 300), list("pqr")),
+            "g": random.integers(0, 5, 300),
+        }
+    )
+    Zt = lme4py.lformula("y ~ 1 + (x + a | g) + (0 + x | a)", frame).Zt
+    assert (Zt.data != 0).all()
+    assert Zt.data.base is None or Zt.data.base.size == Zt.nnz
+    Zt.check_format()
+    # Rebuilt from R's definition: the Khatri-Rao product of indicators and columns.
+    a = frame["a"].cat.codes.to_numpy()
+    left = np.column_stack([np.ones(300), frame["x"], a == 1, a == 2])
+    groups = np.eye(5)[frame["g"]]
+    first = (groups[:, :, None] * left[:, None, :]).reshape(300, 20).T
+    second = (np.eye(3)[a] * frame["x"].to_numpy()[:, None]).T
+    np.testing.assert_array_equal(Zt.toarray(), np.vstack([first, second]))

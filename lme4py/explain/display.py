@@ -103,8 +103,9 @@ class Display:
             )
             if rows:
                 parts.append(
+                    '<div style="overflow-x:auto">'
                     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
-                    f'<mtable displaystyle="true">{rows}</mtable></math>'
+                    f'<mtable displaystyle="true">{rows}</mtable></math></div>'
                 )
             parts += [f"<p>{escape(note)}</p>" for note in section.notes]
         return f"<div>{''.join(parts)}</div>"

@@ -37,7 +37,8 @@ def _tag(name: str, inside: str, **attributes: str) -> str:
 
 
 def _letters(text: str, **attributes: str) -> str:
-    return _tag("mi", escape(" ".join(text.split())), **attributes)
+    # A browser would break the line, or drop the rest, at an ordinary space.
+    return _tag("mi", escape("\N{NO-BREAK SPACE}".join(text.split())), **attributes)
 
 
 def _operator(text: str) -> str:
@@ -52,8 +53,8 @@ def symbol_mathml(written: Written) -> str:
     >>> symbol_mathml(Written("γ", below=("0", "0")))
     '<msub><mi>γ</mi><mn>00</mn></msub>'
     """
-    base = _tag("mi", escape(written.base), mathvariant="bold") if written.bold else ""
-    base = base or _letters(written.base)
+    weight = {"style": "font-weight:bold"} if written.bold else {}
+    base = _letters(written.base, **weight)
     if written.part:
         base = _tag("mrow", base + _operator("[") + _letters(written.part) + _operator("]"))
     if written.primes:

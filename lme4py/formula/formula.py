@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from lme4py.errors import FormulaError
 from lme4py.formula.bars import (
@@ -21,7 +22,11 @@ from lme4py.formula.syntax import Call, Node, Number, call
 __all__ = ["Formula"]
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+_REMEMBERED = 2_000
+"""Formulas of up to so many characters are read once."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Formula:
     """An R formula; two are equal when R would print them alike.
 
@@ -59,16 +64,7 @@ class Formula:
         """
         if not isinstance(text, str):
             raise FormulaError("invalid formula", hint=f"it is a {type(text).__name__}, not text")
-        node = parse(text)
-        if not isinstance(node, Call) or node.name != "~":
-            raise FormulaError(
-                f'invalid formula "{text}": not a call'
-                if not isinstance(node, Call)
-                else "invalid formula",
-                node.span,
-                "a formula has a ~ between response and terms",
-            )
-        return cls(node, text)
+        return _read(text) if len(text) <= _REMEMBERED else _formula(text)
 
     @property
     def response(self) -> Node | None:
@@ -85,18 +81,26 @@ class Formula:
         sides = (right,) if self.response is None else (self.response, right)
         return Formula(call("~", *sides, span=self.node.span), self.text)
 
-    @property
+    @cached_property
     def bars(self) -> tuple[Bar, ...]:
         """The random-effects terms, ``a/b`` and ``||`` expanded (lme4's ``findbars``)."""
         return find_bars(self.right)
 
     def nobars(self) -> Formula:
         """Return the formula without random-effects terms; 1 if nothing else is there."""
+        return self._nobars
+
+    @cached_property
+    def _nobars(self) -> Formula:
         fixed = without_bars(self.right)
         return self.with_right(Number(1.0) if fixed is None else fixed)
 
     def subbars(self) -> Formula:
         """Return the formula with ``+`` for every bar, which names all variables."""
+        return self._subbars
+
+    @cached_property
+    def _subbars(self) -> Formula:
         return self.with_right(bars_as_sums(self.right))
 
     def expanded(self, double_bar: DoubleBar = "split") -> Formula:
@@ -119,3 +123,20 @@ class Formula:
 
     def __hash__(self) -> int:
         return hash(str(self))
+
+
+def _formula(text: str) -> Formula:
+    node = parse(text)
+    if not isinstance(node, Call) or node.name != "~":
+        raise FormulaError(
+            f'invalid formula "{text}": not a call'
+            if not isinstance(node, Call)
+            else "invalid formula",
+            node.span,
+            "a formula has a ~ between response and terms",
+        )
+    return Formula(node, text)
+
+
+# A formula and its parts never change, so builds of the same text may share them.
+_read = lru_cache(maxsize=128)(_formula)

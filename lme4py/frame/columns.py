@@ -70,12 +70,11 @@ class Columns:
         self.rows = _length(next(iter(self._source.values()))) if self._source else 0
 
     def _from_frame(self, data: Any) -> None:
+        if _is_pandas_frame(data):
+            self._from_pandas_frame(data)
+            return
         import narwhals.stable.v2 as nw
 
-        if type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "columns"):
-            # narwhals refuses repeated names in words of its own.
-            self.names = tuple(str(name) for name in data.columns)
-            self._refuse_repeated()
         try:
             frame = nw.from_native(data, eager_only=True)
         except TypeError:

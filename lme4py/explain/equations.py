@@ -63,7 +63,8 @@ class Verification:
     Parameters
     ----------
     rows : int
-        Number of rows compared.
+        Number of rows compared: those without missing or infinite values, for which an
+        equation multiplied out may differ from one that is not.
     combined, levels, matrix : float
         Largest difference of each form, relative to the size of the terms of its row.
     tolerance : float
@@ -235,7 +236,8 @@ class Equations:
                     Sum(tuple(self._row_terms())),
                 )
             )
-        return Verification(rows, combined, levels, matrix, _TOLERANCE)
+        compared = int(np.isfinite(size).sum())
+        return Verification(compared, combined, levels, matrix, _TOLERANCE)
 
     def text(self) -> str:
         """Return all equations as Unicode text."""
@@ -480,13 +482,9 @@ class Equations:
 
 def _difference(found: FloatArray, direct: FloatArray, size: FloatArray) -> float:
     """Return the largest difference, relative to the size of the terms where above 1."""
-    same = (found == direct) | (np.isnan(found) & np.isnan(direct))
-    if same.all():
-        return 0.0
-    finite = np.isfinite(size)
-    relative = abs(found - direct) / np.where(finite, np.maximum(size, 1.0), 1.0)
-    relative = np.where(np.isfinite(relative), relative, np.inf)
-    return float(np.where(same, 0.0, relative).max())
+    compared = np.isfinite(size)
+    differences = abs(found - direct)[compared] / np.maximum(size[compared], 1.0)
+    return float(np.where(np.isnan(differences), np.inf, differences).max(initial=0.0))
 
 
 def _narrow(term: Node) -> Node:

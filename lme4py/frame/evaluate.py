@@ -306,6 +306,10 @@ def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
         if function.takes_context:
             named["context"] = scope.context
         return _compute(function, named, given, node, scope, known)
+    except MemoryError:
+        raise DataError(
+            f"{function.name}() would need more memory than there is", node.span
+        ) from None
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
 

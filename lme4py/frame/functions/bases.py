@@ -35,6 +35,10 @@ FloatArray = NDArray[np.float64]
 
 _FEW_POINTS = "'degree' must be less than number of unique points"
 _BEYOND = "some 'x' values beyond boundary knots may cause ill-conditioned bases"
+_MOST_DEGREES = 1_000
+_MOST_PRODUCTS = 1_000_000
+_MOST_KNOTS = 2_000
+_HIGHEST_SPLINE = 50
 _NOT_NUMERIC = "'x' must be numeric"
 
 
@@ -243,6 +247,8 @@ def _poly_arguments(
         raise DataError("missing value where TRUE/FALSE needed")
     if chosen < 1:
         raise DataError("'degree' must be at least 1")
+    if chosen > _MOST_DEGREES or (chosen + 1) ** len(columns) > _MOST_PRODUCTS:
+        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
     if len({column.size for column in columns}) > 1:
         raise DataError("arguments must have the same length")
     return columns, int(chosen), several
@@ -469,6 +475,8 @@ class _SplineArguments:
             raise DataError("'Boundary.knots' must be two finite numbers")
         if self.knots is not None and not np.isfinite(self.knots).all():
             raise DataError("'knots' must be finite")
+        if self.knots is not None and self.knots.size > _MOST_KNOTS:
+            raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
         self.below = self.x < self.boundary[0]
         self.above = self.x > self.boundary[1]
         self.outside = self.below | self.above
@@ -507,6 +515,8 @@ def _tail(
 def _whole_count(count: float) -> int:
     if math.isnan(count) or count != math.floor(count):
         raise DataError("'df' must be a whole number")
+    if count > _MOST_KNOTS:
+        raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
     return int(count)
 
 
@@ -578,6 +588,8 @@ def _degree(degree: Value | None) -> int:
     chosen = 3.0 if degree is None else as_number(degree, "degree")
     if math.isnan(chosen) or chosen < 1:
         raise DataError("'degree' must be integer >= 1")
+    if chosen > _HIGHEST_SPLINE:
+        raise DataError(f"splines have a degree of at most {_HIGHEST_SPLINE} here")
     return int(chosen)
 
 

@@ -359,16 +359,25 @@ def nlevels(x: Value) -> Numeric:
     return Numeric(np.array([count], dtype=np.int64), "integer")
 
 
+_MOST_PIECES = 100_000
+_MOST_DIGITS = 22
+_MOST_CODED = 5_000
+_MOST_COMBINATIONS = 5_000_000
+
 # cut and findInterval ------------------------------------------------------------------
 
 
 def _breaks(x: NDArray[np.float64], breaks: Value) -> NDArray[np.float64]:
     """Return sorted breaks: those given, or equal pieces of the range, a little wider."""
     given, _ = flat(breaks, "'breaks' must be numeric")
+    if given.size > _MOST_PIECES:
+        raise DataError(f"cut() makes at most {_MOST_PIECES} intervals")
     if given.size != 1:
         return np.sort(given[~np.isnan(given)])
     if math.isnan(given[0]) or given[0] < 2:
         raise DataError("invalid number of intervals")
+    if given[0] > _MOST_PIECES:
+        raise DataError(f"cut() makes at most {_MOST_PIECES} intervals")
     count = int(given[0] + 1)
     present = x[~np.isnan(x)]
     if not present.size or not np.isfinite(present).all():
@@ -398,7 +407,7 @@ def _interval_labels(
     breaks: NDArray[np.float64], digits: int, right: bool, closed: bool
 ) -> list[str]:
     """Return labels such as ``(0,5]`` with just enough digits to tell the breaks apart."""
-    for places in range(digits, max(12, digits) + 1):
+    for places in range(min(digits, _MOST_DIGITS), max(12, min(digits, _MOST_DIGITS)) + 1):
         ends = _break_texts(breaks, places)
         if all(a != b for a, b in itertools.pairwise(ends)):
             break
@@ -548,6 +557,11 @@ def _combined(factors: Sequence[Factor], separator: str, last_fastest: bool, dro
     for current in reversed(factors[:-1]):
         missing = (current.codes < 0) | (result.codes < 0)
         outer, inner = _joined(current.levels), _joined(result.levels)
+        if len(outer) * len(inner) > _MOST_COMBINATIONS:
+            raise DataError(
+                f"an interaction of more than {_MOST_COMBINATIONS} combinations",
+                hint="a:b has only those that occur",
+            )
         if last_fastest:
             codes = current.codes.astype(np.int64) * len(inner) + result.codes
             texts = [f"{a}{separator}{b}" for a in outer for b in inner]
@@ -625,7 +639,11 @@ def _levels_argument(n: Value, name: str) -> tuple[str, ...]:
         count = as_number(n, "n")
         if math.isnan(count) or (count <= 1 and name != "contr.poly"):
             raise DataError("not enough degrees of freedom to define contrasts")
+        if count > _MOST_CODED:
+            raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
         return _numbered(int(count))
+    if length(n) > _MOST_CODED:
+        raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
     return tuple(_joined(_strings(n)))
 
 

@@ -118,6 +118,10 @@ GROUPS = [
 ]
 
 
+advised = pytest.mark.filterwarnings("ignore::lme4py.Lme4pyAdvice")
+
+
+@advised
 @pytest.mark.parametrize("right, groups, names", GROUPS)
 def test_groups_and_names(right, groups, names):
     design = lme4py.lformula(
@@ -145,6 +149,7 @@ def _covariance(model, rows, sparse):
     return total
 
 
+@advised
 @pytest.mark.parametrize("right", [right for right, _, _ in GROUPS])
 @pytest.mark.parametrize("sparse", [False, True])
 def test_all_effects_are_handed_over(right, sparse, monkeypatch):

@@ -127,7 +127,7 @@ def assemble(
         columns.index,
         messages.ours,
         control,
-        _origin(scope, columns, arguments),
+        origin=_origin(scope, columns, arguments),
     )
 
 
@@ -165,8 +165,8 @@ def _double_bar(method: str) -> DoubleBar:
             raise DataError(f"unknown double_bar {method!r}", hint="split or diag")
 
 
-def _na_action(name: str) -> NAAction:
-    if name not in _NA_ACTIONS:
+def _na_action(name: Any) -> NAAction:
+    if not isinstance(name, str) or name not in _NA_ACTIONS:
         raise DataError(
             f"unknown na_action {name!r}",
             hint=nearest(str(name), _NA_ACTIONS) or "omit, exclude, fail, pass",

@@ -8,6 +8,7 @@ Each column is converted when it is first asked for, and kept.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from lme4py.numerals import labels
 __all__ = ["Columns", "value_of"]
 
 _LIMIT = 2**31 - 1
+_SHOWN = 5
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -346,11 +348,21 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
         case "complex":
             raise DataError("invalid type (complex)")
         case _:
-            found = sorted({type(item).__name__ for item in array})
-            raise DataError(
-                f"invalid type (list: a mix of {', '.join(found[:4])})",
-                hint="convert the column to one type",
-            )
+            raise _mixed([type(item).__name__ for item in array])
+
+
+def _mixed(kinds: Sequence[str]) -> DataError:
+    """Return the error for objects of several types, with the rows of the rare ones."""
+    counts = Counter(kinds).most_common()
+    usual = counts[0][0]
+    rare = [f"row {at} ({kind})" for at, kind in enumerate(kinds) if kind != usual]
+    text = "invalid type (list)"
+    if rare:
+        text = f"invalid type (list: a mix of {', '.join(sorted(kind for kind, _ in counts[:4]))})"
+        more = ", ..." if len(rare) > _SHOWN else ""
+        where = f"{', '.join(rare[:_SHOWN])}{more}: {len(rare):,} of {len(kinds):,} rows are not "
+        return DataError(text, hint=f"{where}{usual}, counted from 0; give the column one type")
+    return DataError(text, hint=f"every row is a {usual}; give numbers or text")
 
 
 def _level_labels(categories: Any) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ def given_contrast(argument: ContrastArgument, factor: Factor, name: str) -> str
         return argument
     levels = len(factor.levels)
     computed = callable(argument) and not hasattr(argument, "__array__")
-    matrix = _matrix(argument(levels) if computed else argument, name)
+    matrix = _matrix(_called(argument, levels, name) if computed else argument, name)
     if matrix.values.shape[0] != levels:
         raise DataError(
             "wrong number of contrast matrix rows",
@@ -62,6 +62,15 @@ def given_contrast(argument: ContrastArgument, factor: Factor, name: str) -> str
         )
     wanted = levels - 1 if computed else matrix.values.shape[1]
     return complete_contrasts(matrix, wanted)
+
+
+def _called(function: Any, levels: int, name: str) -> Any:
+    try:
+        return function(levels)
+    except Exception as error:  # whatever a user's function raises is shown as ours
+        raise DataError(
+            f"the contrast function of '{name}' failed: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _matrix(argument: Any, name: str) -> Matrix:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lme4py import data
 from lme4py.control import Control
-from lme4py.design import MixedDesign, glformula, lformula, load
+from lme4py.design import MixedDesign, glformula, lformula, load, mixed_design
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -25,6 +25,7 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec import NewRows, Spec
 
 if TYPE_CHECKING:
+    from lme4py.bridge.arrays import TermArrays, mk_re_terms
     from lme4py.bridge.compare import compare
     from lme4py.bridge.findings import Comparison
     from lme4py.bridge.fixture import Fixture, read_fixture
@@ -49,11 +50,14 @@ __all__ = [
     "NewRows",
     "RandomEffects",
     "Spec",
+    "TermArrays",
     "compare",
     "data",
     "glformula",
     "lformula",
     "load",
+    "mixed_design",
+    "mk_re_terms",
     "read_fixture",
     "register",
 ]
@@ -62,7 +66,9 @@ __all__ = [
 _LATER = {
     "Comparison": "lme4py.bridge.findings",
     "Fixture": "lme4py.bridge.fixture",
+    "TermArrays": "lme4py.bridge.arrays",
     "compare": "lme4py.bridge.compare",
+    "mk_re_terms": "lme4py.bridge.arrays",
     "read_fixture": "lme4py.bridge.fixture",
 }
 

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from lme4py.bridge import (
+    arrays,
+    storage,
+    to_arrow,
+    to_formulaic,
+    to_patsy,
+    to_statsmodels,
+    to_tabmat,
+)
 from lme4py.bridge import coordinates as coordinates_of
-from lme4py.bridge import storage, to_arrow, to_formulaic, to_patsy, to_statsmodels, to_tabmat
 from lme4py.control import Control
 from lme4py.explain import clusters as clusters_of
 from lme4py.explain import equations as equations_of
@@ -22,6 +30,7 @@ from lme4py.frame.modelframe import Expression
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.response import Response, fitting_response
+from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 from lme4py.pipeline import Arguments, assemble
 from lme4py.spec import Spec, spec_of
@@ -30,7 +39,7 @@ from lme4py.summary import brief, html
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["MixedDesign", "glformula", "lformula", "load"]
+__all__ = ["MixedDesign", "glformula", "lformula", "load", "mixed_design"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -309,6 +318,38 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
 
 def _with_views(matrices: MixedMatrices) -> MixedDesign:
     return MixedDesign(**{item.name: getattr(matrices, item.name) for item in fields(matrices)})
+
+
+def mixed_design(
+    X: Any, random: RandomEffects | arrays.Bars, y: Any = None, **options: Any
+) -> MixedDesign:
+    """Make a design of a fixed part that is ready: arrays, patsy's or formulaic's matrices.
+
+    Parameters
+    ----------
+    X, random, y, options
+        As `lme4py.bridge.arrays.mixed_matrices` takes them: X brings its names and terms
+        along, `random` is what `mk_re_terms` gives or takes; `frame`, `weights`,
+        `offset`, `names`, `reml`, `family` and `collation` are the options.
+
+    Returns
+    -------
+    MixedDesign
+
+    Raises
+    ------
+    DataError
+        If the parts do not fit together.
+
+    Examples
+    --------
+    >>> import patsy
+    >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1, 0, 2], "g": ["a", "a", "b", "b"]}
+    >>> design = mixed_design(patsy.dmatrix("x", data), "(1 | g)", data["y"], frame=data)
+    >>> design.fixed.names, design.random.row_names, str(design.formula)
+    (['(Intercept)', 'x'], ['a', 'b'], 'y ~ 1 + x + (1 | g)')
+    """
+    return _with_views(arrays.mixed_matrices(X, random, y, **options))
 
 
 def load(path: str | os.PathLike[str]) -> MixedDesign:

@@ -1,15 +1,21 @@
 """The command, run in this process and once as a program."""
 
+import json
 import re
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lme4py.bridge.rds import read_rds
 from lme4py.cli import main
+from lme4py.cli.program import COMMANDS
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture
@@ -171,3 +177,97 @@ def test_as_a_program_into_a_closed_pipe():
         err = process.stderr.read()
         assert process.wait() == 0
     assert err == b""
+
+
+@pytest.mark.parametrize("kind", ["arrow", "stream.arrow", "feather", "rds"])
+def test_more_files(capsys, table, tmp_path, kind):
+    path = tmp_path / f"table.{kind}"
+    if kind == "rds":
+        path = ROOT / "fixtures" / "compare" / "slope_and_factor.rds"
+        words = ["y ~ x * f + (x | plot)", str(path)]
+    else:
+        arrow = pytest.importorskip("pyarrow")
+        rows = arrow.Table.from_pandas(table)
+        make = arrow.ipc.new_stream if kind.startswith("stream") else arrow.ipc.new_file
+        with path.open("wb") as target, make(target, rows.schema) as writer:
+            writer.write_table(rows)
+        words = ["y ~ x + f + (x | g)", str(path)]
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "(Intercept), x, f" in out
+
+
+def test_rds_without_a_table(capsys):
+    code, _, err = run(capsys, "y ~ x + (1 | g)", str(ROOT / "fixtures" / "values.rds"))
+    assert code == 2
+    assert "holds no data frame" in err
+
+
+def test_json(capsys, csv):
+    code, out, err = run(capsys, "y ~ x + f + (x | g)", csv, "--json", "--weights", "n")
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    assert record["X"]["names"] == ["(Intercept)", "x", "fb", "fc"]
+    assert record["terms"] == [
+        {"label": "x | g", "group": "g", "columns": ["(Intercept)", "x"], "levels": 4}
+    ]
+    assert record["lower"] == [0, None, 0]
+    assert (record["weights"], record["offset"], record["reml"]) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--ml"], "linear, ML"),
+        (["--double-bar", "diag"], "diag"),
+        (["--control", "check.nlev.gtreq.5=ignore"], "24 rows"),
+    ],
+)
+def test_more_options(capsys, csv, words, expected):
+    code, out, _ = run(capsys, "y ~ x + (x || g)", csv, *words)
+    assert code == 0
+    assert expected in out
+
+
+def test_unknown_control(capsys, csv):
+    code, _, err = run(capsys, "y ~ x + (1 | g)", csv, "--control", "check.rank=ignore")
+    assert code == 2
+    assert "check" in err
+
+
+@pytest.mark.parametrize("kind", ["npz", "mtx", "arrow", "rds"])
+def test_export(capsys, csv, tmp_path, kind):
+    if kind == "arrow":
+        pytest.importorskip("pyarrow")
+    path = tmp_path / f"design.{kind}"
+    assert main(["export", "y ~ x + (x | g)", csv, "-o", str(path), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["format"] == kind
+    assert record["written"]
+    assert all(Path(name).exists() for name in record["written"])
+    if kind == "rds":
+        assert "X" in (read_rds(path).names or ())
+
+
+def test_export_needs_a_format(capsys, tmp_path):
+    assert main(["export", "-o", str(tmp_path / "design.xyz")]) == 2
+    assert "npz, mtx, arrow, rds" in capsys.readouterr().err
+    assert main(["export", "-o", str(tmp_path / "absent" / "x"), "--format", "npz"]) == 2
+
+
+@pytest.mark.parametrize("command", [command.name for command in COMMANDS])
+def test_help_has_examples_and_exit_codes(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    page = capsys.readouterr().out
+    assert f"  lme4py {command}" in page.partition("examples:")[2]
+    assert "exit codes:" in page
+
+
+def test_progress_is_for_terminals_only(capsys, monkeypatch, csv):
+    run(capsys, "y ~ x + (1 | g)", csv)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    code, _, err = run(capsys, "y ~ x + (1 | g)", csv)
+    assert code == 0
+    assert "building the design" in err

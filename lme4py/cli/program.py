@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from lme4py.cli import cluster, compare, explain, plot, show
+from lme4py.cli import cluster, compare, explain, export, plot, show
 from lme4py.cli.command import BAD_INPUT, Command
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
@@ -23,6 +23,7 @@ COMMANDS: tuple[Command, ...] = (
     plot.COMMAND,
     cluster.COMMAND,
     compare.COMMAND,
+    export.COMMAND,
 )
 
 _CODES = """\

@@ -367,7 +367,9 @@ def _mixed(kinds: Sequence[str]) -> DataError:
 
 def _level_labels(categories: Any) -> tuple[str, ...]:
     if getattr(categories, "inferred_type", None) == "string":
-        return tuple(map(str, categories.tolist()))
+        texts = categories.tolist()
+        # An index of pandas' own text type holds nothing but plain str.
+        return tuple(texts if categories.dtype == "str" else map(str, texts))
     array = np.asarray(categories)
     if array.dtype.kind == "f":
         return tuple(labels(array))

@@ -42,7 +42,7 @@ Array: TypeAlias = NDArray[Any]
 _NON_NUMERIC = "non-numeric argument to binary operator"
 _NOT_LOGICAL = "operations are possible only for numeric, logical or complex types"
 _OVERFLOW = "NAs produced by integer overflow"
-_LONGEST_RANGE = 10**7
+_LONGEST_RANGE = 2**21
 _MOST_LEVELS = 2**20
 # Beyond this a quotient has no fractional digits even in R's long double.
 _EXACT = float(2**63)

@@ -298,7 +298,11 @@ def _enter_replacements() -> None:
             new = as_string(replacement, "replacement")
             if "\\" in new and not (fixed is not None and as_flag(fixed, "fixed")):
                 raise DataError(f"{_name}() takes no back-references: use fixed = TRUE")
-            return _mapped(text(x), lambda item: item.replace(wanted, new, _count))
+            words = text(x)
+            grown = sum(item.count(wanted) for item in words.pool) * len(new)
+            if grown > _MOST_CHARACTERS:
+                raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
+            return _mapped(words, lambda item: item.replace(wanted, new, _count))
 
         signature = f"pattern, replacement, x, {_MATCHING}"
         function(name, signature, role="elementwise", purpose=purpose)(replace)

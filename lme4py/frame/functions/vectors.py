@@ -39,7 +39,7 @@ __all__: list[str] = []
 
 Array: TypeAlias = NDArray[Any]
 
-_LONGEST = 10**7
+_LONGEST = 2**21
 _EPS = float(np.finfo(np.float64).eps)
 
 

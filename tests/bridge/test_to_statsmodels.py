@@ -17,7 +17,6 @@ FIXTURE = Path(__file__).resolve().parents[2] / "fixtures" / "fits.rds"
 mixed_linear_model = pytest.importorskip(
     "statsmodels.regression.mixed_linear_model", reason="statsmodels is not installed"
 )
-pytest.importorskip("rdata", reason="the fixtures are .rds files")
 
 
 @pytest.fixture(scope="module")

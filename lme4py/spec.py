@@ -326,7 +326,14 @@ class Spec:
 
     def _matrix(self, frame: _NewFrame, collation: Collation) -> FloatArray:
         expanded = terms(self.formula.nobars().node, self.frame_names)
-        layout = plan(expanded, frame, frame.rows, collation, self.contrasts)
+        contrasts = self.contrasts
+        if frame.response is not None and frame.response not in frame.values:
+            # "." may stand for the response under a second name, of which no column is made.
+            twin = f"{frame.response}."
+            contrasts = {
+                name: item for name, item in contrasts.items() if not name.startswith(twin)
+            }
+        layout = plan(expanded, frame, frame.rows, collation, contrasts)
         if max(self.kept, default=-1) >= len(layout.names) or any(
             layout.names[place] != name
             for place, name in zip(self.kept, self.names_of_X, strict=True)

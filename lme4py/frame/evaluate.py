@@ -334,7 +334,10 @@ def _compute(
     if function.role == "basis":
         return _basis(function, named, rowwise, node, scope)
     if not rowwise:
-        return _Result(function.compute(**named), False)
+        value = function.compute(**named)
+        if not scope.replaying and len(scope.frozen) > known and not _keeps_length(node):
+            _freeze(node, value, scope, known)
+        return _Result(value, False)
     if scope.replaying:
         _refuse_whole(function, given, node)
     value = function.compute(**named)
@@ -345,11 +348,15 @@ def _compute(
             raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
         return _Result(value, False)
     if not _keeps_length(node):
-        # What its arguments kept is not looked at again: the outermost parameter is enough.
-        for inner in list(scope.frozen)[known:]:
-            del scope.frozen[inner]
-        scope.frozen[deparse(node)] = value
+        _freeze(node, value, scope, known)
     return _Result(value, False)
+
+
+def _freeze(node: Call, value: Value, scope: Scope, known: int) -> None:
+    """Keep a parameter; what its arguments kept is not looked at again, so that goes."""
+    for inner in list(scope.frozen)[known:]:
+        del scope.frozen[inner]
+    scope.frozen[deparse(node)] = value
 
 
 def _basis(
@@ -367,7 +374,10 @@ def _basis(
     if key not in scope.frozen or function.replay is None:
         raise DataError(f"the state of {key} in the data of the model is not known")
     try:
-        return _Result(function.replay(scope.frozen[key], **named), True)
+        value = function.replay(scope.frozen[key], **named)
+        if isinstance(value, Factor) and value.codes.max(initial=-1) >= len(value.levels):
+            raise DataError(f"the stored state of {key} has too few levels")
+        return _Result(value, True)
     except Lme4pyError:
         raise
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -221,6 +221,7 @@ def test_json(capsys, csv):
         (["--ml"], "linear, ML"),
         (["--double-bar", "diag"], "diag"),
         (["--control", "check.nlev.gtreq.5=ignore"], "24 rows"),
+        (["--env", "k=2", "--env", "unused=text", "--subset", "x > k"], "15 rows"),
     ],
 )
 def test_more_options(capsys, csv, words, expected):

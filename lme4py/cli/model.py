@@ -77,6 +77,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="split",
         help="what || means (default: split, as lme4)",
     )
+    parser.add_argument(
+        "--env",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="a number or text that the formula may use, e.g. k=3; may be repeated",
+    )
     parser.add_argument("--ml", action="store_true", help="maximum likelihood, not REML")
 
 
@@ -115,6 +123,7 @@ def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
         "contrasts": dict(options.contrasts) or None,
         "control": dict(options.control) or None,
         "double_bar": options.double_bar,
+        "env": dict(options.env) or None,
         "reml": False if options.ml else None,
     }
     return {name: value for name, value in chosen.items() if value is not None}
@@ -125,3 +134,11 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and separator and coding):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     return name, coding
+
+
+def _variable(text: str) -> tuple[str, float | str]:
+    name, value = _pair(text)
+    try:
+        return name, float(value)
+    except ValueError:
+        return name, value

@@ -21,6 +21,7 @@ from lme4py.bridge import (
 )
 from lme4py.bridge import coordinates as coordinates_of
 from lme4py.control import Control
+from lme4py.errors import FormulaError
 from lme4py.explain import clusters as clusters_of
 from lme4py.explain import equations as equations_of
 from lme4py.explain import pictures, words
@@ -311,6 +312,8 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
         # What R warns of is said in its words; numpy's own remarks would come on top.
         with np.errstate(all="ignore"):
             matrices = assemble(formula, data, arguments, messages)
+    except RecursionError:
+        raise FormulaError("the formula is nested too deeply") from None
     finally:
         messages.tell(stacklevel=4)
     return _with_views(matrices)

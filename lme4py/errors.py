@@ -57,7 +57,7 @@ class Span:
             line = head + line[cut : cut + _WIDTH] + tail
             column = column - cut + len(head)
             width = max(1, min(width, len(line) - column))
-        line = "".join(" " if character.isspace() else character for character in line)
+        line = "".join(character if character.isprintable() else " " for character in line)
         return f"  {line}\n  {' ' * column}{'^' * width}"
 
     @property

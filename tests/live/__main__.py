@@ -18,14 +18,16 @@ from pathlib import Path
 
 from tests.reference.cases import error_text, other_words, verdict
 
+from .borderline import make_borderline
 from .generator import Case, make_case
 from .rcode import script
 from .session import REPOSITORY, keep, records, unavailable
 
 
 def _named(name: str) -> Case:
-    seed, number = name.split("-")
-    return make_case(int(seed), int(number))
+    *kind, seed, number = name.split("-")
+    make = make_borderline if kind else make_case
+    return make(int(seed), int(number))
 
 
 def main() -> int:
@@ -41,6 +43,9 @@ def main() -> int:
     reader.add_argument("--r-only", action="store_true", help="show only what R says")
     reader.add_argument("--errors", action="store_true", help="show where errors differ in words")
     reader.add_argument("--show", type=int, default=100, help="print at most this many failures")
+    reader.add_argument(
+        "--borderline", action="store_true", help="cases at the edge of lme4's checks"
+    )
     chosen = reader.parse_args()
 
     if chosen.script:
@@ -50,11 +55,12 @@ def main() -> int:
     if reason is not None:
         print(f"cannot compare: {reason}")
         return 2
+    make = make_borderline if chosen.borderline else make_case
     numbers = range(chosen.first, chosen.first + chosen.cases)
     cases = (
         [_named(name) for name in chosen.only]
         if chosen.only
-        else [make_case(chosen.seed, number) for number in numbers]
+        else [make(chosen.seed, number) for number in numbers]
     )
 
     # The same texts are compared; on the screen they would hide the findings.

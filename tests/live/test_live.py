@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import pytest
 
+from tests.live.borderline import make_borderline
 from tests.live.generator import make_case
 from tests.live.session import records, unavailable
 from tests.reference.cases import verdict
 
-SEED, CASES = 20240301, 300
+SEED, CASES, BORDERLINE = 20240301, 300, 500
 
 
-def test_same_as_r():
+@pytest.mark.parametrize("make, count", [(make_case, CASES), (make_borderline, BORDERLINE)])
+def test_same_as_r(make, count):
     reason = unavailable()
     if reason is not None:
         pytest.skip(reason)
-    cases = [make_case(SEED, number) for number in range(CASES)]
+    cases = [make(SEED, number) for number in range(count)]
     wrong = {
         f"{case.name}  {case.formula}": found
         for case, record in records(cases)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from lme4py.errors import DataError
+from lme4py.errors import DataError, Lme4pyAdvice
 
 __all__ = ["Collation"]
 
@@ -87,6 +88,13 @@ def _general_key() -> Callable[[str], Any]:
         pyuca: Any = importlib.import_module("pyuca")
         from_pyuca: Callable[[str], Any] = pyuca.Collator().sort_key
         return from_pyuca
+    # Kept by the cache, so this is said once.
+    warnings.warn(
+        "text beyond ASCII is put in order by an approximation of R's rules, exact for accented "
+        "Latin letters: pip install 'lme4py[collation]'",
+        Lme4pyAdvice,
+        stacklevel=2,
+    )
     return _decomposed_key
 
 

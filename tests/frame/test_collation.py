@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from lme4py.errors import DataError
+from lme4py.errors import DataError, Lme4pyAdvice
+from lme4py.frame import collation
 from lme4py.frame.collation import Collation
 
 # paste(sort(strsplit(rawToChar(as.raw(32:126)), "")[[1]]), collapse = "")
@@ -57,3 +58,16 @@ def test_order_is_stable_and_keys_agree_with_it() -> None:
 def test_unknown_name() -> None:
     with pytest.raises(DataError, match="unknown collation 'POSIX'"):
         Collation("POSIX")
+
+
+def test_without_a_library_the_approximation_is_announced_once(monkeypatch):
+    monkeypatch.setattr(collation.importlib.util, "find_spec", lambda _name: None)
+    collation._general_key.cache_clear()
+    try:
+        with pytest.warns(Lme4pyAdvice, match="lme4py\\[collation\\]") as said:
+            assert Collation().sort(["f", "é", "e"]) == ["e", "é", "f"]
+            Collation().sort(["b", "ä"])
+            Collation().sort(["b", "a"])
+        assert len(said) == 1
+    finally:
+        collation._general_key.cache_clear()

@@ -235,7 +235,7 @@ class Spec:
         >>> rows = design.spec.apply({"Days": [0, 20], "Subject": ["308", "new"]},
         ...                          new_levels="zero")
         >>> rows.X.round(3).tolist(), rows.Z.toarray()[:, :2].tolist()
-        ([[1.0, -1.562], [1.0, 5.379]], [[1.0, 0.0], [0.0, 0.0]])
+        ([[1.0, -1.562], [1.0, 5.381]], [[1.0, 0.0], [0.0, 0.0]])
         """
         if new_levels not in ("error", "zero"):
             raise DataError(f"unknown new_levels {new_levels!r}", hint="error or zero")

@@ -64,10 +64,10 @@ def test_without_a_library_the_approximation_is_announced_once(monkeypatch):
     monkeypatch.setattr(collation.importlib.util, "find_spec", lambda _name: None)
     collation._general_key.cache_clear()
     try:
-        with pytest.warns(Lme4pyAdvice, match="lme4py\\[collation\\]") as said:
-            assert Collation().sort(["f", "é", "e"]) == ["e", "é", "f"]
-            Collation().sort(["b", "ä"])
-            Collation().sort(["b", "a"])
-        assert len(said) == 1
+        with pytest.warns(Lme4pyAdvice, match="lme4py\\[collation\\]"):
+            found = Collation().sort(["f", "é", "e"])
+        assert found == ["e", "é", "f"]
+        # A second warning would fail the test.
+        assert Collation().sort(["b", "ä"]) == ["ä", "b"]
     finally:
         collation._general_key.cache_clear()

@@ -10,21 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from lme4py.bridge import (
-    arrays,
-    storage,
-    to_arrow,
-    to_formulaic,
-    to_patsy,
-    to_statsmodels,
-    to_tabmat,
-)
-from lme4py.bridge import coordinates as coordinates_of
 from lme4py.control import Control
 from lme4py.errors import FormulaError
-from lme4py.explain import clusters as clusters_of
-from lme4py.explain import equations as equations_of
-from lme4py.explain import pictures, words
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
@@ -39,6 +26,14 @@ from lme4py.summary import brief, html
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from lme4py.bridge import arrays, storage, to_formulaic
+    from lme4py.bridge.coordinates import Coordinates
+    from lme4py.explain.clusters import BlockStructure, Cluster, Clusters
+    from lme4py.explain.equations import Equations
+    from lme4py.explain.words import Explanation
+
+# The views import when they are first asked for: `import lme4py` stays quick.
 
 __all__ = ["MixedDesign", "glformula", "lformula", "load", "mixed_design"]
 
@@ -101,9 +96,11 @@ class MixedDesign(MixedMatrices):
         return html(self)
 
     def _repr_latex_(self) -> str:
+        from lme4py.explain import equations as equations_of
+
         return equations_of.equations(self).levels._repr_latex_()
 
-    def cluster(self, *level: object, **factor: object) -> clusters_of.Cluster:
+    def cluster(self, *level: object, **factor: object) -> Cluster:
         """Return one cluster; see `lme4py.explain.clusters.cluster`.
 
         Examples
@@ -113,62 +110,93 @@ class MixedDesign(MixedMatrices):
         >>> design.cluster(Subject="308").Z.shape, design.cluster(309).rows[0]
         ((10, 1), np.int64(10))
         """
+        from lme4py.explain import clusters as clusters_of
+
         return clusters_of.cluster(self, *level, **factor)
 
-    def clusters(self, group: str | None = None) -> clusters_of.Clusters:
+    def clusters(self, group: str | None = None) -> Clusters:
         """Return all clusters of a grouping factor; see `lme4py.explain.clusters.Clusters`."""
+        from lme4py.explain import clusters as clusters_of
+
         return clusters_of.Clusters(self, group)
 
-    def blocks(self) -> clusters_of.BlockStructure:
+    def blocks(self) -> BlockStructure:
         """Tell whether Z is block-diagonal; see `lme4py.explain.clusters.block_structure`."""
+        from lme4py.explain import clusters as clusters_of
+
         return clusters_of.block_structure(self)
 
-    def equations(self, **options: Any) -> equations_of.Equations:
+    def equations(self, **options: Any) -> Equations:
         """Return the model's equations; options as in `lme4py.explain.equations.equations`."""
+        from lme4py.explain import equations as equations_of
+
         return equations_of.equations(self, **options)
 
-    def explain(self, *, width: int = 88) -> words.Explanation:
+    def explain(self, *, width: int = 88) -> Explanation:
         """Tell the model in words, term by term; see `lme4py.explain.words.explain`."""
+        from lme4py.explain import words
+
         return words.explain(self, width=width)
 
     def plot(self) -> Figure:
         """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.plot`."""
+        from lme4py.explain import pictures
+
         return pictures.plot(self)
 
     def plot_cluster(self, *level: object, **factor: object) -> Figure:
         """Draw y_j, X_j and Z_j of the cluster that `cluster` returns for these arguments."""
+        from lme4py.explain import clusters as clusters_of
+        from lme4py.explain import pictures
+
         return pictures.plot_cluster(self, clusters_of.cluster(self, *level, **factor))
 
     def to_statsmodels(self, **options: Any) -> Any:
         """Return a ready ``MixedLM``; see `lme4py.bridge.to_statsmodels.to_statsmodels`."""
+        from lme4py.bridge import to_statsmodels
+
         return to_statsmodels.to_statsmodels(self, **options)
 
     def to_patsy(self) -> Any:
         """Return X as a ``DesignMatrix``; see `lme4py.bridge.to_patsy.to_patsy`."""
+        from lme4py.bridge import to_patsy
+
         return to_patsy.to_patsy(self)
 
     def to_formulaic(self, output: to_formulaic.Output = "pandas") -> Any:
         """Return X as a ``ModelMatrix``; see `lme4py.bridge.to_formulaic.to_formulaic`."""
+        from lme4py.bridge import to_formulaic
+
         return to_formulaic.to_formulaic(self, output)
 
     def to_tabmat(self, *, random: bool = True) -> Any:
         """Return X and Z as a ``SplitMatrix``; see `lme4py.bridge.to_tabmat.to_tabmat`."""
+        from lme4py.bridge import to_tabmat
+
         return to_tabmat.to_tabmat(self, random=random)
 
-    def coordinates(self) -> coordinates_of.Coordinates:
+    def coordinates(self) -> Coordinates:
         """Return codes, blocks and named dimensions; see `lme4py.bridge.coordinates`."""
+        from lme4py.bridge import coordinates as coordinates_of
+
         return coordinates_of.coordinates(self)
 
     def to_arrow(self) -> dict[str, Any]:
         """Return the design as Arrow tables; see `lme4py.bridge.to_arrow.to_arrow`."""
+        from lme4py.bridge import to_arrow
+
         return to_arrow.to_arrow(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the design into a ``.npz`` file that `load` reads; see `lme4py.bridge.storage`."""
+        from lme4py.bridge import storage
+
         storage.save(self, path)
 
     def export(self, path: str | os.PathLike[str], format: storage.Format) -> None:
         """Write the design for another program; see `lme4py.bridge.storage.export`."""
+        from lme4py.bridge import storage
+
         storage.export(self, path, format)
 
 
@@ -352,6 +380,8 @@ def mixed_design(
     >>> design.fixed.names, design.random.row_names, str(design.formula)
     (['(Intercept)', 'x'], ['a', 'b'], 'y ~ 1 + x + (1 | g)')
     """
+    from lme4py.bridge import arrays
+
     return _with_views(arrays.mixed_matrices(X, random, y, **options))
 
 
@@ -385,6 +415,8 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
      X 180 x 2: (Intercept), Days
      Zt 36 x 180: Subject 18 x ((Intercept), Days)>
     """
+    from lme4py.bridge import storage
+
     stored = storage.read(path)
     design = _with_views(stored.matrices)
     if stored.spec is not None:

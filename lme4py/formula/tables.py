@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from importlib.resources import files
 
 import lark
@@ -74,4 +75,5 @@ def loaded(lexer: type[Lexer]) -> Lark | None:
         for state, actions in table["states"].items()
     }
     numbered = {int(key): item for key, item in memo.items()}
-    return Lark._load_from_dict(data, numbered)  # noqa: SLF001  (as its generated parsers do)
+    load: Callable[..., Lark] = Lark._load_from_dict  # noqa: SLF001  (as its own parsers do)
+    return load(data, numbered)

@@ -252,13 +252,13 @@ def _missing(value: Value) -> NDArray[np.bool_] | None:
             # The least of some numbers is NaN when one of them is.
             if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):
                 return None
-            return np.isnan(values)
+            return np.asarray(np.isnan(values))
         case Matrix(values=matrix):
             if not matrix.size or not np.isnan(matrix.min()):
                 return None
-            return np.isnan(matrix).any(axis=1)
+            return np.asarray(np.isnan(matrix).any(axis=1))
         case Character(codes=codes) | Factor(codes=codes):
-            return codes < 0 if codes.size and codes.min() < 0 else None
+            return np.less(codes, 0) if codes.size and codes.min() < 0 else None
         case _:
             return None
 

@@ -3,10 +3,11 @@
 import datetime as dt
 from decimal import Decimal
 
-import lme4py
 import numpy as np
 import pandas as pd
 import pytest
+
+import lme4py
 from lme4py import DataError
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.values import Character, Factor, Matrix, Numeric

@@ -24,9 +24,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_same_as_r(answers):
-    wrong = {
-        record["formula"].values[0]: found for record in answers if (found := verdict(record))
-    }
+    wrong = {record["formula"].values[0]: found for record in answers if (found := verdict(record))}
 
     assert len(answers) == 7
     assert wrong == {}

@@ -14,6 +14,7 @@ from lme4py.family import Family
 from lme4py.formula.bars import DoubleBar
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import terms
+from lme4py.formula.traps import formula_traps
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
@@ -85,8 +86,12 @@ def assemble(
         messages.advise(text)
     if double_bar == "diag" or family is None:
         parsed = parsed.expanded(double_bar)
+    variables = parsed.subbars().node
+    # Told before the data are looked at, whose errors they may explain.
+    for trap in formula_traps(written.right):
+        messages.advise(trap.text, trap.span)
     frame = model_frame(
-        parsed.subbars().node,
+        variables,
         scope,
         subset=arguments.subset,
         extras=arguments.extras,

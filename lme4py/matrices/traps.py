@@ -17,7 +17,6 @@ import numpy as np
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
 from lme4py.formula.terms import terms
-from lme4py.formula.traps import formula_traps
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.rows import missing, rows_text
@@ -68,8 +67,6 @@ class Traps:
 
     def report(self) -> None:
         """Look for all of them."""
-        for trap in formula_traps(self.formula.right):
-            self.messages.advise(trap.text, trap.span)
         self._double_bars()
         self._repeated_effects()
         for term in self.random.terms:

@@ -253,6 +253,11 @@ def test_advice_can_be_told_from_lme4s_warnings():
         linear("y ~ (1|g) - 1")
 
 
+def test_advice_comes_with_an_error_too():
+    found = advice(lambda: linear("y ~ x + z + h + k + lg + f | g"))
+    assert found[0].startswith("without parentheses the whole right side is one random term")
+
+
 def test_each_advice_once_with_a_caret():
     with pytest.warns(lme4py.Lme4pyAdvice) as told:
         linear("y ~ x + (f || g/k)", control=IGNORE)
@@ -269,7 +274,7 @@ def test_each_advice_once_with_a_caret():
         "y ~ x + I(x^2) + (1|g)", "y ~ (x + z)^2 + (1|g)", "y ~ x - 1 + (x - 1|g)",
         "y ~ offset(z) + x + (1|g)", "y ~ f*k + (1|g) + (1|k)", "y ~ x + (1|g) + (0 + x|g)",
         "y ~ poly(x, 2) + (poly(x, 2)|g)", "y ~ x + (1|h)", "y ~ f + (0 + f|g)",
-        "y ~ x + (1|g:k) + (1|g)", "y ~ !lg + (1|g)", "y ~ (x + (1|g)) - 1", "y ~ cs(x|g) + x",
+        "y ~ x + (1|g:k) + (1|g)", "y ~ (!lg) + (1|g)", "y ~ (x + (1|g)) - 1", "y ~ cs(x|g) + x",
     ],
 )  # fmt: skip
 def test_no_advice_on_ordinary_formulas(formula):

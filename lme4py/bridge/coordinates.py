@@ -81,7 +81,7 @@ class Coordinates:
         Parameters
         ----------
         beta : ndarray, shape (p,)
-        effects : sequence of ndarray, shape (levels, columns)
+        effects : sequence of ndarray, shape (l, c)
             One for each of `terms`.
         """
         total: FloatArray = self.X @ beta

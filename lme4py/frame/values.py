@@ -81,7 +81,7 @@ class Character:
     Parameters
     ----------
     codes : ndarray of int32, shape (n,)
-        Position in `pool`; -1 is NA.
+        Position in ``pool``; -1 is NA.
     pool : tuple of str
         Distinct strings; entries that no code uses are allowed.
     """
@@ -97,7 +97,7 @@ class Factor:
     Parameters
     ----------
     codes : ndarray of int32, shape (n,)
-        0-based position in `levels`; -1 is NA.
+        0-based position in ``levels``; -1 is NA.
     levels : tuple of str
         Level names in R's order; None stands for an NA level (R's ``addNA``).
     ordered : bool

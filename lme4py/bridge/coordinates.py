@@ -82,7 +82,7 @@ class Coordinates:
         ----------
         beta : ndarray, shape (p,)
         effects : sequence of ndarray, shape (l, c)
-            One for each of `terms`.
+            One for each of `terms`: l levels, c columns.
         """
         total: FloatArray = self.X @ beta
         for term, values in zip(self.terms, effects, strict=True):

@@ -528,6 +528,9 @@ def _dropped(ours: Any, theirs: RVector | None) -> Finding:
     """
     names = () if theirs is None else theirs.names
     positions = [] if theirs is None else [int(at) - 1 for at in theirs.values]
+    if theirs is not None and names is None:
+        # R has no names to give when every column goes.
+        return compare_texts("fixed.dropped", ours.values(), positions)
     # A name that repeats keeps its last position only.
     expected = dict(zip(names or (), positions, strict=True))
     return compare_texts("fixed.dropped", ours.items(), expected.items())

@@ -13,6 +13,8 @@ import hashlib
 import json
 from collections.abc import Callable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
 
 import lark
 from lark import Lark
@@ -25,8 +27,17 @@ FILE = "r.json"
 _START = "program"
 
 
+def _folder() -> Traversable:
+    """Return the folder of the grammar."""
+    try:
+        return files("lme4py.grammar")
+    except ModuleNotFoundError:
+        # A checkout that Python imports from where it stands: the grammar lies beside us.
+        return Path(__file__).resolve().parents[2] / "grammar"
+
+
 def _grammar() -> str:
-    return files("lme4py.grammar").joinpath("r.lark").read_text(encoding="utf-8")
+    return _folder().joinpath("r.lark").read_text(encoding="utf-8")
 
 
 def digest() -> str:
@@ -59,7 +70,7 @@ def built(lexer: type[Lexer]) -> Lark:
 
 def loaded(lexer: type[Lexer]) -> Lark | None:
     """Return the parser from the stored tables, None where they are for something else."""
-    path = files("lme4py.grammar").joinpath(FILE)
+    path = _folder().joinpath(FILE)
     if not path.is_file():
         return None
     tables = json.loads(path.read_text(encoding="utf-8"))

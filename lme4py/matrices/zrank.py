@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["has_full_row_rank"]
 
 _DENSE = 1_000_000
+_INT32_LIMIT = 2**31
 _ROUNDS = 100
 
 
@@ -37,6 +38,7 @@ def has_full_row_rank(Zt: csc_array) -> bool:
     >>> has_full_row_rank(csc_array(np.ones((3, 3))))
     False
     """
+    from scipy.sparse import csc_array
     from scipy.sparse.csgraph import structural_rank
 
     q, n = Zt.shape
@@ -44,7 +46,9 @@ def has_full_row_rank(Zt: csc_array) -> bool:
         return True
     if q < n or np.diff(Zt.indptr).min() == 0:
         return False
-    if structural_rank(Zt) < n:
+    # scipy before 1.15 matches on int32 indices only.
+    narrow = (Zt.data, Zt.indices.astype(np.int32), Zt.indptr.astype(np.int32))
+    if max(Zt.nnz, q) < _INT32_LIMIT and structural_rank(csc_array(narrow, shape=(q, n))) < n:
         return False
     tolerance = max(q, n) * np.finfo(np.float64).eps
     rest = _without_private_effects(Zt, tolerance)

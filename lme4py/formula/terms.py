@@ -40,6 +40,9 @@ __all__ = ["MAXIMUM_TERMS", "Terms", "terms"]
 MAXIMUM_TERMS = 20_000
 """More terms than this are refused; no data could identify such a model."""
 
+_CHANGED = (
+    "'varlist' has changed (from nvar={}) to new {} after EncodeVars() -- should no longer happen!"
+)
 _MAXIMUM_PRODUCTS = 2_000_000
 _OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
 
@@ -64,6 +67,8 @@ class Terms:
         Whether the model has an intercept.
     offsets : tuple of int
         Positions in `variables` of ``offset(...)`` calls.
+    warnings : tuple of str
+        What R warns of.
     """
 
     variables: tuple[Node, ...]
@@ -71,6 +76,7 @@ class Terms:
     members: tuple[int, ...]
     intercept: bool
     offsets: tuple[int, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def frame_names(self) -> tuple[str, ...]:
@@ -150,6 +156,7 @@ def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
     sides = formula.operands
     response = sides[0] if len(sides) == 2 else None
     expansion = _Expansion(response, columns)
+    expected = expansion.extract(sides[-1]) if columns is not None else None
     members = expansion.encode(sides[-1])
     variables = expansion.variables
     offsets = tuple(
@@ -166,6 +173,7 @@ def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
         tuple(kept),
         expansion.intercept,
         offsets,
+        () if expected in (None, len(variables)) else (_CHANGED.format(expected, len(variables)),),
     )
 
 
@@ -190,6 +198,33 @@ class _Expansion:
             position = self._positions[key] = len(self.variables)
             self.variables.append(node)
         return position
+
+    def extract(self, node: Node) -> int | None:
+        """Enter the variables in R's order where the formula has a dot; return their number.
+
+        R lists the variables before it reads the operators. After a dot it leaves out
+        plain names, expecting the dot to cover them; those that it does not cover join
+        the list later, behind calls that stand further right, and R warns of itself.
+        """
+        if not any(symbol.name == "." for symbol in symbols(node)):
+            return None
+        met_dot = False
+        pending = [node]
+        while pending:
+            item = pending.pop()
+            if isinstance(item, Symbol) and item.name == ".":
+                met_dot = True
+                for name in self._columns or ():
+                    self._install(Symbol(name, item.span))
+            elif isinstance(item, Symbol):
+                if not met_dot:
+                    self._install(item)
+            elif isinstance(item, Call) and (item.name in _OPERATORS or item.name == "("):
+                operands = item.operands[:1] if item.name == "^" else item.operands
+                pending.extend(reversed(operands))
+            elif isinstance(item, Call) and item.name != "~":
+                self._install(item)
+        return len(self.variables)
 
     def encode(self, node: Node) -> TermList:
         """Return the terms of an expression.

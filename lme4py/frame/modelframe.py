@@ -136,6 +136,8 @@ def model_frame(
         For variables of a wrong type or length, in R's words.
     """
     expanded = terms(formula, scope.columns.names)
+    for text in expanded.warnings:
+        scope.context.warn(text)
     nodes = dict(zip(expanded.frame_names, expanded.variables, strict=True))
     spans = {name: node.span for name, node in nodes.items()}
     variables: dict[str, Value] = {}

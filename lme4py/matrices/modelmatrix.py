@@ -258,6 +258,7 @@ def plan(
         if isinstance(value, Factor) and i != terms.response
     }
     arguments, warnings = _usable(contrasts or {}, names, factors)
+    warnings = terms.warnings + warnings
     chosen = resolve(factors, arguments)
     codes = terms.codes()
     if not terms.intercept:

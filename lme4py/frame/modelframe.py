@@ -40,8 +40,6 @@ NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
 Expression: TypeAlias = Any
 """Array-like, or an R expression as text that is evaluated in the data."""
 
-EXTRAS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
-
 
 @dataclass(frozen=True, slots=True)
 class ModelFrame:

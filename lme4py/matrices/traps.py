@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
-from lme4py.formula.terms import terms
+from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.rows import missing, rows_text
@@ -34,7 +35,7 @@ _NUMBERS_LOOKED_AT = 200
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Traps:
     """The traps of one build.
 
@@ -64,6 +65,11 @@ class Traps:
     linear: bool
     contrasts: Mapping[str, Any] | None
     messages: Messages
+
+    @cached_property
+    def _fixed(self) -> Terms:
+        """The terms of the fixed part."""
+        return terms(self.formula.nobars().node, self.frame.names)
 
     def report(self) -> None:
         """Look for all of them."""
@@ -214,7 +220,7 @@ class Traps:
 
     def _groups_as_fixed_effects(self) -> None:
         """Find grouping factors that are fixed effects as well, by name or in ``.``."""
-        fixed = terms(self.formula.nobars().node, self.frame.names)
+        fixed = self._fixed
         single = {
             fixed.names[member.bit_length() - 1]
             for member in fixed.members
@@ -289,7 +295,7 @@ class Traps:
         """Find variables in no term that take rows with missing values along."""
         if not self.frame.omitted:
             return
-        fixed = terms(self.formula.nobars().node, self.frame.names)
+        fixed = self._fixed
         used = {fixed.names[i] for member in fixed.members for i in fixed.positions(member)}
         bars = {symbol.name for term in self.random.terms for symbol in symbols(term.bar.source)}
         for name in self.frame.names:

@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "column_squares", "limited_rank", "q_times", "q_transpose_times", "qr"]
+__all__ = [
+    "QR",
+    "column_squares",
+    "limited_rank",
+    "q_times",
+    "q_transpose_times",
+    "qr",
+    "sum_of_squares",
+]
 
 FloatArray = NDArray[np.float64]
 
@@ -30,6 +38,7 @@ _SAMPLE = 4096
 _SAMPLED_WORK = 1 << 18
 # OpenBLAS multiplies on one thread up to twice this many products.
 _SERIAL = 1 << 17
+_DOT = 1 << 13
 _WIDE = 250
 _BIG, _SMALL = 2.0**486, 2.0**-511
 _BIG_SCALE, _SMALL_SCALE = 2.0**-538, 2.0**537
@@ -230,6 +239,21 @@ def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
     return result
 
 
+def sum_of_squares(values: FloatArray) -> float:
+    """Return the sum of squares of numbers, shape (n,); finite only where every one is.
+
+    Examples
+    --------
+    >>> sum_of_squares(np.array([3.0, 4.0])), sum_of_squares(np.array([1.0, np.nan]))
+    (25.0, nan)
+    """
+    with np.errstate(all="ignore"):
+        # Products so short that BLAS starts no threads, which would spin for longer
+        # than the whole pass takes.
+        parts = (values[i : i + _DOT] for i in range(0, values.size, _DOT))
+        return float(sum(np.dot(part, part) for part in parts))
+
+
 def column_squares(x: FloatArray) -> FloatArray:
     """Return the sum of squares of each column, shape (p,).
 
@@ -240,9 +264,7 @@ def column_squares(x: FloatArray) -> FloatArray:
     >>> column_squares(np.array([[3.0, 1.0], [4.0, np.nan]])).tolist()
     [25.0, nan]
     """
-    # Not BLAS: its idle threads spin for longer than a pass over a column takes.
-    with np.errstate(all="ignore"):
-        return np.array([np.einsum("i,i", x[:, j], x[:, j]) for j in range(x.shape[1])])
+    return np.array([sum_of_squares(column) for column in x.T], dtype=np.float64)
 
 
 def _gram(x: FloatArray) -> FloatArray:

@@ -103,8 +103,7 @@ def assemble(
     random = _random_part(parsed, factors, scope)
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
-    # The least of some numbers is NaN when one of them is.
-    if family is None and random.Zt.nnz and np.isnan(random.Zt.data.min()):
+    if family is None and not random.finite and np.isnan(random.Zt.data).any():
         raise CheckError(
             "NA in Z (random-effects model matrix): please use "
             "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",

@@ -171,7 +171,7 @@ class _Reader:
         for position, (variable, column) in zip(positions, picked, strict=True):
             name = found.frame_names[position]
             values = np.empty(plan.rows)
-            variable.fill(column, values)
+            variable.fill(column, slice(None), values)
             atoms.append(
                 self._atom(name, found.variables[position], variable.suffixes[column], values)
             )

@@ -12,7 +12,7 @@ from lme4py.control import Control
 from lme4py.errors import CheckError, Span
 from lme4py.frame.functions.bases import scale
 from lme4py.frame.values import FloatArray, Matrix
-from lme4py.linpack import column_squares
+from lme4py.linpack import sum_of_squares
 from lme4py.matrices.modelmatrix import ModelMatrix
 from lme4py.matrices.rank import drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects, RandomTerm
@@ -127,7 +127,7 @@ class Checks:
             return []
         if level.endswith("Small") and q * n > _SMALL:
             return []
-        if not np.isfinite(random.Zt.data).all():
+        if not random.finite:
             # lme4 stops here whatever the option says.
             _, _, end = self._unidentifiable(0, "rank(Z)", "").partition(";")
             raise CheckError(
@@ -238,7 +238,8 @@ def autoscaled(
         dict(zip(names, map(float, state[part]), strict=True)) for part in ("center", "scale")
     )
     indicators = tuple(known and i not in columns for i, known in enumerate(matrix.indicators))
-    return replace(matrix, values=values, indicators=indicators), centers, scales
+    made = replace(matrix, values=values, indicators=indicators, squares=None)
+    return made, centers, scales
 
 
 def check_scale(
@@ -344,13 +345,11 @@ def _variance_bounds(matrix: ModelMatrix, number: int) -> tuple[float, float] | 
     if _zeros_and_ones(column[:_HEAD]):
         # Such columns count only if there is something else further down.
         return None
-    if matrix.squares is None:
-        square = float(column_squares(column[:, None])[0])
-    else:
-        square = float(matrix.squares[number])
+    squares = matrix.squares
+    square = sum_of_squares(column) if squares is None else float(squares[number])
     # Some rows differ from their own mean no more than all rows do from theirs.
     some = column[:: max(1, column.size // _HEAD**2)]
-    left = float(column_squares((some - some.mean())[:, None])[0])
+    left = sum_of_squares(some - some.mean())
     if not left > _NOT_CANCELLED * square:
         left = square - float(column.sum()) ** 2 / rows
         if not left > _NOT_CANCELLED * square:

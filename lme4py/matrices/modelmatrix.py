@@ -9,7 +9,7 @@ Without an intercept the first factor met, term by term, has indicators instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +22,7 @@ from lme4py.formula.terms import Terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
+from lme4py.linpack import column_squares
 from lme4py.matrices.contrasts import (
     ContrastArgument,
     contrast_table,
@@ -32,7 +33,9 @@ from lme4py.matrices.contrasts import (
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Coded", "Frame", "Indicators", "ModelMatrix", "Numbers", "Plan", "plan"]
+__all__ = ["Coded", "Frame", "Indicators", "ModelMatrix", "Numbers", "Plan", "pieces", "plan"]
+
+_PIECE = 1 << 15
 
 
 class Frame(Protocol):
@@ -53,13 +56,13 @@ class Numbers:
     columns: tuple[FloatArray, ...]
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, out: NDArray[np.float64]) -> None:
-        """Write one column."""
-        np.copyto(out, self.columns[column])
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
+        np.copyto(out, self.columns[column][rows])
 
-    def operand(self, column: int) -> NDArray[Any]:
-        """Return one column as a factor of a product."""
-        return self.columns[column]
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        return self.columns[column][rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,13 @@ class Indicators:
     first: int
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, out: NDArray[np.float64]) -> None:
-        """Write one column."""
-        np.equal(self.codes, self.first + column, out=out, casting="unsafe")
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
+        np.equal(self.codes[rows], self.first + column, out=out, casting="unsafe")
 
-    def operand(self, column: int) -> NDArray[Any]:
-        """Return one column as a factor of a product."""
-        marks: NDArray[Any] = self.codes == self.first + column
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        marks: NDArray[Any] = self.codes[rows] == self.first + column
         return marks
 
 
@@ -88,17 +91,23 @@ class Coded:
     table: FloatArray
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, out: NDArray[np.float64]) -> None:
-        """Write one column."""
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
         # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
-        np.take(self.table[:, column], self.codes, out=out, mode="wrap")
+        np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
 
-    def operand(self, column: int) -> NDArray[Any]:
-        """Return one column as a factor of a product."""
-        return np.take(self.table[:, column], self.codes, mode="wrap")
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        return np.take(self.table[:, column], self.codes[rows], mode="wrap")
 
 
 VariableColumns = Numbers | Indicators | Coded
+
+
+def pieces(rows: int) -> Iterator[slice]:
+    """Return slices of so many rows that what is computed for them stays in the cache."""
+    for begin in range(0, rows, _PIECE):
+        yield slice(begin, min(begin + _PIECE, rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,40 +146,45 @@ class Plan:
 
     def fill(self, out: NDArray[np.float64]) -> None:
         """Write the matrix into `out`, shape (rows, columns), of any memory order."""
+        for rows in pieces(self.rows):
+            self.fill_rows(rows, out[rows])
+
+    def fill_rows(self, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of the matrix into `out`, shape (rows of the slice, columns)."""
         for number, factors in enumerate(self.products):
-            self._fill_column(factors, out[:, number])
+            self._fill_column(factors, rows, out[:, number])
 
     def column(self, number: int) -> FloatArray:
         """Return one column, shape (rows,)."""
         out = np.empty(self.rows)
-        self._fill_column(self.products[number], out)
+        self._fill_column(self.products[number], slice(None), out)
         return out
 
     @staticmethod
     def _fill_column(
-        factors: tuple[tuple[VariableColumns, int], ...], out: NDArray[np.float64]
+        factors: tuple[tuple[VariableColumns, int], ...], rows: slice, out: NDArray[np.float64]
     ) -> None:
         if not factors:
             out[...] = 1.0
             return
         variable, column = factors[0]
         if len(factors) == 1:
-            variable.fill(column, out)
+            variable.fill(column, rows, out)
             return
-        product = variable.operand(column)
+        product = variable.operand(column, rows)
         with np.errstate(invalid="ignore", over="ignore"):
             for variable, column in factors[1:]:
-                np.multiply(product, variable.operand(column), out=out)
+                np.multiply(product, variable.operand(column, rows), out=out)
                 product = out
 
-    def zeros(self, number: int, values: NDArray[np.float64]) -> bool:
-        """Tell whether a column, filled into `values`, has a zero."""
+    def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
+        """Tell whether some rows of a column, filled into `values`, have a zero."""
         match self.products[number]:
             case ():
                 return False
             case ((Numbers(columns=columns), place),):
                 # The same numbers in a row of their own are read faster.
-                return not columns[place].all()
+                return not columns[place][rows].all()
             case _:
                 return not values.all()
 
@@ -185,8 +199,15 @@ class Plan:
     def matrix(self) -> ModelMatrix:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
-        self.fill(values)
-        return ModelMatrix(values, self.names, self.assign, self.contrasts, self.indicators)
+        squares = np.zeros(len(self.names))
+        for rows in pieces(self.rows):
+            piece = values[rows]
+            self.fill_rows(rows, piece)
+            # Now that the piece is in the cache this costs next to nothing.
+            squares += column_squares(piece)
+        return ModelMatrix(
+            values, self.names, self.assign, self.contrasts, self.indicators, squares
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -205,7 +226,7 @@ class ModelMatrix:
     indicators : tuple of bool, length p
         Columns that are known to hold nothing but zeros and ones.
     squares : ndarray, shape (p,), optional
-        The sum of squares of each column, once it is known.
+        The sum of squares of each column, where it is known.
     """
 
     values: FloatArray | csc_array

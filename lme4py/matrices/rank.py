@@ -6,7 +6,7 @@ left of it, after projecting out the kept ones, is below 1e-7 of its own norm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -72,13 +72,10 @@ def rank_of(
 
 def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``)."""
-    squares = None
-    if isinstance(matrix.values, np.ndarray):
-        squares = column_squares(matrix.values)
-    rank, pivot = rank_of(matrix.values, squares)
+    rank, pivot = rank_of(matrix.values, matrix.squares)
     columns = len(matrix.names)
     if rank == columns:
-        return Reduced(replace(matrix, squares=squares), {}, None)
+        return Reduced(matrix, {}, None)
     count = columns - rank
     plural = "columns / coefficients" if count > 1 else "column / coefficient"
     kept = pivot[:rank]

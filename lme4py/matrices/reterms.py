@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from lme4py.errors import DataError
 from lme4py.formula.bars import Bar
 from lme4py.frame.values import Factor, FloatArray
+from lme4py.linpack import sum_of_squares
 from lme4py.matrices.covariance import Covariance, relative_factor, structure
-from lme4py.matrices.modelmatrix import Plan
+from lme4py.matrices.modelmatrix import Plan, pieces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,6 +145,13 @@ class RandomEffects:
         sizes = self.nl.astype(np.int64) * self.nc
         total = np.concatenate(([0], np.cumsum(sizes)))
         return total.astype(np.int32 if total[-1] <= _INT32_LIMIT else np.int64)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every entry of Zt is a number, neither missing nor infinite."""
+        data = self.Zt.data
+        # Squares of numbers beyond 1e154 are infinite, they themselves are not.
+        return bool(np.isfinite(sum_of_squares(data)) or np.isfinite(data).all())
 
     @cached_property
     def row_names(self) -> list[str]:
@@ -437,27 +445,13 @@ def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
     kind: type[np.int32 | np.int64] = np.int32 if max(rows * width, q) <= _INT32_LIMIT else np.int64
     data, places = np.empty(rows * width), np.empty(rows * width, dtype=kind)
     values, indices = data.reshape(rows, width), places.reshape(rows, width)
-    first_row = first_column = 0
     zeros = False
-    for term in terms:
-        last = first_column + term.columns
-        filled = values[:, first_column:last]
-        term.plan.fill(filled)
-        codes = term.group.codes
-        starts = codes * kind(term.columns)
-        for column in range(term.columns):
-            np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
-            zeros = zeros or term.plan.zeros(column, filled[:, column])
-        if codes.size and codes.min() < 0:
-            # A row without a level has no entry in this term.
-            filled[codes < 0] = 0.0
-            zeros = True
-        first_row += term.levels * term.columns
-        first_column = last
+    for piece in pieces(rows):
+        zeros |= _fill_rows(terms, piece, values[piece], indices[piece])
     if zeros and width:
         pointers = _without_zeros(data, places, width)
         # Views must not outlive what they look at.
-        del values, indices, filled
+        del values, indices
         for array in (data, places):
             array.resize(int(pointers[-1]), refcheck=False)
     elif width:
@@ -468,6 +462,34 @@ def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
     result.has_sorted_indices = True
     result.has_canonical_format = True
     return result
+
+
+def _fill_rows(
+    terms: Sequence[RandomTerm],
+    rows: slice,
+    values: NDArray[np.float64],
+    indices: NDArray[np.int32 | np.int64],
+) -> bool:
+    """Write the entries of some observations; tell whether one of them is zero."""
+    kind = indices.dtype.type
+    first_row = first_column = 0
+    zeros = False
+    for term in terms:
+        last = first_column + term.columns
+        filled = values[:, first_column:last]
+        term.plan.fill_rows(rows, filled)
+        codes = term.group.codes[rows]
+        starts = codes * kind(term.columns)
+        for column in range(term.columns):
+            np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
+            zeros = zeros or term.plan.zeros(column, rows, filled[:, column])
+        if codes.min() < 0:
+            # A row without a level has no entry in this term.
+            filled[codes < 0] = 0.0
+            zeros = True
+        first_row += term.levels * term.columns
+        first_column = last
+    return zeros
 
 
 def _without_zeros(

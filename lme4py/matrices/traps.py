@@ -22,6 +22,7 @@ from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.values import Character, Factor, Numeric
+from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Factors
 from lme4py.matrices.reterms import RandomEffects, RandomTerm
 from lme4py.messages import Messages
@@ -311,13 +312,12 @@ class Traps:
 
     def _impossible_values(self) -> None:
         """Find values that lme4 takes here and that stop its fit."""
-        data = self.random.Zt.data
-        if not np.isfinite(data.sum()) and np.isinf(data).any():
+        if not self.random.finite:
             self._infinite_effects()
         name = self.frame.response
         value = None if name is None else self.frame.get(name)
         if isinstance(value, Numeric) and value.values.dtype.kind == "f":
-            if not np.isfinite(value.values.sum()) and np.isinf(value.values).any():
+            if not np.isfinite(sum_of_squares(value.values)) and np.isinf(value.values).any():
                 mask = np.isinf(value.values)
                 self.messages.advise(
                     f"the response '{name}' is infinite, which no fit takes: "

@@ -9,9 +9,10 @@ Without an intercept the first factor met, term by term, has indicators instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import groupby, product
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ from lme4py.formula.terms import Terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.linpack import column_squares
+from lme4py.linpack import column_squares, sum_of_squares
 from lme4py.matrices.contrasts import (
     ContrastArgument,
     contrast_table,
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Coded", "Frame", "Indicators", "ModelMatrix", "Numbers", "Plan", "pieces", "plan"]
 
-_PIECE = 1 << 15
+_PIECE = 1 << 18
+_SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
 
 class Frame(Protocol):
@@ -104,10 +106,23 @@ class Coded:
 VariableColumns = Numbers | Indicators | Coded
 
 
-def pieces(rows: int) -> Iterator[slice]:
-    """Return slices of so many rows that what is computed for them stays in the cache."""
-    for begin in range(0, rows, _PIECE):
-        yield slice(begin, min(begin + _PIECE, rows))
+def pieces(rows: int, width: int) -> Iterator[slice]:
+    """Return slices of so many rows of `width` numbers that they stay in the cache."""
+    size = max(_SHORTEST_PIECE, min(_LONGEST_PIECE, _PIECE // max(width, 1)))
+    for begin in range(0, rows, size):
+        yield slice(begin, min(begin + size, rows))
+
+
+def _finite(variable: VariableColumns, columns: Iterable[int]) -> bool:
+    """Tell whether the numbers in some of a variable's columns are all finite, if that is plain."""
+    match variable:
+        case Numbers():
+            squares = (sum_of_squares(variable.columns[column]) for column in columns)
+            return all(map(isfinite, squares))
+        case Coded():
+            return bool(np.isfinite(variable.table).all())
+        case _:
+            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +161,7 @@ class Plan:
 
     def fill(self, out: NDArray[np.float64]) -> None:
         """Write the matrix into `out`, shape (rows, columns), of any memory order."""
-        for rows in pieces(self.rows):
+        for rows in pieces(self.rows, len(self.names)):
             self.fill_rows(rows, out[rows])
 
     def fill_rows(self, rows: slice, out: NDArray[np.float64]) -> None:
@@ -189,6 +204,24 @@ class Plan:
                 return not values.all()
 
     @property
+    def most_entries(self) -> int:
+        """The largest number of entries other than zero that a row can have."""
+        total = 0
+        for _, columns in groupby(zip(self.assign, self.products, strict=True), lambda x: x[0]):
+            choices: dict[int, set[int]] = {}
+            kinds: dict[int, VariableColumns] = {}
+            for _, factors in columns:
+                for variable, column in factors:
+                    kinds[id(variable)] = variable
+                    choices.setdefault(id(variable), set()).add(column)
+            marks = [key for key, variable in kinds.items() if isinstance(variable, Indicators)]
+            # Zero times a number that is not finite is an entry, too.
+            if marks and all(_finite(variable, choices[key]) for key, variable in kinds.items()):
+                choices |= {key: {0} for key in marks}
+            total += prod(map(len, choices.values()))
+        return total
+
+    @property
     def indicators(self) -> tuple[bool, ...]:
         """Whether each column can hold nothing but zeros and ones."""
         return tuple(
@@ -200,7 +233,7 @@ class Plan:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
         squares = np.zeros(len(self.names))
-        for rows in pieces(self.rows):
+        for rows in pieces(self.rows, len(self.names)):
             piece = values[rows]
             self.fill_rows(rows, piece)
             # Now that the piece is in the cache this costs next to nothing.

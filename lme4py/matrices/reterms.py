@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["RandomEffects", "RandomTerm", "TermCovariance", "random_effects"]
 
 _INT32_LIMIT = 2**31 - 1
-_PIECE = 1 << 16
+_FEW_COLUMNS = 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -437,27 +437,39 @@ def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:
 
 
 def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
-    """Write Zt: values and row indices observation by observation, in stored order."""
+    """Write Zt: values and row indices observation by observation, in stored order.
+
+    Zeros are taken out of a piece right after it is written, at the place where the
+    entries before it end.
+    """
     from scipy.sparse import csc_array
 
     width = sum(term.columns for term in terms)
     q = sum(term.levels * term.columns for term in terms)
-    kind: type[np.int32 | np.int64] = np.int32 if max(rows * width, q) <= _INT32_LIMIT else np.int64
-    data, places = np.empty(rows * width), np.empty(rows * width, dtype=kind)
-    values, indices = data.reshape(rows, width), places.reshape(rows, width)
-    zeros = False
-    for piece in pieces(rows):
-        zeros |= _fill_rows(terms, piece, values[piece], indices[piece])
-    if zeros and width:
-        pointers = _without_zeros(data, places, width)
+    most = rows * sum(term.plan.most_entries for term in terms)
+    kind: type[np.int32 | np.int64] = np.int32 if max(most, q) <= _INT32_LIMIT else np.int64
+    # A piece is written with its zeros, so the last one may need more than stays.
+    size = min(rows * width, most + next(pieces(rows, width), slice(0, 0)).stop * width)
+    data, places = np.empty(size), np.empty(size, dtype=kind)
+    pointers = np.zeros(rows + 1, dtype=kind)
+    end = 0
+    for piece in pieces(rows, width) if width else ():
+        count = piece.stop - piece.start
+        written = slice(end, end + count * width)
+        values, indices = data[written], places[written]
+        zeros = _fill_rows(terms, piece, values.reshape(-1, width), indices.reshape(-1, width))
+        ends = pointers[piece.start + 1 : piece.stop + 1]
+        if zeros:
+            np.cumsum(_without_zeros(values, indices, width), out=ends)
+            ends += kind(end)
+        else:
+            ends[:] = np.arange(end + width, written.stop + 1, width, dtype=kind)
+        end = int(ends[-1])
+    if end < size:
         # Views must not outlive what they look at.
         del values, indices
         for array in (data, places):
-            array.resize(int(pointers[-1]), refcheck=False)
-    elif width:
-        pointers = np.arange(0, rows * width + 1, width, dtype=kind)
-    else:
-        pointers = np.zeros(rows + 1, dtype=kind)
+            array.resize(end, refcheck=False)
     result = csc_array((data, places, pointers), shape=(q, rows))
     result.has_sorted_indices = True
     result.has_canonical_format = True
@@ -493,25 +505,24 @@ def _fill_rows(
 
 
 def _without_zeros(
-    data: NDArray[np.float64], places: NDArray[np.int32 | np.int64], width: int
-) -> NDArray[np.int32 | np.int64]:
-    """Move the entries that are not zero to the front; return the column pointers.
+    values: NDArray[np.float64], indices: NDArray[np.int32 | np.int64], width: int
+) -> NDArray[np.int32]:
+    """Move the entries that are not zero to the front; return how many each row has.
 
-    NaN is an entry, zero is not. The arrays are walked in pieces, so that no second
-    array of their size is needed.
+    NaN is an entry, zero is not.
     """
-    rows = data.size // width
-    pointers = np.zeros(rows + 1, dtype=places.dtype)
-    end = 0
-    for begin in range(0, rows, _PIECE):
-        piece = slice(begin * width, min(begin + _PIECE, rows) * width)
-        stored = data[piece] != 0
-        counts = np.count_nonzero(stored.reshape(-1, width), axis=1)
-        np.cumsum(counts, out=pointers[begin + 1 : begin + 1 + counts.size])
-        pointers[begin + 1 : begin + 1 + counts.size] += end
-        # Indexing by a mask makes a copy, so source and target may overlap.
-        kept = data[piece][stored]
-        data[end : end + kept.size] = kept
-        places[end : end + kept.size] = places[piece][stored]
-        end += kept.size
-    return pointers
+    stored = values != 0
+    by_row = stored.reshape(-1, width)
+    if width > _FEW_COLUMNS:
+        counts: NDArray[np.int32] = np.count_nonzero(by_row, axis=1).astype(np.int32)
+    else:
+        # Along short rows the columns are added several times faster.
+        counts = np.zeros(len(by_row), dtype=np.int32)
+        for column in by_row.T:
+            counts += column
+    # Taking by position is ten times as fast as by a mask, and makes a copy, so that
+    # source and target may overlap.
+    kept = np.flatnonzero(stored)
+    for array in (values, indices):
+        array[: kept.size] = array.take(kept)
+    return counts

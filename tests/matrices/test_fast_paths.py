@@ -1,5 +1,7 @@
 """Shortcuts for many rows say the same as the long way."""
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ import lme4py
 from lme4py import linpack
 from lme4py.frame.factors import drop_unused
 from lme4py.frame.values import Factor
-from lme4py.matrices import checks, reterms
+from lme4py.matrices import checks, modelmatrix
 
 ROWS = 30_000
 
@@ -71,9 +73,14 @@ def test_scales_are_judged_as_by_standard_deviations(monkeypatch, column, distan
     assert bool(found[0].messages) is distant
 
 
+def _in_pieces_of(monkeypatch, rows):
+    monkeypatch.setattr(modelmatrix, "_SHORTEST_PIECE", rows)
+    monkeypatch.setattr(modelmatrix, "_LONGEST_PIECE", rows)
+
+
 @pytest.mark.parametrize("piece", [1, 7, 64, 10**6])
 def test_zeros_are_removed_in_place(monkeypatch, piece):
-    monkeypatch.setattr(reterms, "_PIECE", piece)
+    _in_pieces_of(monkeypatch, piece)
     random = np.random.default_rng(4)
     frame = pd.DataFrame(
         {
@@ -94,3 +101,70 @@ def test_zeros_are_removed_in_place(monkeypatch, piece):
     first = (groups[:, :, None] * left[:, None, :]).reshape(300, 20).T
     second = (np.eye(3)[a] * frame["x"].to_numpy()[:, None]).T
     np.testing.assert_array_equal(Zt.toarray(), np.vstack([first, second]))
+
+
+FORMULAS = [
+    "y ~ x * a + (x | g)",
+    "y ~ a * b + (0 + a:b | g)",
+    "y ~ 1 + (0 + x:b | g) + (1 | a)",
+    "y ~ 1 + (0 + h:b | g)",
+    "y ~ 1 + (0 + h:b:x | g) + (x * a | a)",
+    "y ~ 1 + (a + b + x | g) + (0 + poly(z, 2) | b)",
+    "y ~ 1 + (C(a, contr.sum) * b | g)",
+]
+
+
+def _frame(rows):
+    random = np.random.default_rng(11)
+    numbers = random.standard_normal(rows)
+    return pd.DataFrame(
+        {
+            "y": random.integers(0, 2, rows),
+            "x": np.where(random.random(rows) < 0.3, 0.0, numbers),
+            "z": random.standard_normal(rows),
+            # Zero times infinity is an entry.
+            "h": np.where(np.arange(rows) == rows // 2, np.inf, numbers),
+            "a": pd.Categorical.from_codes(random.integers(0, 3, rows), list("pqr")),
+            "b": pd.Categorical.from_codes(random.integers(0, 4, rows), list("klmn")),
+            "g": random.integers(0, 9, rows),
+        }
+    )
+
+
+@pytest.mark.filterwarnings("ignore::lme4py.Lme4pyAdvice")
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_pieces_do_not_show(monkeypatch, formula):
+    frame = _frame(500)
+    whole = lme4py.glformula(formula, frame)
+    _in_pieces_of(monkeypatch, 7)
+    pieces = lme4py.glformula(formula, frame)
+    np.testing.assert_array_equal(pieces.X, whole.X)
+    for part in ("data", "indices", "indptr"):
+        np.testing.assert_array_equal(getattr(pieces.Zt, part), getattr(whole.Zt, part))
+    # Entry by entry from the columns themselves.
+    first = 0
+    for term in whole.random.terms:
+        codes = term.group.codes
+        columns = np.column_stack([term.plan.column(i) for i in range(term.columns)])
+        stored = whole.Zt[first : first + term.levels * term.columns].toarray()
+        picked = stored.reshape(term.levels, term.columns, -1)[codes, :, np.arange(500)]
+        np.testing.assert_array_equal(picked, columns)
+        assert np.count_nonzero(columns, axis=1).max() <= term.plan.most_entries
+        first += term.levels * term.columns
+    assert np.count_nonzero(whole.Zt.data) == whole.Zt.nnz
+
+
+def test_many_columns_that_exclude_each_other_need_little_memory():
+    """The columns of 400 levels, written out, would take 1.3 GB."""
+    rows = 400_000
+    random = np.random.default_rng(3)
+    f = pd.Categorical.from_codes(random.integers(0, 400, rows), [f"f{i:03}" for i in range(400)])
+    frame = pd.DataFrame(
+        {"y": random.standard_normal(rows), "f": f, "g": random.integers(0, 9, rows)}
+    )
+    tracemalloc.start()
+    Zt = lme4py.lformula("y ~ 1 + (0 + f | g)", frame).Zt
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert Zt.nnz == rows
+    assert peak < 100e6

@@ -103,7 +103,8 @@ def assemble(
     random = _random_part(parsed, factors, scope)
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
-    if family is None and not random.finite and np.isnan(random.Zt.data).any():
+    entries = random.entries
+    if family is None and not entries.finite and np.isnan(entries.data).any():
         raise CheckError(
             "NA in Z (random-effects model matrix): please use "
             "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",

@@ -53,8 +53,9 @@ from lme4py.frame.values import (
 from lme4py.matrices.grouping import Factors, group_value
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.modelmatrix import plan
+from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.rank import rank_of
-from lme4py.matrices.reterms import RandomTerm, random_effects
+from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, leng
 from lme4py.matrices.grouping import Factors, random_term
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.modelmatrix import Plan
-from lme4py.matrices.reterms import RandomEffects, RandomTerm, random_effects
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects, random_effects
 
 __all__ = ["Bars", "TermArrays", "mixed_matrices", "mk_re_terms"]
 

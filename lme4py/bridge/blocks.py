@@ -10,7 +10,7 @@ import numpy as np
 from lme4py.errors import DataError
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = [
     "INTERCEPT",

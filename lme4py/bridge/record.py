@@ -30,7 +30,8 @@ from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, 
 from lme4py.matrices.grouping import Factors
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.modelmatrix import Frame, Plan, plan
-from lme4py.matrices.reterms import RandomEffects, RandomTerm, random_effects
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.spec import spec_of
 
 __all__ = ["FORMAT", "VERSION", "Record", "decode", "encode"]

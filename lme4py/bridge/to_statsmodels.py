@@ -36,7 +36,7 @@ from lme4py.bridge.blocks import (
 from lme4py.errors import DataError, FormulaError
 from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["to_statsmodels"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from lme4py.bridge.blocks import INTERCEPT, fixed_matrix, fixed_terms
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["to_tabmat"]
 

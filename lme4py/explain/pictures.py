@@ -22,7 +22,7 @@ from lme4py.errors import Lme4pyError
 from lme4py.explain.clusters import Cluster
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -25,7 +25,7 @@ from lme4py.formula.syntax import Call, Node, Number, call, strip_parentheses
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Explanation", "explain"]
 

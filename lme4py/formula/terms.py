@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from itertools import product
 from operator import or_
 from typing import TypeAlias
@@ -50,7 +50,7 @@ TermList: TypeAlias = dict[int, None]
 """An ordered set of terms."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """The right-hand side of a formula as an ordered list of terms.
 
@@ -78,12 +78,12 @@ class Terms:
     offsets: tuple[int, ...]
     warnings: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def frame_names(self) -> tuple[str, ...]:
         """Names of the variables as columns of the model frame."""
         return tuple(variable_name(variable) for variable in self.variables)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the variables as parts of labels."""
         return tuple(term_label(variable) for variable in self.variables)
@@ -92,7 +92,7 @@ class Terms:
         """Return the positions of the variables of a term, in the order of its label."""
         return tuple(i for i in range(term.bit_length()) if term >> i & 1)
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """R's ``term.labels``.
 

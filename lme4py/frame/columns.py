@@ -395,6 +395,8 @@ def _from_pandas(series: Any) -> Value:
     if isinstance(dtype, np.dtype):
         return _from_numpy(series.to_numpy())
     if isinstance(dtype, pd.StringDtype):
+        if dtype.storage == "pyarrow":
+            return _from_arrow(series.array.__arrow_array__())
         codes, pool = pd.factorize(series)
         return _encoded(codes, pool)
     if isinstance(dtype, pd.ArrowDtype):
@@ -458,7 +460,7 @@ def _from_arrow(column: Any) -> Value:
     kind = column.type
     if pa.types.is_dictionary(kind):
         whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
-        codes = whole.indices.cast(pa.int32()).fill_null(-1).to_numpy(zero_copy_only=False)
+        codes = _arrow_codes(whole.indices)
         levels = _level_labels(whole.dictionary.to_pylist())
         return Factor(codes, levels, bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
@@ -466,8 +468,7 @@ def _from_arrow(column: Any) -> Value:
             column = column.cast(pa.large_string())
         encoded = column.dictionary_encode()
         whole = _one_chunk(encoded.unify_dictionaries() if hasattr(encoded, "chunks") else encoded)
-        codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return _encoded(codes, whole.dictionary.to_pylist())
+        return _encoded(_arrow_codes(whole.indices), whole.dictionary.to_pylist())
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return Numeric(_one_chunk(days).to_numpy(zero_copy_only=False), "double", "Date")
@@ -491,6 +492,22 @@ def _from_arrow(column: Any) -> Value:
 
 
 def _one_chunk(column: Any) -> Any:
-    combined = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    if not hasattr(column, "chunks"):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    combined = column.combine_chunks()
     # A chunked array without chunks combines into a chunked array in some releases.
-    return combined.chunk(0) if hasattr(combined, "chunk") and combined.num_chunks else combined
+    return combined.chunk(0) if hasattr(combined, "chunks") and combined.num_chunks else combined
+
+
+def _arrow_codes(indices: Any) -> NDArray[np.int32]:
+    """Return the indices of a dictionary as codes, -1 where there is none."""
+    import pyarrow as pa
+
+    if indices.type != pa.int32():
+        indices = indices.cast(pa.int32())
+    if indices.null_count:
+        indices = indices.fill_null(-1)
+    codes: NDArray[np.int32] = indices.to_numpy(zero_copy_only=False)
+    return codes

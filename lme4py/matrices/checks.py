@@ -14,8 +14,9 @@ from lme4py.frame.functions.bases import scale
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.modelmatrix import ModelMatrix
+from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.rank import drop_dependent_columns, rank_of
-from lme4py.matrices.reterms import RandomEffects, RandomTerm
+from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
 
@@ -120,14 +121,14 @@ class Checks:
         # As in lme4, "ignoreSmall" is checked: it is not the word "ignore".
         if level == "ignore":
             return []
-        q, n = random.Zt.shape
+        q, n = random.entries.shape
         if q == 0:
             # R takes the largest of no singular values.
             self.messages.warn("no non-missing arguments to max; returning -Inf")
             return []
         if level.endswith("Small") and q * n > _SMALL:
             return []
-        if not random.finite:
+        if not random.entries.finite:
             # lme4 stops here whatever the option says.
             _, _, end = self._unidentifiable(0, "rank(Z)", "").partition(";")
             raise CheckError(
@@ -135,7 +136,7 @@ class Checks:
                 hint="a random slope has missing or infinite values",
             )
         # The rank is at most n: generalized models, which may reach it, never exceed it.
-        if self.equal_allowed or not has_full_row_rank(random.Zt):
+        if self.equal_allowed or not has_full_row_rank(random.entries):
             return []
         text = self._unidentifiable(n, "rank(Z)", "")
         return [self._act(level, text, "check.nobs.vs.rankZ")]

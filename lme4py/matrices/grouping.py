@@ -24,7 +24,7 @@ from lme4py.frame.factors import drop_unused, factor_of, interaction_of
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FunctionName, Matrix, Null, Value
 from lme4py.matrices.modelmatrix import plan
-from lme4py.matrices.reterms import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
 

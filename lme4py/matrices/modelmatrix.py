@@ -23,7 +23,7 @@ from lme4py.formula.terms import Terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.linpack import column_squares, sum_of_squares
+from lme4py.linpack import sum_of_squares
 from lme4py.matrices.contrasts import (
     ContrastArgument,
     contrast_table,
@@ -233,11 +233,12 @@ class Plan:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
         squares = np.zeros(len(self.names))
-        for rows in pieces(self.rows, len(self.names)):
-            piece = values[rows]
-            self.fill_rows(rows, piece)
-            # Now that the piece is in the cache this costs next to nothing.
-            squares += column_squares(piece)
+        for rows in pieces(self.rows, 1):
+            for number, factors in enumerate(self.products):
+                piece = values[rows, number]
+                self._fill_column(factors, rows, piece)
+                # While the piece is in the cache this costs next to nothing.
+                squares[number] += sum_of_squares(piece)
         return ModelMatrix(
             values, self.names, self.assign, self.contrasts, self.indicators, squares
         )

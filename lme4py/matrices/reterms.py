@@ -1,10 +1,4 @@
-"""The random part: lme4's ``mkReTrms``, every component in its layout.
-
-Column i of Zt holds, term by term, the entries of the rows
-``Gp[k] + level[i] * c_k + 0 .. c_k - 1``: the c_k numbers that observation i has in
-term k (Bates et al. 2015, equation 6). So indices and values are written once, in
-their final order, and no sparse arithmetic is needed.
-"""
+"""The random part: lme4's ``mkReTrms``, every component in its layout."""
 
 from __future__ import annotations
 
@@ -17,54 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lme4py.errors import DataError
-from lme4py.formula.bars import Bar
 from lme4py.frame.values import Factor, FloatArray
-from lme4py.linpack import sum_of_squares
-from lme4py.matrices.covariance import Covariance, relative_factor, structure
-from lme4py.matrices.modelmatrix import Plan, pieces
+from lme4py.matrices.covariance import relative_factor
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.zt import Entries, zt_entries
 
 if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csc_array
 
-__all__ = ["RandomEffects", "RandomTerm", "TermCovariance", "random_effects"]
+__all__ = ["RandomEffects", "TermCovariance", "random_effects"]
 
 _INT32_LIMIT = 2**31 - 1
-_FEW_COLUMNS = 16
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RandomTerm:
-    """One random-effects term on its data.
-
-    Parameters
-    ----------
-    bar : Bar
-        The term in the formula.
-    group : Factor
-        The grouping factor, only levels that occur.
-    plan : Plan
-        The columns of the left side.
-    """
-
-    bar: Bar
-    group: Factor
-    plan: Plan
-
-    @property
-    def levels(self) -> int:
-        """Number of levels."""
-        return len(self.group.levels)
-
-    @property
-    def columns(self) -> int:
-        """Number of columns."""
-        return len(self.plan.names)
-
-    @property
-    def covariance(self) -> Covariance:
-        """The covariance structure."""
-        return structure(self.bar.structure, self.columns, self.bar.hom)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -121,13 +79,18 @@ class RandomEffects:
         In stored order.
     order : ndarray of int64
         Position in the formula of each stored term, from 0 (``ord`` of lme4 2.x).
-    Zt : csc_array, shape (q, n)
-        float64, no stored zeros, sorted indices.
+    entries : Entries
+        The arrays of Zt.
     """
 
     terms: tuple[RandomTerm, ...]
     order: NDArray[np.int64]
-    Zt: csc_array
+    entries: Entries
+
+    @cached_property
+    def Zt(self) -> csc_array:
+        """Transposed random-effects model matrix, shape (q, n): no zeros, indices sorted."""
+        return self.entries.matrix()
 
     @property
     def nl(self) -> NDArray[np.int32]:
@@ -145,13 +108,6 @@ class RandomEffects:
         sizes = self.nl.astype(np.int64) * self.nc
         total = np.concatenate(([0], np.cumsum(sizes)))
         return total.astype(np.int32 if total[-1] <= _INT32_LIMIT else np.int64)
-
-    @cached_property
-    def finite(self) -> bool:
-        """Whether every entry of Zt is a number, neither missing nor infinite."""
-        data = self.Zt.data
-        # Squares of numbers beyond 1e154 are infinite, they themselves are not.
-        return bool(np.isfinite(sum_of_squares(data)) or np.isfinite(data).all())
 
     @cached_property
     def row_names(self) -> list[str]:
@@ -433,96 +389,4 @@ def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:
     """
     order = stored_order([term.levels for term in terms])
     stored = tuple(terms[i] for i in order)
-    return RandomEffects(stored, order, _zt(stored, rows))
-
-
-def _zt(terms: Sequence[RandomTerm], rows: int) -> csc_array:
-    """Write Zt: values and row indices observation by observation, in stored order.
-
-    Zeros are taken out of a piece right after it is written, at the place where the
-    entries before it end.
-    """
-    from scipy.sparse import csc_array
-
-    width = sum(term.columns for term in terms)
-    q = sum(term.levels * term.columns for term in terms)
-    most = rows * sum(term.plan.most_entries for term in terms)
-    kind: type[np.int32 | np.int64] = np.int32 if max(most, q) <= _INT32_LIMIT else np.int64
-    # A piece is written with its zeros, so the last one may need more than stays.
-    size = min(rows * width, most + next(pieces(rows, width), slice(0, 0)).stop * width)
-    data, places = np.empty(size), np.empty(size, dtype=kind)
-    pointers = np.zeros(rows + 1, dtype=kind)
-    end = 0
-    for piece in pieces(rows, width) if width else ():
-        count = piece.stop - piece.start
-        written = slice(end, end + count * width)
-        values, indices = data[written], places[written]
-        zeros = _fill_rows(terms, piece, values.reshape(-1, width), indices.reshape(-1, width))
-        ends = pointers[piece.start + 1 : piece.stop + 1]
-        if zeros:
-            np.cumsum(_without_zeros(values, indices, width), out=ends)
-            ends += kind(end)
-        else:
-            ends[:] = np.arange(end + width, written.stop + 1, width, dtype=kind)
-        end = int(ends[-1])
-    if end < size:
-        # Views must not outlive what they look at.
-        del values, indices
-        for array in (data, places):
-            array.resize(end, refcheck=False)
-    result = csc_array((data, places, pointers), shape=(q, rows))
-    result.has_sorted_indices = True
-    result.has_canonical_format = True
-    return result
-
-
-def _fill_rows(
-    terms: Sequence[RandomTerm],
-    rows: slice,
-    values: NDArray[np.float64],
-    indices: NDArray[np.int32 | np.int64],
-) -> bool:
-    """Write the entries of some observations; tell whether one of them is zero."""
-    kind = indices.dtype.type
-    first_row = first_column = 0
-    zeros = False
-    for term in terms:
-        last = first_column + term.columns
-        filled = values[:, first_column:last]
-        term.plan.fill_rows(rows, filled)
-        codes = term.group.codes[rows]
-        starts = codes * kind(term.columns)
-        for column in range(term.columns):
-            np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
-            zeros = zeros or term.plan.zeros(column, rows, filled[:, column])
-        if codes.min() < 0:
-            # A row without a level has no entry in this term.
-            filled[codes < 0] = 0.0
-            zeros = True
-        first_row += term.levels * term.columns
-        first_column = last
-    return zeros
-
-
-def _without_zeros(
-    values: NDArray[np.float64], indices: NDArray[np.int32 | np.int64], width: int
-) -> NDArray[np.int32]:
-    """Move the entries that are not zero to the front; return how many each row has.
-
-    NaN is an entry, zero is not.
-    """
-    stored = values != 0
-    by_row = stored.reshape(-1, width)
-    if width > _FEW_COLUMNS:
-        counts: NDArray[np.int32] = np.count_nonzero(by_row, axis=1).astype(np.int32)
-    else:
-        # Along short rows the columns are added several times faster.
-        counts = np.zeros(len(by_row), dtype=np.int32)
-        for column in by_row.T:
-            counts += column
-    # Taking by position is ten times as fast as by a mask, and makes a copy, so that
-    # source and target may overlap.
-    kept = np.flatnonzero(stored)
-    for array in (values, indices):
-        array[: kept.size] = array.take(kept)
-    return counts
+    return RandomEffects(stored, order, zt_entries(stored, rows))

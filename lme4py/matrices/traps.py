@@ -24,7 +24,8 @@ from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Factors
-from lme4py.matrices.reterms import RandomEffects, RandomTerm
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 
 __all__ = ["Traps"]
@@ -312,7 +313,7 @@ class Traps:
 
     def _impossible_values(self) -> None:
         """Find values that lme4 takes here and that stop its fit."""
-        if not self.random.finite:
+        if not self.random.entries.finite:
             self._infinite_effects()
         name = self.frame.response
         value = None if name is None else self.frame.get(name)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lme4py.matrices.zt import Entries
+
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
@@ -22,30 +24,31 @@ _INT32_LIMIT = 2**31
 _ROUNDS = 100
 
 
-def has_full_row_rank(Zt: csc_array) -> bool:
+def has_full_row_rank(entries: Entries) -> bool:
     """Tell whether the columns of Zt, one per observation, are linearly independent.
 
     Parameters
     ----------
-    Zt : csc_array, shape (q, n)
-        Finite numbers.
+    entries : Entries
+        Zt, shape (q, n), of finite numbers.
 
     Examples
     --------
-    >>> from scipy.sparse import csc_array
-    >>> has_full_row_rank(csc_array(np.eye(3)))
+    >>> ones, diagonal = np.ones(2), np.arange(2)
+    >>> has_full_row_rank(Entries(ones, diagonal, np.arange(3), (2, 2)))
     True
-    >>> has_full_row_rank(csc_array(np.ones((3, 3))))
+    >>> has_full_row_rank(Entries(ones, diagonal * 0, np.arange(3), (2, 2)))
     False
     """
+    q, n = entries.shape
+    if n == 0:
+        return True
+    if q < n or np.diff(entries.indptr).min() == 0:
+        return False
     from scipy.sparse import csc_array
     from scipy.sparse.csgraph import structural_rank
 
-    q, n = Zt.shape
-    if n == 0:
-        return True
-    if q < n or np.diff(Zt.indptr).min() == 0:
-        return False
+    Zt = entries.matrix()
     # scipy before 1.15 matches on int32 indices only.
     narrow = (Zt.data, Zt.indices.astype(np.int32), Zt.indptr.astype(np.int32))
     if max(Zt.nnz, q) < _INT32_LIMIT and structural_rank(csc_array(narrow, shape=(q, n))) < n:

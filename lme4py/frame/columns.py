@@ -386,7 +386,7 @@ def _from_pandas(series: Any) -> Value:
             np.asfortranarray(series.to_numpy(dtype=np.float64)),
             tuple(str(name) for name in series.columns),
         )
-    if isinstance(series, pd.Categorical):
+    if isinstance(series, pd.api.extensions.ExtensionArray):
         series = pd.Series(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):

@@ -33,6 +33,21 @@ FORMS = {
     "pandas categorical": lambda: pd.DataFrame(PLAIN).assign(g=lambda d: d["g"].astype("category")),
     "pandas nullable": lambda: pd.DataFrame(PLAIN).convert_dtypes(),
     "pandas arrow": lambda: pd.DataFrame(PLAIN).convert_dtypes(dtype_backend="pyarrow"),
+    "mapping of pandas arrays": lambda: {n: pd.array(c) for n, c in PLAIN.items()},
+    "mapping of pandas series": lambda: {n: pd.Series(c) for n, c in PLAIN.items()},
+    "mapping of pandas indexes": lambda: {n: pd.Index(c) for n, c in PLAIN.items()},
+    "mapping of arrow in pandas": lambda: {
+        n: pd.Series(c).convert_dtypes(dtype_backend="pyarrow").array for n, c in PLAIN.items()
+    },
+    "mapping of polars series": lambda: {n: pl.Series(c) for n, c in PLAIN.items()},
+    "mapping of arrow arrays": lambda: {n: pa.array(c) for n, c in PLAIN.items()},
+    "mapping of arrow chunks": lambda: {
+        n: pa.chunked_array([c[:9], c[9:]]) for n, c in PLAIN.items()
+    },
+    "mapping of tuples": lambda: {n: tuple(c) for n, c in PLAIN.items()},
+    "pandas text by Python": lambda: pd.DataFrame(PLAIN).astype(
+        dict.fromkeys("sg", pd.StringDtype("python"))
+    ),
     "pandas odd index": lambda: pd.DataFrame(PLAIN, index=[7] * ROWS),
     "polars": lambda: pl.DataFrame(PLAIN),
     "polars categorical": lambda: pl.DataFrame(PLAIN).with_columns(

@@ -27,7 +27,8 @@ from lme4py.matrices.checks import Checks, autoscaled, check_rank, check_scale
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.grouping import Factors, random_term
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
-from lme4py.matrices.modelmatrix import ModelMatrix, plan
+from lme4py.matrices.modelmatrix import plan
+from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.matrices.sparsematrix import sparse_matrix

@@ -24,7 +24,7 @@ from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.matrices.grouping import Factors, random_term
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
-from lme4py.matrices.modelmatrix import Plan
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
 

@@ -29,7 +29,8 @@ from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.matrices.grouping import Factors
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
-from lme4py.matrices.modelmatrix import Frame, Plan, plan
+from lme4py.matrices.modelmatrix import Frame, plan
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.spec import spec_of

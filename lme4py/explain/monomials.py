@@ -18,7 +18,7 @@ from lme4py.formula.syntax import Call, Node, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.matrices.modelmatrix import Plan
+from lme4py.matrices.plan import Plan
 
 __all__ = ["FixedColumn", "Monomials", "RandomColumn", "monomials"]
 

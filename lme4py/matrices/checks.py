@@ -13,7 +13,7 @@ from lme4py.errors import CheckError, Span
 from lme4py.frame.functions.bases import scale
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.linpack import sum_of_squares
-from lme4py.matrices.modelmatrix import ModelMatrix
+from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.rank import drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects

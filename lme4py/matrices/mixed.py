@@ -15,7 +15,7 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import Origin
 from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.matrices.modelmatrix import Plan
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.reterms import RandomEffects
 
 if TYPE_CHECKING:

@@ -9,11 +9,9 @@ Without an intercept the first factor met, term by term, has indicators instead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import groupby, product
-from math import isfinite, prod
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,22 +20,17 @@ from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.terms import Terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of
-from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.linpack import sum_of_squares
+from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.matrices.contrasts import (
     ContrastArgument,
     contrast_table,
     indicator_names,
     resolve,
 )
+from lme4py.matrices.plan import Plan
+from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array
-
-__all__ = ["Coded", "Frame", "Indicators", "ModelMatrix", "Numbers", "Plan", "pieces", "plan"]
-
-_PIECE = 1 << 18
-_SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
+__all__ = ["Frame", "plan"]
 
 
 class Frame(Protocol):
@@ -49,233 +42,6 @@ class Frame(Protocol):
 
     def get(self, name: str) -> Value | None:
         """Return a column, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """A numeric variable: one array per column, and what each adds to the name."""
-
-    columns: tuple[FloatArray, ...]
-    suffixes: tuple[str, ...]
-
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        np.copyto(out, self.columns[column][rows])
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
-        return self.columns[column][rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Indicators:
-    """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
-
-    codes: NDArray[np.int32]
-    first: int
-    suffixes: tuple[str, ...]
-
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        np.equal(self.codes[rows], self.first + column, out=out, casting="unsafe")
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
-        marks: NDArray[Any] = self.codes[rows] == self.first + column
-        return marks
-
-
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A factor under any coding: the row of `table` that a code selects."""
-
-    codes: NDArray[np.int32]
-    table: FloatArray
-    suffixes: tuple[str, ...]
-
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
-        np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
-        return np.take(self.table[:, column], self.codes[rows], mode="wrap")
-
-
-VariableColumns = Numbers | Indicators | Coded
-
-
-def pieces(rows: int, width: int) -> Iterator[slice]:
-    """Return slices of so many rows of `width` numbers that they stay in the cache."""
-    size = max(_SHORTEST_PIECE, min(_LONGEST_PIECE, _PIECE // max(width, 1)))
-    for begin in range(0, rows, size):
-        yield slice(begin, min(begin + size, rows))
-
-
-def _finite(variable: VariableColumns, columns: Iterable[int]) -> bool:
-    """Tell whether the numbers in some of a variable's columns are all finite, if that is plain."""
-    match variable:
-        case Numbers():
-            squares = (sum_of_squares(variable.columns[column]) for column in columns)
-            return all(map(isfinite, squares))
-        case Coded():
-            return bool(np.isfinite(variable.table).all())
-        case _:
-            return True
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A model matrix before its numbers are written: names, and how to fill any array.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Column names.
-    assign : tuple of int
-        The term of each column, 0 for the intercept.
-    contrasts : mapping
-        Contrast of every factor among the variables: a name or a matrix.
-    rows : int
-        Number of rows.
-    products : tuple
-        For each column the (variable columns, column number) pairs it multiplies.
-    warnings : tuple of str
-        R's warnings.
-    """
-
-    names: tuple[str, ...]
-    assign: tuple[int, ...]
-    contrasts: Mapping[str, str | Matrix]
-    rows: int
-    products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
-    warnings: tuple[str, ...]
-
-    @classmethod
-    def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
-        """Return the plan of a matrix that is there already, shape (rows, columns)."""
-        columns = Numbers(tuple(values.T), ("",) * len(names))
-        products = tuple(((columns, place),) for place in range(len(names)))
-        return cls(tuple(names), tuple(assign), {}, len(values), products, ())
-
-    def fill(self, out: NDArray[np.float64]) -> None:
-        """Write the matrix into `out`, shape (rows, columns), of any memory order."""
-        for rows in pieces(self.rows, len(self.names)):
-            self.fill_rows(rows, out[rows])
-
-    def fill_rows(self, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of the matrix into `out`, shape (rows of the slice, columns)."""
-        for number, factors in enumerate(self.products):
-            self._fill_column(factors, rows, out[:, number])
-
-    def column(self, number: int) -> FloatArray:
-        """Return one column, shape (rows,)."""
-        out = np.empty(self.rows)
-        self._fill_column(self.products[number], slice(None), out)
-        return out
-
-    @staticmethod
-    def _fill_column(
-        factors: tuple[tuple[VariableColumns, int], ...], rows: slice, out: NDArray[np.float64]
-    ) -> None:
-        if not factors:
-            out[...] = 1.0
-            return
-        variable, column = factors[0]
-        if len(factors) == 1:
-            variable.fill(column, rows, out)
-            return
-        product = variable.operand(column, rows)
-        with np.errstate(invalid="ignore", over="ignore"):
-            for variable, column in factors[1:]:
-                np.multiply(product, variable.operand(column, rows), out=out)
-                product = out
-
-    def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
-        """Tell whether some rows of a column, filled into `values`, have a zero."""
-        match self.products[number]:
-            case ():
-                return False
-            case ((Numbers(columns=columns), place),):
-                # The same numbers in a row of their own are read faster.
-                return not columns[place][rows].all()
-            case _:
-                return not values.all()
-
-    @property
-    def most_entries(self) -> int:
-        """The largest number of entries other than zero that a row can have."""
-        total = 0
-        for _, columns in groupby(zip(self.assign, self.products, strict=True), lambda x: x[0]):
-            choices: dict[int, set[int]] = {}
-            kinds: dict[int, VariableColumns] = {}
-            for _, factors in columns:
-                for variable, column in factors:
-                    kinds[id(variable)] = variable
-                    choices.setdefault(id(variable), set()).add(column)
-            marks = [key for key, variable in kinds.items() if isinstance(variable, Indicators)]
-            # Zero times a number that is not finite is an entry, too.
-            if marks and all(_finite(variable, choices[key]) for key, variable in kinds.items()):
-                choices |= {key: {0} for key in marks}
-            total += prod(map(len, choices.values()))
-        return total
-
-    @property
-    def indicators(self) -> tuple[bool, ...]:
-        """Whether each column can hold nothing but zeros and ones."""
-        return tuple(
-            all(isinstance(variable, Indicators) for variable, _ in factors)
-            for factors in self.products
-        )
-
-    def matrix(self) -> ModelMatrix:
-        """Return the matrix itself, in Fortran order."""
-        values = np.empty((self.rows, len(self.names)), order="F")
-        squares = np.zeros(len(self.names))
-        for rows in pieces(self.rows, 1):
-            for number, factors in enumerate(self.products):
-                piece = values[rows, number]
-                self._fill_column(factors, rows, piece)
-                # While the piece is in the cache this costs next to nothing.
-                squares[number] += sum_of_squares(piece)
-        return ModelMatrix(
-            values, self.names, self.assign, self.contrasts, self.indicators, squares
-        )
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class ModelMatrix:
-    """A model matrix with R's attributes.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, p), Fortran order
-        A csc_array where a sparse X was asked for.
-    names : tuple of str, length p
-    assign : tuple of int, length p
-        The term of each column, 0 for the intercept.
-    contrasts : mapping of str to (str or Matrix)
-        The contrast of every factor.
-    indicators : tuple of bool, length p
-        Columns that are known to hold nothing but zeros and ones.
-    squares : ndarray, shape (p,), optional
-        The sum of squares of each column, where it is known.
-    """
-
-    values: FloatArray | csc_array
-    names: tuple[str, ...]
-    assign: tuple[int, ...]
-    contrasts: Mapping[str, str | Matrix]
-    indicators: tuple[bool, ...]
-    squares: FloatArray | None = None
-
-    def column(self, number: int) -> FloatArray:
-        """Return one column, shape (n,), written out where the matrix is sparse."""
-        if isinstance(self.values, np.ndarray):
-            return self.values[:, number]
-        column: FloatArray = self.values[:, [number]].toarray()[:, 0]
-        return column
 
 
 def plan(

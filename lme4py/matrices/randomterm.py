@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from lme4py.formula.bars import Bar
 from lme4py.frame.values import Factor
 from lme4py.matrices.covariance import Covariance, structure
-from lme4py.matrices.modelmatrix import Plan
+from lme4py.matrices.plan import Plan
 
 __all__ = ["RandomTerm"]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lme4py.errors import CheckError
 from lme4py.frame.values import FloatArray
 from lme4py.linpack import column_squares, limited_rank
-from lme4py.matrices.modelmatrix import ModelMatrix
+from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.sparserank import sparse_rank
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.modelmatrix import Coded, Indicators, ModelMatrix, Numbers, Plan
+from lme4py.matrices.plan import ModelMatrix, Plan
+from lme4py.matrices.variables import Coded, Indicators, Numbers
 
 __all__ = ["sparse_matrix"]
 

@@ -10,7 +10,7 @@ import lme4py
 from lme4py import linpack
 from lme4py.frame.factors import drop_unused
 from lme4py.frame.values import Factor
-from lme4py.matrices import checks, modelmatrix
+from lme4py.matrices import checks, variables
 
 ROWS = 30_000
 
@@ -74,8 +74,8 @@ def test_scales_are_judged_as_by_standard_deviations(monkeypatch, column, distan
 
 
 def _in_pieces_of(monkeypatch, rows):
-    monkeypatch.setattr(modelmatrix, "_SHORTEST_PIECE", rows)
-    monkeypatch.setattr(modelmatrix, "_LONGEST_PIECE", rows)
+    monkeypatch.setattr(variables, "_SHORTEST_PIECE", rows)
+    monkeypatch.setattr(variables, "_LONGEST_PIECE", rows)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64, 10**6])

@@ -1,0 +1,179 @@
+"""A model matrix before its numbers are written, and after.
+
+A column is a product of columns of variables. The plan names the columns and can write any
+rows of them into any array, so that X and the left sides of bars are written at their final
+places, without a matrix in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.frame.values import FloatArray, Matrix
+from lme4py.linpack import sum_of_squares
+from lme4py.matrices.variables import Indicators, Numbers, VariableColumns, finite, pieces
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+__all__ = ["ModelMatrix", "Plan"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ModelMatrix:
+    """A model matrix with R's attributes.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n, p), Fortran order
+        A csc_array where a sparse X was asked for.
+    names : tuple of str, length p
+    assign : tuple of int, length p
+        The term of each column, 0 for the intercept.
+    contrasts : mapping of str to (str or Matrix)
+        The contrast of every factor.
+    indicators : tuple of bool, length p
+        Columns that are known to hold nothing but zeros and ones.
+    squares : ndarray, shape (p,), optional
+        The sum of squares of each column, where it is known.
+    """
+
+    values: FloatArray | csc_array
+    names: tuple[str, ...]
+    assign: tuple[int, ...]
+    contrasts: Mapping[str, str | Matrix]
+    indicators: tuple[bool, ...]
+    squares: FloatArray | None = None
+
+    def column(self, number: int) -> FloatArray:
+        """Return one column, shape (n,), written out where the matrix is sparse."""
+        if isinstance(self.values, np.ndarray):
+            return self.values[:, number]
+        column: FloatArray = self.values[:, [number]].toarray()[:, 0]
+        return column
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A model matrix before its numbers are written: names, and how to fill any array.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Column names.
+    assign : tuple of int
+        The term of each column, 0 for the intercept.
+    contrasts : mapping
+        Contrast of every factor among the variables: a name or a matrix.
+    rows : int
+        Number of rows.
+    products : tuple
+        For each column the (variable columns, column number) pairs it multiplies.
+    warnings : tuple of str
+        R's warnings.
+    """
+
+    names: tuple[str, ...]
+    assign: tuple[int, ...]
+    contrasts: Mapping[str, str | Matrix]
+    rows: int
+    products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
+        """Return the plan of a matrix that is there already, shape (rows, columns)."""
+        columns = Numbers(tuple(values.T), ("",) * len(names))
+        products = tuple(((columns, place),) for place in range(len(names)))
+        return cls(tuple(names), tuple(assign), {}, len(values), products, ())
+
+    def fill(self, out: NDArray[np.float64]) -> None:
+        """Write the matrix into `out`, shape (rows, columns), of any memory order."""
+        for rows in pieces(self.rows, len(self.names)):
+            self.fill_rows(rows, out[rows])
+
+    def fill_rows(self, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of the matrix into `out`, shape (rows of the slice, columns)."""
+        for number, factors in enumerate(self.products):
+            self._fill_column(factors, rows, out[:, number])
+
+    def column(self, number: int) -> FloatArray:
+        """Return one column, shape (rows,)."""
+        out = np.empty(self.rows)
+        self._fill_column(self.products[number], slice(None), out)
+        return out
+
+    @staticmethod
+    def _fill_column(
+        factors: tuple[tuple[VariableColumns, int], ...], rows: slice, out: NDArray[np.float64]
+    ) -> None:
+        if not factors:
+            out[...] = 1.0
+            return
+        variable, column = factors[0]
+        if len(factors) == 1:
+            variable.fill(column, rows, out)
+            return
+        product = variable.operand(column, rows)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for variable, column in factors[1:]:
+                np.multiply(product, variable.operand(column, rows), out=out)
+                product = out
+
+    def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
+        """Tell whether some rows of a column, filled into `values`, have a zero."""
+        match self.products[number]:
+            case ():
+                return False
+            case ((Numbers(columns=columns), place),):
+                # The same numbers in a row of their own are read faster.
+                return not columns[place][rows].all()
+            case _:
+                return not values.all()
+
+    @property
+    def most_entries(self) -> int:
+        """The largest number of entries other than zero that a row can have."""
+        total = 0
+        for _, columns in groupby(zip(self.assign, self.products, strict=True), lambda x: x[0]):
+            choices: dict[int, set[int]] = {}
+            kinds: dict[int, VariableColumns] = {}
+            for _, factors in columns:
+                for variable, column in factors:
+                    kinds[id(variable)] = variable
+                    choices.setdefault(id(variable), set()).add(column)
+            marks = [key for key, variable in kinds.items() if isinstance(variable, Indicators)]
+            # Zero times a number that is not finite is an entry, too.
+            if marks and all(finite(variable, choices[key]) for key, variable in kinds.items()):
+                choices |= {key: {0} for key in marks}
+            total += prod(map(len, choices.values()))
+        return total
+
+    @property
+    def indicators(self) -> tuple[bool, ...]:
+        """Whether each column can hold nothing but zeros and ones."""
+        return tuple(
+            all(isinstance(variable, Indicators) for variable, _ in factors)
+            for factors in self.products
+        )
+
+    def matrix(self) -> ModelMatrix:
+        """Return the matrix itself, in Fortran order."""
+        values = np.empty((self.rows, len(self.names)), order="F")
+        squares = np.zeros(len(self.names))
+        for rows in pieces(self.rows, 1):
+            for number, factors in enumerate(self.products):
+                piece = values[rows, number]
+                self._fill_column(factors, rows, piece)
+                # While the piece is in the cache this costs next to nothing.
+                squares[number] += sum_of_squares(piece)
+        return ModelMatrix(
+            values, self.names, self.assign, self.contrasts, self.indicators, squares
+        )

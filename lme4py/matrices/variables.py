@@ -1,0 +1,93 @@
+"""The columns that one variable gives to a model matrix, under each way to code it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.frame.values import FloatArray
+from lme4py.linpack import sum_of_squares
+
+__all__ = ["Coded", "Indicators", "Numbers", "VariableColumns", "finite", "pieces"]
+
+_PIECE = 1 << 18
+_SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A numeric variable: one array per column, and what each adds to the name."""
+
+    columns: tuple[FloatArray, ...]
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
+        np.copyto(out, self.columns[column][rows])
+
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        return self.columns[column][rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
+
+    codes: NDArray[np.int32]
+    first: int
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
+        np.equal(self.codes[rows], self.first + column, out=out, casting="unsafe")
+
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        marks: NDArray[Any] = self.codes[rows] == self.first + column
+        return marks
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A factor under any coding: the row of `table` that a code selects."""
+
+    codes: NDArray[np.int32]
+    table: FloatArray
+    suffixes: tuple[str, ...]
+
+    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
+        """Write some rows of one column."""
+        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
+        np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
+
+    def operand(self, column: int, rows: slice) -> NDArray[Any]:
+        """Return some rows of one column as a factor of a product."""
+        return np.take(self.table[:, column], self.codes[rows], mode="wrap")
+
+
+VariableColumns = Numbers | Indicators | Coded
+
+
+def pieces(rows: int, width: int) -> Iterator[slice]:
+    """Return slices of so many rows of `width` numbers that they stay in the cache."""
+    size = max(_SHORTEST_PIECE, min(_LONGEST_PIECE, _PIECE // max(width, 1)))
+    for begin in range(0, rows, size):
+        yield slice(begin, min(begin + size, rows))
+
+
+def finite(variable: VariableColumns, columns: Iterable[int]) -> bool:
+    """Tell whether the numbers in some of a variable's columns are all finite, if that is plain."""
+    match variable:
+        case Numbers():
+            squares = (sum_of_squares(variable.columns[column]) for column in columns)
+            return all(map(isfinite, squares))
+        case Coded():
+            return bool(np.isfinite(variable.table).all())
+        case _:
+            return True

@@ -46,7 +46,7 @@ LAYERS = (
     "frame.modelframe",
     "matrices.*",
     "pipeline",
-    "spec",
+    "spec.*",
     "summary",
     "explain.*",
     "bridge.*",

@@ -31,7 +31,7 @@ from lme4py.matrices.grouping import Factors
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.modelmatrix import Frame, Plan, plan
 from lme4py.matrices.reterms import RandomEffects, RandomTerm, random_effects
-from lme4py.spec import spec_of
+from lme4py.spec.extraction import spec_of
 
 __all__ = ["FORMAT", "VERSION", "Record", "decode", "encode"]
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from lme4py.bridge.record import Record, decode, encode
 from lme4py.errors import DataError
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.spec import Spec
+from lme4py.spec.spec import Spec
 
 __all__ = ["FORMATS", "Format", "Stored", "export", "read", "save"]
 

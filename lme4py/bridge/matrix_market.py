@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.bridge.record import encode
+from lme4py.bridge.record.encoding import encode
 from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["write_folder"]

@@ -33,7 +33,9 @@ from lme4py.bridge.rvalues import (
     RVector,
     texts,
 )
-from lme4py.bridge.serialization import NA_INTEGER, Item, parse
+from lme4py.bridge.serialization.encodings import NA_INTEGER
+from lme4py.bridge.serialization.item import Item
+from lme4py.bridge.serialization.parser import parse
 from lme4py.errors import DataError, FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 

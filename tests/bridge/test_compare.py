@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.bridge.fixture import fixture_of
-from lme4py.bridge.measures import compare_sparse, permutation
+from lme4py.bridge.comparison.measures import compare_sparse, permutation
+from lme4py.bridge.fixture.fixture import fixture_of
 from lme4py.bridge.rds import RFactor, RList, RMatrix, RSparse, RVector, read_rds
 from lme4py.cli import main
 from lme4py.errors import DataError

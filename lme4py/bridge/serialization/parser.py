@@ -1,50 +1,25 @@
 """R's serialization format: the stream of bytes that ``saveRDS`` writes, as a tree of items.
 
 The format is R's own (R Internals, 1.8 "Serialization Formats"): every item begins
-with an integer that holds its type and flags. The three encodings (XDR, the machine's
-own, text), versions 2 and 3, byte code and the compact vectors of R >= 3.5 are read.
-
-Nothing in a file is believed: a length is compared with the bytes that are left before
-anything of that length is made, so time and memory are bounded by the size of the stream.
+with an integer that holds its type and flags. Versions 2 and 3, byte code and the compact
+vectors of R >= 3.5 are read.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.bridge.serialization.encodings import NA_INTEGER, READERS, Reader, TruncatedError
+from lme4py.bridge.serialization.item import Item, Kind
 from lme4py.errors import DataError
 from lme4py.numerals import labels
 
-__all__ = ["Item", "Kind", "parse"]
+__all__ = ["parse"]
 
-Kind = Literal[
-    "null",
-    "symbol",
-    "pairs",
-    "call",
-    "function",
-    "environment",
-    "text",
-    "logical",
-    "integer",
-    "double",
-    "complex",
-    "character",
-    "list",
-    "expression",
-    "raw",
-    "S4",
-    "missing argument",
-    "other",
-]
-
-NA_INTEGER = -(2**31)
 _BYTE_CODE_TYPES = frozenset((2, 6, 239, 240, 243, 244))
 _NOTHING: Mapping[int, Kind] = {
     0: "null",
@@ -56,27 +31,8 @@ _NOTHING: Mapping[int, Kind] = {
     242: "environment",
     241: "environment",
 }
-_UTF8, _LATIN1 = 8, 4
-
-
-@dataclass(eq=False, slots=True)
-class Item:
-    """One object of the stream.
-
-    Parameters
-    ----------
-    kind : str
-    value : object
-        An array of numbers; a list of str (None is NA) of a character vector; a list of
-        items of a list; a list of (tag, item) of pairs and calls, the called function
-        first; a str of a text or symbol; else None.
-    attributes : Item or None
-        Pairs.
-    """
-
-    kind: Kind
-    value: Any = None
-    attributes: Item | None = None
+_UTF8 = 8
+_LATIN1 = 4
 
 
 def parse(stream: bytes) -> Item:
@@ -92,183 +48,16 @@ def parse(stream: bytes) -> Item:
     >>> parse(b"A\n2\n262658\n131840\n14\n2\n0.5\nNA\n").value.tolist()
     [0.5, nan]
     """
-    reader = _READERS.get(stream[:2])
+    reader = READERS.get(stream[:2])
     if reader is None:
         raise DataError("it does not begin as R's serialization does")
     return _Parser(reader(stream)).whole()
 
 
-class _Reader(Protocol):
-    """One encoding of integers, numbers and bytes."""
-
-    def left(self) -> int:
-        """Return how many bytes are left."""
-
-    def integer(self) -> int:
-        """Read one integer."""
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        """Read integers."""
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        """Read numbers."""
-
-    def text(self, length: int) -> bytes:
-        """Read the bytes of a text."""
-
-    def octets(self, length: int) -> bytes:
-        """Read the bytes of a raw vector."""
-
-
-class _TruncatedError(DataError):
-    """The stream ends early."""
-
-    def __init__(self) -> None:
-        super().__init__("it ends in the middle of an object")
-
-
-class _Binary:
-    """XDR (big-endian) or the writing machine's own little-endian numbers."""
-
-    def __init__(self, stream: bytes, order: Literal[">", "<"]) -> None:
-        self._stream = stream
-        self._at = 2
-        self._order = order
-        self._one = struct.Struct(f"{order}i").unpack_from
-
-    def left(self) -> int:
-        return len(self._stream) - self._at
-
-    def integer(self) -> int:
-        try:
-            number: int = self._one(self._stream, self._at)[0]
-        except struct.error:
-            raise _TruncatedError from None
-        self._at += 4
-        return number
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        return np.frombuffer(self.octets(4 * length), f"{self._order}i4").astype(np.int32)
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        return np.frombuffer(self.octets(8 * length), f"{self._order}f8").astype(np.float64)
-
-    def octets(self, length: int) -> bytes:
-        if not 0 <= length <= self.left():
-            raise _TruncatedError
-        begin = self._at
-        self._at += length
-        return self._stream[begin : self._at]
-
-    text = octets
-
-
-class _Text:
-    """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
-
-    _ESCAPES: Mapping[bytes, bytes] = {
-        b"n": b"\n",
-        b"t": b"\t",
-        b"v": b"\v",
-        b"b": b"\b",
-        b"r": b"\r",
-        b"f": b"\f",
-        b"a": b"\a",
-    }
-    _WORDS: Mapping[bytes, float] = {
-        b"NA": np.nan,
-        b"NaN": np.nan,
-        b"Inf": np.inf,
-        b"-Inf": -np.inf,
-    }
-
-    def __init__(self, stream: bytes) -> None:
-        self._words = stream[2:].split()
-        self._at = 0
-
-    def left(self) -> int:
-        # Every number takes a word; twice as many bytes would do in the binary encodings.
-        return 8 * (len(self._words) - self._at)
-
-    def _word(self) -> bytes:
-        if self._at >= len(self._words):
-            raise _TruncatedError
-        self._at += 1
-        return self._words[self._at - 1]
-
-    def _several(self, length: int) -> list[bytes]:
-        if not 0 <= length <= len(self._words) - self._at:
-            raise _TruncatedError
-        self._at += length
-        return self._words[self._at - length : self._at]
-
-    def integer(self) -> int:
-        return self._whole(self._word())
-
-    @staticmethod
-    def _whole(word: bytes) -> int:
-        if word == b"NA":
-            return NA_INTEGER
-        try:
-            number = int(word)
-        except ValueError:
-            raise DataError("a number in it is damaged") from None
-        if abs(number) > 2**31:
-            raise DataError("a number in it is damaged")
-        return number
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        return np.array([self._whole(word) for word in self._several(length)], dtype=np.int32)
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        try:
-            numbers = [
-                self._WORDS[word] if word in self._WORDS else float(word)
-                for word in self._several(length)
-            ]
-        except ValueError:
-            raise DataError("a number in it is damaged") from None
-        return np.array(numbers, dtype=np.float64)
-
-    def text(self, length: int) -> bytes:
-        return self._unescaped(self._word()) if length else b""
-
-    def octets(self, length: int) -> bytes:
-        try:
-            return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
-        except ValueError:
-            raise DataError("a number in it is damaged") from None
-
-    def _unescaped(self, word: bytes) -> bytes:
-        first, *pieces = word.split(b"\\")
-        found, pieces = [first], list(pieces)
-        while pieces:
-            piece = pieces.pop(0)
-            if not piece:
-                # An escaped backslash: what follows it stands for itself.
-                found.append(b"\\")
-                if pieces:
-                    found.append(pieces.pop(0))
-                continue
-            digits = piece[:3]
-            if digits.isdigit() and len(digits) == 3 and max(digits) < ord("8"):
-                found += [bytes([int(digits, 8) & 255]), piece[3:]]
-            else:
-                found += [self._ESCAPES.get(piece[:1], piece[:1]), piece[1:]]
-        return b"".join(found)
-
-
-_READERS: Mapping[bytes, Callable[[bytes], _Reader]] = {
-    b"X\n": lambda stream: _Binary(stream, ">"),
-    b"B\n": lambda stream: _Binary(stream, "<"),
-    b"A\n": _Text,
-}
-
-
 class _Parser:
     """Reads items; the methods follow the cases of the format."""
 
-    def __init__(self, reader: _Reader) -> None:
+    def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._references: list[Item] = []
         self._encoding = "utf-8"
@@ -370,7 +159,7 @@ class _Parser:
         if length == -1:
             length = (self._reader.integer() << 32) + (self._reader.integer() & 0xFFFFFFFF)
         if not 0 <= length <= self._reader.left():
-            raise _TruncatedError
+            raise TruncatedError
         return length
 
     def _remember(self, found: Item) -> Item:

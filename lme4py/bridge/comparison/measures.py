@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lme4py.bridge.findings import Difference, Finding
+from lme4py.bridge.comparison.findings import Difference, Finding
 from lme4py.bridge.rvalues import RFactor, RSparse
 
 __all__ = [

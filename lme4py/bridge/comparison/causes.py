@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.bridge.findings import Comparison, Finding
-from lme4py.bridge.fixture import Fixture, named_items
+from lme4py.bridge.comparison.findings import Comparison, Finding
+from lme4py.bridge.fixture.fixture import Fixture
+from lme4py.bridge.fixture.shapes import named_items
 from lme4py.bridge.rvalues import RFactor, RFrame, RList, RMatrix, RVector
 from lme4py.frame.collation import Collation
 

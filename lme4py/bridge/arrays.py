@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
-from lme4py.formula.bars import Bar, expand_double_bars, find_bars
+from lme4py.formula.bars import Bar
+from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
+from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Node, Number, Symbol, call, symbols
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of

@@ -9,7 +9,7 @@ import numpy as np
 from lme4py.errors import DataError
 from lme4py.frame.factors import as_factor, drop_unused, factor_of, recode
 from lme4py.frame.functions.coercion import as_flag
-from lme4py.frame.functions.factors.stored import Levels, frozen, placed, strings_of, thawed
+from lme4py.frame.functions.factors.stored import Levels, frozen, placed, replay_levels, strings_of
 from lme4py.frame.functions.table import Context, Dot, State, function, replays
 from lme4py.frame.values import Character, Codes, Factor, FunctionName, Value
 
@@ -73,17 +73,23 @@ def _factor(
     return made, state
 
 
-def _factor_again(state: State, x: Value, name: str) -> Factor:
-    places: dict[str | None, int] = {}
-    for level, place in zip(state["texts"], state["codes"], strict=True):
-        places.setdefault(level, int(place))
-    for item in state["excluded"]:
-        places.setdefault(item, -1)
-    codes = placed(x, places, name, strict=bool(state["strict"]))
-    return Factor(codes, tuple(state["levels"]), bool(state["ordered"]))
-
-
 _EMPTY = Character(np.zeros(0, dtype=np.int32), ())
+
+
+def _replay_texts(name: str) -> None:
+    """Enter the replay of a basis that keeps which text stands for which level."""
+
+    def again(state: State, x: Value = _EMPTY, **options: Any) -> Factor:
+        del options
+        places: dict[str | None, int] = {}
+        for level, place in zip(state["texts"], state["codes"], strict=True):
+            places.setdefault(level, int(place))
+        for item in state["excluded"]:
+            places.setdefault(item, -1)
+        codes = placed(x, places, name, strict=bool(state["strict"]))
+        return Factor(codes, tuple(state["levels"]), bool(state["ordered"]))
+
+    replays(name)(again)
 
 
 @function(
@@ -107,11 +113,7 @@ def factor(
     return _factor(x, context, levels, labels, exclude, flag)
 
 
-@replays("factor")
-def factor_again(state: State, x: Value = _EMPTY, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return _factor_again(state, x, "factor")
+_replay_texts("factor")
 
 
 @function(
@@ -133,11 +135,7 @@ def ordered(
     return _factor(x, context, levels, labels, exclude, True)
 
 
-@replays("ordered")
-def ordered_again(state: State, x: Value = _EMPTY, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return _factor_again(state, x, "ordered")
+_replay_texts("ordered")
 
 
 @function("as.factor", "x", role="basis", purpose="a factor; a factor stays as it is")
@@ -147,11 +145,7 @@ def to_factor(x: Value, context: Context) -> tuple[Factor, State]:
     return made, frozen(made)
 
 
-@replays("as.factor")
-def to_factor_again(state: State, x: Value, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return thawed(state, x, "as.factor")
+replay_levels("as.factor")
 
 
 @function("as.ordered", "x", role="basis", purpose="an ordered factor; an ordered one stays")
@@ -164,11 +158,7 @@ def to_ordered(x: Value, context: Context) -> tuple[Factor, State]:
     return made, frozen(made)
 
 
-@replays("as.ordered")
-def to_ordered_again(state: State, x: Value, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return thawed(state, x, "as.ordered")
+replay_levels("as.ordered")
 
 
 @function("droplevels", "x, exclude?, ...", role="basis", purpose="unused levels dropped")
@@ -193,8 +183,4 @@ def droplevels(
     }
 
 
-@replays("droplevels")
-def droplevels_again(state: State, x: Value, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return _factor_again(state, x, "droplevels")
+_replay_texts("droplevels")

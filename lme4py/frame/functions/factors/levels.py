@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from lme4py.errors import DataError, nearest
 from lme4py.frame.factors import as_factor, recode
 from lme4py.frame.functions.coercion import as_flag, as_number
-from lme4py.frame.functions.factors.stored import frozen, strings_of, thawed
-from lme4py.frame.functions.table import Context, Dot, State, function, replays
+from lme4py.frame.functions.factors.stored import frozen, replay_levels, strings_of
+from lme4py.frame.functions.table import Context, Dot, State, function
 from lme4py.frame.values import Character, Factor, Null, Numeric, Value, length
 
 
@@ -45,13 +44,7 @@ def relevel(x: Value, ref: Value, dots: tuple[Dot, ...] = ()) -> tuple[Factor, S
     return made, frozen(made)
 
 
-@replays("relevel")
-def relevel_again(
-    state: State, x: Value, ref: Value | None = None, dots: tuple[Dot, ...] = ()
-) -> Factor:
-    """Return new rows with the stored levels."""
-    del ref, dots
-    return thawed(state, x, "relevel")
+replay_levels("relevel")
 
 
 @function("addNA", "x, ifany = FALSE", role="basis", purpose="missing values made a level")
@@ -67,11 +60,7 @@ def add_na(x: Value, context: Context, ifany: Value | None = None) -> tuple[Fact
     return made, frozen(made)
 
 
-@replays("addNA")
-def add_na_again(state: State, x: Value, **options: Any) -> Factor:
-    """Return new rows with the stored levels."""
-    del options
-    return thawed(state, x, "addNA")
+replay_levels("addNA")
 
 
 @function("levels", "x", role="summary", purpose="the levels of a factor")

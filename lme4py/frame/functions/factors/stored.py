@@ -7,12 +7,13 @@ has none is an error, not a missing value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from lme4py.errors import DataError, nearest
 from lme4py.frame.functions.coercion import text
-from lme4py.frame.functions.table import State
+from lme4py.frame.functions.table import State, replays
 from lme4py.frame.values import Codes, Factor, Value
 
 _SHOWN = 8
@@ -64,3 +65,13 @@ def thawed(state: State, value: Value, name: str) -> Factor:
 def level_texts(levels: Levels) -> list[str]:
     """Return levels as text, as R's ``paste`` does."""
     return ["NA" if level is None else level for level in levels]
+
+
+def replay_levels(name: str) -> None:
+    """Enter the replay of a basis whose state is `frozen`: new rows with the stored levels."""
+
+    def again(state: State, x: Value, **options: Any) -> Factor:
+        del options
+        return thawed(state, x, name)
+
+    replays(name)(again)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 
 from lme4py.errors import DataError
@@ -64,54 +66,41 @@ def _distribution(
     return shaped(result, "double", names)
 
 
-def _tail(lower_tail: Value | None, log_p: Value | None) -> tuple[bool, bool]:
-    lower = lower_tail is None or as_flag(lower_tail, "lower.tail")
-    return lower, log_p is not None and as_flag(log_p, "log.p")
+def _enter(
+    name: str,
+    arguments: tuple[str, str, str],
+    options: Mapping[str, bool],
+    purpose: str,
+    formula_of: Callable[..., Formula],
+) -> None:
+    """Enter a function of x, location and scale; its options say which formula it is."""
+    first, *others = arguments
+    parts = [first, *(f"{other}={value}" for other, value in zip(others, (0, 1), strict=True))]
+    parts += [f"{option}={str(standard).upper()}" for option, standard in options.items()]
+
+    def compute(context: Context, **given: Value) -> Value:
+        chosen = []
+        for option, standard in options.items():
+            value = given.get(option.replace(".", "_"))
+            chosen.append(standard if value is None else as_flag(value, option))
+        values = tuple(given.get(argument) for argument in arguments)
+        return _distribution(values, (0.0, 0.0, 1.0), formula_of(*chosen), context)
+
+    signature = ", ".join(parts)
+    function(name, signature, role="elementwise", package="stats", purpose=purpose)(compute)
 
 
-@function(
-    "plogis",
-    "q, location=0, scale=1, lower.tail=TRUE, log.p=FALSE",
-    role="elementwise",
-    package="stats",
-    purpose="Logistic distribution function: the inverse logit.",
-)
-def _plogis(
-    q: Value,
-    context: Context,
-    location: Value | None = None,
-    scale: Value | None = None,
-    lower_tail: Value | None = None,
-    log_p: Value | None = None,
-) -> Value:
-    lower, log = _tail(lower_tail, log_p)
-
+def _logistic_probabilities(lower: bool, log: bool) -> Formula:
     def formula(x: Array, centre: Array, spread: Array) -> Array:
         z = (x - centre) / spread
         z = -z if lower else z
         result = -np.logaddexp(0.0, z) if log else 1 / (1 + np.exp(z))
         return np.where(spread <= 0, np.nan, result)
 
-    return _distribution((q, location, scale), (0.0, 0.0, 1.0), formula, context)
+    return formula
 
 
-@function(
-    "qlogis",
-    "p, location=0, scale=1, lower.tail=TRUE, log.p=FALSE",
-    role="elementwise",
-    package="stats",
-    purpose="Logistic quantiles: the logit.",
-)
-def _qlogis(
-    p: Value,
-    context: Context,
-    location: Value | None = None,
-    scale: Value | None = None,
-    lower_tail: Value | None = None,
-    log_p: Value | None = None,
-) -> Value:
-    lower, log = _tail(lower_tail, log_p)
-
+def _logistic_quantiles(lower: bool, log: bool) -> Formula:
     def formula(share: Array, centre: Array, spread: Array) -> Array:
         if log:
             other = np.where(share > -np.log(2), np.log(-np.expm1(share)), np.log1p(-np.exp(share)))
@@ -123,26 +112,10 @@ def _qlogis(
         result = np.where((spread < 0) | outside, np.nan, result)
         return np.where((spread == 0) & ~outside, centre, result)
 
-    return _distribution((p, location, scale), (0.0, 0.0, 1.0), formula, context)
+    return formula
 
 
-@function(
-    "pnorm",
-    "q, mean=0, sd=1, lower.tail=TRUE, log.p=FALSE",
-    role="elementwise",
-    package="stats",
-    purpose="Normal distribution function.",
-)
-def _pnorm(
-    q: Value,
-    context: Context,
-    mean: Value | None = None,
-    sd: Value | None = None,
-    lower_tail: Value | None = None,
-    log_p: Value | None = None,
-) -> Value:
-    lower, log = _tail(lower_tail, log_p)
-
+def _normal_probabilities(lower: bool, log: bool) -> Formula:
     def formula(x: Array, centre: Array, spread: Array) -> Array:
         z = (x - centre) / spread
         z = np.where((spread == 0) & (x == centre), np.inf, z)
@@ -151,26 +124,10 @@ def _pnorm(
         undefined = (spread < 0) | (~np.isfinite(x) & (x == centre))
         return np.where(undefined, np.nan, result)
 
-    return _distribution((q, mean, sd), (0.0, 0.0, 1.0), formula, context)
+    return formula
 
 
-@function(
-    "qnorm",
-    "p, mean=0, sd=1, lower.tail=TRUE, log.p=FALSE",
-    role="elementwise",
-    package="stats",
-    purpose="Normal quantiles.",
-)
-def _qnorm(
-    p: Value,
-    context: Context,
-    mean: Value | None = None,
-    sd: Value | None = None,
-    lower_tail: Value | None = None,
-    log_p: Value | None = None,
-) -> Value:
-    lower, log = _tail(lower_tail, log_p)
-
+def _normal_quantiles(lower: bool, log: bool) -> Formula:
     def formula(share: Array, centre: Array, spread: Array) -> Array:
         z = scipy_special("ndtri_exp" if log else "ndtri")(share)
         result = centre + spread * (z if lower else -z)
@@ -179,25 +136,10 @@ def _qnorm(
         inside = ~outside & np.isfinite(z)
         return np.where((spread == 0) & inside, centre, result)
 
-    return _distribution((p, mean, sd), (0.0, 0.0, 1.0), formula, context)
+    return formula
 
 
-@function(
-    "dnorm",
-    "x, mean=0, sd=1, log=FALSE",
-    role="elementwise",
-    package="stats",
-    purpose="Normal density.",
-)
-def _dnorm(
-    x: Value,
-    context: Context,
-    mean: Value | None = None,
-    sd: Value | None = None,
-    log: Value | None = None,
-) -> Value:
-    logarithm = log is not None and as_flag(log, "log")
-
+def _normal_densities(logarithm: bool) -> Formula:
     def formula(place: Array, centre: Array, spread: Array) -> Array:
         z = np.abs((place - centre) / spread)
         if logarithm:
@@ -215,4 +157,25 @@ def _dnorm(
         undefined = (spread < 0) | (~np.isfinite(place) & (place == centre))
         return np.where(undefined, np.nan, result)
 
-    return _distribution((x, mean, sd), (0.0, 0.0, 1.0), formula, context)
+    return formula
+
+
+_TAILS = {"lower.tail": True, "log.p": False}
+
+_enter(
+    "plogis",
+    ("q", "location", "scale"),
+    _TAILS,
+    "Logistic distribution function: the inverse logit.",
+    _logistic_probabilities,
+)
+_enter(
+    "qlogis",
+    ("p", "location", "scale"),
+    _TAILS,
+    "Logistic quantiles: the logit.",
+    _logistic_quantiles,
+)
+_enter("pnorm", ("q", "mean", "sd"), _TAILS, "Normal distribution function.", _normal_probabilities)
+_enter("qnorm", ("p", "mean", "sd"), _TAILS, "Normal quantiles.", _normal_quantiles)
+_enter("dnorm", ("x", "mean", "sd"), {"log": False}, "Normal density.", _normal_densities)

@@ -39,18 +39,7 @@ from lme4py.bridge.serialization.parser import parse
 from lme4py.errors import DataError, FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 
-__all__ = [
-    "RFactor",
-    "RFrame",
-    "RLanguage",
-    "RList",
-    "RMatrix",
-    "RSlots",
-    "RSparse",
-    "RUnread",
-    "RVector",
-    "read_rds",
-]
+__all__ = ["read_rds"]
 
 _DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What an object raises whose parts do not fit together."""

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.bridge.blocks import fixed_matrix
-from lme4py.bridge.record.encoding import encode
-from lme4py.frame.values import Factor, FloatArray
+from lme4py.bridge.blocks import fixed_matrix, grouping_factors, response_columns
+from lme4py.bridge.record.encoding import encode, write_metadata
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.reterms import RandomEffects
 
@@ -54,7 +53,7 @@ def to_arrow(design: MixedMatrices) -> dict[str, Any]:
             [pa.array(np.ascontiguousarray(column)) for column in fixed_matrix(design).T],
             names=design.fixed.names,
         ),
-        "response": pa.table(_response(design)),
+        "response": pa.table(response_columns(design)),
         "groups": _groups(design.random),
         **{name: pa.table(columns) for name, columns in _random(design.random).items()},
         "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
@@ -63,26 +62,11 @@ def to_arrow(design: MixedMatrices) -> dict[str, Any]:
     return {name: table.replace_schema_metadata(told) for name, table in tables.items()}
 
 
-def _response(design: MixedMatrices) -> dict[str, FloatArray]:
-    """Return response, weights and offset, those that are there."""
-    response: dict[str, FloatArray] = {}
-    if design.y is not None:
-        columns = design.y.reshape(len(design.y), -1)
-        single = columns.shape[1] == 1
-        response = {"y" if single else f"y{k + 1}": column for k, column in enumerate(columns.T)}
-    for name, values in (("weights", design.weights), ("offset", design.offset)):
-        if values is not None:
-            response[name] = values
-    return response
-
-
 def _groups(random: RandomEffects) -> Any:
     """Return the grouping factors, in the order of the terms."""
     import pyarrow as pa
 
-    groups: dict[str, Factor] = {}
-    for term in random.terms:
-        groups.setdefault(term.bar.group_name, term.group)
+    groups = grouping_factors(random)
     return pa.Table.from_arrays(
         [
             pa.DictionaryArray.from_arrays(
@@ -135,7 +119,4 @@ def write_tables(design: MixedMatrices, folder: Path) -> list[Path]:
         with ipc.new_file(str(path), table.schema) as file:
             file.write_table(table)
         written.append(path)
-    path = folder / "design.json"
-    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    return [*written, path]
+    return [*written, write_metadata(design, folder)]

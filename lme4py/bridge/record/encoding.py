@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from lme4py.bridge.record.record import FORMAT, VERSION, Record
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.matrices.mixed import FixedEffects, MixedMatrices
+from lme4py.matrices.reterms import RandomTerm
 from lme4py.spec.extraction import spec_of
 
-__all__ = ["encode"]
+__all__ = ["encode", "write_metadata"]
 
 
 def encode(design: MixedMatrices) -> Record:
@@ -47,7 +49,6 @@ def encode(design: MixedMatrices) -> Record:
         "order": random.order,
         **{f"codes_{k}": term.group.codes for k, term in enumerate(random.terms)},
     }
-    fixed = design.fixed
     metadata = {
         "format": FORMAT,
         "version": VERSION,
@@ -56,29 +57,8 @@ def encode(design: MixedMatrices) -> Record:
         "family": None
         if design.family is None
         else {"name": design.family.name, "link": design.family.link},
-        "fixed": {
-            "names": fixed.names,
-            "terms": fixed.terms,
-            "contrasts": {
-                name: _contrast(value, f"contrast_{k}", arrays)
-                for k, (name, value) in enumerate(fixed.contrasts.items())
-            },
-            "dropped": {name: int(place) for name, place in fixed.dropped.items()},
-            "scales": {name: float(value) for name, value in fixed.scales.items()},
-            "centers": {name: float(value) for name, value in fixed.centers.items()},
-        },
-        "random": [
-            {
-                "label": term.bar.label,
-                "group": term.bar.group_name,
-                "levels": list(term.group.levels),
-                "ordered": term.group.ordered,
-                "columns": list(term.plan.names),
-                "covariance": term.covariance.name,
-                "hom": term.covariance.hom,
-            }
-            for term in random.terms
-        ],
+        "fixed": _fixed(design.fixed, arrays),
+        "random": [_term(term) for term in random.terms],
         "row_names": random.row_names,
         "messages": list(design.messages),
         "advice": list(design.advice),
@@ -90,9 +70,43 @@ def encode(design: MixedMatrices) -> Record:
     return Record(arrays, metadata)
 
 
+def write_metadata(design: MixedMatrices, folder: Path) -> Path:
+    """Write everything about a design but its arrays as ``design.json`` into a folder."""
+    path = folder / "design.json"
+    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
 def _fixed_arrays(design: MixedMatrices) -> dict[str, NDArray[Any]]:
     X: Any = design.X
     return {"X": X} if isinstance(X, np.ndarray) else _sparse("X", X)
+
+
+def _fixed(fixed: FixedEffects, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
+    return {
+        "names": fixed.names,
+        "terms": fixed.terms,
+        "contrasts": {
+            name: _contrast(value, f"contrast_{k}", arrays)
+            for k, (name, value) in enumerate(fixed.contrasts.items())
+        },
+        "dropped": {name: int(place) for name, place in fixed.dropped.items()},
+        "scales": {name: float(value) for name, value in fixed.scales.items()},
+        "centers": {name: float(value) for name, value in fixed.centers.items()},
+    }
+
+
+def _term(term: RandomTerm) -> dict[str, Any]:
+    return {
+        "label": term.bar.label,
+        "group": term.bar.group_name,
+        "levels": list(term.group.levels),
+        "ordered": term.group.ordered,
+        "columns": list(term.plan.names),
+        "covariance": term.covariance.name,
+        "hom": term.covariance.hom,
+    }
 
 
 def _spec(design: MixedMatrices) -> Any:

@@ -22,8 +22,8 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.functions.user import register
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.spec.rows import NewRows
-from lme4py.spec.spec import Spec
+from lme4py.modelspec.rows import NewRows
+from lme4py.modelspec.spec import Spec
 
 if TYPE_CHECKING:
     from lme4py.bridge.arrays import TermArrays, mk_re_terms

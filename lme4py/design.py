@@ -20,8 +20,8 @@ from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
+from lme4py.modelspec.spec import Spec
 from lme4py.pipeline import Arguments, assemble
-from lme4py.spec.spec import Spec
 from lme4py.summary import brief, html
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class MixedDesign(MixedMatrices):
         >>> design.spec.apply({"Days": [3], "Subject": ["309"]}).X
         array([[1., 3.]])
         """
-        from lme4py.spec.extraction import spec_of
+        from lme4py.modelspec.extraction import spec_of
 
         return spec_of(self)
 

@@ -50,7 +50,7 @@ LAYERS = (
     "frame.modelframe",
     "matrices.*",
     "pipeline",
-    "spec.*",
+    "modelspec.*",
     "summary",
     "explain.*",
     "bridge.*",

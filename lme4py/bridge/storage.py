@@ -25,7 +25,7 @@ from lme4py.bridge.record.encoding import encode
 from lme4py.bridge.record.record import Record
 from lme4py.errors import DataError
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.spec.spec import Spec
+from lme4py.modelspec.spec import Spec
 
 __all__ = ["FORMATS", "Format", "Stored", "export", "read", "save"]
 

@@ -12,6 +12,8 @@ from lme4py.bridge.comparison.measures import compare_numbers, compare_texts
 from lme4py.bridge.comparison.pair import Pair, up_to_order
 from lme4py.bridge.rvalues import RList, RMatrix, RVector
 
+__all__ = ["fixed_findings"]
+
 
 def fixed_findings(pair: Pair, theirs: RMatrix) -> Iterator[Finding]:
     """Yield what is found of X, its names, contrasts and dropped columns."""

@@ -11,6 +11,8 @@ from lme4py.bridge.fixture.fixture import Fixture
 from lme4py.bridge.fixture.shapes import named_items
 from lme4py.bridge.rvalues import RList, RVector
 
+__all__ = ["cnms_of", "effect_names", "nl_of", "row_labels"]
+
 
 def row_labels(design: Any, fixture: Fixture) -> list[str]:
     """Return the names of a design's rows as R would give them.

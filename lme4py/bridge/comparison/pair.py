@@ -16,6 +16,8 @@ from lme4py.bridge.comparison.measures import compare_factor, compare_numbers, p
 from lme4py.bridge.fixture.fixture import Fixture
 from lme4py.bridge.rvalues import RFactor
 
+__all__ = ["Pair", "up_to_order"]
+
 
 @dataclass(frozen=True)
 class Pair:

@@ -22,6 +22,8 @@ from lme4py.bridge.comparison.pair import Pair, up_to_order
 from lme4py.bridge.fixture.shapes import named_items
 from lme4py.bridge.rvalues import RFactor, RList, RSparse, RVector
 
+__all__ = ["random_findings"]
+
 
 def random_findings(pair: Pair, theirs: RList) -> Iterator[Finding]:
     """Yield what is found of Zt, Lambdat, theta and the random terms."""

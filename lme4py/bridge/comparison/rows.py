@@ -13,6 +13,8 @@ from lme4py.bridge.comparison.measures import compare_texts
 from lme4py.bridge.comparison.pair import Pair, up_to_order
 from lme4py.bridge.rvalues import RFactor, RFrame, RMatrix, RVector
 
+__all__ = ["row_findings"]
+
 
 def row_findings(pair: Pair, frame: RFrame) -> Iterator[Finding]:
     """Yield what is found of response, weights, offset and the model frame."""

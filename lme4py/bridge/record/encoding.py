@@ -20,7 +20,7 @@ from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.reterms import RandomTerm
-from lme4py.spec.extraction import spec_of
+from lme4py.modelspec.extraction import spec_of
 
 __all__ = ["encode", "write_metadata"]
 

@@ -12,6 +12,8 @@ from lme4py.errors import Span
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 
+__all__ = ["decoded_contrast", "decoded_frame", "decoded_index"]
+
 
 def decoded_contrast(value: Any, reader: Reader) -> str | Matrix:
     """Return the name or the matrix of a factor's contrasts."""

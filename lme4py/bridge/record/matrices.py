@@ -23,6 +23,8 @@ from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.modelmatrix import Plan
 from lme4py.matrices.reterms import RandomEffects, RandomTerm, random_effects
 
+__all__ = ["decoded_fixed", "decoded_random"]
+
 
 def decoded_fixed(
     data: Any, reader: Reader, frame: ModelFrame, formula: Formula

@@ -21,6 +21,8 @@ from lme4py.matrices.grouping import Factors
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.modelmatrix import Frame, Plan, plan
 
+__all__ = ["plan_of_bar", "plan_of_x"]
+
 
 @dataclass(frozen=True, slots=True)
 class _Seen:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from lme4py.bridge.record.record import Record, damaged
 from lme4py.frame.values import FloatArray
 
+__all__ = ["Reader", "entry", "kind_of", "numbers", "texts"]
+
 
 class Reader:
     """The parts of a record, each handed out only if it is what it should be."""

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 
+__all__ = ["NA_INTEGER", "READERS", "Reader", "TruncatedError"]
+
+
 NA_INTEGER = -(2**31)
 
 

@@ -16,6 +16,9 @@ from lme4py.explain.expression import Applied, Column, Node, Relation, Sum, Symb
 from lme4py.explain.system import System
 from lme4py.matrices.mixed import MixedMatrices
 
+__all__ = ["distribution_parts", "responses"]
+
+
 _MOST = 12
 
 

@@ -25,6 +25,9 @@ from lme4py.explain.expression import (
 from lme4py.explain.system import System
 from lme4py.matrices.mixed import MixedMatrices
 
+__all__ = ["matrix_parts"]
+
+
 _MOST_IN_ROW = 6
 
 

@@ -21,6 +21,8 @@ from lme4py.explain.expression import (
 from lme4py.explain.system import System
 from lme4py.matrices.mixed import MixedMatrices
 
+__all__ = ["observation_equation", "residual", "row_terms"]
+
 
 def residual(design: MixedMatrices) -> tuple[Node, ...]:
     """Return the residual, which only a linear model has."""

@@ -8,6 +8,9 @@ from typing import TypeAlias
 
 from lme4py.explain.expression import Relation
 
+__all__ = ["Caption", "Part"]
+
+
 Caption: TypeAlias = Callable[[int], str]
 """A grouping factor, by its number, as headings name it."""
 

@@ -12,6 +12,9 @@ from lme4py.explain.system import System
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
 
+__all__ = ["Verification", "verify"]
+
+
 _TOLERANCE = 1e-10
 
 

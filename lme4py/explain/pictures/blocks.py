@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["Block", "draw_equation"]
+
 
 @dataclass(frozen=True, slots=True)
 class Block:

@@ -10,6 +10,8 @@ from lme4py.errors import Lme4pyError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["figure_class", "new_figure", "short"]
+
 
 _LONGEST_LABEL = 18
 

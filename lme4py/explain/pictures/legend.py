@@ -15,6 +15,8 @@ from lme4py.matrices.reterms import RandomEffects
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+__all__ = ["draw_legend"]
+
 
 def draw_legend(figure: Figure, sheet: Sheet, matrices: MixedMatrices, step: int) -> None:
     """Write one line for each random term below the panels, and how to read the picture."""

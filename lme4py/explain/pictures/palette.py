@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.reterms import RandomTerm
 
+__all__ = ["BETWEEN", "FAINT", "FIXED", "INK", "LINE_COLOUR", "colour_of", "colours_of", "paint"]
+
+
 _PALEST = 0.28
 _COLOURS = (
     "#0072b2",

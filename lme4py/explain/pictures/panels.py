@@ -26,6 +26,8 @@ from lme4py.matrices.mixed import MixedMatrices
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+__all__ = ["draw_square", "draw_x", "draw_zt"]
+
 
 # Characters that fit between X and Zt.
 _ROOM = 14

@@ -21,6 +21,8 @@ from lme4py.matrices.mixed import MixedMatrices
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
+__all__ = ["lambdat_pixels", "square_axis", "x_pixels", "zt_pixels", "ztz_pixels"]
+
 
 _SQUARE = 115
 # Entries in one pixel up to which it shows the largest; beyond, it shows how many.

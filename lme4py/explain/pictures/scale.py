@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from lme4py.frame.values import FloatArray
 
+__all__ = ["BINS", "Plain", "TermRows"]
+
+
 # Pixels each way of X and Zt, and of the square matrices, whose diagonal would be too thin.
 BINS = 220
 _LEAST_SHARE = 0.07

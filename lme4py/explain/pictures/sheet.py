@@ -16,6 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = [
+    "HEIGHT",
+    "LEFT",
+    "LINE",
+    "MOST_LABELS",
+    "MOST_TERMS",
+    "RIGHT",
+    "TITLE",
+    "ZT_WIDTH",
+    "Sheet",
+    "add_panel",
+    "mark_height",
+]
+
 
 # Inches.
 HEIGHT = 2.3

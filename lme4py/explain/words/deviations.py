@@ -16,6 +16,8 @@ from lme4py.explain.words.model import (
 )
 from lme4py.explain.words.phrases import MOST_TERMS, joined, listed
 
+__all__ = ["columns_in_both"]
+
 
 def columns_in_both(model: Model) -> list[Block]:
     """Return why columns stand in X and in Z; columns of several terms are told once."""

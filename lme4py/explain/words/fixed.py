@@ -9,6 +9,9 @@ from lme4py.explain.words.model import Model, is_number, left_side, numbered_ter
 from lme4py.explain.words.phrases import MOST_NAMES, MOST_TERMS, joined, listed
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
 
+__all__ = ["fixed_part"]
+
+
 _CODINGS = {
     "contr.sum": "each column compares a level with the mean of the levels' means",
     "contr.helmert": "each column compares a level with the mean of the levels before it",

@@ -16,6 +16,9 @@ from lme4py.explain.words.model import Model, left_side, variables_of
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.reterms import RandomTerm
 
+__all__ = ["Effect", "columns_of_x", "effects_of", "in_span_of_x", "is_intercept", "moves"]
+
+
 # Work (rows x columns x columns) up to which the span of a term's columns is computed.
 _LARGEST_SPAN = 400_000_000
 _TOLERANCE = 1e-8

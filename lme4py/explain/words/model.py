@@ -20,6 +20,8 @@ from lme4py.frame.values import Numeric, Value
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.reterms import RandomTerm
 
+__all__ = ["Group", "Model", "is_number", "left_side", "numbered_terms", "variables_of"]
+
 
 @dataclass(frozen=True, slots=True)
 class Group:

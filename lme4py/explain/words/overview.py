@@ -8,6 +8,8 @@ from lme4py.explain.document import Code, Prose, Table
 from lme4py.explain.words.model import Model, numbered_terms, variables_of
 from lme4py.explain.words.phrases import MOST_NAMES, MOST_TERMS, elided, joined, spans, written
 
+__all__ = ["levels_in_words", "opening", "overview"]
+
 
 def opening(model: Model) -> Prose:
     """Return the equation, and what its parts are."""

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from lme4py.explain.document import Code, Prose
 from lme4py.matrices.reterms import RandomTerm
 
+__all__ = ["MOST_NAMES", "MOST_TERMS", "elided", "joined", "listed", "one_line", "spans", "written"]
+
+
 MOST_NAMES = 6
 MOST_TERMS = 30
 

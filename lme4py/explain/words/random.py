@@ -11,6 +11,9 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
 from lme4py.matrices.reterms import RandomTerm
 
+__all__ = ["random_part"]
+
+
 _MOST_PARAMETERS = 10
 # Families whose dispersion is estimated, so that Λ is relative to it.
 _SCALED = frozenset({"gaussian", "Gamma", "inverse.gaussian"})

@@ -14,6 +14,9 @@ from lme4py.formula.reader.faults import place_of, too_deep
 from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text
 
+__all__ = ["build"]
+
+
 _NOT_PIPED = frozenset(
     [
         "(",

@@ -7,6 +7,9 @@ import re
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import Number
 
+__all__ = ["ESCAPE", "number_of", "resolved"]
+
+
 _LARGEST_INTEGER = 2**31 - 1
 ESCAPE = re.compile(
     r"\\(?:x(?P<byte>[0-9a-fA-F]{1,2})|(?P<octal>[0-7]{1,3})"

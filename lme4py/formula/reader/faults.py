@@ -10,6 +10,9 @@ from lark import Token
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
 
+__all__ = ["place_of", "refuse_character", "refuse_token", "too_deep"]
+
+
 _WORDS = {
     "NAME": "symbol",
     "QUOTED_NAME": "symbol",

@@ -13,6 +13,9 @@ from lme4py.errors import FormulaSyntaxError
 from lme4py.formula.reader.faults import place_of, too_deep
 from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
 
+__all__ = ["Lexer"]
+
+
 # A newline after one of these does not end the expression.
 _INCOMPLETE = LEFT_DEEP | frozenset(
     [

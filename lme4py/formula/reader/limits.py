@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+__all__ = ["LEFT_DEEP", "LONGEST", "NESTING"]
+
+
 LONGEST = 250_000
 """The most characters a formula may have."""
 

@@ -14,6 +14,9 @@ from lme4py.formula.reader.faults import refuse_character, refuse_token
 from lme4py.formula.reader.lexer import Lexer
 from lme4py.formula.syntax import Node
 
+__all__ = ["read"]
+
+
 _building = threading.Lock()
 _built: list[Lark] = []
 

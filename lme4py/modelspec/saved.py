@@ -11,7 +11,10 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
 from lme4py.frame.plain import from_plain, to_plain, type_from_plain, type_to_plain
 from lme4py.frame.values import Matrix
-from lme4py.spec.recipe import Group, Recipe
+from lme4py.modelspec.recipe import Group, Recipe
+
+__all__ = ["RecipeT", "read", "write"]
+
 
 _FORMAT = "lme4py.Spec"
 _VERSION = 1

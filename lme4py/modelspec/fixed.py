@@ -9,8 +9,10 @@ from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.modelmatrix import plan
-from lme4py.spec.frame import NewFrame
-from lme4py.spec.recipe import Recipe
+from lme4py.modelspec.frame import NewFrame
+from lme4py.modelspec.recipe import Recipe
+
+__all__ = ["fixed_matrix"]
 
 
 def fixed_matrix(recipe: Recipe, frame: NewFrame, collation: Collation) -> FloatArray:

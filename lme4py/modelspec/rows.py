@@ -14,6 +14,9 @@ from lme4py.frame.values import FloatArray
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
+__all__ = ["NewLevels", "NewRows"]
+
+
 NewLevels: TypeAlias = Literal["error", "zero"]
 
 

@@ -13,6 +13,8 @@ from lme4py.formula.terms import Terms, terms
 from lme4py.frame.schema import ColumnType, Levels
 from lme4py.frame.values import Matrix
 
+__all__ = ["Group", "Recipe", "joins_names"]
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Group:

@@ -20,8 +20,10 @@ from lme4py.frame.values import Character, Value
 from lme4py.matrices.grouping import Factors, group_value
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.rank import rank_of
-from lme4py.spec.recipe import Group, joins_names
-from lme4py.spec.spec import Spec
+from lme4py.modelspec.recipe import Group, joins_names
+from lme4py.modelspec.spec import Spec
+
+__all__ = ["spec_of"]
 
 
 def spec_of(matrices: MixedMatrices) -> Spec:

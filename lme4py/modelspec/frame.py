@@ -15,6 +15,8 @@ from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.schema import ColumnType, NewColumns
 from lme4py.frame.values import FloatArray, Matrix, Numeric, Value, length
 
+__all__ = ["NewFrame", "kept_rows", "new_value"]
+
 
 def new_value(name: str, node: Node, scope: Scope, columns: NewColumns) -> Value:
     """Return a variable of the model frame for the new rows."""

@@ -16,11 +16,13 @@ from lme4py.frame.schema import NewColumns
 from lme4py.frame.values import Numeric, Value, length, take
 from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
-from lme4py.spec.fixed import fixed_matrix
-from lme4py.spec.frame import NewFrame, kept_rows, new_value
-from lme4py.spec.random import random_term
-from lme4py.spec.recipe import Recipe
-from lme4py.spec.rows import NewLevels, NewRows
+from lme4py.modelspec.fixed import fixed_matrix
+from lme4py.modelspec.frame import NewFrame, kept_rows, new_value
+from lme4py.modelspec.random import random_term
+from lme4py.modelspec.recipe import Recipe
+from lme4py.modelspec.rows import NewLevels, NewRows
+
+__all__ = ["replay"]
 
 
 def replay(

@@ -20,9 +20,11 @@ from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.matrices.grouping import group_value
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.reterms import RandomTerm
-from lme4py.spec.frame import NewFrame
-from lme4py.spec.recipe import Group, Recipe, joins_names
-from lme4py.spec.rows import NewLevels
+from lme4py.modelspec.frame import NewFrame
+from lme4py.modelspec.recipe import Group, Recipe, joins_names
+from lme4py.modelspec.rows import NewLevels
+
+__all__ = ["random_term"]
 
 
 def random_term(

@@ -10,8 +10,11 @@ import numpy as np
 
 from lme4py.errors import DataError, nearest
 from lme4py.messages import Messages
-from lme4py.spec.recipe import Recipe
-from lme4py.spec.rows import NewLevels, NewRows
+from lme4py.modelspec.recipe import Recipe
+from lme4py.modelspec.rows import NewLevels, NewRows
+
+__all__ = ["Spec"]
+
 
 _NA_ACTIONS = {
     name: name.removeprefix("na.")
@@ -115,7 +118,7 @@ class Spec(Recipe):
         >>> rows.X.round(3).tolist(), rows.Z.toarray()[:, :2].tolist()
         ([[1.0, -1.562], [1.0, 5.381]], [[1.0, 0.0], [0.0, 0.0]])
         """
-        from lme4py.spec.replay import replay
+        from lme4py.modelspec.replay import replay
 
         if new_levels not in ("error", "zero"):
             raise DataError(f"unknown new_levels {new_levels!r}", hint="error or zero")
@@ -156,7 +159,7 @@ class Spec(Recipe):
         >>> spec.apply({"Days": [3], "Subject": ["309"]}).X
         array([[1., 3.]])
         """
-        from lme4py.spec.saved import write
+        from lme4py.modelspec.saved import write
 
         return write(self)
 
@@ -174,6 +177,6 @@ class Spec(Recipe):
         DataError
             If the text is no spec, damaged, or of a newer version.
         """
-        from lme4py.spec.saved import read
+        from lme4py.modelspec.saved import read
 
         return read(text, cls)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -155,12 +156,10 @@ def poly_again(
     x: Value,
     dots: tuple[Dot, ...] = (),
     degree: Value | None = None,
-    coefs: Value | None = None,
-    raw: Value | None = None,
-    simple: Value | None = None,
+    **options: Any,
 ) -> Matrix:
     """Return the polynomials at new points, by R's recurrence on the stored numbers."""
-    del coefs, raw, simple
+    del options
     columns, _, _ = _poly_arguments(x, dots, degree)
     chosen = int(state["degree"])
     with np.errstate(all="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -82,11 +83,9 @@ def scale(
 
 
 @replays("scale")
-def scale_again(
-    state: State, x: Value, center: Value | None = None, scale: Value | None = None
-) -> Matrix:
+def scale_again(state: State, x: Value, **options: Any) -> Matrix:
     """Return new rows on the stored centre and scale."""
-    del center, scale
+    del options
     values, names = _columns(x)
     with np.errstate(all="ignore"):
         for option, step in (("center", np.subtract), ("scale", np.divide)):

@@ -22,13 +22,14 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.functions.user import register
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.spec import NewRows, Spec
+from lme4py.modelspec.rows import NewRows
+from lme4py.modelspec.spec import Spec
 
 if TYPE_CHECKING:
     from lme4py.bridge.arrays import TermArrays, mk_re_terms
-    from lme4py.bridge.compare import compare
-    from lme4py.bridge.findings import Comparison
-    from lme4py.bridge.fixture import Fixture, read_fixture
+    from lme4py.bridge.comparison.compare import compare
+    from lme4py.bridge.comparison.findings import Comparison
+    from lme4py.bridge.fixture.fixture import Fixture, read_fixture
 
 __version__ = "0.1.0"
 
@@ -64,12 +65,12 @@ __all__ = [
 
 # Imported when they are first asked for: they need packages that a build does not.
 _LATER = {
-    "Comparison": "lme4py.bridge.findings",
-    "Fixture": "lme4py.bridge.fixture",
+    "Comparison": "lme4py.bridge.comparison.findings",
+    "Fixture": "lme4py.bridge.fixture.fixture",
     "TermArrays": "lme4py.bridge.arrays",
-    "compare": "lme4py.bridge.compare",
+    "compare": "lme4py.bridge.comparison.compare",
     "mk_re_terms": "lme4py.bridge.arrays",
-    "read_fixture": "lme4py.bridge.fixture",
+    "read_fixture": "lme4py.bridge.fixture.fixture",
 }
 
 

@@ -20,8 +20,8 @@ from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
+from lme4py.modelspec.spec import Spec
 from lme4py.pipeline import Arguments, assemble
-from lme4py.spec import Spec, spec_of
 from lme4py.summary import brief, html
 
 if TYPE_CHECKING:
@@ -29,9 +29,11 @@ if TYPE_CHECKING:
 
     from lme4py.bridge import arrays, storage, to_formulaic
     from lme4py.bridge.coordinates import Coordinates
-    from lme4py.explain.clusters import BlockStructure, Cluster, Clusters
-    from lme4py.explain.equations import Equations
-    from lme4py.explain.words import Explanation
+    from lme4py.explain.clusters.blocks import BlockStructure
+    from lme4py.explain.clusters.cluster import Cluster
+    from lme4py.explain.clusters.clusters import Clusters
+    from lme4py.explain.equations.equations import Equations
+    from lme4py.explain.words.explanation import Explanation
 
 # The views import when they are first asked for: `import lme4py` stays quick.
 
@@ -87,6 +89,8 @@ class MixedDesign(MixedMatrices):
         >>> design.spec.apply({"Days": [3], "Subject": ["309"]}).X
         array([[1., 3.]])
         """
+        from lme4py.modelspec.extraction import spec_of
+
         return spec_of(self)
 
     def __repr__(self) -> str:
@@ -96,12 +100,12 @@ class MixedDesign(MixedMatrices):
         return html(self)
 
     def _repr_latex_(self) -> str:
-        from lme4py.explain import equations as equations_of
+        from lme4py.explain.equations.equations import equations
 
-        return equations_of.equations(self).levels._repr_latex_()
+        return equations(self).levels._repr_latex_()
 
     def cluster(self, *level: object, **factor: object) -> Cluster:
-        """Return one cluster; see `lme4py.explain.clusters.cluster`.
+        """Return one cluster; see `lme4py.explain.clusters.choice`.
 
         Examples
         --------
@@ -110,46 +114,46 @@ class MixedDesign(MixedMatrices):
         >>> design.cluster(Subject="308").Z.shape, design.cluster(309).rows[0]
         ((10, 1), np.int64(10))
         """
-        from lme4py.explain import clusters as clusters_of
+        from lme4py.explain.clusters.choice import cluster
 
-        return clusters_of.cluster(self, *level, **factor)
+        return cluster(self, *level, **factor)
 
     def clusters(self, group: str | None = None) -> Clusters:
-        """Return all clusters of a grouping factor; see `lme4py.explain.clusters.Clusters`."""
-        from lme4py.explain import clusters as clusters_of
+        """Return all clusters of a grouping factor; see `lme4py.explain.clusters.clusters`."""
+        from lme4py.explain.clusters.clusters import Clusters
 
-        return clusters_of.Clusters(self, group)
+        return Clusters(self, group)
 
     def blocks(self) -> BlockStructure:
-        """Tell whether Z is block-diagonal; see `lme4py.explain.clusters.block_structure`."""
-        from lme4py.explain import clusters as clusters_of
+        """Tell whether Z is block-diagonal; see `lme4py.explain.clusters.blocks`."""
+        from lme4py.explain.clusters.blocks import block_structure
 
-        return clusters_of.block_structure(self)
+        return block_structure(self)
 
     def equations(self, **options: Any) -> Equations:
         """Return the model's equations; options as in `lme4py.explain.equations.equations`."""
-        from lme4py.explain import equations as equations_of
+        from lme4py.explain.equations.equations import equations
 
-        return equations_of.equations(self, **options)
+        return equations(self, **options)
 
     def explain(self, *, width: int = 88) -> Explanation:
-        """Tell the model in words, term by term; see `lme4py.explain.words.explain`."""
-        from lme4py.explain import words
+        """Tell the model in words, term by term; see `lme4py.explain.words.explanation`."""
+        from lme4py.explain.words.explanation import explain
 
-        return words.explain(self, width=width)
+        return explain(self, width=width)
 
     def plot(self) -> Figure:
-        """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.plot`."""
-        from lme4py.explain import pictures
+        """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.structure`."""
+        from lme4py.explain.pictures.structure import plot
 
-        return pictures.plot(self)
+        return plot(self)
 
     def plot_cluster(self, *level: object, **factor: object) -> Figure:
         """Draw y_j, X_j and Z_j of the cluster that `cluster` returns for these arguments."""
-        from lme4py.explain import clusters as clusters_of
-        from lme4py.explain import pictures
+        from lme4py.explain.clusters.choice import cluster
+        from lme4py.explain.pictures.cluster import plot_cluster
 
-        return pictures.plot_cluster(self, clusters_of.cluster(self, *level, **factor))
+        return plot_cluster(self, cluster(self, *level, **factor))
 
     def to_statsmodels(self, **options: Any) -> Any:
         """Return a ready ``MixedLM``; see `lme4py.bridge.to_statsmodels.to_statsmodels`."""

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
-from lme4py.formula.bars import Bar, expand_double_bars, find_bars
+from lme4py.formula.bars import Bar
+from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
+from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Node, Number, Symbol, call, symbols
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
@@ -168,18 +170,7 @@ def mixed_matrices(
     }
     if random.Zt.shape[1] != rows:
         raise DataError(f"X has {rows} rows, the random part has {random.Zt.shape[1]}")
-    variables: dict[str, Value] = {}
-    if vectors["y"] is not None:
-        variables["y"] = Numeric(vectors["y"], "double")
-    for column, name in enumerate(found):
-        variables.setdefault(name, Numeric(values[:, column], "double"))
-    for term in random.terms:
-        variables.setdefault(term.bar.group_name, term.group)
-    for name in ("weights", "offset"):
-        vector = vectors[name]
-        if vector is not None:
-            variables[f"({name})"] = Numeric(vector, "double")
-    model_frame = ModelFrame(variables, "y" if y is not None else None, (), rows, None, 0, {})
+    model_frame = _frame(values, found, random, vectors)
     chosen = None if family is None else family_of(family)
     return MixedMatrices(
         _formula(found, random, y is not None),
@@ -203,6 +194,28 @@ def mixed_matrices(
         model_frame,
         getattr(X, "index", None),
     )
+
+
+def _frame(
+    X: FloatArray,
+    names: Sequence[str],
+    random: RandomEffects,
+    vectors: Mapping[str, FloatArray | None],
+) -> ModelFrame:
+    """Return a model frame that holds what was given."""
+    variables: dict[str, Value] = {}
+    response = vectors["y"]
+    if response is not None:
+        variables["y"] = Numeric(response, "double")
+    for column, name in enumerate(names):
+        variables.setdefault(name, Numeric(X[:, column], "double"))
+    for term in random.terms:
+        variables.setdefault(term.bar.group_name, term.group)
+    for name in ("weights", "offset"):
+        vector = vectors[name]
+        if vector is not None:
+            variables[f"({name})"] = Numeric(vector, "double")
+    return ModelFrame(variables, None if response is None else "y", (), X.shape[0], None, 0, {})
 
 
 def _items(bars: Bars) -> Sequence[str | Formula | Bar | TermArrays]:

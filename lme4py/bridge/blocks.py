@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.values import FloatArray
+from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects
 
 __all__ = [
     "INTERCEPT",
@@ -19,8 +20,10 @@ __all__ = [
     "effects",
     "fixed_matrix",
     "fixed_terms",
+    "grouping_factors",
     "in_formula_order",
     "response",
+    "response_columns",
 ]
 
 INTERCEPT = "(Intercept)"
@@ -97,6 +100,27 @@ def response(design: MixedMatrices) -> FloatArray:
     if design.y.ndim != 1 and design.y.shape[1] != 1:
         raise DataError(f"the response has {design.y.shape[1]} columns, not one")
     return design.y.ravel()
+
+
+def response_columns(design: MixedMatrices) -> dict[str, FloatArray]:
+    """Return y (y1, y2, ... where it has several columns), weights and offset, if there."""
+    found: dict[str, FloatArray] = {}
+    if design.y is not None:
+        columns = design.y.reshape(len(design.y), -1)
+        single = columns.shape[1] == 1
+        found = {"y" if single else f"y{k + 1}": column for k, column in enumerate(columns.T)}
+    for name, values in (("weights", design.weights), ("offset", design.offset)):
+        if values is not None:
+            found[name] = values
+    return found
+
+
+def grouping_factors(random: RandomEffects) -> dict[str, Factor]:
+    """Return the grouping factors by name, in the order of the terms."""
+    found: dict[str, Factor] = {}
+    for term in random.terms:
+        found.setdefault(term.bar.group_name, term.group)
+    return found
 
 
 def distinct(names: list[str]) -> list[str]:

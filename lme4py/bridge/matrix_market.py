@@ -7,7 +7,6 @@ from 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.bridge.record import encode
+from lme4py.bridge.blocks import grouping_factors, response_columns
+from lme4py.bridge.record.encoding import write_metadata
 from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["write_folder"]
@@ -59,30 +59,19 @@ def write_folder(design: MixedMatrices, folder: Path) -> list[Path]:
         path = folder / f"{name}.csv"
         pd.DataFrame(columns).to_csv(path, index=False, na_rep="NaN", lineterminator="\n")
         written.append(path)
-    path = folder / "design.json"
-    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
+    described = write_metadata(design, folder)
     script = folder / "read_design.R"
     script.write_text(
         files("lme4py.bridge").joinpath("read_design.R").read_text(encoding="utf-8"),
         encoding="utf-8",
     )
-    return [*written, path, script]
+    return [*written, described, script]
 
 
 def _tables(design: MixedMatrices) -> dict[str, Mapping[str, Any]]:
     fixed, random = design.fixed, design.random
     terms = random.terms
-    flist = {term.bar.group_name: term.group for term in reversed(terms)}
-    groups = list(dict.fromkeys(term.bar.group_name for term in terms))
-    response: dict[str, Any] = {}
-    if design.y is not None:
-        columns = design.y.reshape(len(design.y), -1)
-        single = columns.shape[1] == 1
-        response = {"y" if single else f"y{k + 1}": column for k, column in enumerate(columns.T)}
-    for name, values in (("weights", design.weights), ("offset", design.offset)):
-        if values is not None:
-            response[name] = values
+    groups = grouping_factors(random)
     return {
         "columns": {
             "name": fixed.names,
@@ -104,12 +93,14 @@ def _tables(design: MixedMatrices) -> dict[str, Mapping[str, Any]]:
             "covariance": [term.covariance.name for term in terms],
         },
         "levels": {
-            "factor": np.repeat(np.arange(len(groups)), [len(flist[g].levels) for g in groups]),
-            "group": [group for group in groups for _ in flist[group].levels],
-            "level": [str(level) for group in groups for level in flist[group].levels],
+            "factor": np.repeat(
+                np.arange(len(groups)), [len(group.levels) for group in groups.values()]
+            ),
+            "group": [name for name, group in groups.items() for _ in group.levels],
+            "level": [str(level) for group in groups.values() for level in group.levels],
         },
-        "codes": {str(k): flist[group].codes for k, group in enumerate(groups)},
-        "response": response,
+        "codes": {str(k): group.codes for k, group in enumerate(groups.values())},
+        "response": response_columns(design),
         "theta": {"theta": random.theta},
         "Lind": {"Lind": random.Lind},
         "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},

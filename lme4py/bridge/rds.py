@@ -33,22 +33,13 @@ from lme4py.bridge.rvalues import (
     RVector,
     texts,
 )
-from lme4py.bridge.serialization import NA_INTEGER, Item, parse
+from lme4py.bridge.serialization.encodings import NA_INTEGER
+from lme4py.bridge.serialization.item import Item
+from lme4py.bridge.serialization.parser import parse
 from lme4py.errors import DataError, FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 
-__all__ = [
-    "RFactor",
-    "RFrame",
-    "RLanguage",
-    "RList",
-    "RMatrix",
-    "RSlots",
-    "RSparse",
-    "RUnread",
-    "RVector",
-    "read_rds",
-]
+__all__ = ["read_rds"]
 
 _DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What an object raises whose parts do not fit together."""

@@ -20,10 +20,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.bridge.record import Record, decode, encode
+from lme4py.bridge.record.decoding import decode
+from lme4py.bridge.record.encoding import encode
+from lme4py.bridge.record.record import Record
 from lme4py.errors import DataError
 from lme4py.matrices.mixed import MixedMatrices
-from lme4py.spec import Spec
+from lme4py.modelspec.spec import Spec
 
 __all__ = ["FORMATS", "Format", "Stored", "export", "read", "save"]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.bridge.blocks import fixed_matrix
-from lme4py.bridge.record import encode
+from lme4py.bridge.blocks import fixed_matrix, grouping_factors, response_columns
+from lme4py.bridge.record.encoding import encode, write_metadata
 from lme4py.matrices.mixed import MixedMatrices
+from lme4py.matrices.reterms import RandomEffects
 
 __all__ = ["to_arrow", "write_tables"]
 
@@ -47,68 +48,63 @@ def to_arrow(design: MixedMatrices) -> dict[str, Any]:
     except ImportError as error:
         raise ImportError("to_arrow() needs pyarrow: pip install pyarrow") from error
 
-    random = design.random
-    groups = {term.bar.group_name: term.group for term in reversed(random.terms)}
-    names = list(dict.fromkeys(term.bar.group_name for term in random.terms))
-    response: dict[str, Any] = {}
-    if design.y is not None:
-        columns = design.y.reshape(len(design.y), -1)
-        single = columns.shape[1] == 1
-        response = {"y" if single else f"y{k + 1}": column for k, column in enumerate(columns.T)}
-    for name, values in (("weights", design.weights), ("offset", design.offset)):
-        if values is not None:
-            response[name] = values
-    zt, lambdat = random.Zt.tocoo(), random.Lambdat
-    position = np.repeat(np.arange(lambdat.shape[1], dtype=np.int64), np.diff(lambdat.indptr))
-    X = fixed_matrix(design)
     tables = {
         "X": pa.Table.from_arrays(
-            [pa.array(np.ascontiguousarray(column)) for column in X.T], names=design.fixed.names
+            [pa.array(np.ascontiguousarray(column)) for column in fixed_matrix(design).T],
+            names=design.fixed.names,
         ),
-        "response": pa.table(response),
-        "groups": pa.Table.from_arrays(
-            [
-                pa.DictionaryArray.from_arrays(
-                    pa.array(groups[name].codes, mask=groups[name].codes < 0),
-                    pa.array(list(groups[name].levels), pa.string()),
-                    ordered=groups[name].ordered,
-                )
-                for name in names
-            ],
-            names=names,
-        ),
-        "Zt": pa.table({"row": zt.row, "column": zt.col, "value": zt.data}),
-        "Lambdat": pa.table(
-            {
-                "row": lambdat.indices,
-                "column": position,
-                "value": lambdat.data,
-                "theta": random.Lind,
-            }
-        ),
-        "effects": pa.table(
-            {
-                "term": np.repeat(np.arange(len(random.terms)), np.diff(random.Gp)),
-                "group": [
-                    term.bar.group_name
-                    for term in random.terms
-                    for _ in range(term.levels * term.columns)
-                ],
-                "level": random.row_names,
-                "column": [
-                    name
-                    for term in random.terms
-                    for _ in range(term.levels)
-                    for name in term.plan.names
-                ],
-            }
-        ),
-        "theta": pa.table({"theta": random.theta}),
-        "bounds": pa.table({"par": random.par, "lower": random.lower, "upper": random.upper}),
+        "response": pa.table(response_columns(design)),
+        "groups": _groups(design.random),
+        **{name: pa.table(columns) for name, columns in _random(design.random).items()},
         "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
     }
     told = {"lme4py": json.dumps(encode(design).metadata, ensure_ascii=False)}
     return {name: table.replace_schema_metadata(told) for name, table in tables.items()}
+
+
+def _groups(random: RandomEffects) -> Any:
+    """Return the grouping factors, in the order of the terms."""
+    import pyarrow as pa
+
+    groups = grouping_factors(random)
+    return pa.Table.from_arrays(
+        [
+            pa.DictionaryArray.from_arrays(
+                pa.array(group.codes, mask=group.codes < 0),
+                pa.array(list(group.levels), pa.string()),
+                ordered=group.ordered,
+            )
+            for group in groups.values()
+        ],
+        names=list(groups),
+    )
+
+
+def _random(random: RandomEffects) -> dict[str, dict[str, Any]]:
+    """Return the columns of the tables of the random part."""
+    zt, lambdat, terms = random.Zt.tocoo(), random.Lambdat, random.terms
+    position = np.repeat(np.arange(lambdat.shape[1], dtype=np.int64), np.diff(lambdat.indptr))
+    return {
+        "Zt": {"row": zt.row, "column": zt.col, "value": zt.data},
+        "Lambdat": {
+            "row": lambdat.indices,
+            "column": position,
+            "value": lambdat.data,
+            "theta": random.Lind,
+        },
+        "effects": {
+            "term": np.repeat(np.arange(len(terms)), np.diff(random.Gp)),
+            "group": [
+                term.bar.group_name for term in terms for _ in range(term.levels * term.columns)
+            ],
+            "level": random.row_names,
+            "column": [
+                name for term in terms for _ in range(term.levels) for name in term.plan.names
+            ],
+        },
+        "theta": {"theta": random.theta},
+        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
+    }
 
 
 def write_tables(design: MixedMatrices, folder: Path) -> list[Path]:
@@ -123,7 +119,4 @@ def write_tables(design: MixedMatrices, folder: Path) -> list[Path]:
         with ipc.new_file(str(path), table.schema) as file:
             file.write_table(table)
         written.append(path)
-    path = folder / "design.json"
-    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    return [*written, path]
+    return [*written, write_metadata(design, folder)]

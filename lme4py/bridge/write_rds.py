@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.bridge.blocks import fixed_matrix
+from lme4py.bridge.blocks import fixed_matrix, grouping_factors
 from lme4py.errors import DataError
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.matrices.mixed import MixedMatrices
@@ -197,9 +197,8 @@ def _frame(design: MixedMatrices) -> bytes:
 def _random(design: MixedMatrices) -> bytes:
     random = design.random
     bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
-    factors = {term.bar.group_name: term.group for term in reversed(random.terms)}
     # R has each factor once, in the order of first use.
-    names = list(dict.fromkeys(term.bar.group_name for term in random.terms))
+    factors = grouping_factors(random)
     return _dict(
         {
             "Zt": _sparse(random.Zt, random.row_names),
@@ -209,7 +208,7 @@ def _random(design: MixedMatrices) -> bytes:
             "lower": _doubles(random.lower),
             "Lambdat": _sparse(random.Lambdat, None),
             "flist": _dict(
-                {name: _factor(factors[name]) for name in names},
+                {name: _factor(group) for name, group in factors.items()},
                 assign=_integers(random.assign + 1),
             ),
             "cnms": _list(

@@ -13,8 +13,8 @@ from lme4py.cli.tables import EXPECTED, read_table
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:
-    from lme4py.bridge.findings import Comparison
-    from lme4py.bridge.fixture import Fixture
+    from lme4py.bridge.comparison.findings import Comparison
+    from lme4py.bridge.fixture.fixture import Fixture
 
 __all__ = ["COMMAND"]
 
@@ -43,8 +43,8 @@ def _run(options: argparse.Namespace) -> Answer:
 
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
-    from lme4py.bridge.compare import compare
-    from lme4py.bridge.fixture import read_fixture
+    from lme4py.bridge.comparison.compare import compare
+    from lme4py.bridge.fixture.fixture import read_fixture
     from lme4py.design import glformula, lformula
 
     fixture = read_fixture(path)

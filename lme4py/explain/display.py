@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
@@ -12,7 +13,37 @@ from lme4py.explain.render_latex import Latex, escaped
 from lme4py.explain.render_mathml import MathML
 from lme4py.explain.render_text import Text
 
-__all__ = ["Display", "Section"]
+__all__ = ["Display", "Section", "Shown"]
+
+
+class Shown(ABC):
+    """What ``str()`` shows as text, and a notebook as HTML or LaTeX."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def text(self) -> str:
+        """Return Unicode text."""
+
+    @abstractmethod
+    def latex(self) -> str:
+        """Return LaTeX, without dollar signs."""
+
+    @abstractmethod
+    def html(self) -> str:
+        """Return HTML with MathML."""
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +69,7 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Display:
+class Display(Shown):
     """Sections of equations; ``str()`` and a notebook show them.
 
     Parameters
@@ -122,18 +153,6 @@ class Display:
                 parts.append(f"$$\n{shown.latex()}\n$$")
             parts += [_plain_markdown(note) for note in section.notes]
         return "\n\n".join(parts)
-
-    def __str__(self) -> str:
-        return self.text()
-
-    def __repr__(self) -> str:
-        return self.text()
-
-    def _repr_html_(self) -> str:
-        return self.html()
-
-    def _repr_latex_(self) -> str:
-        return f"$$\n{self.latex()}\n$$"
 
 
 def _plain_markdown(text: str) -> str:

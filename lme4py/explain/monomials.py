@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lme4py.errors import DataError, nearest
+from lme4py.explain.columns import column_of_X
 from lme4py.explain.expression import Symbol
 from lme4py.explain.levels import Hierarchy, hierarchy, place_of
 from lme4py.formula.syntax import Call, Node, call, symbols
@@ -147,7 +148,7 @@ class _Reader:
             scale = design.fixed.scales.get(name, 1.0)
             # Names may repeat; a dropped column differs from the kept one of its name.
             if same and len(plan.names) > len(design.fixed.names):
-                kept = np.asarray(_dense(design.X, position))
+                kept = column_of_X(design, position)
                 same = np.array_equal(kept, plan.column(number) / scale, equal_nan=True)
             if same:
                 atoms = self._atoms(found, plan, number)
@@ -208,8 +209,3 @@ class _Reader:
             return None
         chosen = {name: self.chosen[label]} if label in self.chosen else {}
         return place_of(value, name, self.levels, chosen)
-
-
-def _dense(X: object, position: int) -> object:
-    column = X[:, position]  # type: ignore[index]
-    return column if isinstance(column, np.ndarray) else column.toarray().ravel()

@@ -6,17 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from lme4py.errors import FormulaError
-from lme4py.formula.bars import (
-    Bar,
-    DoubleBar,
-    bars_as_sums,
-    expand_double_bars,
-    find_bars,
-    structure_remarks,
-    without_bars,
-)
+from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.deparse import deparse
+from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.parse import parse
+from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
+from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Call, Node, Number, call
 
 __all__ = ["Formula"]

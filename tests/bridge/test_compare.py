@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.bridge.fixture import fixture_of
-from lme4py.bridge.measures import compare_sparse, permutation
-from lme4py.bridge.rds import RFactor, RList, RMatrix, RSparse, RVector, read_rds
+from lme4py.bridge.comparison.measures import compare_sparse, permutation
+from lme4py.bridge.fixture.fixture import fixture_of
+from lme4py.bridge.rds import read_rds
+from lme4py.bridge.rvalues import RFactor, RList, RMatrix, RSparse, RVector
 from lme4py.cli import main
 from lme4py.errors import DataError
 

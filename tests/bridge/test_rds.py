@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lme4py.bridge.rds import (
+from lme4py.bridge.rds import read_rds
+from lme4py.bridge.rvalues import (
     RFactor,
     RFrame,
     RLanguage,
@@ -24,7 +25,6 @@ from lme4py.bridge.rds import (
     RSparse,
     RUnread,
     RVector,
-    read_rds,
 )
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse

@@ -98,12 +98,12 @@ def test_plot_cannot_write(capsys, table, tmp_path, target):
 def test_plot_without_matplotlib(capsys, table, tmp_path, monkeypatch):
     import sys
 
-    from lme4py.explain import pictures
+    from lme4py.explain.pictures import figure
 
-    pictures._figure_class.cache_clear()
+    figure.figure_class.cache_clear()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     try:
         assert main(["plot", FORMULA, table, "-o", str(tmp_path / "model.png")]) == 2
     finally:
-        pictures._figure_class.cache_clear()
+        figure.figure_class.cache_clear()
     assert "pip install 'lme4py[plot]'" in capsys.readouterr().err

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain import pictures
-from lme4py.explain.clusters import cluster
+from lme4py.explain.clusters.choice import cluster
+from lme4py.explain.pictures import figure as figures
+from lme4py.explain.pictures import pixels as pixels_of
+from lme4py.explain.pictures.cluster import plot_cluster
+from lme4py.explain.pictures.scale import BINS, Plain, TermRows
+from lme4py.explain.pictures.structure import plot
 
 pytest.importorskip("matplotlib")
 
@@ -64,12 +68,12 @@ def _texts(figure):
 
 def test_small_matrices_are_drawn_entry_by_entry(small):
     Z = small.Z.toarray()
-    np.testing.assert_array_equal(filled(pictures._x_pixels(small)), small.X != 0)
-    np.testing.assert_array_equal(filled(pictures._zt_pixels(small)[0]), Z.T != 0)
+    np.testing.assert_array_equal(filled(pixels_of.x_pixels(small)), small.X != 0)
+    np.testing.assert_array_equal(filled(pixels_of.zt_pixels(small)[0]), Z.T != 0)
     stored = small.random.Lambdat.copy()
     stored.data[:] = 1
-    np.testing.assert_array_equal(filled(pictures._lambdat_pixels(small)), stored.toarray() != 0)
-    pixels, step = pictures._ztz_pixels(small)
+    np.testing.assert_array_equal(filled(pixels_of.lambdat_pixels(small)), stored.toarray() != 0)
+    pixels, step = pixels_of.ztz_pixels(small)
     met = (Z != 0).astype(float)
     np.testing.assert_array_equal(filled(pixels), met.T @ met > 0)
     assert step == 1
@@ -78,32 +82,32 @@ def test_small_matrices_are_drawn_entry_by_entry(small):
 @pytest.mark.parametrize("formula", ["y ~ x + (x | g) + (1 | h)", "y ~ f + (0 + f | g) + (1 | s)"])
 def test_large_matrices_fill_the_pixels_that_hold_entries(formula):
     design = lme4py.lformula(formula, _data(5000, 900))
-    axis = pictures._TermRows(design.random.Gp, pictures._BINS, pictures._BINS)
+    axis = TermRows(design.random.Gp, BINS, BINS)
     q, n = design.Zt.shape
-    assert q > pictures._BINS
+    assert q > BINS
     place = axis.pixel(np.arange(q))
     # Rows keep their order, every pixel has a row, no pixel has rows of two terms.
     assert (np.diff(place) >= 0).all()
     assert np.unique(place).size == axis.pixels
     np.testing.assert_array_equal(axis.terms()[place], axis.term(np.arange(q)))
-    across = pictures._Plain(n).pixel(np.arange(n))
-    expected = np.zeros((axis.pixels, pictures._BINS), dtype=bool)
+    across = Plain(n).pixel(np.arange(n))
+    expected = np.zeros((axis.pixels, BINS), dtype=bool)
     entries = design.Zt.tocoo()
     expected[place[entries.row], across[entries.col]] = True
-    shown, _ = pictures._zt_pixels(design)
+    shown, _ = pixels_of.zt_pixels(design)
     repeated = np.repeat(expected, np.repeat(axis.repeats, axis.counts), axis=0)
     np.testing.assert_array_equal(filled(shown), repeated)
 
 
 def test_products_are_counted_in_full_where_rows_share_pixels():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(5000, 900))
-    axis = pictures._square_axis(design)
+    axis = pixels_of.square_axis(design)
     place = axis.pixel(np.arange(design.Zt.shape[0]))
     product = (design.Zt != 0).astype(float) @ (design.Z != 0).astype(float)
     entries = product.tocoo()
     expected = np.zeros((axis.pixels, axis.pixels), dtype=bool)
     expected[place[entries.row], place[entries.col]] = True
-    pixels, _ = pictures._ztz_pixels(design)
+    pixels, _ = pixels_of.ztz_pixels(design)
     assert axis.repeats.max() == 2
     each = np.repeat(axis.repeats, axis.counts)
     expected = np.repeat(np.repeat(expected, each, axis=0), each, axis=1)
@@ -112,15 +116,15 @@ def test_products_are_counted_in_full_where_rows_share_pixels():
 
 def test_a_small_term_beside_a_large_one_can_be_seen():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(40_000, 20_000))
-    axis = pictures._TermRows(design.random.Gp, pictures._BINS, pictures._BINS)
+    axis = TermRows(design.random.Gp, BINS, BINS)
     assert np.diff(axis.edges).min() >= 0.06 * axis.edges[-1]
 
 
 def test_size_costs_no_dense_matrix():
     design = lme4py.lformula("y ~ x + (x | g)", _data(200_000, 50_000))
-    pictures.plot(design)
+    plot(design)
     tracemalloc.start()
-    pictures.plot(design).savefig(io.BytesIO(), format="png")
+    plot(design).savefig(io.BytesIO(), format="png")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # One bit for each entry of Zt would be 2.5 GB.
@@ -128,7 +132,7 @@ def test_size_costs_no_dense_matrix():
 
 
 def test_wide_products_are_sampled_and_said_so(monkeypatch):
-    monkeypatch.setattr(pictures, "_MOST_PRODUCTS", 100)
+    monkeypatch.setattr(pixels_of, "_MOST_PRODUCTS", 100)
     figure = lme4py.lformula("y ~ x + (x | g)", _data(150, 20)).plot()
     said = " ".join(" ".join(_texts(figure)).split())
     assert "ZᵗZ was counted on one observation in" in said
@@ -188,7 +192,7 @@ def test_missing_values_are_entries():
         control={"check.rankX": "ignore", "check.scaleX": "ignore"},
     )
     assert np.isnan(design.X[3, 1])
-    assert filled(pictures._x_pixels(design))[3, 1]
+    assert filled(pixels_of.x_pixels(design))[3, 1]
     design.plot().savefig(io.BytesIO())
 
 
@@ -196,7 +200,7 @@ def test_sparse_x_gives_the_same_picture():
     data = _data(150, 20)
     dense = lme4py.lformula("y ~ x + f + (x | g)", data)
     sparse = lme4py.lformula("y ~ x + f + (x | g)", data, sparse_X=True)
-    np.testing.assert_array_equal(pictures._x_pixels(sparse), pictures._x_pixels(dense))
+    np.testing.assert_array_equal(pixels_of.x_pixels(sparse), pixels_of.x_pixels(dense))
 
 
 def _block_texts(figure):
@@ -217,7 +221,7 @@ def test_cluster_numbers_and_names():
 
 def test_cluster_of_crossed_factors_has_a_block_for_each():
     design = lme4py.lformula("y ~ x + (x | h) + (1 | s)", _data(150, 20))
-    texts = _block_texts(pictures.plot_cluster(design, cluster(design, "3", group="h")))
+    texts = _block_texts(plot_cluster(design, cluster(design, "3", group="h")))
     assert "Z of s" in texts
     assert "b[0, (Intercept)]" in texts
 
@@ -228,7 +232,7 @@ def test_cluster_leaves_out_the_middle():
         data[f"v{k}"] = np.random.default_rng(k).normal(size=300)
     fixed = " + ".join(f"v{k}" for k in range(20))
     design = lme4py.lformula(f"y ~ {fixed} + (1 | g)", data)
-    figure = pictures.plot_cluster(design, cluster(design, "1"))
+    figure = plot_cluster(design, cluster(design, "1"))
     texts = _block_texts(figure)
     assert "⋮" in texts
     assert "⋯" in texts
@@ -237,7 +241,7 @@ def test_cluster_leaves_out_the_middle():
 
 def test_generalized_cluster_has_eta_and_no_error():
     design = lme4py.glformula("won ~ x + (1 | h)", _data(150, 20), family="binomial")
-    texts = _block_texts(pictures.plot_cluster(design, cluster(design, "3")))
+    texts = _block_texts(plot_cluster(design, cluster(design, "3")))
     assert "η₁" in texts
     assert "ε₁" not in texts
 
@@ -248,7 +252,7 @@ def test_a_notebook_shows_it():
 
 
 def test_without_matplotlib(monkeypatch):
-    pictures._figure_class.cache_clear()
+    figures.figure_class.cache_clear()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     design = lme4py.lformula("y ~ x + (x | g)", _data(150, 20))
     try:
@@ -257,7 +261,7 @@ def test_without_matplotlib(monkeypatch):
         ):
             design.plot()
     finally:
-        pictures._figure_class.cache_clear()
+        figures.figure_class.cache_clear()
 
 
 def test_pyplot_is_never_imported():

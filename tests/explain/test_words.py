@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain import words
 from lme4py.explain.document import Code, Document, Entries, Heading, Paragraph, Table
+from lme4py.explain.words.means import effects_of
+from lme4py.explain.words.model import Model
+from lme4py.explain.words.overview import overview
 
 FORMULAS = [
     "y ~ x*M + (1 + x | g)",
@@ -155,8 +157,8 @@ def _ranges(text):
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
     design = lme4py.lformula(formula, data)
-    model = words._Model(design)
-    table = words._overview(model)
+    model = Model(design)
+    table = overview(model)
     columns, rows, theta = (
         [place for row in table.rows for place in _ranges("".join(map(str, row[k])))]
         for k in (2, 3, 4)
@@ -173,12 +175,12 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
 def test_means_are_true(data, formula):
     """X's share of a term's span is Z times the means."""
     design = lme4py.lformula(formula, data)
-    model = words._Model(design)
+    model = Model(design)
     rng = np.random.default_rng(5)
     beta = dict(zip(design.fixed.names, rng.normal(size=design.X.shape[1]), strict=True))
     X = dict(zip(design.fixed.names, design.X.T, strict=True))
     for term in design.random.terms:
-        effects = words._effects(model, term)
+        effects = effects_of(model, term)
         named = {name for effect in effects for _, name in effect.mean or ()}
         share = sum((beta[name] * X[name] for name in named), start=np.zeros(len(data)))
         moved = np.zeros(len(data))

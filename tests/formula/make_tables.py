@@ -11,7 +11,7 @@ from lark.grammar import Rule
 from lark.lexer import TerminalDef
 
 from lme4py.formula import tables
-from lme4py.formula.parse import _Lexer
+from lme4py.formula.reader.lexer import Lexer
 
 
 def made(parser: Lark) -> dict[str, Any]:
@@ -22,6 +22,6 @@ def made(parser: Lark) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(made(tables.built(_Lexer)), separators=(",", ":"), sort_keys=True)
+    text = json.dumps(made(tables.built(Lexer)), separators=(",", ":"), sort_keys=True)
     path = Path(__file__).resolve().parents[2] / "grammar" / tables.FILE
     path.write_text(text + "\n", encoding="utf-8")

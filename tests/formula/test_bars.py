@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from lme4py import Formula, FormulaError, FormulaSyntaxError
-from lme4py.formula.bars import bars_as_sums, expand_double_bars, find_bars, without_bars
 from lme4py.formula.deparse import deparse
+from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.parse import parse
+from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 
 RECORD = Path(__file__).parents[2] / "fixtures" / "formula" / "bars.tsv"
 LINES = [

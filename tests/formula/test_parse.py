@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.parse import LONGEST, NESTING, parse
+from lme4py.formula.parse import parse
+from lme4py.formula.reader.limits import LONGEST, NESTING
 from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
 
 

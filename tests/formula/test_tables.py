@@ -6,14 +6,15 @@ import pytest
 from lark import Lark
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula import parse as module
 from lme4py.formula import tables
 from lme4py.formula.parse import parse
+from lme4py.formula.reader import reader
+from lme4py.formula.reader.lexer import Lexer
 
 
 @pytest.fixture(scope="module")
 def built():
-    return tables.built(module._Lexer)
+    return tables.built(Lexer)
 
 
 def _automaton(parser: Lark):
@@ -27,13 +28,13 @@ def options(rule):
 
 
 def test_the_tables_are_stored_for_this_grammar():
-    found = tables.loaded(module._Lexer)
+    found = tables.loaded(Lexer)
     assert found is not None, "write them: python -m tests.formula.make_tables"
 
 
 def test_the_stored_automaton_is_the_built_one(built):
     """State by state, whatever their numbers: Lark numbers them by the hashes of a run."""
-    (ours, first), (theirs, other) = _automaton(tables.loaded(module._Lexer)), _automaton(built)
+    (ours, first), (theirs, other) = _automaton(tables.loaded(Lexer)), _automaton(built)
     assert len(ours) == len(theirs)
     pairs, waiting = {first: other}, [first]
     while waiting:
@@ -75,7 +76,7 @@ def test_both_parsers_read_alike(built, monkeypatch, text):
             return str(error)
 
     stored = outcome()
-    monkeypatch.setattr(module, "_built", [built])
+    monkeypatch.setattr(reader, "_built", [built])
     assert outcome() == stored
 
 
@@ -86,10 +87,10 @@ def test_tables_of_something_else_are_not_used(monkeypatch, tmp_path, key):
     grammar = tables.files("lme4py.grammar").joinpath("r.lark").read_text("utf-8")
     (tmp_path / "r.lark").write_text(grammar, "utf-8")
     monkeypatch.setattr(tables, "files", lambda _package: tmp_path)
-    assert tables.loaded(module._Lexer) is None
-    assert tables.parser(module._Lexer).parse("y ~ x").data == "program"
+    assert tables.loaded(Lexer) is None
+    assert tables.parser(Lexer).parse("y ~ x").data == "program"
 
 
 def test_no_tables_at_all(monkeypatch, tmp_path):
     monkeypatch.setattr(tables, "files", lambda _package: tmp_path)
-    assert tables.loaded(module._Lexer) is None
+    assert tables.loaded(Lexer) is None

@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lme4py.bridge.rds import RList, read_rds
+from lme4py.bridge.rds import read_rds
+from lme4py.bridge.rvalues import RList
 
 from .generator import Case
 from .rcode import call

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 import lme4py
-from lme4py.bridge.rds import RFrame, RList, RMatrix, RVector, read_rds
+from lme4py.bridge.rds import read_rds
+from lme4py.bridge.rvalues import RFrame, RList, RMatrix, RVector
 from lme4py.errors import Lme4pyAdvice, Lme4pyError
 
 from .components import differences, plain_quotes

@@ -1,0 +1,1 @@
+"""A design against what R recorded, component by component."""

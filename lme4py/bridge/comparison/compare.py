@@ -1,0 +1,65 @@
+"""A design against what R recorded, component by component."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from lme4py.bridge.comparison.causes import causes
+from lme4py.bridge.comparison.findings import Comparison, Finding
+from lme4py.bridge.comparison.fixed import fixed_findings
+from lme4py.bridge.comparison.measures import compare_texts
+from lme4py.bridge.comparison.pair import Pair
+from lme4py.bridge.comparison.random import random_findings
+from lme4py.bridge.comparison.rows import row_findings
+from lme4py.bridge.fixture.fixture import Fixture
+
+if TYPE_CHECKING:
+    from lme4py.matrices.mixed import MixedMatrices
+
+
+__all__ = ["compare"]
+
+
+def compare(design: MixedMatrices, fixture: Fixture) -> Comparison:
+    """Compare a design with what R recorded of the same model.
+
+    Structure and names must be the same, numbers agree to 1e-12 of their column.
+
+    Parameters
+    ----------
+    design : MixedDesign
+    fixture : Fixture
+        From `read_fixture`.
+
+    Returns
+    -------
+    Comparison
+        One finding for each component: equal, equal up to order, or different with the
+        first differences; and what probably caused them. It is true if all are equal.
+    """
+    findings = tuple(_findings(Pair(design, fixture)))
+    comparison = Comparison(fixture.name, findings, (), fixture.notes)
+    return replace(comparison, causes=tuple(causes(design, fixture, comparison)))
+
+
+def _findings(pair: Pair) -> Iterator[Finding]:
+    fixture = pair.fixture
+    if fixture.X is not None:
+        yield from fixed_findings(pair, fixture.X)
+    if fixture.frame is not None:
+        yield from row_findings(pair, fixture.frame)
+    yield from random_findings(pair, fixture.terms)
+    yield from _kind(pair)
+
+
+def _kind(pair: Pair) -> Iterator[Finding]:
+    fixture, design = pair.fixture, pair.design
+    if fixture.family is None:
+        if fixture.reml is not None:
+            yield compare_texts("reml", [design.reml], [fixture.reml])
+        return
+    family = design.family
+    ours = str(getattr(family, "name", family)), getattr(family, "link", fixture.family[1])
+    yield compare_texts("family", [ours[0].split("(")[0], ours[1]], fixture.family)

@@ -1,0 +1,1 @@
+"""A design as named arrays and plain data, and back: what a stored design consists of."""

@@ -1,0 +1,118 @@
+"""Z by blocks: which rows and columns hang together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.explain.levels import hierarchy
+from lme4py.matrices.mixed import MixedMatrices
+
+__all__ = ["BlockStructure", "block_structure"]
+
+
+@dataclass(frozen=True, eq=False)
+class BlockStructure:
+    """Whether Z falls into blocks, and in which order of rows and columns.
+
+    ``Z[rows][:, columns]`` has the blocks along its diagonal: block k is
+    `row_sizes[k]` by `column_sizes[k]`.
+
+    Parameters
+    ----------
+    group : str or None
+        The grouping factor whose levels are the blocks; None if no factor's are.
+    rows : ndarray of int64, shape (n,)
+        The order of the rows.
+    columns : ndarray of int64, shape (q,)
+        The order of the columns.
+    row_sizes, column_sizes : ndarray of int64, shape (blocks,)
+        Sizes of the blocks.
+    """
+
+    group: str | None
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    row_sizes: NDArray[np.int64]
+    column_sizes: NDArray[np.int64]
+
+    @property
+    def is_block_diagonal(self) -> bool:
+        """Whether there is more than one block."""
+        return self.row_sizes.size > 1
+
+    def __bool__(self) -> bool:
+        return self.is_block_diagonal
+
+    @property
+    def already_ordered(self) -> bool:
+        """Whether the blocks are there without reordering anything."""
+        return bool(np.all(np.diff(self.rows) > 0) and np.all(np.diff(self.columns) > 0))
+
+    def __str__(self) -> str:
+        count = self.row_sizes.size
+        if count <= 1:
+            return "Z is one block: its grouping factors are crossed so that all hangs together"
+        largest = f"{int(self.row_sizes.max())} × {int(self.column_sizes.max())}"
+        by = f"one for each level of {self.group}" if self.group else "by no single factor"
+        order = "as it stands" if self.already_ordered else "after reordering rows and columns"
+        return f"Z is block-diagonal {order}: {count} blocks, {by}, at most {largest}"
+
+
+def block_structure(design: MixedMatrices) -> BlockStructure:
+    """Return the finest block-diagonal form of Z.
+
+    Levels belong to one block when an observation has both. The blocks are the levels
+    of a grouping factor exactly if all others are nested in it (or the same).
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> print(block_structure(design))
+    Z is block-diagonal as it stands: 18 blocks, one for each level of Subject, at most 10 × 2
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    factors = hierarchy(design).factors
+    n = design.X.shape[0]
+    starts = np.cumsum([0, *(len(factor.levels) for factor in factors)])
+    pairs = [
+        (np.flatnonzero(factor.codes >= 0), starts[k] + factor.codes[factor.codes >= 0])
+        for k, factor in enumerate(factors)
+    ]
+    row = np.concatenate([pair[0] for pair in pairs])
+    level = np.concatenate([pair[1] for pair in pairs]) + n
+    size = n + int(starts[-1])
+    graph = coo_array((np.ones(row.size), (row, level)), shape=(size, size))
+    _, label = connected_components(graph, directed=False)
+    row_label, level_label = label[:n], label[n:]
+    group, key = None, None
+    for k, factor in enumerate(factors):
+        own = level_label[starts[k] : starts[k + 1]]
+        if np.unique(own).size == own.size and np.unique(row_label).size == own.size:
+            # The blocks in the order of the levels.
+            group, key = factor.name, own
+            break
+    if key is None:
+        # In the order of the rows they begin with.
+        found, first = np.unique(row_label, return_index=True)
+        key = found[np.argsort(first)]
+    rank = np.zeros(label.max() + 1, dtype=np.int64)
+    rank[key] = np.arange(key.size)
+    column_label = [np.zeros(0, dtype=np.int64)]
+    names = [factor.name for factor in factors]
+    for term in design.random.terms:
+        k = names.index(term.bar.group_name)
+        column_label.append(np.repeat(level_label[starts[k] : starts[k + 1]], term.columns))
+    row_rank, column_rank = rank[row_label], rank[np.concatenate(column_label)]
+    return BlockStructure(
+        group,
+        np.argsort(row_rank, kind="stable"),
+        np.argsort(column_rank, kind="stable"),
+        np.bincount(row_rank, minlength=key.size),
+        np.bincount(column_rank, minlength=key.size),
+    )

@@ -1,0 +1,1 @@
+"""Formula text read by lark, which is imported with the first formula."""

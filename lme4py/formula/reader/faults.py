@@ -1,0 +1,110 @@
+"""What is said of a text that is no expression: R's words, and a hint."""
+
+from __future__ import annotations
+
+import re
+from typing import NoReturn
+
+from lark import Token
+
+from lme4py.errors import FormulaSyntaxError, Span
+from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
+
+__all__ = ["place_of", "refuse_character", "refuse_token", "too_deep"]
+
+
+_WORDS = {
+    "NAME": "symbol",
+    "QUOTED_NAME": "symbol",
+    "NUMBER": "numeric constant",
+    "CONSTANT": "numeric constant",
+    "STRING": "string constant",
+    "RAW_STRING": "string constant",
+    "SPECIAL": "SPECIAL",
+    "LEFT_ASSIGN": "assignment",
+    "PLACEHOLDER": "input",
+    "NEWLINE": "end of line",
+}
+_OPERANDS = frozenset(["NAME", "QUOTED_NAME", "NUMBER", "CONSTANT", "STRING", "RAW_STRING", "NULL"])
+_OPERATORS = LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"])
+_DEEP = "expression nested too deeply: contextstack overflow"
+
+
+def too_deep(span: Span) -> FormulaSyntaxError:
+    """Return the error for brackets or operators nested deeper than `NESTING`."""
+    return FormulaSyntaxError(_DEEP, span, f"brackets and operators may be nested {NESTING} deep")
+
+
+def place_of(text: str, token: Token) -> Span:
+    """Return where a token stands."""
+    start, end = token.start_pos, token.end_pos
+    return Span(text, start or 0, end or 0)
+
+
+def refuse_token(text: str, token: Token, previous: Token | None) -> NoReturn:
+    """Raise the error for a token that cannot stand where it does."""
+    if token.type == "$END":
+        end = len(text.rstrip())
+        raise FormulaSyntaxError(
+            "unexpected end of input", Span(text, end, end), _end_hint(text, previous)
+        ) from None
+    word = _WORDS.get(token.type)
+    if word is None:
+        shown = {"^": "^", "**": "^", "\\": "\\\\"}.get(str(token), str(token))
+        word = f"'{shown}'"
+    raise FormulaSyntaxError(
+        f"unexpected {word}", place_of(text, token), _token_hint(token, previous)
+    ) from None
+
+
+def _end_hint(text: str, previous: Token | None) -> str | None:
+    if previous is not None and previous.type in _OPERATORS:
+        return f"the formula ends after '{previous}': an operand is missing"
+    for opening, closing in ("()", "[]", "{}"):
+        if text.count(opening) > text.count(closing):
+            return f"a closing '{closing}' is missing"
+    return None
+
+
+def _token_hint(token: Token, previous: Token | None) -> str | None:
+    kind = token.type
+    before = previous.type if previous is not None else None
+    if kind in ("CLOSE", "END_SUBSET", "END"):
+        if before in _OPERATORS:
+            return f"an operand is missing between '{previous}' and '{token}'"
+        return f"there is no open bracket that this '{token}' closes"
+    if before in _OPERANDS or before in ("CLOSE", "END_SUBSET"):
+        if kind in _OPERANDS or kind in ("FUNCTION", "LAMBDA", "IF", "BEGIN", "NOT"):
+            return f"an operator such as + or : is missing between '{previous}' and '{token}'"
+        if kind == "COMPARE":
+            return "comparisons do not chain: join two of them with &"
+        if kind == "EQUAL":
+            return "equality is written =="
+        if kind == "COMMA":
+            return "a comma separates arguments and stands inside parentheses only"
+    if kind in _OPERATORS or kind in ("SPECIAL", "COLON"):
+        return (
+            f"an operand is missing between '{previous}' and '{token}'"
+            if previous is not None
+            else f"an operand is missing before '{token}'"
+        )
+    return None
+
+
+_RAW_START = re.compile(r"""(?:^|[^\w.])?[rR]["']-*[(\[{]""")
+
+
+def refuse_character(text: str, position: int) -> NoReturn:
+    """Raise the error for text that no token matches."""
+    character = text[position]
+    if character in "\"'`":
+        message, hint = "unexpected INCOMPLETE_STRING", f"the quote {character} is not closed"
+        if _RAW_START.match(text, max(0, position - 2)) and character != "`":
+            position -= 1
+    else:
+        message, hint = "unexpected input", None
+        if character == "%":
+            hint = "an operator %name% needs both percent signs; the remainder is %%"
+        elif ord(character) > 127:
+            hint = f"the character {character!r} (U+{ord(character):04X}) cannot stand here"
+    raise FormulaSyntaxError(message, Span(text, position, position + 1), hint) from None

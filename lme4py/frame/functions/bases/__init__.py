@@ -1,0 +1,1 @@
+"""Columns made from columns: scaling, polynomials, splines."""

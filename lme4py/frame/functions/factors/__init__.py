@@ -1,0 +1,1 @@
+"""Functions that make factors, and those that code them."""

@@ -1,0 +1,1 @@
+"""Mathematical functions of numbers, element by element, and cumulative ones."""

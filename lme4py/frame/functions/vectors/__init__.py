@@ -1,0 +1,1 @@
+"""Vectors and matrices made from parts."""

@@ -1,0 +1,182 @@
+"""The spec: a model as a recipe that computes X and Zt of any rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lme4py.errors import DataError, nearest
+from lme4py.messages import Messages
+from lme4py.modelspec.recipe import Recipe
+from lme4py.modelspec.rows import NewLevels, NewRows
+
+__all__ = ["Spec"]
+
+
+_NA_ACTIONS = {
+    name: name.removeprefix("na.")
+    for action in ("omit", "exclude", "fail", "pass")
+    for name in (action, f"na.{action}")
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Spec(Recipe):
+    """A model as a recipe for new rows; ``design.spec`` is one.
+
+    Parameters
+    ----------
+    formula : Formula
+        The formula, ``||`` expanded.
+    names : tuple of str
+        Columns of the model's data, which ``.`` stands for.
+    columns : mapping of str to ColumnType
+        Type and levels of those that new rows need.
+    frame_names : tuple of str
+        Labels of the model frame's variables.
+    variables : mapping of str to ColumnType
+        Type and levels of the variables that new rows need.
+    grouping : mapping of str to tuple of str
+        Levels of the variables that grouping expressions name.
+    groups : tuple of Group
+        One for each bar, in the order of the formula.
+    frozen : mapping of str to object
+        Parameters and states by the text of their expressions: a mean, knots.
+    contrasts : mapping of str to (str or Matrix)
+        Of every factor in X.
+    kept : tuple of int
+        Columns of the full model matrix that X has.
+    names_of_X : tuple of str
+        Names of X's columns.
+    centers, divisors : tuple of float
+        What is taken off each column of X, and what it is divided by; 0 and 1 for none.
+    collation, na_action : str
+        As the model was made.
+    offset : str or bool
+        The expression of the ``offset`` argument; True if it was given as values.
+    env : mapping of str to object
+        Functions and variables the formula uses besides; not saved.
+    """
+
+    def apply(
+        self,
+        newdata: Any,
+        *,
+        new_levels: NewLevels = "error",
+        na_action: str | None = None,
+        offset: Any = None,
+        env: Mapping[str, Any] | None = None,
+    ) -> NewRows:
+        """Return the matrices of new rows, with everything frozen as the model found it.
+
+        Parameters
+        ----------
+        newdata : pandas, polars or pyarrow frame, or mapping of arrays
+            The columns the right-hand side needs; the response need not be there.
+        new_levels : {"error", "zero"}
+            What a level of a grouping factor does that the model did not have: stop, or
+            leave the row without random effects of that term (R's ``allow.new.levels``).
+            A new level of a factor in X always stops.
+        na_action : {"omit", "exclude", "fail", "pass"}, optional
+            What happens to rows with missing values; as for the model if not given.
+            With "pass" they stay: NaN in X, nothing in Z where the group is missing.
+        offset : array-like or str, optional
+            The ``offset`` argument for the new rows; needed if the model's was given as
+            values, for those say nothing of new rows.
+        env : mapping, optional
+            Functions and variables besides those the model was made with; a spec that
+            was loaded needs its functions here, or registered.
+
+        Returns
+        -------
+        NewRows
+
+        Raises
+        ------
+        DataError
+            For a missing column, another type, a new level (which is named).
+        FormulaError
+            For functions of all rows together, such as ``rank(x)``.
+
+        Notes
+        -----
+        Given rows of the model's data, in any order, the rows of X and Z come back as
+        they were; ``poly``, which is computed by its recurrence here as in R's
+        ``predict``, to about 1e-13 of its scale. R itself computes ``mean(x)``,
+        ``cut(x, 3)``, ``quantile(x)`` anew from the new rows; here they are frozen.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ scale(Days) + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> rows = design.spec.apply({"Days": [0, 20], "Subject": ["308", "new"]},
+        ...                          new_levels="zero")
+        >>> rows.X.round(3).tolist(), rows.Z.toarray()[:, :2].tolist()
+        ([[1.0, -1.562], [1.0, 5.381]], [[1.0, 0.0], [0.0, 0.0]])
+        """
+        from lme4py.modelspec.replay import replay
+
+        if new_levels not in ("error", "zero"):
+            raise DataError(f"unknown new_levels {new_levels!r}", hint="error or zero")
+        action = self.na_action if na_action is None else _NA_ACTIONS.get(str(na_action))
+        if action is None:
+            raise DataError(
+                f"unknown na_action {na_action!r}",
+                hint=nearest(str(na_action), _NA_ACTIONS) or "omit, exclude, fail, pass",
+            )
+        messages = Messages()
+        try:
+            with np.errstate(all="ignore"):
+                return replay(self, newdata, new_levels, action, offset, env or {}, messages)
+        finally:
+            messages.tell(stacklevel=3)
+
+    def __repr__(self) -> str:
+        return f"Spec({str(self.formula)!r}: {len(self.kept)} columns of X, {self.rows_of_Zt} of Z)"
+
+    @property
+    def rows_of_Zt(self) -> str:
+        """The numbers of levels of the grouping factors, as text."""
+        return " + ".join(f"{len(group.levels)} levels" for group in self.groups)
+
+    def to_json(self) -> str:
+        """Return the spec as JSON text, every number to the last bit.
+
+        Raises
+        ------
+        DataError
+            If the state of a registered function is no plain data.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> spec = lme4py.Spec.from_json(design.spec.to_json())
+        >>> spec.apply({"Days": [3], "Subject": ["309"]}).X
+        array([[1., 3.]])
+        """
+        from lme4py.modelspec.saved import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Spec:
+        """Return the spec that `to_json` wrote. Nothing in the text is run as code.
+
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Raises
+        ------
+        DataError
+            If the text is no spec, damaged, or of a newer version.
+        """
+        from lme4py.modelspec.saved import read
+
+        return read(text, cls)

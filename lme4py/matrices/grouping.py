@@ -26,7 +26,7 @@ from lme4py.frame.values import Factor, FunctionName, Matrix, Null, Value
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
+__all__ = ["BarFrame", "FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
 
 
 class GroupFrame(Protocol):
@@ -74,11 +74,16 @@ class Factors:
 
 
 @dataclass(frozen=True, slots=True)
-class _BarFrame:
+class BarFrame:
     """The frame as one bar sees it: the columns its group names are factors."""
 
     factors: FactorSource
     grouping: frozenset[str]
+
+    @classmethod
+    def of(cls, bar: Bar, factors: FactorSource) -> BarFrame:
+        """Return the frame as `bar` sees it."""
+        return cls(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
 
     @property
     def names(self) -> Sequence[str]:
@@ -98,7 +103,7 @@ def random_term(bar: Bar, factors: Factors, scope: Scope) -> RandomTerm:
     FormulaError
         If the grouping expression has no value as a factor, in lme4's words.
     """
-    frame = _BarFrame(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
+    frame = BarFrame.of(bar, factors)
     inner = replace(
         scope,
         columns=frame,
@@ -119,11 +124,11 @@ def group_value(bar: Bar, factors: FactorSource, scope: Scope) -> Factor:
 
     What its functions found is kept in ``scope.frozen``, or read from there.
     """
-    frame = _BarFrame(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
+    frame = BarFrame.of(bar, factors)
     return _without_missing_level(_factor(bar.group, frame, replace(scope, columns=frame)))
 
 
-def _group(bar: Bar, frame: _BarFrame, scope: Scope) -> Factor:
+def _group(bar: Bar, frame: BarFrame, scope: Scope) -> Factor:
     try:
         factor = _factor(bar.group, frame, scope)
     except Lme4pyError as error:
@@ -162,7 +167,7 @@ def _without_missing_level(factor: Factor) -> Factor:
     )
 
 
-def _factor(node: Node, frame: _BarFrame, scope: Scope) -> Factor:
+def _factor(node: Node, frame: BarFrame, scope: Scope) -> Factor:
     """Return the value of a grouping expression as a factor."""
     match node:
         case Symbol(name=name):
@@ -181,7 +186,7 @@ def _factor(node: Node, frame: _BarFrame, scope: Scope) -> Factor:
     return value if isinstance(value, Factor) else factor_of(value, scope.context.collation)
 
 
-def _joined(node: Call, frame: _BarFrame, scope: Scope) -> Factor:
+def _joined(node: Call, frame: BarFrame, scope: Scope) -> Factor:
     """Return ``a:b``: the combinations that occur, by a's level and then b's."""
     parts: list[Factor] = []
     for operand in node.operands:
@@ -194,7 +199,7 @@ def _joined(node: Call, frame: _BarFrame, scope: Scope) -> Factor:
     return interaction_of(parts, na_as_text=True)
 
 
-def _operand(node: Node, frame: _BarFrame, scope: Scope) -> Value:
+def _operand(node: Node, frame: BarFrame, scope: Scope) -> Value:
     if isinstance(node, Symbol) or (isinstance(node, Call) and node.name in ("(", ":")):
         return _factor(node, frame, scope)
     return evaluate(node, scope)

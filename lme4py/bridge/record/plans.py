@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,34 +11,17 @@ from numpy.typing import NDArray
 from lme4py.errors import Lme4pyError
 from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import Node, call, symbols
+from lme4py.formula.syntax import Node, call
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import FloatArray, Value
-from lme4py.matrices.grouping import Factors
+from lme4py.frame.values import FloatArray
+from lme4py.matrices.grouping import BarFrame, Factors
 from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.modelmatrix import Frame, plan
 from lme4py.matrices.plan import Plan
 
 __all__ = ["plan_of_bar", "plan_of_x"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The frame as one bar sees it: the columns that its group names are factors."""
-
-    factors: Factors
-    grouping: frozenset[str]
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns."""
-        return self.factors.frame.names
-
-    def get(self, name: str) -> Value | None:
-        """Return a column, or None."""
-        return self.factors.get(name) if name in self.grouping else self.factors.frame.get(name)
 
 
 def plan_of_x(
@@ -81,7 +63,7 @@ def plan_of_bar(
     codes: NDArray[np.int32],
 ) -> Plan:
     """Return how a bar's columns are made of the frame's variables, or that they are given."""
-    seen = _Seen(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
+    seen = BarFrame.of(bar, factors)
     found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None)
     if found is not None and found.names == names:
         values = np.empty_like(block)

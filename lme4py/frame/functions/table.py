@@ -157,12 +157,16 @@ class Function:
 _TABLE: dict[str, Function] = {}
 _SUBJECTS = (
     "arithmetic",
+    "bare",
     "bases",
+    "calendar",
     "conversions",
     "factors",
+    "grouped",
     "indexing",
     "mathematics",
     "ordering",
+    "selection",
     "summaries",
     "text",
     "vectors",

@@ -54,6 +54,9 @@ _LABELS = [
     ["<30", "30-44", "45+"],
     ["TRUE", "FALSE"],
     ["a_1", "a.1", "a-1"],
+    ["a:b", "a", "b:a"],
+    ["", "x", " y"],
+    ["NA ", "Inf", "1e5"],
 ]
 
 
@@ -77,8 +80,9 @@ class _Use:
 
 def read_calls(path: Path) -> list[ModelCall]:
     """Return the calls of a file."""
-    texts = re.split(r"\n(?=g?lmer\()", path.read_text(encoding="utf-8").strip())
-    return [_read(text) for text in texts]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    whole = "\n".join(line for line in lines if not line.startswith("#"))
+    return [_read(text) for text in re.split(r"\n(?=g?lmer\()", whole.strip())]
 
 
 _read_cached = cache(read_calls)
@@ -403,10 +407,19 @@ class _Maker:
     def group(self) -> Column:
         dice = self.dice
         count = dice.randint(3, 14)
-        match dice.randint(0, 5):
-            case 0:
+        match dice.randint(0, 11):
+            case 8:
+                return Column("double", self.some([1.5 * at for at in range(count)]))
+            case 9:
+                return Column("date", self.some([17000.0 + 7 * at for at in range(count)]))
+            case 10:
+                labels = [f"{at}" for at in range(count, 0, -1)]
+                return Column("ordered", self.some(labels), labels)
+            case 11:
+                return self.text([f"a:{at}" for at in range(count)])
+            case 0 | 6:
                 return Column("integer", self.some(list(range(1, count + 1))))
-            case 1:
+            case 1 | 7:
                 return Column("integer", self.some([301 + 7 * at for at in range(count)]))
             case 2:
                 return self.text([str(at) for at in range(1, count + 1)])

@@ -17,6 +17,16 @@ def _identity(x: Value) -> Value:
     return x
 
 
+@function(
+    "unlist",
+    "x, recursive=TRUE, use.names=TRUE",
+    role="elementwise",
+    purpose="The value itself: there are no lists here.",
+)
+def _unlist(x: Value, recursive: Value | None = None, use_names: Value | None = None) -> Value:  # noqa: ARG001
+    return x
+
+
 @function("unclass", "x", role="elementwise", purpose="A factor's codes, the number of a date.")
 def _unclass(x: Value) -> Value:
     match x:

@@ -45,6 +45,7 @@ from lme4py.frame.values import (
     Factor,
     FloatArray,
     Matrix,
+    Null,
     Numeric,
     Value,
     length,
@@ -318,6 +319,8 @@ class Spec:
             value = evaluate(parse(expression), scope)
         else:
             value = value_of(expression)
+        if isinstance(value, Null):
+            return None
         if not isinstance(value, Numeric) or length(value) != scope.context.rows:
             raise DataError(
                 f"the offset must be {scope.context.rows} numbers, one for each new row"

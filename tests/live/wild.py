@@ -312,7 +312,7 @@ class _Maker:
 
     def column(self, name: str, use: _Use) -> Column | None:
         if _DATES.match(name):
-            return Column("date", self.some([18000.0 + 31 * at for at in range(12)]))
+            return self.days()
         roles = use.roles
         if "named" in roles:
             extra = self.dice.sample(["zz", "B", "other", "Z 1"], self.dice.randint(1, 2))
@@ -338,6 +338,8 @@ class _Maker:
             return self.number()
         if "group" in roles:
             return self.group()
+        if roles & {"text", "coded"} and self.chance(0.1):
+            return self.days()
         if "text" in roles:
             return self.text(["alpha_1", "beta_2", "b_10", "éa_3"])
         if "coded" in roles and self.chance(0.5):
@@ -347,6 +349,9 @@ class _Maker:
     def some(self, pool: list[Any]) -> list[Any]:
         weights = [self.dice.uniform(0.2, 1.5) for _ in pool]
         return self.dice.choices(pool, weights, k=self.rows)
+
+    def days(self) -> Column:
+        return Column("date", self.some([18000.0 + 31 * at for at in range(12)]))
 
     def doubles(self, low: float, high: float) -> Column:
         digits = self.dice.choice([2, 3, 15])
@@ -373,6 +378,8 @@ class _Maker:
         roll = self.dice.random()
         if roll < 0.45:
             return self.number()
+        if roll > 0.97:
+            return self.days()
         if roll < 0.53:
             return Column("logical", self.some([True, False]))
         labels = self.dice.choice(_LABELS)[: self.most]

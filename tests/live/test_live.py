@@ -14,7 +14,7 @@ from tests.live.wild import make_wild
 from tests.reference.cases import verdict
 
 SEED = 20240301
-NUMBERS = {make_case: range(300), make_borderline: range(500), make_wild: range(0, 941, 3)}
+NUMBERS = {make_case: range(300), make_borderline: range(500), make_wild: range(0, 943, 3)}
 
 
 @pytest.mark.parametrize("make", NUMBERS)

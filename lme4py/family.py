@@ -17,6 +17,7 @@ _LINKS = {
     "inverse.gaussian": ("1/mu^2", "inverse", "identity", "log"),
     "gaussian": ("identity", "log", "inverse"),
 }
+_NEGATIVE = "X and Z do not depend on the family: take 'poisson', from which glmer.nb starts too"
 _QUASI = ("quasi", "quasibinomial", "quasipoisson")
 
 
@@ -57,21 +58,31 @@ def family_of(family: str | Family) -> Family:
     if not isinstance(family, str):
         raise FormulaError(f"'family' must be text, not {type(family).__name__}")
     node = parse(family)
-    name, link = (node.name, _link(node)) if isinstance(node, Call) else (_word(node), None)
+    call = node if isinstance(node, Call) and not _is_stats(node) else None
+    called = node if call is None else call.function
+    name = _word(called.operands[1] if isinstance(called, Call) and _is_stats(called) else called)
     if name in _QUASI:
         raise FormulaError('"quasi" families cannot be used in glmer')
     if name not in _LINKS:
         raise FormulaError(
             f"object '{name or family}' of mode 'function' was not found",
-            hint=nearest(name or family, _LINKS) or f"known families: {', '.join(_LINKS)}",
+            hint=_NEGATIVE
+            if "negative.binomial" in family
+            else nearest(name or family, _LINKS) or f"known families: {', '.join(_LINKS)}",
         )
     links = _LINKS[name]
+    link = None if call is None else _link(call)
     if link is not None and link not in links:
         raise FormulaError(
             f'link "{link}" not available for ‘{name}’ family; available links are '
             + ", ".join(f"‘{choice}’" for choice in links)
         )
     return Family(name, link or links[0])
+
+
+def _is_stats(node: Call) -> bool:
+    """Tell whether a node is ``stats::name``."""
+    return node.name == "::" and _word(node.operands[0]) == "stats"
 
 
 def _word(node: Node) -> str | None:

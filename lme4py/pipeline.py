@@ -46,6 +46,7 @@ _NA_ACTIONS: Mapping[str, NAAction] = {
     "na.exclude": "exclude",
     "na.fail": "fail",
     "na.pass": "pass",
+    "NULL": "pass",
 }
 
 

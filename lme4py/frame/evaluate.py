@@ -85,6 +85,22 @@ _BASE_VARIABLES: Mapping[str, Value] = {
 }
 
 
+_ELSEWHERE: Mapping[str, str] = {
+    "get": "the formula is text: put the name into it, f'{name} ~ x'",
+    "logit": "R's own logit is qlogis()",
+    "inv.logit": "R's own inverse of the logit is plogis()",
+    "expit": "R's own inverse of the logit is plogis()",
+    "rcs": "that is rms's; the splines of R itself are ns() and bs()",
+    "s": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
+    "te": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
+    "lag": "lags differ between packages: put the lagged values into the data as a column",
+    "year": "that is lubridate's; R's own is as.numeric(format(x, '%Y'))",
+    "month": "that is lubridate's; R's own is as.numeric(format(x, '%m'))",
+    "yday": "that is lubridate's; R's own is as.numeric(format(x, '%j'))",
+}
+"""What people look for of functions that are not in the table, and where to find it."""
+
+
 class ColumnSource(Protocol):
     """Where variables are looked up first."""
 
@@ -268,6 +284,8 @@ class _Given:
 def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
     """Apply the called function; `first` is its first argument where that is known already."""
     function = _function(node, scope)
+    if function.name == "$" and len(node.operands) == 2:
+        _refuse_member(node, scope)
     if scope.replaying and function.role != "basis" and not _keeps_length(node):
         stored = scope.frozen.get(deparse(node))
         if stored is not None:
@@ -312,6 +330,17 @@ def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
         ) from None
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
+
+
+def _refuse_member(node: Call, scope: Scope) -> None:
+    """Raise R's error for ``d$x`` of a data frame that only R's user had, with advice."""
+    frame, member = node.operands
+    if isinstance(frame, Symbol) and _is_bare_name(frame, scope):
+        raise FormulaError(
+            f"object '{frame.name}' not found",
+            frame.span,
+            f"a column is known by its name alone: write {deparse(member)}",
+        )
 
 
 def _is_bare_name(node: Node | None, scope: Scope) -> bool:
@@ -478,7 +507,7 @@ def _function(node: Call, scope: Scope) -> Function:
     entry = lookup(name, package)
     if entry is None:
         full = name if package is None else f"{package}::{name}"
-        hint = nearest(name, names())
+        hint = _ELSEWHERE.get(name) or nearest(name, names())
         raise FormulaError(
             f'could not find function "{full}"',
             node.function.span or node.span,

@@ -142,8 +142,9 @@ def model_frame(
     for name, node in nodes.items():
         variables[name] = _checked(name, node, evaluate(node, scope))
     for name, expression in (extras or {}).items():
-        if expression is not None:
-            variables[name] = _extra(name, expression, scope)
+        value = None if expression is None else _extra(name, expression, scope)
+        if value is not None:
+            variables[name] = value
     rows = _common_length(variables, nodes)
     positions = _subset_positions(subset, rows, scope)
     kept = _complete(variables, positions, na_action, rows)
@@ -182,11 +183,12 @@ def _checked(name: str, node: Node, value: Value) -> Value:
     return value
 
 
-def _extra(name: str, expression: Expression, scope: Scope) -> Value:
+def _extra(name: str, expression: Expression, scope: Scope) -> Value | None:
+    """Return the value of an argument, None where it is NULL."""
     value = _evaluated(expression, scope)
-    if isinstance(value, FunctionName | Null):
+    if isinstance(value, FunctionName):
         raise DataError(f"invalid type (closure) for variable '{name}'")
-    return value
+    return None if isinstance(value, Null) else value
 
 
 def _evaluated(expression: Expression, scope: Scope) -> Value:
@@ -221,9 +223,13 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
     value = _evaluated(subset, scope)
     if isinstance(value, Null):
         return None
-    if not isinstance(value, Numeric):
+    if isinstance(value, Matrix):
+        # A matrix selects as the vector of its columns: abs(scale(y)) < 3 is one.
+        numbers = value.values.reshape(-1, order="F")
+    elif isinstance(value, Numeric):
+        numbers = value.as_float()
+    else:
         raise DataError("subset must be logical or row numbers")
-    numbers = value.as_float()
     if value.kind == "logical":
         if numbers.size < rows and numbers.size:
             numbers = np.resize(numbers, rows)

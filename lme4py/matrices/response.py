@@ -21,13 +21,16 @@ _WHOLE = 0.001
 
 
 def response(frame: ModelFrame, family: Family | None) -> FloatArray | None:
-    """Return the response, shape (n,) or (n, k); None for text, which has no numbers."""
+    """Return the response, shape (n,) or (n, k); None for text, which has no numbers.
+
+    A matrix of one column, which ``scale(y)`` is, is a vector here (R's ``model.response``).
+    """
     value = None if frame.response is None else frame.variables[frame.response]
     match value:
         case Numeric():
             return value.as_float()
         case Matrix(values=values):
-            return values
+            return values[:, 0] if values.shape[1] == 1 else values
         case Factor(codes=codes) if family is not None:
             return np.where(codes < 0, np.nan, codes > 0)
         case Factor(codes=codes):
@@ -141,7 +144,7 @@ def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArr
         shown = y if y.ndim == 1 else None
         rows = _any_by_row(unknown)
         raise DataError("NA/NaN/Inf in 'y'", span, rows_text(rows, frame.positions, shown))
-    return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    return y
 
 
 def _any_by_row(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

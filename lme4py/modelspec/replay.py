@@ -13,7 +13,7 @@ from lme4py.frame.columns import value_of
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.functions.table import Context
 from lme4py.frame.schema import NewColumns
-from lme4py.frame.values import Numeric, Value, length, take
+from lme4py.frame.values import Null, Numeric, Value, length, take
 from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
 from lme4py.modelspec.fixed import fixed_matrix
@@ -89,6 +89,8 @@ def _offset(recipe: Recipe, given: Any, scope: Scope) -> Value | None:
         value = evaluate(parse(expression), scope)
     else:
         value = value_of(expression)
+    if isinstance(value, Null):
+        return None
     if not isinstance(value, Numeric) or length(value) != scope.context.rows:
         raise DataError(f"the offset must be {scope.context.rows} numbers, one for each new row")
     return value

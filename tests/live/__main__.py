@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import functools
 import logging
 import sys
 import time
@@ -22,10 +23,13 @@ from .borderline import make_borderline
 from .generator import Case, make_case
 from .rcode import script
 from .session import REPOSITORY, keep, records, unavailable
+from .wild import FORMULAS, make_wild
 
 
-def _named(name: str) -> Case:
+def _named(name: str, calls: Path) -> Case:
     *kind, seed, number = name.split("-")
+    if kind == ["wild"]:
+        return make_wild(int(seed), int(number), calls)
     make = make_borderline if kind else make_case
     return make(int(seed), int(number))
 
@@ -46,19 +50,30 @@ def main() -> int:
     reader.add_argument(
         "--borderline", action="store_true", help="cases at the edge of lme4's checks"
     )
+    reader.add_argument(
+        "--wild",
+        nargs="?",
+        const=FORMULAS,
+        type=Path,
+        metavar="FILE",
+        help="model calls as analysts write them, those of FILE if one is given",
+    )
     chosen = reader.parse_args()
 
+    calls = chosen.wild or FORMULAS
     if chosen.script:
-        print(script(_named(chosen.script)))
+        print(script(_named(chosen.script, calls)))
         return 0
     reason = unavailable()
     if reason is not None:
         print(f"cannot compare: {reason}")
         return 2
     make = make_borderline if chosen.borderline else make_case
+    if chosen.wild:
+        make = functools.partial(make_wild, path=calls)
     numbers = range(chosen.first, chosen.first + chosen.cases)
     cases = (
-        [_named(name) for name in chosen.only]
+        [_named(name, calls) for name in chosen.only]
         if chosen.only
         else [make(chosen.seed, number) for number in numbers]
     )

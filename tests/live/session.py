@@ -63,7 +63,7 @@ def keep(case: Case, folder: Path) -> Path:
         source.write_text(call(case), encoding="utf-8")
         program = (
             f"source('{REPOSITORY}/fixtures/record.R');"
-            "case <- function(id, data, formula, glm, arguments)"
+            "library(splines); case <- function(id, data, formula, glm, arguments)"
             f" saveRDS(record(data, formula, glm, arguments), '{path}', compress = 'xz');"
             f"source('{source}')"
         )

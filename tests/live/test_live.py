@@ -10,17 +10,19 @@ import pytest
 from tests.live.borderline import make_borderline
 from tests.live.generator import make_case
 from tests.live.session import records, unavailable
+from tests.live.wild import make_wild
 from tests.reference.cases import verdict
 
-SEED, CASES, BORDERLINE = 20240301, 300, 500
+SEED = 20240301
+NUMBERS = {make_case: range(300), make_borderline: range(500), make_wild: range(0, 943, 3)}
 
 
-@pytest.mark.parametrize("make, count", [(make_case, CASES), (make_borderline, BORDERLINE)])
-def test_same_as_r(make, count):
+@pytest.mark.parametrize("make", NUMBERS)
+def test_same_as_r(make):
     reason = unavailable()
     if reason is not None:
         pytest.skip(reason)
-    cases = [make(SEED, number) for number in range(count)]
+    cases = [make(SEED, number) for number in NUMBERS[make]]
     wrong = {
         f"{case.name}  {case.formula}": found
         for case, record in records(cases)

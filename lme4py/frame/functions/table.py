@@ -157,10 +157,12 @@ class Function:
 _TABLE: dict[str, Function] = {}
 _SUBJECTS = (
     "arithmetic",
+    "bare",
     "bases.columns",
     "bases.polynomials",
     "bases.scaling",
     "bases.splines",
+    "calendar",
     "conversions",
     "factors.contrasts",
     "factors.factor",
@@ -168,6 +170,7 @@ _SUBJECTS = (
     "factors.interaction",
     "factors.intervals",
     "factors.levels",
+    "grouped",
     "indexing",
     "mathematics.choices",
     "mathematics.cumulative",
@@ -177,6 +180,7 @@ _SUBJECTS = (
     "mathematics.rounding",
     "mathematics.special",
     "ordering",
+    "selection",
     "summaries",
     "text",
     "vectors.construction",

@@ -161,7 +161,8 @@ def _nchar(
     unit = "chars" if type is None else as_string(type, "type")
     if unit not in ("chars", "bytes"):
         raise DataError(f"nchar() with type '{unit}' is not supported")
-    words = text(x)
+    # R counts the digits of a date's number, not of the date as it is written.
+    words = text(Numeric(x.values, x.kind) if isinstance(x, Numeric) else x)
     counts: list[float] = [
         len(item.encode()) if unit == "bytes" else len(item) for item in words.pool
     ]

@@ -428,7 +428,7 @@ def _from_polars(series: Any) -> Value:
         text = series.cast(pl.String)
         pool = text.drop_nulls().unique(maintain_order=False)
         codes = text.cast(pl.Enum(pool)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-        return _encoded(codes, pool.to_list())
+        return Character(codes, tuple(pool.to_list()))
     if dtype == pl.Date:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
         return Numeric(days, "double", "Date")
@@ -468,7 +468,7 @@ def _from_arrow(column: Any) -> Value:
             column = column.cast(pa.large_string())
         encoded = column.dictionary_encode()
         whole = _one_chunk(encoded.unify_dictionaries() if hasattr(encoded, "chunks") else encoded)
-        return _encoded(_arrow_codes(whole.indices), whole.dictionary.to_pylist())
+        return Character(_arrow_codes(whole.indices), tuple(whole.dictionary.to_pylist()))
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return Numeric(_one_chunk(days).to_numpy(zero_copy_only=False), "double", "Date")

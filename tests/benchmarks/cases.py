@@ -44,6 +44,11 @@ class Case:
     builders: tuple[str, ...] = ("lme4py",)
     repeat: int = 1
 
+    @property
+    def warm_numbers(self) -> int:
+        """How many doubles take more memory than any builder needs above the input."""
+        return self.rows * (40 + 3 * len(self.columns))
+
 
 def _usual(rows: int) -> dict[str, int]:
     return {"y": 0, "x": 0, "z": 0, "a": 3, "g1": max(rows // 20, 2), "g2": max(rows // 1000, 2)}

@@ -55,7 +55,7 @@ def written(case: Case) -> Iterator[Path]:
 def _command(case: Case, builder: str, directory: Path, python: str) -> list[str]:
     if builder == "R":
         kinds = [f"{name}={levels}" for name, levels in case.columns.items()]
-        numbers = [str(case.rows), str(case.repeat)]
+        numbers = [str(case.rows), str(case.repeat), str(case.warm_numbers)]
         return ["Rscript", str(_SCRIPT), case.formula, str(directory), *numbers, *kinds]
     used = sys.executable if builder.startswith(("lme4py", "floor")) else python
     return [used, "-m", "tests.benchmarks.measure", case.name, builder, str(directory)]
@@ -102,7 +102,7 @@ import {package}
 imported = cpu() - begin
 import lme4py.data
 data = lme4py.data.sleepstudy()
-import scipy.sparse, pandas
+import pandas
 begin = cpu()
 {first}
 print(imported, cpu() - begin)

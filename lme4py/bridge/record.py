@@ -26,7 +26,7 @@ from lme4py.formula.syntax import Node, call, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
+from lme4py.frame.values import UNITS, Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.matrices.grouping import Factors
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.modelmatrix import Frame, Plan, plan
@@ -413,7 +413,8 @@ def _decoded_value(item: Any, reader: _Reader, rows: int) -> Value:
     match _get(item, "type", str):
         case "numeric":
             time = _get(item, "time", str, type(None))
-            if time not in (None, "Date", "POSIXct", "difftime"):
+            time = "secs" if time == "difftime" else time  # as older versions wrote
+            if time not in (None, "Date", "POSIXct", *UNITS):
                 raise _damaged(f"{time!r} is no kind of time")
             return Numeric(reader.array(array, "bif", rows), _kind(item), time)
         case "matrix":

@@ -25,6 +25,7 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -179,12 +180,14 @@ def _checked(name: str, node: Node, value: Value) -> Value:
         raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
     if isinstance(value, Null):
         raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
+    if isinstance(value, MalformedFactor):
+        raise DataError(f"'{name}' is a malformed factor", node.span)
     return value
 
 
 def _extra(name: str, expression: Expression, scope: Scope) -> Value:
     value = _evaluated(expression, scope)
-    if isinstance(value, FunctionName | Null):
+    if isinstance(value, FunctionName | Null | MalformedFactor):
         raise DataError(f"invalid type (closure) for variable '{name}'")
     return value
 

@@ -23,6 +23,7 @@ from lme4py.frame.values import (
     Character,
     Factor,
     Kind,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -45,6 +46,8 @@ _NOT_NUMERIC = "'x' must be numeric"
 @function("I", "x", role="elementwise", purpose="protect an expression from the formula's algebra")
 def identity(x: Value) -> Value:
     """Return the argument."""
+    if isinstance(x, MalformedFactor) and x.kind == "double":
+        raise DataError('adding class "factor" to an invalid object')
     return x
 
 

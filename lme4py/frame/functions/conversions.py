@@ -19,14 +19,17 @@ from lme4py.frame.functions.coercion import (
 )
 from lme4py.frame.functions.dates import date_of_text
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_unit
 from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
+    is_difftime,
 )
 
 __all__ = ["numbers_of_text", "truth_of_text"]
@@ -89,13 +92,19 @@ def _numbers(x: Value, context: Context) -> FloatArray:
             return np.where(x.codes < 0, np.nan, x.codes + 1.0)
         case Character():
             return numbers_of_text(x, context)
+        case MalformedFactor():
+            return x.values
         case FunctionName():
             raise DataError("cannot coerce type 'closure' to vector of type 'double'")
         case _:
             return flat(x, "")[0]
 
 
-def _as_double(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _as_double(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
+    units = [dot.value for dot in dots if dot.name == "units"]
+    if units and isinstance(x, Numeric) and is_difftime(x.time):
+        wanted = as_string(units[0], "units")
+        x = x if wanted == "auto" else in_unit(x, wanted)
     return Numeric(_numbers(x, context), "double")
 
 

@@ -32,6 +32,7 @@ from lme4py.frame.values import (
     Codes,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -344,7 +345,7 @@ def add_na_again(state: State, x: Value, **options: Any) -> Factor:
 @function("levels", "x", role="summary", purpose="the levels of a factor")
 def levels(x: Value) -> Value:
     """Return R's ``levels``."""
-    if not isinstance(x, Factor):
+    if not isinstance(x, Factor | MalformedFactor):
         return Null()
     pool = tuple(level for level in x.levels if level is not None)
     places = {level: place for place, level in enumerate(pool)}

@@ -15,6 +15,7 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -118,6 +119,8 @@ def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -
 def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> Value:
     if isinstance(x, FunctionName):
         raise DataError("object of type 'closure' is not subsettable")
+    if isinstance(x, MalformedFactor):
+        raise DataError('adding class "factor" to an invalid object')
     # An empty argument comes as None.
     given: list[Value | None] = [dot.value for dot in dots]
     if isinstance(x, Null):

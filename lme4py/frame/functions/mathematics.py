@@ -32,10 +32,12 @@ from lme4py.frame.values import (
     Character,
     Factor,
     Kind,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -163,7 +165,7 @@ _KEEP_DATE = frozenset(("trunc", "round"))
 def _class_kept(name: str, x: Value) -> Time:
     """Return the class of times that the function keeps; raise R's error where it has none."""
     time = x.time if isinstance(x, Numeric) else None
-    if time == "difftime" and name in _KEEP_DIFFTIME:
+    if is_difftime(time) and name in _KEEP_DIFFTIME:
         return time
     if time == "Date" and name in _KEEP_DATE:
         return time
@@ -776,6 +778,8 @@ def _enter_tests() -> None:
                     return pack(x.codes < 0, "logical")
                 present = isinstance(x, Factor) and _name == "is.finite"
                 return pack((x.codes >= 0) & present, "logical")
+            if isinstance(x, MalformedFactor):
+                x = Numeric(x.values, x.kind)
             array, kind = elements(x, "default method not implemented for type 'closure'")
             return shaped(_test(array, kind), "logical", _column_names(x))
 

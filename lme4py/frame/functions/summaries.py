@@ -32,6 +32,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -254,8 +255,8 @@ def _refuse(name: str, values: list[Value], ordered_too: bool) -> None:
         time = _time(value)
         if ordered_too and time == "Date":
             raise DataError(f'{name} not defined for "Date" objects')
-        if ordered_too and (time == "POSIXct" or (time == "difftime" and name != "sum")):
-            shown = "POSIXt" if time == "POSIXct" else time
+        if ordered_too and (time == "POSIXct" or (is_difftime(time) and name != "sum")):
+            shown = "POSIXt" if time == "POSIXct" else "difftime"
             raise DataError(f"'{name}' not defined for \"{shown}\" objects")
 
 

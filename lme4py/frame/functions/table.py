@@ -158,13 +158,16 @@ _TABLE: dict[str, Function] = {}
 _SUBJECTS = (
     "arithmetic",
     "bases",
+    "comparison",
     "conversions",
     "factors",
     "indexing",
+    "logic",
     "mathematics",
     "ordering",
     "summaries",
     "text",
+    "times",
     "vectors",
 )
 _USER: dict[str, Function] = {}

@@ -28,6 +28,7 @@ from lme4py.frame.values import (
     Factor,
     FunctionName,
     Kind,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -344,7 +345,7 @@ def _tail(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value
 
 @function("unique", "x, ...", role="summary", purpose="Distinct values, in order of appearance.")
 def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
-    if isinstance(x, Matrix | FunctionName):
+    if isinstance(x, Matrix | FunctionName | MalformedFactor):
         raise DataError("unique() is for vectors")
     if isinstance(x, Null):
         return x

@@ -183,8 +183,10 @@ def _arithmetic(operation: Operation) -> Value:
     result = _compute(name, one, two, kind == "integer", operation.context)
     if name in ("/", "^"):
         kind = "double"
+    # R drops the class of nothing where it had to make doubles of it.
+    keeps = result.ndim == 1 and (result.size > 0 or kind == "integer")
     for source, size in zip((first, second), sizes, strict=True):
-        if result.ndim == 1 and size == result.size and classes(source):
+        if keeps and size == result.size and classes(source):
             return _with_class(result, kind, source)
     return shaped(result, kind, _column_names(first, second))
 

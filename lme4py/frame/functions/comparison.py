@@ -49,14 +49,29 @@ def _relation(name: str, first: Array, second: Array) -> Array:
             return np.asarray(first >= second)
 
 
-def _compare_texts(name: str, first: Character, second: Character, context: Context) -> Numeric:
+def _compare_texts(operation: Operation, first: Character, second: Character) -> Value:
+    """Compare the operands as texts; in the shape of a matrix where one is a matrix."""
+    name, context = operation.name, operation.context
     one, two, pool = union_codes(first, second)
-    if name not in ("==", "!="):
+    if name not in _EQUALITY:
         order = {item: rank for rank, item in enumerate(context.collation.sort(pool))}
         ranks = np.array([order[item] for item in pool] + [-1], dtype=np.int32)
         one, two = ranks[one], ranks[two]
-    left, right = align(one, two, context.warn)
-    return logical(_relation(name, left, right), (left < 0) | (right < 0))
+    operands = operation.pair
+    left, right = align(_shape_of(one, operands[0]), _shape_of(two, operands[1]), context.warn)
+    return _truth(operation, _relation(name, left, right), (left < 0) | (right < 0))
+
+
+def _shape_of(codes: Array, value: Value) -> Array:
+    return codes.reshape(value.values.shape, order="F") if isinstance(value, Matrix) else codes
+
+
+def _truth(operation: Operation, result: Array, missing: NDArray[np.bool_]) -> Value:
+    """Return truth values in the shape of the operands, with the names of a matrix's columns."""
+    names = [value.names for value in operation.operands if isinstance(value, Matrix)]
+    if missing.any():
+        result = np.where(missing, np.nan, result)
+    return shaped(result, "logical", next((item for item in names if item is not None), None))
 
 
 def _comparison(operation: Operation) -> Value:
@@ -71,18 +86,11 @@ def _comparison(operation: Operation) -> Value:
     if all(factors) and length(first) and length(second):
         raise DataError("comparison of these types is not implemented")
     if isinstance(first, Character) or isinstance(second, Character):
-        return _compare_texts(
-            name, text(_untimed(first)), text(_untimed(second)), operation.context
-        )
+        return _compare_texts(operation, text(_untimed(first)), text(_untimed(second)))
     one, _ = bare_numbers(first, "")
     two, _ = bare_numbers(second, "")
     left, right = align(one, two, operation.context.warn)
-    result = _relation(name, left, right)
-    missing = np.isnan(left) | np.isnan(right)
-    if missing.any():
-        result = np.where(missing, np.nan, result)
-    names = [value.names for value in (first, second) if isinstance(value, Matrix)]
-    return shaped(result, "logical", next((item for item in names if item is not None), None))
+    return _truth(operation, _relation(name, left, right), np.isnan(left) | np.isnan(right))
 
 
 def _untimed(value: Value) -> Value:
@@ -127,13 +135,13 @@ def _operate_on_factors(operation: Operation) -> Value:
         if set(one) != set(two) or len(one) != len(two):
             raise DataError("level sets of factors are different")
     _warn_again(operation)
-    return _compare_texts(
-        operation.name, _level_text(first), _level_text(second), operation.context
-    )
+    return _compare_texts(operation, _level_text(first), _level_text(second))
 
 
 def _warn_again(operation: Operation) -> None:
     """Give R's warning of lengths that do not fit, which its methods for factors give twice."""
+    if any(isinstance(operand, Matrix) for operand in operation.operands):
+        return
     sizes = [length(operand) for operand in operation.operands]
     align(np.zeros(sizes[0]), np.zeros(sizes[1]), operation.context.warn)
 

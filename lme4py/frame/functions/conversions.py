@@ -189,7 +189,7 @@ def _as_date(
         return x
     if isinstance(x, Numeric) and x.time == "POSIXct":
         return Numeric(np.floor(x.as_float() / 86400), "double", "Date")
-    if isinstance(x, Numeric) and x.kind != "logical":
+    if isinstance(x, Numeric) and x.kind != "logical" and not is_difftime(x.time):
         values = x.as_float()
         if origin is None:
             if np.isfinite(values).any():
@@ -201,6 +201,7 @@ def _as_date(
         return Numeric(values + start, "double", "Date")
     if isinstance(x, Numeric) and np.isnan(x.as_float()).all():
         return Numeric(x.as_float(), "double", "Date")
+    # R names the expression where we say x.
     raise DataError("do not know how to convert 'x' to class “Date”")
 
 

@@ -20,6 +20,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -166,6 +167,8 @@ def _element(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
         raise DataError("attempt to select more than one element in vectorIndex")
     if length(result) < 1:
         raise DataError("attempt to select less than one element in get1index")
+    if isinstance(result, Numeric) and is_difftime(result.time):
+        return Numeric(result.values, result.kind)
     return result
 
 

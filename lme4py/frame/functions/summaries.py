@@ -24,6 +24,7 @@ from lme4py.frame.functions.coercion import (
 )
 from lme4py.frame.functions.conversions import numbers_of_text, truth_of_text
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_one_unit
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -277,6 +278,7 @@ def _gathered(values: list[Value], na_rm: Value | None) -> list[tuple[FloatArray
 def _sum(dots: tuple[Dot, ...] = (), na_rm: Value | None = None) -> Value:
     values = [dot.value for dot in dots]
     _refuse("sum", values, ordered_too=True)
+    values = in_one_unit(values)
     parts = _gathered(values, na_rm)
     kind = higher("integer", *(part for _, part in parts))
     joined = np.concatenate([array for array, _ in parts]) if parts else np.empty(0)
@@ -356,6 +358,7 @@ def _extremes(
             Factor(ends.codes[1:], ends.levels, True),
         )
     _refuse(name, values, ordered_too=False)
+    values = in_one_unit(values)
     if any(isinstance(value, Character) for value in values):
         low, high = _extreme_text(name, values, na_rm, context)
         return string(low), string(high)

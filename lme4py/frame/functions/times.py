@@ -5,6 +5,7 @@ A Date counts days, a POSIXct seconds (in UTC), a difftime its own unit.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +25,7 @@ from lme4py.frame.values import (
     is_difftime,
 )
 
-__all__ = ["elapsed", "in_unit", "unit_of"]
+__all__ = ["elapsed", "in_one_unit", "in_unit", "unit_of"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -148,6 +149,21 @@ def in_unit(value: Numeric, unit: str) -> Numeric:
             factor = UNITS[value.time] / UNITS[known]
             return Numeric(value.as_float() * factor, "double", known)
     raise DataError("invalid units specified")
+
+
+def in_one_unit(values: Sequence[Value], unit: str = "secs") -> list[Value]:
+    """Return values in one unit, if all are differences of times and in different units.
+
+    Examples
+    --------
+    >>> one, two = (Numeric(np.ones(1), "double", unit) for unit in ("mins", "hours"))
+    >>> [value.as_float().tolist() for value in in_one_unit([one, two])]
+    [[60.0], [3600.0]]
+    """
+    times = [_time(value) for value in values]
+    if len(set(times)) < 2 or not all(is_difftime(time) for time in times):
+        return list(values)
+    return [in_unit(value, unit) for value in values if isinstance(value, Numeric)]
 
 
 @function(

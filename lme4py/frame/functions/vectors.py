@@ -23,6 +23,7 @@ from lme4py.frame.functions.coercion import (
     union_codes,
 )
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_one_unit
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -33,6 +34,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -79,12 +81,20 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
             one, two, pool = union_codes(joined, text(bare))
             joined = Character(np.concatenate((one, two)), pool)
         return joined
+    values = in_one_unit(values)
     first = values[0]
     time = first.time if isinstance(first, Numeric) else None
     if time == "Date" and any(
         not isinstance(value, Numeric) or value.time != "Date" for value in values
     ):
         raise DataError("'origin' must be supplied")
+    if is_difftime(time) and any(
+        not isinstance(value, Numeric | Matrix)
+        or value.kind == "logical"
+        or (isinstance(value, Numeric) and value.time not in (None, time))
+        for value in values
+    ):
+        raise DataError("'tim' is not character or numeric")
     kind: Kind = "logical"
     arrays = []
     for value in values:
@@ -351,6 +361,8 @@ def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
         return x
     keys = x.codes if isinstance(x, Factor | Character) else x.as_float()
     _, first = np.unique(keys, return_index=True)
+    if isinstance(x, Numeric) and is_difftime(x.time):
+        x = Numeric(x.values, x.kind)
     return select(x, np.sort(first))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
+from lme4py.frame.functions.calendar import formatted
 from lme4py.frame.functions.coercion import (
     LARGEST_INTEGER,
     as_string,
@@ -135,7 +136,10 @@ def _as_logical(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
 
 
 @function("as.character", "x, ...", role="elementwise", purpose="Text, numbers to 15 digits.")
-def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
+    if dots and isinstance(x, Numeric) and x.time in ("Date", "POSIXct"):
+        written: Value = formatted(x, dots)
+        return written
     return text(x)
 
 

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from lme4py import moments
 from lme4py.errors import DataError
+from lme4py.frame.functions.calendar import truncated_date
 from lme4py.frame.functions.coercion import (
     LARGEST_INTEGER,
     NON_NUMERIC,
     Time,
     align,
     as_flag,
+    as_string,
     elements,
     flat,
     higher,
@@ -397,10 +399,11 @@ def _signif(x: Value, digits: Value | None = None) -> Value:
 
 
 @function("trunc", "x, ...", role="elementwise", purpose="Rounded towards zero.")
-def _trunc(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _trunc(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
     time = _class_kept("trunc", x)
     if time == "Date" and isinstance(x, Numeric):
-        return Numeric(np.floor(x.as_float()), "double", time)
+        unit = as_string(dots[0].value, "units") if dots else "secs"
+        return truncated_date(x, unit)
     result = _mapped(x, np.trunc, context)
     return Numeric(result.values, "double", time) if isinstance(result, Numeric) else result
 

@@ -158,6 +158,7 @@ _TABLE: dict[str, Function] = {}
 _SUBJECTS = (
     "arithmetic",
     "bases",
+    "calendar",
     "comparison",
     "conversions",
     "factors",

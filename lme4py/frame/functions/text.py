@@ -253,7 +253,7 @@ def _trimws(x: Value, which: Value | None = None, whitespace: Value | None = Non
         raise DataError("trimws() takes the standard 'whitespace' only")
     blanks = _BLANKS[pattern]
     if side not in ("both", "left", "right"):
-        raise DataError("'arg' should be one of ‘both’, ‘left’, ‘right’")
+        raise DataError("'arg' should be one of “both”, “left”, “right”")
     strip = {"both": str.strip, "left": str.lstrip, "right": str.rstrip}[side]
     return _mapped(text(x), lambda item: strip(item, blanks))
 

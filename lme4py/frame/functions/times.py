@@ -25,7 +25,7 @@ from lme4py.frame.values import (
     is_difftime,
 )
 
-__all__ = ["elapsed", "in_one_unit", "in_unit", "unit_of"]
+__all__ = ["elapsed", "in_one_unit", "in_unit", "moments", "only_utc", "unit_of"]
 
 Array: TypeAlias = NDArray[Any]
 
@@ -71,7 +71,7 @@ def _in_days(value: Value) -> Value:
 # Differences ------------------------------------------------------------------------------
 
 
-def _moments(value: Value) -> Numeric:
+def moments(value: Value) -> Numeric:
     """Return R's ``as.POSIXct`` of a value, as seconds."""
     if isinstance(value, Numeric) and value.time == "POSIXct":
         return value
@@ -108,8 +108,9 @@ def elapsed(seconds: Array, unit: Time) -> Numeric:
 
 def _difference(first: Value, second: Value, unit: Time, context: Context) -> Value:
     """Return R's ``difftime(first, second)``."""
-    one, two = align(_moments(first).as_float(), _moments(second).as_float(), context.warn)
-    return elapsed(one - two, unit)
+    one, two = align(moments(first).as_float(), moments(second).as_float(), context.warn)
+    with np.errstate(invalid="ignore"):
+        return elapsed(one - two, unit)
 
 
 def unit_of(value: Value | None) -> Time:
@@ -127,7 +128,7 @@ def unit_of(value: Value | None) -> Time:
     if "auto".startswith(wanted):
         fits.append(None)
     if len(fits) != 1:
-        shown = ", ".join(f"‘{unit}’" for unit in ("auto", *UNITS))
+        shown = ", ".join(f"“{unit}”" for unit in ("auto", *UNITS))
         raise DataError(f"'arg' should be one of {shown}")
     return fits[0]
 
@@ -179,11 +180,11 @@ def _difftime(
     tz: Value | None = None,
     units: Value | None = None,
 ) -> Value:
-    _only_utc(tz)
+    only_utc(tz)
     return _difference(time1, time2, unit_of(units), context)
 
 
-def _only_utc(zone: Value | None) -> None:
+def only_utc(zone: Value | None) -> None:
     """Raise an error for a time zone other than UTC."""
     if zone is not None and as_string(zone, "tz") not in ("", "UTC", "GMT", "Etc/UTC"):
         raise DataError("times are in UTC here: other time zones are not supported")

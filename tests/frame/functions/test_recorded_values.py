@@ -19,12 +19,14 @@ SUBJECTS = (
     "arithmetic",
     "bases",
     "conversions",
+    "dates",
     "factors",
     "indexing",
     "mathematics",
     "operators",
     "summaries",
     "text",
+    "times",
     "vectors",
 )
 NA = np.nan

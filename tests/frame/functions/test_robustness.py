@@ -21,6 +21,7 @@ from lme4py.frame.values import (
 
 SUBJECTS = (
     "arithmetic",
+    "calendar",
     "comparison",
     "conversions",
     "indexing",

@@ -100,6 +100,8 @@ def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[s
         moments = np.floor(values).astype(f"datetime64[{unit}]")
     except (OverflowError, ValueError) as fault:
         raise DataError("a date is out of range") from fault
+    if np.isnat(moments).any():
+        raise DataError("a date is out of range")
     return [_without_year_padding(text.replace("T", " ")) for text in moments.astype(pattern)]
 
 

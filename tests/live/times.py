@@ -77,12 +77,16 @@ def _mixture(dice: Random, times: list[str], factor: str, number: str) -> str:
         f"ordered({factor})",
         number,
         f"({name} - min({name}))",
-        f"as.difftime({number}, units = '{dice.choice(_UNITS)}')",
+        # Integers, compared with a factor, are an accident of memory in R.
+        f"as.difftime({number} / 2, units = '{dice.choice(_UNITS)}')",
         f"{name}[1]",
         f"{factor}[2]",
         "'2021-01-01'",
     ]
     first, second = dice.choice(operands), dice.choice(operands)
     operation = f"{first} {dice.choice(_OPERATORS)} {second}"
+    if factor in first and factor in second:
+        # Factors of whole numbers without levels: R would read past the levels.
+        operation = f"as.numeric({operation})"
     wrapped = ["({})", "I({})", "as.numeric({})", "as.numeric(({}) > 3)", "factor({})"]
     return dice.choice(wrapped).format(operation)

@@ -87,8 +87,11 @@ def _comparison(operation: Operation) -> Value:
         raise DataError("comparison of these types is not implemented")
     if isinstance(first, Character) or isinstance(second, Character):
         return _compare_texts(operation, text(_untimed(first)), text(_untimed(second)))
-    one, _ = bare_numbers(first, "")
-    two, _ = bare_numbers(second, "")
+    one, kind_one = bare_numbers(first, "")
+    two, kind_two = bare_numbers(second, "")
+    if any(factors) and kind_one == kind_two == "integer":
+        # R 4.2 reads the codes as if they were doubles: what it gives is no rule.
+        raise DataError("integers of another class cannot be compared with a factor")
     left, right = align(one, two, operation.context.warn)
     return _truth(operation, _relation(name, left, right), np.isnan(left) | np.isnan(right))
 

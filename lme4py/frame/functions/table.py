@@ -166,6 +166,7 @@ _SUBJECTS = (
     "logic",
     "mathematics",
     "ordering",
+    "search",
     "summaries",
     "text",
     "times",

@@ -24,6 +24,7 @@ SUBJECTS = (
     "indexing",
     "mathematics",
     "operators",
+    "search",
     "summaries",
     "text",
     "times",
@@ -67,6 +68,7 @@ DATA = {
     "d": Numeric(
         np.where(np.isnat(DAYS), NA, DAYS.astype("int64").astype(float)), "double", "Date"
     ),
+    "n": _character("abcd_12", "aab", "foo-bar 3.5", "ABCabc", "a]b.c", "x  ", None, "(lo)_hi"),
     "t": Numeric(
         np.array([1580472000, 1577836799, NA, 1582957815, 0, -86399, 1709318700, 951696000.0]),
         "double",

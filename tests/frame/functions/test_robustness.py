@@ -28,6 +28,7 @@ SUBJECTS = (
     "logic",
     "mathematics",
     "ordering",
+    "search",
     "summaries",
     "text",
     "times",

@@ -6,7 +6,7 @@ from random import Random
 
 __all__ = ["time_call"]
 
-_OPERATORS = ["+", "-", "*", "/", "==", "!=", "<", ">=", "&", "%%", "%/%", "^"]
+_OPERATORS = ["+", "-", "*", "/", "==", "!=", "<", ">=", "&", "%%", "%/%"]
 _UNITS = ["secs", "mins", "hours", "days", "weeks"]
 _BREAKS = ["month", "week", "year", "quarter", "2 months", "day", "10 days", "3 weeks", "2 years"]
 _FORMATS = ["%Y", "%m", "%b", "%a", "%j", "%u", "%W", "%Y-%m", "%d.%m.%y", "%H"]

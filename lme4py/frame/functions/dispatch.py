@@ -89,6 +89,7 @@ Compute: TypeAlias = Callable[[Operation], Value]
 _METHODS: dict[str, Compute] = {}
 _INTERNAL: dict[str, Compute] = {}
 # Which of two different methods R takes all the same.
+_ARITHMETIC = frozenset(("+", "-", "*", "/", "^", "%%", "%/%"))
 _DIFFTIME = "Ops.difftime"
 _FIRST_WINS = frozenset(("+.POSIXt", "-.POSIXt", "+.Date", "-.Date"))
 _SECOND_WINS = frozenset(("+.POSIXt", "+.Date"))
@@ -170,6 +171,13 @@ def operate(name: str, first: Value, second: Value | None, context: Context) -> 
         elif left == _DIFFTIME and right in _SECOND_WINS:
             left = None
         else:
+            if context.rows == 1 and name in _ARITHMETIC:
+                # The class of the result is that of the operand with as many elements; a single
+                # new row does not tell which one that was among the rows of the model.
+                raise DataError(
+                    f"{name} of operands with different classes has no value for a single new row",
+                    hint="put it into the data as a column",
+                )
             context.warn(f'Incompatible methods ("{left}", "{right}") for "{name}"')
             return _INTERNAL[name](replace(operation, methods=(None, None)))
     chosen = left or right

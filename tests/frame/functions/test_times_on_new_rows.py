@@ -48,3 +48,12 @@ def _columns(expression):
 def test_rows_of_the_model_come_out_as_they_were(expression):
     old, new = _columns(expression)
     np.testing.assert_allclose(new, old[[1, 1, 4]], rtol=1e-14)
+
+
+def test_one_new_row_with_two_classes_is_an_error():
+    with pytest.warns(lme4py.Lme4pyWarning, match="Incompatible methods"):
+        design = lme4py.lformula(
+            "y ~ I(day[1] - at) + (1 | g)", OLD, control={"check.scaleX": "ignore"}
+        )
+    with pytest.raises(lme4py.Lme4pyError, match="a single new row"):
+        design.spec.apply(NEW.iloc[:1])

@@ -23,6 +23,7 @@ REFUSALS = (
     "is not computed row by row",
     "looks things up in all rows together",
     "has no values for new rows",
+    "has no value for a single new row",
 )
 
 
@@ -45,6 +46,8 @@ def _column(column: Column) -> Any:
                 for v in column.values
             ]
             return np.array(days, dtype="datetime64[D]").astype("datetime64[s]")
+        case "moment":
+            return pd.to_datetime(pd.Series(column.values, dtype="float64"), unit="s").to_numpy()
         case "character":
             return pd.array(column.values, dtype="string")
         case _:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lme4py.bridge.blocks import fixed_matrix, grouping_factors
 from lme4py.errors import DataError
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value
 from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["write_rds"]
@@ -171,15 +171,26 @@ def _value(value: Value) -> bytes:
         case Matrix():
             return _matrix(value.values, value.names)
         case Numeric(kind="double", time=time):
-            classes = {"Date": ["Date"], "POSIXct": ["POSIXct", "POSIXt"]}.get(time or "")
-            own = {} if classes is None else {"class": _texts(classes)}
-            return _doubles(value.as_float(), **own)
+            return _doubles(value.as_float(), **_class_of_times(time))
         case Numeric():
             floats = value.as_float()
             whole = np.where(np.isnan(floats), _NA_INTEGER, floats)
             return _integers(whole, _LOGICAL if value.kind == "logical" else _INTEGER)
         case _:
             return _NULL
+
+
+def _class_of_times(time: Time | None) -> dict[str, bytes]:
+    """Return the attributes that make numbers R's dates, date-times or time differences."""
+    match time:
+        case None:
+            return {}
+        case "Date":
+            return {"class": _texts(["Date"])}
+        case "POSIXct":
+            return {"class": _texts(["POSIXct", "POSIXt"])}
+        case _:
+            return {"class": _texts(["difftime"]), "units": _texts([time])}
 
 
 def _frame(design: MixedMatrices) -> bytes:

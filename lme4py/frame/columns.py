@@ -282,7 +282,7 @@ def _from_numpy(values: NDArray[Any]) -> Value:
         case "M":
             return _times(values)
         case "m":
-            return Numeric(_in_seconds(values), "double", "difftime")
+            return Numeric(_in_seconds(values), "double", "secs")
         case "U" | "S" | "T" | "O":
             return _from_objects(values)
         case _:
@@ -341,7 +341,7 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
             return _times(pd.to_datetime(pd.Series(array)).to_numpy())
         case "timedelta" | "timedelta64":
             return Numeric(
-                _in_seconds(pd.to_timedelta(pd.Series(array)).to_numpy()), "double", "difftime"
+                _in_seconds(pd.to_timedelta(pd.Series(array)).to_numpy()), "double", "secs"
             )
         case "categorical":
             return _from_pandas(pd.Series(array))
@@ -436,7 +436,7 @@ def _from_polars(series: Any) -> Value:
         seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
         return Numeric(seconds, "double", "POSIXct")
     if dtype == pl.Duration:
-        return Numeric(_in_seconds(series.to_numpy()), "double", "difftime")
+        return Numeric(_in_seconds(series.to_numpy()), "double", "secs")
     if dtype == pl.Boolean or dtype.is_integer():
         if not series.null_count():
             return _numeric(series.to_numpy())
@@ -474,7 +474,7 @@ def _from_arrow(column: Any) -> Value:
         return Numeric(_one_chunk(days).to_numpy(zero_copy_only=False), "double", "Date")
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         seconds = _in_seconds(_one_chunk(column).to_numpy(zero_copy_only=False))
-        return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "difftime")
+        return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "secs")
     if pa.types.is_boolean(kind):
         if not column.null_count:
             return _numeric(_one_chunk(column).to_numpy(zero_copy_only=False))

@@ -28,6 +28,7 @@ from lme4py.frame.functions.table import (
     match_arguments,
     names,
 )
+from lme4py.frame.functions.times import in_unit
 from lme4py.frame.functions.user import users_function
 from lme4py.frame.values import (
     Character,
@@ -37,6 +38,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -188,6 +190,9 @@ def stored_keys(nodes: Sequence[Node], frozen: Mapping[str, Any]) -> dict[str, A
                     continue
         if isinstance(node, Call):
             pending.extend(node.operands)
+            unit = _unit_key(node)
+            if unit in frozen:
+                found[str(unit)] = frozen[str(unit)]
     return found
 
 
@@ -371,7 +376,7 @@ def _compute(
         _refuse_whole(function, given, node)
     value = function.compute(**named)
     if _has_rows(function, given, value, scope.context.rows):
-        return _Result(value, True)
+        return _Result(_in_kept_unit(value, given, node, scope), True)
     if scope.replaying:
         if not _keeps_length(node):
             raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
@@ -379,6 +384,25 @@ def _compute(
     if not _keeps_length(node):
         _freeze(node, value, scope, known)
     return _Result(value, False)
+
+
+def _unit_key(node: Call) -> str | None:
+    """Return the name under which the unit of a difference of times is kept."""
+    return f"units({deparse(node)})" if node.name in ("-", "difftime") else None
+
+
+def _in_kept_unit(value: Value, given: Sequence[_Given], node: Call, scope: Scope) -> Value:
+    """Return a difference of times in the unit that R chose for the rows of the model."""
+    key = _unit_key(node)
+    if key is None or not isinstance(value, Numeric) or not is_difftime(value.time):
+        return value
+    if any(isinstance(item.value, Numeric) and is_difftime(item.value.time) for item in given):
+        return value  # no unit was chosen: the operand's is kept
+    if not scope.replaying:
+        scope.frozen[key] = _texts([str(value.time)])
+        return value
+    kept = scope.frozen.get(key)
+    return in_unit(value, kept.pool[0]) if isinstance(kept, Character) and kept.pool else value
 
 
 def _freeze(node: Call, value: Value, scope: Scope, known: int) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "value_labels",
 ]
 
+_MOST_DAYS = 2**31 - 1  # as many as R can write
 _SECONDS_PER_DAY = 86400
 _FIRST_LOOK = 1 << 12
 
@@ -96,10 +97,14 @@ def _without_year_padding(text: str) -> str:
 
 def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[str]:
     """Return the days or seconds since 1970 as R's text, in UTC."""
+    if unit == "D" and (np.abs(values) > _MOST_DAYS).any():
+        raise DataError("a date is out of range")
     try:
         moments = np.floor(values).astype(f"datetime64[{unit}]")
     except (OverflowError, ValueError) as fault:
         raise DataError("a date is out of range") from fault
+    if np.isnat(moments).any():
+        raise DataError("a date is out of range")
     return [_without_year_padding(text.replace("T", " ")) for text in moments.astype(pattern)]
 
 

@@ -25,6 +25,7 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -180,13 +181,15 @@ def _checked(name: str, node: Node, value: Value) -> Value:
         raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
     if isinstance(value, Null):
         raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
+    if isinstance(value, MalformedFactor):
+        raise DataError(f"'{name}' is a malformed factor", node.span)
     return value
 
 
 def _extra(name: str, expression: Expression, scope: Scope) -> Value | None:
     """Return the value of an argument, None where it is NULL."""
     value = _evaluated(expression, scope)
-    if isinstance(value, FunctionName):
+    if isinstance(value, FunctionName | MalformedFactor):
         raise DataError(f"invalid type (closure) for variable '{name}'")
     return None if isinstance(value, Null) else value
 

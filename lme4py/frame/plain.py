@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.frame.schema import ColumnType
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value
+from lme4py.frame.values import (
+    UNITS,
+    Character,
+    Factor,
+    FunctionName,
+    Matrix,
+    Null,
+    Numeric,
+    Time,
+    Value,
+)
 
 __all__ = ["from_plain", "to_plain", "type_from_plain", "type_to_plain"]
 
@@ -25,7 +35,8 @@ Plain: TypeAlias = Any
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _DTYPES = ("float64", "int64", "int32", "bool")
 _KINDS = ("logical", "integer", "double")
-_TIMES = (None, "Date", "POSIXct", "difftime")
+# "difftime" was written before a difftime had a unit.
+_TIMES = (None, "Date", "POSIXct", "difftime", *UNITS)
 _TYPES = (*_KINDS, "character", "factor", "matrix")
 
 
@@ -156,6 +167,11 @@ def _choice(item: Any, choices: Sequence[Any], what: str) -> Any:
     return item
 
 
+def _time(plain: Any) -> Time | None:
+    found = _choice(plain, _TIMES, "class of times")
+    return "secs" if found == "difftime" else found
+
+
 def _contrasts(plain: Any, levels: int) -> str | Matrix | None:
     found = from_plain(plain)
     _require(found is None or isinstance(found, str | Matrix), "contrasts of an unknown form")
@@ -170,7 +186,7 @@ def _read_value(plain: Mapping[str, Any]) -> Value:
             values = _read_array(plain["values"])
             kind = _choice(plain["kind"], _KINDS, "type")
             _require(values.ndim == 1 and values.dtype != np.int32, "a vector of an unknown form")
-            return Numeric(values, kind, _choice(plain["time"], _TIMES, "class of times"))
+            return Numeric(values, kind, _time(plain["time"]))
         case "Matrix":
             values = _read_array(plain["values"])
             _require(
@@ -248,7 +264,7 @@ def type_from_plain(plain: Plain) -> ColumnType:
     _require(type(width) is int and width >= 0, "a number of columns expected")
     return ColumnType(
         _choice(plain["kind"], _TYPES, "type"),
-        _choice(plain["time"], _TIMES, "class of times"),
+        _time(plain["time"]),
         levels,
         bool(plain["ordered"]),
         _contrasts(plain["contrasts"], len(levels)),

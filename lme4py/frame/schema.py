@@ -11,7 +11,7 @@ import numpy as np
 from lme4py.errors import DataError, nearest
 from lme4py.frame.columns import Columns
 from lme4py.frame.factors import drop_unused, recode
-from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Value
+from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value
 
 __all__ = [
     "ColumnType",
@@ -39,8 +39,8 @@ class ColumnType:
     ----------
     kind : {"logical", "integer", "double", "character", "factor", "matrix"}
         R's type.
-    time : {"Date", "POSIXct", "difftime"}, optional
-        R's class of times.
+    time : str, optional
+        R's class of times, as in `Numeric`.
     levels : tuple of str
         Of a factor; None is an NA level.
     ordered : bool
@@ -56,7 +56,7 @@ class ColumnType:
     """
 
     kind: TypeName
-    time: Literal["Date", "POSIXct", "difftime"] | None = None
+    time: Time | None = None
     levels: Levels = ()
     ordered: bool = False
     contrasts: str | Matrix | None = None

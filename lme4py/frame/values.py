@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "UNITS",
     "Character",
     "Factor",
     "FunctionName",
+    "MalformedFactor",
     "Matrix",
     "Null",
     "Numeric",
+    "Time",
     "Value",
+    "is_difftime",
     "length",
     "take",
     "take_or_missing",
@@ -29,6 +33,16 @@ __all__ = [
 FloatArray: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.int32]
 Kind: TypeAlias = Literal["logical", "integer", "double"]
+Time: TypeAlias = Literal["Date", "POSIXct", "secs", "mins", "hours", "days", "weeks"]
+
+UNITS: dict[Time, float] = {
+    "secs": 1.0,
+    "mins": 60.0,
+    "hours": 3600.0,
+    "days": 86400.0,
+    "weeks": 604800.0,
+}
+"""The units of a difftime, in seconds."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,13 +56,14 @@ class Numeric:
         whatever `kind` says; `kind` remembers R's type.
     kind : {"logical", "integer", "double"}
         R's type.
-    time : {"Date", "POSIXct", "difftime"}, optional
-        R's class for a column of times (days, seconds); only labels depend on it.
+    time : {"Date", "POSIXct", "secs", "mins", "hours", "days", "weeks"}, optional
+        R's class for times: a Date (days), a POSIXct (seconds), or a difftime, which is
+        named by its unit.
     """
 
     values: NDArray[Any]
     kind: Kind
-    time: Literal["Date", "POSIXct", "difftime"] | None = None
+    time: Time | None = None
 
     def as_float(self) -> FloatArray:
         """Return the numbers as float64, missing values as NaN (no copy when already so)."""
@@ -114,6 +129,29 @@ class Factor:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class MalformedFactor:
+    """Numbers that R calls a factor although they are no codes of its levels.
+
+    R makes one where an operator's two operands have different methods (a factor plus
+    a Date), and stops at most uses of it.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        float64.
+    kind : {"integer", "double"}
+        R's type.
+    levels : tuple of str
+    ordered : bool
+    """
+
+    values: FloatArray
+    kind: Kind
+    levels: tuple[str | None, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class FunctionName:
     """A function of the table, named as an argument (``C(f, contr.sum)``)."""
 
@@ -125,13 +163,18 @@ class Null:
     """R's NULL."""
 
 
-Value: TypeAlias = Numeric | Matrix | Character | Factor | FunctionName | Null
+Value: TypeAlias = Numeric | Matrix | Character | Factor | MalformedFactor | FunctionName | Null
+
+
+def is_difftime(time: Time | None) -> bool:
+    """Tell whether a class of times is a difftime's."""
+    return time in UNITS
 
 
 def length(value: Value) -> int:
     """Return the number of elements of a vector, or of rows of a matrix."""
     match value:
-        case Numeric() | Matrix():
+        case Numeric() | Matrix() | MalformedFactor():
             return len(value.values)
         case Character() | Factor():
             return len(value.codes)
@@ -152,6 +195,8 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
             return Character(value.codes[rows], value.pool)
         case Factor():
             return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
+        case MalformedFactor():
+            return replace(value, values=value.values[rows])
         case _:
             return value
 
@@ -170,5 +215,7 @@ def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:
             return Character(np.where(absent, np.int32(-1), found.codes), found.pool)
         case Factor():
             return replace(found, codes=np.where(absent, np.int32(-1), found.codes))
+        case MalformedFactor():
+            return replace(found, values=np.where(absent, np.nan, found.values))
         case _:
             return found

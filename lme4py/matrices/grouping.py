@@ -22,7 +22,7 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import drop_unused, factor_of, interaction_of
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Factor, FunctionName, Matrix, Null, Value
+from lme4py.frame.values import Factor, FunctionName, MalformedFactor, Matrix, Null, Value
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -181,7 +181,7 @@ def _factor(node: Node, frame: BarFrame, scope: Scope) -> Factor:
         case _:
             pass
     value = evaluate(node, scope)
-    if isinstance(value, FunctionName | Null | Matrix):
+    if isinstance(value, FunctionName | Null | Matrix | MalformedFactor):
         raise DataError(f"the grouping expression {deparse(node)} gives no factor", node.span)
     return value if isinstance(value, Factor) else factor_of(value, scope.context.collation)
 

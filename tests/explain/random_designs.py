@@ -28,6 +28,8 @@ def _column(column):
             start = date(1970, 1, 1)
             days = [None if v is None else start + timedelta(days=v) for v in column.values]
             return pd.to_datetime(pd.Series(days, dtype=object)).to_numpy()
+        case "moment":
+            return pd.to_datetime(pd.Series(column.values, dtype="float64"), unit="s").to_numpy()
         case _:
             return np.array(column.values, dtype=float)
 

@@ -40,7 +40,7 @@ def shown(factor):
             ("1970-01-01 00:00:00", "1970-01-01 01:00:00"),
         ),
         (Numeric(np.array([0.0, 86400.0]), "double", "POSIXct"), ("1970-01-01", "1970-01-02")),
-        (Numeric(np.array([1.0, 1e5]), "double", "difftime"), ("1", "1e+05")),
+        (Numeric(np.array([1.0, 1e5]), "double", "secs"), ("1", "1e+05")),
         (words("s2", "B", "s10", None, "b", "_"), ("_", "b", "B", "s10", "s2")),
         (Character(np.array([2, 0], dtype=np.int32), ("z", "unused", "a")), ("a", "z")),
         (Factor(np.array([0, 2], dtype=np.int32), ("z", "q", "a")), ("z", "a")),

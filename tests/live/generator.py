@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from .times import time_call
+
 __all__ = ["Case", "Column", "make_case"]
 
-Kind = Literal["double", "integer", "logical", "character", "factor", "ordered", "date"]
+Kind = Literal["double", "integer", "logical", "character", "factor", "ordered", "date", "moment"]
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,11 @@ class _Maker:
                 self.groups,
                 self.numeric,
             )
-        if self.chance(0.12):
+        if self.chance(0.1):
+            days = [19000 + dice.randint(-40, 400) for _ in range(dice.randint(2, 6))]
+            seconds = [86400.0 * day + 60 * dice.randint(1, 1439) for day in days]
+            self.add("at", Column("moment", [dice.choice(seconds) for _ in range(n)]), self.groups)
+        if self.chance(0.2):
             days = [19000 + dice.randint(-9000, 9000) for _ in range(dice.randint(3, 8))]
             self.add("when", Column("date", [dice.choice(days) for _ in range(n)]), self.groups)
         if self.groups and self.chance(0.5):
@@ -500,6 +506,14 @@ class _Maker:
                 f"nchar(paste0({f}, {self.code()}))",
                 f"paste({f}, {self.code()}, sep = '.')",
                 f"startsWith(as.character({f}), 'a')",
+                f"grepl('^[a-c]', {f})",
+                f"grepl('[0-9]+$', {f})",
+                f"sub('[0-9]+$', '', {f})",
+                f"gsub('[^[:alpha:]]', '', {f})",
+                f"factor(sub('^(.).*$', '\\\\1', {f}))",
+                f"grepl('a|b', {f}, ignore.case = TRUE)",
+                f"regexpr('1', {f}) > 0",
+                f"sub('(.)', '\\\\U\\\\1', {f}, perl = TRUE)",
                 f"I({f} %in% c('a', 'b', 'a1'))",
                 f"as.character({f}) < 'b1'",
                 f"factor({f}):factor({self.code()})",
@@ -509,15 +523,9 @@ class _Maker:
                 f"nchar({f})",
                 f"max(as.integer(factor({f})), na.rm = TRUE) - as.integer(factor({f}))",
             ]
-        if "when" in self.columns and self.chance(0.3):
-            calls = [
-                "as.numeric(when)",
-                "I(when - min(when))",
-                "when > as.Date('2020-01-01')",
-                "factor(when)",
-                "I(as.numeric(when) / 365)",
-                "cut(as.numeric(when), 3)",
-            ]
+        times = [name for name in ("when", "at") if name in self.columns]
+        if times and self.chance(0.4):
+            return time_call(self.dice, times, f, self.number())
         if "d" in self.columns:
             calls += ["factor(d)", "as.factor(d)", "ordered(d)"]
         if "i" in self.columns:
@@ -533,8 +541,13 @@ class _Maker:
 
     def atom(self) -> str:
         roll = self.dice.random()
-        if "when" in self.columns and self.chance(0.1):
-            return "when"
+        times = [name for name in ("when", "at") if name in self.columns]
+        if times and self.chance(0.25):
+            return (
+                str(self.pick(times))
+                if self.chance(0.2)
+                else time_call(self.dice, times, self.code(), self.number())
+            )
         if roll < 0.42:
             return self.number()
         if roll < 0.72:

@@ -70,6 +70,11 @@ def _column(column: Column) -> str:
             return _vector(column.values, _integer)
         case "date":
             return f'structure({_vector(column.values, _double)}, class = "Date")'
+        case "moment":
+            return (
+                f"structure({_vector(column.values, _double)}, class = c('POSIXct', 'POSIXt'),"
+                " tzone = 'UTC')"
+            )
         case "logical":
             return _vector(column.values, _flag)
         case "character":

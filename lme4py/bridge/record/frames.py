@@ -10,7 +10,7 @@ from lme4py.bridge.record.reader import Reader, entry, kind_of, texts
 from lme4py.bridge.record.record import damaged
 from lme4py.errors import Span
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.frame.values import UNITS, Character, Factor, Matrix, Numeric, Value
 
 __all__ = ["decoded_contrast", "decoded_frame", "decoded_index"]
 
@@ -67,7 +67,8 @@ def _decoded_value(item: Any, reader: Reader, rows: int) -> Value:
     match entry(item, "type", str):
         case "numeric":
             time = entry(item, "time", str, type(None))
-            if time not in (None, "Date", "POSIXct", "difftime"):
+            time = "secs" if time == "difftime" else time  # as older versions wrote
+            if time not in (None, "Date", "POSIXct", *UNITS):
                 raise damaged(f"{time!r} is no kind of time")
             return Numeric(reader.array(array, "bif", rows), kind_of(item), time)
         case "matrix":

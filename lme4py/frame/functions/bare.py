@@ -7,7 +7,16 @@ import numpy as np
 from lme4py.errors import DataError
 from lme4py.frame.functions.coercion import pack
 from lme4py.frame.functions.table import Dot, function
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+)
 
 __all__: list[str] = []
 
@@ -32,7 +41,7 @@ def _unclass(x: Value) -> Value:
     match x:
         case Factor(codes=codes):
             return pack(np.where(codes < 0, np.nan, codes + 1.0), "integer")
-        case Numeric(values=values, kind=kind):
+        case Numeric(values=values, kind=kind) | MalformedFactor(values=values, kind=kind):
             return Numeric(values, kind)
         case _:
             return x
@@ -49,5 +58,5 @@ def _as_matrix(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
             raise DataError("a matrix of text cannot be used in a model")
         case Null():
             raise DataError("'data' must be of a vector type, was 'NULL'")
-        case FunctionName() | Numeric():
+        case FunctionName() | Numeric() | MalformedFactor():
             raise DataError("as.matrix() is for numbers")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
+from lme4py.frame import values
 from lme4py.frame.factors import distinct, value_labels
 from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
     Kind,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -49,7 +51,7 @@ __all__ = [
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IndexArray: TypeAlias = NDArray[np.intp]
-Time: TypeAlias = Literal["Date", "POSIXct", "difftime"] | None
+Time: TypeAlias = values.Time | None
 
 LADDER: tuple[Kind, ...] = ("logical", "integer", "double")
 LARGEST_INTEGER = 2**31 - 1
@@ -204,6 +206,8 @@ def text(value: Value) -> Character:
             return value
         case Factor():
             return recode(value.codes, value.levels)
+        case MalformedFactor():
+            raise DataError("malformed factor")
         case Null():
             return Character(np.empty(0, dtype=np.int32), ())
         case FunctionName():
@@ -231,13 +235,13 @@ def union_codes(
 
 def reject_classes(value: Value, name: str) -> None:
     """Raise R's error of the group of mathematical functions for factors and times."""
-    if isinstance(value, Factor):
+    if isinstance(value, Factor | MalformedFactor):
         raise DataError(f"‘{name}’ not meaningful for factors")
     if isinstance(value, Numeric):
         if value.time == "Date":
             raise DataError(f'{name} not defined for "Date" objects')
         if value.time is not None:
-            shown = "POSIXt" if value.time == "POSIXct" else value.time
+            shown = "POSIXt" if value.time == "POSIXct" else "difftime"
             raise DataError(f"'{name}' not defined for \"{shown}\" objects")
 
 

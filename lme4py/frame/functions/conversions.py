@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
+from lme4py.frame.functions.calendar import formatted
 from lme4py.frame.functions.coercion import (
     LARGEST_INTEGER,
     as_string,
@@ -19,14 +20,17 @@ from lme4py.frame.functions.coercion import (
 )
 from lme4py.frame.functions.dates import date_of_text
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_unit
 from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
+    is_difftime,
 )
 
 __all__ = ["numbers_of_text", "truth_of_text"]
@@ -89,13 +93,19 @@ def _numbers(x: Value, context: Context) -> FloatArray:
             return np.where(x.codes < 0, np.nan, x.codes + 1.0)
         case Character():
             return numbers_of_text(x, context)
+        case MalformedFactor():
+            return x.values
         case FunctionName():
             raise DataError("cannot coerce type 'closure' to vector of type 'double'")
         case _:
             return flat(x, "")[0]
 
 
-def _as_double(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _as_double(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
+    units = [dot.value for dot in dots if dot.name == "units"]
+    if units and isinstance(x, Numeric) and is_difftime(x.time):
+        wanted = as_string(units[0], "units")
+        x = x if wanted == "auto" else in_unit(x, wanted)
     return Numeric(_numbers(x, context), "double")
 
 
@@ -126,7 +136,10 @@ def _as_logical(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
 
 
 @function("as.character", "x, ...", role="elementwise", purpose="Text, numbers to 15 digits.")
-def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
+    if dots and isinstance(x, Numeric) and x.time in ("Date", "POSIXct"):
+        written: Value = formatted(x, dots)
+        return written
     return text(x)
 
 
@@ -180,7 +193,7 @@ def _as_date(
         return x
     if isinstance(x, Numeric) and x.time == "POSIXct":
         return Numeric(np.floor(x.as_float() / 86400), "double", "Date")
-    if isinstance(x, Numeric) and x.kind != "logical":
+    if isinstance(x, Numeric) and x.kind != "logical" and not is_difftime(x.time):
         values = x.as_float()
         if origin is None:
             if np.isfinite(values).any():
@@ -192,6 +205,7 @@ def _as_date(
         return Numeric(values + start, "double", "Date")
     if isinstance(x, Numeric) and np.isnan(x.as_float()).all():
         return Numeric(x.as_float(), "double", "Date")
+    # R names the expression where we say x.
     raise DataError("do not know how to convert 'x' to class “Date”")
 
 

@@ -1,4 +1,4 @@
-"""Text read as dates, by R's formats."""
+"""Text read as dates and moments, by R's formats."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.values import Character, Numeric
+from lme4py.frame.values import Character, Factor, Numeric
 
-__all__ = ["date_of_text"]
+__all__ = ["date_of_text", "moment_of_text"]
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _STANDARD = ("%Y-%m-%d", "%Y/%m/%d")
+_MOMENTS = (
+    "%Y-%m-%d %H:%M:%OS",
+    "%Y/%m/%d %H:%M:%OS",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M",
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+)
 _MONTHS = (
     "january",
     "february",
@@ -38,19 +46,24 @@ _FIELDS = {
     "j": r"(?P<j>\d{1,3})",
     "b": r"(?P<b>[A-Za-z]+)",
     "B": r"(?P<b>[A-Za-z]+)",
-    "H": r"\d{1,2}",
-    "M": r"\d{1,2}",
-    "S": r"\d{1,2}",
+    "H": r"(?P<H>[01]\d|2[0-4]|\d)",
+    "M": r"(?P<M>[0-5]\d|\d)",
+    "S": r"(?P<S>[0-5]\d|6[01]|\d)",
+    "O": r"(?P<S>(?:[0-5]\d|6[01]|\d)(?:\.\d{0,6})?)",
     "%": "%",
 }
 
 
-def _reader(template: str) -> Callable[[str], float]:
-    """Return a function that reads a day number from text, NaN where it does not fit."""
+def _reader(template: str, moment: bool = False) -> Callable[[str], float]:
+    """Return a function that reads a day number from text, NaN where it does not fit.
+
+    With `moment` it reads seconds.
+    """
     pattern, seen = r"\s*", set()
-    pieces = re.split(r"(%.|\s+)", template)
+    whole = template.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%R", "%H:%M")
+    pieces = re.split(r"(%OS|%.|\s+)", whole.replace("%D", "%m/%d/%y"))
     for piece in pieces:
-        if piece.startswith("%") and len(piece) == 2:
+        if piece.startswith("%") and len(piece) >= 2:
             field = _FIELDS.get(piece[1])
             if field is None:
                 raise DataError(f"date format '{piece}' is not supported")
@@ -68,7 +81,14 @@ def _reader(template: str) -> Callable[[str], float]:
 
     def read(item: str) -> float:
         match = compiled.match(item)
-        return _day(match.groupdict()) if match is not None else np.nan
+        if match is None:
+            return np.nan
+        parts = match.groupdict()
+        day = _day(parts)
+        if not moment:
+            return day
+        clock = [float(parts.get(part) or 0) for part in "HMS"]
+        return day * 86400.0 + clock[0] * 3600.0 + clock[1] * 60.0 + clock[2]
 
     return read
 
@@ -138,3 +158,39 @@ def date_of_text(value: Character, template: str | None = None) -> Numeric:
         read = _reader(template)
     days = np.array([read(item) for item in value.pool] + [np.nan])
     return Numeric(days[value.codes], "double", "Date")
+
+
+def moment_of_text(value: Character | Factor, template: str | None = None) -> Numeric:
+    """Return R's ``as.POSIXct`` of text, in UTC.
+
+    Parameters
+    ----------
+    value : Character or Factor
+    template : str, optional
+        A format such as ``"%d/%m/%Y %H:%M"``; else the first of R's six that fits every
+        text, from ``%Y-%m-%d %H:%M:%OS`` to ``%Y/%m/%d``.
+
+    Raises
+    ------
+    DataError
+        If none of the six fits, in R's words.
+
+    Examples
+    --------
+    >>> text = Character(np.array([0, -1], dtype=np.int32), ("1970-01-02 01:00",))
+    >>> moment_of_text(text).values
+    array([90000.,    nan])
+    """
+    pool = value.pool if isinstance(value, Character) else value.levels
+    given = (pool[code] for code in np.unique(value.codes) if code >= 0)
+    used = {item for item in given if item is not None}
+    read = _reader(template or _MOMENTS[0], moment=True)
+    if template is None and used:
+        readers = (_reader(standard, moment=True) for standard in _MOMENTS)
+        fits = (one for one in readers if not any(np.isnan(one(item)) for item in used))
+        found = next(fits, None)
+        if found is None:
+            raise DataError("character string is not in a standard unambiguous format")
+        read = found
+    seconds = np.array([np.nan if item is None else read(item) for item in pool] + [np.nan])
+    return Numeric(seconds[value.codes], "double", "POSIXct")

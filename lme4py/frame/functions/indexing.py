@@ -15,10 +15,12 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -118,6 +120,8 @@ def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -
 def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> Value:
     if isinstance(x, FunctionName):
         raise DataError("object of type 'closure' is not subsettable")
+    if isinstance(x, MalformedFactor):
+        raise DataError('adding class "factor" to an invalid object')
     # An empty argument comes as None.
     given: list[Value | None] = [dot.value for dot in dots]
     if isinstance(x, Null):
@@ -163,6 +167,8 @@ def _element(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
         raise DataError("attempt to select more than one element in vectorIndex")
     if length(result) < 1:
         raise DataError("attempt to select less than one element in get1index")
+    if isinstance(result, Numeric) and is_difftime(result.time):
+        return Numeric(result.values, result.kind)
     return result
 
 

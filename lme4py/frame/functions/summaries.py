@@ -24,6 +24,7 @@ from lme4py.frame.functions.coercion import (
 )
 from lme4py.frame.functions.conversions import numbers_of_text, truth_of_text
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_one_unit
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -32,6 +33,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -254,8 +256,8 @@ def _refuse(name: str, values: list[Value], ordered_too: bool) -> None:
         time = _time(value)
         if ordered_too and time == "Date":
             raise DataError(f'{name} not defined for "Date" objects')
-        if ordered_too and (time == "POSIXct" or (time == "difftime" and name != "sum")):
-            shown = "POSIXt" if time == "POSIXct" else time
+        if ordered_too and (time == "POSIXct" or (is_difftime(time) and name != "sum")):
+            shown = "POSIXt" if time == "POSIXct" else "difftime"
             raise DataError(f"'{name}' not defined for \"{shown}\" objects")
 
 
@@ -276,6 +278,7 @@ def _gathered(values: list[Value], na_rm: Value | None) -> list[tuple[FloatArray
 def _sum(dots: tuple[Dot, ...] = (), na_rm: Value | None = None) -> Value:
     values = [dot.value for dot in dots]
     _refuse("sum", values, ordered_too=True)
+    values = in_one_unit(values)
     parts = _gathered(values, na_rm)
     kind = higher("integer", *(part for _, part in parts))
     joined = np.concatenate([array for array, _ in parts]) if parts else np.empty(0)
@@ -355,6 +358,7 @@ def _extremes(
             Factor(ends.codes[1:], ends.levels, True),
         )
     _refuse(name, values, ordered_too=False)
+    values = in_one_unit(values)
     if any(isinstance(value, Character) for value in values):
         low, high = _extreme_text(name, values, na_rm, context)
         return string(low), string(high)

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError
 from lme4py.frame.functions.coercion import (
     LARGEST_INTEGER,
-    as_flag,
     as_integer,
     as_string,
     flat,
-    logical,
     pack,
     recode,
     recycle,
@@ -33,15 +31,14 @@ from lme4py.frame.values import (
     Value,
 )
 
-__all__: list[str] = []
+__all__ = ["MOST_CHARACTERS"]
 
 Codes: TypeAlias = NDArray[np.int32]
 
-_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 _BLANKS = {"[ \t\r\n]": " \t\r\n", "[\\h\\v]": None}
 _FORMAT = re.compile(r"%(?:%|([-+ 0#]*)(\d{1,9})?(?:\.(\d{1,9}))?([a-zA-Z]))")
 _ABSENT = "NA"
-_MOST_CHARACTERS = 10**8
+MOST_CHARACTERS = 10**8
 _WIDEST = 8191  # of one number or text in sprintf(), as in R
 
 
@@ -52,8 +49,8 @@ def _mapped(words: Character, formula: Callable[[str], str]) -> Character:
 
 def _bounded(strings: list[str]) -> list[str]:
     """Return the strings, or raise an error before they fill the memory."""
-    if sum(map(len, strings)) > _MOST_CHARACTERS:
-        raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
+    if sum(map(len, strings)) > MOST_CHARACTERS:
+        raise DataError(f"texts of more than {MOST_CHARACTERS} characters together")
     return strings
 
 
@@ -93,8 +90,8 @@ def _joined(values: Sequence[Value], separator: str) -> Character:
     columns = [recycle(word.codes, size) for word in words]
     rows, places = _distinct_rows(columns)
     longest = sum(max(map(len, pool)) for pool in pools) + len(separator) * len(pools)
-    if longest * len(rows) > _MOST_CHARACTERS:
-        raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
+    if longest * len(rows) > MOST_CHARACTERS:
+        raise DataError(f"texts of more than {MOST_CHARACTERS} characters together")
     strings = [
         separator.join(pool[code] for pool, code in zip(pools, row, strict=True))
         for row in rows.tolist()
@@ -110,8 +107,8 @@ def _pasted(dots: tuple[Dot, ...], separator: str, collapse: Value | None) -> Ch
         raise DataError("invalid 'collapse' argument")
     between = as_string(collapse, "collapse")
     lengths = np.array([len(item) for item in words.pool])[words.codes]
-    if lengths.sum() + len(between) * lengths.size > _MOST_CHARACTERS:
-        raise DataError(f"a text of more than {_MOST_CHARACTERS} characters")
+    if lengths.sum() + len(between) * lengths.size > MOST_CHARACTERS:
+        raise DataError(f"a text of more than {MOST_CHARACTERS} characters")
     return string(between.join(words.pool[code] for code in words.codes.tolist()))
 
 
@@ -254,82 +251,9 @@ def _trimws(x: Value, which: Value | None = None, whitespace: Value | None = Non
         raise DataError("trimws() takes the standard 'whitespace' only")
     blanks = _BLANKS[pattern]
     if side not in ("both", "left", "right"):
-        raise DataError("'arg' should be one of ‘both’, ‘left’, ‘right’")
+        raise DataError("'arg' should be one of “both”, “left”, “right”")
     strip = {"both": str.strip, "left": str.lstrip, "right": str.rstrip}[side]
     return _mapped(text(x), lambda item: strip(item, blanks))
-
-
-def _literal(pattern: Value, fixed: Value | None, ignore_case: Value | None, name: str) -> str:
-    """Return the pattern as the text it stands for."""
-    wanted = as_string(pattern, "pattern")
-    if ignore_case is not None and as_flag(ignore_case, "ignore.case"):
-        raise DataError(f"{name}() with 'ignore.case' is not supported")
-    plain = fixed is not None and as_flag(fixed, "fixed")
-    if not plain and _SPECIAL.search(wanted):
-        raise DataError(
-            f"{name}() takes no regular expressions here, only text (fixed = TRUE)",
-            hint="compute such a column before, or give your own function with env={...}",
-        )
-    if not wanted:
-        raise DataError("zero-length pattern")
-    return wanted
-
-
-_MATCHING = "ignore.case=FALSE, perl=FALSE, fixed=FALSE, useBytes=FALSE"
-
-
-def _enter_replacements() -> None:
-    for name, count, purpose in (
-        ("sub", 1, "The first occurrence replaced (text, no regular expression)."),
-        ("gsub", -1, "Every occurrence replaced (text, no regular expression)."),
-    ):
-
-        def replace(
-            pattern: Value,
-            replacement: Value,
-            x: Value,
-            ignore_case: Value | None = None,
-            perl: Value | None = None,  # noqa: ARG001
-            fixed: Value | None = None,
-            usebytes: Value | None = None,  # noqa: ARG001
-            _name: str = name,
-            _count: int = count,
-        ) -> Value:
-            wanted = _literal(pattern, fixed, ignore_case, _name)
-            new = as_string(replacement, "replacement")
-            if "\\" in new and not (fixed is not None and as_flag(fixed, "fixed")):
-                raise DataError(f"{_name}() takes no back-references: use fixed = TRUE")
-            words = text(x)
-            grown = sum(item.count(wanted) for item in words.pool) * len(new)
-            if grown > _MOST_CHARACTERS:
-                raise DataError(f"texts of more than {_MOST_CHARACTERS} characters together")
-            return _mapped(words, lambda item: item.replace(wanted, new, _count))
-
-        signature = f"pattern, replacement, x, {_MATCHING}"
-        function(name, signature, role="elementwise", purpose=purpose)(replace)
-
-
-_enter_replacements()
-
-
-@function(
-    "grepl",
-    f"pattern, x, {_MATCHING}",
-    role="elementwise",
-    purpose="Whether a text occurs (no regular expression).",
-)
-def _grepl(
-    pattern: Value,
-    x: Value,
-    ignore_case: Value | None = None,
-    perl: Value | None = None,  # noqa: ARG001
-    fixed: Value | None = None,
-    usebytes: Value | None = None,  # noqa: ARG001
-) -> Value:
-    wanted = _literal(pattern, fixed, ignore_case, "grepl")
-    words = text(x)
-    found = np.array([*(wanted in item for item in words.pool), False])
-    return logical(found[words.codes])
 
 
 @function("strtoi", "x, base=10L", role="elementwise", purpose="Whole numbers of text.")

@@ -9,16 +9,29 @@ from lme4py.errors import Lme4pyError
 from lme4py.frame.collation import Collation
 from lme4py.frame.functions import table
 from lme4py.frame.functions.table import Context, Dot
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+)
 
 SUBJECTS = (
     "arithmetic",
+    "calendar",
+    "comparison",
     "conversions",
     "indexing",
+    "logic",
     "mathematics",
     "ordering",
+    "search",
     "summaries",
     "text",
+    "times",
     "vectors",
 )
 CALLS = 40
@@ -41,7 +54,8 @@ VALUES = (
     Numeric(np.array([18000.0, np.nan]), "double", "Date"),
     Numeric(np.array([1e15, np.inf]), "double", "Date"),
     Numeric(np.array([1e9, 18000.5]), "double", "POSIXct"),
-    Numeric(np.array([1.5, np.nan]), "double", "difftime"),
+    Numeric(np.array([1.5, np.nan]), "double", "mins"),
+    MalformedFactor(np.array([18000.0, np.nan]), "double", ("a", "b")),
     Matrix(np.array([[1.0, 2], [np.nan, 4], [5, 6]]), ("a", "b")),
     Matrix(np.empty((0, 2))),
     Character(_codes(0, -1, 1, 0), ("a", "2020-01-01")),

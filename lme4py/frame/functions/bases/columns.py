@@ -8,12 +8,24 @@ from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.frame.functions.coercion import as_number, higher
 from lme4py.frame.functions.table import Context, Dot, function
-from lme4py.frame.values import Character, Factor, FloatArray, Kind, Matrix, Null, Numeric, Value
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FloatArray,
+    Kind,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+)
 
 
 @function("I", "x", role="elementwise", purpose="protect an expression from the formula's algebra")
 def identity(x: Value) -> Value:
     """Return the argument."""
+    if isinstance(x, MalformedFactor) and x.kind == "double":
+        raise DataError('adding class "factor" to an invalid object')
     return x
 
 

@@ -14,7 +14,8 @@ from lme4py.frame.factors import recode
 from lme4py.frame.functions.coercion import as_flag, as_integer, flat
 from lme4py.frame.functions.factors.stored import strings_of
 from lme4py.frame.functions.table import Dot, State, function, replays
-from lme4py.frame.values import Codes, Factor, Matrix, Null, Numeric, Value
+from lme4py.frame.functions.timecuts import relabelled, time_breaks
+from lme4py.frame.values import Codes, Factor, Matrix, Null, Numeric, Value, is_difftime
 
 _MOST_PIECES = 100_000
 _MOST_DIGITS = 22
@@ -95,15 +96,15 @@ def _cut_value(x: NDArray[np.float64], state: State) -> Value:
             return Numeric(np.where(codes < 0, np.nan, codes + 1.0), "integer")
         return Numeric(codes.astype(np.int64) + 1, "integer")
     labels = list(state["labels"])
-    places = {label: place for place, label in enumerate(dict.fromkeys(labels))}
-    merged = recode(codes, [places[label] for label in labels])
+    named = (label for label in labels if label is not None)
+    places = {label: place for place, label in enumerate(dict.fromkeys(named))}
+    merged = recode(codes, [places.get(label, -1) for label in labels])
     return Factor(merged, tuple(places), bool(state["ordered"]))
 
 
 def _cut_numbers(x: Value) -> NDArray[np.float64]:
-    if isinstance(x, Numeric) and x.time in ("Date", "POSIXct"):
-        raise DataError("cut() of dates is not supported: use as.numeric() first")
-    if not isinstance(x, Numeric | Matrix) or x.kind == "logical":
+    unfit = isinstance(x, Numeric) and is_difftime(x.time)
+    if not isinstance(x, Numeric | Matrix) or x.kind == "logical" or unfit:
         raise DataError("'x' must be numeric")
     return flat(x, "'x' must be numeric")[0]
 
@@ -113,7 +114,7 @@ def _cut_numbers(x: Value) -> NDArray[np.float64]:
     "x, breaks, labels = NULL, include.lowest = FALSE, right = TRUE, dig.lab = 3, "
     "ordered_result = FALSE, ...",
     role="basis",
-    purpose="intervals of numbers as a factor",
+    purpose="intervals of numbers or times as a factor",
 )
 def cut(
     x: Value,
@@ -126,15 +127,19 @@ def cut(
     dots: tuple[Dot, ...] = (),
 ) -> tuple[Value, State]:
     """Return R's ``cut``."""
-    del dots
     numbers = _cut_numbers(x)
+    times = None
+    if isinstance(x, Numeric) and x.time is not None:
+        monday = [dot.value for dot in dots if dot.name == "start.on.monday"]
+        times = time_breaks(x, breaks, not monday or as_flag(monday[0], "start.on.monday"))
+        breaks = Numeric(times.breaks.values, times.breaks.kind)
     found = _breaks(numbers, breaks)
     if np.unique(found).size < found.size:
         raise DataError("'breaks' are not unique")
     if not found.size:
         raise DataError("invalid number of intervals")
     closed = include_lowest is not None and as_flag(include_lowest, "include.lowest")
-    from_right = right is None or as_flag(right, "right")
+    from_right = times is None if right is None else as_flag(right, "right")
     names: list[str | None] | None
     if labels is None or isinstance(labels, Null):
         digits = 3 if dig_lab is None else as_integer(dig_lab, "dig.lab")
@@ -145,13 +150,18 @@ def cut(
         names = strings_of(labels)
         if len(names) != found.size - 1:
             raise DataError("lengths of 'breaks' and 'labels' differ")
-    state = {
+    named = labels is not None and not isinstance(labels, Null)
+    if times is not None and times.labels is not None and not named:
+        names = list(times.labels)
+    state: dict[str, Any] = {
         "breaks": found,
         "labels": None if names is None else tuple(names),
         "right": from_right,
         "include_lowest": closed,
         "ordered": ordered_result is not None and as_flag(ordered_result, "ordered_result"),
     }
+    if times is not None and times.labels is None and not named and isinstance(x, Numeric):
+        state["labels"] = relabelled(x, _bins(numbers, state), found.size - 1)
     return _cut_value(numbers, state), state
 
 

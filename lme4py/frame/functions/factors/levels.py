@@ -11,7 +11,7 @@ from lme4py.frame.factors import as_factor, recode
 from lme4py.frame.functions.coercion import as_flag, as_number
 from lme4py.frame.functions.factors.stored import frozen, replay_levels, strings_of
 from lme4py.frame.functions.table import Context, Dot, State, function
-from lme4py.frame.values import Character, Factor, Null, Numeric, Value, length
+from lme4py.frame.values import Character, Factor, MalformedFactor, Null, Numeric, Value, length
 
 
 @function("relevel", "x, ref, ...", role="basis", package="stats", purpose="one level moved first")
@@ -66,7 +66,7 @@ replay_levels("addNA")
 @function("levels", "x", role="summary", purpose="the levels of a factor")
 def levels(x: Value) -> Value:
     """Return R's ``levels``."""
-    if not isinstance(x, Factor):
+    if not isinstance(x, Factor | MalformedFactor):
         return Null()
     pool = tuple(level for level in x.levels if level is not None)
     places = {level: place for place, level in enumerate(pool)}

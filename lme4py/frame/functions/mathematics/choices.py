@@ -20,6 +20,7 @@ from lme4py.frame.functions.coercion import (
 from lme4py.frame.functions.conversions import truth_of_text
 from lme4py.frame.functions.mathematics.elementwise import Array
 from lme4py.frame.functions.table import Context, Dot, function
+from lme4py.frame.functions.times import in_one_unit
 from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Value, length
 
 
@@ -38,6 +39,7 @@ def _parallel(name: str, dots: tuple[Dot, ...], na_rm: Value | None, context: Co
     size = max(
         value.values.size if isinstance(value, Matrix) else length(value) for value in values
     )
+    values = in_one_unit(values, values[0].time or "" if isinstance(values[0], Numeric) else "")
     kind: Kind = "integer"
     choose = np.minimum if name == "pmin" else np.maximum
     result: Array | None = None

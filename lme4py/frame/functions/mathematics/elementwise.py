@@ -18,7 +18,7 @@ from lme4py.frame.functions.coercion import (
     shaped,
 )
 from lme4py.frame.functions.table import Context, function
-from lme4py.frame.values import Matrix, Null, Numeric, Value
+from lme4py.frame.values import Matrix, Null, Numeric, Value, is_difftime
 
 Array: TypeAlias = NDArray[Any]
 Formula: TypeAlias = Callable[..., Array]
@@ -74,7 +74,7 @@ _KEEP_DATE = frozenset(("trunc", "round"))
 def class_kept(name: str, x: Value) -> Time:
     """Return the class of times that the function keeps; raise R's error where it has none."""
     time = x.time if isinstance(x, Numeric) else None
-    if time == "difftime" and name in _KEEP_DIFFTIME:
+    if is_difftime(time) and name in _KEEP_DIFFTIME:
         return time
     if time == "Date" and name in _KEEP_DATE:
         return time

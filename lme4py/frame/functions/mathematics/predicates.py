@@ -9,7 +9,7 @@ import numpy as np
 from lme4py.frame.functions.coercion import elements, pack, shaped
 from lme4py.frame.functions.mathematics.elementwise import Array, column_names
 from lme4py.frame.functions.table import function
-from lme4py.frame.values import Character, Factor, Kind, Value
+from lme4py.frame.values import Character, Factor, Kind, MalformedFactor, Numeric, Value
 
 
 def _enter_tests() -> None:
@@ -42,6 +42,8 @@ def _enter_tests() -> None:
                     return pack(x.codes < 0, "logical")
                 present = isinstance(x, Factor) and _name == "is.finite"
                 return pack((x.codes >= 0) & present, "logical")
+            if isinstance(x, MalformedFactor):
+                x = Numeric(x.values, x.kind)
             array, kind = elements(x, "default method not implemented for type 'closure'")
             return shaped(_test(array, kind), "logical", column_names(x))
 

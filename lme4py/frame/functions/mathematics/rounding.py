@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.functions.coercion import NON_NUMERIC, align, elements, shaped
+from lme4py.frame.functions.calendar import truncated_date
+from lme4py.frame.functions.coercion import NON_NUMERIC, align, as_string, elements, shaped
 from lme4py.frame.functions.mathematics.elementwise import (
     Array,
     Formula,
@@ -106,9 +107,10 @@ def _signif(x: Value, digits: Value | None = None) -> Value:
 
 
 @function("trunc", "x, ...", role="elementwise", purpose="Rounded towards zero.")
-def _trunc(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
+def _trunc(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
     time = class_kept("trunc", x)
     if time == "Date" and isinstance(x, Numeric):
-        return Numeric(np.floor(x.as_float()), "double", time)
+        unit = as_string(dots[0].value, "units") if dots else "secs"
+        return truncated_date(x, unit)
     result = mapped(x, np.trunc, context)
     return Numeric(result.values, "double", time) if isinstance(result, Numeric) else result

@@ -16,6 +16,7 @@ from lme4py.frame.functions.coercion import (
     union_codes,
 )
 from lme4py.frame.functions.table import Dot, function
+from lme4py.frame.functions.times import in_one_unit
 from lme4py.frame.functions.vectors.lengths import bounded, counts_of
 from lme4py.frame.values import (
     Character,
@@ -26,6 +27,7 @@ from lme4py.frame.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     length,
 )
 
@@ -46,7 +48,7 @@ def _joined_factors(factors: list[Factor]) -> Factor:
 
 @function("c", "...", role="shape", purpose="One vector of all arguments.")
 def _combine(dots: tuple[Dot, ...] = ()) -> Value:
-    values = [dot.value for dot in dots if not isinstance(dot.value, Null)]
+    values: list[Value] = [dot.value for dot in dots if not isinstance(dot.value, Null)]
     if not values:
         return Null()
     factors = [value for value in values if isinstance(value, Factor)]
@@ -65,12 +67,20 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
             one, two, pool = union_codes(joined, text(bare))
             joined = Character(np.concatenate((one, two)), pool)
         return joined
+    values = in_one_unit(values)
     first = values[0]
     time = first.time if isinstance(first, Numeric) else None
     if time == "Date" and any(
         not isinstance(value, Numeric) or value.time != "Date" for value in values
     ):
         raise DataError("'origin' must be supplied")
+    if is_difftime(time) and any(
+        not isinstance(value, Numeric | Matrix)
+        or value.kind == "logical"
+        or (isinstance(value, Numeric) and value.time not in (None, time))
+        for value in values
+    ):
+        raise DataError("'tim' is not character or numeric")
     kind: Kind = "logical"
     arrays = []
     for value in values:

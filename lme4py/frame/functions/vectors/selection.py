@@ -7,7 +7,18 @@ import numpy as np
 from lme4py.errors import DataError
 from lme4py.frame.functions.coercion import as_integer, pack, select, text, union_codes
 from lme4py.frame.functions.table import Dot, function
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Value, length
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    is_difftime,
+    length,
+)
 
 
 @function("head", "x, n=6L, ...", role="summary", package="utils", purpose="The first elements.")
@@ -26,12 +37,14 @@ def _tail(x: Value, n: Value | None = None, dots: tuple[Dot, ...] = ()) -> Value
 
 @function("unique", "x, ...", role="summary", purpose="Distinct values, in order of appearance.")
 def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
-    if isinstance(x, Matrix | FunctionName):
+    if isinstance(x, Matrix | FunctionName | MalformedFactor):
         raise DataError("unique() is for vectors")
     if isinstance(x, Null):
         return x
     keys = x.codes if isinstance(x, Factor | Character) else x.as_float()
     _, first = np.unique(keys, return_index=True)
+    if isinstance(x, Numeric) and is_difftime(x.time):
+        x = Numeric(x.values, x.kind)
     return select(x, np.sort(first))
 
 

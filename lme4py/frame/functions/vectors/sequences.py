@@ -7,12 +7,17 @@ from typing import Any
 import numpy as np
 
 from lme4py.errors import DataError
+from lme4py.frame.functions.calendar import months_from
 from lme4py.frame.functions.coercion import LARGEST_INTEGER, as_number, pack
 from lme4py.frame.functions.table import function
+from lme4py.frame.functions.timecuts import DATE_UNITS, steps_of
+from lme4py.frame.functions.times import in_unit
 from lme4py.frame.functions.vectors.construction import vector
 from lme4py.frame.functions.vectors.lengths import Array, bounded
-from lme4py.frame.values import Null, Numeric, Value, length
+from lme4py.frame.values import Character, Null, Numeric, Value, is_difftime, length
 
+_ONE_END = "'to' must be of length 1"
+_WRONG_SIGN = "wrong sign in 'by' argument"
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -110,6 +115,47 @@ def _spaced(first: Value | None, last: Value | None, by: Value | None, size: Val
     return pack(values, "integer" if whole else "double")
 
 
+def _seq_dates(first: Numeric, last: Value | None, by: Value | None, size: Value | None) -> Value:
+    """Return R's ``seq`` of dates: by days, weeks, months, quarters or years."""
+    if length(first) != 1 or (last is not None and length(last) != 1):
+        raise DataError("'from' must be of length 1" if length(first) != 1 else _ONE_END)
+    if last is not None and not (isinstance(last, Numeric) and last.time == "Date"):
+        raise DataError("'to' must be a \"Date\" object")
+    if sum(item is not None for item in (last, by, size)) != 2:
+        raise DataError(
+            "exactly two of 'to', 'by' and 'length.out' / 'along.with' must be specified"
+        )
+    start = float(first.as_float()[0])
+    stop = float(last.as_float()[0]) if isinstance(last, Numeric) else None
+    count = None if size is None else int(np.ceil(as_number(size, "length.out")))
+    if by is None:
+        return Numeric(np.linspace(start, stop or 0.0, count or 0), "double", "Date")
+    unit = "days"
+    step: float
+    if isinstance(by, Character):
+        sign = by.pool[int(by.codes[0])] if by.codes.size == 1 and by.codes[0] >= 0 else ""
+        step, unit = steps_of(sign.removeprefix("-"), DATE_UNITS, "invalid string for 'by'")
+        step = -step if sign.startswith("-") else step
+    elif isinstance(by, Numeric) and is_difftime(by.time):
+        step = as_number(in_unit(by, "days"), "by")
+    else:
+        step = as_number(by, "by")
+    step = step * 7 if unit == "weeks" else step
+    months = {"months": 1, "quarters": 3, "years": 12}.get(unit)
+    if count is None:
+        span = (stop or 0.0) - start
+        reach = span / (28.0 * months if months else 1.0)
+        if step == 0 or not np.isfinite(reach / step) or reach / step < 0:
+            raise DataError("invalid '(to - from)/by' in seq(.)" if step == 0 else _WRONG_SIGN)
+        count = int(reach / step + 1e-10) + 1
+    bounded(count)
+    steps = np.arange(count, dtype=np.float64) * step
+    days = months_from(start, (steps * months).astype(np.int64)) if months else start + steps
+    if stop is not None:
+        days = days[days <= stop] if step > 0 else days[days >= stop]
+    return Numeric(days, "double", "Date")
+
+
 def _between(start: float, stop: float, n: int, whole: bool, whole_size: bool) -> Value:
     if n <= 2:
         return pack(np.array([start, stop])[:n], "integer" if whole else "double")
@@ -133,6 +179,8 @@ def _seq(**given: Any) -> Value:
     first, last, by = given.get("from"), given.get("to"), given.get("by")
     size, along = given.get("length_out"), given.get("along_with")
     size = None if isinstance(size, Null) else size
+    if isinstance(first, Numeric) and first.time == "Date":
+        return _seq_dates(first, last, by, size)
     if along is not None and not isinstance(along, Null):
         size = pack(np.array([float(length(along))]), "integer")
         if first is None and last is None and by is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from lme4py.errors import DataError
 from lme4py.frame.functions.coercion import as_flag, as_string, logical, pack, recode, text
-from lme4py.frame.functions.patterns import Pattern, compile_pattern
+from lme4py.frame.functions.patterns.matcher import Pattern, compile_pattern
 from lme4py.frame.functions.table import Context, function
 from lme4py.frame.functions.text import MOST_CHARACTERS
 from lme4py.frame.values import Character, Value

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lme4py.errors import DataError
-from lme4py.frame.functions.patterns import compile_pattern
+from lme4py.frame.functions.patterns.matcher import compile_pattern
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,12 @@ def _residual(
     from scipy.linalg import cho_solve
 
     rest = x[:, [j]].toarray()[:, 0] / scales[j]
-    others, left = x[:, kept], 1.0
+    # Zeros for the columns that do not count: choosing the others copies the matrix.
+    shares, left = np.zeros(x.shape[1]), 1.0
     for _ in range(_REFINEMENTS):
-        across = (others.T @ rest) / scales[kept]
-        rest = rest - others @ (cho_solve((factor, True), across) / scales[kept])
+        across = (x.T @ rest)[kept] / scales[kept]
+        shares[kept] = cho_solve((factor, True), across) / scales[kept]
+        rest = rest - x @ shares
         left = float(np.sqrt(np.einsum("i,i", rest, rest)))
         # What some combination of the others leaves, the best one does not exceed.
         if left < tolerance / 100:

@@ -106,10 +106,16 @@ def _read(text: str) -> ModelCall:
         source = text[argument.value.span.start : argument.value.span.end]
         if not formula and argument.name in {None, "formula"}:
             formula = argument.value.value if isinstance(argument.value, Text) else _alone(source)
-        else:
-            name = argument.name or "family"
+            continue
+        name = argument.name or ("family" if source.startswith(_FAMILIES) else "data")
+        # The data are made up, and nothing is fitted.
+        if name in _USED:
             arguments[name] = _plain(name, argument.value, source)
     return ModelCall(formula, node.name == "glmer", arguments)
+
+
+_FAMILIES = ("binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian", "stats::")
+_USED = frozenset(("REML", "family", "subset", "weights", "offset", "na.action", "contrasts"))
 
 
 def _alone(source: str) -> str:

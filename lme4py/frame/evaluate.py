@@ -313,7 +313,7 @@ def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
         given: list[_Given] = []
         for formal, item in matched.items():
             python_name = formal.replace(".", "_").lower()
-            if formal in function.quoted and _is_bare_name(item.value, scope):
+            if formal in function.quoted and _is_word(item.value, function.words, scope):
                 named[python_name] = item.value
             else:
                 found = result(item)
@@ -346,6 +346,12 @@ def _refuse_member(node: Call, scope: Scope) -> None:
             frame.span,
             f"a column is known by its name alone: write {deparse(member)}",
         )
+
+
+def _is_word(node: Node | None, words: Sequence[str], scope: Scope) -> bool:
+    """Tell whether a quoted argument is meant by its name, not by a value."""
+    known = isinstance(node, Symbol) and node.name in words
+    return known or _is_bare_name(node, scope)
 
 
 def _is_bare_name(node: Node | None, scope: Scope) -> bool:

@@ -60,3 +60,11 @@ def _as_matrix(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
             raise DataError("'data' must be of a vector type, was 'NULL'")
         case FunctionName() | Numeric() | MalformedFactor():
             raise DataError("as.matrix() is for numbers")
+
+
+@function("drop", "x", role="elementwise", purpose="A matrix of one column as a vector.")
+def _drop(x: Value) -> Value:
+    # A matrix of one row stays one: on a single new row it is still the model's matrix.
+    if isinstance(x, Matrix) and x.values.shape[1] == 1:
+        return Numeric(x.values[:, 0], x.kind)
+    return x

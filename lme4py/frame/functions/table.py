@@ -114,6 +114,8 @@ class Function:
     quoted : tuple of str
         Formal arguments that are handed over as syntax trees when they are bare names of
         no variable (``C(f, sum)``).
+    words : tuple of str
+        What a quoted argument means by itself, even where a variable has that name.
     tables : tuple of str
         Formal arguments of an elementwise function that every row looks things up in
         (``x %in% table``); other vectors are repeated along the rows.
@@ -128,6 +130,7 @@ class Function:
     replay: Compute | None = None
     quoted: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
     @property
     def formals(self) -> tuple[str, ...]:
@@ -204,12 +207,21 @@ def function(
     purpose: str = "",
     quoted: Sequence[str] = (),
     tables: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> Callable[[Compute], Compute]:
     """Return a decorator that enters a Python function into the table under R's `name`."""
 
     def enter(compute: Compute) -> Compute:
         _TABLE[name] = Function(
-            name, signature, compute, role, package, purpose, None, tuple(quoted), tuple(tables)
+            name,
+            signature,
+            compute,
+            role,
+            package,
+            purpose,
+            quoted=tuple(quoted),
+            tables=tuple(tables),
+            words=tuple(words),
         )
         return compute
 

@@ -141,6 +141,7 @@ def _coding_of(
     package="stats",
     purpose="a factor with its own contrasts",
     quoted=("contr",),
+    words=tuple(_SHORT),
 )
 def with_contrasts(
     object: Value,

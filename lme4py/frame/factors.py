@@ -29,6 +29,7 @@ __all__ = [
 _MOST_DAYS = 2**31 - 1  # as many as R can write
 _SECONDS_PER_DAY = 86400
 _FIRST_LOOK = 1 << 12
+_PIECE = 1 << 15
 
 
 def _dense_limit(rows: int) -> int:
@@ -157,7 +158,12 @@ def recode(codes: Codes, positions: Sequence[int] | NDArray[Any]) -> Codes:
     table = np.empty(len(positions) + 1, dtype=np.int32)
     table[:-1] = positions
     table[-1] = -1
-    return np.take(table, codes, mode="wrap")
+    recoded = np.empty(codes.size, dtype=np.int32)
+    # In pieces, because take() makes 64-bit indices of all it gets.
+    for begin in range(0, codes.size, _PIECE):
+        piece = slice(begin, begin + _PIECE)
+        np.take(table, codes[piece], out=recoded[piece], mode="wrap")
+    return recoded
 
 
 def _merged(codes: Codes, texts: Sequence[str]) -> tuple[Codes, tuple[str, ...]]:

@@ -316,6 +316,10 @@ def _dense(
     if values.ndim != 2:
         raise DataError(f"{what} has {values.ndim} dimensions, not 2")
     width = values.shape[1]
+    if names is not None and (isinstance(names, str) or np.ndim(names) != 1):
+        raise DataError(
+            f"names must be a list, one name for each column, not {type(names).__name__}"
+        )
     found = [str(name) for name in names] if names is not None else own
     if found is None:
         found = [f"x{column + 1}" for column in range(width)]

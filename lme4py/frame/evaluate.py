@@ -19,7 +19,7 @@ import numpy as np
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
-from lme4py.frame.columns import value_of
+from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.functions.table import (
     Context,
     Dot,
@@ -210,7 +210,10 @@ def _evaluate(node: Node, scope: Scope) -> _Result:
 
 
 def _variable(node: Symbol, scope: Scope) -> _Result:
-    value = scope.columns.get(node.name)
+    try:
+        value = scope.columns.get(node.name)
+    except DataError as error:
+        raise _located(error, node.span) from error.__cause__
     if value is not None:
         return _Result(value, True)
     if scope.replaying and deparse(node) in scope.frozen:
@@ -219,7 +222,11 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
         item = scope.env[node.name]
         if callable(item):
             return _Result(FunctionName(node.name), False)
-        value = value_of(item)
+        try:
+            value = value_of(item)
+        except DataError as error:
+            named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
+            raise _located(named, node.span) from None
         if _spans_rows(value, scope):
             return _Result(value, True)
         scope.frozen[deparse(node)] = value
@@ -231,8 +238,22 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
     raise FormulaError(
         f"object '{node.name}' not found",
         node.span,
-        nearest(node.name, [*scope.columns.names, *scope.env]),
+        nearest(node.name, [*scope.columns.names, *scope.env]) or _what_there_is(node.name, scope),
     )
+
+
+def _what_there_is(name: str, scope: Scope) -> str | None:
+    """Return what to do about a name that is like none of the data's."""
+    columns = scope.columns
+    if not isinstance(columns, Columns):
+        return None
+    if name in columns.index_names:
+        return f"'{name}' is in the index of the data: call .reset_index() first"
+    if not columns.names:
+        return "the data have no columns"
+    shown = [deparse(Symbol(column)) for column in columns.names[:_SHOWN]]
+    more = ", ..." if len(columns.names) > _SHOWN else ""
+    return f"the data have: {', '.join(shown)}{more}"
 
 
 def _spans_rows(value: Value, scope: Scope) -> bool:
@@ -442,6 +463,7 @@ def _refuse_whole(function: Function, given: Sequence[_Given], node: Call) -> No
             )
 
 
+_SHOWN = 8
 _VECTORS = (Numeric, Character, Factor, Matrix)
 _VALUES = (*_VECTORS, Null, FunctionName)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.argument_types import choice_of, mapping_of
 from lme4py.errors import DataError, nearest
 from lme4py.messages import Messages
 from lme4py.modelspec.recipe import Recipe
@@ -120,8 +121,8 @@ class Spec(Recipe):
         """
         from lme4py.modelspec.replay import replay
 
-        if new_levels not in ("error", "zero"):
-            raise DataError(f"unknown new_levels {new_levels!r}", hint="error or zero")
+        choice_of("new_levels", new_levels, ("error", "zero"))
+        given = mapping_of("env", env, '{"k": 3}')
         action = self.na_action if na_action is None else _NA_ACTIONS.get(str(na_action))
         if action is None:
             raise DataError(
@@ -131,7 +132,7 @@ class Spec(Recipe):
         messages = Messages()
         try:
             with np.errstate(all="ignore"):
-                return replay(self, newdata, new_levels, action, offset, env or {}, messages)
+                return replay(self, newdata, new_levels, action, offset, given, messages)
         finally:
             messages.tell(stacklevel=3)
 

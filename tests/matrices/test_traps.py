@@ -307,3 +307,34 @@ def test_no_advice_on_the_models_of_lme4s_documentation(name):
     make = lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
     formula = str(record["formula"].values[0])
     assert advice(lambda: make(formula, data(record), **arguments(record))) == []
+
+
+# What R 4.2.2 with lme4 1.1-31 makes of 76561198000000000 + 16 * (0:5), twice.
+IDENTIFIERS_IN_R = ["7.6561198e+16", "76561198000000064", "76561198000000080"]
+
+
+def test_long_numbers_that_become_one_level():
+    identifiers = np.tile(76561198000000000 + 16 * np.arange(6), 2)
+    data = {"y": np.arange(12.0), "id": identifiers}
+    with pytest.warns(lme4py.Lme4pyAdvice, match="6 different numbers.* only 3 levels"):
+        design = lme4py.lformula("y ~ 1 + (1 | id)", data)
+    assert design.random.row_names == IDENTIFIERS_IN_R
+    text = {**data, "id": identifiers.astype(str)}
+    assert lme4py.lformula("y ~ 1 + (1 | id)", text).random.Zt.shape == (6, 12)
+    assert not lme4py.lformula("y ~ 1 + (1 | id)", text).advice
+
+
+def test_long_numbers_explain_the_error_that_they_cause():
+    # In R: grouping factors must have > 1 sampled level.
+    data = {"y": np.arange(12.0), "id": np.tile(10**15 + np.arange(6), 2)}
+    with (
+        pytest.warns(lme4py.Lme4pyAdvice, match="convert the column to text"),
+        pytest.raises(lme4py.CheckError, match="> 1 sampled level"),
+    ):
+        lme4py.lformula("y ~ 1 + (1 | id)", data)
+
+
+@pytest.mark.parametrize("first", [1, 100_000, 10**12, 12345678901234])
+def test_numbers_that_stay_different_are_passed_over(first):
+    data = {"y": np.arange(12.0), "id": np.tile(first + np.arange(6), 2)}
+    assert not lme4py.lformula("y ~ 1 + (1 | id)", data).advice

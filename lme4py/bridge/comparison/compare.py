@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from lme4py.bridge.comparison.causes import causes
 from lme4py.bridge.comparison.findings import Comparison, Finding
@@ -14,10 +13,8 @@ from lme4py.bridge.comparison.pair import Pair
 from lme4py.bridge.comparison.random import random_findings
 from lme4py.bridge.comparison.rows import row_findings
 from lme4py.bridge.fixture.fixture import Fixture
-
-if TYPE_CHECKING:
-    from lme4py.matrices.mixed import MixedMatrices
-
+from lme4py.errors import DataError
+from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["compare"]
 
@@ -38,7 +35,19 @@ def compare(design: MixedMatrices, fixture: Fixture) -> Comparison:
     Comparison
         One finding for each component: equal, equal up to order, or different with the
         first differences; and what probably caused them. It is true if all are equal.
+
+    Raises
+    ------
+    DataError
+        If the arguments are something else.
     """
+    given: tuple[object, object] = design, fixture
+    if not isinstance(given[0], MixedMatrices) or not isinstance(given[1], Fixture):
+        raise DataError(
+            f"compare() takes a design and a fixture, not {type(design).__name__} and "
+            f"{type(fixture).__name__}",
+            hint='compare(design, lme4py.read_fixture("m.rds"))',
+        )
     findings = tuple(_findings(Pair(design, fixture)))
     comparison = Comparison(fixture.name, findings, (), fixture.notes)
     return replace(comparison, causes=tuple(causes(design, fixture, comparison)))

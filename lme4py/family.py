@@ -31,6 +31,11 @@ class Family:
         R's name: "binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian".
     link : str
         R's name of the link.
+
+    Examples
+    --------
+    >>> print(Family("binomial", "probit"))
+    binomial(link = 'probit')
     """
 
     name: str

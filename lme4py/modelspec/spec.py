@@ -60,6 +60,12 @@ class Spec(Recipe):
         The expression of the ``offset`` argument; True if it was given as values.
     env : mapping of str to object
         Functions and variables the formula uses besides; not saved.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy()).spec
+    Spec('Reaction ~ Days + (1 | Subject)': 2 columns of X, 18 levels of Z)
     """
 
     def apply(
@@ -147,6 +153,10 @@ class Spec(Recipe):
     def to_json(self) -> str:
         """Return the spec as JSON text, every number to the last bit.
 
+        Returns
+        -------
+        str
+
         Raises
         ------
         DataError
@@ -173,10 +183,22 @@ class Spec(Recipe):
         text : str
             JSON.
 
+        Returns
+        -------
+        Spec
+
         Raises
         ------
         DataError
             If the text is no spec, damaged, or of a newer version.
+
+        Examples
+        --------
+        >>> try:
+        ...     Spec.from_json("{}")
+        ... except DataError as error:
+        ...     print(error.message.split(":")[0])
+        not a saved spec
         """
         from lme4py.modelspec.saved import read
 

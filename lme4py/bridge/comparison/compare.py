@@ -40,6 +40,16 @@ def compare(design: MixedMatrices, fixture: Fixture) -> Comparison:
     ------
     DataError
         If the arguments are something else.
+
+    Examples
+    --------
+    >>> import lme4py, os, tempfile
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> path = os.path.join(tempfile.mkdtemp(), "m.rds")
+    >>> design.export(path, "rds")  # here by us; in a port, R writes it
+    >>> report = compare(design, lme4py.read_fixture(path))
+    >>> bool(report), len(report.findings)
+    (True, 26)
     """
     given: tuple[object, object] = design, fixture
     if not isinstance(given[0], MixedMatrices) or not isinstance(given[1], Fixture):

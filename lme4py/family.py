@@ -59,7 +59,8 @@ def family_of(family: str | Family) -> Family:
     Family(name='binomial', link='probit')
     """
     if isinstance(family, Family):
-        return family
+        # One made by hand may have a link that R has not.
+        family = str(family)
     if not isinstance(family, str):
         raise FormulaError(f"'family' must be text, not {type(family).__name__}")
     node = parse(family)

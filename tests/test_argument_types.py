@@ -232,3 +232,15 @@ def test_a_generalized_model_without_rows_says_which_variable_is_missing():
     with pytest.raises(lme4py.FormulaError, match="Invalid grouping factor") as caught:
         lme4py.glformula(FORMULA, data, family="poisson")
     assert caught.value.hint == "missing values: Reaction in every row"
+
+
+@pytest.mark.parametrize("family", [("binomial", "nolink"), ("nofamily", "log"), ("poisson", 1)])
+def test_a_family_made_by_hand_is_one_of_rs(family):
+    with pytest.raises(lme4py.FormulaError):
+        lme4py.glformula(FORMULA, SLEEP, family=lme4py.Family(*family))
+
+
+@pytest.mark.parametrize("name, link", [("binomial", "probit"), ("inverse.gaussian", "1/mu^2")])
+def test_a_family_of_rs_may_be_made_by_hand(name, link):
+    design = lme4py.glformula(FORMULA, SLEEP, family=lme4py.Family(name, link))
+    assert design.family == lme4py.Family(name, link)

@@ -93,6 +93,12 @@ _ELSEWHERE: Mapping[str, str] = {
     "rcs": "that is rms's; the splines of R itself are ns() and bs()",
     "s": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
     "te": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
+    "Q": "a name with spaces is written in back-quotes: `my name`",
+    "center": "write scale(x, scale = FALSE)",
+    "standardize": "write scale(x)",
+    "gr": "that is brms's; lme4 has (x | g)",
+    "mm": "that is brms's; a Z of your own goes through lme4py.mk_re_terms",
+    "re": "random terms are written (1 | g)",
     "lag": "lags differ between packages: put the lagged values into the data as a column",
     "year": "that is lubridate's; R's own is as.numeric(format(x, '%Y'))",
     "month": "that is lubridate's; R's own is as.numeric(format(x, '%m'))",
@@ -513,6 +519,12 @@ def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
     return error
 
 
+def _own(name: str) -> str | None:
+    """Return R's function for another language's ``np.log`` or ``x.mean``."""
+    last = name.rpartition(".")[2]
+    return f"R's own is {last}()" if last != name and lookup(last) is not None else None
+
+
 def _function(node: Call, scope: Scope) -> Function:
     """Return the table's entry for the called function."""
     called, package = node.function, None
@@ -529,7 +541,7 @@ def _function(node: Call, scope: Scope) -> Function:
     entry = lookup(name, package)
     if entry is None:
         full = name if package is None else f"{package}::{name}"
-        hint = _ELSEWHERE.get(name) or nearest(name, names())
+        hint = _ELSEWHERE.get(name) or _own(name) or nearest(name, names())
         raise FormulaError(
             f'could not find function "{full}"',
             node.function.span or node.span,

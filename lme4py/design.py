@@ -555,7 +555,8 @@ def lformula(
     reml : bool
         Kept for the fitting code.
     subset, weights, offset : array-like or str, optional
-        Values, or an R expression evaluated in `data`.
+        Values, one for each row of `data` in their order, or an R expression evaluated in
+        `data`. Row numbers in `subset` count from 1, as in R.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values; R's ``"na.omit"`` ... too.
     contrasts : mapping, optional

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -86,6 +86,8 @@ def assemble(
     env = mapping_of("env", arguments.env, '{"k": 3}')
     scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
     double_bar = _double_bar(arguments.double_bar)
+    for text in _misread_arguments(arguments, columns):
+        messages.advise(text)
     for text in parsed.structure_remarks(double_bar):
         messages.advise(text)
     if double_bar == "diag" or family is None:
@@ -170,6 +172,35 @@ def _two_sided(formula: str | Formula, control: Control) -> Formula:
             "the formula has no response on the left of ~",
         )
     return parsed
+
+
+def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
+    """Yield what is to be said of arrays that Python's habits read in another way than R."""
+    for name, value in {**arguments.extras, "subset": arguments.subset}.items():
+        # A series' labels; a list has an `index`, too.
+        labels = None if isinstance(value, Sequence) else getattr(value, "index", None)
+        if labels is None or columns.index is None or len(labels) != columns.rows:
+            continue
+        if not columns.index.equals(labels):
+            yield (
+                f"{name.strip('()')} has other row labels than the data; its values are taken in "
+                "their order, not by label: align it, or make it a column of the data"
+            )
+    if _counts_from_0(arguments.subset):
+        yield (
+            "subset has a row 0: row numbers count from 1 here, as in R, and 0 selects none; "
+            "give True and False, or numbers from 1"
+        )
+
+
+def _counts_from_0(subset: Any) -> bool:
+    if subset is None or isinstance(subset, str):
+        return False
+    try:
+        numbers = np.asarray(subset)
+    except (TypeError, ValueError, RuntimeError):
+        return False  # told where the rows are selected
+    return numbers.ndim == 1 and numbers.dtype.kind in "iu" and bool((numbers == 0).any())
 
 
 def _double_bar(method: str) -> DoubleBar:

@@ -338,3 +338,35 @@ def test_long_numbers_explain_the_error_that_they_cause():
 def test_numbers_that_stay_different_are_passed_over(first):
     data = {"y": np.arange(12.0), "id": np.tile(first + np.arange(6), 2)}
     assert not lme4py.lformula("y ~ 1 + (1 | id)", data).advice
+
+
+def _sleep_shuffled():
+    return lme4py.data.sleepstudy().sample(frac=1, random_state=1)
+
+
+@pytest.mark.parametrize("argument", ["weights", "offset", "subset"])
+def test_a_series_with_other_labels_than_the_data(argument):
+    data = lme4py.data.sleepstudy()
+    values = {"weights": data["Days"] + 1.0, "offset": data["Days"], "subset": data["Days"] > 2}
+    given = {argument: values[argument]}
+    with pytest.warns(lme4py.Lme4pyAdvice, match=f"^{argument} has other row labels"):
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", _sleep_shuffled(), **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", data, **given)
+        plain = {argument: values[argument].tolist()}
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", _sleep_shuffled(), **plain)
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", data.to_dict("list"), **given)
+
+
+@pytest.mark.parametrize("rows", [range(20), np.arange(20), [0, 1, 11, 12], pd.Series(range(20))])
+def test_row_numbers_that_begin_with_0(rows):
+    with pytest.warns(lme4py.Lme4pyAdvice, match="count from 1"):
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy(), subset=rows)
+
+
+@pytest.mark.parametrize("rows", [range(1, 21), -np.arange(1, 21), "Days < 2", np.ones(180, bool)])
+def test_rows_that_are_meant_as_in_r(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy(), subset=rows)

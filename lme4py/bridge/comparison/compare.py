@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lme4py.bridge.comparison.causes import causes
 from lme4py.bridge.comparison.findings import Comparison, Finding
@@ -14,7 +15,9 @@ from lme4py.bridge.comparison.random import random_findings
 from lme4py.bridge.comparison.rows import row_findings
 from lme4py.bridge.fixture.fixture import Fixture
 from lme4py.errors import DataError
-from lme4py.matrices.mixed import MixedMatrices
+
+if TYPE_CHECKING:
+    from lme4py.matrices.mixed import MixedMatrices
 
 __all__ = ["compare"]
 
@@ -51,8 +54,9 @@ def compare(design: MixedMatrices, fixture: Fixture) -> Comparison:
     >>> bool(report), len(report.findings)
     (True, 26)
     """
-    given: tuple[object, object] = design, fixture
-    if not isinstance(given[0], MixedMatrices) or not isinstance(given[1], Fixture):
+    # Whatever has a design's components can be compared.
+    given: object = fixture
+    if not hasattr(design, "random") or not isinstance(given, Fixture):
         raise DataError(
             f"compare() takes a design and a fixture, not {type(design).__name__} and "
             f"{type(fixture).__name__}",

@@ -177,6 +177,8 @@ def _two_sided(formula: str | Formula, control: Control) -> Formula:
 def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
     """Yield what is to be said of arrays that Python's habits read in another way than R."""
     for name, value in {**arguments.extras, "subset": arguments.subset}.items():
+        if value is None:
+            continue
         # A series' labels; a list has an `index`, too.
         labels = None if isinstance(value, Sequence) else getattr(value, "index", None)
         if labels is None or columns.index is None or len(labels) != columns.rows:

@@ -101,7 +101,9 @@ class Traps:
         for term in {term.bar.group_name: term for term in self.random.terms}.values():
             for symbol in symbols(term.bar.group):
                 value, part = self.frame.get(symbol.name), self.factors.get(symbol.name)
-                if not isinstance(value, Numeric) or part is None:
+                if not isinstance(value, Numeric) or value.time is not None or part is None:
+                    continue
+                if value.kind != "double" and value.values.dtype.kind in "biu":
                     continue
                 if not any(
                     len(level or "") > _EXACT or "e+" in (level or "") for level in part.levels

@@ -370,3 +370,12 @@ def test_rows_that_are_meant_as_in_r(rows):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         lme4py.lformula("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy(), subset=rows)
+
+
+def test_times_are_no_long_numbers():
+    times = pd.to_datetime("2020-01-01 12:00") + pd.to_timedelta(np.arange(12) % 6 * 100, unit="ms")
+    data = {"y": np.arange(12.0), "t": times}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        control = {"check.nlev.gtr.1": "ignore"}
+        assert not lme4py.lformula("y ~ 1 + (1 | t)", data, control=control).advice

@@ -16,4 +16,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+# A word of a parameter's type, such as "frame", may be the name of several attributes.
+suppress_warnings = ["ref.python"]
 default_role = "literal"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -44,7 +44,9 @@ __all__ = ["MixedDesign", "glformula", "lformula", "load", "mixed_design"]
 class MixedDesign(MixedMatrices):
     """A mixed model's matrices, and the views of them.
 
-    Made by `lformula` and `glformula`; see `MixedMatrices` for its fields.
+    Made by `lformula`, `glformula`, `mixed_design` and `load`, not by hand. The fields are those
+    of `MixedMatrices`: `X`, `fixed`, `y`, `weights`, `offset`, `random`, `reml`, `family`,
+    `formula`, `messages`, `advice`, `control`, `model_frame`, `index` and `origin`.
 
     Examples
     --------
@@ -105,7 +107,25 @@ class MixedDesign(MixedMatrices):
         return equations(self).levels._repr_latex_()
 
     def cluster(self, *level: object, **factor: object) -> Cluster:
-        """Return one cluster; see `lme4py.explain.clusters.choice`.
+        """Return the rows of one level of a grouping factor: y_j, X_j, Z_j and names of b_j.
+
+        Parameters
+        ----------
+        level : str or number
+            The level; a number means the level R makes of it. ``group=`` beside it names
+            the grouping factor; it may be left out where only one factor has that level.
+        factor : str or number
+            Without `level`: the level, by the name of its grouping factor.
+
+        Returns
+        -------
+        lme4py.explain.clusters.cluster.Cluster
+            Shown as the equation y_j = X_j β + Z_j b_j + ε_j with its numbers.
+
+        Raises
+        ------
+        DataError
+            For an unknown level, or one that several factors have.
 
         Examples
         --------
@@ -119,86 +139,390 @@ class MixedDesign(MixedMatrices):
         return cluster(self, *level, **factor)
 
     def clusters(self, group: str | None = None) -> Clusters:
-        """Return all clusters of a grouping factor; see `lme4py.explain.clusters.clusters`."""
+        """Return all clusters of a grouping factor, in the order of its levels.
+
+        Parameters
+        ----------
+        group : str, optional
+            The grouping factor; may be left out if there is only one.
+
+        Returns
+        -------
+        lme4py.explain.clusters.clusters.Clusters
+            A sequence: iterate, index or slice it.
+
+        Raises
+        ------
+        DataError
+            For an unknown factor, or without a name where there are several.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> len(design.clusters()), design.clusters("Subject")[-1].level
+        (18, '372')
+        """
         from lme4py.explain.clusters.clusters import Clusters
 
         return Clusters(self, group)
 
     def blocks(self) -> BlockStructure:
-        """Tell whether Z is block-diagonal; see `lme4py.explain.clusters.blocks`."""
+        """Tell whether Z is block-diagonal, by which factor, and in which order of rows.
+
+        Returns
+        -------
+        lme4py.explain.clusters.blocks.BlockStructure
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> print(design.blocks())
+        Z is block-diagonal as it stands: 18 blocks, one for each level of Subject, at most 10 × 1
+        """
         from lme4py.explain.clusters.blocks import block_structure
 
         return block_structure(self)
 
-    def equations(self, **options: Any) -> Equations:
-        """Return the model's equations; options as in `lme4py.explain.equations.equations`."""
+    def equations(
+        self,
+        *,
+        notation: str = "raudenbush-bryk",
+        levels: Mapping[str, str | None] | None = None,
+        names: Mapping[str, str] | None = None,
+        coefficients: Sequence[float] | Mapping[str, float] | None = None,
+        digits: int = 4,
+        terms_per_line: int | None = None,
+    ) -> Equations:
+        """Return the model's equations: by levels, combined, as matrices, and distributions.
+
+        Parameters
+        ----------
+        notation : {"raudenbush-bryk", "gelman-hill"}
+            How symbols are written.
+        levels : mapping of str to (str or None), optional
+            The grouping factor that a variable belongs to, None for the level of the
+            observations, where it is not to be found from the data.
+        names : mapping of str to str, optional
+            Other names for the response, variables, columns and grouping factors.
+        coefficients : sequence of float or mapping of str to float, optional
+            Estimates of fixed effects, in the order of X or by the names of its columns;
+            they stand in place of their symbols.
+        digits : int, default 4
+            Significant digits of numbers.
+        terms_per_line : int, optional
+            Break sums after that many terms.
+
+        Returns
+        -------
+        lme4py.explain.equations.equations.Equations
+            With the views ``.levels``, ``.combined``, ``.matrix`` and ``.distribution``.
+
+        Raises
+        ------
+        DataError
+            For unknown names, or a level that the data contradict.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> print(design.equations(names={"Reaction": "y", "Days": "X"}).combined)
+        y_ij = γ_00 + U_0j + γ_10·X_ij + ε_ij
+        """
         from lme4py.explain.equations.equations import equations
 
-        return equations(self, **options)
+        return equations(
+            self,
+            notation=notation,
+            levels=levels,
+            names=names,
+            coefficients=coefficients,
+            digits=digits,
+            terms_per_line=terms_per_line,
+        )
 
     def explain(self, *, width: int = 88) -> Explanation:
-        """Tell the model in words, term by term; see `lme4py.explain.words.explanation`."""
+        """Tell the model in words, term by term.
+
+        Parameters
+        ----------
+        width : int, default 88
+            Width of the plain text in characters.
+
+        Returns
+        -------
+        lme4py.explain.words.explanation.Explanation
+            The same content as ``.text``, ``.markdown`` and ``.html``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> print(design.explain().text.splitlines()[0])
+        Reaction ~ Days + (1 | Subject)
+        """
         from lme4py.explain.words.explanation import explain
 
         return explain(self, width=width)
 
     def plot(self) -> Figure:
-        """Draw the structure of X, Zt, Lambdat and ZᵗZ; see `lme4py.explain.pictures.structure`."""
+        """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Save it with ``.savefig("design.png")``.
+
+        Raises
+        ------
+        ImportError
+            Without matplotlib: ``pip install 'lme4py[plot]'``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.plot()  # doctest: +SKIP
+        <Figure size ...>
+        """
         from lme4py.explain.pictures.structure import plot
 
         return plot(self)
 
     def plot_cluster(self, *level: object, **factor: object) -> Figure:
-        """Draw y_j, X_j and Z_j of the cluster that `cluster` returns for these arguments."""
+        """Draw y_j, X_j and Z_j of one cluster.
+
+        Parameters
+        ----------
+        level, factor
+            As `cluster` takes them.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        DataError
+            For an unknown level, or one that several factors have.
+        ImportError
+            Without matplotlib: ``pip install 'lme4py[plot]'``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.plot_cluster("308")  # doctest: +SKIP
+        <Figure size ...>
+        """
         from lme4py.explain.clusters.choice import cluster
         from lme4py.explain.pictures.cluster import plot_cluster
 
         return plot_cluster(self, cluster(self, *level, **factor))
 
     def to_statsmodels(self, **options: Any) -> Any:
-        """Return a ready ``MixedLM``; see `lme4py.bridge.to_statsmodels.to_statsmodels`."""
+        """Return the model as a ready ``MixedLM`` of statsmodels.
+
+        Parameters
+        ----------
+        options
+            Further arguments of ``MixedLM``, such as ``use_sqrt``.
+
+        Returns
+        -------
+        statsmodels.regression.mixed_linear_model.MixedLM
+            ``.fit(reml=design.reml, method="lbfgs")`` fits it.
+
+        Raises
+        ------
+        FormulaError, DataError
+            If MixedLM cannot express the model; the message says why.
+        ImportError
+            Without statsmodels: ``pip install 'lme4py[statsmodels]'``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.to_statsmodels().exog_names
+        ['(Intercept)', 'Days']
+        """
         from lme4py.bridge import to_statsmodels
 
         return to_statsmodels.to_statsmodels(self, **options)
 
     def to_patsy(self) -> Any:
-        """Return X as a ``DesignMatrix``; see `lme4py.bridge.to_patsy.to_patsy`."""
+        """Return X as a ``DesignMatrix`` of patsy, with R's column names and terms.
+
+        Returns
+        -------
+        patsy.DesignMatrix
+            float64, shape (n, p).
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.to_patsy().design_info.column_names
+        ['(Intercept)', 'Days']
+        """
         from lme4py.bridge import to_patsy
 
         return to_patsy.to_patsy(self)
 
     def to_formulaic(self, output: to_formulaic.Output = "pandas") -> Any:
-        """Return X as a ``ModelMatrix``; see `lme4py.bridge.to_formulaic.to_formulaic`."""
+        """Return X as a ``ModelMatrix`` of formulaic, with R's column names and terms.
+
+        Parameters
+        ----------
+        output : {"pandas", "numpy", "sparse"}
+            What it is made of.
+
+        Returns
+        -------
+        formulaic.ModelMatrix
+            float64, shape (n, p).
+
+        Raises
+        ------
+        DataError
+            For an unknown `output`.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.to_formulaic().model_spec.column_names
+        ('(Intercept)', 'Days')
+        """
         from lme4py.bridge import to_formulaic
 
         return to_formulaic.to_formulaic(self, output)
 
     def to_tabmat(self, *, random: bool = True) -> Any:
-        """Return X and Z as a ``SplitMatrix``; see `lme4py.bridge.to_tabmat.to_tabmat`."""
+        """Return X and Z as a ``SplitMatrix`` of tabmat, for glum.
+
+        Parameters
+        ----------
+        random : bool, default True
+            False leaves Z out.
+
+        Returns
+        -------
+        tabmat.SplitMatrix
+            float64, shape (n, p + q): the last q columns are those of Z.
+
+        Raises
+        ------
+        ImportError
+            Without tabmat: ``pip install 'lme4py[tabmat]'``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.to_tabmat().shape  # doctest: +SKIP
+        (180, 20)
+        """
         from lme4py.bridge import to_tabmat
 
         return to_tabmat.to_tabmat(self, random=random)
 
     def coordinates(self) -> Coordinates:
-        """Return codes, blocks and named dimensions; see `lme4py.bridge.coordinates`."""
+        """Return integer codes, dense blocks and named dimensions, as PyMC and its kin take them.
+
+        Returns
+        -------
+        lme4py.bridge.coordinates.Coordinates
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.coordinates().terms[0].dims
+        ('Subject', 'Subject_effects')
+        """
         from lme4py.bridge import coordinates as coordinates_of
 
         return coordinates_of.coordinates(self)
 
     def to_arrow(self) -> dict[str, Any]:
-        """Return the design as Arrow tables; see `lme4py.bridge.to_arrow.to_arrow`."""
+        """Return the design as tables of Arrow.
+
+        Returns
+        -------
+        dict of str to pyarrow.Table
+            Those that ``export(path, "arrow")`` writes.
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.to_arrow()["X"].column_names
+        ['(Intercept)', 'Days']
+        """
         from lme4py.bridge import to_arrow
 
         return to_arrow.to_arrow(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the design into a ``.npz`` file that `load` reads; see `lme4py.bridge.storage`."""
+        """Write the whole design into a ``.npz`` file, which `load` reads.
+
+        Parameters
+        ----------
+        path : path
+            The file; numpy, base R and Julia read it too.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written.
+
+        Examples
+        --------
+        >>> import lme4py, os, tempfile
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> path = os.path.join(tempfile.mkdtemp(), "sleep.npz")
+        >>> design.save(path)
+        >>> bool((lme4py.load(path).X == design.X).all())
+        True
+        """
         from lme4py.bridge import storage
 
         storage.save(self, path)
 
     def export(self, path: str | os.PathLike[str], format: storage.Format) -> None:
-        """Write the design for another program; see `lme4py.bridge.storage.export`."""
+        """Write the design for another program.
+
+        Parameters
+        ----------
+        path : path
+            The file (``npz``, ``rds``) or folder (``mtx``, ``arrow``) to write.
+        format : {"npz", "mtx", "arrow", "rds"}
+            numpy's archive; Matrix Market and CSV with a script that reads them in R;
+            Arrow IPC files; a list as ``lFormula`` gives it, for R's ``readRDS``.
+
+        Raises
+        ------
+        DataError
+            For an unknown format, or if a file cannot be written.
+
+        Examples
+        --------
+        >>> import lme4py, os, tempfile
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> folder = tempfile.mkdtemp()
+        >>> design.export(folder, "mtx")
+        >>> "Zt.mtx" in os.listdir(folder)
+        True
+        """
         from lme4py.bridge import storage
 
         storage.export(self, path, format)
@@ -231,7 +555,8 @@ def lformula(
     reml : bool
         Kept for the fitting code.
     subset, weights, offset : array-like or str, optional
-        Values, or an R expression evaluated in `data`.
+        Values, one for each row of `data` in their order, or an R expression evaluated in
+        `data`. Row numbers in `subset` count from 1, as in R.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values; R's ``"na.omit"`` ... too.
     contrasts : mapping, optional

@@ -31,6 +31,11 @@ class Family:
         R's name: "binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian".
     link : str
         R's name of the link.
+
+    Examples
+    --------
+    >>> print(Family("binomial", "probit"))
+    binomial(link = 'probit')
     """
 
     name: str
@@ -54,7 +59,8 @@ def family_of(family: str | Family) -> Family:
     Family(name='binomial', link='probit')
     """
     if isinstance(family, Family):
-        return family
+        # One made by hand may have a link that R has not.
+        family = str(family)
     if not isinstance(family, str):
         raise FormulaError(f"'family' must be text, not {type(family).__name__}")
     node = parse(family)

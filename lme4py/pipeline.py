@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
+from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.control import Control, control_of
 from lme4py.errors import CheckError, DataError, FormulaError, nearest
 from lme4py.family import Family
@@ -82,8 +83,11 @@ def assemble(
     written = parsed = _two_sided(formula, control)
     columns = Columns(data)
     collation = Collation(arguments.collation)
-    scope = Scope(columns, arguments.env or {}, Context(columns.rows, collation, messages.warn))
+    env = mapping_of("env", arguments.env, '{"k": 3}')
+    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
     double_bar = _double_bar(arguments.double_bar)
+    for text in _misread_arguments(arguments, columns):
+        messages.advise(text)
     for text in parsed.structure_remarks(double_bar):
         messages.advise(text)
     if double_bar == "diag" or family is None:
@@ -100,9 +104,19 @@ def assemble(
         na_action=_na_action(arguments.na_action),
     )
     if frame.rows == 0 and family is None:
-        raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope))
+        raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
     factors = Factors(frame, collation)
-    random = _random_part(parsed, factors, scope)
+    try:
+        random = _random_part(parsed, factors, scope)
+    except FormulaError as error:
+        if not frame.rows and parsed.bars:
+            error.hint = _emptied(parsed, frame, scope, arguments)
+        raise
+    traps = Traps(
+        written, frame, factors, scope, random, family is None, arguments.contrasts, messages
+    )
+    # Before the checks, whose errors it may explain.
+    traps.merged_numbers()
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
     entries = random.entries
@@ -116,9 +130,7 @@ def assemble(
     matrix, fixed, texts = _fixed_part(parsed, frame, arguments, scope, control)
     for text in texts:
         messages.note(text)
-    Traps(
-        written, frame, factors, scope, random, family is None, arguments.contrasts, messages
-    ).report()
+    traps.report()
     return MixedMatrices(
         parsed,
         matrix,
@@ -162,14 +174,39 @@ def _two_sided(formula: str | Formula, control: Control) -> Formula:
     return parsed
 
 
+def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
+    """Yield what is to be said of arrays that Python's habits read in another way than R."""
+    for name, value in {**arguments.extras, "subset": arguments.subset}.items():
+        if value is None:
+            continue
+        # A series' labels; a list has an `index`, too.
+        labels = None if isinstance(value, Sequence) else getattr(value, "index", None)
+        if labels is None or columns.index is None or len(labels) != columns.rows:
+            continue
+        if not columns.index.equals(labels):
+            yield (
+                f"{name.strip('()')} has other row labels than the data; its values are taken in "
+                "their order, not by label: align it, or make it a column of the data"
+            )
+    if _counts_from_0(arguments.subset):
+        yield (
+            "subset has a row 0: row numbers count from 1 here, as in R, and 0 selects none; "
+            "give True and False, or numbers from 1"
+        )
+
+
+def _counts_from_0(subset: Any) -> bool:
+    if subset is None or isinstance(subset, str):
+        return False
+    try:
+        numbers = np.asarray(subset)
+    except (TypeError, ValueError, RuntimeError):
+        return False  # told where the rows are selected
+    return numbers.ndim == 1 and numbers.dtype.kind in "iu" and bool((numbers == 0).any())
+
+
 def _double_bar(method: str) -> DoubleBar:
-    match method:
-        case "split":
-            return "split"
-        case "diag":
-            return "diag"
-        case _:
-            raise DataError(f"unknown double_bar {method!r}", hint="split or diag")
+    return "diag" if choice_of("double_bar", method, ("split", "diag")) == "diag" else "split"
 
 
 def _na_action(name: Any) -> NAAction:
@@ -181,7 +218,7 @@ def _na_action(name: Any) -> NAAction:
     return _NA_ACTIONS[name]
 
 
-def _emptied(formula: Formula, frame: ModelFrame, scope: Scope) -> str:
+def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Arguments) -> str:
     """Return why no row is left."""
     if not frame.omitted:
         return "subset selects no row" if scope.context.rows else "the data have no rows"
@@ -192,7 +229,12 @@ def _emptied(formula: Formula, frame: ModelFrame, scope: Scope) -> str:
         if mask is not None:
             rows = "every row" if mask.all() else f"{int(mask.sum()):,} rows"
             counts.append(f"{name} in {rows}")
-    return f"missing values: {', '.join(counts) or 'in the rows that subset selects'}"
+    if counts:
+        return f"missing values: {', '.join(counts)}"
+    places = [name.strip("()") for name, value in arguments.extras.items() if value is not None]
+    if arguments.subset is not None:
+        places.append("the rows that subset selects")
+    return f"missing values in {' or '.join(places)}"
 
 
 def _unknown_effects(random: RandomEffects, frame: ModelFrame) -> str:
@@ -233,7 +275,7 @@ def _fixed_part(
     layout = plan(expanded, frame, frame.rows, scope.context.collation, contrasts)
     for text in layout.warnings:
         warn(text)
-    matrix = sparse_matrix(layout) if arguments.sparse_X else layout.matrix()
+    matrix = sparse_matrix(layout) if flag_of("sparse_X", arguments.sparse_X) else layout.matrix()
     notes: list[str] = []
     centers: dict[str, float] = {}
     divisors: dict[str, float] = {}

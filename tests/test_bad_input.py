@@ -30,6 +30,12 @@ FORMULAS = [
     "y ~ x %foo + (1 | g)", "y ~ {x", "y ~ x]", "y ~ x[[1]", "y ~ \\u0000", "y ~ x @ + (1 | g)",
     "y ~ if (x) + (1 | g)", "function(x) y", "y ~ x + (1 | g))", "((y ~ x + (1 | g)",
     "y ~ x \x00 + (1 | g)", "y ~ x + (1 | g) # ok?\n)", "y ~ x ? z", "\ufffd ~ x", "y ~ x + …",
+    # as word processors write it
+    "\ufeffy ~ x + (1 | g)", "y ~ x \u2212 1 + (1 | g)", "y ~ x +\u00a0(1 | g)",
+    "y ~ x + (1 \u2223 g)",
+    # as patsy, brms and others write it
+    "y ~ Q('x') + (1 | g)", "y ~ np.log(x) + (1 | g)", "y ~ standardize(x) + (1 | g)",
+    "y ~ x + (1 | gr(g))",
     # no model
     "y ~ x", "y ~ 1", "y ~ 0", "y ~ .", "y ~ x + 2 + (1 | g)", "y ~ x + 'a' + (1 | g)",
     "y ~ x + NA + (1 | g)", "y ~ x^y + (1 | g)", "y ~ x^1 + (1 | g)", "y ~ (x + z)^(2) + (1 | g)",

@@ -134,7 +134,7 @@ def test_bad_formula(capsys, csv, formula, expected):
         ("binary.csv", b"\xff\xfe\x00\x80", "cannot read"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3,4\n", "cannot read"),
         ("text.parquet", b"not parquet", "cannot read"),
-        ("table.xlsx", b"", "expected a .csv, .tsv, .parquet, .arrow or .rds file"),
+        ("table.xlsx", b"", "expected a .csv, .tsv, .parquet, .arrow, .feather or .rds file"),
     ],
 )
 def test_bad_file(capsys, tmp_path, name, content, expected):

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="tests run without 
 # without a cycle will do.
 LAYERS = (
     "errors",
+    "argument_types",
     "numerals",
     "linpack",
     "moments",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -301,9 +301,7 @@ def _formula(names: Sequence[str], random: RandomEffects, response: bool) -> For
     return Formula(made.node, str(made))
 
 
-def _dense(
-    given: Any, names: Sequence[str] | None, what: str
-) -> tuple[FloatArray, list[str], list[int], list[str]]:
+def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], list[int], list[str]]:
     """Return a matrix with the names, the term of each column, and the terms' labels."""
     own, assign, terms = _described(given)
     dense = given.toarray() if hasattr(given, "toarray") else given
@@ -316,6 +314,12 @@ def _dense(
     if values.ndim != 2:
         raise DataError(f"{what} has {values.ndim} dimensions, not 2")
     width = values.shape[1]
+    if names is not None and (
+        isinstance(names, str) or not isinstance(names, Iterable) or getattr(names, "ndim", 1) != 1
+    ):
+        raise DataError(
+            f"names must be a list, one name for each column, not {type(names).__name__}"
+        )
     found = [str(name) for name in names] if names is not None else own
     if found is None:
         found = [f"x{column + 1}" for column in range(width)]

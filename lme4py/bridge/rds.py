@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lme4py.argument_types import path_of
 from lme4py.bridge.rvalues import (
     Kind,
     RFactor,
@@ -69,6 +70,7 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     DataError
         If the file is missing, damaged, not R's, or unpacks to an absurd size.
     """
+    path = path_of(path)
     try:
         content = Path(path).read_bytes()
     except OSError as fault:

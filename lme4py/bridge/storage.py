@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.argument_types import choice_of, path_of
 from lme4py.bridge.record.decoding import decode
 from lme4py.bridge.record.encoding import encode
 from lme4py.bridge.record.record import Record
@@ -68,13 +69,14 @@ def save(design: MixedMatrices, path: str | os.PathLike[str]) -> None:
         "Zt_names": _lines(design.random.row_names),
     }
     arrays = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
+    file_name = path_of(path)
     try:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(file_name, "w", zipfile.ZIP_STORED) as archive:
             for name, array in (arrays | record.arrays).items():
                 with archive.open(_member(name), "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
     except OSError as error:
-        raise DataError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from None
+        raise DataError(f"cannot write {file_name}: {error.strerror or error}") from None
 
 
 def _member(name: str) -> zipfile.ZipInfo:
@@ -123,9 +125,9 @@ def read(path: str | os.PathLike[str]) -> Stored:
         ...
     lme4py.errors.DataError: cannot read absent.npz: No such file or directory
     """
-    name = os.fspath(path)
+    name = path_of(path)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(name) as archive:
             arrays = {info.filename: _read(archive, info) for info in _members(archive)}
     except zipfile.BadZipFile as error:
         raise DataError(f"{name} is not a stored design: {error}") from None
@@ -216,9 +218,9 @@ def export(design: MixedMatrices, path: str | os.PathLike[str], format: str) -> 
     DataError
         For an unknown format, or if a file cannot be written.
     """
-    target = Path(path)
+    target = Path(path_of(path))
     try:
-        match format:
+        match choice_of("format", format, FORMATS):
             case "npz":
                 save(design, target)
                 return [target]
@@ -231,11 +233,9 @@ def export(design: MixedMatrices, path: str | os.PathLike[str], format: str) -> 
                 from lme4py.bridge.matrix_market import write_folder
 
                 return write_folder(design, target)
-            case "arrow":
+            case _:
                 from lme4py.bridge.to_arrow import write_tables
 
                 return write_tables(design, target)
-            case _:
-                raise DataError(f"unknown format {format!r}", hint=f"known: {', '.join(FORMATS)}")
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from None

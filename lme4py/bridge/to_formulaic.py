@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from lme4py.argument_types import choice_of
 from lme4py.bridge.blocks import INTERCEPT, fixed_matrix, fixed_terms
-from lme4py.errors import DataError
 from lme4py.formula.terms import terms
 from lme4py.matrices.mixed import MixedMatrices
 
@@ -48,8 +48,7 @@ def to_formulaic(design: MixedMatrices, output: Output = "pandas") -> Any:
     >>> spec.term_slices["poly(Days, 2)"]
     slice(1, 3, None)
     """
-    if output not in ("pandas", "numpy", "sparse"):
-        raise DataError(f"unknown output {output!r}", hint="pandas, numpy or sparse")
+    choice_of("output", output, ("pandas", "numpy", "sparse"))
     from formulaic import ModelMatrix, ModelSpec, SimpleFormula
     from formulaic.materializers.base import EncodedTermStructure
     from formulaic.parser.types import Factor, Term

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.argument_types import flag_of
 from lme4py.bridge.blocks import INTERCEPT, fixed_matrix, fixed_terms
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.randomterm import RandomTerm
@@ -43,9 +44,10 @@ def to_tabmat(design: MixedMatrices, *, random: bool = True) -> Any:
     except ImportError as error:
         raise ImportError("to_tabmat() needs tabmat: pip install 'lme4py[tabmat]'") from error
 
+    with_random = flag_of("random", random)
     labels = [term.label for term in fixed_terms(design) for _ in range(term.columns)]
     parts = [DenseMatrix(fixed_matrix(design), list(design.fixed.names), labels)]
-    if random:
+    if with_random:
         # In formula order the blocks would not be Z's.
         parts += [
             _block(term, block)

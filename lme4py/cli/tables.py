@@ -10,7 +10,7 @@ from lme4py.errors import DataError
 
 __all__ = ["EXPECTED", "is_table", "read_table"]
 
-EXPECTED = "a .csv, .tsv, .parquet, .arrow or .rds file"
+EXPECTED = "a .csv, .tsv, .parquet, .arrow, .feather or .rds file"
 
 
 def is_table(text: str) -> bool:

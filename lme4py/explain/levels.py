@@ -120,12 +120,12 @@ class Hierarchy:
             If there is none of that name.
         """
         names = [factor.name for factor in self.factors]
-        if name not in names:
+        if str(name) not in names:
             raise DataError(
                 f"'{name}' is not a grouping factor of this model",
                 hint=nearest(str(name), names) or f"its grouping factors: {', '.join(names)}",
             )
-        return names.index(name)
+        return names.index(str(name))
 
 
 def hierarchy(design: MixedMatrices) -> Hierarchy:

@@ -274,9 +274,9 @@ def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response
     DataError
         If there is none of that name.
     """
-    if name not in NOTATIONS:
+    if str(name) not in NOTATIONS:
         raise DataError(
             f"unknown notation {name!r}",
             hint=nearest(str(name), NOTATIONS) or f"known notations: {', '.join(NOTATIONS)}",
         )
-    return NOTATIONS[name](levels, names, response)
+    return NOTATIONS[str(name)](levels, names, response)

@@ -50,12 +50,26 @@ class Formula:
     def parse(cls, text: str) -> Formula:
         """Read a formula as R does.
 
+        Parameters
+        ----------
+        text : str
+            As in R: ``"y ~ x + (1 | g)"``.
+
+        Returns
+        -------
+        Formula
+
         Raises
         ------
         FormulaSyntaxError
             If the text is not one R expression.
         FormulaError
             If it is one, but no formula.
+
+        Examples
+        --------
+        >>> str(Formula.parse("log(y)~x+(1|g)"))
+        'log(y) ~ x + (1 | g)'
         """
         if not isinstance(text, str):
             raise FormulaError("invalid formula", hint=f"it is a {type(text).__name__}, not text")
@@ -72,7 +86,22 @@ class Formula:
         return self.node.operands[-1]
 
     def with_right(self, right: Node) -> Formula:
-        """Return the formula with another right side."""
+        """Return the formula with another right side.
+
+        Parameters
+        ----------
+        right : Node
+            A node of a formula, such as ``Formula.parse("~ x").right``.
+
+        Returns
+        -------
+        Formula
+
+        Examples
+        --------
+        >>> str(Formula.parse("y ~ z").with_right(Formula.parse("~ x").right))
+        'y ~ x'
+        """
         sides = (right,) if self.response is None else (self.response, right)
         return Formula(call("~", *sides, span=self.node.span), self.text)
 
@@ -82,7 +111,18 @@ class Formula:
         return find_bars(self.right)
 
     def nobars(self) -> Formula:
-        """Return the formula without random-effects terms; 1 if nothing else is there."""
+        """Return the formula without random-effects terms (lme4's ``nobars``).
+
+        Returns
+        -------
+        Formula
+            Its right side is 1 if nothing else is there.
+
+        Examples
+        --------
+        >>> str(Formula.parse("y ~ (1 | g)").nobars())
+        'y ~ 1'
+        """
         return self._nobars
 
     @cached_property
@@ -91,7 +131,18 @@ class Formula:
         return self.with_right(Number(1.0) if fixed is None else fixed)
 
     def subbars(self) -> Formula:
-        """Return the formula with ``+`` for every bar, which names all variables."""
+        """Return the formula with ``+`` for every bar (lme4's ``subbars``).
+
+        Returns
+        -------
+        Formula
+            It names all variables that the model needs.
+
+        Examples
+        --------
+        >>> str(Formula.parse("y ~ x + (1 | g)").subbars())
+        'y ~ x + (1 + g)'
+        """
         return self._subbars
 
     @cached_property
@@ -99,12 +150,44 @@ class Formula:
         return self.with_right(bars_as_sums(self.right))
 
     def expanded(self, double_bar: DoubleBar = "split") -> Formula:
-        """Return the formula with every ``||`` split into its terms, or written as ``diag``."""
+        """Return the formula with every ``||`` written out.
+
+        Parameters
+        ----------
+        double_bar : {"split", "diag"}
+            Split into its terms, lme4's ``expandDoubleVerts``, or written as ``diag``.
+
+        Returns
+        -------
+        Formula
+
+        Examples
+        --------
+        >>> str(Formula.parse("y ~ (x || g)").expanded())
+        'y ~ ((1 | g) + (0 + x | g))'
+        >>> str(Formula.parse("y ~ (x || g)").expanded("diag"))
+        'y ~ diag(x | g)'
+        """
         right = expand_double_bars(self.right, double_bar)
         return self if right is self.right else self.with_right(right)
 
     def structure_remarks(self, double_bar: DoubleBar = "split") -> list[str]:
-        """Return what lme4 passes over in silence: structures and arguments of no effect."""
+        """Return what lme4 passes over in silence: structures and arguments of no effect.
+
+        Parameters
+        ----------
+        double_bar : {"split", "diag"}
+            What ``||`` means.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> Formula.parse("y ~ cs(x | g)").structure_remarks()
+        []
+        """
         return structure_remarks(self.right, double_bar)
 
     def __str__(self) -> str:

@@ -128,7 +128,7 @@ class Collation:
     name: str = "icu"
 
     def __post_init__(self) -> None:
-        if self.name not in _NAMES:
+        if str(self.name) not in _NAMES:
             raise DataError(f"unknown collation '{self.name}': choose 'icu' or 'C'")
 
     def key(self, text: str) -> Any:

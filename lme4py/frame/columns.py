@@ -7,6 +7,7 @@ Each column is converted when it is first asked for, and kept.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ __all__ = ["Columns", "value_of"]
 
 _LIMIT = 2**31 - 1
 _SHOWN = 5
+# Of polars, xarray, Dask, Spark, DuckDB: the first that is there.
+_METHODS_THAT_MAKE_FRAMES = ("collect", "to_dataframe", "compute", "toPandas", "df")
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -52,7 +55,8 @@ class Columns:
     def __init__(self, data: Any) -> None:
         self._values: dict[str, Value] = {}
         self.index: Any = None
-        if isinstance(data, Mapping):
+        # xarray's Dataset is a mapping, too, but of what need not have a row for each row.
+        if isinstance(data, Mapping) and not hasattr(data, "to_dataframe"):
             self._from_mapping(data)
         else:
             self._from_frame(data)
@@ -77,14 +81,16 @@ class Columns:
             return
         import narwhals.stable.v2 as nw
 
+        if type(data).__name__ == "RecordBatch" and type(data).__module__.startswith("pyarrow"):
+            import pyarrow as pa
+
+            data = pa.Table.from_batches([data])
         try:
             frame = nw.from_native(data, eager_only=True)
         except TypeError:
-            kind = type(data).__name__
-            hint = "call .collect() first" if "Lazy" in kind else None
             raise DataError(
-                f"first argument must be a named list: data is of type {kind}",
-                hint=hint or "give a pandas, polars or pyarrow frame, or a mapping of arrays",
+                f"first argument must be a named list: data is of type {type(data).__name__}",
+                hint=_how_to_a_frame(data),
             ) from None
         if frame.implementation.is_pandas_like() and not frame.implementation.is_pandas():
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
@@ -103,6 +109,11 @@ class Columns:
 
     def __contains__(self, name: object) -> bool:
         return name in self._source
+
+    @property
+    def index_names(self) -> tuple[str, ...]:
+        """Names of the levels of the pandas index, those that have one."""
+        return tuple(str(name) for name in getattr(self.index, "names", ()) if name is not None)
 
     @property
     def read(self) -> Mapping[str, Value]:
@@ -188,6 +199,22 @@ def _unordered(column: Any) -> Any:
     return column.cast(pa.dictionary(kind.index_type, kind.value_type, ordered=False))
 
 
+def _how_to_a_frame(data: Any) -> str:
+    """Return what makes a frame of data of another kind."""
+    if isinstance(data, str | os.PathLike):
+        return "read the file first, by pandas.read_csv() for one"
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return "make it a frame: pandas.DataFrame(data)"
+    if isinstance(data, np.ndarray) and data.ndim == 2:
+        return "its columns have no names: pandas.DataFrame(data, columns=[...])"
+    if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
+        return "make it a frame: pandas.DataFrame(data)"
+    for method in _METHODS_THAT_MAKE_FRAMES:
+        if hasattr(data, method):
+            return f"call .{method}() first"
+    return "give a pandas, polars or pyarrow frame, or a mapping of arrays"
+
+
 def _is_pandas_frame(data: Any) -> bool:
     """Tell whether data is a pandas frame, without loading pandas for it."""
     pandas = sys.modules.get("pandas")
@@ -198,9 +225,10 @@ def _length(column: Any) -> int:
     if isinstance(column, Numeric | Matrix | Character | Factor):
         return int(column.values.shape[0] if hasattr(column, "values") else column.codes.shape[0])
     shape = getattr(column, "shape", None)
-    if shape:
-        return int(shape[0])
-    return len(column) if hasattr(column, "__len__") and not isinstance(column, str) else 1
+    if shape is not None:
+        return int(shape[0]) if shape else 1
+    single = isinstance(column, str | bytes) or not hasattr(column, "__len__")
+    return 1 if single else len(column)
 
 
 def value_of(column: Any) -> Value:
@@ -234,14 +262,21 @@ def value_of(column: Any) -> Value:
         return _from_polars(column)
     if module == "pyarrow":
         return _from_arrow(column)
-    if isinstance(column, bool | int | float | str | np.generic):
+    if isinstance(column, bool | int | float | str | bytes | np.generic):
         column = [column]
     if isinstance(column, np.ndarray):
         return _from_numpy(column)
     if isinstance(column, Sequence):
         rows = _rows_of_numbers(column)
         return _from_objects(column) if rows is None else _from_numpy(rows)
-    raise DataError(f"invalid type ({type(column).__name__})")
+    if hasattr(column, "__array__"):  # xarray's, torch's, jax's
+        try:
+            return _from_numpy(np.asarray(column))
+        except (TypeError, ValueError, RuntimeError) as fault:
+            raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
+    raise DataError(
+        f"invalid type ({type(column).__name__})", hint="give a list, an array or a frame's column"
+    )
 
 
 def _rows_of_numbers(column: Sequence[Any]) -> NDArray[Any] | None:
@@ -257,6 +292,8 @@ def _rows_of_numbers(column: Sequence[Any]) -> NDArray[Any] | None:
 def _numeric(values: NDArray[Any], kind: Kind | None = None) -> Numeric:
     if values.dtype.kind == "b":
         return Numeric(values, "logical")
+    if values.dtype == np.uint64 and values.size and int(values.max()) > np.iinfo(np.int64).max:
+        values = values.astype(np.float64)
     if values.dtype.kind in "iu":
         integers = values.astype(np.int64, copy=False)
         fits = values.dtype.itemsize < 4 or not integers.size
@@ -362,7 +399,7 @@ def _mixed(kinds: Sequence[str]) -> DataError:
         more = ", ..." if len(rare) > _SHOWN else ""
         where = f"{', '.join(rare[:_SHOWN])}{more}: {len(rare):,} of {len(kinds):,} rows are not "
         return DataError(text, hint=f"{where}{usual}, counted from 0; give the column one type")
-    return DataError(text, hint=f"every row is a {usual}; give numbers or text")
+    return DataError(text, hint=f"every row is of type {usual}; give numbers or text")
 
 
 def _level_labels(categories: Any) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ import numpy as np
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
-from lme4py.frame.columns import value_of
+from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.functions.table import (
     Context,
     Dot,
@@ -95,6 +95,12 @@ _ELSEWHERE: Mapping[str, str] = {
     "rcs": "that is rms's; the splines of R itself are ns() and bs()",
     "s": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
     "te": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
+    "Q": "a name with spaces is written in back-quotes: `my name`",
+    "center": "write scale(x, scale = FALSE)",
+    "standardize": "write scale(x)",
+    "gr": "that is brms's; lme4 has (x | g)",
+    "mm": "that is brms's; a Z of your own goes through lme4py.mk_re_terms",
+    "re": "random terms are written (1 | g)",
     "lag": "lags differ between packages: put the lagged values into the data as a column",
     "year": "that is lubridate's; R's own is as.numeric(format(x, '%Y'))",
     "month": "that is lubridate's; R's own is as.numeric(format(x, '%m'))",
@@ -215,7 +221,10 @@ def _evaluate(node: Node, scope: Scope) -> _Result:
 
 
 def _variable(node: Symbol, scope: Scope) -> _Result:
-    value = scope.columns.get(node.name)
+    try:
+        value = scope.columns.get(node.name)
+    except DataError as error:
+        raise _located(error, node.span) from error.__cause__
     if value is not None:
         return _Result(value, True)
     if scope.replaying and deparse(node) in scope.frozen:
@@ -224,7 +233,11 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
         item = scope.env[node.name]
         if callable(item):
             return _Result(FunctionName(node.name), False)
-        value = value_of(item)
+        try:
+            value = value_of(item)
+        except DataError as error:
+            named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
+            raise _located(named, node.span) from None
         if _spans_rows(value, scope):
             return _Result(value, True)
         scope.frozen[deparse(node)] = value
@@ -236,8 +249,22 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
     raise FormulaError(
         f"object '{node.name}' not found",
         node.span,
-        nearest(node.name, [*scope.columns.names, *scope.env]),
+        nearest(node.name, [*scope.columns.names, *scope.env]) or _what_there_is(node.name, scope),
     )
+
+
+def _what_there_is(name: str, scope: Scope) -> str | None:
+    """Return what to do about a name that is like none of the data's."""
+    columns = scope.columns
+    if not isinstance(columns, Columns):
+        return None
+    if name in columns.index_names:
+        return f"'{name}' is in the index of the data: call .reset_index() first"
+    if not columns.names:
+        return "the data have no columns"
+    shown = [deparse(Symbol(column)) for column in columns.names[:_SHOWN]]
+    more = ", ..." if len(columns.names) > _SHOWN else ""
+    return f"the data have: {', '.join(shown)}{more}"
 
 
 def _spans_rows(value: Value, scope: Scope) -> bool:
@@ -472,6 +499,7 @@ def _refuse_whole(function: Function, given: Sequence[_Given], node: Call) -> No
             )
 
 
+_SHOWN = 8
 _VECTORS = (Numeric, Character, Factor, Matrix)
 _VALUES = (*_VECTORS, Null, FunctionName)
 
@@ -521,6 +549,12 @@ def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
     return error
 
 
+def _own(name: str) -> str | None:
+    """Return R's function for another language's ``np.log`` or ``x.mean``."""
+    last = name.rpartition(".")[2]
+    return f"R's own is {last}()" if last != name and lookup(last) is not None else None
+
+
 def _function(node: Call, scope: Scope) -> Function:
     """Return the table's entry for the called function."""
     called, package = node.function, None
@@ -537,7 +571,7 @@ def _function(node: Call, scope: Scope) -> Function:
     entry = lookup(name, package)
     if entry is None:
         full = name if package is None else f"{package}::{name}"
-        hint = _ELSEWHERE.get(name) or nearest(name, names())
+        hint = _ELSEWHERE.get(name) or _own(name) or nearest(name, names())
         raise FormulaError(
             f'could not find function "{full}"',
             node.function.span or node.span,

@@ -103,7 +103,8 @@ def _floats(value: Value | None) -> NDArray[np.float64] | None:
         case None:
             return None
         case _:
-            raise DataError("'offset' and 'weights' must be numeric vectors")
+            kind = "text" if isinstance(value, Character) else f"a {type(value).__name__.lower()}"
+            raise DataError("'offset' and 'weights' must be numeric vectors", hint=f"it is {kind}")
 
 
 def model_frame(

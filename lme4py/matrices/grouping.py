@@ -28,6 +28,11 @@ from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["BarFrame", "FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
 
+_ARITHMETIC = (
+    "in a grouping factor R computes with this operator, which gives factors no value: "
+    "write g:h or g/h, or two terms"
+)
+
 
 class GroupFrame(Protocol):
     """A model frame as grouping expressions see it."""
@@ -149,9 +154,14 @@ def _group(bar: Bar, frame: BarFrame, scope: Scope) -> Factor:
         raise FormulaError(
             f"Invalid grouping factor specification, {bar.group_name}",
             bar.group.span,
-            "every value of it is missing",
+            _ARITHMETIC if _is_arithmetic(bar.group) else "every value of it is missing",
         )
     return _without_missing_level(drop_unused(factor))
+
+
+def _is_arithmetic(group: Node) -> bool:
+    """Tell whether an operator that computes stands where ``:`` or ``/`` is meant."""
+    return isinstance(group, Call) and group.name in ("+", "-", "*", "^")
 
 
 def _without_missing_level(factor: Factor) -> Factor:

@@ -47,6 +47,13 @@ class FixedEffects:
         How the columns are made of the variables', before any was dropped or rescaled.
     centers : dict of str to float
         What ``autoscale`` subtracted from columns.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> design.fixed.names, design.fixed.assign.tolist(), design.fixed.terms
+    (['(Intercept)', 'Days'], [0, 1], ['Days'])
     """
 
     names: list[str]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError, FormulaError, nearest
+from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of
@@ -136,7 +137,9 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
         raise FormulaError(
             "model frame and formula mismatch in model.matrix()",
             terms.variables[position].span,
-            nearest(name, frame.names),
+            "a bar inside a random term: write two terms, (1 | g) + (1 | h)"
+            if is_bar(terms.variables[position])
+            else nearest(name, frame.names),
         )
     if isinstance(value, Character):
         return factor_of(value, collation)

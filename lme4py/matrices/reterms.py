@@ -41,6 +41,14 @@ class TermCovariance:
         ``us``, ``diag``, ``cs`` or ``ar1``.
     matrix : ndarray of float64, shape (c, c)
         The covariance; multiply it by sigma squared.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> [term] = design.random.covariance([1.0, 0.5, 0.0])
+    >>> term.deviations.tolist(), term.correlation[0, 1].item()
+    ([1.0, 0.5], 1.0)
     """
 
     label: str
@@ -81,6 +89,16 @@ class RandomEffects:
         Position in the formula of each stored term, from 0 (``ord`` of lme4 2.x).
     entries : Entries
         The arrays of Zt.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> random = design.random
+    >>> random.Zt.shape, random.Lambdat.shape, random.theta.tolist()
+    ((36, 180), (36, 36), [1.0, 0.0, 1.0])
+    >>> random.cnms, random.Gp.tolist(), random.nl.tolist()
+    ([('Subject', ['(Intercept)', 'Days'])], [0, 36], [18])
     """
 
     terms: tuple[RandomTerm, ...]
@@ -89,29 +107,29 @@ class RandomEffects:
 
     @cached_property
     def Zt(self) -> csc_array:
-        """Transposed random-effects model matrix, shape (q, n): no zeros, indices sorted."""
+        """Transposed random-effects model matrix, float64, shape (q, n): sorted, no zeros."""
         return self.entries.matrix()
 
     @property
     def nl(self) -> NDArray[np.int32]:
-        """Number of levels of each term."""
+        """Number of levels of each term, int32, shape (terms,)."""
         return np.array([term.levels for term in self.terms], dtype=np.int32)
 
     @property
     def nc(self) -> NDArray[np.int32]:
-        """Number of columns of each term."""
+        """Number of columns of each term, int32, shape (terms,)."""
         return np.array([term.columns for term in self.terms], dtype=np.int32)
 
     @cached_property
     def Gp(self) -> NDArray[np.int32]:
-        """First row of each term in Zt, and q."""
+        """First row of each term in Zt, from 0, and q: int32, shape (terms + 1,)."""
         sizes = self.nl.astype(np.int64) * self.nc
         total = np.concatenate(([0], np.cumsum(sizes)))
         return total.astype(np.int32 if total[-1] <= _INT32_LIMIT else np.int64)
 
     @cached_property
     def row_names(self) -> list[str]:
-        """Row names of Zt: the level, once for each column of its term."""
+        """Row names of Zt, q of them: the level, once for each column of its term."""
         return [
             str(level)
             for term in self.terms
@@ -121,7 +139,7 @@ class RandomEffects:
 
     @cached_property
     def theta(self) -> FloatArray:
-        """Starting values of the covariance parameters."""
+        """Starting values of Lambda's distinct entries, float64: what `Lind` points into."""
         return _joined([term.covariance.theta() for term in self.terms])
 
     @cached_property
@@ -149,12 +167,12 @@ class RandomEffects:
 
     @cached_property
     def lower(self) -> FloatArray:
-        """Lower bounds of `par`."""
+        """Lower bounds of `par`, float64, as long as `par`."""
         return _joined([term.covariance.lower() for term in self.terms])
 
     @cached_property
     def upper(self) -> FloatArray:
-        """Upper bounds of `par`."""
+        """Upper bounds of `par`, float64, as long as `par`."""
         return _joined([term.covariance.upper() for term in self.terms])
 
     @cached_property
@@ -178,12 +196,12 @@ class RandomEffects:
 
     @property
     def Lind(self) -> NDArray[np.int32]:
-        """Position in theta of each stored entry of Lambdat, from 0."""
+        """Position in theta of each stored entry of Lambdat, from 0: int32, shape (nnz,)."""
         return self._template[2]
 
     @cached_property
     def Lambdat(self) -> csc_array:
-        """The transposed relative covariance factor at theta, starting zeros stored."""
+        """The transposed relative covariance factor at theta, shape (q, q), its zeros stored."""
         return self._lambdat(self.theta)
 
     def _lambdat(self, theta: FloatArray) -> csc_array:
@@ -212,6 +230,14 @@ class RandomEffects:
         ------
         DataError
             For another length, or for a value that is not finite or out of bounds.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> from lme4py.data import sleepstudy
+        >>> design = lme4py.lformula("Reaction ~ Days + cs(Days | Subject)", sleepstudy())
+        >>> design.random.theta_at([2.0, 1.0, 0.0]).tolist()
+        [2.0, 0.0, 1.0]
         """
         return _joined(
             [
@@ -257,6 +283,10 @@ class RandomEffects:
         ----------
         par : array-like of float, optional
             The parameters; the starting values, which make identities, when None.
+
+        Returns
+        -------
+        list of TermCovariance
 
         Raises
         ------

@@ -35,6 +35,7 @@ _MANY_VALUES = 20
 _FEW_VALUES = 10
 _NUMBERS_LOOKED_AT = 200
 _SHOWN = 3
+_EXACT = 14
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,31 @@ class Traps:
         self._computed_on_all_rows()
         self._rows_lost_to_unused_variables()
         self._impossible_values()
+
+    def merged_numbers(self) -> None:
+        """Find long numbers of a grouping factor that R writes alike, so that they are one level.
+
+        Whole numbers beyond 15 digits: identifiers, mostly.
+        """
+        for term in {term.bar.group_name: term for term in self.random.terms}.values():
+            for symbol in symbols(term.bar.group):
+                value, part = self.frame.get(symbol.name), self.factors.get(symbol.name)
+                if not isinstance(value, Numeric) or value.time is not None or part is None:
+                    continue
+                if value.kind != "double" and value.values.dtype.kind in "biu":
+                    continue
+                if not any(
+                    len(level or "") > _EXACT or "e+" in (level or "") for level in part.levels
+                ):
+                    continue
+                count = np.unique(value.values[~np.isnan(value.values)]).size
+                if count > len(part.levels):
+                    self.messages.advise(
+                        f"'{symbol.name}' has {count} different numbers, but R writes numbers with "
+                        f"15 digits, so they make only {len(part.levels)} level"
+                        f"{'s' if len(part.levels) > 1 else ''}; convert the column to text",
+                        symbol.span,
+                    )
 
     # -- random terms -------------------------------------------------------------------
 

@@ -35,6 +35,14 @@ class NewRows:
     positions : ndarray of int64, shape (m,)
         The row of the new data, from 0, that each row was: those with missing values
         may be left out.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> rows = design.spec.apply({"Days": [3, 4], "Subject": ["309", "308"]})
+    >>> rows.X.tolist(), rows.Z.shape
+    ([[1.0, 3.0], [1.0, 4.0]], (2, 18))
     """
 
     X: FloatArray

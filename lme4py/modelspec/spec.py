@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.argument_types import choice_of, mapping_of
 from lme4py.errors import DataError, nearest
 from lme4py.messages import Messages
 from lme4py.modelspec.recipe import Recipe
@@ -59,6 +60,12 @@ class Spec(Recipe):
         The expression of the ``offset`` argument; True if it was given as values.
     env : mapping of str to object
         Functions and variables the formula uses besides; not saved.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy()).spec
+    Spec('Reaction ~ Days + (1 | Subject)': 2 columns of X, 18 levels of Z)
     """
 
     def apply(
@@ -120,8 +127,8 @@ class Spec(Recipe):
         """
         from lme4py.modelspec.replay import replay
 
-        if new_levels not in ("error", "zero"):
-            raise DataError(f"unknown new_levels {new_levels!r}", hint="error or zero")
+        choice_of("new_levels", new_levels, ("error", "zero"))
+        given = mapping_of("env", env, '{"k": 3}')
         action = self.na_action if na_action is None else _NA_ACTIONS.get(str(na_action))
         if action is None:
             raise DataError(
@@ -131,7 +138,7 @@ class Spec(Recipe):
         messages = Messages()
         try:
             with np.errstate(all="ignore"):
-                return replay(self, newdata, new_levels, action, offset, env or {}, messages)
+                return replay(self, newdata, new_levels, action, offset, given, messages)
         finally:
             messages.tell(stacklevel=3)
 
@@ -145,6 +152,10 @@ class Spec(Recipe):
 
     def to_json(self) -> str:
         """Return the spec as JSON text, every number to the last bit.
+
+        Returns
+        -------
+        str
 
         Raises
         ------
@@ -172,10 +183,22 @@ class Spec(Recipe):
         text : str
             JSON.
 
+        Returns
+        -------
+        Spec
+
         Raises
         ------
         DataError
             If the text is no spec, damaged, or of a newer version.
+
+        Examples
+        --------
+        >>> try:
+        ...     Spec.from_json("{}")
+        ... except DataError as error:
+        ...     print(error.message.split(":")[0])
+        not a saved spec
         """
         from lme4py.modelspec.saved import read
 

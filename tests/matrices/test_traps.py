@@ -307,3 +307,75 @@ def test_no_advice_on_the_models_of_lme4s_documentation(name):
     make = lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
     formula = str(record["formula"].values[0])
     assert advice(lambda: make(formula, data(record), **arguments(record))) == []
+
+
+# What R 4.2.2 with lme4 1.1-31 makes of 76561198000000000 + 16 * (0:5), twice.
+IDENTIFIERS_IN_R = ["7.6561198e+16", "76561198000000064", "76561198000000080"]
+
+
+def test_long_numbers_that_become_one_level():
+    identifiers = np.tile(76561198000000000 + 16 * np.arange(6), 2)
+    data = {"y": np.arange(12.0), "id": identifiers}
+    with pytest.warns(lme4py.Lme4pyAdvice, match="6 different numbers.* only 3 levels"):
+        design = lme4py.lformula("y ~ 1 + (1 | id)", data)
+    assert design.random.row_names == IDENTIFIERS_IN_R
+    text = {**data, "id": identifiers.astype(str)}
+    assert lme4py.lformula("y ~ 1 + (1 | id)", text).random.Zt.shape == (6, 12)
+    assert not lme4py.lformula("y ~ 1 + (1 | id)", text).advice
+
+
+def test_long_numbers_explain_the_error_that_they_cause():
+    # In R: grouping factors must have > 1 sampled level.
+    data = {"y": np.arange(12.0), "id": np.tile(10**15 + np.arange(6), 2)}
+    with (
+        pytest.warns(lme4py.Lme4pyAdvice, match="convert the column to text"),
+        pytest.raises(lme4py.CheckError, match="> 1 sampled level"),
+    ):
+        lme4py.lformula("y ~ 1 + (1 | id)", data)
+
+
+@pytest.mark.parametrize("first", [1, 100_000, 10**12, 12345678901234])
+def test_numbers_that_stay_different_are_passed_over(first):
+    data = {"y": np.arange(12.0), "id": np.tile(first + np.arange(6), 2)}
+    assert not lme4py.lformula("y ~ 1 + (1 | id)", data).advice
+
+
+def _sleep_shuffled():
+    return lme4py.data.sleepstudy().sample(frac=1, random_state=1)
+
+
+@pytest.mark.parametrize("argument", ["weights", "offset", "subset"])
+def test_a_series_with_other_labels_than_the_data(argument):
+    data = lme4py.data.sleepstudy()
+    values = {"weights": data["Days"] + 1.0, "offset": data["Days"], "subset": data["Days"] > 2}
+    given = {argument: values[argument]}
+    with pytest.warns(lme4py.Lme4pyAdvice, match=f"^{argument} has other row labels"):
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", _sleep_shuffled(), **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", data, **given)
+        plain = {argument: values[argument].tolist()}
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", _sleep_shuffled(), **plain)
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", data.to_dict("list"), **given)
+
+
+@pytest.mark.parametrize("rows", [range(20), np.arange(20), [0, 1, 11, 12], pd.Series(range(20))])
+def test_row_numbers_that_begin_with_0(rows):
+    with pytest.warns(lme4py.Lme4pyAdvice, match="count from 1"):
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy(), subset=rows)
+
+
+@pytest.mark.parametrize("rows", [range(1, 21), -np.arange(1, 21), "Days < 2", np.ones(180, bool)])
+def test_rows_that_are_meant_as_in_r(rows):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lme4py.lformula("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy(), subset=rows)
+
+
+def test_times_are_no_long_numbers():
+    times = pd.to_datetime("2020-01-01 12:00") + pd.to_timedelta(np.arange(12) % 6 * 100, unit="ms")
+    data = {"y": np.arange(12.0), "t": times}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        control = {"check.nlev.gtr.1": "ignore"}
+        assert not lme4py.lformula("y ~ 1 + (1 | t)", data, control=control).advice

@@ -14,10 +14,10 @@ from lme4py.bridge.comparison.pair import Pair
 from lme4py.bridge.comparison.random import random_findings
 from lme4py.bridge.comparison.rows import row_findings
 from lme4py.bridge.fixture.fixture import Fixture
+from lme4py.errors import DataError
 
 if TYPE_CHECKING:
     from lme4py.matrices.mixed import MixedMatrices
-
 
 __all__ = ["compare"]
 
@@ -38,7 +38,30 @@ def compare(design: MixedMatrices, fixture: Fixture) -> Comparison:
     Comparison
         One finding for each component: equal, equal up to order, or different with the
         first differences; and what probably caused them. It is true if all are equal.
+
+    Raises
+    ------
+    DataError
+        If the arguments are something else.
+
+    Examples
+    --------
+    >>> import lme4py, os, tempfile
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> path = os.path.join(tempfile.mkdtemp(), "m.rds")
+    >>> design.export(path, "rds")  # here by us; in a port, R writes it
+    >>> report = compare(design, lme4py.read_fixture(path))
+    >>> bool(report), len(report.findings)
+    (True, 26)
     """
+    # Whatever has a design's components can be compared.
+    given: object = fixture
+    if not hasattr(design, "random") or not isinstance(given, Fixture):
+        raise DataError(
+            f"compare() takes a design and a fixture, not {type(design).__name__} and "
+            f"{type(fixture).__name__}",
+            hint='compare(design, lme4py.read_fixture("m.rds"))',
+        )
     findings = tuple(_findings(Pair(design, fixture)))
     comparison = Comparison(fixture.name, findings, (), fixture.notes)
     return replace(comparison, causes=tuple(causes(design, fixture, comparison)))

@@ -145,7 +145,17 @@ class Comparison:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return the report in JSON's own types."""
+        """Return the report in JSON's own types.
+
+        Returns
+        -------
+        dict
+
+        Examples
+        --------
+        >>> Comparison("m.rds", ()).record()["equal"]
+        True
+        """
         return {
             "name": self.name,
             "equal": self.equal,

@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.argument_types import count_of
 from lme4py.explain.covariances import elided
 from lme4py.explain.display import Display, Section, Shown
 from lme4py.explain.expression import Column, Grid, Node, Number, Product, Relation, Sum, Symbol
@@ -111,9 +112,16 @@ class Cluster(Shown):
         rows, columns : int
             The middle of longer and wider matrices is left out.
         digits : int
-            Significant digits.
+            Significant digits, 1 to 17.
+
+        Raises
+        ------
+        DataError
+            For anything but whole numbers.
         """
-        rows, columns = max(rows, 3), max(columns, 3)
+        rows = max(count_of("rows", rows, 0), 3)
+        columns = max(count_of("columns", columns, 0), 3)
+        digits = count_of("digits", digits, 1, 17)
         count = self.rows.size
         left, terms = self._symbols()
         symbols = Relation(left, Sum(tuple(terms)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, overload
@@ -85,9 +86,11 @@ class Clusters(Sequence[Cluster]):
     def __getitem__(self, index: int | slice) -> Cluster | list[Cluster]:
         if isinstance(index, slice):
             return [self._cluster(code) for code in range(*index.indices(len(self)))]
-        code = index + len(self) if index < 0 else index
+        # Python's protocol of sequences: a wrong type is a TypeError, a place beyond an IndexError.
+        place = operator.index(index)
+        code = place + len(self) if place < 0 else place
         if not 0 <= code < len(self):
-            raise IndexError(index)
+            raise IndexError(f"{self.group} has {len(self)} clusters, there is none at {place}")
         return self._cluster(code)
 
     def __iter__(self) -> Iterator[Cluster]:

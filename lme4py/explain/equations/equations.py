@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
+import numpy as np
+
+from lme4py.argument_types import count_of, mapping_of
 from lme4py.errors import DataError, nearest
 from lme4py.explain.display import Display, Section, Shown
 from lme4py.explain.equations.distributions import distribution_parts, responses
@@ -141,7 +145,7 @@ class Equations(Shown):
         >>> bool(equations(design).verify())
         True
         """
-        return verify(self.design, self.system, seed)
+        return verify(self.design, self.system, count_of("seed", seed, 0))
 
     def text(self) -> str:
         """Return all equations as Unicode text."""
@@ -259,9 +263,13 @@ def equations(
       β_0j = γ_00 + U_0j
       β_1j = γ_10 + U_1j
     """
-    found = monomials(design, levels)
+    chosen = mapping_of("levels", levels, '{"M": "g"}')
+    renamed = dict(mapping_of("names", names, '{"Reaction": "y"}'))
+    digits = count_of("digits", digits, 1, 17)
+    if terms_per_line is not None:
+        terms_per_line = count_of("terms_per_line", terms_per_line, 1)
+    found = monomials(design, chosen)
     built = system(design, found)
-    renamed = dict(names or {})
     response = design.model_frame.response or "y"
     known = {
         response,
@@ -270,13 +278,14 @@ def equations(
         *(symbol.name + symbol.part for symbol in found.values),
         *(symbol.name for symbol in built.offsets),
     }
-    for name in renamed:
+    for name, other in renamed.items():
         if name not in known:
-            raise DataError(f"'{name}' is not in the equations", hint=nearest(str(name), known))
-    if terms_per_line is not None and terms_per_line < 1:
-        raise DataError("terms_per_line must be at least 1")
-    if not 1 <= digits <= 17:
-        raise DataError("digits must be between 1 and 17")
+            raise DataError(
+                f"'{name}' is not in the equations",
+                hint=nearest(str(name), known) or f"they have: {', '.join(sorted(known))}",
+            )
+        if not isinstance(other, str) or not other.strip():
+            raise DataError(f"the other name of '{name}' must be text, not {other!r}")
     return Equations(
         design,
         built,
@@ -304,8 +313,22 @@ def _numbers(
                     f"'{name}' is not a column of X",
                     hint=nearest(str(name), names) or f"its columns: {', '.join(names)}",
                 )
-        return {symbols[name]: Number(float(value)) for name, value in coefficients.items()}
-    if len(coefficients) != len(names):
-        raise DataError(f"{len(coefficients)} coefficients for {len(names)} columns of X")
-    pairs = zip(built.fixed, coefficients, strict=True)
-    return {symbol: Number(float(value)) for symbol, value in pairs}
+        numbers = dict(zip(coefficients, _numeric(list(coefficients.values())), strict=True))
+        return {symbols[name]: Number(value) for name, value in numbers.items()}
+    values = _numeric(coefficients)
+    if len(values) != len(names):
+        raise DataError(
+            f"{len(values)} coefficients for {len(names)} columns of X",
+            hint=f"in this order: {', '.join(names)}",
+        )
+    return {symbol: Number(value) for symbol, value in zip(built.fixed, values, strict=True)}
+
+
+def _numeric(coefficients: Any) -> list[float]:
+    try:
+        values = np.asarray(coefficients, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty((0, 0))
+    if values.ndim != 1:
+        raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
+    return [float(value) for value in values]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lme4py.argument_types import count_of
 from lme4py.explain.document import Block, Code, Document, Heading, Paragraph
 from lme4py.explain.words.deviations import columns_in_both
 from lme4py.explain.words.fixed import fixed_part
@@ -73,6 +74,7 @@ def explain(matrices: MixedMatrices, *, width: int = 88) -> Explanation:
       Days              level 1: observations  1:2
       (Days | Subject)  level 2: Subject                     0:36        0:3
     """
+    width = count_of("width", width, 0)
     model = Model(matrices)
     blocks: list[Block] = [
         Heading([Code(one_line(str(matrices.formula)))], 1),

@@ -27,6 +27,22 @@ _WORDS = {
 }
 _OPERANDS = frozenset(["NAME", "QUOTED_NAME", "NUMBER", "CONSTANT", "STRING", "RAW_STRING", "NULL"])
 _OPERATORS = LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"])
+# What word processors and books write for what R reads.
+_TYPESET = {
+    "\u2212": "-",
+    "\u2013": "-",
+    "\u00d7": "* or :",
+    "\u22c5": "* or :",
+    "\u223c": "~",
+    "\u2223": "|",
+    "\u2225": "||",
+    "\u00a0": "a plain space",
+    "\ufeff": "",
+    "\u2018": "'",
+    "\u2019": "'",
+    "\u201c": '"',
+    "\u201d": '"',
+}
 _DEEP = "expression nested too deeply: contextstack overflow"
 
 
@@ -107,4 +123,7 @@ def refuse_character(text: str, position: int) -> NoReturn:
             hint = "an operator %name% needs both percent signs; the remainder is %%"
         elif ord(character) > 127:
             hint = f"the character {character!r} (U+{ord(character):04X}) cannot stand here"
+            if character in _TYPESET:
+                instead = _TYPESET[character]
+                hint += f"; write {instead}" if instead else "; delete it"
     raise FormulaSyntaxError(message, Span(text, position, position + 1), hint) from None

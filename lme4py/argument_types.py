@@ -1,0 +1,133 @@
+"""What callers give where a name, a number, a mapping or a file belongs: checked, in our words.
+
+Types are checked where an argument enters, so that a mistake is told with the name of the
+argument and not by a traceback from the inside.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lme4py.errors import DataError, nearest
+
+__all__ = ["choice_of", "count_of", "flag_of", "mapping_of", "path_of"]
+
+
+def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
+    """Return one of several names.
+
+    Raises
+    ------
+    DataError
+        If the value is none of them.
+
+    Examples
+    --------
+    >>> choice_of("double_bar", "diag", ("split", "diag"))
+    'diag'
+    """
+    known = tuple(choices)
+    if isinstance(value, str) and value in known:
+        return value
+    listed = f"{', '.join(known[:-1])} or {known[-1]}"
+    raise DataError(f"unknown {name} {_shown(value)}", hint=nearest(str(value), known) or listed)
+
+
+def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:
+    """Return a whole number within bounds.
+
+    Raises
+    ------
+    DataError
+        If the value is no whole number, or outside.
+
+    Examples
+    --------
+    >>> count_of("digits", 4, 1, 17)
+    4
+    """
+    bounds = f"at least {least}" if most is None else f"between {least} and {most}"
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        raise DataError(
+            f"{name} must be a whole number, not {_shown(value)}", hint=f"{name} is {bounds}"
+        )
+    if number < least or (most is not None and number > most):
+        raise DataError(f"{name} must be {bounds}, not {number}")
+    return number
+
+
+def flag_of(name: str, value: Any) -> bool:
+    """Return True or False.
+
+    Raises
+    ------
+    DataError
+        If the value has no single truth.
+
+    Examples
+    --------
+    >>> flag_of("sparse_X", True)
+    True
+    """
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    item = getattr(value, "item", None)  # numpy's own True and False
+    if getattr(value, "shape", None) == () and item is not None and isinstance(item(), bool):
+        return bool(item())
+    raise DataError(f"{name} must be True or False, not {_shown(value)}")
+
+
+def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
+    """Return a mapping, an empty one for None.
+
+    Raises
+    ------
+    DataError
+        If the value is none.
+
+    Examples
+    --------
+    >>> mapping_of("env", None, '{"k": 3}')
+    {}
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(
+            f"{name} must be a mapping, not {_shown(value)}", hint=f"such as {name}={example}"
+        )
+    return value
+
+
+def path_of(value: Any) -> str:
+    """Return the name of a file.
+
+    Raises
+    ------
+    DataError
+        If the value is no path.
+
+    Examples
+    --------
+    >>> path_of("sleep.npz")
+    'sleep.npz'
+    """
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise DataError(f"the path of a file must be text or a path, not {_shown(value)}")
+    return os.fsdecode(value)
+
+
+def _shown(value: object) -> str:
+    """Return a short value as it is written, the type of anything else."""
+    if value is None or isinstance(value, str | bool | int | float):
+        text = repr(value)
+        if len(text) <= 60:
+            return text
+    return type(value).__name__

@@ -46,7 +46,7 @@ def to_arrow(design: MixedMatrices) -> dict[str, Any]:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ImportError("to_arrow() needs pyarrow: pip install pyarrow") from error
+        raise ImportError("to_arrow() needs pyarrow: pip install 'lme4py[arrow]'") from error
 
     tables = {
         "X": pa.Table.from_arrays(

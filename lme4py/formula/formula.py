@@ -44,7 +44,13 @@ class Formula:
     """
 
     node: Call
-    text: str
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.node, Call):
+            raise FormulaError(
+                "a formula is made of a syntax tree here", hint="Formula.parse(text) reads a text"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Formula:

@@ -53,10 +53,11 @@ def register(name: str, function: UserFunction, *, fit: UserFunction | None = No
     >>> design.spec.apply({"x": [9.0], "g": ["b"]}).X
     array([[1., 5.]])
     """
-    if not str(name).replace(".", "_").isidentifier():
+    if not isinstance(name, str) or not name.replace(".", "_").isidentifier():
         raise DataError(f"{name!r} is not a name that a formula can call")
-    if not all(callable(item) for item in (function, fit) if item is not None):
-        raise DataError("register() takes functions")
+    for argument, item in (("function", function), ("fit", fit)):
+        if not callable(item) and (argument == "function" or item is not None):
+            raise DataError(f"register() takes functions: {argument} is a {type(item).__name__}")
     enter_user(users_function(name, function, fit, package="registered"))
 
 

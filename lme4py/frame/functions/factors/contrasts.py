@@ -152,7 +152,10 @@ def with_contrasts(
     """Return R's ``C``."""
     # R takes neither text nor truth for a factor here.
     if not isinstance(object, Factor) or not object.levels:
-        raise DataError("object not interpretable as a factor")
+        raise DataError(
+            "object not interpretable as a factor",
+            hint=None if isinstance(object, Factor) else "write C(factor(...), ...)",
+        )
     made = object
     if len(made.levels) < 2:
         raise DataError(ONE_LEVEL)

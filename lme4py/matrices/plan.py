@@ -8,7 +8,7 @@ places, without a matrix in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING
@@ -87,7 +87,8 @@ class Plan:
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
     rows: int
-    products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
+    # Every product would print all numbers of its variables.
+    products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
     warnings: tuple[str, ...]
     whole: bool = False
 

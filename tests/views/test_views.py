@@ -151,6 +151,13 @@ def test_statsmodels_is_not_left_to_fill_the_memory():
         made.to_statsmodels()
 
 
+def test_no_text_of_a_design_holds_all_its_numbers():
+    X = np.ones((2000, 40))
+    made = lme4py.mixed_design(X, [TermArrays(X, np.arange(2000) % 7, "g")])
+    assert len(repr(made.fixed)) < 10_000
+    assert len(repr(made.random)) < 20_000
+
+
 def test_exports_say_what_they_cannot():
     with pytest.raises(lme4py.FormulaError, match="needs a random effect"):
         design("y ~ x + (0 | g)").to_statsmodels()

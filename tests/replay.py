@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from lme4py.errors import Lme4pyError
 
 from .live.generator import Case, Column, Matrix
 
-__all__ = ["built", "frame_of", "row_faults"]
+__all__ = ["arguments_of", "built", "frame_of", "row_faults"]
 
 _SPELLING = {"na.action": "na_action", "REML": "reml"}
 # What a model may hold that says nothing of new rows: the words of our refusals.
@@ -56,12 +57,16 @@ def _column(column: Column) -> Any:
 
 def built(case: Case, data: pd.DataFrame) -> Any:
     """Return the design of a case, None where it is an error."""
-    arguments = {_SPELLING.get(k, k): _argument(v) for k, v in case.arguments.items()}
     make = lme4py.glformula if case.glm else lme4py.lformula
     try:
-        return make(case.formula, data, **arguments)
+        return make(case.formula, data, **arguments_of(case))
     except Lme4pyError:
         return None
+
+
+def arguments_of(case: Case) -> dict[str, Any]:
+    """Return the arguments of a case as our functions take them."""
+    return {_SPELLING.get(k, k): _argument(v) for k, v in case.arguments.items()}
 
 
 def _argument(value: Any) -> Any:
@@ -83,6 +88,8 @@ def row_faults(case: Case, dice: np.random.Generator) -> list[str] | None:
         design = built(case, data)
         if design is None:
             return None
+        if not isinstance(design.X, np.ndarray):
+            design = replace(design, X=design.X.toarray(order="F"))
         spec = lme4py.Spec.from_json(design.spec.to_json())
         positions = design.model_frame.positions
         positions = np.arange(len(data)) if positions is None else positions

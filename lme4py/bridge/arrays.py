@@ -16,7 +16,7 @@ from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
-from lme4py.formula.syntax import Node, Number, Symbol, call, symbols
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
@@ -290,12 +290,21 @@ def _sum(names: Sequence[str]) -> Node:
     return node
 
 
+def _written(bar: Bar) -> Node:
+    """Return a bar as a formula writes it: in parentheses, or in the name of its structure."""
+    plain = call("|", bar.effects, bar.group)
+    if bar.structure == "us":
+        return call("(", plain)
+    hom = [] if bar.hom is None else [Argument(Constant("TRUE" if bar.hom else "FALSE"), "hom")]
+    return Call(Symbol(bar.structure), (Argument(plain), *hom))
+
+
 def _formula(names: Sequence[str], random: RandomEffects, response: bool) -> Formula:
     node = _sum(names)
     formula_order = np.argsort(random.order)
     for place in formula_order:
         bar = random.terms[int(place)].bar
-        node = call("+", node, call("(", call("|", bar.effects, bar.group)))
+        node = call("+", node, _written(bar))
     sides = (Symbol("y"), node) if response else (node,)
     made = Formula(call("~", *sides), "")
     return Formula(made.node, str(made))

@@ -43,6 +43,9 @@ __all__ = ["to_statsmodels"]
 _DENSE_LIMIT = 4_000_000
 """A component with more entries in one group than this is handed over sparse."""
 
+_TABLE_LIMIT = 2 * 10**9
+"""MixedLM's constructor makes a table of the third power of the number of parameters."""
+
 _CANNOT = "statsmodels' MixedLM cannot express this model: "
 
 
@@ -122,7 +125,23 @@ def to_statsmodels(design: MixedMatrices, **options: Any) -> Any:
         for term in terms:
             _check_nested(term, correlated)
     components = [part for term in terms if term is not main for part in _components(term)]
+    _check_size(X, main, components)
     return _mixed_lm(design, y, X, grouping, main, components, options)
+
+
+def _check_size(X: FloatArray, main: RandomTerm | None, components: Sequence[_Component]) -> None:
+    """Raise if MixedLM would fill the memory before it fits anything."""
+    effects = 0 if main is None else main.columns
+    parameters = X.shape[1] + effects * (effects + 1) // 2 + len(components)
+    size = 8 * parameters**3
+    if size > _TABLE_LIMIT:
+        raise FormulaError(
+            f"{_CANNOT}for its {parameters} parameters it would make tables of {size / 1e9:.0f} GB",
+            None if main is None else main.bar.source.span,
+            f"({main.bar.label}) has {effects} correlated effects"
+            if effects > 1 and main
+            else None,
+        )
 
 
 def _checked(design: MixedMatrices) -> tuple[FloatArray, FloatArray]:
@@ -141,6 +160,8 @@ def _checked(design: MixedMatrices) -> tuple[FloatArray, FloatArray]:
     y, X = response(design), fixed_matrix(design)
     if X.shape[1] == 0:
         raise FormulaError(f"{_CANNOT}it needs a fixed effect, and X has no columns")
+    if not design.Zt.shape[0]:
+        raise FormulaError(f"{_CANNOT}it needs a random effect, and Zt has no rows")
     if design.offset is not None:
         y = y - design.offset
     for name, values in (("the response", y), ("X", X), ("Zt", design.random.Zt.data)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from lme4py.argument_types import flag_of
 from lme4py.bridge.blocks import INTERCEPT, fixed_matrix, fixed_terms
+from lme4py.errors import DataError
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -31,6 +32,11 @@ def to_tabmat(design: MixedMatrices, *, random: bool = True) -> Any:
         `design.Z`: a term ``(1 | g)`` is a ``CategoricalMatrix``, any other a
         ``SparseMatrix``. Columns are called ``g[level]`` and ``g[level]:column``.
 
+    Raises
+    ------
+    DataError
+        If there is no column to hand over.
+
     Examples
     --------
     >>> import lme4py
@@ -53,7 +59,10 @@ def to_tabmat(design: MixedMatrices, *, random: bool = True) -> Any:
             _block(term, block)
             for term, (_, block) in zip(design.random.terms, design.random.Ztlist, strict=True)
         ]
-    return SplitMatrix([part for part in parts if part.shape[1]])
+    parts = [part for part in parts if part.shape[1]]
+    if not parts:
+        raise DataError("tabmat has no matrix without columns, and X has none")
+    return SplitMatrix(parts)
 
 
 def _block(term: RandomTerm, block: Any) -> Any:
@@ -62,7 +71,7 @@ def _block(term: RandomTerm, block: Any) -> Any:
 
     group = term.bar.group_name
     levels = [str(level) for level in term.group.levels]
-    if term.plan.names == (INTERCEPT,):
+    if term.plan.products == ((),):
         missing = "zero" if int(term.group.codes.min()) < 0 else "fail"
         return CategoricalMatrix(
             term.group.codes,

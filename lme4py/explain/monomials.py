@@ -16,6 +16,7 @@ from lme4py.explain.columns import column_of_X
 from lme4py.explain.expression import Symbol
 from lme4py.explain.levels import Hierarchy, hierarchy, place_of
 from lme4py.formula.syntax import Call, Node, call, symbols
+from lme4py.formula.syntax import Symbol as Variable
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
@@ -167,6 +168,9 @@ class _Reader:
         picked = plan.products[number]
         if not picked:
             return ()
+        if plan.whole:
+            name = plan.names[number]
+            return (self._atom(name, Variable(name), "", plan.column(number)),)
         positions = found.positions(found.members[plan.assign[number] - 1])
         atoms = []
         for position, (variable, column) in zip(positions, picked, strict=True):

@@ -138,9 +138,19 @@ class MixedMatrices:
             columns |= _as_pandas(name, value)
         index = None
         if self.index is not None:
-            positions = self.model_frame.positions
-            index = self.index if positions is None else self.index[positions]
+            index = _taken(self.index, self.model_frame.positions)
         return pd.DataFrame(columns, index=index, copy=False)
+
+
+def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:
+    """Return the labels of the rows; R's ``NA`` for those that ``subset`` asked for in vain."""
+    if positions is None:
+        return index
+    if not positions.size or positions.min() >= 0:
+        return index[positions]
+    labels = index.astype(object)[positions].to_numpy(copy=True)
+    labels[positions < 0] = "NA"
+    return type(index.astype(object))(labels, dtype=object, name=index.name)
 
 
 def _as_pandas(name: str, value: Value) -> dict[str, Any]:

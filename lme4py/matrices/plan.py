@@ -8,7 +8,7 @@ places, without a matrix in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from math import prod
 from typing import TYPE_CHECKING
@@ -78,21 +78,31 @@ class Plan:
         For each column the (variable columns, column number) pairs it multiplies.
     warnings : tuple of str
         R's warnings.
+    whole : bool
+        Whether the columns were given: what they are made of is not known, and each stands
+        for itself.
     """
 
     names: tuple[str, ...]
     assign: tuple[int, ...]
     contrasts: Mapping[str, str | Matrix]
     rows: int
-    products: tuple[tuple[tuple[VariableColumns, int], ...], ...]
+    # Every product would print all numbers of its variables.
+    products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
     warnings: tuple[str, ...]
+    whole: bool = False
 
     @classmethod
     def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
         """Return the plan of a matrix that is there already, shape (rows, columns)."""
         columns = Numbers(tuple(values.T), ("",) * len(names))
-        products = tuple(((columns, place),) for place in range(len(names)))
-        return cls(tuple(names), tuple(assign), {}, len(values), products, ())
+        products = tuple(
+            ()
+            if name == "(Intercept)" and bool((values[:, place] == 1.0).all())
+            else ((columns, place),)
+            for place, name in enumerate(names)
+        )
+        return cls(tuple(names), tuple(assign), {}, len(values), products, (), whole=True)
 
     def fill(self, out: NDArray[np.float64]) -> None:
         """Write the matrix into `out`, shape (rows, columns), of any memory order."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from lme4py.bridge.fixture.fixture import Fixture
 from lme4py.bridge.fixture.shapes import named_items
+from lme4py.bridge.row_names import row_names
 from lme4py.bridge.rvalues import RList, RVector
 
 __all__ = ["cnms_of", "effect_names", "nl_of", "row_labels"]
@@ -19,39 +20,10 @@ def row_labels(design: Any, fixture: Fixture) -> list[str]:
 
     A table without names of its own counts from 0 here and from 1 in R.
     """
-    import pandas as pd
-
-    index = getattr(design, "index", design.frame.index)
-    unnamed = index is None or (
-        isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
-    )
-    if not unnamed:
-        return _unique(design.frame.index)
-    rows = len(design.frame)
-    frame = getattr(design, "model_frame", None)
-    positions = getattr(frame, "positions", None)
-    places = np.arange(rows) if positions is None else np.asarray(positions)
     data = fixture.data
-    if data is not None and places.size and int(places.max()) < len(data.row_names):
-        return _unique(data.row_names[int(at)] for at in places)
-    return _unique(int(at) + 1 for at in places)
-
-
-def _unique(labels: Iterable[Any]) -> list[str]:
-    """Return labels as R makes them unique (13, 13.1, ...); pandas repeats a row's label."""
-    given = [str(label) for label in labels]
-    if len(set(given)) == len(given):
-        return given
-    taken, result, count = set(given), [], dict[str, int]()
-    seen: set[str] = set()
-    for text in given:
-        name = text
-        while name in seen or (name != text and name in taken):
-            count[text] = count.get(text, 0) + 1
-            name = f"{text}.{count[text]}"
-        seen.add(name)
-        result.append(name)
-    return result
+    # A list without the data has its model frame in their place, whose rows are fewer.
+    given = None if data is None or data is fixture.frame else data.row_names
+    return row_names(design, given)
 
 
 def cnms_of(terms: RList) -> list[tuple[str, list[str]]]:

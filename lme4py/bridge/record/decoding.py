@@ -15,6 +15,7 @@ from lme4py.control import Control
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
+from lme4py.frame.collation import Collation
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
 
@@ -39,7 +40,8 @@ def decode(record: Record) -> MixedMatrices:
         )
     frame = decoded_frame(entry(data, "frame", dict), reader)
     formula = _formula(entry(data, "formula", dict))
-    fixed, X = decoded_fixed(data, reader, frame, formula)
+    collation = _collation(entry(data, "spec", dict, type(None)))
+    fixed, X = decoded_fixed(data, reader, frame, formula, collation)
     family = entry(data, "family", dict, type(None))
     return MixedMatrices(
         formula=formula,
@@ -48,7 +50,7 @@ def decode(record: Record) -> MixedMatrices:
         y=_response(reader, frame.rows),
         weights=reader.floats("weights", frame.rows) if reader.has("weights") else None,
         offset=reader.floats("offset", frame.rows) if reader.has("offset") else None,
-        random=decoded_random(data, reader, frame, formula),
+        random=decoded_random(data, reader, frame, formula, collation),
         reml=entry(data, "reml", bool, type(None)),
         family=family and Family(entry(family, "name", str), entry(family, "link", str)),
         messages=texts(data, "messages"),
@@ -78,6 +80,14 @@ def _formula(data: Any) -> Formula:
         return Formula(kept.node, written)
     except Lme4pyError as error:
         raise damaged(f"its formula is none: {error.message}") from None
+
+
+def _collation(spec: Any) -> Collation:
+    """Return the order of text as the model was made; without a spec there is no text."""
+    try:
+        return Collation("icu" if spec is None else entry(spec, "collation", str))
+    except Lme4pyError as error:
+        raise damaged(f"its spec is none: {error.message}") from None
 
 
 def _control(data: Any) -> Control:

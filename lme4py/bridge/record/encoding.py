@@ -21,6 +21,7 @@ from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.modelspec.extraction import spec_of
+from lme4py.modelspec.spec import Spec
 
 __all__ = ["encode", "write_metadata"]
 
@@ -104,6 +105,7 @@ def _term(term: RandomTerm) -> dict[str, Any]:
         "levels": list(term.group.levels),
         "ordered": term.group.ordered,
         "columns": list(term.plan.names),
+        "assign": list(term.plan.assign),
         "covariance": term.covariance.name,
         "hom": term.covariance.hom,
     }
@@ -112,7 +114,9 @@ def _term(term: RandomTerm) -> dict[str, Any]:
 def _spec(design: MixedMatrices) -> Any:
     """Return what new rows need as plain data; None where that cannot be written."""
     try:
-        return json.loads(spec_of(design).to_json())
+        # A loaded design has no data to make its spec from, but the spec itself.
+        spec: Spec = getattr(design, "spec", None) or spec_of(design)
+        return json.loads(spec.to_json())
     except Lme4pyError:
         return None
 

@@ -14,7 +14,10 @@ from lme4py.bridge.record.frames import decoded_contrast
 from lme4py.bridge.record.plans import plan_of_bar, plan_of_x
 from lme4py.bridge.record.reader import Reader, entry, numbers, texts
 from lme4py.bridge.record.record import damaged
+from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
+from lme4py.formula.syntax import call
+from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray
@@ -28,7 +31,7 @@ __all__ = ["decoded_fixed", "decoded_random"]
 
 
 def decoded_fixed(
-    data: Any, reader: Reader, frame: ModelFrame, formula: Formula
+    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, collation: Collation
 ) -> tuple[FixedEffects, FloatArray]:
     """Return the description of X, and X."""
     described = entry(data, "fixed", dict)
@@ -55,7 +58,7 @@ def decoded_fixed(
         centers=numbers(described, "centers", float),
         plan=Plan.given(dense, tuple(names), tuple(assign.tolist())),
     )
-    known = plan_of_x(formula, frame, fixed, dense)
+    known = plan_of_x(formula, frame, fixed, dense, collation)
     return fixed if known is None else replace(fixed, plan=known), X
 
 
@@ -90,7 +93,9 @@ def _decoded_sparse(reader: Reader, name: str, shape: tuple[int, int]) -> Any:
     return csc_array((values, indices, pointers), shape=shape)
 
 
-def decoded_random(data: Any, reader: Reader, frame: ModelFrame, formula: Formula) -> RandomEffects:
+def decoded_random(
+    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, collation: Collation
+) -> RandomEffects:
     """Return the random part."""
     described = entry(data, "random", list)
     order = reader.array("order", "i", len(described)).astype(np.int64, copy=False)
@@ -99,7 +104,7 @@ def decoded_random(data: Any, reader: Reader, frame: ModelFrame, formula: Formul
         raise damaged("its random terms are not those of its formula")
     sizes = [len(texts(item, "levels")) * len(texts(item, "columns")) for item in described]
     Zt = _decoded_sparse(reader, "Zt", (sum(sizes), frame.rows))
-    factors = Factors(frame, Collation("icu"))
+    factors = Factors(frame, collation)
     found: list[RandomTerm | None] = [None] * len(bars)
     begin = 0
     for k, (item, size) in enumerate(zip(described, sizes, strict=True)):
@@ -110,11 +115,23 @@ def decoded_random(data: Any, reader: Reader, frame: ModelFrame, formula: Formul
         columns = tuple(texts(item, "columns"))
         block = _effects(Zt[begin : begin + size, :], len(columns), frame.rows)
         begin += size
-        columns_of_bar = plan_of_bar(bar, factors, frame, columns, block, codes)
+        columns_of_bar = plan_of_bar(
+            bar, factors, frame, columns, _assign(item, bar, frame), block, codes, collation
+        )
         found[order[k]] = RandomTerm(bar, group, columns_of_bar)
     random = random_effects([term for term in found if term is not None], frame.rows)
     _check_equal(random, reader, order, Zt)
     return random
+
+
+def _assign(item: Any, bar: Bar, frame: ModelFrame) -> tuple[int, ...]:
+    """Return the term of each column of a bar, 0 for the intercept."""
+    count = len(texts(item, "columns"))
+    found = entry({"assign": [0] * count} | item, "assign", list)
+    last = len(terms(call("~", bar.effects), frame.names).members)
+    if len(found) != count or not all(type(k) is int and 0 <= k <= last for k in found):
+        raise damaged("columns of a random term belong to terms that are not there")
+    return tuple(found)
 
 
 def _effects(Zt: Any, columns: int, rows: int) -> FloatArray:

@@ -25,10 +25,10 @@ __all__ = ["plan_of_bar", "plan_of_x"]
 
 
 def plan_of_x(
-    formula: Formula, frame: ModelFrame, fixed: FixedEffects, X: FloatArray
+    formula: Formula, frame: ModelFrame, fixed: FixedEffects, X: FloatArray, collation: Collation
 ) -> Plan | None:
     """Return how X is made of the frame's variables; None where that cannot be told."""
-    found = _planned(formula.nobars().node, frame, frame, fixed.contrasts)
+    found = _planned(formula.nobars().node, frame, frame, fixed.contrasts, collation)
     if found is None:
         return None
     changed = bool(fixed.scales or fixed.centers)
@@ -46,10 +46,14 @@ def plan_of_x(
 
 
 def _planned(
-    node: Node, frame: ModelFrame, seen: Frame, contrasts: Mapping[str, Any] | None
+    node: Node,
+    frame: ModelFrame,
+    seen: Frame,
+    contrasts: Mapping[str, Any] | None,
+    collation: Collation,
 ) -> Plan | None:
     try:
-        return plan(terms(node, frame.names), seen, frame.rows, Collation("icu"), contrasts)
+        return plan(terms(node, frame.names), seen, frame.rows, collation, contrasts)
     except Lme4pyError:
         return None
 
@@ -59,12 +63,14 @@ def plan_of_bar(
     factors: Factors,
     frame: ModelFrame,
     names: tuple[str, ...],
+    assign: tuple[int, ...],
     block: FloatArray,
     codes: NDArray[np.int32],
+    collation: Collation,
 ) -> Plan:
     """Return how a bar's columns are made of the frame's variables, or that they are given."""
     seen = BarFrame.of(bar, factors)
-    found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None)
+    found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None, collation)
     if found is not None and found.names == names:
         values = np.empty_like(block)
         found.fill(values)
@@ -72,4 +78,4 @@ def plan_of_bar(
         known = codes >= 0
         if np.array_equal(values[known], block[known], equal_nan=True):
             return found
-    return Plan.given(block, names, (0,) * len(names))
+    return Plan.given(block, names, assign)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from lme4py.explain.clusters.cluster import Cluster, ClusterPart
 from lme4py.explain.levels import Grouping, Hierarchy, hierarchy
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.mixed import MixedMatrices
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["Clusters"]
 
@@ -123,7 +126,7 @@ class Clusters(Sequence[Cluster]):
 
 
 def _part(
-    design: MixedMatrices, levels: Hierarchy, place: int, rows: NDArray[np.int64], Z: object
+    design: MixedMatrices, levels: Hierarchy, place: int, rows: NDArray[np.int64], Z: csr_array
 ) -> ClusterPart:
     factor = levels.factors[place]
     codes = np.unique(factor.codes[rows])
@@ -137,7 +140,23 @@ def _part(
                 columns.append(np.arange(first, first + term.columns, dtype=np.int64))
                 names += [(factor.levels[code], name) for name in term.plan.names]
     positions = np.concatenate(columns)
-    dense: FloatArray = Z[:, positions].toarray()  # type: ignore[index]
     return ClusterPart(
-        factor.name, tuple(factor.levels[code] for code in codes), positions, tuple(names), dense
+        factor.name,
+        tuple(factor.levels[code] for code in codes),
+        positions,
+        tuple(names),
+        _columns(Z, positions),
     )
+
+
+def _columns(Z: csr_array, positions: NDArray[np.int64]) -> FloatArray:
+    """Return columns of a few rows of Z; scipy's own selection takes a pass over all columns."""
+    order = np.argsort(positions)
+    ascending = positions[order]
+    dense = np.zeros((Z.shape[0], positions.size))
+    row = np.repeat(np.arange(Z.shape[0]), np.diff(Z.indptr))
+    at = np.searchsorted(ascending, Z.indices)
+    found = at < positions.size
+    found[found] = ascending[at[found]] == Z.indices[found]
+    dense[row[found], order[at[found]]] = Z.data[found]
+    return dense

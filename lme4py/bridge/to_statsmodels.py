@@ -274,7 +274,9 @@ def _mixed_lm(
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
     except ImportError as error:
-        raise ImportError("to_statsmodels() needs statsmodels: pip install 'lme4py[statsmodels]'") from error
+        raise ImportError(
+            "to_statsmodels() needs statsmodels: pip install 'lme4py[statsmodels]'"
+        ) from error
 
     exog_re = None
     if main is not None:

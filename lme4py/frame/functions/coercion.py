@@ -161,7 +161,12 @@ def align(
             raise DataError("non-conformable arrays")
         return first, second
     if first.size == 0 or second.size == 0:
-        return np.empty(0), np.empty(0)
+        # A matrix without rows stays one: new data may have none.
+        shapes = [
+            values.shape for values in (first, second) if values.ndim == 2 and not values.size
+        ]
+        empty = np.empty(shapes[0] if shapes else 0)
+        return empty, empty
     if first.size != second.size and max(first.size, second.size) % min(first.size, second.size):
         warn(_UNEVEN)
     if first.ndim == 2:

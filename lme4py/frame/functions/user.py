@@ -53,7 +53,8 @@ def register(name: str, function: UserFunction, *, fit: UserFunction | None = No
     >>> design.spec.apply({"x": [9.0], "g": ["b"]}).X
     array([[1., 5.]])
     """
-    if not isinstance(name, str) or not name.replace(".", "_").isidentifier():
+    given: Any = name
+    if not isinstance(given, str) or not given.replace(".", "_").isidentifier():
         raise DataError(f"{name!r} is not a name that a formula can call")
     for argument, item in (("function", function), ("fit", fit)):
         if not callable(item) and (argument == "function" or item is not None):

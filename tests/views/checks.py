@@ -420,10 +420,10 @@ def forms(made: Made) -> Faults:
 def _table(data: pd.DataFrame) -> Any:
     import pyarrow as pa
 
-    # Times stay times in arrow: it has a type of its own for dates, pandas has none.
+    # Dates have a type of their own in arrow, in pandas they are times at midnight.
     dates = data.copy(deep=False)
     for name, column in data.items():
-        if column.dtype.kind == "M":
+        if column.dtype.kind == "M" and column.dropna().dt.normalize().equals(column.dropna()):
             dates[name] = column.dt.date
     return pa.Table.from_pandas(dates, preserve_index=False)
 

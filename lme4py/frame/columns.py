@@ -459,13 +459,11 @@ def _from_polars(series: Any) -> Value:
 
     dtype = series.dtype
     if dtype == pl.Enum:
-        codes = series.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-        return Factor(codes, tuple(dtype.categories.to_list()))
+        return Factor(_polars_codes(series), tuple(dtype.categories.to_list()))
     if dtype in (pl.String, pl.Categorical):
         text = series.cast(pl.String)
         pool = text.drop_nulls().unique(maintain_order=False)
-        codes = text.cast(pl.Enum(pool)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
-        return Character(codes, tuple(pool.to_list()))
+        return Character(_polars_codes(text.cast(pl.Enum(pool))), tuple(pool.to_list()))
     if dtype == pl.Date:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
         return Numeric(days, "double", "Date")
@@ -491,6 +489,17 @@ def _from_polars(series: Any) -> Value:
     raise DataError(f"invalid type ({dtype})")
 
 
+def _polars_codes(series: Any) -> NDArray[np.int32]:
+    """Return the codes of an Enum, -1 where there is none."""
+    import polars as pl
+
+    physical = series.to_physical().cast(pl.Int32)
+    codes: NDArray[np.int32] = (
+        physical.fill_null(-1) if physical.null_count() else physical
+    ).to_numpy()
+    return codes
+
+
 def _from_arrow(column: Any) -> Value:
     import pyarrow as pa
 
@@ -498,7 +507,9 @@ def _from_arrow(column: Any) -> Value:
     if pa.types.is_dictionary(kind):
         whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
         codes = _arrow_codes(whole.indices)
-        levels = _level_labels(whole.dictionary.to_pylist())
+        found = whole.dictionary.to_pylist()
+        textual = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
+        levels = tuple(found) if textual and None not in found else _level_labels(found)
         return Factor(codes, levels, bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         if pa.types.is_string_view(kind):

@@ -52,6 +52,18 @@ def load(case: Case, directory: Path) -> Any:
     return frame
 
 
+def _as_frame(table: Any, kind: str) -> Any:
+    if kind == "polars":
+        import polars as pl
+
+        return pl.from_pandas(table)
+    if kind == "arrow":
+        import pyarrow as pa
+
+        return pa.Table.from_pandas(table)
+    return table
+
+
 def _dictionary(codes: np.ndarray, names: list[str], case: Case) -> Any:
     if case.frame == "polars":
         import polars as pl
@@ -114,7 +126,7 @@ def main() -> None:
     tiny["g"] = tiny["g"].astype("category")
     # The floor knows only the one formula.
     if who != "floor":
-        build("y ~ x + (1 | g)", tiny)()
+        build("y ~ x + (1 | g)", _as_frame(tiny, case.frame))()
     data = load(case, Path(directory))
     run = build(case.formula, data)
     if case.repeat > 1:

@@ -136,6 +136,7 @@ def test_equations_of_ready_arrays(tmp_path):
 
 
 def test_a_term_of_numbers_called_intercept_is_no_indicator():
+    pytest.importorskip("tabmat", reason="tabmat is not installed")
     term = TermArrays(DATA["x"].to_numpy(), DATA["g"], "g", ["(Intercept)"])
     made = lme4py.mixed_design(np.ones((24, 1)), [term], DATA["y"])
     np.testing.assert_array_equal(made.to_tabmat().toarray()[:, 1:], made.Z.toarray())
@@ -161,6 +162,7 @@ def test_no_text_of_a_design_holds_all_its_numbers():
 def test_exports_say_what_they_cannot():
     with pytest.raises(lme4py.FormulaError, match="needs a random effect"):
         design("y ~ x + (0 | g)").to_statsmodels()
+    pytest.importorskip("tabmat", reason="tabmat is not installed")
     with pytest.raises(lme4py.DataError, match="tabmat has no matrix without columns"):
         design("y ~ 0 + (1 | g)").to_tabmat(random=False)
 

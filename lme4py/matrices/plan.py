@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
-from math import prod
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.linpack import sum_of_squares
-from lme4py.matrices.variables import Indicators, Numbers, VariableColumns, finite, pieces
+from lme4py.matrices.variables import Indicators, Numbers, VariableColumns, pieces
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -151,20 +150,22 @@ class Plan:
     @property
     def most_entries(self) -> int:
         """The largest number of entries other than zero that a row can have."""
-        total = 0
-        for _, columns in groupby(zip(self.assign, self.products, strict=True), lambda x: x[0]):
-            choices: dict[int, set[int]] = {}
-            kinds: dict[int, VariableColumns] = {}
-            for _, factors in columns:
-                for variable, column in factors:
-                    kinds[id(variable)] = variable
-                    choices.setdefault(id(variable), set()).add(column)
-            marks = [key for key, variable in kinds.items() if isinstance(variable, Indicators)]
+        finite = cache(lambda variable, column: variable.finite(column))
+        alone = 0
+        exclusive: set[tuple[object, ...]] = set()
+        for term, factors in zip(self.assign, self.products, strict=True):
+            marked = any(isinstance(variable, Indicators) for variable, _ in factors)
             # Zero times a number that is not finite is an entry, too.
-            if marks and all(finite(variable, choices[key]) for key, variable in kinds.items()):
-                choices |= {key: {0} for key in marks}
-            total += prod(map(len, choices.values()))
-        return total
+            if marked and all(finite(variable, column) for variable, column in factors):
+                # A row has one level of a factor: of these columns one at most is not zero.
+                same = (
+                    (variable, None if isinstance(variable, Indicators) else column)
+                    for variable, column in factors
+                )
+                exclusive.add((term, *same))
+            else:
+                alone += 1
+        return alone + len(exclusive)
 
     @property
     def indicators(self) -> tuple[bool, ...]:

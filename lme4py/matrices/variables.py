@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from lme4py.frame.values import FloatArray
 from lme4py.linpack import sum_of_squares
 
-__all__ = ["Coded", "Indicators", "Numbers", "VariableColumns", "finite", "pieces"]
+__all__ = ["Coded", "Indicators", "Numbers", "VariableColumns", "pieces"]
 
 _PIECE = 1 << 18
 _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class Numbers:
     """A numeric variable: one array per column, and what each adds to the name."""
 
@@ -34,8 +34,12 @@ class Numbers:
         """Return some rows of one column as a factor of a product."""
         return self.columns[column][rows]
 
+    def finite(self, column: int) -> bool:
+        """Tell whether one column is plainly free of missing and infinite numbers."""
+        return isfinite(sum_of_squares(self.columns[column]))
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Indicators:
     """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
 
@@ -52,8 +56,12 @@ class Indicators:
         marks: NDArray[Any] = self.codes[rows] == self.first + column
         return marks
 
+    def finite(self, column: int) -> bool:  # noqa: ARG002
+        """Tell that zeros and ones are."""
+        return True
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Coded:
     """A factor under any coding: the row of `table` that a code selects."""
 
@@ -70,6 +78,10 @@ class Coded:
         """Return some rows of one column as a factor of a product."""
         return np.take(self.table[:, column], self.codes[rows], mode="wrap")
 
+    def finite(self, column: int) -> bool:
+        """Tell whether one column is free of missing and infinite numbers."""
+        return bool(np.isfinite(self.table[:, column]).all())
+
 
 VariableColumns = Numbers | Indicators | Coded
 
@@ -79,15 +91,3 @@ def pieces(rows: int, width: int) -> Iterator[slice]:
     size = max(_SHORTEST_PIECE, min(_LONGEST_PIECE, _PIECE // max(width, 1)))
     for begin in range(0, rows, size):
         yield slice(begin, min(begin + size, rows))
-
-
-def finite(variable: VariableColumns, columns: Iterable[int]) -> bool:
-    """Tell whether the numbers in some of a variable's columns are all finite, if that is plain."""
-    match variable:
-        case Numbers():
-            squares = (sum_of_squares(variable.columns[column]) for column in columns)
-            return all(map(isfinite, squares))
-        case Coded():
-            return bool(np.isfinite(variable.table).all())
-        case _:
-            return True

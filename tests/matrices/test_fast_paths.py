@@ -10,7 +10,7 @@ import lme4py
 from lme4py import linpack
 from lme4py.frame.factors import drop_unused
 from lme4py.frame.values import Factor
-from lme4py.matrices import checks, variables
+from lme4py.matrices import checks, plan, variables
 
 ROWS = 30_000
 
@@ -152,6 +152,13 @@ def test_pieces_do_not_show(monkeypatch, formula):
         assert np.count_nonzero(columns, axis=1).max() <= term.plan.most_entries
         first += term.levels * term.columns
     assert np.count_nonzero(whole.Zt.data) == whole.Zt.nnz
+
+
+def test_given_columns_may_all_have_entries():
+    """An intercept among given columns of one term counts beside them."""
+    columns = np.column_stack([np.ones(3), np.arange(3.0), np.ones(3)])
+    for names in (["(Intercept)", "a", "b"], ["(Intercept)", "a", "(Intercept)"]):
+        assert plan.Plan.given(columns, names, (0, 0, 0)).most_entries == 3
 
 
 def test_many_columns_that_exclude_each_other_need_little_memory():

@@ -106,12 +106,7 @@ def assemble(
     if frame.rows == 0 and family is None:
         raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
     factors = Factors(frame, collation)
-    try:
-        random = _random_part(parsed, factors, scope)
-    except FormulaError as error:
-        if not frame.rows and parsed.bars:
-            error.hint = _emptied(parsed, frame, scope, arguments)
-        raise
+    random = _random_part(parsed, factors, scope, arguments)
     traps = Traps(
         written, frame, factors, scope, random, family is None, arguments.contrasts, messages
     )
@@ -119,13 +114,8 @@ def assemble(
     traps.merged_numbers()
     checks = Checks(control, messages, frame.rows, family is not None)
     found = checks.levels(random) + checks.random_effects(random.terms)
-    entries = random.entries
-    if family is None and not entries.finite and np.isnan(entries.data).any():
-        raise CheckError(
-            "NA in Z (random-effects model matrix): please use "
-            "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",
-            hint=_unknown_effects(random, frame),
-        )
+    if family is None:
+        _refuse_missing_effects(random, frame)
     found += checks.rank_of_z(random)
     matrix, fixed, texts = _fixed_part(parsed, frame, arguments, scope, control)
     for text in texts:
@@ -237,8 +227,11 @@ def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Argum
     return f"missing values in {' or '.join(places)}"
 
 
-def _unknown_effects(random: RandomEffects, frame: ModelFrame) -> str:
-    """Return which columns of the random terms have missing values, and where."""
+def _refuse_missing_effects(random: RandomEffects, frame: ModelFrame) -> None:
+    """Stop as ``lFormula`` does where Z has missing values, and say in which columns and rows."""
+    entries = random.entries
+    if entries.finite or not np.isnan(entries.data).any():
+        return
     found = []
     for term in random.terms:
         for number, column in enumerate(term.plan.names):
@@ -246,10 +239,17 @@ def _unknown_effects(random: RandomEffects, frame: ModelFrame) -> str:
             if mask.any():
                 rows = rows_text(mask, frame.positions)
                 found.append(f"'{column}' in ({term.bar.label}): {rows}")
-    return "\n".join(dict.fromkeys(found))
+    raise CheckError(
+        "NA in Z (random-effects model matrix): please use "
+        "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",
+        hint="\n".join(dict.fromkeys(found)),
+    )
 
 
-def _random_part(formula: Formula, factors: Factors, scope: Scope) -> RandomEffects:
+def _random_part(
+    formula: Formula, factors: Factors, scope: Scope, arguments: Arguments
+) -> RandomEffects:
+    frame = factors.frame
     bars = formula.bars
     if not bars:
         raise FormulaError(
@@ -257,8 +257,13 @@ def _random_part(formula: Formula, factors: Factors, scope: Scope) -> RandomEffe
             formula.right.span,
             "add a term such as (1 | group)",
         )
-    terms_of_bars = [random_term(bar, factors, scope) for bar in bars]
-    return random_effects(terms_of_bars, factors.frame.rows)
+    try:
+        terms_of_bars = [random_term(bar, factors, scope) for bar in bars]
+    except FormulaError as error:
+        if not frame.rows:
+            error.hint = _emptied(formula, frame, scope, arguments)
+        raise
+    return random_effects(terms_of_bars, frame.rows)
 
 
 def _fixed_part(

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.formula.bars import calls_in
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import Call, Node, Symbol, symbols
+from lme4py.formula.syntax import Call, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
@@ -122,7 +123,7 @@ class Traps:
 
     def _double_bars(self) -> None:
         """Find factors in ``(f || g)``, which keep a full covariance block."""
-        spans = {bar.span for bar in _double_bars(self.formula.right)}
+        spans = {item.span for item in calls_in(self.formula.right) if item.name == "||"}
         for term in self.random.terms:
             split = term.bar.structure == "us" and term.bar.source.span in spans
             if term.columns < 2 or not split:
@@ -381,16 +382,6 @@ class Traps:
                         f"{rows_text(mask, self.frame.positions, values)}",
                         term.bar.source.span,
                     )
-
-
-def _double_bars(node: Node) -> Iterator[Call]:
-    pending = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Call):
-            if item.name == "||":
-                yield item
-            pending.extend(item.operands)
 
 
 def _texts(factor: Factor) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lme4py import data
 from lme4py.control import Control
-from lme4py.design import MixedDesign, glformula, lformula, load, mixed_design
+from lme4py.design import MixedDesign, load, mixed_design
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -24,6 +24,7 @@ from lme4py.matrices.mixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.modelspec.rows import NewRows
 from lme4py.modelspec.spec import Spec
+from lme4py.modular import glformula, lformula
 
 if TYPE_CHECKING:
     from lme4py.bridge.arrays import TermArrays, mk_re_terms

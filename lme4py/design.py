@@ -6,22 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lme4py.control import Control
-from lme4py.errors import FormulaError
-from lme4py.family import Family, family_of, is_gaussian_identity
-from lme4py.formula.formula import Formula
-from lme4py.frame.modelframe import Expression
-from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.mixed import MixedMatrices
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 from lme4py.modelspec.spec import Spec
-from lme4py.pipeline import Arguments, assemble
 from lme4py.summary import brief, html
 
 if TYPE_CHECKING:
@@ -37,7 +28,7 @@ if TYPE_CHECKING:
 
 # The views import when they are first asked for: `import lme4py` stays quick.
 
-__all__ = ["MixedDesign", "glformula", "lformula", "load", "mixed_design"]
+__all__ = ["MixedDesign", "load", "mixed_design", "with_views"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -528,155 +519,8 @@ class MixedDesign(MixedMatrices):
         storage.export(self, path, format)
 
 
-def lformula(
-    formula: str | Formula,
-    data: Any,
-    *,
-    reml: bool = True,
-    subset: Expression = None,
-    weights: Expression = None,
-    offset: Expression = None,
-    na_action: str = "omit",
-    contrasts: Mapping[str, ContrastArgument] | None = None,
-    control: Control | Mapping[str, Any] | None = None,
-    collation: Literal["icu", "C"] = "icu",
-    double_bar: Literal["split", "diag"] = "split",
-    sparse_X: bool = False,
-    env: Mapping[str, Any] | None = None,
-) -> MixedDesign:
-    """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
-
-    Parameters
-    ----------
-    formula : str or Formula
-        As in R: ``"y ~ x*M + (1 + x | g)"``.
-    data : pandas, polars or pyarrow frame, or mapping of arrays
-        Never modified.
-    reml : bool
-        Kept for the fitting code.
-    subset, weights, offset : array-like or str, optional
-        Values, one for each row of `data` in their order, or an R expression evaluated in
-        `data`. Row numbers in `subset` count from 1, as in R.
-    na_action : {"omit", "exclude", "fail", "pass"}
-        What happens to rows with missing values; R's ``"na.omit"`` ... too.
-    contrasts : mapping, optional
-        Variable to ``"contr.sum"``, a matrix, a DataFrame or a function; for X only.
-    control : Control or mapping, optional
-        lme4's ``check.*`` options.
-    collation : {"icu", "C"}
-        Order of levels made from text: R's in a UTF-8 locale, or in the C locale.
-    double_bar : {"split", "diag"}
-        What ``||`` means; "split" is lme4's meaning.
-    sparse_X : bool
-        Give X as a csc_array.
-    env : mapping, optional
-        Further variables and functions the formula may use.
-
-    Returns
-    -------
-    MixedDesign
-
-    Raises
-    ------
-    Lme4pyError
-        `FormulaSyntaxError`, `FormulaError`, `DataError` or `CheckError`, with
-        R's or lme4's words and the place in the formula.
-
-    Examples
-    --------
-    >>> design = lformula("y ~ x + (1 | g)", {"y": [1.0, 2.0, 4.0, 3.0],
-    ...                   "x": [0, 1, 0, 1], "g": ["a", "a", "b", "b"]})
-    >>> design.fixed.names, design.random.row_names
-    (['(Intercept)', 'x'], ['a', 'b'])
-    """
-    arguments = Arguments(
-        subset,
-        {"(weights)": weights, "(offset)": offset},
-        na_action,
-        contrasts,
-        control,
-        collation,
-        double_bar,
-        sparse_X,
-        env,
-        reml=reml,
-    )
-    return _build(formula, data, arguments)
-
-
-def glformula(
-    formula: str | Formula,
-    data: Any,
-    *,
-    family: str | Family = "binomial",
-    subset: Expression = None,
-    weights: Expression = None,
-    offset: Expression = None,
-    mustart: Expression = None,
-    etastart: Expression = None,
-    na_action: str = "omit",
-    contrasts: Mapping[str, ContrastArgument] | None = None,
-    control: Control | Mapping[str, Any] | None = None,
-    collation: Literal["icu", "C"] = "icu",
-    double_bar: Literal["split", "diag"] = "split",
-    sparse_X: bool = False,
-    env: Mapping[str, Any] | None = None,
-) -> MixedDesign:
-    """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
-
-    Parameters
-    ----------
-    formula, data, subset, weights, offset, na_action, contrasts, control, collation, double_bar, \
-sparse_X, env
-        As for `lformula`.
-    family : str or Family
-        ``"binomial"``, ``"poisson(link='log')"`` ...; gaussian with the identity link
-        is handed to `lformula`, as in lme4.
-    mustart, etastart : array-like or str, optional
-        Columns of the model frame, as in lme4.
-
-    Returns
-    -------
-    MixedDesign
-
-    Examples
-    --------
-    >>> data = {"s": [1, 2, 4, 3], "n": [5, 5, 5, 5], "g": ["a", "a", "b", "b"]}
-    >>> glformula("cbind(s, n - s) ~ 1 + (1 | g)", data, family="binomial").y.shape
-    (4, 2)
-    """
-    chosen = family_of(family)
-    linear = is_gaussian_identity(chosen)
-    arguments = Arguments(
-        subset,
-        {"(weights)": weights, "(offset)": offset, "(mustart)": mustart, "(etastart)": etastart},
-        na_action,
-        contrasts,
-        control,
-        collation,
-        double_bar,
-        sparse_X,
-        env,
-        family=None if linear else chosen,
-        reml=True if linear else None,
-    )
-    return _build(formula, data, arguments)
-
-
-def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign:
-    messages = Messages()
-    try:
-        # What R warns of is said in its words; numpy's own remarks would come on top.
-        with np.errstate(all="ignore"):
-            matrices = assemble(formula, data, arguments, messages)
-    except RecursionError:
-        raise FormulaError("the formula is nested too deeply") from None
-    finally:
-        messages.tell(stacklevel=4)
-    return _with_views(matrices)
-
-
-def _with_views(matrices: MixedMatrices) -> MixedDesign:
+def with_views(matrices: MixedMatrices) -> MixedDesign:
+    """Return a model's matrices as a design; they share every array."""
     return MixedDesign(**{item.name: getattr(matrices, item.name) for item in fields(matrices)})
 
 
@@ -711,7 +555,7 @@ def mixed_design(
     """
     from lme4py.bridge import arrays
 
-    return _with_views(arrays.mixed_matrices(X, random, y, **options))
+    return with_views(arrays.mixed_matrices(X, random, y, **options))
 
 
 def load(path: str | os.PathLike[str]) -> MixedDesign:
@@ -747,7 +591,7 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
     from lme4py.bridge import storage
 
     stored = storage.read(path)
-    design = _with_views(stored.matrices)
+    design = with_views(stored.matrices)
     if stored.spec is not None:
         # The cached property's place: a stored design has no data frame to make it from.
         vars(design)["spec"] = stored.spec

@@ -56,6 +56,7 @@ LAYERS = (
     "explain.*",
     "bridge.*",
     "design",
+    "modular",
     "__init__",
     "cli.*",
     "__main__",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lme4py import data
 from lme4py.control import Control
-from lme4py.design import MixedDesign, load, mixed_design
+from lme4py.design import MixedDesign
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -20,17 +20,18 @@ from lme4py.errors import (
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.functions.user import register
-from lme4py.matrices.mixed import FixedEffects
+from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.modelspec.rows import NewRows
-from lme4py.modelspec.spec import Spec
-from lme4py.modular import glformula, lformula
+from lme4py.spec.newrows import NewRows
+from lme4py.spec.spec import Spec
+from lme4py.api import glformula, lformula
 
 if TYPE_CHECKING:
-    from lme4py.bridge.arrays import TermArrays, mk_re_terms
+    from lme4py.bridge.arrays import TermArrays, mixed_design, mk_re_terms
     from lme4py.bridge.comparison.compare import compare
     from lme4py.bridge.comparison.findings import Comparison
     from lme4py.bridge.fixture.fixture import Fixture, read_fixture
+    from lme4py.bridge.storage import load
 
 __version__ = "0.1.0"
 
@@ -70,6 +71,8 @@ _LATER = {
     "Fixture": "lme4py.bridge.fixture.fixture",
     "TermArrays": "lme4py.bridge.arrays",
     "compare": "lme4py.bridge.comparison.compare",
+    "load": "lme4py.bridge.storage",
+    "mixed_design": "lme4py.bridge.arrays",
     "mk_re_terms": "lme4py.bridge.arrays",
     "read_fixture": "lme4py.bridge.fixture.fixture",
 }

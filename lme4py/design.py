@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.control import Control
+from lme4py.errors import DataError
+from lme4py.family import Family
+from lme4py.formula.formula import Formula
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.pandas_frame import pandas_frame
+from lme4py.frame.values import FloatArray
+from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
-from lme4py.modelspec.spec import Spec
-from lme4py.summary import brief, html
+from lme4py.spec.spec import Spec
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
+    from scipy.sparse import csc_array, csr_array
+    from typing_extensions import TypeVar
 
-    from lme4py.bridge import arrays, storage, to_formulaic
+    from lme4py.bridge import storage, to_formulaic
     from lme4py.bridge.coordinates import Coordinates
     from lme4py.explain.clusters.blocks import BlockStructure
     from lme4py.explain.clusters.cluster import Cluster
@@ -26,18 +35,53 @@ if TYPE_CHECKING:
     from lme4py.explain.equations.equations import Equations
     from lme4py.explain.words.explanation import Explanation
 
-# The views import when they are first asked for: `import lme4py` stays quick.
+    # An X without a type of its own is an array; the default is for type checkers alone.
+    XType = TypeVar("XType", bound="FloatArray | csc_array", default=FloatArray)
+else:
+    from typing import TypeVar
 
-__all__ = ["MixedDesign", "load", "mixed_design", "with_views"]
+    XType = TypeVar("XType")
+
+# The views import when they are first asked for: `import lme4py` stays quick. They stand
+# behind this module and take designs; these doors are the only imports that look ahead.
+
+__all__ = ["MixedDesign"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MixedDesign(MixedMatrices):
-    """A mixed model's matrices, and the views of them.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MixedDesign(Generic[XType]):
+    """What lme4's ``lFormula`` or ``glFormula`` returns, on Python's arrays.
 
-    Made by `lformula`, `glformula`, `mixed_design` and `load`, not by hand. The fields are those
-    of `MixedMatrices`: `X`, `fixed`, `y`, `weights`, `offset`, `random`, `reml`, `family`,
-    `formula`, `messages`, `advice`, `control`, `model_frame`, `index` and `origin`.
+    Parameters
+    ----------
+    formula : Formula
+        The formula, ``||`` expanded for linear models as lme4 keeps it.
+    X : ndarray of float64, shape (n, p), Fortran order
+        Fixed-effects model matrix.
+    fixed : FixedEffects
+        Names and attributes of X.
+    y : ndarray of float64, shape (n,) or (n, k), or None
+        The response; the two columns of ``cbind`` stay two.
+    weights, offset : ndarray of float64, shape (n,), or None
+        As given; offsets are the sum of terms and argument.
+    random : RandomEffects
+        lme4's ``reTrms``.
+    reml : bool or None
+        Whether REML was asked for; None for generalized models.
+    family : Family or None
+        None for linear models.
+    messages : list of str
+        lme4's messages and warnings, in order.
+    model_frame : ModelFrame
+        The evaluated variables.
+    index : object
+        The pandas index of the data, None where rows have no labels.
+    advice : list of str
+        Those of `messages` that are ours: lme4 is silent there.
+    control : Control
+        What the checks did.
+    learned : Spec or None
+        What new rows need of the model; None where it was not made from a data frame.
 
     Examples
     --------
@@ -46,6 +90,37 @@ class MixedDesign(MixedMatrices):
     >>> design.X.shape, design.Zt.shape, design.random.Gp.tolist()
     ((180, 2), (36, 180), [0, 36])
     """
+
+    formula: Formula
+    X: XType
+    fixed: FixedEffects
+    y: FloatArray | None
+    weights: FloatArray | None
+    offset: FloatArray | None
+    random: RandomEffects
+    reml: bool | None
+    family: Family | None
+    messages: list[str]
+    model_frame: ModelFrame
+    index: Any
+    advice: list[str] = field(default_factory=list)
+    control: Control = field(default_factory=Control)
+    learned: Spec | None = None
+
+    @property
+    def Zt(self) -> csc_array:
+        """Transposed random-effects model matrix, shape (q, n)."""
+        return self.random.Zt
+
+    @cached_property
+    def Z(self) -> csr_array:
+        """Random-effects model matrix, shape (n, q): the transpose of `Zt`, sharing its arrays."""
+        return self.random.Zt.T
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The model frame with R's variable labels; matrix variables are split by column."""
+        return pandas_frame(self.model_frame, self.index)
 
     @cached_property
     def response(self) -> Response:
@@ -71,9 +146,14 @@ class MixedDesign(MixedMatrices):
         messages.tell(stacklevel=4)
         return found
 
-    @cached_property
+    @property
     def spec(self) -> Spec:
         """What new rows need: `Spec.apply` computes their X and Z with everything frozen.
+
+        Raises
+        ------
+        DataError
+            If the design was not made from a data frame.
 
         Examples
         --------
@@ -82,14 +162,18 @@ class MixedDesign(MixedMatrices):
         >>> design.spec.apply({"Days": [3], "Subject": ["309"]}).X
         array([[1., 3.]])
         """
-        from lme4py.modelspec.extraction import spec_of
-
-        return spec_of(self)
+        if self.learned is None:
+            raise DataError("this design was not made from a data frame, so it has no spec")
+        return self.learned
 
     def __repr__(self) -> str:
+        from lme4py.summary import brief
+
         return brief(self)
 
     def _repr_html_(self) -> str:
+        from lme4py.summary import html
+
         return html(self)
 
     def _repr_latex_(self) -> str:
@@ -517,82 +601,3 @@ class MixedDesign(MixedMatrices):
         from lme4py.bridge import storage
 
         storage.export(self, path, format)
-
-
-def with_views(matrices: MixedMatrices) -> MixedDesign:
-    """Return a model's matrices as a design; they share every array."""
-    return MixedDesign(**{item.name: getattr(matrices, item.name) for item in fields(matrices)})
-
-
-def mixed_design(
-    X: Any, random: RandomEffects | arrays.Bars, y: Any = None, **options: Any
-) -> MixedDesign:
-    """Make a design of a fixed part that is ready: arrays, patsy's or formulaic's matrices.
-
-    Parameters
-    ----------
-    X, random, y, options
-        As `lme4py.bridge.arrays.mixed_matrices` takes them: X brings its names and terms
-        along, `random` is what `mk_re_terms` gives or takes; `frame`, `weights`,
-        `offset`, `names`, `reml`, `family` and `collation` are the options.
-
-    Returns
-    -------
-    MixedDesign
-
-    Raises
-    ------
-    DataError
-        If the parts do not fit together.
-
-    Examples
-    --------
-    >>> import patsy
-    >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1, 0, 2], "g": ["a", "a", "b", "b"]}
-    >>> design = mixed_design(patsy.dmatrix("x", data), "(1 | g)", data["y"], frame=data)
-    >>> design.fixed.names, design.random.row_names, str(design.formula)
-    (['(Intercept)', 'x'], ['a', 'b'], 'y ~ 1 + x + (1 | g)')
-    """
-    from lme4py.bridge import arrays
-
-    return with_views(arrays.mixed_matrices(X, random, y, **options))
-
-
-def load(path: str | os.PathLike[str]) -> MixedDesign:
-    """Read a design that `MixedDesign.save` wrote.
-
-    Parameters
-    ----------
-    path : path
-        A ``.npz`` file.
-
-    Returns
-    -------
-    MixedDesign
-        Every component equal to the saved design's, bit for bit, its `spec` too.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it holds something else than a design. Nothing in
-        the file is run as code, and no size in it is believed.
-
-    Examples
-    --------
-    >>> import lme4py, os, tempfile
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> path = os.path.join(tempfile.mkdtemp(), "sleep.npz")
-    >>> design.save(path)
-    >>> load(path)
-    <MixedDesign: Reaction ~ Days + (Days | Subject)
-     X 180 x 2: (Intercept), Days
-     Zt 36 x 180: Subject 18 x ((Intercept), Days)>
-    """
-    from lme4py.bridge import storage
-
-    stored = storage.read(path)
-    design = with_views(stored.matrices)
-    if stored.spec is not None:
-        # The cached property's place: a stored design has no data frame to make it from.
-        vars(design)["spec"] = stored.spec
-    return design

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.matrices.covariance import Covariance
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["brief", "html", "summary"]
 
@@ -20,7 +20,7 @@ _LONGEST_THETA = 6
 _LONGEST_NAMES = 40
 
 
-def brief(design: MixedMatrices) -> str:
+def brief(design: MixedDesign) -> str:
     """Return what the design is in a few lines, for ``repr(design)``.
 
     Parameters
@@ -49,7 +49,7 @@ def brief(design: MixedMatrices) -> str:
     return "\n".join(line if len(line) <= 100 else f"{line[:96]} ...>"[:101] for line in lines)
 
 
-def summary(design: MixedMatrices, *, rows: int = 6, width: int = 88) -> str:
+def summary(design: MixedDesign, *, rows: int = 6, width: int = 88) -> str:
     """Return the design as a page of text: dimensions, columns, random terms, head of X and Zt.
 
     Parameters
@@ -108,7 +108,7 @@ def summary(design: MixedMatrices, *, rows: int = 6, width: int = 88) -> str:
     return "\n\n".join(section for section in sections if section)
 
 
-def html(design: MixedMatrices, *, rows: int = 6) -> str:
+def html(design: MixedDesign, *, rows: int = 6) -> str:
     """Return the design as HTML for notebooks: the content of `summary` in tables.
 
     Parameters
@@ -147,7 +147,7 @@ def html(design: MixedMatrices, *, rows: int = 6) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _blocks(design: MixedMatrices) -> list[tuple[str, int, list[str]]]:
+def _blocks(design: MixedDesign) -> list[tuple[str, int, list[str]]]:
     """Return each random term's group, number of levels and columns."""
     return [
         (group, int(levels), list(columns))
@@ -155,7 +155,7 @@ def _blocks(design: MixedMatrices) -> list[tuple[str, int, list[str]]]:
     ]
 
 
-def _dimensions(design: MixedMatrices) -> str:
+def _dimensions(design: MixedDesign) -> str:
     if design.family is None:
         kind = f"linear, {'REML' if design.reml else 'ML'}"
     else:
@@ -176,7 +176,7 @@ def _dimensions(design: MixedMatrices) -> str:
     return "   ".join(parts)
 
 
-def _fixed_part(design: MixedMatrices, width: int) -> str:
+def _fixed_part(design: MixedDesign, width: int) -> str:
     fixed = design.fixed
     lines = [f"X  {_size(design.X)}", _wrapped(_shortened(fixed.names, _LONGEST_NAMES), width)]
     if fixed.contrasts:
@@ -190,7 +190,7 @@ def _fixed_part(design: MixedMatrices, width: int) -> str:
     return "\n".join(line for line in lines if line)
 
 
-def _random_table(design: MixedMatrices) -> tuple[list[str], list[list[str]]]:
+def _random_table(design: MixedDesign) -> tuple[list[str], list[list[str]]]:
     """Return one line per random term: label, group, levels, rows, theta, columns."""
     random = design.random
     names = ["term", "group", "levels", "rows of Zt", "theta", "columns"]
@@ -230,7 +230,7 @@ def _structure(covariance: Covariance) -> str:
     return f"{covariance.name} {'hom' if covariance.hom else 'het'}"
 
 
-def _random_part(design: MixedMatrices, width: int) -> str:
+def _random_part(design: MixedDesign, width: int) -> str:
     names, lines = _random_table(design)
     stored = design.random.Zt.nnz
     right = {names.index("levels")}
@@ -238,7 +238,7 @@ def _random_part(design: MixedMatrices, width: int) -> str:
     return "\n".join([f"Zt  {_size(design.random.Zt)}, {stored} values", *table])
 
 
-def _x_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[str]]]:
+def _x_table(design: MixedDesign, rows: int) -> tuple[list[str], list[list[str]]]:
     """Return the head of the response and X: column names and lines of text."""
     head = design.X[:rows]
     dense = np.asarray(head.toarray() if hasattr(head, "toarray") else head)
@@ -256,7 +256,7 @@ def _x_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[str
     return names, [list(line) for line in zip(*columns, strict=True)]
 
 
-def _head_of_x(design: MixedMatrices, rows: int, width: int) -> str:
+def _head_of_x(design: MixedDesign, rows: int, width: int) -> str:
     names, lines = _x_table(design, rows)
     shown = _that_fit(names, lines, width)
     table = _aligned(names[:shown], [line[:shown] for line in lines], right=set(range(1, shown)))
@@ -265,7 +265,7 @@ def _head_of_x(design: MixedMatrices, rows: int, width: int) -> str:
     return "\n".join([f"y and X, first {len(lines)} row{_s(lines)}", *table, *more])
 
 
-def _zt_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[str]]]:
+def _zt_table(design: MixedDesign, rows: int) -> tuple[list[str], list[list[str]]]:
     """Return the corner of Zt: level, column of the term, then entries with dots for zeros."""
     random = design.random
     corner = random.Zt[:rows, :][:, :rows].tocsc()
@@ -280,7 +280,7 @@ def _zt_table(design: MixedMatrices, rows: int) -> tuple[list[str], list[list[st
     return names, [list(line) for line in zip(*columns, strict=True)]
 
 
-def _row_columns(design: MixedMatrices, count: int) -> list[str]:
+def _row_columns(design: MixedDesign, count: int) -> list[str]:
     """Return, for the first rows of Zt, the term's column that each row belongs to."""
     names: list[str] = []
     for _, levels, columns in _blocks(design):
@@ -292,7 +292,7 @@ def _row_columns(design: MixedMatrices, count: int) -> list[str]:
     return names
 
 
-def _head_of_zt(design: MixedMatrices, rows: int, width: int) -> str:
+def _head_of_zt(design: MixedDesign, rows: int, width: int) -> str:
     names, lines = _zt_table(design, rows)
     shown = _that_fit(names, lines, width)
     table = _aligned(names[:shown], [line[:shown] for line in lines], right=set(range(2, shown)))

@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> Answer:
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
     from lme4py.bridge.comparison.compare import compare
     from lme4py.bridge.fixture.fixture import read_fixture
-    from lme4py.modular import glformula, lformula
+    from lme4py.api import glformula, lformula
 
     fixture = read_fixture(path)
     formula = options.formula if options.formula is not None else fixture.formula

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["column_of_X"]
 
 
-def column_of_X(matrices: MixedMatrices, number: int) -> FloatArray:
+def column_of_X(matrices: MixedDesign, number: int) -> FloatArray:
     """Return one column of X."""
     X: Any = matrices.X
     column = X[:, [number]]

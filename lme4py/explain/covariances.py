@@ -26,7 +26,7 @@ from lme4py.matrices.covariance import (
     Covariance,
     Diagonal,
 )
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["elided", "random_effects_of", "random_relation", "response_relations"]
 
@@ -38,7 +38,7 @@ _DISTRIBUTIONS = {
 }
 
 
-def response_relations(design: MixedMatrices, *, weighted: bool) -> list[Relation]:
+def response_relations(design: MixedDesign, *, weighted: bool) -> list[Relation]:
     """Return the distribution of the residual, or of the response of a generalized model."""
     variance: Node = Symbol("residual variance")
     if design.family is None:
@@ -69,7 +69,7 @@ def random_effects_of(system: System, factor: int) -> list[int]:
 
 
 def random_relation(
-    design: MixedMatrices, system: System, factor: int, *, tau: bool, most: int
+    design: MixedDesign, system: System, factor: int, *, tau: bool, most: int
 ) -> Relation | None:
     """Return the joint distribution of a factor's random effects, None if it has none.
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError, nearest
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["Grouping", "Hierarchy", "hierarchy", "place_of"]
 
@@ -128,7 +128,7 @@ class Hierarchy:
         return names.index(str(name))
 
 
-def hierarchy(design: MixedMatrices) -> Hierarchy:
+def hierarchy(design: MixedDesign) -> Hierarchy:
     """Return the grouping factors of a design in their stages.
 
     Examples

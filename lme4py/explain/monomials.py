@@ -19,7 +19,7 @@ from lme4py.formula.syntax import Call, Node, call, symbols
 from lme4py.formula.syntax import Symbol as Variable
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 from lme4py.matrices.plan import Plan
 
 __all__ = ["FixedColumn", "Monomials", "RandomColumn", "monomials"]
@@ -93,12 +93,12 @@ class Monomials:
         return self.levels.stage[atom.factors[0]] if atom.factors else 0
 
 
-def monomials(design: MixedMatrices, chosen: Mapping[str, str | None] | None = None) -> Monomials:
+def monomials(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> Monomials:
     """Take the columns of a design apart.
 
     Parameters
     ----------
-    design : MixedMatrices
+    design : MixedDesign
         The design.
     chosen : mapping of str to (str or None), optional
         The grouping factor a variable belongs to, None for the level of the
@@ -113,7 +113,7 @@ def monomials(design: MixedMatrices, chosen: Mapping[str, str | None] | None = N
 
 
 class _Reader:
-    def __init__(self, design: MixedMatrices, chosen: dict[str, str | None]) -> None:
+    def __init__(self, design: MixedDesign, chosen: dict[str, str | None]) -> None:
         self.design = design
         self.frame = design.model_frame
         self.levels = hierarchy(design)

@@ -30,7 +30,7 @@ from lme4py.explain.expression import (
 from lme4py.explain.levels import Hierarchy
 from lme4py.explain.monomials import Monomials
 from lme4py.frame.values import FloatArray, Matrix, Numeric
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["System", "system"]
 
@@ -92,7 +92,7 @@ class System:
         """Return the lowest equation with all others put in, multiplied out."""
         return expanded(self.nested_predictor())
 
-    def effects(self, design: MixedMatrices, beta: FloatArray, b: FloatArray) -> dict[Symbol, Any]:
+    def effects(self, design: MixedDesign, beta: FloatArray, b: FloatArray) -> dict[Symbol, Any]:
         """Return the values of all symbols on the rows, for fixed effects beta and random b."""
         values: dict[Symbol, Any] = {}
         for symbol, column in self.values.items():
@@ -112,13 +112,13 @@ class System:
         return values
 
 
-def system(design: MixedMatrices, found: Monomials) -> System:
+def system(design: MixedDesign, found: Monomials) -> System:
     """Return the equations of a design whose columns are taken apart."""
     return _Builder(design, found).build()
 
 
 class _Builder:
-    def __init__(self, design: MixedMatrices, found: Monomials) -> None:
+    def __init__(self, design: MixedDesign, found: Monomials) -> None:
         self.design = design
         self.found = found
         self.levels = found.levels

@@ -1,24 +1,24 @@
 """Syntax trees become values, through the table of functions and nothing else.
 
 Every result is either *row-wise* (it has one element per row of the data, made from
-that row) or a *parameter* (a mean, knots, levels, a constant). A parameter that was
-found from the rows is kept under the text of its expression, and so is the state
-of every basis; evaluating again on other rows reads them back instead of finding
-them anew. That is all that replay needs.
+that row) or a *parameter* (a mean, knots, levels, a constant). Evaluating without a state
+learns one: parameters that were found from the rows, and the state of every basis, in a
+tree of the expression's shape. Evaluating with that state computes other rows: what the
+tree keeps is read from it instead of being found anew.
 """
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
+from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
+from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.functions.table import (
     Context,
@@ -30,62 +30,20 @@ from lme4py.frame.functions.table import (
 )
 from lme4py.frame.functions.times import in_unit
 from lme4py.frame.functions.user import users_function
+from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
+from lme4py.frame.state import NOTHING, State
 from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    Matrix,
-    Null,
     Numeric,
     Value,
     is_difftime,
-    length,
 )
 
-__all__ = ["ColumnSource", "Scope", "evaluate", "evaluate_rows", "stored_keys"]
+__all__ = ["ColumnSource", "Evaluated", "Scope", "evaluate", "value_of_rows"]
 
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-
-
-def _texts(items: Iterable[str]) -> Character:
-    pool = tuple(items)
-    return Character(np.arange(len(pool), dtype=np.int32), pool)
-
-
-_CONSTANTS: Mapping[str, Value] = {
-    "TRUE": Numeric(np.array([True]), "logical"),
-    "FALSE": Numeric(np.array([False]), "logical"),
-    "NA": Numeric(np.array([np.nan]), "logical"),
-    "NA_integer_": Numeric(np.array([np.nan]), "integer"),
-    "NA_real_": Numeric(np.array([np.nan]), "double"),
-    "NA_character_": Character(np.array([-1], dtype=np.int32), ()),
-    "Inf": Numeric(np.array([np.inf]), "double"),
-    "NaN": Numeric(np.array([np.nan]), "double"),
-    "NULL": Null(),
-}
-_BASE_VARIABLES: Mapping[str, Value] = {
-    "T": _CONSTANTS["TRUE"],
-    "F": _CONSTANTS["FALSE"],
-    "pi": Numeric(np.array([np.pi]), "double"),
-    "letters": _texts(string.ascii_lowercase),
-    "LETTERS": _texts(string.ascii_uppercase),
-    "month.abb": _texts(month[:3] for month in _MONTHS),
-    "month.name": _texts(_MONTHS),
-}
-
+_SHOWN = 8
 
 _ELSEWHERE: Mapping[str, str] = {
     "get": "the formula is text: put the name into it, f'{name} ~ x'",
@@ -132,47 +90,75 @@ class Scope:
         Further variables and functions.
     context : Context
         Rows, order of text, and where warnings go.
-    frozen : dict of str to object
-        Parameters and states by the text of their expression; filled while fitting.
-    replaying : bool
-        Read `frozen` instead of filling it.
     """
 
     columns: ColumnSource
     env: Mapping[str, Any]
     context: Context
-    frozen: dict[str, Any] = field(default_factory=dict)
-    replaying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class _Result:
+class Evaluated:
+    """The value of an expression.
+
+    Parameters
+    ----------
+    value : Value
+    rowwise : bool
+        Whether it has one element per row of the data, made from that row.
+    state : State
+        What was learned; meant for other rows.
+    """
+
     value: Value
     rowwise: bool
+    state: State = NOTHING
 
 
-def evaluate(node: Node, scope: Scope) -> Value:
-    """Return the value of an expression.
+def evaluate(node: Node, scope: Scope, state: State | None = None) -> Evaluated:
+    """Return the value of an expression, and what was learned from these rows.
+
+    Parameters
+    ----------
+    node : Node
+    scope : Scope
+    state : State, optional
+        What was learned from other rows; these rows are computed with it. Without it they
+        are learned from.
 
     Raises
     ------
     FormulaError
-        For names and functions that do not exist.
+        For names and functions that do not exist, and for functions of all rows together
+        where a state is given.
     DataError
         When a function cannot take its arguments, in R's words.
     """
-    return _evaluate(node, scope).value
+    match node:
+        case Symbol():
+            return _variable(node, scope, state)
+        case Number(value=value, integer=integer):
+            if isinstance(value, complex):
+                raise FormulaError("invalid type (complex)", node.span)
+            kind = "integer" if integer else "double"
+            return Evaluated(Numeric(np.array([float(value)]), kind), False)
+        case Text(value=text):
+            return Evaluated(Character(np.zeros(1, dtype=np.int32), (text,)), False)
+        case Constant(name=name):
+            return Evaluated(CONSTANTS[name], False)
+        case Call():
+            return _call(node, scope, state)
 
 
-def evaluate_rows(node: Node, scope: Scope) -> Value:
-    """Return the value of an expression that must be computed row by row.
+def value_of_rows(node: Node, scope: Scope, state: State) -> Value:
+    """Return the value of an expression for new rows, which must follow them.
 
     Raises
     ------
     FormulaError, DataError
         As `evaluate`, and if the value does not follow the rows.
     """
-    result = _evaluate(node, scope)
+    result = evaluate(node, scope, state)
     if not result.rowwise:
         raise FormulaError(
             f"{deparse(node)} is not computed row by row, so it has no value for new rows",
@@ -182,70 +168,31 @@ def evaluate_rows(node: Node, scope: Scope) -> Value:
     return result.value
 
 
-def stored_keys(nodes: Sequence[Node], frozen: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of `frozen` that evaluating these expressions on new rows reads."""
-    found: dict[str, Any] = {}
-    pending = list(nodes)
-    while pending and frozen:
-        node = pending.pop()
-        if isinstance(node, Symbol) or (isinstance(node, Call) and not _keeps_length(node)):
-            key = deparse(node)
-            if key in frozen:
-                found[key] = frozen[key]
-                if isinstance(frozen[key], _VALUES):
-                    continue
-        if isinstance(node, Call):
-            pending.extend(node.operands)
-            unit = _unit_key(node)
-            if unit in frozen:
-                found[str(unit)] = frozen[str(unit)]
-    return found
-
-
-def _evaluate(node: Node, scope: Scope) -> _Result:
-    match node:
-        case Symbol():
-            return _variable(node, scope)
-        case Number(value=value, integer=integer):
-            if isinstance(value, complex):
-                raise FormulaError("invalid type (complex)", node.span)
-            return _Result(
-                Numeric(np.array([float(value)]), "integer" if integer else "double"), False
-            )
-        case Text(value=text):
-            return _Result(Character(np.zeros(1, dtype=np.int32), (text,)), False)
-        case Constant(name=name):
-            return _Result(_CONSTANTS[name], False)
-        case Call():
-            return _call(node, scope)
-
-
-def _variable(node: Symbol, scope: Scope) -> _Result:
+def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
     try:
         value = scope.columns.get(node.name)
     except DataError as error:
         raise _located(error, node.span) from error.__cause__
     if value is not None:
-        return _Result(value, True)
-    if scope.replaying and deparse(node) in scope.frozen:
-        return _Result(scope.frozen[deparse(node)], False)
+        return Evaluated(value, True)
+    if state is not None and state.kind == "value":
+        return Evaluated(state.kept, False)
     if node.name in scope.env:
         item = scope.env[node.name]
         if callable(item):
-            return _Result(FunctionName(node.name), False)
+            return Evaluated(FunctionName(node.name), False)
         try:
             value = value_of(item)
         except DataError as error:
             named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
             raise _located(named, node.span) from None
         if _spans_rows(value, scope):
-            return _Result(value, True)
-        scope.frozen[deparse(node)] = value
-        return _Result(value, False)
-    if node.name in _BASE_VARIABLES:
-        return _Result(_BASE_VARIABLES[node.name], False)
+            return Evaluated(value, True)
+        return Evaluated(value, False, State("value", value))
+    if node.name in BASE_VARIABLES:
+        return Evaluated(BASE_VARIABLES[node.name], False)
     if lookup(node.name) is not None:
-        return _Result(FunctionName(node.name), False)
+        return Evaluated(FunctionName(node.name), False)
     raise FormulaError(
         f"object '{node.name}' not found",
         node.span,
@@ -273,18 +220,22 @@ def _spans_rows(value: Value, scope: Scope) -> bool:
     return size is not None and len(size) == scope.context.rows > 1
 
 
-def _call(node: Call, scope: Scope) -> _Result:
+def _call(node: Call, scope: Scope, state: State | None) -> Evaluated:
     """Evaluate a call; a spine of nested first operands is walked in a loop."""
-    spine: list[Call] = []
+    spine: list[tuple[Call, State | None]] = []
     first: Node = node
     while isinstance(first, Call) and _is_operation(first):
-        spine.append(first)
+        if state is not None and state.kind == "value":
+            break
+        spine.append((first, state))
         first = first.operands[0]
-    if not spine:
-        return _apply(node, scope, None)
-    result = _evaluate(first, scope)
-    for outer in reversed(spine):
-        result = _apply(outer, scope, result)
+        state = None if state is None else state.part(0)
+    if isinstance(first, Call):
+        result = _apply(first, scope, state, None)
+    else:
+        result = evaluate(first, scope, state)
+    for outer, known in reversed(spine):
+        result = _apply(outer, scope, known, result)
     return result
 
 
@@ -304,64 +255,147 @@ def _keeps_length(node: Call) -> bool:
     return node.name != ":" and _is_operation(node)
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """One argument of a call: its value, and whether it has an element per row."""
-
-    formal: str
-    value: Any
-    rowwise: bool
-
-
-def _apply(node: Call, scope: Scope, first: _Result | None) -> _Result:
+def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | None) -> Evaluated:
     """Apply the called function; `first` is its first argument where that is known already."""
     function = _function(node, scope)
     if function.name == "$" and len(node.operands) == 2:
         _refuse_member(node, scope)
-    if scope.replaying and function.role != "basis" and not _keeps_length(node):
-        stored = scope.frozen.get(deparse(node))
-        if stored is not None:
-            return _Result(stored, False)
-    known = len(scope.frozen)
-    results: dict[int, _Result] = {}
-    if first is not None:
-        results[id(node.arguments[0])] = first
-
-    def result(item: Argument) -> _Result:
-        if item.value is None:
-            return _Result(None, False)  # type: ignore[arg-type]
-        if id(item) not in results:
-            results[id(item)] = _evaluate(item.value, scope)
-        return results[id(item)]
-
+    if state is not None and state.kind == "value":
+        return Evaluated(state.kept, False)
     try:
-        matched, dots = match_arguments(function, [(item.name, item) for item in node.arguments])
-        named: dict[str, Any] = {}
-        given: list[_Given] = []
-        for formal, item in matched.items():
-            python_name = formal.replace(".", "_").lower()
-            if formal in function.quoted and _is_word(item.value, function.words, scope):
-                named[python_name] = item.value
-            else:
-                found = result(item)
-                named[python_name] = found.value
-                given.append(_Given(formal, found.value, found.rowwise))
-        if "..." in function.formals:
-            found_dots = [(name, item, result(item)) for name, item in dots]
-            named["dots"] = tuple(
-                Dot(name, found.value, item.value, found.rowwise)
-                for name, item, found in found_dots
-            )
-            given += [_Given("...", found.value, found.rowwise) for _, _, found in found_dots]
-        if function.takes_context:
-            named["context"] = scope.context
-        return _compute(function, named, given, node, scope, known)
+        return _applied(function, node, scope, state, first)
     except MemoryError:
         raise DataError(
             f"{function.name}() would need more memory than there is", node.span
         ) from None
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
+
+
+_ABSENT = Evaluated(None, False)  # type: ignore[arg-type]
+"""The value of an argument that is left empty, as in ``x[, 1]``."""
+
+
+def _applied(
+    function: Function, node: Call, scope: Scope, state: State | None, first: Evaluated | None
+) -> Evaluated:
+    """Match and evaluate the arguments, and compute."""
+    places = [(item.name, place) for place, item in enumerate(node.arguments)]
+    matched, dots = match_arguments(function, places)
+    parts = [NOTHING] * len(places)
+
+    def argument(place: int) -> Evaluated:
+        item = node.arguments[place].value
+        if item is None:
+            return _ABSENT
+        if place == 0 and first is not None:
+            found = first
+        else:
+            found = evaluate(item, scope, None if state is None else state.part(place))
+        parts[place] = found.state
+        return found
+
+    named: dict[str, Any] = {}
+    given: list[Given] = []
+    for formal, place in matched.items():
+        python_name = formal.replace(".", "_").lower()
+        item = node.arguments[place].value
+        if formal in function.quoted and _is_word(item, function.words, scope):
+            named[python_name] = item
+        else:
+            found = argument(place)
+            named[python_name] = found.value
+            given.append(Given(formal, found.value, found.rowwise))
+    if "..." in function.formals:
+        taken = [(name, node.arguments[place].value, argument(place)) for name, place in dots]
+        named["dots"] = tuple(
+            Dot(name, found.value, item, found.rowwise) for name, item, found in taken
+        )
+        given += [Given("...", found.value, found.rowwise) for _, _, found in taken]
+    if function.takes_context:
+        named["context"] = scope.context
+    below = tuple(parts) if any(part is not NOTHING for part in parts) else ()
+    if state is None:
+        return _learned(function, named, given, node, scope, below)
+    return _replayed(function, named, given, node, scope, state)
+
+
+def _learned(
+    function: Function,
+    named: Mapping[str, Any],
+    given: Sequence[Given],
+    node: Call,
+    scope: Scope,
+    below: tuple[State, ...],
+) -> Evaluated:
+    """Call the function, and tell what new rows need: `below` is what its arguments learned."""
+    rowwise = any(item.rowwise for item in given)
+    inner = State(parts=below) if below else NOTHING
+    if function.role == "basis":
+        value, kept = function.compute(**named)
+        return Evaluated(value, rowwise, State("basis", kept, below) if rowwise else inner)
+    value = function.compute(**named)
+    if rowwise and follows_rows(function, given, value, scope.context.rows):
+        unit = _chosen_unit(value, given, node)
+        return Evaluated(value, True, inner if unit is None else State("unit", unit, below))
+    if _keeps_length(node) or not (rowwise or below):
+        return Evaluated(value, False, inner)
+    # A parameter: what its arguments learned is not looked at again.
+    return Evaluated(value, False, State("value", value))
+
+
+def _replayed(
+    function: Function,
+    named: Mapping[str, Any],
+    given: Sequence[Given],
+    node: Call,
+    scope: Scope,
+    state: State,
+) -> Evaluated:
+    """Call the function for new rows, with what was learned."""
+    rowwise = any(item.rowwise for item in given)
+    if function.role == "basis":
+        if not rowwise:
+            return Evaluated(function.compute(**named)[0], False)
+        return Evaluated(_basis_again(function, named, node, state), True)
+    if rowwise:
+        refuse_new_rows(function, given, node)
+    value = function.compute(**named)
+    if not rowwise:
+        return Evaluated(value, False)
+    if follows_rows(function, given, value, scope.context.rows):
+        if state.kind == "unit" and _chosen_unit(value, given, node) is not None:
+            value = in_unit(value, state.kept)
+        return Evaluated(value, True)
+    if not _keeps_length(node):
+        raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
+    return Evaluated(value, False)
+
+
+def _chosen_unit(value: Value, given: Sequence[Given], node: Call) -> str | None:
+    """Return the unit that R chose for a difference of times, None where it chose none."""
+    if node.name not in ("-", "difftime"):
+        return None
+    if not isinstance(value, Numeric) or not is_difftime(value.time):
+        return None
+    if any(isinstance(item.value, Numeric) and is_difftime(item.value.time) for item in given):
+        return None  # the operand's is kept
+    return value.time
+
+
+def _basis_again(function: Function, named: Mapping[str, Any], node: Call, state: State) -> Value:
+    """Compute a basis from its state."""
+    if state.kind != "basis" or function.replay is None:
+        raise DataError(f"the state of {deparse(node)} in the data of the model is not known")
+    try:
+        value: Value = function.replay(state.kept, **named)
+        if isinstance(value, Factor) and value.codes.max(initial=-1) >= len(value.levels):
+            raise DataError(f"the stored state of {deparse(node)} has too few levels")
+    except Lme4pyError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(f"the stored state of {deparse(node)} does not fit: {error}") from error
+    return value
 
 
 def _refuse_member(node: Call, scope: Scope) -> None:
@@ -386,160 +420,6 @@ def _is_bare_name(node: Node | None, scope: Scope) -> bool:
     if not isinstance(node, Symbol):
         return False
     return scope.columns.get(node.name) is None and node.name not in scope.env
-
-
-def _compute(
-    function: Function,
-    named: dict[str, Any],
-    given: Sequence[_Given],
-    node: Call,
-    scope: Scope,
-    known: int,
-) -> _Result:
-    """Call the function, and keep what new rows need: `known` states were there before."""
-    rowwise = any(item.rowwise for item in given)
-    if function.role == "basis":
-        return _basis(function, named, rowwise, node, scope)
-    if not rowwise:
-        value = function.compute(**named)
-        if not scope.replaying and len(scope.frozen) > known and not _keeps_length(node):
-            _freeze(node, value, scope, known)
-        return _Result(value, False)
-    if scope.replaying:
-        _refuse_whole(function, given, node)
-    value = function.compute(**named)
-    if _has_rows(function, given, value, scope.context.rows):
-        return _Result(_in_kept_unit(value, given, node, scope), True)
-    if scope.replaying:
-        if not _keeps_length(node):
-            raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
-        return _Result(value, False)
-    if not _keeps_length(node):
-        _freeze(node, value, scope, known)
-    return _Result(value, False)
-
-
-def _unit_key(node: Call) -> str | None:
-    """Return the name under which the unit of a difference of times is kept."""
-    return f"units({deparse(node)})" if node.name in ("-", "difftime") else None
-
-
-def _in_kept_unit(value: Value, given: Sequence[_Given], node: Call, scope: Scope) -> Value:
-    """Return a difference of times in the unit that R chose for the rows of the model."""
-    key = _unit_key(node)
-    if key is None or not isinstance(value, Numeric) or not is_difftime(value.time):
-        return value
-    if any(isinstance(item.value, Numeric) and is_difftime(item.value.time) for item in given):
-        return value  # no unit was chosen: the operand's is kept
-    if not scope.replaying:
-        scope.frozen[key] = _texts([str(value.time)])
-        return value
-    kept = scope.frozen.get(key)
-    return in_unit(value, kept.pool[0]) if isinstance(kept, Character) and kept.pool else value
-
-
-def _freeze(node: Call, value: Value, scope: Scope, known: int) -> None:
-    """Keep a parameter; what its arguments kept is not looked at again, so that goes."""
-    for inner in list(scope.frozen)[known:]:
-        del scope.frozen[inner]
-    scope.frozen[deparse(node)] = value
-
-
-def _basis(
-    function: Function, named: dict[str, Any], rowwise: bool, node: Call, scope: Scope
-) -> _Result:
-    """Compute a basis and keep its state, or compute it again from the state."""
-    if not rowwise:
-        value, _ = function.compute(**named)
-        return _Result(value, False)
-    key = deparse(node)
-    if not scope.replaying:
-        value, state = function.compute(**named)
-        scope.frozen[key] = state
-        return _Result(value, True)
-    if key not in scope.frozen or function.replay is None:
-        raise DataError(f"the state of {key} in the data of the model is not known")
-    try:
-        value = function.replay(scope.frozen[key], **named)
-        if isinstance(value, Factor) and value.codes.max(initial=-1) >= len(value.levels):
-            raise DataError(f"the stored state of {key} has too few levels")
-        return _Result(value, True)
-    except Lme4pyError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(f"the stored state of {key} does not fit: {error}") from error
-
-
-def _refuse_whole(function: Function, given: Sequence[_Given], node: Call) -> None:
-    """Raise an error for what cannot be computed for new rows, one by one."""
-    hint = "put it into the data as a column"
-    if function.role == "whole" or (function.role == "shape" and _reorders(function, given)):
-        raise FormulaError(
-            f"{function.name}() uses all rows together and cannot be computed for new rows",
-            node.span,
-            hint,
-        )
-    if function.role != "elementwise":
-        return
-    for item in given:
-        if item.formal in function.tables:
-            if item.rowwise:
-                raise FormulaError(
-                    f"{deparse(node)} looks things up in all rows together, which cannot be "
-                    "computed for new rows",
-                    node.span,
-                    hint,
-                )
-        elif not item.rowwise and isinstance(item.value, _VECTORS) and length(item.value) > 1:
-            raise FormulaError(
-                f"a vector of {length(item.value)} elements is repeated along the rows in "
-                f"{deparse(node)}, which cannot be computed for new rows",
-                node.span,
-                hint,
-            )
-
-
-_SHOWN = 8
-_VECTORS = (Numeric, Character, Factor, Matrix)
-_VALUES = (*_VECTORS, Null, FunctionName)
-
-
-def _reorders(function: Function, given: Sequence[_Given]) -> bool:
-    """Tell whether ``x[i]`` picks rows by numbers that each row gives."""
-    if function.name != "[" or not given[0].rowwise:
-        return False
-    return any(
-        item.rowwise and not (isinstance(item.value, Numeric) and item.value.kind == "logical")
-        for item in given[1:]
-    )
-
-
-def _has_rows(function: Function, given: Sequence[_Given], value: Value, rows: int) -> bool:
-    """Tell whether a result made from row-wise arguments has one element per row."""
-    if function.role == "summary" or length(value) != rows:
-        return False
-    if function.role != "shape":
-        return True
-    if function.name == ":":
-        return isinstance(value, Factor)
-    if function.name == "[":
-        return _index_keeps_rows(given)
-    # c, rep and their kin: one vector of rows, and nothing added to it.
-    whole = [item for item in given if item.rowwise]
-    return len(whole) == 1 and whole[0].formal in ("x", "data", "...")
-
-
-def _index_keeps_rows(given: Sequence[_Given]) -> bool:
-    """Tell whether an indexed value has one element per row, made from that row."""
-    source, *indices = [item for item in given if item.formal != "drop"]
-    if not indices or indices[0].value is None:
-        return source.rowwise and not any(item.rowwise for item in indices)
-    row = indices[0]
-    selects = isinstance(row.value, Numeric) and row.value.kind == "logical"
-    if source.rowwise:
-        # Numbers of rows that come from the rows themselves: a new order of the whole.
-        return row.rowwise and not selects
-    return row.rowwise and not selects
 
 
 def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:

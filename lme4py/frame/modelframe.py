@@ -2,25 +2,29 @@
 
 R's order of work is kept, because results depend on it: all variables are computed
 on all rows; then `subset` selects; then rows with missing values go; then factors
-lose the levels that no row has.
+lose the levels that no row has. New rows go the same way with what was learned: their
+variables come from the stored states, and are held to the stored types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError, Span
+from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, symbols
-from lme4py.formula.terms import terms
+from lme4py.formula.syntax import Call, Node, Symbol, symbols
+from lme4py.formula.terms import Terms, terms
 from lme4py.frame.columns import value_of
-from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.factors import drop_unused, factor_of
+from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
+from lme4py.frame.factors import distinct, drop_unused, factor_of
+from lme4py.frame.rows import missing, rows_text
+from lme4py.frame.schema import ColumnType, NewColumns
+from lme4py.frame.state import NOTHING, State
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -35,14 +39,42 @@ from lme4py.frame.values import (
     take_or_missing,
 )
 
-__all__ = ["Expression", "ModelFrame", "NAAction", "model_frame"]
+__all__ = [
+    "NA_ACTIONS",
+    "Expression",
+    "LearnedFrame",
+    "ModelFrame",
+    "NAAction",
+    "learn_frame",
+    "na_action_of",
+    "new_frame",
+]
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
 Expression: TypeAlias = Any
 """Array-like, or an R expression as text that is evaluated in the data."""
 
+NA_ACTIONS: tuple[NAAction, ...] = ("omit", "exclude", "fail", "pass")
 
-@dataclass(frozen=True, slots=True)
+
+def na_action_of(name: Any) -> NAAction:
+    """Return what an ``na_action`` argument means; R's spellings are taken, too.
+
+    Raises
+    ------
+    DataError
+        For any other.
+    """
+    for action in NA_ACTIONS:
+        if name in (action, f"na.{action}") or (name == "NULL" and action == "pass"):
+            return action
+    raise DataError(
+        f"unknown na_action {name!r}",
+        hint=nearest(str(name), NA_ACTIONS) or ", ".join(NA_ACTIONS),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFrame:
     """R's model frame.
 
@@ -63,24 +95,43 @@ class ModelFrame:
         Number of rows dropped for missing values.
     spans : mapping of str to Span
         Where each variable stands in the formula.
+    types : mapping of str to ColumnType
+        What the columns are held to; empty where they are as they are.
+    lost_levels : mapping of str to int
+        How many levels of a grouping variable went with the rows that were dropped for
+        missing values; those without loss are not there.
+    labels : tuple of str
+        Labels of all columns where some have no values: new rows have no weights.
     """
 
     variables: Mapping[str, Value]
-    response: str | None
-    offset_terms: tuple[str, ...]
+    response: str | None = None
+    offset_terms: tuple[str, ...] = ()
     rows: int
-    positions: NDArray[np.int64] | None
-    omitted: int
-    spans: Mapping[str, Span | None]
+    positions: NDArray[np.int64] | None = None
+    omitted: int = 0
+    spans: Mapping[str, Span | None] = field(default_factory=dict)
+    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    lost_levels: Mapping[str, int] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
         """Labels of all columns."""
-        return tuple(self.variables)
+        return self.labels or tuple(self.variables)
 
     def get(self, name: str) -> Value | None:
-        """Return a column, or None where there is none."""
-        return self.variables.get(name)
+        """Return a column on its type and levels, or None where there is none.
+
+        Raises
+        ------
+        DataError
+            For a column of new rows that has another type, or new levels.
+        """
+        value = self.variables.get(name)
+        if value is None or name not in self.types:
+            return value
+        return self.types[name].adapt(value, name)
 
     def weights(self) -> NDArray[np.float64] | None:
         """Return the ``weights`` argument, shape (rows,)."""
@@ -107,15 +158,31 @@ def _floats(value: Value | None) -> NDArray[np.float64] | None:
             raise DataError("'offset' and 'weights' must be numeric vectors", hint=f"it is {kind}")
 
 
-def model_frame(
+@dataclass(frozen=True, slots=True)
+class LearnedFrame:
+    """A model frame, and what evaluating its variables learned.
+
+    Parameters
+    ----------
+    frame : ModelFrame
+    states : mapping of str to State
+        By the labels of the variables and arguments.
+    """
+
+    frame: ModelFrame
+    states: Mapping[str, State]
+
+
+def learn_frame(
     formula: Node,
     scope: Scope,
     *,
     subset: Expression = None,
     extras: Mapping[str, Expression] | None = None,
     na_action: NAAction = "omit",
-) -> ModelFrame:
-    """Build the model frame (R's ``model.frame`` with unused levels dropped).
+    grouping: Collection[str] = (),
+) -> LearnedFrame:
+    """Build the model frame (R's ``model.frame`` with unused levels dropped), learning from it.
 
     Parameters
     ----------
@@ -129,6 +196,8 @@ def model_frame(
         ``(weights)``, ``(offset)`` and the like: arrays or expressions.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values.
+    grouping : collection of str
+        Variables whose lost levels are counted.
 
     Raises
     ------
@@ -139,66 +208,157 @@ def model_frame(
     for text in expanded.warnings:
         scope.context.warn(text)
     nodes = dict(zip(expanded.frame_names, expanded.variables, strict=True))
-    spans = {name: node.span for name, node in nodes.items()}
-    variables: dict[str, Value] = {}
-    for name, node in nodes.items():
-        variables[name] = _checked(name, node, evaluate(node, scope))
+    found = {name: _checked(name, node, evaluate(node, scope)) for name, node in nodes.items()}
     for name, expression in (extras or {}).items():
-        value = None if expression is None else _extra(name, expression, scope)
-        if value is not None:
-            variables[name] = value
+        if expression is None:
+            continue
+        given = _extra(name, _evaluated(expression, scope))
+        if given is not None:
+            found[name] = given
+    variables = {name: item.value for name, item in found.items()}
     rows = _common_length(variables, nodes)
-    positions = _subset_positions(subset, rows, scope)
-    kept = _complete(variables, positions, na_action, rows)
-    omitted = 0
-    if kept is not None:
-        before = rows if positions is None else positions.size
-        positions = np.flatnonzero(kept) if positions is None else positions[kept]
-        omitted = before - positions.size
-    if positions is not None:
-        select = take_or_missing if (positions < 0).any() else take
-        variables = {name: select(value, positions) for name, value in variables.items()}
-        rows = positions.size
+    selected = _subset_positions(subset, rows, scope)
+    positions = _complete(variables, selected, na_action)
+    before = rows if selected is None else selected.size
     # What "." stands for is not among the names here, as in lme4.
     right = formula.operands[-1] if isinstance(formula, Call) else formula
-    plain = {symbol.name for symbol in symbols(right)}
+    bare = {symbol.name for symbol in symbols(right)}
     settled = {
-        name: _settled(name, value, name in plain, scope) for name, value in variables.items()
+        name: _settled(name, value, name in bare, scope)
+        for name, value in _taken(variables, positions).items()
     }
+    omitted = 0 if positions is None else before - positions.size
+    frame = ModelFrame(
+        variables=settled,
+        response=None if expanded.response is None else expanded.frame_names[expanded.response],
+        offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
+        rows=rows if positions is None else positions.size,
+        positions=positions,
+        omitted=omitted,
+        spans={name: node.span for name, node in nodes.items()},
+        lost_levels=_lost_levels(grouping, _taken(variables, selected), settled) if omitted else {},
+    )
+    return LearnedFrame(frame, {name: item.state for name, item in found.items()})
+
+
+def new_frame(
+    expanded: Terms,
+    scope: Scope,
+    columns: NewColumns,
+    *,
+    labels: tuple[str, ...],
+    types: Mapping[str, ColumnType],
+    states: Mapping[str, State],
+    offset: Expression = None,
+    na_action: NAAction = "omit",
+) -> ModelFrame:
+    """Build the model frame of new rows from what was learned.
+
+    Parameters
+    ----------
+    expanded : Terms
+        The terms of the formula in which bars are written as sums.
+    scope : Scope
+        The new rows and what else names may mean.
+    columns : NewColumns
+        The new rows.
+    labels : tuple of str
+        Of all columns that the model's frame had.
+    types : mapping of str to ColumnType
+        Types of the variables that are needed; the others are left out.
+    states : mapping of str to State
+        As learned, by the labels of the variables.
+    offset : array-like or str, optional
+        The ``offset`` argument.
+    na_action : {"omit", "exclude", "fail", "pass"}
+
+    Raises
+    ------
+    FormulaError, DataError
+        For what has no value for new rows, another type or another length.
+    """
+    rows = scope.context.rows
+    variables = {
+        name: _new_value(name, node, scope, columns, states.get(name, NOTHING))
+        for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
+        if name in types
+    }
+    if offset is not None:
+        value = _evaluated(offset, scope, states.get("(offset)", NOTHING)).value
+        if isinstance(value, Numeric) and length(value) == rows:
+            variables["(offset)"] = value
+        elif not isinstance(value, Null):
+            raise DataError(f"the offset must be {rows} numbers, one for each new row")
+    positions = _complete(variables, None, na_action)
+    left = rows if positions is None else positions.size
+    response = None if expanded.response is None else expanded.frame_names[expanded.response]
+    kept = _taken(variables, positions)
+    if response is not None and response not in kept:
+        # A name here, no values: no column is made of it.
+        kept = {response: Numeric(np.zeros(left), "double"), **kept}
     return ModelFrame(
-        settled,
-        None if expanded.response is None else expanded.frame_names[expanded.response],
-        tuple(expanded.frame_names[i] for i in expanded.offsets),
-        rows,
-        positions,
-        omitted,
-        spans,
+        variables=kept,
+        response=response,
+        offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
+        rows=left,
+        positions=positions,
+        omitted=rows - left,
+        types=types,
+        labels=labels,
     )
 
 
-def _checked(name: str, node: Node, value: Value) -> Value:
-    """Return a variable of the frame, or raise R's error for what can be none."""
-    if isinstance(value, FunctionName):
-        raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
-    if isinstance(value, Null):
-        raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
-    if isinstance(value, MalformedFactor):
-        raise DataError(f"'{name}' is a malformed factor", node.span)
+def _new_value(name: str, node: Node, scope: Scope, columns: NewColumns, state: State) -> Value:
+    """Return a variable of the model frame for the new rows."""
+    if isinstance(node, Symbol):
+        # New levels may be allowed; whoever uses the variable knows.
+        value = columns.get_open(node.name)
+        if value is not None:
+            return value
+    value = value_of_rows(node, scope, state)
+    if length(value) != scope.context.rows:
+        raise DataError(
+            f"variable lengths differ (found for '{name}')",
+            node.span,
+            f"it has {length(value)} elements, the new data have {scope.context.rows} rows",
+        )
     return value
 
 
-def _extra(name: str, expression: Expression, scope: Scope) -> Value | None:
-    """Return the value of an argument, None where it is NULL."""
-    value = _evaluated(expression, scope)
-    if isinstance(value, FunctionName | MalformedFactor):
+def _taken(
+    variables: Mapping[str, Value], positions: NDArray[np.int64] | None
+) -> Mapping[str, Value]:
+    """Return the rows at some positions; missing ones for negative positions."""
+    if positions is None:
+        return variables
+    select = take_or_missing if (positions < 0).any() else take
+    return {name: select(value, positions) for name, value in variables.items()}
+
+
+def _checked(name: str, node: Node, found: Evaluated) -> Evaluated:
+    """Return a variable of the frame, or raise R's error for what can be none."""
+    match found.value:
+        case FunctionName():
+            raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
+        case Null():
+            raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
+        case MalformedFactor():
+            raise DataError(f"'{name}' is a malformed factor", node.span)
+        case _:
+            return found
+
+
+def _extra(name: str, found: Evaluated) -> Evaluated | None:
+    """Return an argument, None where it is NULL."""
+    if isinstance(found.value, FunctionName | MalformedFactor):
         raise DataError(f"invalid type (closure) for variable '{name}'")
-    return None if isinstance(value, Null) else value
+    return None if isinstance(found.value, Null) else found
 
 
-def _evaluated(expression: Expression, scope: Scope) -> Value:
-    return (
-        evaluate(parse(expression), scope) if isinstance(expression, str) else value_of(expression)
-    )
+def _evaluated(expression: Expression, scope: Scope, state: State | None = None) -> Evaluated:
+    if isinstance(expression, str):
+        return evaluate(parse(expression), scope, state)
+    return Evaluated(value_of(expression), rowwise=True)
 
 
 def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) -> int:
@@ -224,7 +384,7 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
     """
     if subset is None:
         return None
-    value = _evaluated(subset, scope)
+    value = _evaluated(subset, scope).value
     if isinstance(value, Null):
         return None
     if isinstance(value, Matrix):
@@ -255,68 +415,67 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
     return np.where(places > rows, -1, places - 1)
 
 
-def _missing(value: Value) -> NDArray[np.bool_] | None:
-    """Return where a value is missing, None when nowhere."""
-    match value:
-        case Numeric(values=values):
-            # The least of some numbers is NaN when one of them is.
-            if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):
-                return None
-            return np.asarray(np.isnan(values))
-        case Matrix(values=matrix):
-            if not matrix.size or not np.isnan(matrix.min()):
-                return None
-            return np.asarray(np.isnan(matrix).any(axis=1))
-        case Character(codes=codes) | Factor(codes=codes):
-            return np.less(codes, 0) if codes.size and codes.min() < 0 else None
-        case _:
-            return None
-
-
 def _complete(
     variables: Mapping[str, Value],
-    positions: NDArray[np.int64] | None,
+    selected: NDArray[np.int64] | None,
     na_action: NAAction,
-    rows: int,
-) -> NDArray[np.bool_] | None:
-    """Return which of the selected rows have no missing value, None when all are kept."""
+) -> NDArray[np.int64] | None:
+    """Return which of the selected rows stay, None when all rows do."""
     if na_action == "pass":
-        return None
-    missing: NDArray[np.bool_] | None = None
+        return selected
+    lost: NDArray[np.bool_] | None = None
     for value in variables.values():
-        found = _missing(value)
+        found = missing(value)
         if found is not None:
-            missing = found if missing is None else missing | found
-    absent = None if positions is None or not (positions < 0).any() else positions < 0
-    if missing is None and absent is None:
-        return None
-    missing = np.zeros(rows, dtype=np.bool_) if missing is None else missing
-    selected = missing if positions is None else missing[positions]
-    if absent is not None:
-        selected = selected | absent
-    if not selected.any():
-        return None
+            lost = found if lost is None else lost | found
+    if selected is not None:
+        absent = selected < 0
+        lost = absent if lost is None else lost[selected] | absent
+    if lost is None or not lost.any():
+        return selected
     if na_action == "fail":
         raise DataError("missing values in object", hint=_where(variables))
-    return ~selected
+    return np.flatnonzero(~lost) if selected is None else selected[~lost]
 
 
 def _where(variables: Mapping[str, Value]) -> str:
     counts = []
     for name, value in variables.items():
-        found = _missing(value)
+        found = missing(value)
         if found is not None:
-            counts.append(f"{name}: {int(found.sum())}")
-    return "missing values by variable: " + ", ".join(counts)
+            counts.append(f"'{name}': {rows_text(found)}")
+    return "; ".join(counts) or "subset selects rows that are not there"
 
 
-def _settled(name: str, value: Value, plain: bool, scope: Scope) -> Value:
-    """Return a column as it stands in the frame: unused levels dropped, plain text a factor."""
+def _settled(name: str, value: Value, bare: bool, scope: Scope) -> Value:
+    """Return a column as it stands in the frame: unused levels dropped, bare text a factor."""
     if isinstance(value, Factor):
         settled = drop_unused(value)
         if value.contrasts is not None and len(settled.levels) < len(value.levels):
             scope.context.warn(f"contrasts dropped from factor {name} due to missing levels")
         return settled
-    if isinstance(value, Character) and plain:
+    if isinstance(value, Character) and bare:
         return factor_of(value, scope.context.collation)
     return value
+
+
+def _lost_levels(
+    grouping: Collection[str], before: Mapping[str, Value], after: Mapping[str, Value]
+) -> dict[str, int]:
+    """Return how many values of each grouping variable no row has any more."""
+    counts = {
+        name: _distinct(before[name]) - _distinct(after[name])
+        for name in grouping
+        if name in before
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _distinct(value: Value) -> int:
+    match value:
+        case Numeric(values=values):
+            return distinct(values)[0].size
+        case Character(codes=codes) | Factor(codes=codes):
+            return int(np.count_nonzero(np.bincount(codes[codes >= 0])))
+        case _:
+            return 0

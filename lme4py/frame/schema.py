@@ -17,7 +17,6 @@ __all__ = [
     "ColumnType",
     "Levels",
     "NewColumns",
-    "Origin",
     "known_levels",
     "place_levels",
     "type_of",
@@ -81,6 +80,8 @@ class ColumnType:
         DataError
             For another type, or unknown levels, which are named.
         """
+        if isinstance(value, Numeric) and (value.kind, value.time) == (self.kind, self.time):
+            return value
         if isinstance(value, Numeric) and self.kind not in ("logical", "integer", "double"):
             if not np.isnan(value.as_float()).all():
                 raise self._mismatch(value, name)
@@ -209,35 +210,6 @@ def known_levels(new: Sequence[str], known: Levels) -> str:
     more = ", ..." if len(texts) > _SHOWN else ""
     close = nearest(new[0].strip("'"), texts) if len(new) == 1 and len(texts) < 10_000 else None
     return f"{close + ' ' if close else ''}the model has the levels {shown}{more}"
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Origin:
-    """What a model's data and arguments were, as far as new rows need it.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Columns of the data, which ``.`` stands for.
-    columns : mapping of str to ColumnType
-        The columns that were read.
-    frozen : mapping of str to object
-        Parameters and states by the text of their expressions.
-    env : mapping of str to object
-        The ``env`` argument.
-    collation, na_action : str
-        As given.
-    offset : object
-        The ``offset`` argument.
-    """
-
-    names: tuple[str, ...]
-    columns: Mapping[str, ColumnType]
-    frozen: Mapping[str, Any]
-    env: Mapping[str, Any]
-    collation: str
-    na_action: str
-    offset: Any
 
 
 class NewColumns:

@@ -15,7 +15,7 @@ from lme4py.frame.values import FloatArray, Matrix
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.rank import drop_dependent_columns, rank_of
+from lme4py.matrices.rank import Reduced, drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
@@ -150,9 +150,7 @@ class Checks:
         )
 
 
-def check_rank(
-    matrix: ModelMatrix, action: str, warn: Callable[[str], None]
-) -> tuple[ModelMatrix, dict[str, int], str | None]:
+def check_rank(matrix: ModelMatrix, action: str, warn: Callable[[str], None]) -> Reduced:
     """Check the column rank of X (lme4's ``chkRank.drop.cols``).
 
     Parameters
@@ -166,13 +164,9 @@ def check_rank(
 
     Returns
     -------
-    matrix : ModelMatrix
-        X without dependent columns, where the action says so.
-    dropped : dict of str to int
-        Name and 0-based position, in the full matrix, of each dropped column.
-    message : str or None
-        lme4's notice; None where there is none, or it has been given as a warning, or
-        the action is silent.
+    Reduced
+        X without dependent columns, where the action says so. Its message is None where
+        there is none, or it has been given as a warning, or the action is silent.
 
     Raises
     ------
@@ -180,18 +174,19 @@ def check_rank(
         If the columns depend on each other and the action is to stop, or X has missing
         or infinite values.
     """
+    whole = Reduced(matrix, {}, tuple(range(len(matrix.names))), None)
     if action == "ignore":
-        return matrix, {}, None
+        return whole
     if action == "stop.deficient":
         _stop_deficient(matrix, warn)
-        return matrix, {}, None
+        return whole
     reduced = drop_dependent_columns(matrix)
     kept = reduced.matrix
     if reduced.dropped and rank_of(kept.values)[0] < len(kept.names):
         raise CheckError("Dropping columns failed to produce full column rank design matrix")
     if action == "warn+drop.cols" and reduced.message is not None:
         warn(reduced.message)
-    return kept, reduced.dropped, reduced.message if action == "message+drop.cols" else None
+    return reduced if action == "message+drop.cols" else replace(reduced, message=None)
 
 
 def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:

@@ -7,11 +7,11 @@ combinations that occur, and any other expression is called on the frame.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
@@ -22,11 +22,22 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import drop_unused, factor_of, interaction_of
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Factor, FunctionName, MalformedFactor, Matrix, Null, Value
+from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
+from lme4py.frame.state import NOTHING, State
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+)
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["BarFrame", "FactorSource", "Factors", "GroupFrame", "group_value", "random_term"]
+__all__ = ["BarFrame", "Grouping", "LearnedGroup", "learn_random_term", "new_random_term"]
 
 _ARITHMETIC = (
     "in a grouping factor R computes with this operator, which gives factors no value: "
@@ -34,108 +45,155 @@ _ARITHMETIC = (
 )
 
 
-class GroupFrame(Protocol):
-    """A model frame as grouping expressions see it."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Grouping:
+    """The columns of a frame that grouping expressions name, as factors.
 
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns."""
+    Parameters
+    ----------
+    frame : ModelFrame
+    collation : Collation
+        The order of text.
+    factors : mapping of str to Factor
+        Levels that were not learned stand behind those that were.
+    levels : mapping of str to tuple of str
+        The levels as they were learned.
+    """
 
-    def get(self, name: str) -> Value | None:
-        """Return a column, or None."""
+    frame: ModelFrame
+    collation: Collation
+    factors: Mapping[str, Factor]
+    levels: Mapping[str, Levels]
 
+    @classmethod
+    def learn(cls, frame: ModelFrame, bars: Iterable[Bar], collation: Collation) -> Grouping:
+        """Return the columns as factors on the levels that they have."""
+        factors = {}
+        for name, value in _named(frame, bars).items():
+            factors[name] = value if isinstance(value, Factor) else factor_of(value, collation)
+        levels = {name: factor.levels for name, factor in factors.items()}
+        return cls(frame, collation, factors, levels)
 
-class FactorSource(Protocol):
-    """The columns of a frame as factors."""
-
-    @property
-    def frame(self) -> GroupFrame:
-        """The frame."""
+    @classmethod
+    def of_new_rows(
+        cls,
+        frame: ModelFrame,
+        bars: Iterable[Bar],
+        collation: Collation,
+        levels: Mapping[str, Levels],
+    ) -> Grouping:
+        """Return the columns of new rows as factors on learned levels, others behind them."""
+        factors = {}
+        for name, value in _named(frame, bars).items():
+            if name not in levels:
+                continue
+            found = factor_of(value, Collation("C")) if isinstance(value, Numeric) else value
+            if not isinstance(found, Character | Factor):
+                raise DataError(f"'{name}' cannot be a grouping factor")
+            placed = place_levels(found, levels[name])
+            kind = frame.types[name]
+            ordered = kind.kind == "factor" and kind.ordered
+            factors[name] = Factor(placed.codes, placed.levels, ordered, kind.contrasts)
+        return cls(frame, collation, factors, levels)
 
     def get(self, name: str) -> Factor | None:
-        """Return a column as a factor, or None."""
+        """Return a column as a factor, None where there is none.
+
+        Raises
+        ------
+        DataError
+            For a matrix.
+        """
+        if name not in self.factors and isinstance(self.frame.variables.get(name), Matrix):
+            raise DataError(f"a matrix cannot be a grouping factor: '{name}'")
+        return self.factors.get(name)
+
+    def new(self, name: str) -> tuple[str, ...]:
+        """Return the levels of a column that were not learned."""
+        found = self.factors.get(name)
+        return () if found is None else tuple(map(str, found.levels[len(self.levels[name]) :]))
+
+    def closed(self) -> Grouping:
+        """Return the same without new levels, which are missing values then."""
+        if not any(map(self.new, self.factors)):
+            return self
+        factors = {}
+        for name, found in self.factors.items():
+            known = self.levels[name]
+            codes = np.where(found.codes < len(known), found.codes, np.int32(-1))
+            factors[name] = replace(found, codes=codes, levels=known)
+        return replace(self, factors=factors)
 
 
-class Factors:
-    """The columns of a frame as factors, each made once."""
-
-    def __init__(self, frame: ModelFrame, collation: Collation) -> None:
-        self.frame = frame
-        self.collation = collation
-        self._made: dict[str, Factor] = {}
-
-    def get(self, name: str) -> Factor | None:
-        """Return a column as a factor, or None where there is none."""
-        if name not in self._made:
-            value = self.frame.get(name)
-            if value is None:
-                return None
-            if isinstance(value, Matrix):
-                raise DataError(f"a matrix cannot be a grouping factor: '{name}'")
-            self._made[name] = (
-                value if isinstance(value, Factor) else factor_of(value, self.collation)
-            )
-        return self._made[name]
+def _named(frame: ModelFrame, bars: Iterable[Bar]) -> dict[str, Value]:
+    """Return the columns that grouping expressions name; a matrix is told where it is used."""
+    names = dict.fromkeys(symbol.name for bar in bars for symbol in symbols(bar.group))
+    found = {name: frame.variables.get(name) for name in names}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and not isinstance(value, Matrix)
+    }
 
 
 @dataclass(frozen=True, slots=True)
 class BarFrame:
     """The frame as one bar sees it: the columns its group names are factors."""
 
-    factors: FactorSource
-    grouping: frozenset[str]
+    grouping: Grouping
+    factors: frozenset[str]
 
     @classmethod
-    def of(cls, bar: Bar, factors: FactorSource) -> BarFrame:
+    def of(cls, bar: Bar, grouping: Grouping) -> BarFrame:
         """Return the frame as `bar` sees it."""
-        return cls(factors, frozenset(symbol.name for symbol in symbols(bar.group)))
+        return cls(grouping, frozenset(symbol.name for symbol in symbols(bar.group)))
 
     @property
     def names(self) -> Sequence[str]:
         """Names of the columns."""
-        return self.factors.frame.names
+        return self.grouping.frame.names
 
     def get(self, name: str) -> Value | None:
-        """Return a column, or None."""
-        return self.factors.get(name) if name in self.grouping else self.factors.frame.get(name)
+        """Return a column, or None; new levels have no place in the columns of a bar."""
+        found = self.grouping.get(name) if name in self.factors else None
+        if found is None:
+            return self.grouping.frame.get(name)
+        if self.grouping.new(name):
+            raise unknown_levels(name, found.levels, self.grouping.levels[name])
+        return found
 
 
-def random_term(bar: Bar, factors: Factors, scope: Scope) -> RandomTerm:
-    """Return one random-effects term on the frame (lme4's ``mkBlist``).
+@dataclass(frozen=True, eq=False, slots=True)
+class LearnedGroup:
+    """What is learned of the grouping factor of one bar.
+
+    Parameters
+    ----------
+    levels : tuple of str
+        In the order of the rows of Zt.
+    ordered : bool
+        Whether it is an ordered factor.
+    state : State
+        What the functions in the grouping expression learned.
+    """
+
+    levels: tuple[str, ...]
+    ordered: bool
+    state: State = NOTHING
+
+
+def learn_random_term(
+    bar: Bar, grouping: Grouping, scope: Scope
+) -> tuple[RandomTerm, LearnedGroup]:
+    """Return one random-effects term on the frame (lme4's ``mkBlist``), and what it learned.
 
     Raises
     ------
     FormulaError
         If the grouping expression has no value as a factor, in lme4's words.
     """
-    frame = BarFrame.of(bar, factors)
-    inner = replace(
-        scope,
-        columns=frame,
-        context=replace(scope.context, rows=factors.frame.rows),
-        frozen={},
-        replaying=False,
-    )
-    group = _group(bar, frame, inner)
-    left = call("~", bar.effects, span=bar.effects.span)
-    columns = plan(terms(left, frame.names), frame, factors.frame.rows, factors.collation)
-    for text in columns.warnings:
-        scope.context.warn(text)
-    return RandomTerm(bar, group, columns)
-
-
-def group_value(bar: Bar, factors: FactorSource, scope: Scope) -> Factor:
-    """Return the value of a grouping expression, all its levels kept.
-
-    What its functions found is kept in ``scope.frozen``, or read from there.
-    """
-    frame = BarFrame.of(bar, factors)
-    return _without_missing_level(_factor(bar.group, frame, replace(scope, columns=frame)))
-
-
-def _group(bar: Bar, frame: BarFrame, scope: Scope) -> Factor:
     try:
-        factor = _factor(bar.group, frame, scope)
+        factor, state = _group_value(bar, grouping, scope, None)
     except Lme4pyError as error:
         raise FormulaError(
             f"couldn't evaluate grouping factor {bar.group_name} within model frame: "
@@ -143,11 +201,11 @@ def _group(bar: Bar, frame: BarFrame, scope: Scope) -> Factor:
             error.span or bar.group.span,
             error.hint or "try adding grouping factor to data frame explicitly if possible",
         ) from None
-    if factor.codes.size != scope.context.rows:
+    rows = grouping.frame.rows
+    if factor.codes.size != rows:
         raise FormulaError(
             "(p <- ncol(X)) == ncol(Y) is not TRUE: "
-            f"the grouping factor has {factor.codes.size} elements for "
-            f"{scope.context.rows} rows",
+            f"the grouping factor has {factor.codes.size} elements for {rows} rows",
             bar.group.span,
         )
     if not factor.codes.size or int(factor.codes.max()) < 0 or not factor.levels:
@@ -156,12 +214,140 @@ def _group(bar: Bar, frame: BarFrame, scope: Scope) -> Factor:
             bar.group.span,
             _ARITHMETIC if _is_arithmetic(bar.group) else "every value of it is missing",
         )
-    return _without_missing_level(drop_unused(factor))
+    group = _without_missing_level(drop_unused(factor))
+    term = _term(bar, group, grouping)
+    for text in term.plan.warnings:
+        scope.context.warn(text)
+    return term, LearnedGroup(tuple(map(str, group.levels)), group.ordered, state)
 
 
-def _is_arithmetic(group: Node) -> bool:
-    """Tell whether an operator that computes stands where ``:`` or ``/`` is meant."""
-    return isinstance(group, Call) and group.name in ("+", "-", "*", "^")
+def new_random_term(
+    bar: Bar, grouping: Grouping, scope: Scope, learned: LearnedGroup, *, allow_new: bool
+) -> RandomTerm:
+    """Return one random-effects term of new rows, on the levels that were learned.
+
+    Raises
+    ------
+    DataError
+        If the grouping expression has no value, or, unless they are allowed, for levels that
+        were not learned.
+    """
+    rows = grouping.frame.rows
+    # Through a function a new level would become something else without a word.
+    seen = grouping if _joins_names(bar.group) else grouping.closed()
+    try:
+        found, _ = _group_value(bar, seen, scope, learned.state)
+    except FormulaError as error:
+        raise DataError(
+            f"couldn't evaluate grouping factor {bar.group_name} for the new rows: {error.message}",
+            error.span or bar.group.span,
+            error.hint,
+        ) from None
+    if found.codes.size != rows:
+        raise DataError(
+            f"the grouping factor {bar.group_name} has {found.codes.size} elements for {rows} rows",
+            bar.group.span,
+        )
+    if not allow_new:
+        for name in {symbol.name: None for symbol in symbols(bar.group)}:
+            if grouping.new(name):
+                raise _new_levels(name, grouping.new(name), grouping.levels[name], bar)
+    placed = place_levels(_without_missing_level(found), learned.levels)
+    codes = placed.codes
+    if len(placed.levels) > len(learned.levels):
+        lost = codes >= len(learned.levels)
+        # A missing part is no new level: the row has no level at all.
+        new = lost & ~_missing_parts(bar, grouping)
+        if not allow_new and bool(new.any()):
+            names = [str(placed.levels[code]) for code in np.unique(codes[new])]
+            raise _new_levels(bar.group_name, names, learned.levels, bar)
+        codes = np.where(lost, np.int32(-1), codes)
+    return _term(bar, Factor(codes, learned.levels, learned.ordered), grouping)
+
+
+def _term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
+    frame = BarFrame.of(bar, grouping)
+    left = call("~", bar.effects, span=bar.effects.span)
+    columns = plan(terms(left, frame.names), frame, grouping.frame.rows, grouping.collation)
+    return RandomTerm(bar, group, columns)
+
+
+def _group_value(
+    bar: Bar, grouping: Grouping, scope: Scope, state: State | None
+) -> tuple[Factor, State]:
+    """Return the value of a grouping expression, all its levels kept, and what it learned."""
+    frame = BarFrame.of(bar, grouping)
+    context = replace(scope.context, rows=grouping.frame.rows)
+    inner = replace(scope, columns=_Open(grouping, frame.factors), context=context)
+    factor, learned = _factor(bar.group, inner, state)
+    return factor, learned
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The frame as a grouping expression sees it: its factors with levels that are new."""
+
+    grouping: Grouping
+    factors: frozenset[str]
+
+    @property
+    def names(self) -> Sequence[str]:
+        return self.grouping.frame.names
+
+    def get(self, name: str) -> Value | None:
+        found = self.grouping.get(name) if name in self.factors else None
+        return self.grouping.frame.get(name) if found is None else found
+
+
+def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, State]:
+    """Return the value of a grouping expression as a factor."""
+    match node:
+        case Symbol(name=name):
+            found = scope.columns.get(name)
+            if isinstance(found, Factor):
+                return found, NOTHING
+        case Call() if node.name == "(" and len(node.operands) == 1:
+            factor, part = _factor(node.operands[0], scope, _part(state, 0))
+            return factor, _above(part)
+        case Call() if node.name == ":" and len(node.operands) == 2:
+            return _joined(node, scope, state)
+        case _:
+            pass
+    result = evaluate(node, scope, state)
+    value = result.value
+    if isinstance(value, FunctionName | Null | Matrix | MalformedFactor):
+        raise DataError(f"the grouping expression {deparse(node)} gives no factor", node.span)
+    if not isinstance(value, Factor):
+        value = factor_of(value, scope.context.collation)
+    return value, result.state
+
+
+def _joined(node: Call, scope: Scope, state: State | None) -> tuple[Factor, State]:
+    """Return ``a:b``: the combinations that occur, by a's level and then b's."""
+    factors: list[Factor] = []
+    learned: list[State] = []
+    for place, operand in enumerate(node.operands):
+        part = _part(state, place)
+        if not isinstance(operand, Call | Symbol):
+            raise DataError("both inputs must be factors", operand.span)
+        if isinstance(operand, Symbol) or operand.name in ("(", ":"):
+            found, part_learned = _factor(operand, scope, part)
+        else:
+            result = evaluate(operand, scope, part)
+            if not isinstance(result.value, Factor):
+                raise DataError("both inputs must be factors", operand.span)
+            found, part_learned = result.value, result.state
+        factors.append(found)
+        learned.append(part_learned)
+    return interaction_of(factors, na_as_text=True), _above(*learned)
+
+
+def _part(state: State | None, place: int) -> State | None:
+    return None if state is None else state.part(place)
+
+
+def _above(*parts: State) -> State:
+    return NOTHING if all(part is NOTHING for part in parts) else State(parts=parts)
 
 
 def _without_missing_level(factor: Factor) -> Factor:
@@ -177,39 +363,38 @@ def _without_missing_level(factor: Factor) -> Factor:
     )
 
 
-def _factor(node: Node, frame: BarFrame, scope: Scope) -> Factor:
-    """Return the value of a grouping expression as a factor."""
-    match node:
-        case Symbol(name=name):
-            found = frame.factors.get(name)
-            if found is not None:
-                return found
-        case Call() if node.name == "(" and len(node.operands) == 1:
-            return _factor(node.operands[0], frame, scope)
-        case Call() if node.name == ":" and len(node.operands) == 2:
-            return _joined(node, frame, scope)
-        case _:
-            pass
-    value = evaluate(node, scope)
-    if isinstance(value, FunctionName | Null | Matrix | MalformedFactor):
-        raise DataError(f"the grouping expression {deparse(node)} gives no factor", node.span)
-    return value if isinstance(value, Factor) else factor_of(value, scope.context.collation)
+def _is_arithmetic(group: Node) -> bool:
+    """Tell whether an operator that computes stands where ``:`` or ``/`` is meant."""
+    return isinstance(group, Call) and group.name in ("+", "-", "*", "^")
 
 
-def _joined(node: Call, frame: BarFrame, scope: Scope) -> Factor:
-    """Return ``a:b``: the combinations that occur, by a's level and then b's."""
-    parts: list[Factor] = []
-    for operand in node.operands:
-        if not isinstance(operand, Call | Symbol):
-            raise DataError("both inputs must be factors", operand.span)
-        found = _operand(operand, frame, scope)
-        if not isinstance(found, Factor):
-            raise DataError("both inputs must be factors", operand.span)
-        parts.append(found)
-    return interaction_of(parts, na_as_text=True)
+def _joins_names(group: Node) -> bool:
+    """Tell whether a group is a name, or names joined by ``:``."""
+    pending = [group]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, Call):
+            if node.name not in (":", "("):
+                return False
+            pending.extend(node.operands)
+    return True
 
 
-def _operand(node: Node, frame: BarFrame, scope: Scope) -> Value:
-    if isinstance(node, Symbol) or (isinstance(node, Call) and node.name in ("(", ":")):
-        return _factor(node, frame, scope)
-    return evaluate(node, scope)
+def _missing_parts(bar: Bar, grouping: Grouping) -> NDArray[np.bool_]:
+    """Return the rows where a variable that the group names is missing."""
+    lost = np.zeros(grouping.frame.rows, dtype=np.bool_)
+    for symbol in symbols(bar.group):
+        found = grouping.get(symbol.name)
+        if found is not None:
+            lost |= found.codes < 0
+    return lost
+
+
+def _new_levels(name: str, new: Sequence[str], known: Levels, bar: Bar) -> DataError:
+    shown = ", ".join(f"'{level}'" for level in new[:8]) + (", ..." if len(new) > 8 else "")
+    hint = known_levels([f"'{level}'" for level in new], known)
+    return DataError(
+        f"new levels detected in newdata: {shown} of the grouping factor {name}",
+        bar.group.span,
+        f'{hint}; new_levels="zero" gives such rows no random effect',
+    )

@@ -37,12 +37,15 @@ class Reduced:
         The kept columns.
     dropped : dict of str to int
         Name and 0-based position, in the full matrix, of each dropped column.
+    kept : tuple of int
+        Position in the full matrix of each column that is left.
     message : str or None
         lme4's notice.
     """
 
     matrix: ModelMatrix
     dropped: dict[str, int]
+    kept: tuple[int, ...]
     message: str | None
 
 
@@ -75,7 +78,7 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     rank, pivot = rank_of(matrix.values, matrix.squares)
     columns = len(matrix.names)
     if rank == columns:
-        return Reduced(matrix, {}, None)
+        return Reduced(matrix, {}, tuple(range(columns)), None)
     count = columns - rank
     plural = "columns / coefficients" if count > 1 else "column / coefficient"
     kept = pivot[:rank]
@@ -92,4 +95,4 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     names = (matrix.names[i] for i in sorted(pivot[rank:]))
     dropped = {name: int(i) for name, i in zip(names, pivot[rank:], strict=True)}
     message = f"fixed-effect model matrix is rank deficient so dropping {count} {plural}"
-    return Reduced(reduced, dropped, message)
+    return Reduced(reduced, dropped, tuple(kept.tolist()), message)

@@ -21,10 +21,11 @@ from lme4py.formula.syntax import Call, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.linpack import sum_of_squares
-from lme4py.matrices.grouping import Factors
+from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
@@ -39,7 +40,7 @@ _SHOWN = 3
 _EXACT = 14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Traps:
     """The traps of one build.
 
@@ -48,10 +49,12 @@ class Traps:
     formula : Formula
         As it was written.
     frame : ModelFrame
-    factors : Factors
-        The frame's columns as factors.
+    grouping : Grouping
+        Those of its columns that are named in grouping expressions, as factors.
     scope : Scope
         The data and what else names may mean.
+    states : mapping of str to State
+        What evaluating the frame's variables learned.
     random : RandomEffects
     linear : bool
         False for generalized models.
@@ -63,8 +66,9 @@ class Traps:
 
     formula: Formula
     frame: ModelFrame
-    factors: Factors
+    grouping: Grouping
     scope: Scope
+    states: Mapping[str, State]
     random: RandomEffects
     linear: bool
     contrasts: Mapping[str, Any] | None
@@ -101,7 +105,7 @@ class Traps:
         """
         for term in {term.bar.group_name: term for term in self.random.terms}.values():
             for symbol in symbols(term.bar.group):
-                value, part = self.frame.get(symbol.name), self.factors.get(symbol.name)
+                value, part = self.frame.get(symbol.name), self.grouping.get(symbol.name)
                 if not isinstance(value, Numeric) or value.time is not None or part is None:
                     continue
                 if value.kind != "double" and value.values.dtype.kind in "biu":
@@ -174,7 +178,7 @@ class Traps:
         group = term.bar.group
         if not (isinstance(group, Call) and group.name == ":"):
             return
-        parts = [self.factors.get(symbol.name) for symbol in symbols(group)]
+        parts = [self.grouping.get(symbol.name) for symbol in symbols(group)]
         known = [part for part in parts if part is not None]
         if len(known) < len(parts):
             return
@@ -312,10 +316,16 @@ class Traps:
 
     def _computed_on_all_rows(self) -> None:
         """Find means, knots and the like that come from rows left out later, too."""
-        if self.frame.positions is None or not self.scope.frozen:
+        if self.frame.positions is None:
             return
         kept, total = self.frame.rows, self.scope.context.rows
-        for text in self.scope.frozen:
+        expanded = terms(self.formula.subbars().node, self.scope.columns.names)
+        found = {
+            text: None
+            for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
+            for text, _ in kept_items(node, self.states.get(name, NOTHING))
+        }
+        for text in found:
             self.messages.remark(
                 f"{text} is computed from all {total} rows, as in R; {kept} of them are kept"
             )

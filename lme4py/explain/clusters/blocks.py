@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.explain.levels import hierarchy
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["BlockStructure", "block_structure"]
 
@@ -61,7 +61,7 @@ class BlockStructure:
         return f"Z is block-diagonal {order}: {count} blocks, {by}, at most {largest}"
 
 
-def block_structure(design: MixedMatrices) -> BlockStructure:
+def block_structure(design: MixedDesign) -> BlockStructure:
     """Return the finest block-diagonal form of Z.
 
     Levels belong to one block when an observation has both. The blocks are the levels

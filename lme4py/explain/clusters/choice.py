@@ -10,18 +10,18 @@ from lme4py.errors import DataError, nearest
 from lme4py.explain.clusters.cluster import Cluster
 from lme4py.explain.clusters.clusters import Clusters
 from lme4py.explain.levels import hierarchy
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 from lme4py.numerals import label as number_label
 
 __all__ = ["cluster"]
 
 
-def cluster(design: MixedMatrices, *level: object, **factor: object) -> Cluster:
+def cluster(design: MixedDesign, *level: object, **factor: object) -> Cluster:
     """Return the cluster of a level: ``cluster(design, "308")`` or ``(design, Subject="308")``.
 
     Parameters
     ----------
-    design : MixedMatrices
+    design : MixedDesign
         The model.
     level : str or number
         The level; a number means the level R makes of it. ``group=`` beside it names the

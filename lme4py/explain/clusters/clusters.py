@@ -14,7 +14,7 @@ from lme4py.errors import DataError
 from lme4py.explain.clusters.cluster import Cluster, ClusterPart
 from lme4py.explain.levels import Grouping, Hierarchy, hierarchy
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -27,7 +27,7 @@ class Clusters(Sequence[Cluster]):
 
     Parameters
     ----------
-    design : MixedMatrices
+    design : MixedDesign
         The model.
     group : str, optional
         The grouping factor; may be left out where there is only one.
@@ -46,7 +46,7 @@ class Clusters(Sequence[Cluster]):
     (18, '308', (10, 2))
     """
 
-    def __init__(self, design: MixedMatrices, group: str | None = None) -> None:
+    def __init__(self, design: MixedDesign, group: str | None = None) -> None:
         self.design = design
         self._levels = hierarchy(design)
         factors = self._levels.factors
@@ -126,7 +126,7 @@ class Clusters(Sequence[Cluster]):
 
 
 def _part(
-    design: MixedMatrices, levels: Hierarchy, place: int, rows: NDArray[np.int64], Z: csr_array
+    design: MixedDesign, levels: Hierarchy, place: int, rows: NDArray[np.int64], Z: csr_array
 ) -> ClusterPart:
     factor = levels.factors[place]
     codes = np.unique(factor.codes[rows])

@@ -14,7 +14,7 @@ from lme4py.explain.equations.observation import observation_equation
 from lme4py.explain.equations.parts import Caption, Part
 from lme4py.explain.expression import Applied, Column, Node, Relation, Sum, Symbol
 from lme4py.explain.system import System
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["distribution_parts", "responses"]
 
@@ -22,13 +22,13 @@ __all__ = ["distribution_parts", "responses"]
 _MOST = 12
 
 
-def responses(design: MixedMatrices) -> list[Relation]:
+def responses(design: MixedDesign) -> list[Relation]:
     """Return the distribution of the residual, or of the response."""
     return response_relations(design, weighted=design.weights is not None)
 
 
 def distribution_parts(
-    design: MixedMatrices, system: System, caption: Caption, *, coefficients: bool
+    design: MixedDesign, system: System, caption: Caption, *, coefficients: bool
 ) -> Iterator[Part]:
     """Yield what is random and how it is distributed.
 

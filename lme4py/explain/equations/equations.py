@@ -22,7 +22,7 @@ from lme4py.explain.monomials import monomials
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.render_text import symbol_text
 from lme4py.explain.system import System, system
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["Equations", "equations"]
 
@@ -42,7 +42,7 @@ class Equations(Shown):
 
     Parameters
     ----------
-    design : MixedMatrices
+    design : MixedDesign
         The model.
     system : System
         Its equations as trees.
@@ -58,7 +58,7 @@ class Equations(Shown):
         Break sums after that many terms.
     """
 
-    design: MixedMatrices
+    design: MixedDesign
     system: System
     notation: Notation
     names: Mapping[str, str]
@@ -206,13 +206,13 @@ class Equations(Shown):
         return f"{name} {letter} = 1, …, {count}" if count > 1 else f"{name} {letter} = 1"
 
 
-def _link_notes(design: MixedMatrices) -> tuple[str, ...]:
+def _link_notes(design: MixedDesign) -> tuple[str, ...]:
     link = None if design.family is None else design.family.link
     return (_LINKS[link],) if link in _LINKS else ()
 
 
 def equations(
-    design: MixedMatrices,
+    design: MixedDesign,
     *,
     notation: str = "raudenbush-bryk",
     levels: Mapping[str, str | None] | None = None,
@@ -225,7 +225,7 @@ def equations(
 
     Parameters
     ----------
-    design : MixedMatrices
+    design : MixedDesign
         The model.
     notation : {"raudenbush-bryk", "gelman-hill"}
         How symbols are written.
@@ -298,7 +298,7 @@ def equations(
 
 
 def _numbers(
-    design: MixedMatrices,
+    design: MixedDesign,
     built: System,
     coefficients: Sequence[float] | Mapping[str, float] | None,
 ) -> dict[Symbol, Node]:

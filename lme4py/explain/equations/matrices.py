@@ -23,7 +23,7 @@ from lme4py.explain.expression import (
     symbols_of,
 )
 from lme4py.explain.system import System
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["matrix_parts"]
 
@@ -31,7 +31,7 @@ __all__ = ["matrix_parts"]
 _MOST_IN_ROW = 6
 
 
-def matrix_parts(design: MixedMatrices, system: System, caption: Caption) -> Iterator[Part]:
+def matrix_parts(design: MixedDesign, system: System, caption: Caption) -> Iterator[Part]:
     """Yield one row, one cluster and the whole as products of matrices and vectors."""
     left: Node = Symbol("response", row="i")
     if design.family is not None:
@@ -49,7 +49,7 @@ def matrix_parts(design: MixedMatrices, system: System, caption: Caption) -> Ite
 
 
 def _one_factor(
-    design: MixedMatrices,
+    design: MixedDesign,
     system: System,
     caption: Caption,
     left: Node,
@@ -90,7 +90,7 @@ def _one_factor(
 
 
 def _several_factors(
-    design: MixedMatrices, system: System, caption: Caption, factors: Sequence[int]
+    design: MixedDesign, system: System, caption: Caption, factors: Sequence[int]
 ) -> Part:
     title, notes = "All rows", []
     terms: list[Node] = []
@@ -107,7 +107,7 @@ def _several_factors(
     return Part(title, shown, 0, tuple(notes))
 
 
-def _left(design: MixedMatrices) -> str:
+def _left(design: MixedDesign) -> str:
     return "y" if design.family is None else "η"
 
 
@@ -115,14 +115,14 @@ def _matrix(name: str, factors: tuple[int, ...] = ()) -> Symbol:
     return Symbol("matrix", name, factors=factors)
 
 
-def _compact(design: MixedMatrices, system: System, factors: tuple[int, ...]) -> Iterator[Node]:
+def _compact(design: MixedDesign, system: System, factors: tuple[int, ...]) -> Iterator[Node]:
     if system.fixed:
         yield Product((_matrix("X", factors), _matrix("β")))
     yield Product((_matrix("Z", factors), _matrix("b", factors)))
     yield from _rest(design, system, factors)
 
 
-def _rest(design: MixedMatrices, system: System, factors: tuple[int, ...]) -> Iterator[Node]:
+def _rest(design: MixedDesign, system: System, factors: tuple[int, ...]) -> Iterator[Node]:
     if system.offsets:
         yield _matrix("o", factors)
     if design.family is None:

@@ -19,17 +19,17 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.system import System
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["observation_equation", "residual", "row_terms"]
 
 
-def residual(design: MixedMatrices) -> tuple[Node, ...]:
+def residual(design: MixedDesign) -> tuple[Node, ...]:
     """Return the residual, which only a linear model has."""
     return (Symbol("residual", row="i"),) if design.family is None else ()
 
 
-def observation_equation(design: MixedMatrices, system: System) -> tuple[Node, tuple[Node, ...]]:
+def observation_equation(design: MixedDesign, system: System) -> tuple[Node, tuple[Node, ...]]:
     """Return the left side and the terms of the equation of the observations."""
     terms = (*system.observations, *system.offsets, *residual(design))
     if design.family is None:

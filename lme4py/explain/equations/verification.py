@@ -10,7 +10,7 @@ from lme4py.explain.equations.observation import row_terms
 from lme4py.explain.expression import Sum, evaluate
 from lme4py.explain.system import System
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["Verification", "verify"]
 
@@ -48,7 +48,7 @@ class Verification:
         return self.ok
 
 
-def verify(design: MixedMatrices, system: System, seed: int) -> Verification:
+def verify(design: MixedDesign, system: System, seed: int) -> Verification:
     """Evaluate three forms of the equations beside ``X @ beta + Z @ b`` on every row."""
     random = np.random.default_rng(seed)
     beta = random.standard_normal(len(design.fixed.names))

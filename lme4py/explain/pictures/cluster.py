@@ -12,7 +12,7 @@ from lme4py.explain.pictures.blocks import Block, draw_equation
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import colour_of
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_cluster"]
 
 
-def plot_cluster(matrices: MixedMatrices, found: Cluster) -> Figure:
+def plot_cluster(matrices: MixedDesign, found: Cluster) -> Figure:
     """Draw one cluster's equation, y_j = X_j β + Z_j b_j + ε_j, as annotated blocks of numbers.
 
     The columns of Z_j have their term's colour, as in `plot`; columns of X_j that stand
@@ -29,7 +29,7 @@ def plot_cluster(matrices: MixedMatrices, found: Cluster) -> Figure:
 
     Parameters
     ----------
-    matrices : MixedMatrices
+    matrices : MixedDesign
         The model.
     found : Cluster
         One of its clusters.
@@ -81,12 +81,12 @@ def _below(number: int) -> str:
     return "".join("₀₁₂₃₄₅₆₇₈₉"[int(digit)] for digit in str(number))
 
 
-def _tint(matrices: MixedMatrices, column: int) -> str:
+def _tint(matrices: MixedDesign, column: int) -> str:
     """Return the colour of the term that a column of Z belongs to."""
     return colour_of(int(np.searchsorted(matrices.random.Gp[1:], column, side="right")))
 
 
-def _tint_of_x(matrices: MixedMatrices, found: Cluster, number: int) -> str | None:
+def _tint_of_x(matrices: MixedDesign, found: Cluster, number: int) -> str | None:
     """Return the colour of the cluster's own column that a column of X is equal to."""
     for place, name in enumerate(found.names):
         if name == found.fixed_names[number] and np.array_equal(

@@ -9,7 +9,7 @@ from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import FAINT, INK, colour_of
 from lme4py.explain.pictures.pixels import square_axis
 from lme4py.explain.pictures.sheet import LEFT, LINE, MOST_TERMS, RIGHT, Sheet
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 from lme4py.matrices.reterms import RandomEffects
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_legend"]
 
 
-def draw_legend(figure: Figure, sheet: Sheet, matrices: MixedMatrices, step: int) -> None:
+def draw_legend(figure: Figure, sheet: Sheet, matrices: MixedDesign, step: int) -> None:
     """Write one line for each random term below the panels, and how to read the picture."""
     random = matrices.random
     left, beside = LEFT / sheet.width, (LEFT + 0.18) / sheet.width
@@ -70,7 +70,7 @@ def _line(random: RandomEffects, k: int) -> str:
     )
 
 
-def _reading(matrices: MixedMatrices, step: int) -> str:
+def _reading(matrices: MixedDesign, step: int) -> str:
     """Return how to read the picture."""
     terms = matrices.random.terms
     said = [

@@ -21,7 +21,7 @@ from lme4py.explain.pictures.sheet import (
     mark_height,
 )
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def _ticks(count: int) -> list[int]:
     return list(range(0, count + 1, step))
 
 
-def draw_x(axes: Axes, matrices: MixedMatrices, sheet: Sheet) -> None:
+def draw_x(axes: Axes, matrices: MixedDesign, sheet: Sheet) -> None:
     """Draw X, the names of its columns and the marks of those that stand again in Z."""
     n, p = matrices.X.shape
     pixels = x_pixels(matrices) if p else np.zeros((0, 0, 3))
@@ -110,7 +110,7 @@ def draw_x(axes: Axes, matrices: MixedMatrices, sheet: Sheet) -> None:
             )
 
 
-def _marks(axes: Axes, matrices: MixedMatrices) -> float:
+def _marks(axes: Axes, matrices: MixedDesign) -> float:
     """Mark over X the columns that stand again in a random term; return the height used."""
     p = matrices.X.shape[1]
     terms = matrices.random.terms
@@ -143,7 +143,7 @@ def _raise_title(axes: Axes, inches: float) -> None:
             text.set_position((0.0, 1.0 + inches / HEIGHT))
 
 
-def draw_zt(axes: Axes, matrices: MixedMatrices) -> None:
+def draw_zt(axes: Axes, matrices: MixedDesign) -> None:
     """Draw Zt and the labels of its terms."""
     random = matrices.random
     q, n = random.Zt.shape
@@ -184,7 +184,7 @@ def draw_zt(axes: Axes, matrices: MixedMatrices) -> None:
 
 
 def draw_square(
-    axes: Axes, matrices: MixedMatrices, pixels: FloatArray, name: str, title: str
+    axes: Axes, matrices: MixedDesign, pixels: FloatArray, name: str, title: str
 ) -> None:
     """Draw a matrix whose rows and columns are the rows of Zt."""
     q = int(matrices.random.Gp[-1])

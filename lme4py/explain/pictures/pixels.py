@@ -16,7 +16,7 @@ from lme4py.explain.columns import column_of_X
 from lme4py.explain.pictures.palette import BETWEEN, FIXED, colours_of, paint
 from lme4py.explain.pictures.scale import BINS, Plain, TermRows
 from lme4py.frame.values import FloatArray
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -47,7 +47,7 @@ def _chunks(matrix: csc_array) -> Iterator[tuple[NDArray[Any], NDArray[Any], sli
         begin = end
 
 
-def x_pixels(matrices: MixedMatrices) -> FloatArray:
+def x_pixels(matrices: MixedDesign) -> FloatArray:
     """Return the pixels of X: the mean absolute value of the rows in each."""
     n, p = matrices.X.shape
     down, across = Plain(n), Plain(p)
@@ -68,7 +68,7 @@ def x_pixels(matrices: MixedMatrices) -> FloatArray:
     return paint(weights, colours, FIXED)
 
 
-def zt_pixels(matrices: MixedMatrices) -> tuple[FloatArray, TermRows]:
+def zt_pixels(matrices: MixedDesign) -> tuple[FloatArray, TermRows]:
     """Return the pixels of Zt, and the axis of its rows."""
     random, Zt = matrices.random, matrices.random.Zt
     down, across = TermRows(random.Gp, BINS, BINS), Plain(Zt.shape[1])
@@ -104,12 +104,12 @@ def zt_pixels(matrices: MixedMatrices) -> tuple[FloatArray, TermRows]:
     return down.spread(paint(weights, colours, colours_of(random.terms)), 0), down
 
 
-def square_axis(matrices: MixedMatrices) -> TermRows:
+def square_axis(matrices: MixedDesign) -> TermRows:
     """Return the rows of Zt as an axis of the square matrices."""
     return TermRows(matrices.random.Gp, BINS, _SQUARE)
 
 
-def lambdat_pixels(matrices: MixedMatrices) -> FloatArray:
+def lambdat_pixels(matrices: MixedDesign) -> FloatArray:
     """Return the pixels of Lambdat: its diagonal dark, what stands beside it pale."""
     random = matrices.random
     axis = square_axis(matrices)
@@ -123,7 +123,7 @@ def lambdat_pixels(matrices: MixedMatrices) -> FloatArray:
     return axis.spread(axis.spread(painted, 0), 1)
 
 
-def ztz_pixels(matrices: MixedMatrices) -> tuple[FloatArray, int]:
+def ztz_pixels(matrices: MixedDesign) -> tuple[FloatArray, int]:
     """Return the pixels of ZᵗZ, and which observations were counted: each `step`-th."""
     from scipy.sparse import coo_array, csr_array
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import FAINT
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ class Sheet:
     named: bool
 
     @classmethod
-    def of(cls, matrices: MixedMatrices) -> Sheet:
+    def of(cls, matrices: MixedDesign) -> Sheet:
         """Return the sizes for a model."""
         names = matrices.fixed.names
         named = len(names) <= MOST_LABELS
@@ -110,6 +110,6 @@ def add_panel(figure: Figure, sheet: Sheet, begin: float, width: float) -> Axes:
     return axes
 
 
-def mark_height(matrices: MixedMatrices) -> float:
+def mark_height(matrices: MixedDesign) -> float:
     """Return the height of the marks over X."""
     return min(0.09 * len(matrices.random.terms), 0.36)

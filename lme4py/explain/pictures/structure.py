@@ -9,7 +9,7 @@ from lme4py.explain.pictures.legend import draw_legend
 from lme4py.explain.pictures.panels import draw_square, draw_x, draw_zt
 from lme4py.explain.pictures.pixels import lambdat_pixels, ztz_pixels
 from lme4py.explain.pictures.sheet import Sheet, add_panel
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["plot"]
 
 
-def plot(matrices: MixedMatrices) -> Figure:
+def plot(matrices: MixedDesign) -> Figure:
     """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side.
 
     Every random term has a colour, the same in all panels; the terms of X alternate
@@ -27,7 +27,7 @@ def plot(matrices: MixedMatrices) -> Figure:
 
     Parameters
     ----------
-    matrices : MixedMatrices
+    matrices : MixedDesign
         A model of any size: 20 or 1,000,000 columns.
 
     Returns

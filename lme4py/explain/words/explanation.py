@@ -12,7 +12,7 @@ from lme4py.explain.words.model import Model
 from lme4py.explain.words.overview import levels_in_words, opening, overview
 from lme4py.explain.words.phrases import one_line
 from lme4py.explain.words.random import random_part
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 
 __all__ = ["Explanation", "explain"]
 
@@ -45,7 +45,7 @@ class Explanation:
         return self.html
 
 
-def explain(matrices: MixedMatrices, *, width: int = 88) -> Explanation:
+def explain(matrices: MixedDesign, *, width: int = 88) -> Explanation:
     r"""Tell the model in words, term by term.
 
     For every part of the formula: what it adds to the model, the level at which it acts,
@@ -54,7 +54,7 @@ def explain(matrices: MixedMatrices, *, width: int = 88) -> Explanation:
 
     Parameters
     ----------
-    matrices : MixedMatrices
+    matrices : MixedDesign
         The model.
     width : int, default 88
         Width of the plain text in characters.

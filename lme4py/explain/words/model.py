@@ -17,7 +17,7 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import call
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Numeric, Value
-from lme4py.matrices.mixed import MixedMatrices
+from lme4py.design import MixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Group", "Model", "is_number", "left_side", "numbered_terms", "variables_of"]
@@ -45,7 +45,7 @@ class Group:
 class Model:
     """The matrices with what is found from the data once."""
 
-    def __init__(self, matrices: MixedMatrices) -> None:
+    def __init__(self, matrices: MixedDesign) -> None:
         self.matrices = matrices
         self.rows = matrices.X.shape[0]
         frame = matrices.model_frame

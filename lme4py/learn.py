@@ -1,57 +1,56 @@
-"""From text to matrices: every stage in order, each a value of its own."""
+"""From text to matrices: every stage in order, each a value of its own.
+
+What later rows need of the model is learned on the way: the `Spec`, by which
+`lme4py.spec.apply` leads new rows through the same stages.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.control import Control, control_of
-from lme4py.errors import CheckError, DataError, FormulaError, nearest
+from lme4py.design import MixedDesign
+from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
-from lme4py.formula.bars import DoubleBar
+from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.formula import Formula
-from lme4py.formula.terms import terms
+from lme4py.formula.parse import parse
+from lme4py.formula.syntax import Node, call, symbols
+from lme4py.formula.terms import Terms, terms
 from lme4py.formula.traps import formula_traps
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
+from lme4py.frame.factors import factor_of
 from lme4py.frame.functions.table import Context
-from lme4py.frame.modelframe import Expression, ModelFrame, NAAction, model_frame
+from lme4py.frame.modelframe import (
+    Expression,
+    LearnedFrame,
+    ModelFrame,
+    learn_frame,
+    na_action_of,
+)
 from lme4py.frame.rows import missing, rows_text
-from lme4py.frame.schema import Origin, type_of
-from lme4py.frame.values import FloatArray
-from lme4py.matrices.checks import Checks, autoscaled, check_rank, check_scale
-from lme4py.matrices.contrasts import ContrastArgument
-from lme4py.matrices.grouping import Factors, random_term
-from lme4py.matrices.mixed import FixedEffects, MixedMatrices
-from lme4py.matrices.modelmatrix import plan
-from lme4py.matrices.plan import ModelMatrix
+from lme4py.frame.schema import ColumnType, type_of
+from lme4py.frame.values import Character, Value
+from lme4py.matrices.checks import Checks
+from lme4py.matrices.fixed import learn_fixed_part
+from lme4py.matrices.grouping import Grouping, LearnedGroup, learn_random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
-from lme4py.matrices.sparsematrix import sparse_matrix
 from lme4py.matrices.traps import Traps
 from lme4py.messages import Messages
+from lme4py.spec.spec import Spec
 
-__all__ = ["Arguments", "assemble"]
-
-_NA_ACTIONS: Mapping[str, NAAction] = {
-    "omit": "omit",
-    "exclude": "exclude",
-    "fail": "fail",
-    "pass": "pass",
-    "na.omit": "omit",
-    "na.exclude": "exclude",
-    "na.fail": "fail",
-    "na.pass": "pass",
-    "NULL": "pass",
-}
+__all__ = ["Arguments", "learn"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
     """The arguments that linear and generalized models share."""
 
@@ -68,9 +67,9 @@ class Arguments:
     reml: bool | None = None
 
 
-def assemble(
+def learn(
     formula: str | Formula, data: Any, arguments: Arguments, messages: Messages
-) -> MixedMatrices:
+) -> MixedDesign:
     """Lead a formula and data through every stage to the matrices.
 
     Raises
@@ -92,65 +91,158 @@ def assemble(
         messages.advise(text)
     if double_bar == "diag" or family is None:
         parsed = parsed.expanded(double_bar)
-    variables = parsed.subbars().node
     # Told before the data are looked at, whose errors they may explain.
     for trap in formula_traps(written.right):
         messages.advise(trap.text, trap.span)
-    frame = model_frame(
-        variables,
+    bars = parsed.bars
+    learned = learn_frame(
+        parsed.subbars().node,
         scope,
         subset=arguments.subset,
         extras=arguments.extras,
-        na_action=_na_action(arguments.na_action),
+        na_action=na_action_of(arguments.na_action),
+        grouping={symbol.name for bar in bars for symbol in symbols(bar.group)},
     )
+    frame = learned.frame
     if frame.rows == 0 and family is None:
         raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
-    factors = Factors(frame, collation)
-    random = _random_part(parsed, factors, scope, arguments)
+    if not bars:
+        raise FormulaError(
+            "No random effects terms specified in formula",
+            parsed.right.span,
+            "add a term such as (1 | group)",
+        )
+    grouping = Grouping.learn(frame, bars, collation)
+    try:
+        found = [learn_random_term(bar, grouping, scope) for bar in bars]
+    except FormulaError as error:
+        if not frame.rows:
+            error.hint = _emptied(parsed, frame, scope, arguments)
+        raise
+    random = random_effects([term for term, _ in found], frame.rows)
     traps = Traps(
-        written, frame, factors, scope, random, family is None, arguments.contrasts, messages
+        formula=written,
+        frame=frame,
+        grouping=grouping,
+        scope=scope,
+        states=learned.states,
+        random=random,
+        linear=family is None,
+        contrasts=arguments.contrasts,
+        messages=messages,
     )
     # Before the checks, whose errors it may explain.
     traps.merged_numbers()
     checks = Checks(control, messages, frame.rows, family is not None)
-    found = checks.levels(random) + checks.random_effects(random.terms)
+    checked = checks.levels(random) + checks.random_effects(random.terms)
     if family is None:
         _refuse_missing_effects(random, frame)
-    found += checks.rank_of_z(random)
-    matrix, fixed, texts = _fixed_part(parsed, frame, arguments, scope, control)
-    for text in texts:
+    checked += checks.rank_of_z(random)
+    fixed_terms = terms(parsed.nobars().node, frame.names)
+    part = learn_fixed_part(
+        fixed_terms,
+        frame,
+        collation,
+        contrasts=arguments.contrasts,
+        control=control,
+        sparse=flag_of("sparse_X", arguments.sparse_X),
+        warn=messages.warn,
+    )
+    for text in part.messages:
         messages.note(text)
     traps.report()
-    return MixedMatrices(
-        parsed,
-        matrix,
-        fixed,
-        response(frame, family),
-        frame.weights(),
-        frame.offset(),
-        random,
-        arguments.reml,
-        family,
-        list(dict.fromkeys([*found, *messages.texts])),
-        frame,
-        columns.index,
-        messages.ours,
-        control,
-        origin=_origin(scope, columns, arguments),
+    types = _needed_types(learned, fixed_terms, bars, collation)
+    offset = arguments.extras.get("(offset)")
+    spec = Spec(
+        formula=parsed,
+        names=tuple(columns.names),
+        columns=_column_types(columns, parsed, types, offset),
+        frame_names=frame.names,
+        variables=types,
+        states=learned.states,
+        grouping=grouping.levels,
+        groups=tuple(group for _, group in found),
+        fixed=part.learned,
+        collation=arguments.collation,
+        na_action=na_action_of(arguments.na_action),
+        offset=offset if isinstance(offset, str) else offset is not None,
+        env=env,
+    )
+    return MixedDesign(
+        formula=parsed,
+        # With sparse_X it is a csc_array, which has the same columns.
+        X=part.X,  # type: ignore[arg-type]
+        fixed=part.fixed,
+        y=response(frame, family),
+        weights=frame.weights(),
+        offset=frame.offset(),
+        random=random,
+        reml=arguments.reml,
+        family=family,
+        messages=list(dict.fromkeys([*checked, *messages.texts])),
+        model_frame=frame,
+        index=columns.index,
+        advice=messages.ours,
+        control=control,
+        learned=spec,
     )
 
 
-def _origin(scope: Scope, columns: Columns, arguments: Arguments) -> Origin:
-    """Return what new rows need to know of the data and the arguments."""
-    return Origin(
-        tuple(columns.names),
-        {name: type_of(value) for name, value in columns.read.items()},
-        scope.frozen,
-        scope.env,
-        arguments.collation,
-        _na_action(arguments.na_action),
-        arguments.extras.get("(offset)"),
-    )
+def _needed_types(
+    learned: LearnedFrame, fixed: Terms, bars: Sequence[Bar], collation: Collation
+) -> dict[str, ColumnType]:
+    """Return the types of the variables that new rows need: the response only if used there."""
+    frame = learned.frame
+    skipped = None if _uses_response(frame, fixed, bars) else frame.response
+    return {
+        name: type_of(_settled(value, collation))
+        for name, value in frame.variables.items()
+        if name != skipped and not _is_argument(name)
+    }
+
+
+def _settled(value: Value, collation: Collation) -> Value:
+    """Return a variable of the frame; text is a factor by its levels there."""
+    return factor_of(value, collation) if isinstance(value, Character) else value
+
+
+def _is_argument(name: str) -> bool:
+    """Tell whether a column of the frame is an argument's, such as ``(weights)``."""
+    return name in ("(weights)", "(offset)", "(mustart)", "(etastart)")
+
+
+def _uses_response(frame: ModelFrame, fixed: Terms, bars: Sequence[Bar]) -> bool:
+    """Tell whether the right-hand side makes columns or groups of the response."""
+    response = frame.response
+    if response is None:
+        return False
+    # A term that is the response alone is dropped; "." may stand for it by another name.
+    alone = 0 if fixed.response is None else 1 << fixed.response
+    for term in fixed.members:
+        if term != alone and response in (fixed.frame_names[i] for i in fixed.positions(term)):
+            return True
+    for bar in bars:
+        if any(symbol.name == response for symbol in symbols(bar.group)):
+            return True
+        if response in terms(call("~", bar.effects), frame.names).frame_names:
+            return True
+    return False
+
+
+def _column_types(
+    columns: Columns, formula: Formula, needed: Mapping[str, ColumnType], offset: Any
+) -> dict[str, ColumnType]:
+    """Return the types of the columns that those variables, and the offset, read."""
+    expanded = terms(formula.subbars().node, columns.names)
+    reads: list[Node] = [
+        node
+        for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
+        if name in needed
+    ]
+    if isinstance(offset, str):
+        reads.append(parse(offset))
+    names = {symbol.name for node in reads for symbol in symbols(node)}
+    return {name: type_of(value) for name, value in columns.read.items() if name in names}
 
 
 def _two_sided(formula: str | Formula, control: Control) -> Formula:
@@ -199,15 +291,6 @@ def _double_bar(method: str) -> DoubleBar:
     return "diag" if choice_of("double_bar", method, ("split", "diag")) == "diag" else "split"
 
 
-def _na_action(name: Any) -> NAAction:
-    if not isinstance(name, str) or name not in _NA_ACTIONS:
-        raise DataError(
-            f"unknown na_action {name!r}",
-            hint=nearest(str(name), _NA_ACTIONS) or "omit, exclude, fail, pass",
-        )
-    return _NA_ACTIONS[name]
-
-
 def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Arguments) -> str:
     """Return why no row is left."""
     if not frame.omitted:
@@ -215,7 +298,7 @@ def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Argum
     expanded = terms(formula.subbars().node, scope.columns.names)
     counts = []
     for name, node in zip(expanded.frame_names, expanded.variables, strict=True):
-        mask = missing(evaluate(node, scope))
+        mask = missing(evaluate(node, scope).value)
         if mask is not None:
             rows = "every row" if mask.all() else f"{int(mask.sum()):,} rows"
             counts.append(f"{name} in {rows}")
@@ -244,89 +327,3 @@ def _refuse_missing_effects(random: RandomEffects, frame: ModelFrame) -> None:
         "\"na.action='na.omit'\" or \"na.action='na.exclude'\"",
         hint="\n".join(dict.fromkeys(found)),
     )
-
-
-def _random_part(
-    formula: Formula, factors: Factors, scope: Scope, arguments: Arguments
-) -> RandomEffects:
-    frame = factors.frame
-    bars = formula.bars
-    if not bars:
-        raise FormulaError(
-            "No random effects terms specified in formula",
-            formula.right.span,
-            "add a term such as (1 | group)",
-        )
-    try:
-        terms_of_bars = [random_term(bar, factors, scope) for bar in bars]
-    except FormulaError as error:
-        if not frame.rows:
-            error.hint = _emptied(formula, frame, scope, arguments)
-        raise
-    return random_effects(terms_of_bars, frame.rows)
-
-
-def _fixed_part(
-    formula: Formula,
-    frame: ModelFrame,
-    arguments: Arguments,
-    scope: Scope,
-    control: Control,
-) -> tuple[FloatArray, FixedEffects, list[str]]:
-    """Return X, its attributes and lme4's messages about it."""
-    warn = scope.context.warn
-    expanded = terms(formula.nobars().node, frame.names)
-    contrasts = _contrasts_argument(arguments.contrasts, warn)
-    layout = plan(expanded, frame, frame.rows, scope.context.collation, contrasts)
-    for text in layout.warnings:
-        warn(text)
-    matrix = sparse_matrix(layout) if flag_of("sparse_X", arguments.sparse_X) else layout.matrix()
-    notes: list[str] = []
-    centers: dict[str, float] = {}
-    divisors: dict[str, float] = {}
-    if control.autoscale:
-        matrix, centers, divisors = autoscaled(matrix)
-    try:
-        matrix, dropped, message = check_rank(matrix, control.check_rankX, warn)
-        if message is not None:
-            notes.append(message)
-        matrix, message, scales = check_scale(matrix, control.check_scaleX, warn)
-    except CheckError as error:
-        error.hint = error.hint or _not_finite(matrix, frame)
-        raise
-    if message is not None and control.check_scaleX != "warning":
-        notes.append(message)
-    fixed = FixedEffects(
-        list(matrix.names),
-        np.array(matrix.assign, dtype=np.int64),
-        dict(matrix.contrasts),
-        dropped,
-        list(expanded.labels),
-        {**divisors, **scales},
-        layout,
-        centers,
-    )
-    # With sparse_X it is a csc_array, which has the same columns.
-    return cast("FloatArray", matrix.values), fixed, notes
-
-
-def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:
-    """Return which columns of X have missing or infinite values, and where."""
-    found = []
-    for number, name in enumerate(matrix.names):
-        values = matrix.column(number)
-        mask = ~np.isfinite(values)
-        if mask.any():
-            found.append(f"'{name}' in X: {rows_text(mask, frame.positions, values)}")
-    return "\n".join(found) or None
-
-
-def _contrasts_argument(
-    contrasts: Any, warn: Callable[[str], None]
-) -> Mapping[str, ContrastArgument] | None:
-    if contrasts is None or isinstance(contrasts, Mapping):
-        return contrasts
-    if isinstance(contrasts, list | tuple):
-        raise DataError("'contrasts.arg' argument must be named", hint="give {variable: contrast}")
-    warn("non-list contrasts argument ignored")
-    return None

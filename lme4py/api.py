@@ -8,14 +8,14 @@ from typing import Any, Literal
 import numpy as np
 
 from lme4py.control import Control
-from lme4py.design import MixedDesign, with_views
+from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.messages import Messages
-from lme4py.pipeline import Arguments, assemble
+from lme4py.learn import Arguments, learn
 
 __all__ = ["glformula", "lformula"]
 
@@ -82,15 +82,15 @@ def lformula(
     (['(Intercept)', 'x'], ['a', 'b'])
     """
     arguments = Arguments(
-        subset,
-        {"(weights)": weights, "(offset)": offset},
-        na_action,
-        contrasts,
-        control,
-        collation,
-        double_bar,
-        sparse_X,
-        env,
+        subset=subset,
+        extras={"(weights)": weights, "(offset)": offset},
+        na_action=na_action,
+        contrasts=contrasts,
+        control=control,
+        collation=collation,
+        double_bar=double_bar,
+        sparse_X=sparse_X,
+        env=env,
         reml=reml,
     )
     return _build(formula, data, arguments)
@@ -140,15 +140,20 @@ sparse_X, env
     chosen = family_of(family)
     linear = is_gaussian_identity(chosen)
     arguments = Arguments(
-        subset,
-        {"(weights)": weights, "(offset)": offset, "(mustart)": mustart, "(etastart)": etastart},
-        na_action,
-        contrasts,
-        control,
-        collation,
-        double_bar,
-        sparse_X,
-        env,
+        subset=subset,
+        extras={
+            "(weights)": weights,
+            "(offset)": offset,
+            "(mustart)": mustart,
+            "(etastart)": etastart,
+        },
+        na_action=na_action,
+        contrasts=contrasts,
+        control=control,
+        collation=collation,
+        double_bar=double_bar,
+        sparse_X=sparse_X,
+        env=env,
         family=None if linear else chosen,
         reml=True if linear else None,
     )
@@ -160,9 +165,8 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.
         with np.errstate(all="ignore"):
-            matrices = assemble(formula, data, arguments, messages)
+            return learn(formula, data, arguments, messages)
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
     finally:
         messages.tell(stacklevel=4)
-    return with_views(matrices)

@@ -1,32 +1,31 @@
-"""The spec: a model as a recipe that computes X and Zt of any rows."""
+"""The spec: what was learned of a model, so that X and Zt of any rows can be computed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lme4py.argument_types import choice_of, mapping_of
-from lme4py.errors import DataError, nearest
+from lme4py.formula.formula import Formula
+from lme4py.formula.terms import Terms, terms
+from lme4py.frame.modelframe import na_action_of
+from lme4py.frame.schema import ColumnType, Levels
+from lme4py.frame.state import NOTHING, State, kept_items
+from lme4py.matrices.fixed import LearnedColumns
+from lme4py.matrices.grouping import LearnedGroup
 from lme4py.messages import Messages
-from lme4py.modelspec.recipe import Recipe
-from lme4py.modelspec.rows import NewLevels, NewRows
+from lme4py.spec.newrows import NewLevels, NewRows
 
 __all__ = ["Spec"]
 
 
-_NA_ACTIONS = {
-    name: name.removeprefix("na.")
-    for action in ("omit", "exclude", "fail", "pass")
-    for name in (action, f"na.{action}")
-}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Spec(Recipe):
-    """A model as a recipe for new rows; ``design.spec`` is one.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Spec:
+    """What was learned of a model, without data; ``design.spec`` is one.
 
     Parameters
     ----------
@@ -40,20 +39,14 @@ class Spec(Recipe):
         Labels of the model frame's variables.
     variables : mapping of str to ColumnType
         Type and levels of the variables that new rows need.
+    states : mapping of str to State
+        What evaluating those variables, and the ``offset`` argument, learned: means, knots.
     grouping : mapping of str to tuple of str
         Levels of the variables that grouping expressions name.
-    groups : tuple of Group
+    groups : tuple of LearnedGroup
         One for each bar, in the order of the formula.
-    frozen : mapping of str to object
-        Parameters and states by the text of their expressions: a mean, knots.
-    contrasts : mapping of str to (str or Matrix)
-        Of every factor in X.
-    kept : tuple of int
-        Columns of the full model matrix that X has.
-    names_of_X : tuple of str
-        Names of X's columns.
-    centers, divisors : tuple of float
-        What is taken off each column of X, and what it is divided by; 0 and 1 for none.
+    fixed : LearnedColumns
+        Of X: contrasts, which columns were kept, how they are centred and scaled.
     collation, na_action : str
         As the model was made.
     offset : str or bool
@@ -67,6 +60,45 @@ class Spec(Recipe):
     >>> lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy()).spec
     Spec('Reaction ~ Days + (1 | Subject)': 2 columns of X, 18 levels of Z)
     """
+
+    formula: Formula
+    names: tuple[str, ...]
+    columns: Mapping[str, ColumnType]
+    frame_names: tuple[str, ...]
+    variables: Mapping[str, ColumnType]
+    states: Mapping[str, State]
+    grouping: Mapping[str, Levels]
+    groups: tuple[LearnedGroup, ...]
+    fixed: LearnedColumns
+    collation: str
+    na_action: str
+    offset: str | bool
+    env: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def terms(self) -> Terms:
+        """The terms of the formula, random ones among the fixed."""
+        return terms(self.formula.subbars().node, self.names)
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What the functions of the formula keep for new rows, by the text of each call.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ I(Days - mean(Days)) + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.spec.kept["mean(Days)"].values
+        array([4.5])
+        """
+        expanded = self.terms
+        nodes = zip(expanded.frame_names, expanded.variables, strict=True)
+        return {
+            text: item
+            for name, node in nodes
+            for text, item in kept_items(node, self.states.get(name, NOTHING))
+        }
 
     def apply(
         self,
@@ -125,25 +157,29 @@ class Spec(Recipe):
         >>> rows.X.round(3).tolist(), rows.Z.toarray()[:, :2].tolist()
         ([[1.0, -1.562], [1.0, 5.381]], [[1.0, 0.0], [0.0, 0.0]])
         """
-        from lme4py.modelspec.replay import replay
+        from lme4py.spec.apply import apply
 
         choice_of("new_levels", new_levels, ("error", "zero"))
         given = mapping_of("env", env, '{"k": 3}')
-        action = self.na_action if na_action is None else _NA_ACTIONS.get(str(na_action))
-        if action is None:
-            raise DataError(
-                f"unknown na_action {na_action!r}",
-                hint=nearest(str(na_action), _NA_ACTIONS) or "omit, exclude, fail, pass",
-            )
+        action = na_action_of(self.na_action if na_action is None else na_action)
         messages = Messages()
         try:
             with np.errstate(all="ignore"):
-                return replay(self, newdata, new_levels, action, offset, given, messages)
+                return apply(
+                    self,
+                    newdata,
+                    new_levels=new_levels,
+                    na_action=action,
+                    offset=offset,
+                    env={**self.env, **given},
+                    messages=messages,
+                )
         finally:
             messages.tell(stacklevel=3)
 
     def __repr__(self) -> str:
-        return f"Spec({str(self.formula)!r}: {len(self.kept)} columns of X, {self.rows_of_Zt} of Z)"
+        width = len(self.fixed.names)
+        return f"Spec({str(self.formula)!r}: {width} columns of X, {self.rows_of_Zt} of Z)"
 
     @property
     def rows_of_Zt(self) -> str:
@@ -170,7 +206,7 @@ class Spec(Recipe):
         >>> spec.apply({"Days": [3], "Subject": ["309"]}).X
         array([[1., 3.]])
         """
-        from lme4py.modelspec.saved import write
+        from lme4py.spec.saved import write
 
         return write(self)
 
@@ -200,6 +236,6 @@ class Spec(Recipe):
         ...     print(error.message.split(":")[0])
         not a saved spec
         """
-        from lme4py.modelspec.saved import read
+        from lme4py.spec.saved import read
 
         return read(text, cls)

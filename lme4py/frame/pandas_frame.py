@@ -1,0 +1,64 @@
+"""The model frame as a pandas DataFrame with R's variable labels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["pandas_frame"]
+
+
+def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
+    """Return the columns of a model frame; matrix variables are split by column.
+
+    Parameters
+    ----------
+    frame : ModelFrame
+    index : pandas.Index or None
+        Labels of the rows of the data.
+    """
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name, value in frame.variables.items():
+        columns |= _as_pandas(name, value)
+    labels = None if index is None else _taken(index, frame.positions)
+    return pd.DataFrame(columns, index=labels, copy=False)
+
+
+def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:
+    """Return the labels of the rows; R's ``NA`` for those that ``subset`` asked for in vain."""
+    if positions is None:
+        return index
+    if not positions.size or positions.min() >= 0:
+        return index[positions]
+    labels = index.astype(object)[positions].to_numpy(copy=True)
+    labels[positions < 0] = "NA"
+    return type(index.astype(object))(labels, dtype=object, name=index.name)
+
+
+def _as_pandas(name: str, value: Value) -> dict[str, Any]:
+    import pandas as pd
+
+    match value:
+        case Factor():
+            levels = ["NA" if level is None else level for level in value.levels]
+            kind = pd.CategoricalDtype(levels, value.ordered)
+            return {name: pd.Categorical.from_codes(value.codes, dtype=kind)}
+        case Character():
+            return {name: np.array([*value.pool, None], dtype=object)[value.codes]}
+        case Matrix():
+            names = value.names or tuple(str(i + 1) for i in range(value.values.shape[1]))
+            return {f"{name}.{label}": value.values[:, i] for i, label in enumerate(names)}
+        case Numeric():
+            return {name: value.values}
+        case _:
+            return {}

@@ -1,0 +1,236 @@
+"""The fixed part: X with R's attributes, its checks, and the same columns for new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.control import Control
+from lme4py.errors import CheckError, DataError, FormulaError
+from lme4py.formula.terms import Terms
+from lme4py.frame.collation import Collation
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.rows import rows_text
+from lme4py.frame.values import FloatArray, Matrix
+from lme4py.matrices.checks import autoscaled, check_rank, check_scale
+from lme4py.matrices.contrasts import ContrastArgument
+from lme4py.matrices.modelmatrix import plan
+from lme4py.matrices.plan import ModelMatrix, Plan
+from lme4py.matrices.sparsematrix import sparse_matrix
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
+__all__ = ["FixedEffects", "FixedPart", "LearnedColumns", "learn_fixed_part", "new_fixed_matrix"]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class FixedEffects:
+    """The fixed part beside its matrix.
+
+    Parameters
+    ----------
+    names : list of str
+        Column names of X.
+    assign : ndarray of int64
+        The term of each column, 0 for the intercept.
+    contrasts : dict
+        Contrast of every factor: a name, or the matrix that was given.
+    dropped : dict of str to int
+        Columns left out because they depend on others: name and 0-based position.
+    terms : list of str
+        R's term labels.
+    scales : dict of str to float
+        Divisors of columns that ``check_scaleX`` or ``autoscale`` rescaled.
+    plan : Plan
+        How the columns are made of the variables', before any was dropped or rescaled.
+    centers : dict of str to float
+        What ``autoscale`` subtracted from columns.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> design.fixed.names, design.fixed.assign.tolist(), design.fixed.terms
+    (['(Intercept)', 'Days'], [0, 1], ['Days'])
+    """
+
+    names: list[str]
+    assign: NDArray[np.int64]
+    contrasts: dict[str, str | Matrix]
+    dropped: dict[str, int]
+    terms: list[str]
+    scales: dict[str, float]
+    plan: Plan
+    centers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class LearnedColumns:
+    """What is learned of X, so that new rows get the same columns.
+
+    Parameters
+    ----------
+    contrasts : mapping of str to (str or Matrix)
+        Of every factor in X.
+    kept : tuple of int
+        Columns of the full model matrix that X has.
+    names : tuple of str
+        Names of X's columns.
+    centers, divisors : tuple of float
+        What is taken off each column of X, and what it is divided by; 0 and 1 for none.
+    """
+
+    contrasts: Mapping[str, str | Matrix]
+    kept: tuple[int, ...]
+    names: tuple[str, ...]
+    centers: tuple[float, ...]
+    divisors: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class FixedPart:
+    """X with everything about it.
+
+    Parameters
+    ----------
+    X : ndarray of float64, shape (n, p), Fortran order
+        A csc_array where a sparse X was asked for.
+    fixed : FixedEffects
+    learned : LearnedColumns
+    messages : tuple of str
+        lme4's messages.
+    """
+
+    X: FloatArray | csc_array
+    fixed: FixedEffects
+    learned: LearnedColumns
+    messages: tuple[str, ...]
+
+
+def learn_fixed_part(
+    terms: Terms,
+    frame: ModelFrame,
+    collation: Collation,
+    *,
+    contrasts: Any,
+    control: Control,
+    sparse: bool,
+    warn: Callable[[str], None],
+) -> FixedPart:
+    """Return X without its dependent columns, scaled as the checks say.
+
+    Raises
+    ------
+    FormulaError, DataError
+        In R's words, e.g. for a factor with one level.
+    CheckError
+        As the checks of rank and scale say.
+    """
+    layout = plan(terms, frame, frame.rows, collation, _contrasts_argument(contrasts, warn))
+    for text in layout.warnings:
+        warn(text)
+    matrix = sparse_matrix(layout) if sparse else layout.matrix()
+    centers: dict[str, float] = {}
+    divisors: dict[str, float] = {}
+    if control.autoscale:
+        matrix, centers, divisors = autoscaled(matrix)
+    try:
+        reduced = check_rank(matrix, control.check_rankX, warn)
+        matrix = reduced.matrix
+        matrix, rescaling, scales = check_scale(matrix, control.check_scaleX, warn)
+    except CheckError as error:
+        error.hint = error.hint or _not_finite(matrix, frame)
+        raise
+    if control.check_scaleX == "warning":
+        rescaling = None
+    divisors |= scales
+    fixed = FixedEffects(
+        names=list(matrix.names),
+        assign=np.array(matrix.assign, dtype=np.int64),
+        contrasts=dict(matrix.contrasts),
+        dropped=reduced.dropped,
+        terms=list(terms.labels),
+        scales=divisors,
+        plan=layout,
+        centers=centers,
+    )
+    learned = LearnedColumns(
+        contrasts=fixed.contrasts,
+        kept=reduced.kept,
+        names=matrix.names,
+        centers=tuple(centers.get(name, 0.0) for name in matrix.names),
+        divisors=tuple(divisors.get(name, 1.0) for name in matrix.names),
+    )
+    messages = tuple(text for text in (reduced.message, rescaling) if text is not None)
+    return FixedPart(matrix.values, fixed, learned, messages)
+
+
+def new_fixed_matrix(
+    terms: Terms, frame: ModelFrame, collation: Collation, learned: LearnedColumns
+) -> FloatArray:
+    """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled.
+
+    Raises
+    ------
+    DataError
+        If the columns are not those that were learned, or a factor has new levels.
+    FormulaError
+        If a column needs what new rows do not have.
+    """
+    _refuse_absent(terms, frame)
+    contrasts = learned.contrasts
+    if frame.response is not None and frame.response not in frame.types:
+        # "." may stand for the response under a second name, of which no column is made.
+        twin = f"{frame.response}."
+        contrasts = {name: item for name, item in contrasts.items() if not name.startswith(twin)}
+    layout = plan(terms, frame, frame.rows, collation, contrasts)
+    if max(learned.kept, default=-1) >= len(layout.names) or any(
+        layout.names[place] != name for place, name in zip(learned.kept, learned.names, strict=True)
+    ):
+        raise DataError("the spec does not fit its formula: it names other columns of X")
+    values = np.empty((frame.rows, len(learned.kept)), order="F")
+    for target, source in enumerate(learned.kept):
+        column = layout.column(source)
+        if learned.centers[target] != 0.0:
+            column -= learned.centers[target]
+        if learned.divisors[target] != 1.0:
+            column /= learned.divisors[target]
+        values[:, target] = column
+    return values
+
+
+def _refuse_absent(terms: Terms, frame: ModelFrame) -> None:
+    """Raise an error if a column of X is made of an argument, for which ``.`` may stand."""
+    for name in terms.frame_names:
+        if name not in frame.variables and name.startswith("("):
+            raise FormulaError(
+                f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
+                "too: it has no values for new rows"
+            )
+
+
+def _contrasts_argument(
+    contrasts: Any, warn: Callable[[str], None]
+) -> Mapping[str, ContrastArgument] | None:
+    if contrasts is None or isinstance(contrasts, Mapping):
+        return contrasts
+    if isinstance(contrasts, list | tuple):
+        raise DataError("'contrasts.arg' argument must be named", hint="give {variable: contrast}")
+    warn("non-list contrasts argument ignored")
+    return None
+
+
+def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:
+    """Return which columns of X have missing or infinite values, and where."""
+    found = []
+    for number, name in enumerate(matrix.names):
+        values = matrix.column(number)
+        mask = ~np.isfinite(values)
+        if mask.any():
+            found.append(f"'{name}' in X: {rows_text(mask, frame.positions, values)}")
+    return "\n".join(found) or None

@@ -1,0 +1,75 @@
+"""New rows step by step: variables, rows that stay, X and Zt, all from what was learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from lme4py.errors import DataError
+from lme4py.formula.terms import terms
+from lme4py.frame.collation import Collation
+from lme4py.frame.evaluate import Scope
+from lme4py.frame.functions.table import Context
+from lme4py.frame.modelframe import NAAction, new_frame
+from lme4py.frame.schema import NewColumns
+from lme4py.matrices.fixed import new_fixed_matrix
+from lme4py.matrices.grouping import Grouping, new_random_term
+from lme4py.matrices.reterms import random_effects
+from lme4py.messages import Messages
+from lme4py.spec.newrows import NewLevels, NewRows
+from lme4py.spec.spec import Spec
+
+__all__ = ["apply"]
+
+
+def apply(
+    spec: Spec,
+    newdata: Any,
+    *,
+    new_levels: NewLevels,
+    na_action: NAAction,
+    offset: Any,
+    env: Mapping[str, Any],
+    messages: Messages,
+) -> NewRows:
+    """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
+    columns = NewColumns(newdata, spec.names, spec.columns)
+    collation = Collation(spec.collation)
+    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
+    frame = new_frame(
+        spec.terms,
+        scope,
+        columns,
+        labels=spec.frame_names,
+        types=spec.variables,
+        states=spec.states,
+        offset=_offset(spec, offset),
+        na_action=na_action,
+    )
+    bars = spec.formula.bars
+    grouping = Grouping.of_new_rows(frame, bars, collation, spec.grouping)
+    terms_of_bars = [
+        new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
+        for bar, learned in zip(bars, spec.groups, strict=True)
+    ]
+    fixed_terms = terms(spec.formula.nobars().node, spec.frame_names)
+    return NewRows(
+        new_fixed_matrix(fixed_terms, frame, collation, spec.fixed),
+        random_effects(terms_of_bars, frame.rows).Zt,
+        frame.offset(),
+        np.arange(frame.rows) if frame.positions is None else frame.positions,
+    )
+
+
+def _offset(spec: Spec, given: Any) -> Any:
+    """Return the offset argument for the new rows: the one given, or the model's expression."""
+    if given is not None or spec.offset is False:
+        return given
+    if spec.offset is True:
+        raise DataError(
+            "the model's offset was given as values, which new rows do not have",
+            hint="give offset= for the new rows, or the model's as an expression",
+        )
+    return spec.offset

@@ -27,10 +27,10 @@ from lme4py.modelspec.spec import Spec
 from lme4py.modular import glformula, lformula
 
 if TYPE_CHECKING:
-    from lme4py.bridge.arrays import TermArrays, mk_re_terms
-    from lme4py.bridge.comparison.compare import compare
-    from lme4py.bridge.comparison.findings import Comparison
-    from lme4py.bridge.fixture.fixture import Fixture, read_fixture
+    from lme4py.proof.comparison import compare
+    from lme4py.proof.findings import Comparison
+    from lme4py.proof.fixture import Fixture, read_fixture
+    from lme4py.ready_arrays import TermArrays, mk_re_terms
 
 __version__ = "0.1.0"
 
@@ -66,12 +66,12 @@ __all__ = [
 
 # Imported when they are first asked for: they need packages that a build does not.
 _LATER = {
-    "Comparison": "lme4py.bridge.comparison.findings",
-    "Fixture": "lme4py.bridge.fixture.fixture",
-    "TermArrays": "lme4py.bridge.arrays",
-    "compare": "lme4py.bridge.comparison.compare",
-    "mk_re_terms": "lme4py.bridge.arrays",
-    "read_fixture": "lme4py.bridge.fixture.fixture",
+    "Comparison": "lme4py.proof.findings",
+    "Fixture": "lme4py.proof.fixture",
+    "TermArrays": "lme4py.ready_arrays",
+    "compare": "lme4py.proof.comparison",
+    "mk_re_terms": "lme4py.ready_arrays",
+    "read_fixture": "lme4py.proof.fixture",
 }
 
 

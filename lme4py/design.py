@@ -18,13 +18,14 @@ from lme4py.summary import brief, html
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lme4py.bridge import arrays, storage, to_formulaic
-    from lme4py.bridge.coordinates import Coordinates
+    from lme4py import ready_arrays
     from lme4py.explain.clusters.blocks import BlockStructure
     from lme4py.explain.clusters.cluster import Cluster
     from lme4py.explain.clusters.clusters import Clusters
     from lme4py.explain.equations.equations import Equations
     from lme4py.explain.words.explanation import Explanation
+    from lme4py.export import files, to_formulaic
+    from lme4py.export.coordinates import Coordinates
 
 # The views import when they are first asked for: `import lme4py` stays quick.
 
@@ -340,7 +341,7 @@ class MixedDesign(MixedMatrices):
         >>> design.to_statsmodels().exog_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_statsmodels
+        from lme4py.export import to_statsmodels
 
         return to_statsmodels.to_statsmodels(self, **options)
 
@@ -359,7 +360,7 @@ class MixedDesign(MixedMatrices):
         >>> design.to_patsy().design_info.column_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_patsy
+        from lme4py.export import to_patsy
 
         return to_patsy.to_patsy(self)
 
@@ -388,7 +389,7 @@ class MixedDesign(MixedMatrices):
         >>> design.to_formulaic().model_spec.column_names
         ('(Intercept)', 'Days')
         """
-        from lme4py.bridge import to_formulaic
+        from lme4py.export import to_formulaic
 
         return to_formulaic.to_formulaic(self, output)
 
@@ -417,7 +418,7 @@ class MixedDesign(MixedMatrices):
         >>> design.to_tabmat().shape  # doctest: +SKIP
         (180, 20)
         """
-        from lme4py.bridge import to_tabmat
+        from lme4py.export import to_tabmat
 
         return to_tabmat.to_tabmat(self, random=random)
 
@@ -426,7 +427,7 @@ class MixedDesign(MixedMatrices):
 
         Returns
         -------
-        lme4py.bridge.coordinates.Coordinates
+        lme4py.export.coordinates.Coordinates
 
         Examples
         --------
@@ -435,7 +436,7 @@ class MixedDesign(MixedMatrices):
         >>> design.coordinates().terms[0].dims
         ('Subject', 'Subject_effects')
         """
-        from lme4py.bridge import coordinates as coordinates_of
+        from lme4py.export import coordinates as coordinates_of
 
         return coordinates_of.coordinates(self)
 
@@ -459,7 +460,7 @@ class MixedDesign(MixedMatrices):
         >>> design.to_arrow()["X"].column_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_arrow
+        from lme4py.export import to_arrow
 
         return to_arrow.to_arrow(self)
 
@@ -485,11 +486,11 @@ class MixedDesign(MixedMatrices):
         >>> bool((lme4py.load(path).X == design.X).all())
         True
         """
-        from lme4py.bridge import storage
+        from lme4py.export import files
 
-        storage.save(self, path)
+        files.save(self, path)
 
-    def export(self, path: str | os.PathLike[str], format: storage.Format) -> None:
+    def export(self, path: str | os.PathLike[str], format: files.Format) -> None:
         """Write the design for another program.
 
         Parameters
@@ -514,9 +515,9 @@ class MixedDesign(MixedMatrices):
         >>> "Zt.mtx" in os.listdir(folder)
         True
         """
-        from lme4py.bridge import storage
+        from lme4py.export import files
 
-        storage.export(self, path, format)
+        files.export(self, path, format)
 
 
 def with_views(matrices: MixedMatrices) -> MixedDesign:
@@ -525,14 +526,14 @@ def with_views(matrices: MixedMatrices) -> MixedDesign:
 
 
 def mixed_design(
-    X: Any, random: RandomEffects | arrays.Bars, y: Any = None, **options: Any
+    X: Any, random: RandomEffects | ready_arrays.Bars, y: Any = None, **options: Any
 ) -> MixedDesign:
     """Make a design of a fixed part that is ready: arrays, patsy's or formulaic's matrices.
 
     Parameters
     ----------
     X, random, y, options
-        As `lme4py.bridge.arrays.mixed_matrices` takes them: X brings its names and terms
+        As `lme4py.ready_arrays.mixed_matrices` takes them: X brings its names and terms
         along, `random` is what `mk_re_terms` gives or takes; `frame`, `weights`,
         `offset`, `names`, `reml`, `family` and `collation` are the options.
 
@@ -553,9 +554,9 @@ def mixed_design(
     >>> design.fixed.names, design.random.row_names, str(design.formula)
     (['(Intercept)', 'x'], ['a', 'b'], 'y ~ 1 + x + (1 | g)')
     """
-    from lme4py.bridge import arrays
+    from lme4py import ready_arrays
 
-    return with_views(arrays.mixed_matrices(X, random, y, **options))
+    return with_views(ready_arrays.mixed_matrices(X, random, y, **options))
 
 
 def load(path: str | os.PathLike[str]) -> MixedDesign:
@@ -588,9 +589,9 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
      X 180 x 2: (Intercept), Days
      Zt 36 x 180: Subject 18 x ((Intercept), Days)>
     """
-    from lme4py.bridge import storage
+    from lme4py.export import files
 
-    stored = storage.read(path)
+    stored = files.read(path)
     design = with_views(stored.matrices)
     if stored.spec is not None:
         # The cached property's place: a stored design has no data frame to make it from.

@@ -1,5 +1,1 @@
-"""R's serialization format, read.
-
-Nothing in a file is believed: a length is compared with the bytes that are left before
-anything of that length is made, so time and memory are bounded by the size of the stream.
-"""
+"""R's files: its serialization format, read and written."""

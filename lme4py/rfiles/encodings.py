@@ -4,39 +4,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 
-__all__ = ["NA_INTEGER", "READERS", "Reader", "TruncatedError"]
+__all__ = ["ENCODINGS", "NA_INTEGER", "BinaryEncoding", "TextEncoding", "TruncatedError"]
 
 
 NA_INTEGER = -(2**31)
-
-
-class Reader(Protocol):
-    """One encoding of integers, numbers and bytes."""
-
-    def left(self) -> int:
-        """Return how many bytes are left."""
-
-    def integer(self) -> int:
-        """Read one integer."""
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        """Read integers."""
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        """Read numbers."""
-
-    def text(self, length: int) -> bytes:
-        """Read the bytes of a text."""
-
-    def octets(self, length: int) -> bytes:
-        """Read the bytes of a raw vector."""
 
 
 class TruncatedError(DataError):
@@ -46,7 +24,7 @@ class TruncatedError(DataError):
         super().__init__("it ends in the middle of an object")
 
 
-class _Binary:
+class BinaryEncoding:
     """XDR (big-endian) or the writing machine's own little-endian numbers."""
 
     def __init__(self, stream: bytes, order: Literal[">", "<"]) -> None:
@@ -56,9 +34,11 @@ class _Binary:
         self._one = struct.Struct(f"{order}i").unpack_from
 
     def left(self) -> int:
+        """Return how many bytes are left."""
         return len(self._stream) - self._at
 
     def integer(self) -> int:
+        """Read one integer."""
         try:
             number: int = self._one(self._stream, self._at)[0]
         except struct.error:
@@ -67,12 +47,15 @@ class _Binary:
         return number
 
     def integers(self, length: int) -> NDArray[np.int32]:
+        """Read integers."""
         return np.frombuffer(self.octets(4 * length), f"{self._order}i4").astype(np.int32)
 
     def doubles(self, length: int) -> NDArray[np.float64]:
+        """Read numbers."""
         return np.frombuffer(self.octets(8 * length), f"{self._order}f8").astype(np.float64)
 
     def octets(self, length: int) -> bytes:
+        """Read bytes, those of a text or of a raw vector."""
         if not 0 <= length <= self.left():
             raise TruncatedError
         begin = self._at
@@ -82,7 +65,7 @@ class _Binary:
     text = octets
 
 
-class _Text:
+class TextEncoding:
     """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
 
     _ESCAPES: Mapping[bytes, bytes] = {
@@ -106,6 +89,7 @@ class _Text:
         self._at = 0
 
     def left(self) -> int:
+        """Return a bound of how many bytes the binary encoding would have left."""
         # Every number takes a word; twice as many bytes would do in the binary encodings.
         return 8 * (len(self._words) - self._at)
 
@@ -122,6 +106,7 @@ class _Text:
         return self._words[self._at - length : self._at]
 
     def integer(self) -> int:
+        """Read one integer."""
         return self._whole(self._word())
 
     @staticmethod
@@ -137,9 +122,11 @@ class _Text:
         return number
 
     def integers(self, length: int) -> NDArray[np.int32]:
+        """Read integers."""
         return np.array([self._whole(word) for word in self._several(length)], dtype=np.int32)
 
     def doubles(self, length: int) -> NDArray[np.float64]:
+        """Read numbers."""
         try:
             numbers = [
                 self._WORDS[word] if word in self._WORDS else float(word)
@@ -150,9 +137,11 @@ class _Text:
         return np.array(numbers, dtype=np.float64)
 
     def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
         return self._unescaped(self._word()) if length else b""
 
     def octets(self, length: int) -> bytes:
+        """Read the bytes of a raw vector."""
         try:
             return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
         except ValueError:
@@ -177,8 +166,9 @@ class _Text:
         return b"".join(found)
 
 
-READERS: Mapping[bytes, Callable[[bytes], Reader]] = {
-    b"X\n": lambda stream: _Binary(stream, ">"),
-    b"B\n": lambda stream: _Binary(stream, "<"),
-    b"A\n": _Text,
+ENCODINGS: Mapping[bytes, Callable[[bytes], BinaryEncoding | TextEncoding]] = {
+    b"X\n": lambda stream: BinaryEncoding(stream, ">"),
+    b"B\n": lambda stream: BinaryEncoding(stream, "<"),
+    b"A\n": TextEncoding,
 }
+"""How a stream is read, by its first two bytes."""

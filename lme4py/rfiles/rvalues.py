@@ -165,10 +165,11 @@ class RList:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RSlots:
-    """An S4 object of any other class: its slots."""
+    """An S4 object of any other class, the package of that class, and its slots."""
 
     name: str
     slots: Attributes
+    package: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lme4py import data
+from lme4py.api import glformula, lformula
 from lme4py.control import Control
 from lme4py.design import MixedDesign
 from lme4py.errors import (
@@ -24,14 +25,13 @@ from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec.newrows import NewRows
 from lme4py.spec.spec import Spec
-from lme4py.api import glformula, lformula
 
 if TYPE_CHECKING:
-    from lme4py.bridge.arrays import TermArrays, mixed_design, mk_re_terms
-    from lme4py.bridge.comparison.compare import compare
-    from lme4py.bridge.comparison.findings import Comparison
-    from lme4py.bridge.fixture.fixture import Fixture, read_fixture
-    from lme4py.bridge.storage import load
+    from lme4py.export.files import load
+    from lme4py.proof.comparison import compare
+    from lme4py.proof.findings import Comparison
+    from lme4py.proof.fixture import Fixture, read_fixture
+    from lme4py.ready_arrays import TermArrays, mixed_design, mk_re_terms
 
 __version__ = "0.1.0"
 
@@ -67,14 +67,14 @@ __all__ = [
 
 # Imported when they are first asked for: they need packages that a build does not.
 _LATER = {
-    "Comparison": "lme4py.bridge.comparison.findings",
-    "Fixture": "lme4py.bridge.fixture.fixture",
-    "TermArrays": "lme4py.bridge.arrays",
-    "compare": "lme4py.bridge.comparison.compare",
-    "load": "lme4py.bridge.storage",
-    "mixed_design": "lme4py.bridge.arrays",
-    "mk_re_terms": "lme4py.bridge.arrays",
-    "read_fixture": "lme4py.bridge.fixture.fixture",
+    "Comparison": "lme4py.proof.findings",
+    "Fixture": "lme4py.proof.fixture",
+    "TermArrays": "lme4py.ready_arrays",
+    "compare": "lme4py.proof.comparison",
+    "load": "lme4py.export.files",
+    "mixed_design": "lme4py.ready_arrays",
+    "mk_re_terms": "lme4py.ready_arrays",
+    "read_fixture": "lme4py.proof.fixture",
 }
 
 

@@ -13,9 +13,9 @@ from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
+from lme4py.learn import Arguments, learn
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.messages import Messages
-from lme4py.learn import Arguments, learn
 
 __all__ = ["glformula", "lformula"]
 

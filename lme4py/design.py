@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
     from typing_extensions import TypeVar
 
-    from lme4py.bridge import storage, to_formulaic
-    from lme4py.bridge.coordinates import Coordinates
     from lme4py.explain.clusters.blocks import BlockStructure
     from lme4py.explain.clusters.cluster import Cluster
     from lme4py.explain.clusters.clusters import Clusters
     from lme4py.explain.equations.equations import Equations
     from lme4py.explain.words.explanation import Explanation
+    from lme4py.export import files, to_formulaic
+    from lme4py.export.coordinates import Coordinates
 
-    # An X without a type of its own is an array; the default is for type checkers alone.
-    XType = TypeVar("XType", bound="FloatArray | csc_array", default=FloatArray)
+    # The default is for type checkers alone: views take designs with either kind of X.
+    XType = TypeVar("XType", default=Any)
 else:
     from typing import TypeVar
 
@@ -82,6 +82,9 @@ class MixedDesign(Generic[XType]):
         What the checks did.
     learned : Spec or None
         What new rows need of the model; None where it was not made from a data frame.
+    lost_levels : mapping of str to int
+        How many values of the variables that grouping expressions name went with the rows
+        that have missing values.
 
     Examples
     --------
@@ -106,6 +109,7 @@ class MixedDesign(Generic[XType]):
     advice: list[str] = field(default_factory=list)
     control: Control = field(default_factory=Control)
     learned: Spec | None = None
+    lost_levels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def Zt(self) -> csc_array:
@@ -424,7 +428,7 @@ class MixedDesign(Generic[XType]):
         >>> design.to_statsmodels().exog_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_statsmodels
+        from lme4py.export import to_statsmodels
 
         return to_statsmodels.to_statsmodels(self, **options)
 
@@ -443,7 +447,7 @@ class MixedDesign(Generic[XType]):
         >>> design.to_patsy().design_info.column_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_patsy
+        from lme4py.export import to_patsy
 
         return to_patsy.to_patsy(self)
 
@@ -472,7 +476,7 @@ class MixedDesign(Generic[XType]):
         >>> design.to_formulaic().model_spec.column_names
         ('(Intercept)', 'Days')
         """
-        from lme4py.bridge import to_formulaic
+        from lme4py.export import to_formulaic
 
         return to_formulaic.to_formulaic(self, output)
 
@@ -501,7 +505,7 @@ class MixedDesign(Generic[XType]):
         >>> design.to_tabmat().shape  # doctest: +SKIP
         (180, 20)
         """
-        from lme4py.bridge import to_tabmat
+        from lme4py.export import to_tabmat
 
         return to_tabmat.to_tabmat(self, random=random)
 
@@ -510,7 +514,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.bridge.coordinates.Coordinates
+        lme4py.export.coordinates.Coordinates
 
         Examples
         --------
@@ -519,7 +523,7 @@ class MixedDesign(Generic[XType]):
         >>> design.coordinates().terms[0].dims
         ('Subject', 'Subject_effects')
         """
-        from lme4py.bridge import coordinates as coordinates_of
+        from lme4py.export import coordinates as coordinates_of
 
         return coordinates_of.coordinates(self)
 
@@ -543,7 +547,7 @@ class MixedDesign(Generic[XType]):
         >>> design.to_arrow()["X"].column_names
         ['(Intercept)', 'Days']
         """
-        from lme4py.bridge import to_arrow
+        from lme4py.export import to_arrow
 
         return to_arrow.to_arrow(self)
 
@@ -569,11 +573,11 @@ class MixedDesign(Generic[XType]):
         >>> bool((lme4py.load(path).X == design.X).all())
         True
         """
-        from lme4py.bridge import storage
+        from lme4py.export import files
 
-        storage.save(self, path)
+        files.save(self, path)
 
-    def export(self, path: str | os.PathLike[str], format: storage.Format) -> None:
+    def export(self, path: str | os.PathLike[str], format: files.Format) -> None:
         """Write the design for another program.
 
         Parameters
@@ -598,6 +602,6 @@ class MixedDesign(Generic[XType]):
         >>> "Zt.mtx" in os.listdir(folder)
         True
         """
-        from lme4py.bridge import storage
+        from lme4py.export import files
 
-        storage.export(self, path, format)
+        files.export(self, path, format)

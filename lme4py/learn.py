@@ -40,7 +40,7 @@ from lme4py.frame.schema import ColumnType, type_of
 from lme4py.frame.values import Character, Value
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.fixed import learn_fixed_part
-from lme4py.matrices.grouping import Grouping, LearnedGroup, learn_random_term
+from lme4py.matrices.grouping import Grouping, learn_random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.matrices.traps import Traps
@@ -94,18 +94,17 @@ def learn(
     # Told before the data are looked at, whose errors they may explain.
     for trap in formula_traps(written.right):
         messages.advise(trap.text, trap.span)
-    bars = parsed.bars
     learned = learn_frame(
         parsed.subbars().node,
         scope,
         subset=arguments.subset,
         extras=arguments.extras,
         na_action=na_action_of(arguments.na_action),
-        grouping={symbol.name for bar in bars for symbol in symbols(bar.group)},
     )
     frame = learned.frame
     if frame.rows == 0 and family is None:
         raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
+    bars = parsed.bars
     if not bars:
         raise FormulaError(
             "No random effects terms specified in formula",
@@ -171,7 +170,7 @@ def learn(
     return MixedDesign(
         formula=parsed,
         # With sparse_X it is a csc_array, which has the same columns.
-        X=part.X,  # type: ignore[arg-type]
+        X=part.X,
         fixed=part.fixed,
         y=response(frame, family),
         weights=frame.weights(),
@@ -185,6 +184,7 @@ def learn(
         advice=messages.ours,
         control=control,
         learned=spec,
+        lost_levels=learned.lost_levels(s.name for bar in bars for s in symbols(bar.group)),
     )
 
 

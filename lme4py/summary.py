@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.matrices.covariance import Covariance
 from lme4py.design import MixedDesign
+from lme4py.matrices.covariance import Covariance
 
 __all__ = ["brief", "html", "summary"]
 

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lme4py.bridge.rds import read_rds
 from lme4py.cli import main
 from lme4py.cli.program import COMMANDS
+from lme4py.rfiles.read_rds import read_rds
 
 ROOT = Path(__file__).resolve().parent.parent
 

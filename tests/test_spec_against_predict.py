@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.bridge.rds import read_rds
-from lme4py.bridge.rvalues import RFactor
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import RFactor
 
 FILE = Path(__file__).resolve().parents[1] / "fixtures" / "spec" / "predictions.rds"
 

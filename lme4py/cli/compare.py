@@ -13,8 +13,8 @@ from lme4py.cli.tables import EXPECTED, read_table
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:
-    from lme4py.bridge.comparison.findings import Comparison
-    from lme4py.bridge.fixture.fixture import Fixture
+    from lme4py.proof.findings import Comparison
+    from lme4py.proof.fixture import Fixture
 
 __all__ = ["COMMAND"]
 
@@ -43,9 +43,9 @@ def _run(options: argparse.Namespace) -> Answer:
 
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
-    from lme4py.bridge.comparison.compare import compare
-    from lme4py.bridge.fixture.fixture import read_fixture
     from lme4py.api import glformula, lformula
+    from lme4py.proof.comparison import compare
+    from lme4py.proof.fixture import read_fixture
 
     fixture = read_fixture(path)
     formula = options.formula if options.formula is not None else fixture.formula

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lme4py.bridge.storage import FORMATS, export
 from lme4py.cli.command import Answer, Command
 from lme4py.cli.model import add_model, design_of
 from lme4py.cli.progress import doing
 from lme4py.errors import DataError
+from lme4py.export.files import FORMATS, export
 
 __all__ = ["COMMAND"]
 

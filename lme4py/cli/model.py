@@ -90,8 +90,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def design_of(options: argparse.Namespace) -> MixedDesign:
     """Return the design that the arguments of `add_model` describe."""
-    from lme4py.data import sleepstudy
     from lme4py.api import glformula, lformula
+    from lme4py.data import sleepstudy
 
     if options.data is None and is_table(options.formula):
         raise DataError(

@@ -75,8 +75,8 @@ def _arrow(path: Path) -> Any:
 
 def _rds(path: Path) -> Any:
     """Read a data frame of R's, alone or as the element `data` of a list."""
-    from lme4py.bridge.rds import read_rds
-    from lme4py.bridge.rvalues import RFrame, RList
+    from lme4py.rfiles.read_rds import read_rds
+    from lme4py.rfiles.rvalues import RFrame, RList
 
     content = read_rds(path)
     if isinstance(content, RList) and isinstance(content.get("data"), RFrame):

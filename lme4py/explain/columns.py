@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.frame.values import FloatArray
 from lme4py.design import MixedDesign
+from lme4py.frame.values import FloatArray
 
 __all__ = ["column_of_X"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Applied,
     Column,
@@ -26,7 +27,6 @@ from lme4py.matrices.covariance import (
     Covariance,
     Diagonal,
 )
-from lme4py.design import MixedDesign
 
 __all__ = ["elided", "random_effects_of", "random_relation", "response_relations"]
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
-from lme4py.design import MixedDesign
 
 __all__ = ["Grouping", "Hierarchy", "hierarchy", "place_of"]
 

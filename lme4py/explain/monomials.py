@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.columns import column_of_X
 from lme4py.explain.expression import Symbol
@@ -19,7 +20,6 @@ from lme4py.formula.syntax import Call, Node, call, symbols
 from lme4py.formula.syntax import Symbol as Variable
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 from lme4py.matrices.plan import Plan
 
 __all__ = ["FixedColumn", "Monomials", "RandomColumn", "monomials"]

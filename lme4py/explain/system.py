@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Node,
     Number,
@@ -30,7 +31,6 @@ from lme4py.explain.expression import (
 from lme4py.explain.levels import Hierarchy
 from lme4py.explain.monomials import Monomials
 from lme4py.frame.values import FloatArray, Matrix, Numeric
-from lme4py.design import MixedDesign
 
 __all__ = ["System", "system"]
 

@@ -36,6 +36,7 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
+    Kind,
     Numeric,
     Value,
     is_difftime,
@@ -140,7 +141,7 @@ def evaluate(node: Node, scope: Scope, state: State | None = None) -> Evaluated:
         case Number(value=value, integer=integer):
             if isinstance(value, complex):
                 raise FormulaError("invalid type (complex)", node.span)
-            kind = "integer" if integer else "double"
+            kind: Kind = "integer" if integer else "double"
             return Evaluated(Numeric(np.array([float(value)]), kind), False)
         case Text(value=text):
             return Evaluated(Character(np.zeros(1, dtype=np.int32), (text,)), False)

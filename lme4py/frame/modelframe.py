@@ -8,7 +8,7 @@ variables come from the stored states, and are held to the stored types.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -66,8 +66,10 @@ def na_action_of(name: Any) -> NAAction:
         For any other.
     """
     for action in NA_ACTIONS:
-        if name in (action, f"na.{action}") or (name == "NULL" and action == "pass"):
+        if isinstance(name, str) and name in (action, f"na.{action}"):
             return action
+    if isinstance(name, str) and name == "NULL":
+        return "pass"
     raise DataError(
         f"unknown na_action {name!r}",
         hint=nearest(str(name), NA_ACTIONS) or ", ".join(NA_ACTIONS),
@@ -97,9 +99,6 @@ class ModelFrame:
         Where each variable stands in the formula.
     types : mapping of str to ColumnType
         What the columns are held to; empty where they are as they are.
-    lost_levels : mapping of str to int
-        How many levels of a grouping variable went with the rows that were dropped for
-        missing values; those without loss are not there.
     labels : tuple of str
         Labels of all columns where some have no values: new rows have no weights.
     """
@@ -112,7 +111,6 @@ class ModelFrame:
     omitted: int = 0
     spans: Mapping[str, Span | None] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
-    lost_levels: Mapping[str, int] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
     @property
@@ -167,10 +165,27 @@ class LearnedFrame:
     frame : ModelFrame
     states : mapping of str to State
         By the labels of the variables and arguments.
+    selected : mapping of str to Value
+        The variables before rows with missing values were dropped.
     """
 
     frame: ModelFrame
     states: Mapping[str, State]
+    selected: Mapping[str, Value]
+
+    def lost_levels(self, names: Iterable[str]) -> dict[str, int]:
+        """Return how many values of some variables no row has any more.
+
+        Those without a loss are left out.
+        """
+        if not self.frame.omitted:
+            return {}
+        counts = {
+            name: _distinct(self.selected[name]) - _distinct(self.frame.variables[name])
+            for name in dict.fromkeys(names)
+            if name in self.selected
+        }
+        return {name: count for name, count in counts.items() if count}
 
 
 def learn_frame(
@@ -180,7 +195,6 @@ def learn_frame(
     subset: Expression = None,
     extras: Mapping[str, Expression] | None = None,
     na_action: NAAction = "omit",
-    grouping: Collection[str] = (),
 ) -> LearnedFrame:
     """Build the model frame (R's ``model.frame`` with unused levels dropped), learning from it.
 
@@ -196,8 +210,6 @@ def learn_frame(
         ``(weights)``, ``(offset)`` and the like: arrays or expressions.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values.
-    grouping : collection of str
-        Variables whose lost levels are counted.
 
     Raises
     ------
@@ -236,9 +248,9 @@ def learn_frame(
         positions=positions,
         omitted=omitted,
         spans={name: node.span for name, node in nodes.items()},
-        lost_levels=_lost_levels(grouping, _taken(variables, selected), settled) if omitted else {},
     )
-    return LearnedFrame(frame, {name: item.state for name, item in found.items()})
+    states = {name: item.state for name, item in found.items()}
+    return LearnedFrame(frame, states, _taken(variables, selected) if omitted else {})
 
 
 def new_frame(
@@ -457,18 +469,6 @@ def _settled(name: str, value: Value, bare: bool, scope: Scope) -> Value:
     if isinstance(value, Character) and bare:
         return factor_of(value, scope.context.collation)
     return value
-
-
-def _lost_levels(
-    grouping: Collection[str], before: Mapping[str, Value], after: Mapping[str, Value]
-) -> dict[str, int]:
-    """Return how many values of each grouping variable no row has any more."""
-    counts = {
-        name: _distinct(before[name]) - _distinct(after[name])
-        for name in grouping
-        if name in before
-    }
-    return {name: count for name, count in counts.items() if count}
 
 
 def _distinct(value: Value) -> int:

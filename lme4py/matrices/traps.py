@@ -21,8 +21,8 @@ from lme4py.formula.syntax import Call, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.frame.rows import missing, rows_text
+from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Grouping

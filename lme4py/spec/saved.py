@@ -11,7 +11,7 @@ from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import NA_ACTIONS
 from lme4py.frame.state import NOTHING, State
-from lme4py.frame.values import Matrix, Null, Numeric, Character, Factor, FunctionName
+from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.plain_data import from_plain, to_plain, type_from_plain, type_to_plain

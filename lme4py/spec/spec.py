@@ -230,12 +230,13 @@ class Spec:
 
         Examples
         --------
+        >>> import lme4py
         >>> try:
         ...     Spec.from_json("{}")
-        ... except DataError as error:
+        ... except lme4py.DataError as error:
         ...     print(error.message.split(":")[0])
         not a saved spec
         """
         from lme4py.spec.saved import read
 
-        return read(text, cls)
+        return read(text)

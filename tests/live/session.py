@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lme4py.bridge.rds import read_rds
-from lme4py.bridge.rvalues import RList
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import RList
 
 from .generator import Case
 from .rcode import call

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lme4py.bridge.rds import read_rds
-from lme4py.bridge.storage import export
-from tests.bridge.designs import DESIGNS, make
+from lme4py.export.files import export
+from lme4py.rfiles.read_rds import read_rds
+from tests.export.designs import DESIGNS, make
 from tests.live.session import unavailable
 
 PROGRAM = Path(__file__).with_name("exports.R")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lme4py.bridge.rds import read_rds
+from lme4py.rfiles.read_rds import read_rds
 from tests.live.session import REPOSITORY, unavailable
 from tests.reference.cases import verdict
 

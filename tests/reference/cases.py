@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 import lme4py
-from lme4py.bridge.rds import read_rds
-from lme4py.bridge.rvalues import RFrame, RList, RMatrix, RVector
 from lme4py.errors import Lme4pyAdvice, Lme4pyError
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector
 
 from .components import differences, plain_quotes
 

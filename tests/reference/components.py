@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lme4py.bridge.comparison.compare import compare
-from lme4py.bridge.fixture.fixture import fixture_of
-from lme4py.bridge.rvalues import RList, RVector
+from lme4py.proof.comparison import compare
+from lme4py.proof.fixture import fixture_of
+from lme4py.rfiles.rvalues import RList, RVector
 
 _STRAIGHT_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"'})
 

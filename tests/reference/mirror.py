@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lme4py.bridge.rvalues import RFactor, RFrame, RList, RMatrix, RVector
+from lme4py.rfiles.rvalues import RFactor, RFrame, RList, RMatrix, RVector
 
 
 def mirror(record: RList) -> Any:

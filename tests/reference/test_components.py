@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lme4py.bridge.rds import read_rds
+from lme4py.rfiles.read_rds import read_rds
 
 from .cases import FIXTURES
 from .components import differences

@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 import lme4py
-from lme4py.bridge.fixture.fixture import fixture_of
-from lme4py.bridge.rds import read_rds
-from lme4py.bridge.rvalues import RFactor, RList, RMatrix, RVector
 from lme4py.cli import main
+from lme4py.proof.fixture import fixture_of
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import RFactor, RList, RMatrix, RVector
 from lme4py.summary import html, summary
 from tests.benchmarks.digests import digest
 from tests.replay import REFUSALS, arguments_of, row_faults
@@ -474,7 +474,7 @@ def storage(made: Made) -> Faults:
     for name in ("formula", "reml", "family", "messages", "advice", "control"):
         if getattr(loaded, name) != getattr(design, name):
             yield f"npz: {name}"
-    if design.origin is not None and loaded.spec.to_json() != design.spec.to_json():
+    if design.learned is not None and loaded.spec.to_json() != design.spec.to_json():
         yield "npz: another spec"
     for view in (repr, lambda d: d._repr_html_(), lambda d: str(d.explain()), summary,
                  lambda d: str(d.equations())):  # fmt: skip
@@ -558,11 +558,11 @@ def tables(made: Made) -> Faults:
         # A table without columns has no rows.
         if found[name].num_columns and found[name].num_rows != n:
             yield f"arrow: rows of {name}"
-    paths = lme4py.bridge.storage.export(design, made.folder / "arrow", "arrow")
+    paths = lme4py.export.files.export(design, made.folder / "arrow", "arrow")
     for path in paths:
         if path.suffix == ".arrow":
             ipc.open_file(path.read_bytes()).read_all()
-    lme4py.bridge.storage.export(design, made.folder / "mtx", "mtx")
+    lme4py.export.files.export(design, made.folder / "mtx", "mtx")
     for name, expected in (("X", _dense(design.X)), ("Zt", design.Zt.toarray())):
         if 0 in expected.shape:
             continue

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.bridge.arrays import TermArrays
-from lme4py.bridge.fixture.fixture import read_fixture
-from lme4py.bridge.row_names import row_names
+from lme4py.export.row_names import row_names
+from lme4py.proof.fixture import read_fixture
+from lme4py.ready_arrays import TermArrays
 
 from .checks import CHECKS, SLOW, faults
 from .made import KINDS, make

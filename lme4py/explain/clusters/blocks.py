@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.explain.levels import hierarchy
 from lme4py.design import MixedDesign
+from lme4py.explain.levels import hierarchy
 
 __all__ = ["BlockStructure", "block_structure"]
 

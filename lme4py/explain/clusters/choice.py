@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.clusters.cluster import Cluster
 from lme4py.explain.clusters.clusters import Clusters
 from lme4py.explain.levels import hierarchy
-from lme4py.design import MixedDesign
 from lme4py.numerals import label as number_label
 
 __all__ = ["cluster"]

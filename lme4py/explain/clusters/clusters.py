@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.clusters.cluster import Cluster, ClusterPart
 from lme4py.explain.levels import Grouping, Hierarchy, hierarchy
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lme4py.design import MixedDesign
 from lme4py.explain.covariances import (
     elided,
     random_effects_of,
@@ -14,7 +15,6 @@ from lme4py.explain.equations.observation import observation_equation
 from lme4py.explain.equations.parts import Caption, Part
 from lme4py.explain.expression import Applied, Column, Node, Relation, Sum, Symbol
 from lme4py.explain.system import System
-from lme4py.design import MixedDesign
 
 __all__ = ["distribution_parts", "responses"]
 

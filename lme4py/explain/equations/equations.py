@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lme4py.argument_types import count_of, mapping_of
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.display import Display, Section, Shown
 from lme4py.explain.equations.distributions import distribution_parts, responses
@@ -22,7 +23,6 @@ from lme4py.explain.monomials import monomials
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.render_text import symbol_text
 from lme4py.explain.system import System, system
-from lme4py.design import MixedDesign
 
 __all__ = ["Equations", "equations"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from lme4py.design import MixedDesign
 from lme4py.explain.covariances import elided, random_effects_of
 from lme4py.explain.equations.observation import residual, row_terms
 from lme4py.explain.equations.parts import Caption, Part
@@ -23,7 +24,6 @@ from lme4py.explain.expression import (
     symbols_of,
 )
 from lme4py.explain.system import System
-from lme4py.design import MixedDesign
 
 __all__ = ["matrix_parts"]
 

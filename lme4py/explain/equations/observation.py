@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lme4py.design import MixedDesign
 from lme4py.explain.covariances import random_effects_of
 from lme4py.explain.expression import (
     Applied,
@@ -19,7 +20,6 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.system import System
-from lme4py.design import MixedDesign
 
 __all__ = ["observation_equation", "residual", "row_terms"]
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.equations.observation import row_terms
 from lme4py.explain.expression import Sum, evaluate
 from lme4py.explain.system import System
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 
 __all__ = ["Verification", "verify"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.clusters.cluster import Cluster
 from lme4py.explain.pictures.blocks import Block, draw_equation
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import colour_of
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,11 +5,11 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from lme4py.design import MixedDesign
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import FAINT, INK, colour_of
 from lme4py.explain.pictures.pixels import square_axis
 from lme4py.explain.pictures.sheet import LEFT, LINE, MOST_TERMS, RIGHT, Sheet
-from lme4py.design import MixedDesign
 from lme4py.matrices.reterms import RandomEffects
 
 if TYPE_CHECKING:

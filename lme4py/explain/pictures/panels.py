@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.columns import column_of_X
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import FAINT, INK, LINE_COLOUR, colour_of, colours_of, paint
@@ -21,7 +22,6 @@ from lme4py.explain.pictures.sheet import (
     mark_height,
 )
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.design import MixedDesign
 from lme4py.explain.columns import column_of_X
 from lme4py.explain.pictures.palette import BETWEEN, FIXED, colours_of, paint
 from lme4py.explain.pictures.scale import BINS, Plain, TermRows
 from lme4py.frame.values import FloatArray
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.pictures.figure import short
 from lme4py.explain.pictures.palette import FAINT
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lme4py.design import MixedDesign
 from lme4py.explain.pictures.figure import new_figure
 from lme4py.explain.pictures.legend import draw_legend
 from lme4py.explain.pictures.panels import draw_square, draw_x, draw_zt
 from lme4py.explain.pictures.pixels import lambdat_pixels, ztz_pixels
 from lme4py.explain.pictures.sheet import Sheet, add_panel
-from lme4py.design import MixedDesign
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lme4py.argument_types import count_of
+from lme4py.design import MixedDesign
 from lme4py.explain.document import Block, Code, Document, Heading, Paragraph
 from lme4py.explain.words.deviations import columns_in_both
 from lme4py.explain.words.fixed import fixed_part
@@ -12,7 +13,6 @@ from lme4py.explain.words.model import Model
 from lme4py.explain.words.overview import levels_in_words, opening, overview
 from lme4py.explain.words.phrases import one_line
 from lme4py.explain.words.random import random_part
-from lme4py.design import MixedDesign
 
 __all__ = ["Explanation", "explain"]
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.explain.levels import Grouping, hierarchy, place_of
 from lme4py.explain.words.phrases import one_line
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import call
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Numeric, Value
-from lme4py.design import MixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Group", "Model", "is_number", "left_side", "numbered_terms", "variables_of"]

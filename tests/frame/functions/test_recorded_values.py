@@ -105,7 +105,7 @@ def _evaluate(text, subject):
     short = subject == "operators"  # all pairs of operands are many: four rows do
     context = Context(4 if short else 8, Collation("icu"), warned.append)
     scope = Scope(_FirstFour() if short else _Columns(), {}, context)
-    return evaluate(parse(text), scope), warned
+    return evaluate(parse(text), scope).value, warned
 
 
 def _recorded():

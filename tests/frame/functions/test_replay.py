@@ -64,15 +64,15 @@ def test_basis_on_new_rows_is_that_of_r(record):
         def get(self, name):
             return self.columns.get(name)
 
-    node, frozen = parse(text), {}
+    node = parse(text)
     old = Columns(z=number(*old_z), j=number(*old_j))
     new = Columns(z=number(*new_z), j=number(*new_j))
-    evaluate(node, Scope(old, {}, replace(CONTEXT, rows=old_z.size), frozen))
+    learned = evaluate(node, Scope(old, {}, replace(CONTEXT, rows=old_z.size)))
     context = replace(CONTEXT, rows=new_z.size)
-    found = evaluate(node, Scope(new, {}, context, frozen, replaying=True))
+    found = evaluate(node, Scope(new, {}, context), learned.state)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
-        found.values.reshape(-1, order="F"), expected, rtol=0, atol=1e-13 * scale
+        found.value.values.reshape(-1, order="F"), expected, rtol=0, atol=1e-13 * scale
     )
 
 

@@ -1,1 +1,0 @@
-"""A design as named arrays and plain data, and back: what a stored design consists of."""

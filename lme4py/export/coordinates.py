@@ -1,0 +1,146 @@
+"""A design as plain arrays with named dimensions, the way PyMC and its kin take models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.design import MixedDesign
+from lme4py.export.dense_blocks import effects, fixed_matrix, in_formula_order
+from lme4py.frame.values import FloatArray
+
+__all__ = ["Coordinates", "TermCoordinates", "coordinates"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TermCoordinates:
+    """One random term: which level each row has, and what its effects are multiplied by.
+
+    The term adds ``(block * effects[codes]).sum(axis=1)`` to the predictor, where
+    `effects` has shape (levels, columns).
+
+    Parameters
+    ----------
+    label : str
+        The bar as the formula has it.
+    group : str
+        Name of the grouping factor.
+    codes : ndarray of int64, shape (n,)
+        Position of each row's level; -1 for a row without one.
+    block : ndarray of float64, shape (n, columns), Fortran order
+        The left side of the bar.
+    levels, columns : tuple of str
+        Names of the rows and columns of `effects`.
+    dims : tuple of str
+        Names of these two dimensions in `Coordinates.coords`.
+    covariance : str
+        lme4's name of the covariance structure of the columns: ``us`` (free), ``diag``,
+        ``cs`` or ``ar1``.
+    """
+
+    label: str
+    group: str
+    codes: NDArray[np.int64]
+    block: FloatArray
+    levels: tuple[str, ...]
+    columns: tuple[str, ...]
+    dims: tuple[str, str]
+    covariance: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Coordinates:
+    """A design as arrays with named dimensions.
+
+    Parameters
+    ----------
+    coords : dict of str to tuple of str
+        Names along every dimension, for ``pm.Model(coords=...)``: ``fixed``, one for
+        the levels of each grouping factor, one for the columns of each term.
+    X : ndarray of float64, shape (n, p)
+        Fixed-effects model matrix, dimension ``fixed``.
+    y, weights, offset : ndarray of float64 or None
+        As in the design.
+    terms : tuple of TermCoordinates
+        The random terms in the order of the formula.
+    """
+
+    coords: dict[str, tuple[str, ...]]
+    X: FloatArray
+    y: FloatArray | None
+    weights: FloatArray | None
+    offset: FloatArray | None
+    terms: tuple[TermCoordinates, ...]
+
+    def linear_predictor(self, beta: FloatArray, effects: Sequence[FloatArray]) -> FloatArray:
+        """Return the predictor at given effects, shape (n,); offset included.
+
+        Parameters
+        ----------
+        beta : ndarray, shape (p,)
+        effects : sequence of ndarray, shape (l, c)
+            One for each of `terms`: l levels, c columns.
+        """
+        total: FloatArray = self.X @ beta
+        for term, values in zip(self.terms, effects, strict=True):
+            added = (term.block * values[term.codes]).sum(axis=1)
+            total = total + np.where(term.codes < 0, 0.0, added)
+        return total if self.offset is None else total + self.offset
+
+
+def coordinates(design: MixedDesign) -> Coordinates:
+    """Return codes, dense blocks and named dimensions of a design.
+
+    Parameters
+    ----------
+    design : MixedDesign
+
+    Returns
+    -------
+    Coordinates
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> from lme4py.data import sleepstudy
+    >>> plain = coordinates(lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy()))
+    >>> {name: len(labels) for name, labels in plain.coords.items()}
+    {'fixed': 2, 'Subject': 18, 'Subject_effects': 2}
+    >>> (term,) = plain.terms
+    >>> term.dims, term.codes.shape, term.block.shape
+    (('Subject', 'Subject_effects'), (180,), (180, 2))
+    """
+    coords: dict[str, tuple[str, ...]] = {"fixed": tuple(design.fixed.names)}
+    terms = []
+    for term in in_formula_order(design):
+        group = term.bar.group_name
+        levels = tuple(str(level) for level in term.group.levels)
+        columns = tuple(term.plan.names)
+        dims = (_dimension(coords, group, levels), _dimension(coords, f"{group}_effects", columns))
+        terms.append(
+            TermCoordinates(
+                term.bar.label,
+                group,
+                term.group.codes.astype(np.int64),
+                effects(term),
+                levels,
+                columns,
+                dims,
+                term.covariance.name,
+            )
+        )
+    return Coordinates(
+        coords, fixed_matrix(design), design.y, design.weights, design.offset, tuple(terms)
+    )
+
+
+def _dimension(coords: dict[str, tuple[str, ...]], name: str, labels: tuple[str, ...]) -> str:
+    """Return the dimension with these labels, entered under a free name if it is new."""
+    candidate, number = name, 1
+    while coords.setdefault(candidate, labels) != labels:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate

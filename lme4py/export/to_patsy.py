@@ -1,0 +1,97 @@
+"""X as patsy's ``DesignMatrix``: names, terms and their slices, linear constraints."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError, FormulaError
+from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+
+__all__ = ["to_patsy"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """What stands for a term among patsy's factors: the term's columns as one numeric block.
+
+    R and patsy code interactions by different rules, so patsy may know how wide a term
+    is, but must not be asked to make it again.
+    """
+
+    label: str
+
+    @property
+    def origin(self) -> None:
+        """Where in a formula the factor stands; nowhere that patsy knows."""
+
+    def name(self) -> str:
+        """Return the term's label in R."""
+        return self.label
+
+    def eval(self, state: Any, data: Any) -> Any:  # noqa: ARG002
+        """Refuse to be made again from new data by patsy's rules."""
+        raise FormulaError(
+            f"patsy cannot make the columns of {self.label} from new data",
+            hint="they are coded by R's rules, which are not patsy's",
+        )
+
+
+def to_patsy(design: MixedDesign) -> Any:
+    """Return X as a patsy ``DesignMatrix`` with its ``DesignInfo``.
+
+    Parameters
+    ----------
+    design : MixedDesign
+
+    Returns
+    -------
+    patsy.DesignMatrix
+        float64, shape (n, p). Its ``design_info`` has R's column names and terms
+        (the intercept's is ``Intercept``, as patsy calls it), so that slices by term
+        and linear constraints work. New data are not its business: patsy codes factors
+        by another rule than R.
+
+    Raises
+    ------
+    DataError
+        If two columns have the same name, which patsy cannot tell apart.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> from lme4py.data import sleepstudy
+    >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
+    >>> info = to_patsy(design).design_info
+    >>> info.column_names
+    ['(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2']
+    >>> info.slice("poly(Days, 2)")
+    slice(1, 3, None)
+    """
+    from patsy import DesignInfo, DesignMatrix
+    from patsy.desc import Term
+    from patsy.design_info import FactorInfo, SubtermInfo
+
+    names = design.fixed.names
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise DataError(
+            f"two columns of X are called {repeated[0]!r}, and patsy knows columns by name"
+        )
+    infos: dict[Any, Any] = {}
+    codings: OrderedDict[Any, list[Any]] = OrderedDict()
+    collide = False
+    for term in fixed_terms(design):
+        own = names[term.start : term.stop]
+        collide = collide or (term.label in names and own != [term.label])
+        if term.label == INTERCEPT:
+            codings[Term([])] = [SubtermInfo([], {}, 1)]
+            continue
+        block = _Block(term.label)
+        infos[block] = FactorInfo(block, "numerical", {}, num_columns=term.columns)
+        codings[Term([block])] = [SubtermInfo([block], {}, term.columns)]
+    # patsy has one name space for columns and terms; where R's names clash, columns win.
+    info = DesignInfo(names) if collide else DesignInfo(names, infos, codings)
+    return DesignMatrix(fixed_matrix(design), info)

@@ -1,0 +1,327 @@
+"""The design as statsmodels' ``MixedLM``: groups, one correlated term, variance components.
+
+MixedLM cuts the rows into independent groups. Within them it knows one set of random
+effects with one free covariance matrix (``exog_re``), and any number of variance
+components, each a set of independent effects with one variance (``exog_vc``). So a
+model of lme4's fits in if its correlated term, of which there may be one, is on the
+groups, and every other term is made of independent columns whose grouping factor does
+not cross them.
+
+Without a correlated term the groups are the finest ones that no grouping factor
+crosses: the connected components of the graph in which a row joins its levels. For
+nested factors these are the outermost one's levels, for crossed factors one constant
+group, and it is never more than the model needs.
+
+Only ready arrays are handed over, numbered from 0, because MixedLM reads a repeated
+pandas index and missing values wrongly, and evaluates ``vc_formula`` group by group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError, FormulaError
+from lme4py.export.dense_blocks import (
+    INTERCEPT,
+    distinct,
+    effects,
+    fixed_matrix,
+    in_formula_order,
+    response,
+)
+from lme4py.frame.values import Factor, FloatArray
+from lme4py.matrices.randomterm import RandomTerm
+
+__all__ = ["to_statsmodels"]
+
+_DENSE_LIMIT = 4_000_000
+"""A component with more entries in one group than this is handed over sparse."""
+
+_TABLE_LIMIT = 2 * 10**9
+"""MixedLM's constructor makes a table of the third power of the number of parameters."""
+
+_CANNOT = "statsmodels' MixedLM cannot express this model: "
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Component:
+    """Independent effects with one variance: one value per row and column, by level."""
+
+    name: str
+    group: Factor
+    values: FloatArray
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Grouping:
+    """MixedLM's groups: the group of each row, and what the groups are called."""
+
+    codes: NDArray[np.int64]
+    labels: NDArray[Any]
+
+    def of_rows(self) -> NDArray[Any]:
+        """Return the label of each row."""
+        return self.labels[self.codes]
+
+    def rows(self) -> list[NDArray[np.int64]]:
+        """Return the rows of each group, ascending, groups by sorted label as MixedLM has them."""
+        order = np.argsort(self.codes, kind="stable")
+        ends = np.cumsum(np.bincount(self.codes, minlength=self.labels.size))
+        pieces = np.split(order, ends[:-1])
+        sorted_places = sorted(range(self.labels.size), key=self.labels.tolist().__getitem__)
+        return [pieces[place] for place in sorted_places]
+
+
+def to_statsmodels(design: MixedDesign, **options: Any) -> Any:
+    """Return the model as a ready ``statsmodels.regression.mixed_linear_model.MixedLM``.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        A linear model's design.
+    **options
+        Handed to ``MixedLM``: ``use_sqrt``.
+
+    Returns
+    -------
+    MixedLM
+        Its data are X with its names, and the response less the offset, which makes no
+        difference to a linear model. Fit it with ``.fit(reml=design.reml)``: the
+        log-likelihood is lme4's. The correlated term, or else the first one on the
+        groups, is ``exog_re``; its intercept is called after the grouping factor, as
+        statsmodels does. Every other column is a variance component called after its
+        grouping factor and itself.
+
+    Raises
+    ------
+    FormulaError
+        If MixedLM cannot express the model: it says why.
+    DataError
+        For weights, missing values, or a response that is no vector.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> from lme4py.data import sleepstudy
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days || Subject)", sleepstudy())
+    >>> model = to_statsmodels(design)  # doctest: +SKIP
+    >>> model.data.param_names  # doctest: +SKIP
+    ['(Intercept)', 'Days', 'Subject Var', 'Subject Days Var']
+    """
+    y, X = _checked(design)
+    terms = in_formula_order(design)
+    correlated = _correlated(terms)
+    if correlated is None:
+        grouping = _connected(terms)
+        main = _main(terms, grouping)
+    else:
+        grouping, main = _on_levels(correlated.group), correlated
+        for term in terms:
+            _check_nested(term, correlated)
+    components = [part for term in terms if term is not main for part in _components(term)]
+    _check_size(X, main, components)
+    return _mixed_lm(design, y, X, grouping, main, components, options)
+
+
+def _check_size(X: FloatArray, main: RandomTerm | None, components: Sequence[_Component]) -> None:
+    """Raise if MixedLM would fill the memory before it fits anything."""
+    effects = 0 if main is None else main.columns
+    parameters = X.shape[1] + effects * (effects + 1) // 2 + len(components)
+    size = 8 * parameters**3
+    if size > _TABLE_LIMIT:
+        raise FormulaError(
+            f"{_CANNOT}for its {parameters} parameters it would make tables of {size / 1e9:.0f} GB",
+            None if main is None else main.bar.source.span,
+            f"({main.bar.label}) has {effects} correlated effects"
+            if effects > 1 and main
+            else None,
+        )
+
+
+def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
+    """Return response and X, or raise why MixedLM cannot take them."""
+    if design.family is not None:
+        raise FormulaError(
+            f"{_CANNOT}it fits linear models, and this one is {design.family}",
+            hint="statsmodels has BinomialBayesMixedGLM and PoissonBayesMixedGLM, which take "
+            "design.X and design.Z",
+        )
+    if design.weights is not None and not bool((design.weights == 1.0).all()):
+        raise DataError(
+            f"{_CANNOT}it has no weights",
+            hint="multiplying rows by the root of their weight would not keep its scale",
+        )
+    y, X = response(design), fixed_matrix(design)
+    if X.shape[1] == 0:
+        raise FormulaError(f"{_CANNOT}it needs a fixed effect, and X has no columns")
+    if not design.Zt.shape[0]:
+        raise FormulaError(f"{_CANNOT}it needs a random effect, and Zt has no rows")
+    if design.offset is not None:
+        y = y - design.offset
+    for name, values in (("the response", y), ("X", X), ("Zt", design.random.Zt.data)):
+        if not np.isfinite(values).all():
+            raise DataError(f"{_CANNOT}{name} has missing or infinite values")
+    for term in design.random.terms:
+        if int(term.group.codes.min()) < 0:
+            raise DataError(f"{_CANNOT}rows have no level of {term.bar.group_name}")
+    return y, X
+
+
+def _correlated(terms: Sequence[RandomTerm]) -> RandomTerm | None:
+    """Return the term with a free covariance matrix, None if all effects are independent."""
+    found: RandomTerm | None = None
+    for term in terms:
+        if term.columns == 1 or term.covariance.name == "diag":
+            continue
+        if term.covariance.name != "us":
+            raise FormulaError(
+                f"{_CANNOT}it has no structure {term.covariance.name}",
+                term.bar.source.span,
+                "its covariance matrices are unstructured or diagonal",
+            )
+        if found is not None:
+            raise FormulaError(
+                f"{_CANNOT}it has one covariance matrix, and both ({found.bar.label}) and "
+                f"({term.bar.label}) have correlated effects",
+                term.bar.source.span,
+                "|| makes the effects of a term independent, but not the columns of a factor",
+            )
+        found = term
+    return found
+
+
+def _check_nested(term: RandomTerm, correlated: RandomTerm) -> None:
+    """Raise if a level of the term's factor occurs in several levels of the correlated one's."""
+    inner, outer = term.group.codes, correlated.group.codes
+    place = np.empty(term.levels, dtype=outer.dtype)
+    place[inner] = outer
+    if not np.array_equal(place[inner], outer):
+        raise FormulaError(
+            f"{_CANNOT}its groups are the levels of {correlated.bar.group_name}, because "
+            f"({correlated.bar.label}) has correlated effects, and levels of "
+            f"{term.bar.group_name} occur in several of these groups",
+            term.bar.source.span,
+            "crossed factors are expressible where all effects are independent (||)",
+        )
+
+
+def _on_levels(factor: Factor) -> _Grouping:
+    labels = np.array([str(level) for level in factor.levels], dtype=object)
+    return _Grouping(factor.codes.astype(np.int64), labels)
+
+
+def _connected(terms: Sequence[RandomTerm]) -> _Grouping:
+    """Return the finest groups that no grouping factor crosses."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    starts = np.concatenate(([0], np.cumsum([term.levels for term in terms])))
+    nodes = [term.group.codes + start for term, start in zip(terms, starts[:-1], strict=True)]
+    first = np.tile(nodes[0], len(nodes))
+    links = coo_array(
+        (np.ones(first.size, dtype=np.int8), (first, np.concatenate(nodes))),
+        shape=(int(starts[-1]), int(starts[-1])),
+    )
+    count, component = connected_components(links.tocsr(), directed=False)
+    for term in terms:
+        # No factor crosses the groups, so one with as many levels has one group per level.
+        if term.levels == count:
+            return _on_levels(term.group)
+    labels = np.arange(1, count + 1)
+    return _Grouping(component[nodes[0]].astype(np.int64), labels)
+
+
+def _main(terms: Sequence[RandomTerm], grouping: _Grouping) -> RandomTerm | None:
+    """Return the term to hand over as ``exog_re``: the first single column on the groups."""
+    for term in terms:
+        if term.columns == 1 and term.levels == grouping.labels.size:
+            return term
+    return None
+
+
+def _components(term: RandomTerm) -> list[_Component]:
+    """Return a term of independent effects as components: one per variance."""
+    values = effects(term)
+    if term.columns > 1 and term.covariance.parameters == 1:
+        return [_Component(term.bar.group_name, term.group, values)]
+    return [
+        _Component(
+            term.bar.group_name if name == INTERCEPT else f"{term.bar.group_name} {name}",
+            term.group,
+            values[:, [column]],
+        )
+        for column, name in enumerate(term.plan.names)
+    ]
+
+
+def _mixed_lm(
+    design: MixedDesign,
+    y: FloatArray,
+    X: FloatArray,
+    grouping: _Grouping,
+    main: RandomTerm | None,
+    components: Sequence[_Component],
+    options: Mapping[str, Any],
+) -> Any:
+    import pandas as pd
+
+    try:
+        from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+    except ImportError as error:
+        raise ImportError(
+            "to_statsmodels() needs statsmodels: pip install 'lme4py[statsmodels]'"
+        ) from error
+
+    exog_re = None
+    if main is not None:
+        names = [main.bar.group_name if name == INTERCEPT else name for name in main.plan.names]
+        exog_re = pd.DataFrame(effects(main), columns=distinct(names))
+    exog_vc = None
+    if components:
+        rows = grouping.rows()
+        parts = [_by_group(component, rows) for component in components]
+        exog_vc = VCSpec(
+            distinct([component.name for component in components]),
+            [colnames for colnames, _ in parts],
+            [mats for _, mats in parts],
+        )
+    return MixedLM(
+        pd.Series(y, name=design.model_frame.response),
+        pd.DataFrame(X, columns=design.fixed.names),
+        groups=grouping.of_rows(),
+        exog_re=exog_re,
+        exog_vc=exog_vc,
+        **options,
+    )
+
+
+def _by_group(
+    component: _Component, groups: Sequence[NDArray[np.int64]]
+) -> tuple[list[list[str]], list[Any]]:
+    """Return names and matrix of a component in each group: one column per level and effect."""
+    from scipy.sparse import csr_array
+
+    width = component.values.shape[1]
+    colnames, mats = [], []
+    for rows in groups:
+        levels, places = np.unique(component.group.codes[rows], return_inverse=True)
+        columns = (places[:, None] * width + np.arange(width)).ravel()
+        values = component.values[rows].ravel()
+        lines = np.repeat(np.arange(rows.size), width)
+        shape = (rows.size, levels.size * width)
+        matrix: Any
+        if shape[0] * shape[1] > _DENSE_LIMIT:
+            matrix = csr_array((values, (lines, columns)), shape=shape)
+        else:
+            matrix = np.zeros(shape)
+            matrix[lines, columns] = values
+        mats.append(matrix)
+        names = [str(component.group.levels[level]) for level in levels]
+        colnames.append([name for name in names for _ in range(width)])
+    return colnames, mats

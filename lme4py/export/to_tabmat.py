@@ -1,0 +1,90 @@
+"""A design as tabmat's ``SplitMatrix``, the input of glum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lme4py.argument_types import flag_of
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError
+from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+from lme4py.matrices.randomterm import RandomTerm
+
+__all__ = ["to_tabmat"]
+
+
+def to_tabmat(design: MixedDesign, *, random: bool = True) -> Any:
+    """Return X, and Z beside it, as a tabmat ``SplitMatrix``.
+
+    Parameters
+    ----------
+    design : MixedDesign
+    random : bool
+        Whether the columns of Z follow those of X.
+
+    Returns
+    -------
+    tabmat.SplitMatrix
+        float64, shape (n, p + q). X is its dense part. Then come the random terms in
+        the order of `design.random.terms`, so that the last q columns are those of
+        `design.Z`: a term ``(1 | g)`` is a ``CategoricalMatrix``, any other a
+        ``SparseMatrix``. Columns are called ``g[level]`` and ``g[level]:column``.
+
+    Raises
+    ------
+    DataError
+        If there is no column to hand over.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> from lme4py.data import sleepstudy
+    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy())
+    >>> to_tabmat(design).shape  # doctest: +SKIP
+    (180, 38)
+    """
+    try:
+        from tabmat import DenseMatrix, SplitMatrix
+    except ImportError as error:
+        raise ImportError("to_tabmat() needs tabmat: pip install 'lme4py[tabmat]'") from error
+
+    with_random = flag_of("random", random)
+    labels = [term.label for term in fixed_terms(design) for _ in range(term.columns)]
+    parts = [DenseMatrix(fixed_matrix(design), list(design.fixed.names), labels)]
+    if with_random:
+        # In formula order the blocks would not be Z's.
+        parts += [
+            _block(term, block)
+            for term, (_, block) in zip(design.random.terms, design.random.Ztlist, strict=True)
+        ]
+    parts = [part for part in parts if part.shape[1]]
+    if not parts:
+        raise DataError("tabmat has no matrix without columns, and X has none")
+    return SplitMatrix(parts)
+
+
+def _block(term: RandomTerm, block: Any) -> Any:
+    """Return one term's columns of Z."""
+    from tabmat import CategoricalMatrix, SparseMatrix
+
+    group = term.bar.group_name
+    levels = [str(level) for level in term.group.levels]
+    if term.plan.products == ((),):
+        missing = "zero" if int(term.group.codes.min()) < 0 else "fail"
+        return CategoricalMatrix(
+            term.group.codes,
+            categories=np.array(levels, dtype=object),
+            column_name=group,
+            term_name=term.bar.label,
+            cat_missing_method=missing,
+        )
+    names = [
+        f"{group}[{level}]" if name == INTERCEPT else f"{group}[{level}]:{name}"
+        for level in levels
+        for name in term.plan.names
+    ]
+    return SparseMatrix(
+        block.T.tocsc(), column_names=names, term_names=[term.bar.label] * len(names)
+    )

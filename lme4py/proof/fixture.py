@@ -1,0 +1,312 @@
+"""A record of what R made: the model in a ``.rds`` file, and how to make it again here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lme4py.argument_types import path_of
+from lme4py.errors import DataError
+from lme4py.formula.deparse import deparse
+from lme4py.formula.formula import Formula
+from lme4py.formula.syntax import Call
+from lme4py.proof.call_arguments import Arguments
+from lme4py.proof.r_columns import floats_of, own_value
+from lme4py.proof.shapes import TERMS, refuse_others
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
+
+__all__ = ["Fixture", "fixture_of", "read_fixture"]
+
+_HOW = "in R: saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds')"
+
+
+@dataclass(frozen=True, eq=False)
+class Fixture:
+    """What R recorded of one model.
+
+    Parameters
+    ----------
+    name : str
+        The file it came from.
+    data : RFrame or None
+        The data frame, when the file has one.
+    formula : Formula or None
+        The formula, from R's own call; None when the file has none.
+    generalized : bool
+        Whether ``glFormula`` made it.
+    arguments : dict
+        The keyword arguments of `lformula` or `glformula` that the file tells of:
+        ``subset``, ``weights``, ``offset``, ``contrasts``, ``na_action``, ``reml``,
+        ``family``, and a ``control`` that repeats no check R has passed already.
+    notes : tuple of str
+        What the file does not tell.
+    X : RMatrix or None
+    frame : RFrame or None
+        The model frame (``lf$fr``).
+    terms : RList
+        The elements of ``reTrms``, or those that ``getME`` gave.
+    model : tuple
+        Response, weights and offset, None where absent.
+    reml : bool or None
+    family : tuple of str or None
+        Name and link.
+    fitted : bool
+        Whether theta holds estimates (``getME`` of a fitted model), not starting values.
+    versions : dict
+        Of R and lme4, as far as the file tells.
+
+    Examples
+    --------
+    ``lme4py.lformula(m.formula, m.table(), **m.arguments)`` makes the model again.
+    """
+
+    name: str
+    data: RFrame | None
+    formula: Formula | None
+    generalized: bool
+    arguments: dict[str, Any]
+    notes: tuple[str, ...]
+    X: RMatrix | None
+    frame: RFrame | None
+    terms: RList
+    model: tuple[Any, Any, Any]
+    reml: bool | None
+    family: tuple[str, str] | None
+    fitted: bool
+    versions: dict[str, str]
+
+    def table(self) -> Any:
+        """Return the data as `lformula` takes them.
+
+        Returns
+        -------
+        pandas.DataFrame or dict
+            A mapping of columns where pandas cannot hold one of them: a matrix, a factor
+            with contrasts of its own or with an NA level.
+
+        Raises
+        ------
+        DataError
+            If the file holds no data.
+
+        Examples
+        --------
+        >>> import lme4py, os, tempfile
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> path = os.path.join(tempfile.mkdtemp(), "m.rds")
+        >>> design.export(path, "rds")  # here by us; in a port, R writes it
+        >>> lme4py.read_fixture(path).table().columns.tolist()
+        ['Reaction', 'Days', 'Subject']
+        """
+        if self.data is None:
+            raise DataError(f"{self.name} holds no data frame", hint=_HOW)
+        special = {name: own_value(column) for name, column in self.data.columns.items()}
+        if not any(value is not None for value in special.values()):
+            return self.data.to_pandas()
+        plain = {
+            name: column for name, column in self.data.columns.items() if special[name] is None
+        }
+        rest = RFrame(plain, self.data.row_names, self.data.automatic).to_mapping()
+        return {name: rest.get(name, special[name]) for name in self.data.columns}
+
+    @property
+    def two(self) -> bool:
+        """Whether lme4 2.x wrote it: its ``reTrms`` has ``par`` and ``ord``."""
+        return "par" in self.terms or "ord" in self.terms or "reCovs" in self.terms
+
+
+def read_fixture(path: str | os.PathLike[str]) -> Fixture:
+    """Read what R made of a model.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that ``saveRDS(list(data = d, lf = lme4::lFormula(f, d)), path)`` wrote;
+        ``glFormula`` will do, and so will, in the place of ``lf``, a list with
+        ``getME(fit, c("X", "Zt", "Lambdat", "Lind", "theta", "lower", "flist", "cnms",
+        "Gp", "beta", "b", "devcomp"))`` of a fitted model, beside a ``formula = formula(fit)``.
+
+    Returns
+    -------
+    Fixture
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, not R's, or holds no model.
+
+    Examples
+    --------
+    >>> import lme4py, os, tempfile
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> path = os.path.join(tempfile.mkdtemp(), "m.rds")
+    >>> design.export(path, "rds")  # here by us; in a port, R writes it
+    >>> fixture = read_fixture(path)
+    >>> print(fixture.formula)
+    Reaction ~ Days + (1 | Subject)
+    """
+    content = read_rds(path)
+    name = path_of(path)
+    if isinstance(content, RSlots) and content.name in ("lmerMod", "glmerMod"):
+        raise DataError(f"{name} holds a fitted model, not its components", hint=_HOW)
+    if not isinstance(content, RList):
+        raise DataError(f"{name} holds no list with a model", hint=_HOW)
+    return fixture_of(content, name)
+
+
+def fixture_of(record: RList, name: str = "the record") -> Fixture:
+    """Return the fixture in a list that was read already.
+
+    Raises
+    ------
+    DataError
+        If no element of it is what ``lFormula``, ``glFormula`` or ``getME`` returns.
+    """
+    try:
+        return _fixture(record, name)
+    except DataError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"the components of the model in {name} are not what lme4 writes ({fault})", hint=_HOW
+        ) from fault
+
+
+def _fixture(record: RList, name: str) -> Fixture:
+    lf = _model_list(record)
+    if lf is None:
+        raise DataError(
+            f"{name} holds no model: no element of its list is what lFormula returns", hint=_HOW
+        )
+    terms = lf["reTrms"] if isinstance(lf.get("reTrms"), RList) else lf
+    absent = [item for item in TERMS if item not in terms]
+    if "nl" not in terms and "Gp" not in terms:
+        absent.append("Gp")
+    if absent:
+        raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
+    refuse_others(terms, lf.get("X"), name)
+    fitted = "reTrms" not in lf
+    frame = lf.get("fr") if isinstance(lf.get("fr"), RFrame) else None
+    data = next((item for item in record if isinstance(item, RFrame)), None)
+    notes: list[str] = []
+    formula = _formula(lf, record, notes)
+    given = record.get("model")
+    model = tuple(given) if isinstance(given, RList) and len(given) == 3 else _model(frame, formula)
+    family = _family(lf.get("family"))
+    X: RMatrix | None = lf.get("X")
+    arguments = Arguments(data, frame, X, model, notes).found()
+    reml = _truth(lf.get("REML"))
+    if reml is None and fitted:
+        reml = _reml_of(lf.get("devcomp"))
+    if family is not None:
+        arguments["family"] = f"{family[0]}(link = '{family[1]}')"
+        if family[0].startswith("Negative Binomial"):
+            notes.append(f"the family {family[0]} has no counterpart here")
+    elif reml is not None:
+        arguments["reml"] = reml
+    if fitted:
+        notes.append(
+            "the components are a fitted model's (getME): theta holds estimates, of which only "
+            "their number and their places in Lambdat are compared; the arguments of the call "
+            "(weights, offset, subset, family) are not in the file"
+        )
+    if formula is not None and formula.response is None:
+        arguments["control"]["check_formula_LHS"] = "ignore"
+    return Fixture(
+        name,
+        data,
+        formula,
+        family is not None,
+        arguments,
+        tuple(notes),
+        X,
+        frame,
+        terms,
+        (model[0], model[1], model[2]),
+        reml,
+        family,
+        fitted,
+        _versions(record),
+    )
+
+
+def _model_list(record: RList) -> RList | None:
+    """Return the list that lFormula or getME made: an element, or the record itself."""
+    elements = [item for item in record if isinstance(item, RList)]
+    for candidate in (*elements, record):
+        if "reTrms" in candidate:
+            return candidate
+    for candidate in (*elements, record):
+        if sum(item in candidate for item in TERMS) >= 3:
+            return candidate
+    return None
+
+
+def _truth(value: Any) -> bool | None:
+    if isinstance(value, RVector) and len(value) == 1 and value.missing is None:
+        return bool(value.values[0])
+    return None
+
+
+def _reml_of(devcomp: Any) -> bool | None:
+    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
+    if not isinstance(dims, RVector) or dims.names is None or "REML" not in dims.names:
+        return None
+    return bool(dims.values[dims.names.index("REML")])
+
+
+def _family(value: Any) -> tuple[str, str] | None:
+    if not isinstance(value, RList) or "family" not in value:
+        return None
+    return str(value["family"].values[0]), str(value["link"].values[0])
+
+
+def _versions(record: RList) -> dict[str, str]:
+    found = record.get("versions")
+    if not isinstance(found, RList) or found.names is None:
+        return {}
+    return {
+        name: str(value.values[0])
+        for name, value in zip(found.names, found, strict=True)
+        if isinstance(value, RVector) and len(value) == 1
+    }
+
+
+def _formula(lf: RList, record: RList, notes: list[str]) -> Formula | None:
+    for value in (lf.get("formula"), record.get("formula"), record.get("f")):
+        if isinstance(value, RVector) and value.kind == "character" and len(value) == 1:
+            return Formula.parse(str(value.values[0]))
+        if not isinstance(value, RLanguage):
+            continue
+        if value.node is None:
+            notes.append("the formula holds values that R's grammar has no words for")
+        elif isinstance(value.node, Call) and value.node.name == "~":
+            return Formula(value.node, deparse(value.node))
+    notes.append("the file holds no formula")
+    return None
+
+
+def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any]:
+    """Return response, weights and offset of a frame."""
+    if frame is None:
+        return None, None, None
+    names = list(frame.columns)
+    offsets = [name for name in names if name.startswith("offset(") or name == "(offset)"]
+    total = sum((floats_of(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
+    answered = bool(names) and (formula is None or formula.response is not None)
+    return (
+        _response(frame.columns[names[0]]) if answered else None,
+        frame.columns.get("(weights)"),
+        RVector(np.asarray(total), "double") if offsets else None,
+    )
+
+
+def _response(column: Any) -> Any:
+    """Return a response as R's ``model.response``: a matrix of one column as a vector."""
+    if isinstance(column, RMatrix) and column.values.shape[1] == 1:
+        return RVector(column.values[:, 0], column.kind)
+    return column

@@ -1,0 +1,383 @@
+"""The assembler for arrays that are ready: lme4's ``mkReTrms`` without a formula of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError
+from lme4py.family import Family, family_of
+from lme4py.formula.bars import Bar
+from lme4py.formula.double_bars import expand_double_bars
+from lme4py.formula.formula import Formula
+from lme4py.formula.parse import parse
+from lme4py.formula.random_terms import find_bars
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
+from lme4py.frame.collation import Collation
+from lme4py.frame.columns import Columns, value_of
+from lme4py.frame.evaluate import Scope
+from lme4py.frame.factors import drop_unused, factor_of
+from lme4py.frame.functions.table import Context
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
+from lme4py.matrices.fixed import FixedEffects
+from lme4py.matrices.grouping import Grouping, learn_random_term
+from lme4py.matrices.plan import Plan
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects, random_effects
+
+__all__ = ["Bars", "TermArrays", "mixed_design", "mk_re_terms"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class TermArrays:
+    """One random-effects term as arrays.
+
+    Parameters
+    ----------
+    effects : array-like, shape (n,) or (n, c)
+        The left side of the bar: what the effects multiply. A DataFrame, a patsy
+        ``DesignMatrix`` or a formulaic ``ModelMatrix`` brings its names along.
+    group : array-like, shape (n,)
+        The grouping factor: a Categorical keeps its order of levels (without those that
+        do not occur), anything else is sorted as R sorts. Missing values belong to no level.
+    name : str
+        What the group is called.
+    columns : sequence of str, optional
+        Names of the effects; those of `effects`, or ``x1``, ``x2``, ... by default.
+    structure : {"us", "diag", "cs", "ar1"}
+        The covariance structure.
+    hom : bool, optional
+        One common standard deviation, for the structures that have the choice.
+    """
+
+    effects: Any
+    group: Any
+    name: str
+    columns: Sequence[str] | None = None
+    structure: str = "us"
+    hom: bool | None = None
+
+
+Bars: TypeAlias = str | Formula | Sequence[str | Bar | TermArrays]
+
+
+def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> RandomEffects:
+    """Assemble the random part of a model from bars or arrays (lme4's ``mkReTrms``).
+
+    Parameters
+    ----------
+    bars : str, Formula, or sequence of str, Bar or TermArrays
+        ``"(1 + x | g) + (1 | h)"``, ``["1 + x | g", "1 | h"]``, or the terms as arrays,
+        which need no formula. ``||`` and ``a/b`` are expanded as in lme4.
+    frame : pandas, polars or pyarrow frame, or mapping of arrays, optional
+        What the bars written as text are evaluated in; every row is used.
+    collation : {"icu", "C"}
+        Order of levels made from text.
+
+    Returns
+    -------
+    RandomEffects
+        As lme4's: Zt, Lambdat, Lind, theta, lower, Gp, cnms, flist, terms in lme4's order.
+
+    Raises
+    ------
+    DataError
+        If the arrays do not fit together.
+    FormulaError
+        If a bar cannot be evaluated.
+
+    Examples
+    --------
+    >>> ready = TermArrays(np.column_stack([[1, 1, 1, 1], [0, 1, 2, 3]]), ["b", "a", "b", "a"], "g")
+    >>> terms = mk_re_terms([ready])
+    >>> terms.cnms, terms.row_names, terms.Gp.tolist()
+    ([('g', ['x1', 'x2'])], ['a', 'a', 'b', 'b'], [0, 4])
+    >>> mk_re_terms("(1 + x | g)", {"x": [0, 1, 2, 3], "g": ["b", "a", "b", "a"]}).cnms
+    [('g', ['(Intercept)', 'x'])]
+    """
+    order = Collation(collation)
+    found: list[RandomTerm] = []
+    for item in _items(bars):
+        if isinstance(item, TermArrays):
+            found.append(_ready(item, order))
+        elif frame is None:
+            raise DataError("bars written as text need a frame", hint="mk_re_terms(bars, frame)")
+        else:
+            found += _evaluated(_bars(item), frame, order)
+    if not found:
+        raise DataError("no random effects terms", hint='give "1 | g", or TermArrays')
+    rows = {term.group.codes.size for term in found}
+    if len(rows) > 1:
+        raise DataError(f"the terms have different numbers of rows: {sorted(rows)}")
+    return random_effects(found, rows.pop())
+
+
+def mixed_design(
+    X: Any,
+    random: RandomEffects | Bars,
+    y: Any = None,
+    *,
+    frame: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    names: Sequence[str] | None = None,
+    reml: bool = True,
+    family: str | Family | None = None,
+    collation: str = "icu",
+) -> MixedDesign:
+    """Put a fixed part that is ready and a random part together.
+
+    Parameters
+    ----------
+    X : array-like, shape (n, p)
+        The fixed part: an array, DataFrame, patsy ``DesignMatrix`` or formulaic
+        ``ModelMatrix``, whose names and terms are kept.
+    random : RandomEffects, or bars as `mk_re_terms` takes them
+    y, weights, offset : array-like, shape (n,), optional
+    frame : frame or mapping, optional
+        What bars written as text are evaluated in.
+    names : sequence of str, optional
+        Names of the columns of X; its own, or ``x1``, ``x2``, ... by default.
+    reml : bool
+        Kept for the fitting code.
+    family : str or Family, optional
+        For a generalized model.
+    collation : {"icu", "C"}
+        Order of levels made from text.
+
+    Returns
+    -------
+    MixedDesign
+
+    Raises
+    ------
+    DataError
+        If the parts have different numbers of rows, or X is not numeric.
+
+    Examples
+    --------
+    >>> import patsy
+    >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1, 0, 2], "g": ["a", "a", "b", "b"]}
+    >>> design = mixed_design(patsy.dmatrix("x", data), "(1 | g)", data["y"], frame=data)
+    >>> design.fixed.names, design.random.row_names, str(design.formula)
+    (['(Intercept)', 'x'], ['a', 'b'], 'y ~ 1 + x + (1 | g)')
+    """
+    values, found, assign, terms = _dense(X, names, "X")
+    if not isinstance(random, RandomEffects):
+        random = mk_re_terms(random, frame, collation=collation)
+    rows = values.shape[0]
+    vectors = {
+        name: _vector(value, name, rows)
+        for name, value in (("y", y), ("weights", weights), ("offset", offset))
+    }
+    if random.Zt.shape[1] != rows:
+        raise DataError(f"X has {rows} rows, the random part has {random.Zt.shape[1]}")
+    model_frame = _frame(values, found, random, vectors)
+    chosen = None if family is None else family_of(family)
+    return MixedDesign(
+        formula=_formula(found, random, y is not None),
+        X=values,
+        fixed=FixedEffects(
+            names=found,
+            assign=np.array(assign, dtype=np.int64),
+            contrasts={},
+            dropped={},
+            terms=terms,
+            scales={},
+            plan=Plan.given(values, found, assign),
+        ),
+        y=vectors["y"],
+        weights=vectors["weights"],
+        offset=vectors["offset"],
+        random=random,
+        reml=reml if chosen is None else None,
+        family=chosen,
+        messages=[],
+        model_frame=model_frame,
+        index=getattr(X, "index", None),
+    )
+
+
+def _frame(
+    X: FloatArray,
+    names: Sequence[str],
+    random: RandomEffects,
+    vectors: Mapping[str, FloatArray | None],
+) -> ModelFrame:
+    """Return a model frame that holds what was given."""
+    variables: dict[str, Value] = {}
+    response = vectors["y"]
+    if response is not None:
+        variables["y"] = Numeric(response, "double")
+    for column, name in enumerate(names):
+        variables.setdefault(name, Numeric(X[:, column], "double"))
+    for term in random.terms:
+        variables.setdefault(term.bar.group_name, term.group)
+    for name in ("weights", "offset"):
+        vector = vectors[name]
+        if vector is not None:
+            variables[f"({name})"] = Numeric(vector, "double")
+    return ModelFrame(
+        variables=variables, response=None if response is None else "y", rows=X.shape[0]
+    )
+
+
+def _items(bars: Bars) -> Sequence[str | Formula | Bar | TermArrays]:
+    if isinstance(bars, str | Formula):
+        return [bars]
+    if isinstance(bars, Sequence):
+        return bars
+    raise DataError(f"bars are text or a sequence, not {type(bars).__name__}")
+
+
+def _bars(item: str | Formula | Bar) -> Sequence[Bar]:
+    if isinstance(item, Bar):
+        return [item]
+    if isinstance(item, Formula):
+        return item.expanded().bars
+    if isinstance(item, str):
+        return find_bars(expand_double_bars(_right(parse(item))))
+    raise DataError(f"a term is text, a Bar or TermArrays, not {type(item).__name__}")
+
+
+def _right(node: Node) -> Node:
+    operands = getattr(node, "operands", ())
+    return operands[-1] if getattr(node, "name", None) == "~" and operands else node
+
+
+def _evaluated(bars: Sequence[Bar], data: Any, collation: Collation) -> list[RandomTerm]:
+    """Return bars evaluated in a frame whose rows are all used."""
+    columns = Columns(data)
+    scope = Scope(columns, {}, Context(columns.rows, collation, _ignored))
+    names = {symbol.name for bar in bars for symbol in symbols(bar.source)}
+    found = {name: columns.get(name) for name in sorted(names)}
+    variables = {name: value for name, value in found.items() if value is not None}
+    frame = ModelFrame(variables=variables, rows=columns.rows)
+    grouping = Grouping.learn(frame, bars, collation)
+    return [learn_random_term(bar, grouping, scope)[0] for bar in bars]
+
+
+def _ignored(_: str) -> None:
+    """Take a warning about contrasts that the caller did not give."""
+
+
+def _ready(term: TermArrays, collation: Collation) -> RandomTerm:
+    values, names, assign, _ = _dense(term.effects, term.columns, f"the effects of '{term.name}'")
+    value = value_of(term.group)
+    if isinstance(value, Matrix) or length(value) != len(values):
+        raise DataError(
+            f"the group '{term.name}' is no vector of {len(values)} elements, one for each row"
+        )
+    group = value if isinstance(value, Factor) else factor_of(value, collation)
+    group = drop_unused(group)
+    if None in group.levels or not group.levels:
+        raise DataError(f"Invalid grouping factor specification, {term.name}")
+    sides = call("|", _sum(names), Symbol(term.name))
+    bar = Bar(sides.operands[0], sides.operands[1], sides, term.structure, term.hom)
+    return RandomTerm(bar, group, Plan.given(values, names, assign))
+
+
+def _sum(names: Sequence[str]) -> Node:
+    """Return the sum of names as a formula writes it, the intercept as 1 or 0."""
+    node: Node = Number(1.0 if "(Intercept)" in names else 0.0)
+    for name in names:
+        if name != "(Intercept)":
+            node = call("+", node, Symbol(name))
+    return node
+
+
+def _written(bar: Bar) -> Node:
+    """Return a bar as a formula writes it: in parentheses, or in the name of its structure."""
+    plain = call("|", bar.effects, bar.group)
+    if bar.structure == "us":
+        return call("(", plain)
+    hom = [] if bar.hom is None else [Argument(Constant("TRUE" if bar.hom else "FALSE"), "hom")]
+    return Call(Symbol(bar.structure), (Argument(plain), *hom))
+
+
+def _formula(names: Sequence[str], random: RandomEffects, response: bool) -> Formula:
+    node = _sum(names)
+    formula_order = np.argsort(random.order)
+    for place in formula_order:
+        bar = random.terms[int(place)].bar
+        node = call("+", node, _written(bar))
+    sides = (Symbol("y"), node) if response else (node,)
+    made = Formula(call("~", *sides), "")
+    return Formula(made.node, str(made))
+
+
+def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], list[int], list[str]]:
+    """Return a matrix with the names, the term of each column, and the terms' labels."""
+    own, assign, terms = _described(given)
+    dense = given.toarray() if hasattr(given, "toarray") else given
+    try:
+        values = np.array(dense, dtype=np.float64, order="F")
+    except (TypeError, ValueError) as fault:
+        raise DataError(f"{what}: {fault}") from fault
+    if values.ndim == 1:
+        values = values[:, None]
+    if values.ndim != 2:
+        raise DataError(f"{what} has {values.ndim} dimensions, not 2")
+    width = values.shape[1]
+    if names is not None and (
+        isinstance(names, str) or not isinstance(names, Iterable) or getattr(names, "ndim", 1) != 1
+    ):
+        raise DataError(
+            f"names must be a list, one name for each column, not {type(names).__name__}"
+        )
+    found = [str(name) for name in names] if names is not None else own
+    if found is None:
+        found = [f"x{column + 1}" for column in range(width)]
+    if len(found) != width:
+        raise DataError(f"{what} has {width} columns and {len(found)} names")
+    if len(assign) != width:
+        labels = [name for name in found if name != "(Intercept)"]
+        assign = [0 if name == "(Intercept)" else labels.index(name) + 1 for name in found]
+        terms = labels
+    return values, found, assign, terms
+
+
+def _described(given: Any) -> tuple[list[str] | None, list[int], list[str]]:
+    """Return names, assign and terms that a table, patsy's or formulaic's matrix brings along."""
+    info = getattr(given, "design_info", None)
+    if info is not None:
+        return _by_slices(list(info.column_names), info.term_name_slices, "Intercept")
+    spec = getattr(given, "model_spec", None)
+    if spec is not None:
+        slices = {str(term): part for term, part in spec.term_slices.items()}
+        return _by_slices(list(spec.column_names), slices, "1")
+    columns = getattr(given, "columns", None)
+    return (None if columns is None else [str(name) for name in columns]), [], []
+
+
+def _by_slices(
+    names: list[str], slices: Mapping[str, slice], intercept: str
+) -> tuple[list[str], list[int], list[str]]:
+    """Return what patsy and formulaic tell of terms in R's way, the intercept being term 0."""
+    assign = [0] * len(names)
+    terms: list[str] = []
+    for term, part in slices.items():
+        if term == intercept:
+            continue
+        terms.append(term)
+        assign[part] = [len(terms)] * len(range(*part.indices(len(names))))
+    spelled = ["(Intercept)" if name == "Intercept" else name for name in names]
+    return spelled, assign, terms
+
+
+def _vector(given: Any, name: str, rows: int) -> NDArray[np.float64] | None:
+    if given is None:
+        return None
+    try:
+        values = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as fault:
+        raise DataError(f"{name}: {fault}") from fault
+    if values.shape != (rows,):
+        raise DataError(f"{name} has shape {values.shape}, not ({rows},)")
+    return values

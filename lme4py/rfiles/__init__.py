@@ -1,0 +1,1 @@
+"""R's files: its serialization format, read and written."""

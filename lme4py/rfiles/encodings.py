@@ -1,0 +1,174 @@
+"""The three encodings of R's serialization: XDR, the machine's own, text."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+
+__all__ = ["ENCODINGS", "NA_INTEGER", "BinaryEncoding", "TextEncoding", "TruncatedError"]
+
+
+NA_INTEGER = -(2**31)
+
+
+class TruncatedError(DataError):
+    """The stream ends early."""
+
+    def __init__(self) -> None:
+        super().__init__("it ends in the middle of an object")
+
+
+class BinaryEncoding:
+    """XDR (big-endian) or the writing machine's own little-endian numbers."""
+
+    def __init__(self, stream: bytes, order: Literal[">", "<"]) -> None:
+        self._stream = stream
+        self._at = 2
+        self._order = order
+        self._one = struct.Struct(f"{order}i").unpack_from
+
+    def left(self) -> int:
+        """Return how many bytes are left."""
+        return len(self._stream) - self._at
+
+    def integer(self) -> int:
+        """Read one integer."""
+        try:
+            number: int = self._one(self._stream, self._at)[0]
+        except struct.error:
+            raise TruncatedError from None
+        self._at += 4
+        return number
+
+    def integers(self, length: int) -> NDArray[np.int32]:
+        """Read integers."""
+        return np.frombuffer(self.octets(4 * length), f"{self._order}i4").astype(np.int32)
+
+    def doubles(self, length: int) -> NDArray[np.float64]:
+        """Read numbers."""
+        return np.frombuffer(self.octets(8 * length), f"{self._order}f8").astype(np.float64)
+
+    def octets(self, length: int) -> bytes:
+        """Read bytes, those of a text or of a raw vector."""
+        if not 0 <= length <= self.left():
+            raise TruncatedError
+        begin = self._at
+        self._at += length
+        return self._stream[begin : self._at]
+
+    text = octets
+
+
+class TextEncoding:
+    """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
+
+    _ESCAPES: Mapping[bytes, bytes] = {
+        b"n": b"\n",
+        b"t": b"\t",
+        b"v": b"\v",
+        b"b": b"\b",
+        b"r": b"\r",
+        b"f": b"\f",
+        b"a": b"\a",
+    }
+    _WORDS: Mapping[bytes, float] = {
+        b"NA": np.nan,
+        b"NaN": np.nan,
+        b"Inf": np.inf,
+        b"-Inf": -np.inf,
+    }
+
+    def __init__(self, stream: bytes) -> None:
+        self._words = stream[2:].split()
+        self._at = 0
+
+    def left(self) -> int:
+        """Return a bound of how many bytes the binary encoding would have left."""
+        # Every number takes a word; twice as many bytes would do in the binary encodings.
+        return 8 * (len(self._words) - self._at)
+
+    def _word(self) -> bytes:
+        if self._at >= len(self._words):
+            raise TruncatedError
+        self._at += 1
+        return self._words[self._at - 1]
+
+    def _several(self, length: int) -> list[bytes]:
+        if not 0 <= length <= len(self._words) - self._at:
+            raise TruncatedError
+        self._at += length
+        return self._words[self._at - length : self._at]
+
+    def integer(self) -> int:
+        """Read one integer."""
+        return self._whole(self._word())
+
+    @staticmethod
+    def _whole(word: bytes) -> int:
+        if word == b"NA":
+            return NA_INTEGER
+        try:
+            number = int(word)
+        except ValueError:
+            raise DataError("a number in it is damaged") from None
+        if abs(number) > 2**31:
+            raise DataError("a number in it is damaged")
+        return number
+
+    def integers(self, length: int) -> NDArray[np.int32]:
+        """Read integers."""
+        return np.array([self._whole(word) for word in self._several(length)], dtype=np.int32)
+
+    def doubles(self, length: int) -> NDArray[np.float64]:
+        """Read numbers."""
+        try:
+            numbers = [
+                self._WORDS[word] if word in self._WORDS else float(word)
+                for word in self._several(length)
+            ]
+        except ValueError:
+            raise DataError("a number in it is damaged") from None
+        return np.array(numbers, dtype=np.float64)
+
+    def text(self, length: int) -> bytes:
+        """Read the bytes of a text."""
+        return self._unescaped(self._word()) if length else b""
+
+    def octets(self, length: int) -> bytes:
+        """Read the bytes of a raw vector."""
+        try:
+            return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
+        except ValueError:
+            raise DataError("a number in it is damaged") from None
+
+    def _unescaped(self, word: bytes) -> bytes:
+        first, *pieces = word.split(b"\\")
+        found, pieces = [first], list(pieces)
+        while pieces:
+            piece = pieces.pop(0)
+            if not piece:
+                # An escaped backslash: what follows it stands for itself.
+                found.append(b"\\")
+                if pieces:
+                    found.append(pieces.pop(0))
+                continue
+            digits = piece[:3]
+            if digits.isdigit() and len(digits) == 3 and max(digits) < ord("8"):
+                found += [bytes([int(digits, 8) & 255]), piece[3:]]
+            else:
+                found += [self._ESCAPES.get(piece[:1], piece[:1]), piece[1:]]
+        return b"".join(found)
+
+
+ENCODINGS: Mapping[bytes, Callable[[bytes], BinaryEncoding | TextEncoding]] = {
+    b"X\n": lambda stream: BinaryEncoding(stream, ">"),
+    b"B\n": lambda stream: BinaryEncoding(stream, "<"),
+    b"A\n": TextEncoding,
+}
+"""How a stream is read, by its first two bytes."""

@@ -1,0 +1,102 @@
+"""R's own files: what ``saveRDS`` wrote, as typed Python values.
+
+The reader is ours, because a model frame holds what general converters stumble over
+(matrix columns, formulas with the environment of the function that made them, contrast
+attributes that are functions), and because a file is somebody else's: see
+`unserialize` for the bounds.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import os
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from lme4py.argument_types import path_of
+from lme4py.errors import DataError
+from lme4py.rfiles.unserialize import unserialize
+
+__all__ = ["read_rds"]
+
+_DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
+"""What an object raises whose parts do not fit together."""
+
+_SMALL = 2**27
+_RATIO = 100
+"""A file may unpack to 128 MiB, and beyond that to 100 times its size (R's: 2 to 30 times)."""
+
+
+def read_rds(path: str | os.PathLike[str]) -> Any:
+    """Read what R's ``saveRDS`` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        Compressed by gzip, bzip2 or xz, or not at all; binary or ``ascii = TRUE``.
+
+    Returns
+    -------
+    object
+        None for NULL, `RVector`, `RMatrix`, `RFactor`, `RFrame`, `RList`, `RSparse`
+        for a dgCMatrix, `RSlots` for other S4 objects, `RLanguage` for formulas and
+        calls, `RUnread` for environments and functions.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, not R's, or unpacks to an absurd size.
+    """
+    path = path_of(path)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as fault:
+        raise DataError(f"cannot read {path}: {fault.strerror}") from fault
+    try:
+        return unserialize(_unpacked(content))
+    except DataError as fault:
+        raise DataError(f"{path} is not a file written by R's saveRDS: {fault.message}") from fault
+    except _DAMAGE as fault:
+        raise DataError(
+            f"{path} is not a file written by R's saveRDS: the parts of an object in it do not "
+            f"fit together ({fault})"
+        ) from fault
+
+
+class _Unpacker(Protocol):
+    """What zlib's, bz2's and lzma's decompressors have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the end was reached."""
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Return at most so many bytes."""
+
+
+_UNPACKERS: Mapping[bytes, Callable[[], _Unpacker]] = {
+    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
+    b"BZh": bz2.BZ2Decompressor,
+    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
+}
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Return the stream in a file, of a size in proportion to the file's."""
+    found = [_UNPACKERS[magic] for magic in _UNPACKERS if content.startswith(magic)]
+    if not found:
+        return content
+    most = max(_SMALL, _RATIO * len(content))
+    working = found[0]()
+    try:
+        stream = working.decompress(content, most)
+    except (zlib.error, lzma.LZMAError, OSError, EOFError) as fault:
+        raise DataError(f"it is damaged ({fault})") from fault
+    if not working.eof:
+        if len(stream) >= most:
+            raise DataError(f"it unpacks to more than {most} bytes")
+        raise DataError("it ends in the middle of the compressed data")
+    return stream

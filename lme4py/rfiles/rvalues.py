@@ -1,0 +1,307 @@
+"""R's values as typed Python values, and data frames of them as pandas columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from lme4py.errors import DataError
+from lme4py.formula.syntax import Node
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "RFactor",
+    "RFrame",
+    "RLanguage",
+    "RList",
+    "RMatrix",
+    "RSlots",
+    "RSparse",
+    "RUnread",
+    "RVector",
+]
+
+Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
+Attributes: TypeAlias = Mapping[str, Any]
+
+
+def _no_attributes() -> Attributes:
+    return {}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RVector:
+    """An atomic vector.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        bool, int32, float64, complex128, or object (str, None for NA).
+    kind : str
+        R's type.
+    missing : ndarray of bool, shape (n,), optional
+        Where a logical or integer vector is NA (its value there means nothing);
+        None when nothing is. Doubles carry NaN.
+    names : tuple of str, optional
+    attributes : mapping
+        All other attributes, ``class`` among them.
+    """
+
+    values: NDArray[Any]
+    kind: Kind
+    missing: NDArray[np.bool_] | None = None
+    names: tuple[str, ...] | None = None
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """R's class attribute."""
+        return texts(self.attributes.get("class"))
+
+    def as_float(self) -> NDArray[np.float64]:
+        """Return the numbers as float64, NA as NaN."""
+        numbers = self.values.astype(np.float64)
+        if self.missing is not None:
+            numbers[self.missing] = np.nan
+        return numbers
+
+    def texts(self) -> list[str | None]:
+        """Return the elements of a character vector."""
+        return list(self.values)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RMatrix:
+    """An atomic matrix or array.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n, k)
+        Fortran order. Missing integers and logicals make it float64 with NaN.
+    kind : str
+        R's type.
+    row_names, column_names : tuple of str, optional
+    attributes : mapping
+        All other attributes (``assign``, ``contrasts``, ``class`` ...).
+    """
+
+    values: NDArray[Any]
+    kind: Kind
+    row_names: tuple[str, ...] | None = None
+    column_names: tuple[str, ...] | None = None
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RFactor:
+    """A factor: 0-based codes (-1 is NA), levels in R's order."""
+
+    codes: NDArray[np.int32]
+    levels: tuple[str | None, ...]
+    ordered: bool
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+    def __len__(self) -> int:
+        return int(self.codes.shape[0])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RSparse:
+    """A ``dgCMatrix`` with its names."""
+
+    matrix: sparse.csc_array
+    row_names: tuple[str, ...] | None
+    column_names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RList:
+    """A list; names may be absent, empty or repeated.
+
+    Examples
+    --------
+    >>> both = RList((1, 2), ("g", "g"))
+    >>> both["g"], both.get("h"), both.names
+    (1, None, ('g', 'g'))
+    """
+
+    items: tuple[Any, ...]
+    names: tuple[str, ...] | None = None
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __contains__(self, name: object) -> bool:
+        return self.names is not None and name in self.names
+
+    def __getitem__(self, key: int | str) -> Any:
+        """Return an element by position or the first one of that name."""
+        if isinstance(key, int):
+            return self.items[key]
+        if self.names is None or key not in self.names:
+            raise DataError(f"the R list has no element '{key}'")
+        return self.items[self.names.index(key)]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the first element of that name, or `default`."""
+        if self.names is None or name not in self.names:
+            return default
+        return self.items[self.names.index(name)]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RSlots:
+    """An S4 object of any other class, the package of that class, and its slots."""
+
+    name: str
+    slots: Attributes
+    package: str = ""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RLanguage:
+    """A formula, call or symbol.
+
+    Parameters
+    ----------
+    node : Symbol, Number, Text, Constant, Call or None
+        Its syntax tree; None where values without a name in R's grammar were put into it.
+    attributes : mapping
+    """
+
+    node: Node | None
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class RUnread:
+    """An environment, function or other object that is no data, not descended into."""
+
+    kind: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RFrame:
+    """A data frame: its columns with R's types.
+
+    Parameters
+    ----------
+    columns : dict of str to RVector, RFactor, RMatrix, RFrame or RList
+    row_names : tuple of str
+    automatic : bool
+        Whether R itself numbers the rows 1, 2, ...
+    attributes : mapping
+    """
+
+    columns: dict[str, Any]
+    row_names: tuple[str, ...]
+    automatic: bool = True
+    attributes: Attributes = field(default_factory=_no_attributes)
+
+    def __len__(self) -> int:
+        return len(self.row_names)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return name to column: a pandas Series, or a 2-D array for a matrix column.
+
+        A factor becomes an (ordered) categorical, a character column one of str
+        with missing values, integer and logical int64 and bool, or pandas' nullable
+        ``Int64`` and ``boolean`` where something is NA; ``Date`` and ``POSIXct``
+        datetime64. A list column has no counterpart and raises `DataError`.
+        """
+        index = self._index()
+        return {name: _pandas_column(name, column, index) for name, column in self.columns.items()}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the frame as a pandas DataFrame; row names that are not 1, 2, ... are its index.
+
+        Raises
+        ------
+        DataError
+            If a column is a matrix, which pandas cannot hold: use `to_mapping`.
+        """
+        import pandas as pd
+
+        columns = self.to_mapping()
+        for name, column in columns.items():
+            if isinstance(column, np.ndarray):
+                raise DataError(f"column '{name}' is a matrix; pandas has no such column")
+        return pd.DataFrame(columns, index=self._index())
+
+    def _index(self) -> pd.Index[Any]:
+        import pandas as pd
+
+        if self.automatic:
+            return pd.RangeIndex(1, len(self) + 1)
+        if all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
+            return pd.Index([int(name) for name in self.row_names])
+        return pd.Index(self.row_names)
+
+
+def texts(value: Any) -> tuple[Any, ...]:
+    """Return the elements of a vector, nothing for anything else."""
+    return tuple(value.values) if isinstance(value, RVector) else ()
+
+
+def _pandas_column(name: str, column: Any, index: pd.Index[Any]) -> Any:
+    import pandas as pd
+
+    if isinstance(column, RMatrix):
+        return column.values
+    if isinstance(column, RFactor):
+        if None in column.levels:
+            raise DataError(f"column '{name}' has an NA level; pandas has no such categories")
+        categories = pd.Categorical.from_codes(
+            column.codes.astype(np.int64),
+            categories=pd.Index(list(column.levels), dtype=object),
+            ordered=column.ordered,
+        )
+        return pd.Series(categories, index=index)
+    if not isinstance(column, RVector):
+        raise DataError(f"column '{name}' is a list or an R object; no column of numbers or text")
+    if {"Date", "POSIXct", "difftime"} & set(column.classes):
+        return _times(column, index)
+    match column.kind:
+        case "character":
+            dtype = None if any(text is not None for text in column.values) else object
+            return pd.Series(list(column.values), index=index, dtype=dtype)
+        case "integer" if column.missing is not None:
+            whole = pd.arrays.IntegerArray(column.values.astype(np.int64), column.missing)
+            return pd.Series(whole, index=index)
+        case "logical" if column.missing is not None:
+            truth = pd.arrays.BooleanArray(column.values.astype(np.bool_), column.missing)
+            return pd.Series(truth, index=index)
+        case "integer":
+            return pd.Series(column.values.astype(np.int64), index=index)
+        case _:
+            return pd.Series(column.values, index=index)
+
+
+def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return days or seconds since 1970, or a time difference, as pandas' times."""
+    import pandas as pd
+
+    numbers = column.as_float()
+    if "difftime" in column.classes:
+        unit = (*texts(column.attributes.get("units")), "secs")[0]
+        scale = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}
+        return pd.Series(pd.to_timedelta(numbers * scale.get(unit, 1), unit="s"), index=index)
+    if "Date" in column.classes:
+        return pd.Series(pd.to_datetime(numbers, unit="D").as_unit("s"), index=index)
+    stamps = pd.to_datetime(numbers, unit="s", utc=True)
+    zone = (*texts(column.attributes.get("tzone")), "")[0]
+    return pd.Series(stamps.tz_convert(zone) if zone else stamps.tz_localize(None), index=index)

@@ -1,0 +1,322 @@
+"""R's serialization format: the stream of bytes that ``saveRDS`` writes, as R's values.
+
+The format is R's own (R Internals, 1.8 "Serialization Formats"): every item begins
+with an integer that holds its type and flags. Versions 2 and 3, byte code and the compact
+vectors of R >= 3.5 are read. Nothing in a stream is believed: a length is compared with the
+bytes that are left before anything of that length is made, so time and memory are bounded by
+the size of the stream. Environments and functions are read over.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.formula.syntax import Symbol
+from lme4py.numerals import labels
+from lme4py.rfiles.attributes import character, dressed, dressed_list, formal, whole_numbers
+from lme4py.rfiles.encodings import ENCODINGS, BinaryEncoding, TextEncoding, TruncatedError
+from lme4py.rfiles.language import MISSING, node_of_call
+from lme4py.rfiles.rvalues import RLanguage, RList, RUnread, RVector
+
+__all__ = ["unserialize"]
+
+_ENVIRONMENT = RUnread("environment")
+_BYTE_CODE_TYPES = frozenset((2, 6, 239, 240, 243, 244))
+_NOTHING = {
+    0: None,
+    254: None,
+    253: _ENVIRONMENT,
+    252: RUnread("other"),
+    251: MISSING,
+    250: _ENVIRONMENT,
+    242: _ENVIRONMENT,
+    241: _ENVIRONMENT,
+}
+_UTF8 = 8
+_LATIN1 = 4
+_LONGEST_SEQUENCE = 2**27
+"""Elements of all compact sequences that are written out (half a gigabyte of integers)."""
+
+
+def unserialize(stream: bytes) -> Any:
+    r"""Return the object in an uncompressed stream.
+
+    Raises
+    ------
+    DataError
+        If it is not one object of R's, whole and nothing else. (Objects whose parts do not fit
+        together raise what their parts raise: `read_rds` makes a DataError of it.)
+
+    Examples
+    --------
+    >>> unserialize(b"A\n2\n262658\n131840\n14\n2\n0.5\nNA\n").values.tolist()
+    [0.5, nan]
+    """
+    encoding = ENCODINGS.get(stream[:2])
+    if encoding is None:
+        raise DataError("it does not begin as R's serialization does")
+    try:
+        return _Stream(encoding(stream)).whole()
+    except RecursionError:
+        raise DataError("its objects are nested too deeply") from None
+
+
+class _Stream:
+    """Reads item by item; the methods follow the cases of the format."""
+
+    def __init__(self, encoding: BinaryEncoding | TextEncoding) -> None:
+        self._read = encoding
+        self._references: list[Any] = []
+        self._encoding = "utf-8"
+        self._written_out = 0.0
+        self._bare = 0
+
+    def whole(self) -> Any:
+        version = self._read.integer()
+        self._read.integers(2)
+        if version not in (2, 3):
+            raise DataError(f"version {version} of R's serialization is unknown")
+        if version == 3:
+            name = self._read.text(self._read.integer())
+            self._encoding = "latin-1" if name.startswith(b"ISO-8859") else "utf-8"
+        found = self._item()
+        if self._read.left():
+            raise DataError("something follows the object")
+        return found
+
+    def _item(self) -> Any:
+        return self._of(self._read.integer())
+
+    def _of(self, flags: int) -> Any:
+        """Read the rest of an item whose first integer is `flags`."""
+        code = flags & 255
+        attributed, tagged = bool(flags & 512), bool(flags & 1024)
+        if code in _NOTHING:
+            return _NOTHING[code]
+        match code:
+            case 255:
+                return self._reference(flags >> 8 or self._read.integer())
+            case 1:
+                return self._remember(RLanguage(Symbol(self._text() or "")))
+            case 2 | 3 | 5 | 6 | 17 | 239 | 240:
+                return self._pairs(code, attributed, tagged)
+            case 4:
+                return self._environment()
+            case 9:
+                return self._characters(flags)
+            case 22 | 23:
+                return self._pointer(code, attributed)
+            case 238:
+                return self._compact()
+            case 247 | 248 | 249:
+                self._read.integer()
+                for _ in range(self._length()):
+                    self._text()
+                return self._remember(_ENVIRONMENT)
+            case _:
+                return self._with_attributes(code, attributed)
+
+    def _with_attributes(self, code: int, attributed: bool) -> Any:
+        """Read an item that has its value first and then its attributes."""
+        read = self._read
+        match code:
+            case 10 | 13 | 14 | 15 | 16:
+                vector = self._vector(code)
+                attributes = self._attributes(attributed)
+                return vector if self._bare else dressed(vector, attributes)
+            case 19 | 20:
+                items = tuple([self._item() for _ in range(self._length())])
+                return dressed_list(items, self._attributes(attributed))
+            case 25:
+                return formal(self._attributes(attributed))
+            case 7 | 8:
+                read.text(read.integer())
+            case 21:
+                read.integer()
+                self._byte_code()
+            case 24:
+                read.octets(self._length())
+            case _:
+                raise DataError(f"it holds an object of unknown type {code}")
+        self._attributes(attributed)
+        return RUnread("function" if code in (7, 8) else "other")
+
+    def _vector(self, code: int) -> RVector:
+        read, length = self._read, self._length()
+        match code:
+            case 10 | 13:
+                return whole_numbers(read.integers(length), "logical" if code == 10 else "integer")
+            case 14:
+                return RVector(read.doubles(length), "double")
+            case 15:
+                return RVector(read.doubles(2 * length).view(np.complex128), "complex")
+            case _:
+                return character([self._text() for _ in range(length)])
+
+    def _attributes(self, attributed: bool) -> dict[str, Any]:
+        return _by_name(self._item()) if attributed else {}
+
+    def _text(self) -> str | None:
+        """Read an element of a character vector, or the name of a symbol."""
+        flags = self._read.integer()
+        if flags & 255 != 9:
+            raise DataError("an element of a character vector in it is no text")
+        return self._characters(flags)
+
+    def _characters(self, flags: int) -> str | None:
+        length, levels = self._read.integer(), flags >> 12
+        if length < -1:
+            raise DataError("a text in it has a negative length")
+        content = None if length < 0 else self._read.text(length)
+        if flags & 512:
+            self._item()
+        if content is None:
+            return None
+        encoding = "utf-8" if levels & _UTF8 else "latin-1"
+        if not levels & (_UTF8 | _LATIN1):
+            encoding = self._encoding
+        return content.decode(encoding, errors="replace")
+
+    def _length(self) -> int:
+        """Return a length, if what is left could hold that many elements."""
+        length = self._read.integer()
+        if length == -1:
+            length = (self._read.integer() << 32) + (self._read.integer() & 0xFFFFFFFF)
+        if not 0 <= length <= self._read.left():
+            raise TruncatedError
+        return length
+
+    def _remember(self, found: Any) -> Any:
+        self._references.append(found)
+        return found
+
+    def _reference(self, place: int) -> Any:
+        if not 0 < place <= len(self._references):
+            raise DataError("a reference in it leads nowhere")
+        return self._references[place - 1]
+
+    def _pairs(self, code: int, attributed: bool, tagged: bool) -> Any:
+        """Read a chain of pairs; only its elements can nest, its length is a loop."""
+        pairs: list[tuple[str, Any]] = []
+        attributes: dict[str, Any] = {}
+        while True:
+            own = self._attributes(attributed)
+            attributes = attributes if pairs else own
+            tag = self._item() if tagged else None
+            pairs.append((_name_of(tag), self._item()))
+            flags = self._read.integer()
+            if flags & 255 not in (2, 6):
+                break
+            attributed, tagged = bool(flags & 512), bool(flags & 1024)
+        rest = self._of(flags)
+        if rest is not None:
+            # A function's body; the arguments of a call shared with another end it.
+            pairs.append(("", rest))
+        if code in (2, 239):
+            return RList(tuple(value for _, value in pairs), tuple(tag for tag, _ in pairs))
+        if code in (6, 240):
+            return RLanguage(node_of_call(pairs), attributes)
+        return RUnread("function")
+
+    def _environment(self) -> RUnread:
+        self._remember(_ENVIRONMENT)
+        self._read.integer()
+        for _ in range(4):
+            self._item()
+        return _ENVIRONMENT
+
+    def _pointer(self, code: int, attributed: bool) -> RUnread:
+        found: RUnread = self._remember(RUnread("other"))
+        if code == 22:
+            self._item()
+            self._item()
+        self._attributes(attributed)
+        return found
+
+    def _compact(self) -> Any:
+        """Read a vector that R keeps in short (ALTREP)."""
+        name = _name_of(self._item()[0])
+        # The attributes of what is inside are those of the time before it was wrapped.
+        self._bare += 1
+        state = self._item()
+        self._bare -= 1
+        attributes = _by_name(self._item())
+        inside = state[0] if isinstance(state, RList) and len(state) else state
+        if not isinstance(inside, RVector):
+            raise DataError(f"it holds a vector of the unknown form {name!r}")
+        if name in ("compact_intseq", "compact_realseq"):
+            inside = self._sequence(name, inside.values)
+        elif name == "deferred_string":
+            inside = _as_text(inside)
+        elif not name.startswith("wrap_"):
+            raise DataError(f"it holds a vector of the unknown form {name!r}")
+        return inside if self._bare else dressed(inside, attributes)
+
+    def _sequence(self, name: str, state: NDArray[np.float64]) -> RVector:
+        if state.size != 3 or not np.isfinite(state).all():
+            raise DataError("a sequence in it is damaged")
+        length, start, step = state.tolist()
+        self._written_out += max(length, 0)
+        if length < 0 or self._written_out > _LONGEST_SEQUENCE:
+            raise DataError(f"it holds a sequence of {length:.0f} numbers")
+        values = start + step * np.arange(int(length))
+        if name == "compact_realseq":
+            return RVector(values, "double")
+        if values.size and np.abs(values).max() >= 2**31:
+            raise DataError("a sequence in it is damaged")
+        return RVector(values.astype(np.int32), "integer")
+
+    def _byte_code(self) -> None:
+        """Read over compiled code, which may share parts of itself."""
+        self._item()
+        for _ in range(self._length()):
+            code = self._read.integer()
+            if code == 21:
+                self._byte_code()
+            elif code in _BYTE_CODE_TYPES:
+                self._byte_code_pairs(code)
+            else:
+                self._item()
+
+    def _byte_code_pairs(self, code: int) -> None:
+        while code in _BYTE_CODE_TYPES:
+            if code == 243:
+                self._read.integer()
+                return
+            if code == 244:
+                self._read.integer()
+                code = self._read.integer()
+            if code in (239, 240):
+                self._item()
+            self._item()
+            car = self._read.integer()
+            if car in _BYTE_CODE_TYPES:
+                self._byte_code_pairs(car)
+            else:
+                self._item()
+            code = self._read.integer()
+        self._item()
+
+
+def _by_name(pairs: Any) -> dict[str, Any]:
+    return dict(zip(pairs.names or (), pairs, strict=True)) if isinstance(pairs, RList) else {}
+
+
+def _name_of(symbol: Any) -> str:
+    """Return the name of a symbol, nothing for anything else."""
+    node = symbol.node if isinstance(symbol, RLanguage) else None
+    return node.name if isinstance(node, Symbol) else ""
+
+
+def _as_text(numbers: RVector) -> RVector:
+    """Return numbers as R writes them; lme4's row names are such vectors."""
+    if numbers.kind not in ("integer", "double"):
+        raise DataError("a text in it is damaged")
+    floats = numbers.as_float()
+    written = labels(floats)
+    absent = np.isnan(floats).tolist()
+    return character([None if gone else text for gone, text in zip(absent, written, strict=True)])

@@ -1,0 +1,275 @@
+"""R's values as R 4.2.2 wrote them (fixtures/values.rds, fixtures/user.rds)."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import random
+import shutil
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lme4py.errors import DataError
+from lme4py.formula.deparse import deparse
+from lme4py.rfiles.read_rds import read_rds
+from lme4py.rfiles.rvalues import (
+    RFactor,
+    RFrame,
+    RLanguage,
+    RList,
+    RMatrix,
+    RSparse,
+    RUnread,
+    RVector,
+)
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def values() -> RList:
+    return read_rds(FIXTURES / "values.rds")
+
+
+def test_null_and_numbers(values: RList):
+    assert values["nothing"] is None
+    assert values["logical"].missing.tolist() == [False, True, False]
+    assert values["logical"].values[[0, 2]].tolist() == [True, False]
+    assert values["integer"].as_float().tolist()[::2] == [1.0, -3.0]
+    assert np.isnan(values["integer"].as_float()[1])
+    assert values["sequence"].values.tolist() == [1, 2, 3, 4, 5]
+    double = values["double"].values
+    assert double[0] == 0.1
+    assert np.isnan(double[1:3]).all()
+    assert double[3:].tolist() == [np.inf, -np.inf]
+    assert values["named"].names == ("a", "b")
+    assert values["complex"].values.tolist() == [1 + 2j]
+
+
+def test_text_in_every_encoding(values: RList):
+    assert values["character"].texts() == ["a", None, "é", "été"]
+
+
+def test_factors(values: RList):
+    factor = values["factor"]
+    assert isinstance(factor, RFactor)
+    assert factor.codes.tolist() == [0, -1, 1]
+    assert factor.levels == ("z", "a", "unused")
+    assert not factor.ordered
+    assert values["ordered"].ordered
+    assert values["na_level"].levels == ("a", None)
+    assert isinstance(values["contrasted"].attributes["contrasts"], RMatrix)
+
+
+def test_matrices(values: RList):
+    matrix = values["matrix"]
+    assert matrix.values.tolist() == [[1, 3, 5], [2, 4, 6]]
+    assert matrix.column_names == ("p", "q", "r")
+    assert matrix.row_names is None
+    sparse = values["sparse"]
+    assert isinstance(sparse, RSparse)
+    assert sparse.matrix.toarray().tolist() == [[0, 1.5], [0, 0], [0, -2]]
+    assert values["other_s4"].name == "ddiMatrix"
+
+
+@pytest.mark.parametrize("name", ["formula", "call", "symbol"])
+def test_language_is_a_syntax_tree(values: RList, name: str):
+    assert isinstance(values[name], RLanguage)
+    expected = {"formula": "y ~ x", "call": "f(x)", "symbol": "x"}
+    assert deparse(values[name].node) == expected[name]
+
+
+@pytest.mark.parametrize("name", ["fun", "builtin", "environment"])
+def test_what_is_not_data_is_left_alone(values: RList, name: str):
+    assert isinstance(values[name], RUnread)
+
+
+def test_lists(values: RList):
+    assert values["nested"]["b"]["c"].texts() == ["deep"]
+    assert values["nested"].names == ("", "b")
+    assert values.get("absent") is None
+    with pytest.raises(DataError, match="no element 'absent'"):
+        values["absent"]
+
+
+def test_frames_become_pandas(values: RList):
+    frame = RFrame(
+        {
+            "l": values["logical"],
+            "i": values["integer"],
+            "whole": RVector(np.array([1, 2, 3], dtype=np.int32), "integer"),
+            "f": values["factor"],
+            "s": RVector(np.array(["b", None, "a"], dtype=object), "character"),
+            "d": RVector(np.array([1.5, np.nan, 2.0]), "double"),
+        },
+        ("1", "2", "3"),
+    ).to_pandas()
+    assert str(frame["l"].dtype) == "boolean"
+    assert str(frame["i"].dtype) == "Int64"
+    assert str(frame["whole"].dtype) == "int64"
+    assert frame["f"].cat.categories.tolist() == ["z", "a", "unused"]
+    assert frame["s"].isna().tolist() == [False, True, False]
+    assert frame.index.tolist() == [1, 2, 3]
+    assert values["frame"].to_pandas().index.tolist() == ["one", "two"]
+
+
+def test_times_become_pandas(values: RList):
+    frame = RFrame({"when": values["date"], "span": values["span"]}, ("1", "2")).to_pandas()
+    assert frame["when"][1] == pd.Timestamp("2024-02-29")
+    assert pd.isna(frame["when"][2])
+    assert frame["span"][2] == pd.Timedelta(hours=2)
+    stamp = RFrame({"t": values["time"]}, ("1",)).to_pandas()["t"][1]
+    assert stamp == pd.Timestamp("2024-02-29 12:30", tz="UTC")
+
+
+def test_columns_pandas_cannot_hold(values: RList):
+    frame = RFrame({"m": values["matrix"]}, ("1", "2"))
+    assert frame.to_mapping()["m"].shape == (2, 3)
+    with pytest.raises(DataError, match="'m' is a matrix"):
+        frame.to_pandas()
+    for name in ("na_level", "nested"):
+        with pytest.raises(DataError, match="column 'v'"):
+            RFrame({"v": values[name]}, ("1", "2")).to_pandas()
+
+
+def test_what_a_user_writes():
+    both = read_rds(FIXTURES / "user.rds")
+    assert both.names == ("data", "lf")
+    frame = both["lf"]["fr"]
+    assert isinstance(frame.columns["poly(Days, 2)"], RMatrix)
+    assert both["lf"]["reTrms"]["Zt"].matrix.shape == (36, 180)
+    assert both["lf"]["reTrms"]["flist"].attributes["assign"].values.tolist() == [1]
+
+
+def test_files_that_are_not_r_s(tmp_path: Path):
+    with pytest.raises(DataError, match="cannot read"):
+        read_rds(tmp_path / "absent.rds")
+    good = (FIXTURES / "values.rds").read_bytes()
+    for number, content in enumerate([b"", b"x,y\n1,2\n", good[: len(good) // 2], good[:40]]):
+        path = tmp_path / f"{number}.rds"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="not a file written by R's saveRDS"):
+            read_rds(path)
+    shutil.copy(FIXTURES / "values.rds", tmp_path / "no_extension")
+    assert read_rds(tmp_path / "no_extension").names is not None
+
+
+def packed(path: Path, stream: bytes) -> Path:
+    path.write_bytes(gzip.compress(stream))
+    return path
+
+
+def vector(code: int, length: int, rest: bytes = b"") -> bytes:
+    return HEADER + struct.pack(">ii", code, length) + rest
+
+
+HEADER = b"X\n" + struct.pack(">iii", 2, 262658, 131840)
+HOSTILE = {
+    "a length of two billion numbers": vector(14, 2**31 - 1),
+    "a long vector of 2^60 numbers": vector(14, -1, struct.pack(">ii", 2**28, 0)),
+    "a negative length": vector(14, -2),
+    "texts without end": vector(16, 2**31 - 1, struct.pack(">ii", 9, -1) * 100),
+    "lists in lists": HEADER + struct.pack(">ii", 19, 1) * 100_000,
+    "pairs in pairs": HEADER + struct.pack(">i", 2) * 100_000,
+    "calls in attributes": HEADER + struct.pack(">i", 6 | 512) * 100_000,
+    "a sequence of a billion": HEADER
+    + struct.pack(">iii", 238, 2, 1)
+    + struct.pack(">ii", 9, 14)
+    + b"compact_intseq"
+    + struct.pack(">iii", 254, 14, 3)
+    + struct.pack(">ddd", 1e9, 1, 1)
+    + struct.pack(">i", 254),
+    "a reference to nothing": HEADER + struct.pack(">i", 255 | (7 << 8)),
+    "a type that R has not": HEADER + struct.pack(">i", 99),
+    "version 9": b"X\n" + struct.pack(">iii", 9, 1, 1),
+    "something behind the object": HEADER + struct.pack(">ii", 254, 254),
+    "numbers of the text form": b"A\n2\n1\n1\n13\n1\n9999999999999999999999\n",
+    "words of the text form": b"A\n2\n1\n1\n14\n1\nseven\n",
+    "nothing but the header": b"X\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_streams_end_soon_and_clearly(tmp_path: Path, name: str):
+    began = time.monotonic()
+    with pytest.raises(DataError, match="not a file written by R's saveRDS"):
+        read_rds(packed(tmp_path / "hostile.rds", HOSTILE[name]))
+    assert time.monotonic() - began < 5
+
+
+def test_a_bomb_is_not_unpacked(tmp_path: Path):
+    path = tmp_path / "bomb.rds"
+    path.write_bytes(gzip.compress(vector(14, 2**27) + bytes(2**28), 9))
+    assert path.stat().st_size < 2**20
+    with pytest.raises(DataError, match="unpacks to more than"):
+        read_rds(path)
+
+
+def test_parts_that_do_not_fit(tmp_path: Path):
+    def attributes(*pairs: tuple[bytes, bytes]) -> bytes:
+        return b"".join(
+            struct.pack(">iiii", 2 | 1024, 1, 9, len(tag)) + tag + value for tag, value in pairs
+        ) + struct.pack(">i", 254)
+
+    def integers(*numbers: int) -> bytes:
+        return struct.pack(f">ii{len(numbers)}i", 13, len(numbers), *numbers)
+
+    def text(word: bytes) -> bytes:
+        return struct.pack(">iiii", 16, 1, 9, len(word)) + word
+
+    body = struct.pack(">iiii", 13 | 512, 2, 1, 2)
+    for stream in (
+        body + attributes((b"dim", integers(3, 3))),
+        body + attributes((b"dim", integers(-1, -2))),
+        body + attributes((b"levels", text(b"a")), (b"class", text(b"factor"))),
+        struct.pack(">i", 25 | 512) + attributes((b"class", text(b"dgCMatrix"))),
+        struct.pack(">iii", 19 | 512, 1, 254)
+        + attributes((b"names", text(b"a")), (b"class", text(b"data.frame"))),
+    ):
+        with pytest.raises(DataError, match="not a file written by R's saveRDS"):
+            read_rds(packed(tmp_path / "odd.rds", HEADER + stream))
+
+
+def test_every_changed_byte_is_read_or_refused(tmp_path: Path):
+    stream = lzma.decompress((FIXTURES / "values.rds").read_bytes())
+    rng = random.Random(8)
+    path = tmp_path / "changed.rds"
+    read = 0
+    for _ in range(600):
+        changed = bytearray(stream)
+        for _ in range(rng.randint(1, 4)):
+            at = rng.randrange(len(changed))
+            match rng.randrange(4):
+                case 0:
+                    changed[at] = rng.randrange(256)
+                case 1:
+                    changed[at : at + 4] = rng.choice([b"\x7f\xff\xff\xff", b"\xff" * 4, bytes(4)])
+                case 2:
+                    del changed[at : at + rng.randrange(40)]
+                case _:
+                    changed[at:at] = changed[: rng.randrange(100)]
+        path.write_bytes(bytes(changed))
+        try:
+            read_rds(path)
+            read += 1
+        except DataError:
+            pass
+    assert read < 600
+
+
+@pytest.mark.parametrize("form", ["gzip", "bzip2", "xz", "none"])
+def test_compressions(tmp_path: Path, form: str):
+    stream = lzma.decompress((FIXTURES / "values.rds").read_bytes())
+    pack = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "none": bytes}
+    path = tmp_path / form
+    path.write_bytes(pack[form](stream))
+    assert read_rds(path)["named"].names == ("a", "b")
+    path.write_bytes(pack[form](stream)[:-9])
+    with pytest.raises(DataError, match="not a file written by R's saveRDS"):
+        read_rds(path)

@@ -91,11 +91,12 @@ def learn(
         messages.advise(text)
     if double_bar == "diag" or family is None:
         parsed = parsed.expanded(double_bar)
+    variables = parsed.subbars().node
     # Told before the data are looked at, whose errors they may explain.
     for trap in formula_traps(written.right):
         messages.advise(trap.text, trap.span)
     learned = learn_frame(
-        parsed.subbars().node,
+        variables,
         scope,
         subset=arguments.subset,
         extras=arguments.extras,

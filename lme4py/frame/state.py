@@ -47,7 +47,7 @@ NOTHING = State()
 
 
 def kept_items(node: Node, state: State) -> Iterator[tuple[str, Any]]:
-    """Yield what a state keeps, with the text of the expression that it is kept for.
+    """Yield what a state keeps, with the text of the expression it is kept for, inner ones first.
 
     Examples
     --------
@@ -56,16 +56,17 @@ def kept_items(node: Node, state: State) -> Iterator[tuple[str, Any]]:
     >>> list(kept_items(parse("x - mean(x)"), state))
     [('mean(x)', 2.5)]
     """
-    pending = [(node, state)]
+    pending, found = [(node, state)], []
     while pending:
         node, state = pending.pop()
         if state.kind in ("value", "basis"):
-            yield deparse(node), state.kept
+            found.append((deparse(node), state.kept))
         elif state.kind == "unit":
-            yield f"units({deparse(node)})", state.kept
+            found.append((f"units({deparse(node)})", state.kept))
         if isinstance(node, Call):
             pending += [
                 (argument.value, part)
                 for argument, part in zip(node.arguments, state.parts, strict=False)
                 if argument.value is not None
             ]
+    yield from reversed(found)

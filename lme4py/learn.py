@@ -20,7 +20,7 @@ from lme4py.family import Family
 from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Node, call, symbols
+from lme4py.formula.syntax import call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.formula.traps import formula_traps
 from lme4py.frame.collation import Collation
@@ -125,7 +125,7 @@ def learn(
         frame=frame,
         grouping=grouping,
         scope=scope,
-        states=learned.states,
+        learned=learned,
         random=random,
         linear=family is None,
         contrasts=arguments.contrasts,
@@ -156,7 +156,7 @@ def learn(
     spec = Spec(
         formula=parsed,
         names=tuple(columns.names),
-        columns=_column_types(columns, parsed, types, offset),
+        columns=_column_types(columns, learned, types, offset),
         frame_names=frame.names,
         variables=types,
         states=learned.states,
@@ -231,15 +231,10 @@ def _uses_response(frame: ModelFrame, fixed: Terms, bars: Sequence[Bar]) -> bool
 
 
 def _column_types(
-    columns: Columns, formula: Formula, needed: Mapping[str, ColumnType], offset: Any
+    columns: Columns, learned: LearnedFrame, needed: Mapping[str, ColumnType], offset: Any
 ) -> dict[str, ColumnType]:
     """Return the types of the columns that those variables, and the offset, read."""
-    expanded = terms(formula.subbars().node, columns.names)
-    reads: list[Node] = [
-        node
-        for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
-        if name in needed
-    ]
+    reads = [node for name, node in learned.nodes.items() if name in needed]
     if isinstance(offset, str):
         reads.append(parse(offset))
     names = {symbol.name for node in reads for symbol in symbols(node)}

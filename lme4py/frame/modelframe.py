@@ -165,21 +165,27 @@ class LearnedFrame:
     frame : ModelFrame
     states : mapping of str to State
         By the labels of the variables and arguments.
+    terms : Terms
+        Of the formula whose variables these are.
     selected : mapping of str to Value
-        The variables before rows with missing values were dropped.
+        The variables before rows with missing values were dropped; empty where none were.
     """
 
     frame: ModelFrame
     states: Mapping[str, State]
+    terms: Terms
     selected: Mapping[str, Value]
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """The variables of the formula, by their labels."""
+        return dict(zip(self.terms.frame_names, self.terms.variables, strict=True))
 
     def lost_levels(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many values of some variables no row has any more.
 
         Those without a loss are left out.
         """
-        if not self.frame.omitted:
-            return {}
         counts = {
             name: _distinct(self.selected[name]) - _distinct(self.frame.variables[name])
             for name in dict.fromkeys(names)
@@ -250,7 +256,7 @@ def learn_frame(
         spans={name: node.span for name, node in nodes.items()},
     )
     states = {name: item.state for name, item in found.items()}
-    return LearnedFrame(frame, states, _taken(variables, selected) if omitted else {})
+    return LearnedFrame(frame, states, expanded, _taken(variables, selected) if omitted else {})
 
 
 def new_frame(

@@ -20,9 +20,9 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.modelframe import LearnedFrame, ModelFrame
 from lme4py.frame.rows import missing, rows_text
-from lme4py.frame.state import NOTHING, State, kept_items
+from lme4py.frame.state import kept_items
 from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Grouping
@@ -53,7 +53,7 @@ class Traps:
         Those of its columns that are named in grouping expressions, as factors.
     scope : Scope
         The data and what else names may mean.
-    states : mapping of str to State
+    learned : LearnedFrame
         What evaluating the frame's variables learned.
     random : RandomEffects
     linear : bool
@@ -68,7 +68,7 @@ class Traps:
     frame: ModelFrame
     grouping: Grouping
     scope: Scope
-    states: Mapping[str, State]
+    learned: LearnedFrame
     random: RandomEffects
     linear: bool
     contrasts: Mapping[str, Any] | None
@@ -319,13 +319,12 @@ class Traps:
         if self.frame.positions is None:
             return
         kept, total = self.frame.rows, self.scope.context.rows
-        expanded = terms(self.formula.subbars().node, self.scope.columns.names)
-        found = {
-            text: None
-            for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
-            for text, _ in kept_items(node, self.states.get(name, NOTHING))
-        }
-        for text in found:
+        found = [
+            text
+            for name, node in self.learned.nodes.items()
+            for text, _ in kept_items(node, self.learned.states[name])
+        ]
+        for text in dict.fromkeys(found):
             self.messages.remark(
                 f"{text} is computed from all {total} rows, as in R; {kept} of them are kept"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -13,11 +13,63 @@ from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
+from lme4py.frame.values import FloatArray
 from lme4py.learn import Arguments, learn
 from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.messages import Messages
 
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
+
 __all__ = ["glformula", "lformula"]
+
+
+class SharedOptions(TypedDict, total=False):
+    """The options that both functions take, for type checkers: each function documents them."""
+
+    subset: Expression
+    weights: Expression
+    offset: Expression
+    na_action: str
+    contrasts: Mapping[str, ContrastArgument] | None
+    control: Control | Mapping[str, Any] | None
+    collation: Literal["icu", "C"]
+    double_bar: Literal["split", "diag"]
+    env: Mapping[str, Any] | None
+
+
+class LinearOptions(SharedOptions, total=False):
+    """Those of `lformula`."""
+
+    reml: bool
+
+
+class GeneralizedOptions(SharedOptions, total=False):
+    """Those of `glformula`."""
+
+    family: str | Family
+    mustart: Expression
+    etastart: Expression
+
+
+@overload
+def lformula(
+    formula: str | Formula,
+    data: Any,
+    *,
+    sparse_X: Literal[False] = False,
+    **options: Unpack[LinearOptions],
+) -> MixedDesign[FloatArray]: ...
+
+
+@overload
+def lformula(
+    formula: str | Formula,
+    data: Any,
+    *,
+    sparse_X: Literal[True],
+    **options: Unpack[LinearOptions],
+) -> MixedDesign[csc_array]: ...
 
 
 def lformula(
@@ -35,7 +87,7 @@ def lformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
-) -> MixedDesign:
+) -> MixedDesign[Any]:
     """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
 
     Parameters
@@ -96,6 +148,26 @@ def lformula(
     return _build(formula, data, arguments)
 
 
+@overload
+def glformula(
+    formula: str | Formula,
+    data: Any,
+    *,
+    sparse_X: Literal[False] = False,
+    **options: Unpack[GeneralizedOptions],
+) -> MixedDesign[FloatArray]: ...
+
+
+@overload
+def glformula(
+    formula: str | Formula,
+    data: Any,
+    *,
+    sparse_X: Literal[True],
+    **options: Unpack[GeneralizedOptions],
+) -> MixedDesign[csc_array]: ...
+
+
 def glformula(
     formula: str | Formula,
     data: Any,
@@ -113,7 +185,7 @@ def glformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
-) -> MixedDesign:
+) -> MixedDesign[Any]:
     """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
 
     Parameters
@@ -160,7 +232,7 @@ sparse_X, env
     return _build(formula, data, arguments)
 
 
-def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign:
+def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign[Any]:
     messages = Messages()
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.

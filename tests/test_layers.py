@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="tests run without 
 LAYERS = (
     "errors",
     "argument_types",
+    "codec",
     "numerals",
     "linpack",
     "moments",
@@ -55,7 +56,6 @@ LAYERS = (
     "matrices.*",
     "spec.newrows",
     "spec.spec",
-    "spec.plain_data",
     "spec.saved",
     "spec.apply",
     "design",

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.codec import Codec, Plain
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import NA_ACTIONS
-from lme4py.frame.state import NOTHING, State
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Null, Numeric
+from lme4py.frame.schema import ColumnType
+from lme4py.frame.state import State
+from lme4py.frame.values import UNITS, Character, Factor, FunctionName, Matrix, Null, Numeric
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
-from lme4py.spec.plain_data import from_plain, to_plain, type_from_plain, type_to_plain
 from lme4py.spec.spec import Spec
 
 __all__ = ["read", "write"]
@@ -25,41 +29,7 @@ _VERSION = 2
 
 def write(spec: Spec) -> str:
     """Return a spec as JSON text, every number to the last bit."""
-    text, expansion = _writing(spec.formula)
-    plain = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "formula": text,
-        "double_bar": expansion,
-        "names": list(spec.names),
-        "columns": {name: type_to_plain(item) for name, item in spec.columns.items()},
-        "frame_names": list(spec.frame_names),
-        "variables": {name: type_to_plain(item) for name, item in spec.variables.items()},
-        "states": {
-            name: _state_to_plain(state)
-            for name, state in spec.states.items()
-            if state is not NOTHING
-        },
-        "grouping": {name: list(levels) for name, levels in spec.grouping.items()},
-        "groups": [
-            {
-                "levels": list(group.levels),
-                "ordered": group.ordered,
-                "state": _state_to_plain(group.state),
-            }
-            for group in spec.groups
-        ],
-        "fixed": {
-            "contrasts": {name: to_plain(item) for name, item in spec.fixed.contrasts.items()},
-            "kept": list(spec.fixed.kept),
-            "names": list(spec.fixed.names),
-            "centers": to_plain(spec.fixed.centers),
-            "divisors": to_plain(spec.fixed.divisors),
-        },
-        "collation": spec.collation,
-        "na_action": spec.na_action,
-        "offset": spec.offset,
-    }
+    plain = {"format": _FORMAT, "version": _VERSION, "spec": _CODEC.to_plain(spec)}
     try:
         return json.dumps(plain, ensure_ascii=False, allow_nan=False)
     except RecursionError:
@@ -69,152 +39,132 @@ def write(spec: Spec) -> str:
 def read(text: str) -> Spec:
     """Return what `write` wrote as a spec; `DataError` for any other text."""
     try:
-        return _from_plain(json.loads(text))
+        plain = json.loads(text)
+        spec = _CODEC.from_plain(_content(plain))
     except DataError:
         raise
     except Lme4pyError as error:
-        raise DataError(f"not a saved spec: {error.message}") from error
-    except (
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise DataError(f"not a saved spec: {type(error).__name__}: {error}") from error
+        raise _CODEC.damaged(error.message) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        # No text, no JSON, or too deep a nesting of lists.
+        raise _CODEC.damaged(f"{type(error).__name__}: {error}") from error
+    if not isinstance(spec, Spec):
+        raise _CODEC.damaged("it is something else")
+    return spec
 
 
-def _from_plain(plain: Any) -> Spec:
+def _content(plain: Any) -> Plain:
+    """Return the spec out of what stands around it."""
     if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
-        raise DataError("not a saved spec: the text does not say so")
+        raise _CODEC.damaged("the text does not say so")
     version = plain.get("version")
     if version != _VERSION:
         raise DataError(
             f"a spec of version {version!r}; this lme4py reads version {_VERSION}",
             hint="save it again with this lme4py, from the model's data",
         )
-    fixed = plain["fixed"]
-    spec = Spec(
-        formula=_read_formula(plain["formula"], plain["double_bar"]),
-        names=_read_texts(plain["names"]),
-        columns={name: type_from_plain(item) for name, item in plain["columns"].items()},
-        frame_names=_read_texts(plain["frame_names"]),
-        variables={name: type_from_plain(item) for name, item in plain["variables"].items()},
-        states={name: _state_from_plain(item) for name, item in plain["states"].items()},
-        grouping={
-            name: _read_texts(item, missing=True) for name, item in plain["grouping"].items()
-        },
-        groups=tuple(
-            LearnedGroup(
-                _read_texts(item["levels"]),
-                bool(item["ordered"]),
-                _state_from_plain(item["state"]),
-            )
-            for item in plain["groups"]
-        ),
-        fixed=LearnedColumns(
-            contrasts={name: from_plain(item) for name, item in fixed["contrasts"].items()},
-            kept=tuple(fixed["kept"]),
-            names=tuple(fixed["names"]),
-            centers=_read_floats(fixed["centers"]),
-            divisors=_read_floats(fixed["divisors"]),
-        ),
-        collation=plain["collation"],
-        na_action=plain["na_action"],
-        offset=plain["offset"],
+    return plain.get("spec")
+
+
+def _differ(items: Sequence[Any]) -> bool:
+    return len(set(items)) == len(items)
+
+
+def _are_codes(codes: NDArray[np.int32], size: int) -> bool:
+    return codes.ndim == 1 and codes.min(initial=-1) >= -1 and codes.max(initial=-1) < size
+
+
+def _matrix_fits(item: Matrix) -> bool:
+    return item.values.ndim == 2 and (item.names is None or len(item.names) == item.values.shape[1])
+
+
+def _contrasts_fit(contrasts: str | Matrix | None, levels: Sequence[Any]) -> bool:
+    return not isinstance(contrasts, Matrix) or contrasts.values.shape[0] == len(levels)
+
+
+def _type_fits(item: ColumnType) -> bool:
+    return (
+        _differ(item.levels)
+        and item.width >= 0
+        and (item.names is None or len(item.names) == item.width)
+        and _contrasts_fit(item.contrasts, item.levels)
     )
-    _check(spec)
-    return spec
 
 
-def _check(spec: Spec) -> None:
-    """Raise an error if the parts do not fit together."""
-    Collation(spec.collation)
-    fixed = spec.fixed
-    fits = (
-        len(fixed.names) == len(fixed.centers) == len(fixed.divisors) == len(fixed.kept)
-        and all(type(place) is int and place >= 0 for place in fixed.kept)
-        and all(isinstance(name, str) for name in fixed.names)
-        and len(spec.groups) == len(spec.formula.bars) > 0
-        and all(group.levels for group in spec.groups)
-        and all(isinstance(item, str | Matrix) for item in fixed.contrasts.values())
-        and spec.na_action in NA_ACTIONS
-        and (isinstance(spec.offset, str | bool))
+def _state_fits(item: State) -> bool:
+    match item.kind:
+        case "parts":
+            return item.kept is None
+        case "unit":
+            return isinstance(item.kept, str) and item.kept in UNITS
+        case "basis":
+            return isinstance(item.kept, dict)
+        case "value":
+            return type(item.kept) in _VALUES
+
+
+def _columns_fit(item: LearnedColumns) -> bool:
+    width = len(item.kept)
+    return len(item.names) == len(item.centers) == len(item.divisors) == width and all(
+        place >= 0 for place in item.kept
     )
-    if not fits:
-        raise DataError("not a saved spec: its parts do not fit together")
 
 
-def _state_to_plain(state: State) -> Any:
-    """Return a state as plain data; null where nothing was learned."""
-    if state is NOTHING:
-        return None
-    return {
-        "kind": state.kind,
-        "kept": to_plain(state.kept),
-        "parts": [_state_to_plain(part) for part in state.parts],
-    }
+def _spec_fits(item: Spec) -> bool:
+    Collation(item.collation)
+    return (
+        len(item.groups) == len(item.formula.bars) > 0
+        and item.na_action in NA_ACTIONS
+        and _differ(item.names)
+        and _differ(item.frame_names)
+        and all(map(_differ, item.grouping.values()))
+    )
 
 
-_KEPT = {
-    "parts": type(None),
-    "value": Numeric | Matrix | Character | Factor | FunctionName | Null,
-    "basis": Mapping,
-    "unit": str,
+_VALUES = {
+    Numeric: lambda item: item.values.ndim == 1 and item.values.dtype != np.int32,
+    Matrix: _matrix_fits,
+    Character: lambda item: _are_codes(item.codes, len(item.pool)) and _differ(item.pool),
+    Factor: lambda item: (
+        _are_codes(item.codes, len(item.levels))
+        and _differ(item.levels)
+        and _contrasts_fit(item.contrasts, item.levels)
+    ),
+    FunctionName: lambda _: True,
+    Null: lambda _: True,
 }
 
 
-def _state_from_plain(plain: Any) -> State:
-    if plain is None:
-        return NOTHING
-    kind, kept = plain["kind"], from_plain(plain["kept"])
-    if (
-        kind not in _KEPT
-        or not isinstance(kept, _KEPT[kind])
-        or not isinstance(plain["parts"], list)
-    ):
-        raise DataError("not a saved spec: a state of an unknown form")
-    return State(kind, kept, tuple(map(_state_from_plain, plain["parts"])))
-
-
-def _writing(formula: Formula) -> tuple[str, str]:
+def _written(formula: Formula) -> list[str]:
     """Return text, and how its ``||`` are expanded, that make the formula again."""
     for expansion in ("none", "split", "diag"):
         try:
-            if _read_formula(formula.text, expansion) == formula:
-                return formula.text, expansion
+            if _formula([formula.text, expansion]) == formula:
+                return [formula.text, expansion]
         except Lme4pyError:
             continue
-    return str(formula), "none"
+    return [str(formula), "none"]
 
 
-def _read_formula(text: Any, expansion: Any) -> Formula:
-    formula = Formula.parse(text)
-    match expansion:
-        case "none":
-            return formula
-        case "split":
-            return formula.expanded("split")
-        case "diag":
-            return formula.expanded("diag")
+def _formula(plain: Any) -> Formula:
+    match plain:
+        case [str(text), "none"]:
+            return Formula.parse(text)
+        case [str(text), "split" | "diag" as expansion]:
+            return Formula.parse(text).expanded(expansion)
         case _:
             raise DataError("not a saved spec: unknown double_bar")
 
 
-def _read_texts(plain: Any, *, missing: bool = False) -> tuple[Any, ...]:
-    if not isinstance(plain, list) or not all(
-        isinstance(item, str) or (missing and item is None) for item in plain
-    ):
-        raise DataError("not a saved spec: a list of texts expected")
-    if len(set(plain)) != len(plain):
-        raise DataError("not a saved spec: texts that repeat")
-    return tuple(plain)
-
-
-def _read_floats(plain: Any) -> tuple[float, ...]:
-    items = from_plain(plain)
-    if not isinstance(items, tuple) or not all(isinstance(item, int | float) for item in items):
-        raise DataError("not a saved spec: a list of numbers expected")
-    return tuple(float(item) for item in items)
+_CODEC = Codec(
+    "a saved spec",
+    {
+        **_VALUES,
+        ColumnType: _type_fits,
+        State: _state_fits,
+        LearnedGroup: lambda item: len(item.levels) > 0 and _differ(item.levels),
+        LearnedColumns: _columns_fit,
+        Spec: _spec_fits,
+    },
+    {Formula: (_written, _formula)},
+)

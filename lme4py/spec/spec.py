@@ -73,7 +73,7 @@ class Spec:
     collation: str
     na_action: str
     offset: str | bool
-    env: Mapping[str, Any] = field(default_factory=dict)
+    env: Mapping[str, Any] = field(default_factory=dict, metadata={"saved": False})
 
     @cached_property
     def terms(self) -> Terms:

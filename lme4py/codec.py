@@ -1,0 +1,217 @@
+"""Values of a closed set of dataclasses as JSON's plain data, and back without running anything.
+
+Every number comes back to the last bit. What is read is held against the classes' own
+annotations: whatever does not have the form that is written here is a `DataError`.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+
+__all__ = ["Codec", "Plain"]
+
+Plain: TypeAlias = Any
+"""None, bool, int, float, str, list and dict with str keys."""
+
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_DTYPES = ("float64", "int64", "int32", "bool")
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Plain data for the instances of some dataclasses, with whatever they are made of.
+
+    Parameters
+    ----------
+    what : str
+        What the plain data are a form of; errors say that they are none.
+    classes : mapping of type to callable
+        The classes. Each callable tells of a new instance, whose fields have their types,
+        whether they fit together. A field whose metadata say ``saved=False`` is left out.
+    texts : mapping of type to (callable, callable)
+        Classes that are written as plain data in a way of their own, and read back.
+
+    Examples
+    --------
+    >>> @dataclass(frozen=True)
+    ... class Range:
+    ...     low: float
+    ...     high: float
+    >>> codec = Codec("a range", {Range: lambda item: item.low <= item.high})
+    >>> codec.to_plain(Range(1.0, math.inf))
+    {'is': 'Range', 'low': 1.0, 'high': {'float': 'Infinity'}}
+    >>> codec.from_plain({"is": "Range", "low": 1.0, "high": 2.0})
+    Range(low=1.0, high=2.0)
+    """
+
+    what: str
+    classes: Mapping[type, Callable[[Any], bool]]
+    texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]] = field(
+        default_factory=dict
+    )
+
+    def to_plain(self, item: Any) -> Plain:
+        """Return a value as plain data.
+
+        Raises
+        ------
+        DataError
+            For anything but instances of the classes, arrays, numbers, text, None, and
+            sequences and mappings of these.
+        """
+        match item:
+            case None | bool() | str():
+                return item
+            case int():
+                return int(item)
+            case float():
+                return _number(float(item))
+            case np.generic():
+                return self.to_plain(item.item())
+            case np.ndarray():
+                return _array(item)
+            case list():
+                return {"list": [self.to_plain(part) for part in item]}
+            case tuple():
+                return [self.to_plain(part) for part in item]
+            case Mapping() if all(isinstance(key, str) for key in item):
+                return {"map": {key: self.to_plain(part) for key, part in item.items()}}
+        kind = type(item)
+        if kind in self.texts:
+            return {"is": kind.__name__, "text": self.texts[kind][0](item)}
+        if kind in self.classes:
+            values = {name: self.to_plain(getattr(item, name)) for name in _saved(kind)}
+            return {"is": kind.__name__, **values}
+        raise DataError(
+            f"a {kind.__name__} cannot be saved",
+            hint="a state is made of numbers, text, arrays, lists and dicts with text keys",
+        )
+
+    def from_plain(self, plain: Plain) -> Any:
+        """Return what `to_plain` made plain.
+
+        Raises
+        ------
+        DataError
+            If the data have another form.
+        """
+        match plain:
+            case None | bool() | int() | float() | str():
+                return plain
+            case list():
+                return tuple(self.from_plain(part) for part in plain)
+            case {"float": str(word)} if word in _WORDS:
+                return _WORDS[word]
+            case {"array": dtype, "shape": list(shape), "items": list(items)}:
+                return self._read_array(dtype, shape, items)
+            case {"list": list(items)}:
+                return [self.from_plain(part) for part in items]
+            case {"map": dict(entries)}:
+                return {key: self.from_plain(part) for key, part in entries.items()}
+            case {"is": str(name)}:
+                return self._read_instance(name, {key: plain[key] for key in plain if key != "is"})
+            case _:
+                raise self.damaged("an entry of an unknown form")
+
+    def damaged(self, why: str) -> DataError:
+        """Return the error of plain data that are not what they should be."""
+        return DataError(f"not {self.what}: {why}")
+
+    def _read_instance(self, name: str, parts: Mapping[str, Plain]) -> Any:
+        for kind, (_, read) in self.texts.items():
+            if name == kind.__name__ and set(parts) == {"text"}:
+                return read(parts["text"])
+        for kind, fits in self.classes.items():
+            if name != kind.__name__:
+                continue
+            hints = _saved(kind)
+            if set(parts) != set(hints):
+                raise self.damaged(f"a {name} of other parts")
+            values = {part: self.from_plain(plain) for part, plain in parts.items()}
+            for part, value in values.items():
+                if not _conforms(value, hints[part]):
+                    raise self.damaged(f"the {part} of a {name} has an unknown form")
+            made = kind(**values)
+            if not fits(made):
+                raise self.damaged(f"the parts of a {name} do not fit together")
+            return made
+        raise self.damaged("a value of an unknown type")
+
+    def _read_array(self, dtype: Plain, shape: list[Plain], items: list[Plain]) -> NDArray[Any]:
+        sized = len(shape) <= 2 and all(type(size) is int and size >= 0 for size in shape)
+        if dtype not in _DTYPES or not sized or math.prod(shape) != len(items):
+            raise self.damaged("an array of another size than its shape")
+        if dtype == "float64":
+            numbers = [_WORDS.get(item) if isinstance(item, str) else item for item in items]
+            if not all(type(item) in (int, float) for item in numbers):
+                raise self.damaged("an array of mixed types")
+            return np.array(numbers, dtype=np.float64).reshape(shape, order="F")
+        wanted = bool if dtype == "bool" else int
+        if not all(type(item) is wanted for item in items):
+            raise self.damaged("an array of mixed types")
+        try:
+            return np.array(items, dtype=dtype).reshape(shape, order="F")
+        except OverflowError:
+            raise self.damaged("a number beyond its type") from None
+
+
+def _number(value: float) -> Plain:
+    if math.isfinite(value):
+        return value
+    return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+
+
+def _array(values: NDArray[Any]) -> Plain:
+    if values.dtype.name not in _DTYPES:
+        raise DataError(f"an array of {values.dtype} cannot be saved")
+    flat: list[Any] = values.ravel(order="F").tolist()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        flat = [item if math.isfinite(item) else _number(item)["float"] for item in flat]
+    return {"array": values.dtype.name, "shape": list(values.shape), "items": flat}
+
+
+@cache
+def _saved(kind: Any) -> dict[str, Any]:
+    """Return the fields of a class that are saved, with their annotations."""
+    hints = get_type_hints(kind)
+    return {
+        item.name: hints[item.name] for item in fields(kind) if item.metadata.get("saved", True)
+    }
+
+
+def _conforms(value: Any, hint: Any) -> bool:
+    """Tell whether a value is what an annotation says; arrays by their dtype."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint is Any or hint is None or hint is types.NoneType:
+        return hint is Any or value is None
+    if origin is Literal:
+        return isinstance(value, str) and value in arguments
+    if origin in (Union, types.UnionType):
+        return any(_conforms(value, part) for part in arguments)
+    if origin is tuple:
+        return isinstance(value, tuple) and _all_conform(value, arguments[0])
+    if origin is list:
+        return isinstance(value, list) and _all_conform(value, arguments[0])
+    if origin is np.ndarray:
+        (wanted,) = get_args(arguments[1])
+        return isinstance(value, np.ndarray) and (wanted is Any or value.dtype == wanted)
+    if origin is not None:
+        # Keys are texts in JSON.
+        return isinstance(value, Mapping) and _all_conform(value.values(), arguments[1])
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is hint
+
+
+def _all_conform(values: Iterable[Any], hint: Any) -> bool:
+    return all(_conforms(value, hint) for value in values)

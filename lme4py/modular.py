@@ -12,8 +12,9 @@ from lme4py.design import MixedDesign, with_views
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
+from lme4py.frame.attached import ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS
 from lme4py.frame.modelframe import Expression
-from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.messages import Messages
 from lme4py.pipeline import Arguments, assemble
 
@@ -35,6 +36,8 @@ def lformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
 ) -> MixedDesign:
     """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
 
@@ -52,7 +55,8 @@ def lformula(
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values; R's ``"na.omit"`` ... too.
     contrasts : mapping, optional
-        Variable to ``"contr.sum"``, a matrix, a DataFrame or a function; for X only.
+        Variable to ``"contr.sum"``, a matrix, a DataFrame or a function; for X only. It
+        goes before what `attached_contrasts` says.
     control : Control or mapping, optional
         lme4's ``check.*`` options.
     collation : {"icu", "C"}
@@ -63,6 +67,13 @@ def lformula(
         Give X as a csc_array.
     env : mapping, optional
         Further variables and functions the formula may use.
+    attached_contrasts : mapping, optional
+        Factor to ``"contr.sum"``, a matrix, a DataFrame or a function, as R's
+        ``contrasts(data$f) <- m``: for X and for random slopes. A matrix is cut, or
+        completed, to one column less than there are levels.
+    default_contrasts : tuple of str
+        Codings of unordered and of ordered factors that have none of their own, in X and
+        in random slopes (R's ``options(contrasts = )``).
 
     Returns
     -------
@@ -92,6 +103,8 @@ def lformula(
         sparse_X,
         env,
         reml=reml,
+        attached_contrasts=attached_contrasts,
+        default_contrasts=default_contrasts,
     )
     return _build(formula, data, arguments)
 
@@ -113,13 +126,15 @@ def glformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
 ) -> MixedDesign:
     """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
 
     Parameters
     ----------
     formula, data, subset, weights, offset, na_action, contrasts, control, collation, double_bar, \
-sparse_X, env
+sparse_X, env, attached_contrasts, default_contrasts
         As for `lformula`.
     family : str or Family
         ``"binomial"``, ``"poisson(link='log')"`` ...; gaussian with the identity link
@@ -151,6 +166,8 @@ sparse_X, env
         env,
         family=None if linear else chosen,
         reml=True if linear else None,
+        attached_contrasts=attached_contrasts,
+        default_contrasts=default_contrasts,
     )
     return _build(formula, data, arguments)
 

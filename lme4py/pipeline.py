@@ -16,6 +16,8 @@ from lme4py.formula.bars import DoubleBar
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import terms
 from lme4py.formula.traps import formula_traps
+from lme4py.frame.attached import AttachedColumns, ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
@@ -25,7 +27,6 @@ from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.schema import Origin, type_of
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.checks import Checks, autoscaled, check_rank, check_scale
-from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.grouping import Factors, random_term
 from lme4py.matrices.mixed import FixedEffects, MixedMatrices
 from lme4py.matrices.modelmatrix import plan
@@ -66,6 +67,8 @@ class Arguments:
     env: Mapping[str, Any] | None
     family: Family | None = None
     reml: bool | None = None
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
 
 def assemble(
@@ -81,10 +84,12 @@ def assemble(
     family = arguments.family
     control = control_of(arguments.control, generalized=family is not None, note=messages.remark)
     written = parsed = _two_sided(formula, control)
-    columns = Columns(data)
+    attached = mapping_of("attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}')
+    columns = AttachedColumns(data, attached)
+    defaults = default_contrasts_of(arguments.default_contrasts)
     collation = Collation(arguments.collation)
     env = mapping_of("env", arguments.env, '{"k": 3}')
-    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
+    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn, defaults))
     double_bar = _double_bar(arguments.double_bar)
     for text in _misread_arguments(arguments, columns):
         messages.advise(text)
@@ -150,6 +155,7 @@ def _origin(scope: Scope, columns: Columns, arguments: Arguments) -> Origin:
         arguments.collation,
         _na_action(arguments.na_action),
         arguments.extras.get("(offset)"),
+        scope.context.default_contrasts,
     )
 
 
@@ -277,7 +283,14 @@ def _fixed_part(
     warn = scope.context.warn
     expanded = terms(formula.nobars().node, frame.names)
     contrasts = _contrasts_argument(arguments.contrasts, warn)
-    layout = plan(expanded, frame, frame.rows, scope.context.collation, contrasts)
+    layout = plan(
+        expanded,
+        frame,
+        frame.rows,
+        scope.context.collation,
+        contrasts,
+        scope.context.default_contrasts,
+    )
     for text in layout.warnings:
         warn(text)
     matrix = sparse_matrix(layout) if flag_of("sparse_X", arguments.sparse_X) else layout.matrix()

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.argument_types import mapping_of
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
 from lme4py.formula.bars import Bar
@@ -17,6 +18,8 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
+from lme4py.frame.attached import AttachedColumns, ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
@@ -66,7 +69,14 @@ class TermArrays:
 Bars: TypeAlias = str | Formula | Sequence[str | Bar | TermArrays]
 
 
-def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> RandomEffects:
+def mk_re_terms(
+    bars: Bars,
+    frame: Any = None,
+    *,
+    collation: str = "icu",
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+) -> RandomEffects:
     """Assemble the random part of a model from bars or arrays (lme4's ``mkReTrms``).
 
     Parameters
@@ -78,6 +88,8 @@ def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> Ran
         What the bars written as text are evaluated in; every row is used.
     collation : {"icu", "C"}
         Order of levels made from text.
+    attached_contrasts, default_contrasts
+        How factors of `frame` are coded, as for `lme4py.lformula`.
 
     Returns
     -------
@@ -112,7 +124,9 @@ def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> Ran
                 raise DataError(
                     "bars written as text need a frame", hint="mk_re_terms(bars, frame)"
                 )
-            evaluated = _Evaluated(frame, order)
+            attached = mapping_of("attached_contrasts", attached_contrasts, '{"f": "contr.sum"}')
+            columns = AttachedColumns(frame, attached)
+            evaluated = _Evaluated(columns, order, default_contrasts_of(default_contrasts))
         found += [evaluated.term(bar) for bar in _bars(item)]
     if not found:
         raise DataError("no random effects terms", hint='give "1 | g", or TermArrays')
@@ -244,10 +258,9 @@ def _right(node: Node) -> Node:
 class _Evaluated:
     """A frame whose rows are all used, for bars written as text."""
 
-    def __init__(self, data: Any, collation: Collation) -> None:
-        self._columns = Columns(data)
-        rows = self._columns.rows
-        self._scope = Scope(self._columns, {}, Context(rows, collation, _ignored))
+    def __init__(self, columns: Columns, collation: Collation, default: DefaultContrasts) -> None:
+        self._columns = columns
+        self._scope = Scope(columns, {}, Context(columns.rows, collation, _ignored, default))
         self._collation = collation
 
     def term(self, bar: Bar) -> RandomTerm:

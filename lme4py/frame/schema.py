@@ -9,8 +9,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from lme4py.errors import DataError, nearest
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.columns import Columns
-from lme4py.frame.factors import drop_unused, recode
+from lme4py.frame.factors import drop_unused, logical_factor, recode
 from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value
 
 __all__ = [
@@ -28,6 +29,7 @@ TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "fact
 Levels: TypeAlias = tuple[str | None, ...]
 
 _SECONDS_PER_DAY = 86400
+_TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8
 
 
@@ -81,6 +83,9 @@ class ColumnType:
         DataError
             For another type, or unknown levels, which are named.
         """
+        # Contrasts attached to a logical column have made a factor of it.
+        if isinstance(value, Numeric) and value.kind == "logical" and self.levels == _TRUTH:
+            value = logical_factor(value.values)
         if isinstance(value, Numeric) and self.kind not in ("logical", "integer", "double"):
             if not np.isnan(value.as_float()).all():
                 raise self._mismatch(value, name)
@@ -229,6 +234,8 @@ class Origin:
         As given.
     offset : object
         The ``offset`` argument.
+    default_contrasts : tuple of str
+        As given.
     """
 
     names: tuple[str, ...]
@@ -238,6 +245,7 @@ class Origin:
     collation: str
     na_action: str
     offset: Any
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
 
 class NewColumns:

@@ -118,7 +118,13 @@ def random_term(bar: Bar, factors: Factors, scope: Scope) -> RandomTerm:
     )
     group = _group(bar, frame, inner)
     left = call("~", bar.effects, span=bar.effects.span)
-    columns = plan(terms(left, frame.names), frame, factors.frame.rows, factors.collation)
+    columns = plan(
+        terms(left, frame.names),
+        frame,
+        factors.frame.rows,
+        factors.collation,
+        default_contrasts=scope.context.default_contrasts,
+    )
     for text in columns.warnings:
         scope.context.warn(text)
     return RandomTerm(bar, group, columns)

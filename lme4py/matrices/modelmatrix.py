@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
+from lme4py.frame.attached import ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
-from lme4py.frame.factors import factor_of
+from lme4py.frame.factors import factor_of, logical_factor
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
-from lme4py.matrices.contrasts import (
-    ContrastArgument,
-    contrast_table,
-    indicator_names,
-    resolve,
-)
+from lme4py.matrices.contrasts import contrast_of, contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 
@@ -51,6 +48,7 @@ def plan(
     rows: int,
     collation: Collation,
     contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS,
 ) -> Plan:
     """Work out the model matrix of `terms` on the columns of a model frame.
 
@@ -66,6 +64,8 @@ def plan(
         Order of levels for text that is not a factor yet.
     contrasts : mapping, optional
         R's ``contrasts.arg``.
+    default_contrasts : tuple of str
+        Of factors that have none of their own, R's ``options(contrasts = )``.
 
     Raises
     ------
@@ -81,11 +81,17 @@ def plan(
     }
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
-    chosen = resolve(factors, arguments)
+    chosen = resolve(factors, arguments, default_contrasts)
     codes = terms.codes()
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
-    coder = _Coder(values, terms.names, [chosen.get(name) for name in names])
+    # A factor that is the response has no entry there, but may stand in an interaction.
+    codings = {
+        i: chosen.get(names[i]) or contrast_of(value, default_contrasts)
+        for i, value in enumerate(values)
+        if isinstance(value, Factor)
+    }
+    coder = _Coder(values, terms.names, codings)
     labels: list[str] = []
     assign: list[int] = []
     products: list[tuple[tuple[VariableColumns, int], ...]] = []
@@ -144,7 +150,7 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
     if isinstance(value, Character):
         return factor_of(value, collation)
     if position != terms.response and isinstance(value, Numeric) and value.kind == "logical":
-        return _logical_factor(value.values)
+        return logical_factor(value.values)
     if position != terms.response and isinstance(value, Matrix) and value.kind == "logical":
         count, width = value.values.shape
         if width != 1:
@@ -153,14 +159,8 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
                 terms.variables[position].span,
                 "R takes a logical matrix for a factor; make it numeric with 1 *",
             )
-        return _logical_factor(value.values[:, 0])
+        return logical_factor(value.values[:, 0])
     return value
-
-
-def _logical_factor(numbers: NDArray[Any]) -> Factor:
-    """Return a logical as model.matrix codes it: both levels, whichever are present."""
-    codes = np.where(np.isnan(numbers), -1, numbers) if numbers.dtype.kind == "f" else numbers
-    return Factor(codes.astype(np.int32), ("FALSE", "TRUE"))
 
 
 def _usable(
@@ -196,7 +196,7 @@ class _Coder:
         self,
         values: Sequence[Value],
         names: Sequence[str],
-        contrasts: Sequence[str | Matrix | None],
+        contrasts: Mapping[int, str | Matrix],
     ) -> None:
         self.names = names
         self._values = values
@@ -215,8 +215,7 @@ class _Coder:
         value = self._values[position]
         match value:
             case Factor():
-                contrast = self._contrasts[position] or "contr.treatment"
-                return self._coded(value, contrast, code)
+                return self._coded(value, self._contrasts[position], code)
             case Numeric():
                 return Numbers((value.as_float(),), ("",))
             case Matrix(values=matrix, names=names):

@@ -69,6 +69,7 @@ def spec_of(matrices: MixedMatrices) -> Spec:
         origin.na_action,
         offset,
         dict(origin.env),
+        origin.default_contrasts,
     )
 
 

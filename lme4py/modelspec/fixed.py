@@ -23,7 +23,7 @@ def fixed_matrix(recipe: Recipe, frame: NewFrame, collation: Collation) -> Float
         # "." may stand for the response under a second name, of which no column is made.
         twin = f"{frame.response}."
         contrasts = {name: item for name, item in contrasts.items() if not name.startswith(twin)}
-    layout = plan(expanded, frame, frame.rows, collation, contrasts)
+    layout = plan(expanded, frame, frame.rows, collation, contrasts, recipe.default_contrasts)
     if max(recipe.kept, default=-1) >= len(layout.names) or any(
         layout.names[place] != name
         for place, name in zip(recipe.kept, recipe.names_of_X, strict=True)

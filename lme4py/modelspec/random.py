@@ -65,6 +65,7 @@ def random_term(
         factors.with_groups(bar),
         frame.rows,
         Collation(recipe.collation),
+        default_contrasts=recipe.default_contrasts,
     )
     return RandomTerm(bar, Factor(codes, group.levels, group.ordered), columns)
 

@@ -10,6 +10,7 @@ from typing import Any
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Node
 from lme4py.formula.terms import Terms, terms
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.schema import ColumnType, Levels
 from lme4py.frame.values import Matrix
 
@@ -56,6 +57,7 @@ class Recipe:
     na_action: str
     offset: str | bool
     env: Mapping[str, Any] = field(default_factory=dict)
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
     @cached_property
     def terms(self) -> Terms:

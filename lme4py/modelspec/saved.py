@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
+from lme4py.frame.coding import DEFAULT_CONTRASTS, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.plain import from_plain, to_plain, type_from_plain, type_to_plain
 from lme4py.frame.values import Matrix
@@ -52,6 +53,7 @@ def write(recipe: Recipe) -> str:
         "collation": recipe.collation,
         "na_action": recipe.na_action,
         "offset": recipe.offset,
+        "default_contrasts": list(recipe.default_contrasts),
     }
     return json.dumps(plain, ensure_ascii=False, allow_nan=False)
 
@@ -111,6 +113,7 @@ def _from_plain(plain: Any, kind: type[RecipeT]) -> RecipeT:
         plain["collation"],
         plain["na_action"],
         plain["offset"],
+        default_contrasts=default_contrasts_of(plain.get("default_contrasts", DEFAULT_CONTRASTS)),
     )
     _check(recipe)
     return recipe

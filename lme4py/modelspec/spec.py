@@ -60,6 +60,8 @@ class Spec(Recipe):
         The expression of the ``offset`` argument; True if it was given as values.
     env : mapping of str to object
         Functions and variables the formula uses besides; not saved.
+    default_contrasts : tuple of str
+        As the model was made.
 
     Examples
     --------

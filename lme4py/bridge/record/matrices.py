@@ -18,6 +18,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import call
 from lme4py.formula.terms import terms
+from lme4py.frame.coding import DEFAULT_CONTRASTS, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray
@@ -105,6 +106,8 @@ def decoded_random(
     sizes = [len(texts(item, "levels")) * len(texts(item, "columns")) for item in described]
     Zt = _decoded_sparse(reader, "Zt", (sum(sizes), frame.rows))
     factors = Factors(frame, collation)
+    spec = entry(data, "spec", dict, type(None)) or {}
+    defaults = default_contrasts_of(spec.get("default_contrasts", DEFAULT_CONTRASTS))
     found: list[RandomTerm | None] = [None] * len(bars)
     begin = 0
     for k, (item, size) in enumerate(zip(described, sizes, strict=True)):
@@ -116,7 +119,15 @@ def decoded_random(
         block = _effects(Zt[begin : begin + size, :], len(columns), frame.rows)
         begin += size
         columns_of_bar = plan_of_bar(
-            bar, factors, frame, columns, _assign(item, bar, frame), block, codes, collation
+            bar,
+            factors,
+            frame,
+            columns,
+            _assign(item, bar, frame),
+            block,
+            codes,
+            collation,
+            defaults,
         )
         found[order[k]] = RandomTerm(bar, group, columns_of_bar)
     random = random_effects([term for term in found if term is not None], frame.rows)

@@ -13,6 +13,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, call
 from lme4py.formula.terms import terms
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import FloatArray
@@ -51,9 +52,10 @@ def _planned(
     seen: Frame,
     contrasts: Mapping[str, Any] | None,
     collation: Collation,
+    defaults: DefaultContrasts = DEFAULT_CONTRASTS,
 ) -> Plan | None:
     try:
-        return plan(terms(node, frame.names), seen, frame.rows, collation, contrasts)
+        return plan(terms(node, frame.names), seen, frame.rows, collation, contrasts, defaults)
     except Lme4pyError:
         return None
 
@@ -67,10 +69,12 @@ def plan_of_bar(
     block: FloatArray,
     codes: NDArray[np.int32],
     collation: Collation,
+    defaults: DefaultContrasts,
 ) -> Plan:
     """Return how a bar's columns are made of the frame's variables, or that they are given."""
     seen = BarFrame.of(bar, factors)
-    found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None, collation)
+    node = call("~", bar.effects, span=bar.effects.span)
+    found = _planned(node, frame, seen, None, collation, defaults)
     if found is not None and found.names == names:
         values = np.empty_like(block)
         found.fill(values)

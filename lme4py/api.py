@@ -12,10 +12,11 @@ from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
+from lme4py.frame.attached import ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS
 from lme4py.frame.modelframe import Expression
 from lme4py.frame.values import FloatArray
 from lme4py.learn import Arguments, learn
-from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.messages import Messages
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class SharedOptions(TypedDict, total=False):
     collation: Literal["icu", "C"]
     double_bar: Literal["split", "diag"]
     env: Mapping[str, Any] | None
+    attached_contrasts: Mapping[str, ContrastArgument] | None
+    default_contrasts: tuple[str, str]
 
 
 class LinearOptions(SharedOptions, total=False):
@@ -87,6 +90,8 @@ def lformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
 ) -> MixedDesign[Any]:
     """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
 
@@ -104,7 +109,8 @@ def lformula(
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values; R's ``"na.omit"`` ... too.
     contrasts : mapping, optional
-        Variable to ``"contr.sum"``, a matrix, a DataFrame or a function; for X only.
+        Variable to ``"contr.sum"``, a matrix, a DataFrame or a function; for X only. It
+        goes before what `attached_contrasts` says.
     control : Control or mapping, optional
         lme4's ``check.*`` options.
     collation : {"icu", "C"}
@@ -115,6 +121,13 @@ def lformula(
         Give X as a csc_array.
     env : mapping, optional
         Further variables and functions the formula may use.
+    attached_contrasts : mapping, optional
+        Factor to ``"contr.sum"``, a matrix, a DataFrame or a function, as R's
+        ``contrasts(data$f) <- m``: for X and for random slopes. A matrix is cut, or
+        completed, to one column less than there are levels.
+    default_contrasts : tuple of str
+        Codings of unordered and of ordered factors that have none of their own, in X and
+        in random slopes (R's ``options(contrasts = )``).
 
     Returns
     -------
@@ -144,6 +157,8 @@ def lformula(
         sparse_X=sparse_X,
         env=env,
         reml=reml,
+        attached_contrasts=attached_contrasts,
+        default_contrasts=default_contrasts,
     )
     return _build(formula, data, arguments)
 
@@ -185,13 +200,15 @@ def glformula(
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
 ) -> MixedDesign[Any]:
     """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
 
     Parameters
     ----------
     formula, data, subset, weights, offset, na_action, contrasts, control, collation, double_bar, \
-sparse_X, env
+sparse_X, env, attached_contrasts, default_contrasts
         As for `lformula`.
     family : str or Family
         ``"binomial"``, ``"poisson(link='log')"`` ...; gaussian with the identity link
@@ -228,6 +245,8 @@ sparse_X, env
         env=env,
         family=None if linear else chosen,
         reml=True if linear else None,
+        attached_contrasts=attached_contrasts,
+        default_contrasts=default_contrasts,
     )
     return _build(formula, data, arguments)
 

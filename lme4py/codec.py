@@ -86,7 +86,7 @@ class Codec:
                 return [self.to_plain(part) for part in item]
             case Mapping() if all(isinstance(key, str) for key in item):
                 return {"map": {key: self.to_plain(part) for key, part in item.items()}}
-        kind = type(item)
+        kind: Any = type(item)
         if kind in self.texts:
             return {"is": kind.__name__, "text": self.texts[kind][0](item)}
         if kind in self.classes:

@@ -23,6 +23,8 @@ from lme4py.formula.parse import parse
 from lme4py.formula.syntax import call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.formula.traps import formula_traps
+from lme4py.frame.attached import AttachedColumns, ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
@@ -65,6 +67,8 @@ class Arguments:
     env: Mapping[str, Any] | None
     family: Family | None = None
     reml: bool | None = None
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
 
 def learn(
@@ -80,10 +84,12 @@ def learn(
     family = arguments.family
     control = control_of(arguments.control, generalized=family is not None, note=messages.remark)
     written = parsed = _two_sided(formula, control)
-    columns = Columns(data)
+    attached = mapping_of("attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}')
+    columns = AttachedColumns(data, attached)
+    defaults = default_contrasts_of(arguments.default_contrasts)
     collation = Collation(arguments.collation)
     env = mapping_of("env", arguments.env, '{"k": 3}')
-    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
+    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn, defaults))
     double_bar = _double_bar(arguments.double_bar)
     for text in _misread_arguments(arguments, columns):
         messages.advise(text)
@@ -112,7 +118,7 @@ def learn(
             parsed.right.span,
             "add a term such as (1 | group)",
         )
-    grouping = Grouping.learn(frame, bars, collation)
+    grouping = Grouping.learn(frame, bars, scope.context)
     try:
         found = [learn_random_term(bar, grouping, scope) for bar in bars]
     except FormulaError as error:
@@ -142,11 +148,10 @@ def learn(
     part = learn_fixed_part(
         fixed_terms,
         frame,
-        collation,
+        scope.context,
         contrasts=arguments.contrasts,
         control=control,
         sparse=flag_of("sparse_X", arguments.sparse_X),
-        warn=messages.warn,
     )
     for text in part.messages:
         messages.note(text)
@@ -164,6 +169,7 @@ def learn(
         groups=tuple(group for _, group in found),
         fixed=part.learned,
         collation=arguments.collation,
+        default_contrasts=defaults,
         na_action=na_action_of(arguments.na_action),
         offset=offset if isinstance(offset, str) else offset is not None,
         env=env,

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.argument_types import mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
@@ -18,6 +19,8 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
+from lme4py.frame.attached import AttachedColumns, ContrastArgument
+from lme4py.frame.coding import DEFAULT_CONTRASTS, default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
@@ -67,7 +70,14 @@ class TermArrays:
 Bars: TypeAlias = str | Formula | Sequence[str | Bar | TermArrays]
 
 
-def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> RandomEffects:
+def mk_re_terms(
+    bars: Bars,
+    frame: Any = None,
+    *,
+    collation: str = "icu",
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+) -> RandomEffects:
     """Assemble the random part of a model from bars or arrays (lme4's ``mkReTrms``).
 
     Parameters
@@ -79,6 +89,8 @@ def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> Ran
         What the bars written as text are evaluated in; every row is used.
     collation : {"icu", "C"}
         Order of levels made from text.
+    attached_contrasts, default_contrasts
+        How factors of `frame` are coded, as for `lme4py.lformula`.
 
     Returns
     -------
@@ -102,6 +114,8 @@ def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> Ran
     [('g', ['(Intercept)', 'x'])]
     """
     order = Collation(collation)
+    attached = mapping_of("attached_contrasts", attached_contrasts, '{"f": "contr.sum"}')
+    defaults = default_contrasts_of(default_contrasts)
     found: list[RandomTerm] = []
     for item in _items(bars):
         if isinstance(item, TermArrays):
@@ -109,7 +123,9 @@ def mk_re_terms(bars: Bars, frame: Any = None, *, collation: str = "icu") -> Ran
         elif frame is None:
             raise DataError("bars written as text need a frame", hint="mk_re_terms(bars, frame)")
         else:
-            found += _evaluated(_bars(item), frame, order)
+            columns = AttachedColumns(frame, attached)
+            context = Context(columns.rows, order, _ignored, defaults)
+            found += _evaluated(_bars(item), columns, context)
     if not found:
         raise DataError("no random effects terms", hint='give "1 | g", or TermArrays')
     rows = {term.group.codes.size for term in found}
@@ -251,15 +267,14 @@ def _right(node: Node) -> Node:
     return operands[-1] if getattr(node, "name", None) == "~" and operands else node
 
 
-def _evaluated(bars: Sequence[Bar], data: Any, collation: Collation) -> list[RandomTerm]:
+def _evaluated(bars: Sequence[Bar], columns: Columns, context: Context) -> list[RandomTerm]:
     """Return bars evaluated in a frame whose rows are all used."""
-    columns = Columns(data)
-    scope = Scope(columns, {}, Context(columns.rows, collation, _ignored))
+    scope = Scope(columns, {}, context)
     names = {symbol.name for bar in bars for symbol in symbols(bar.source)}
     found = {name: columns.get(name) for name in sorted(names)}
     variables = {name: value for name, value in found.items() if value is not None}
     frame = ModelFrame(variables=variables, rows=columns.rows)
-    grouping = Grouping.learn(frame, bars, collation)
+    grouping = Grouping.learn(frame, bars, context)
     return [learn_random_term(bar, grouping, scope)[0] for bar in bars]
 
 

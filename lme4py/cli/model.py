@@ -61,7 +61,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=_pair,
         metavar="NAME=CODING",
-        help="coding of a factor, e.g. f=contr.sum; may be repeated",
+        help="coding of a factor in X, e.g. f=contr.sum; may be repeated",
+    )
+    parser.add_argument(
+        "--attached-contrasts",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=CODING",
+        help="coding of a factor in X and in random slopes, as R's contrasts(d$f) <- ; may be "
+        "repeated",
+    )
+    parser.add_argument(
+        "--default-contrasts",
+        nargs=2,
+        metavar=("CODING", "ORDERED"),
+        help="coding of unordered and of ordered factors, as R's options(contrasts = )",
     )
     parser.add_argument(
         "--control",
@@ -121,6 +136,8 @@ def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
         "na_action": options.na_action,
         "collation": options.collation,
         "contrasts": dict(options.contrasts) or None,
+        "attached_contrasts": dict(options.attached_contrasts) or None,
+        "default_contrasts": options.default_contrasts,
         "control": dict(options.control) or None,
         "double_bar": options.double_bar,
         "env": dict(options.env) or None,

@@ -18,6 +18,8 @@ from lme4py.export.stored_reader import Reader, entry, texts
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
+from lme4py.frame.functions.table import Context
+from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import FloatArray
 from lme4py.spec.spec import Spec
 
@@ -42,8 +44,9 @@ def decode(record: Record) -> MixedDesign:
         )
     frame = decoded_frame(entry(data, "frame", dict), reader)
     formula = _formula(entry(data, "formula", dict))
-    collation = _collation(entry(data, "spec", dict, type(None)))
-    fixed, X = decoded_fixed(data, reader, frame, formula, collation)
+    spec = _spec(entry(data, "spec", dict, type(None)))
+    context = _context(spec, frame)
+    fixed, X = decoded_fixed(data, reader, frame, formula, context)
     family = entry(data, "family", dict, type(None))
     return MixedDesign(
         formula=formula,
@@ -52,7 +55,7 @@ def decode(record: Record) -> MixedDesign:
         y=_response(reader, frame.rows),
         weights=reader.floats("weights", frame.rows) if reader.has("weights") else None,
         offset=reader.floats("offset", frame.rows) if reader.has("offset") else None,
-        random=decoded_random(data, reader, frame, formula, collation),
+        random=decoded_random(data, reader, frame, formula, context),
         reml=entry(data, "reml", bool, type(None)),
         family=family and Family(entry(family, "name", str), entry(family, "link", str)),
         messages=texts(data, "messages"),
@@ -60,12 +63,19 @@ def decode(record: Record) -> MixedDesign:
         index=decoded_index(entry(data, "index", dict, type(None)), reader, frame),
         advice=texts(data, "advice"),
         control=_control(entry(data, "control", dict)),
-        learned=_spec(entry(data, "spec", dict, type(None))),
+        learned=spec,
     )
 
 
 def _spec(data: Any) -> Spec | None:
     return None if data is None else Spec.from_json(json.dumps(data))
+
+
+def _context(spec: Spec | None, frame: ModelFrame) -> Context:
+    """Return the order of text and the codings as the model was made; by default without spec."""
+    if spec is None:
+        return Context(frame.rows, Collation("icu"), lambda _: None)
+    return Context(frame.rows, Collation(spec.collation), lambda _: None, spec.default_contrasts)
 
 
 def _response(reader: Reader, rows: int) -> FloatArray | None:
@@ -87,14 +97,6 @@ def _formula(data: Any) -> Formula:
         return Formula(kept.node, written)
     except Lme4pyError as error:
         raise damaged(f"its formula is none: {error.message}") from None
-
-
-def _collation(spec: Any) -> Collation:
-    """Return the order of text as the model was made; without a spec there is no text."""
-    try:
-        return Collation("icu" if spec is None else entry(spec, "collation", str))
-    except Lme4pyError as error:
-        raise damaged(f"its spec is none: {error.message}") from None
 
 
 def _control(data: Any) -> Control:

@@ -18,7 +18,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import call
 from lme4py.formula.terms import terms
-from lme4py.frame.collation import Collation
+from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.fixed import FixedEffects
@@ -31,7 +31,7 @@ __all__ = ["decoded_fixed", "decoded_random"]
 
 
 def decoded_fixed(
-    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, collation: Collation
+    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, context: Context
 ) -> tuple[FixedEffects, FloatArray]:
     """Return the description of X, and X."""
     described = entry(data, "fixed", dict)
@@ -58,7 +58,7 @@ def decoded_fixed(
         centers=numbers(described, "centers", float),
         plan=Plan.given(dense, tuple(names), tuple(assign.tolist())),
     )
-    known = plan_of_x(formula, frame, fixed, dense, collation)
+    known = plan_of_x(formula, frame, fixed, dense, context)
     return fixed if known is None else replace(fixed, plan=known), X
 
 
@@ -94,7 +94,7 @@ def _decoded_sparse(reader: Reader, name: str, shape: tuple[int, int]) -> Any:
 
 
 def decoded_random(
-    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, collation: Collation
+    data: Any, reader: Reader, frame: ModelFrame, formula: Formula, context: Context
 ) -> RandomEffects:
     """Return the random part."""
     described = entry(data, "random", list)
@@ -104,7 +104,7 @@ def decoded_random(
         raise damaged("its random terms are not those of its formula")
     sizes = [len(texts(item, "levels")) * len(texts(item, "columns")) for item in described]
     Zt = _decoded_sparse(reader, "Zt", (sum(sizes), frame.rows))
-    grouping = Grouping.learn(frame, bars, collation)
+    grouping = Grouping.learn(frame, bars, context)
     found: list[RandomTerm | None] = [None] * len(bars)
     begin = 0
     for k, (item, size) in enumerate(zip(described, sizes, strict=True)):
@@ -116,7 +116,7 @@ def decoded_random(
         block = _effects(Zt[begin : begin + size, :], len(columns), frame.rows)
         begin += size
         columns_of_bar = plan_of_bar(
-            bar, grouping, frame, columns, _assign(item, bar, frame), block, codes, collation
+            bar, grouping, frame, columns, _assign(item, bar, frame), block, codes, context
         )
         found[order[k]] = RandomTerm(bar, group, columns_of_bar)
     random = random_effects([term for term in found if term is not None], frame.rows)

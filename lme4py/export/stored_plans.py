@@ -13,7 +13,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, call
 from lme4py.formula.terms import terms
-from lme4py.frame.collation import Collation
+from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.fixed import FixedEffects
@@ -25,10 +25,10 @@ __all__ = ["plan_of_bar", "plan_of_x"]
 
 
 def plan_of_x(
-    formula: Formula, frame: ModelFrame, fixed: FixedEffects, X: FloatArray, collation: Collation
+    formula: Formula, frame: ModelFrame, fixed: FixedEffects, X: FloatArray, context: Context
 ) -> Plan | None:
     """Return how X is made of the frame's variables; None where that cannot be told."""
-    found = _planned(formula.nobars().node, frame, frame, fixed.contrasts, collation)
+    found = _planned(formula.nobars().node, frame, frame, fixed.contrasts, context)
     if found is None:
         return None
     changed = bool(fixed.scales or fixed.centers)
@@ -50,10 +50,10 @@ def _planned(
     frame: ModelFrame,
     seen: Frame,
     contrasts: Mapping[str, Any] | None,
-    collation: Collation,
+    context: Context,
 ) -> Plan | None:
     try:
-        return plan(terms(node, frame.names), seen, frame.rows, collation, contrasts)
+        return plan(terms(node, frame.names), seen, context, contrasts)
     except Lme4pyError:
         return None
 
@@ -66,11 +66,11 @@ def plan_of_bar(
     assign: tuple[int, ...],
     block: FloatArray,
     codes: NDArray[np.int32],
-    collation: Collation,
+    context: Context,
 ) -> Plan:
     """Return how a bar's columns are made of the frame's variables, or that they are given."""
     seen = BarFrame.of(bar, grouping)
-    found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None, collation)
+    found = _planned(call("~", bar.effects, span=bar.effects.span), frame, seen, None, context)
     if found is not None and found.names == names:
         values = np.empty_like(block)
         found.fill(values)

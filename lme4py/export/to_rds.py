@@ -160,7 +160,15 @@ def _factor(factor: Factor) -> bytes:
     codes = factor.codes.astype(np.int64)
     classes = ["ordered", "factor"] if factor.ordered else ["factor"]
     attributes = {"levels": _texts(factor.levels), "class": _texts(classes)}
+    if factor.contrasts is not None:
+        attributes["contrasts"] = _contrast(factor.contrasts)
     return _integers(np.where(codes < 0, _NA_INTEGER, codes + 1), _INTEGER, **attributes)
+
+
+def _contrast(contrast: str | Matrix) -> bytes:
+    if isinstance(contrast, str):
+        return _text(contrast)
+    return _matrix(contrast.values, contrast.names)
 
 
 def _value(value: Value) -> bytes:
@@ -254,10 +262,7 @@ def _contrasts(design: MixedDesign) -> dict[str, bytes]:
         return {}
     return {
         "contrasts": _dict(
-            {
-                name: _text(value) if isinstance(value, str) else _matrix(value.values, value.names)
-                for name, value in design.fixed.contrasts.items()
-            }
+            {name: _contrast(value) for name, value in design.fixed.contrasts.items()}
         )
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,22 @@ from lme4py.errors import DataError, nearest
 from lme4py.frame.values import Matrix
 from lme4py.moments import mean, total
 
-__all__ = ["CONTRASTS", "coding_matrix", "complete_contrasts", "orthogonal_powers", "power"]
+__all__ = [
+    "CONTRASTS",
+    "DEFAULT_CONTRASTS",
+    "DefaultContrasts",
+    "coding_matrix",
+    "complete_contrasts",
+    "default_contrasts_of",
+    "orthogonal_powers",
+    "power",
+]
 
 FloatArray = NDArray[np.float64]
+DefaultContrasts: TypeAlias = tuple[str, str]
+"""R's ``options(contrasts = )``: the coding of unordered factors, and that of ordered ones."""
+
+DEFAULT_CONTRASTS: DefaultContrasts = ("contr.treatment", "contr.poly")
 
 _TOO_FEW = "not enough degrees of freedom to define contrasts"
 _MOST_POLY = 95
@@ -191,13 +204,44 @@ def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
     ('.L', '.Q')
     """
     if name not in CONTRASTS:
-        raise DataError(
-            f"object '{name}' of mode 'function' was not found", hint=nearest(name, CONTRASTS)
-        )
+        raise _unknown(name)
     for option in options:
         if option not in _OPTIONS[name]:
             raise DataError(f"unused argument ({option}) in {name}()")
     return CONTRASTS[name](levels, **options)
+
+
+def _unknown(name: str) -> DataError:
+    return DataError(
+        f"object '{name}' of mode 'function' was not found",
+        hint=nearest(name, CONTRASTS) or f"known contrasts: {', '.join(CONTRASTS)}",
+    )
+
+
+def default_contrasts_of(argument: Any) -> DefaultContrasts:
+    """Return the ``default_contrasts`` argument as a pair of names.
+
+    Raises
+    ------
+    DataError
+        If it is no pair of known names, in the words of R's ``options``.
+
+    Examples
+    --------
+    >>> default_contrasts_of(["contr.sum", "contr.poly"])
+    ('contr.sum', 'contr.poly')
+    """
+    names = tuple(argument) if isinstance(argument, list | tuple) else ()
+    if len(names) != 2 or not all(isinstance(name, str) for name in names):
+        raise DataError(
+            "invalid value for 'contrasts'",
+            hint="default_contrasts takes two names, for unordered and for ordered factors: "
+            "('contr.sum', 'contr.poly')",
+        )
+    for name in names:
+        if name not in CONTRASTS:
+            raise _unknown(name)
+    return names
 
 
 def complete_contrasts(given: Matrix, columns: int) -> Matrix:
@@ -227,6 +271,8 @@ def complete_contrasts(given: Matrix, columns: int) -> Matrix:
     if found >= columns:
         kept = None if names is None else names[:columns]
         return Matrix(np.asfortranarray(values[:, :columns]), kept, given.kind)
+    if not found:
+        raise DataError("replacement has length zero", hint="a matrix of contrasts has columns")
     if not np.isfinite(values).all():
         raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
     decomposition = linpack.qr(np.column_stack([np.ones(levels), values]))

@@ -22,6 +22,7 @@ __all__ = [
     "drop_unused",
     "factor_of",
     "interaction_of",
+    "logical_factor",
     "recode",
     "value_labels",
 ]
@@ -216,6 +217,19 @@ def drop_unused(factor: Factor) -> Factor:
     if _all_used(factor.codes, len(factor.levels)):
         return factor
     return _dropped(factor, _used(factor.codes, len(factor.levels)))
+
+
+def logical_factor(values: NDArray[Any]) -> Factor:
+    """Return a logical vector as R codes it: both levels, whichever are present.
+
+    Examples
+    --------
+    >>> made = logical_factor(np.array([1.0, np.nan]))
+    >>> made.levels, made.codes.tolist()
+    (('FALSE', 'TRUE'), [1, -1])
+    """
+    codes = np.where(np.isnan(values), -1, values) if values.dtype.kind == "f" else values
+    return Factor(codes.astype(np.int32), ("FALSE", "TRUE"))
 
 
 def factor_of(value: Value, collation: Collation) -> Factor:

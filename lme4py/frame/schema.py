@@ -10,7 +10,7 @@ import numpy as np
 
 from lme4py.errors import DataError, nearest
 from lme4py.frame.columns import Columns
-from lme4py.frame.factors import drop_unused, recode
+from lme4py.frame.factors import drop_unused, logical_factor, recode
 from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value
 
 __all__ = [
@@ -27,6 +27,7 @@ TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "fact
 Levels: TypeAlias = tuple[str | None, ...]
 
 _SECONDS_PER_DAY = 86400
+_TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8
 
 
@@ -82,6 +83,9 @@ class ColumnType:
         """
         if isinstance(value, Numeric) and (value.kind, value.time) == (self.kind, self.time):
             return value
+        # Contrasts attached to a logical column have made a factor of it.
+        if isinstance(value, Numeric) and value.kind == "logical" and self.levels == _TRUTH:
+            value = logical_factor(value.values)
         if isinstance(value, Numeric) and self.kind not in ("logical", "integer", "double"):
             if not np.isnan(value.as_float()).all():
                 raise self._mismatch(value, name)

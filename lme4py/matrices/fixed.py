@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from lme4py.control import Control
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
-from lme4py.frame.collation import Collation
+from lme4py.frame.attached import ContrastArgument
+from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.rows import rows_text
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.matrices.checks import autoscaled, check_rank, check_scale
-from lme4py.matrices.contrasts import ContrastArgument
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.sparsematrix import sparse_matrix
@@ -115,12 +115,11 @@ class FixedPart:
 def learn_fixed_part(
     terms: Terms,
     frame: ModelFrame,
-    collation: Collation,
+    context: Context,
     *,
     contrasts: Any,
     control: Control,
     sparse: bool,
-    warn: Callable[[str], None],
 ) -> FixedPart:
     """Return X without its dependent columns, scaled as the checks say.
 
@@ -131,7 +130,9 @@ def learn_fixed_part(
     CheckError
         As the checks of rank and scale say.
     """
-    layout = plan(terms, frame, frame.rows, collation, _contrasts_argument(contrasts, warn))
+    warn = context.warn
+    seen = replace(context, rows=frame.rows)
+    layout = plan(terms, frame, seen, _contrasts_argument(contrasts, warn))
     for text in layout.warnings:
         warn(text)
     matrix = sparse_matrix(layout) if sparse else layout.matrix()
@@ -171,7 +172,7 @@ def learn_fixed_part(
 
 
 def new_fixed_matrix(
-    terms: Terms, frame: ModelFrame, collation: Collation, learned: LearnedColumns
+    terms: Terms, frame: ModelFrame, context: Context, learned: LearnedColumns
 ) -> FloatArray:
     """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled.
 
@@ -188,7 +189,7 @@ def new_fixed_matrix(
         # "." may stand for the response under a second name, of which no column is made.
         twin = f"{frame.response}."
         contrasts = {name: item for name, item in contrasts.items() if not name.startswith(twin)}
-    layout = plan(terms, frame, frame.rows, collation, contrasts)
+    layout = plan(terms, frame, replace(context, rows=frame.rows), contrasts)
     if max(learned.kept, default=-1) >= len(layout.names) or any(
         layout.names[place] != name for place, name in zip(learned.kept, learned.names, strict=True)
     ):

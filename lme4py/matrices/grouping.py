@@ -20,7 +20,8 @@ from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.factors import drop_unused, factor_of, interaction_of
+from lme4py.frame.factors import as_factor, drop_unused, factor_of, interaction_of
+from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
 from lme4py.frame.state import NOTHING, State
@@ -52,8 +53,8 @@ class Grouping:
     Parameters
     ----------
     frame : ModelFrame
-    collation : Collation
-        The order of text.
+    context : Context
+        The rows of the frame, the order of text, the default contrasts.
     factors : mapping of str to Factor
         Levels that were not learned stand behind those that were.
     levels : mapping of str to tuple of str
@@ -61,25 +62,25 @@ class Grouping:
     """
 
     frame: ModelFrame
-    collation: Collation
+    context: Context
     factors: Mapping[str, Factor]
     levels: Mapping[str, Levels]
 
     @classmethod
-    def learn(cls, frame: ModelFrame, bars: Iterable[Bar], collation: Collation) -> Grouping:
+    def learn(cls, frame: ModelFrame, bars: Iterable[Bar], context: Context) -> Grouping:
         """Return the columns as factors on the levels that they have."""
-        factors = {}
-        for name, value in _named(frame, bars).items():
-            factors[name] = value if isinstance(value, Factor) else factor_of(value, collation)
+        factors = {
+            name: as_factor(value, context.collation) for name, value in _named(frame, bars).items()
+        }
         levels = {name: factor.levels for name, factor in factors.items()}
-        return cls(frame, collation, factors, levels)
+        return cls(frame, replace(context, rows=frame.rows), factors, levels)
 
     @classmethod
     def of_new_rows(
         cls,
         frame: ModelFrame,
         bars: Iterable[Bar],
-        collation: Collation,
+        context: Context,
         levels: Mapping[str, Levels],
     ) -> Grouping:
         """Return the columns of new rows as factors on learned levels, others behind them."""
@@ -94,7 +95,7 @@ class Grouping:
             kind = frame.types[name]
             ordered = kind.kind == "factor" and kind.ordered
             factors[name] = Factor(placed.codes, placed.levels, ordered, kind.contrasts)
-        return cls(frame, collation, factors, levels)
+        return cls(frame, replace(context, rows=frame.rows), factors, levels)
 
     def get(self, name: str) -> Factor | None:
         """Return a column as a factor, None where there is none.
@@ -268,7 +269,7 @@ def new_random_term(
 def _term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
     frame = BarFrame.of(bar, grouping)
     left = call("~", bar.effects, span=bar.effects.span)
-    columns = plan(terms(left, frame.names), frame, grouping.frame.rows, grouping.collation)
+    columns = plan(terms(left, frame.names), frame, grouping.context)
     return RandomTerm(bar, group, columns)
 
 
@@ -277,8 +278,7 @@ def _group_value(
 ) -> tuple[Factor, State]:
     """Return the value of a grouping expression, all its levels kept, and what it learned."""
     frame = BarFrame.of(bar, grouping)
-    context = replace(scope.context, rows=grouping.frame.rows)
-    inner = replace(scope, columns=_Open(grouping, frame.factors), context=context)
+    inner = replace(scope, columns=_Open(grouping, frame.factors), context=grouping.context)
     factor, learned = _factor(bar.group, inner, state)
     return factor, learned
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
+from lme4py.frame.attached import ContrastArgument
 from lme4py.frame.collation import Collation
-from lme4py.frame.factors import factor_of
+from lme4py.frame.factors import factor_of, logical_factor
+from lme4py.frame.functions.table import Context
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
-from lme4py.matrices.contrasts import (
-    ContrastArgument,
-    contrast_table,
-    indicator_names,
-    resolve,
-)
+from lme4py.matrices.contrasts import contrast_of, contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 
@@ -48,8 +45,7 @@ class Frame(Protocol):
 def plan(
     terms: Terms,
     frame: Frame,
-    rows: int,
-    collation: Collation,
+    context: Context,
     contrasts: Mapping[str, ContrastArgument] | None = None,
 ) -> Plan:
     """Work out the model matrix of `terms` on the columns of a model frame.
@@ -60,10 +56,9 @@ def plan(
         What to build; its variables are looked up in `frame` by their labels.
     frame : Frame
         The model frame.
-    rows : int
-        Number of rows of the frame.
-    collation : Collation
-        Order of levels for text that is not a factor yet.
+    context : Context
+        Number of rows of the frame; the order of levels for text that is not a factor yet;
+        the contrasts of factors that have none of their own.
     contrasts : mapping, optional
         R's ``contrasts.arg``.
 
@@ -72,7 +67,7 @@ def plan(
     DataError, FormulaError
         In R's words, e.g. for a factor with one level.
     """
-    values = [_looked_up(terms, i, frame, collation) for i in range(len(terms.variables))]
+    values = [_looked_up(terms, i, frame, context.collation) for i in range(len(terms.variables))]
     names = _unique(terms.frame_names)
     factors = {
         names[i]: value
@@ -81,11 +76,17 @@ def plan(
     }
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
-    chosen = resolve(factors, arguments)
+    chosen = resolve(factors, arguments, context.default_contrasts)
     codes = terms.codes()
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
-    coder = _Coder(values, terms.names, [chosen.get(name) for name in names])
+    # A factor that is the response has no entry there, but may stand in an interaction.
+    codings = {
+        i: chosen.get(names[i]) or contrast_of(value, context.default_contrasts)
+        for i, value in enumerate(values)
+        if isinstance(value, Factor)
+    }
+    coder = _Coder(values, terms.names, codings)
     labels: list[str] = []
     assign: list[int] = []
     products: list[tuple[tuple[VariableColumns, int], ...]] = []
@@ -111,7 +112,14 @@ def plan(
             )
             assign.append(number + 1)
             products.append(picked)
-    return Plan(tuple(labels), tuple(assign), chosen, rows, tuple(products), tuple(warnings))
+    return Plan(
+        names=tuple(labels),
+        assign=tuple(assign),
+        contrasts=chosen,
+        rows=context.rows,
+        products=tuple(products),
+        warnings=tuple(warnings),
+    )
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -144,7 +152,7 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
     if isinstance(value, Character):
         return factor_of(value, collation)
     if position != terms.response and isinstance(value, Numeric) and value.kind == "logical":
-        return _logical_factor(value.values)
+        return logical_factor(value.values)
     if position != terms.response and isinstance(value, Matrix) and value.kind == "logical":
         count, width = value.values.shape
         if width != 1:
@@ -153,14 +161,8 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
                 terms.variables[position].span,
                 "R takes a logical matrix for a factor; make it numeric with 1 *",
             )
-        return _logical_factor(value.values[:, 0])
+        return logical_factor(value.values[:, 0])
     return value
-
-
-def _logical_factor(numbers: NDArray[Any]) -> Factor:
-    """Return a logical as model.matrix codes it: both levels, whichever are present."""
-    codes = np.where(np.isnan(numbers), -1, numbers) if numbers.dtype.kind == "f" else numbers
-    return Factor(codes.astype(np.int32), ("FALSE", "TRUE"))
 
 
 def _usable(
@@ -196,7 +198,7 @@ class _Coder:
         self,
         values: Sequence[Value],
         names: Sequence[str],
-        contrasts: Sequence[str | Matrix | None],
+        contrasts: Mapping[int, str | Matrix],
     ) -> None:
         self.names = names
         self._values = values
@@ -215,8 +217,7 @@ class _Coder:
         value = self._values[position]
         match value:
             case Factor():
-                contrast = self._contrasts[position] or "contr.treatment"
-                return self._coded(value, contrast, code)
+                return self._coded(value, self._contrasts[position], code)
             case Numeric():
                 return Numbers((value.as_float(),), ("",))
             case Matrix(values=matrix, names=names):

@@ -59,7 +59,7 @@ class ModelMatrix:
         return column
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A model matrix before its numbers are written: names, and how to fill any array.
 
@@ -88,7 +88,7 @@ class Plan:
     rows: int
     # Every product would print all numbers of its variables.
     products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     whole: bool = False
 
     @classmethod
@@ -101,7 +101,14 @@ class Plan:
             else ((columns, place),)
             for place, name in enumerate(names)
         )
-        return cls(tuple(names), tuple(assign), {}, len(values), products, (), whole=True)
+        return cls(
+            names=tuple(names),
+            assign=tuple(assign),
+            contrasts={},
+            rows=len(values),
+            products=products,
+            whole=True,
+        )
 
     def fill(self, out: NDArray[np.float64]) -> None:
         """Write the matrix into `out`, shape (rows, columns), of any memory order."""

@@ -32,7 +32,8 @@ def sparse_matrix(plan: Plan) -> ModelMatrix:
     >>> codes = np.array([0, 1, 1], dtype=np.int32)
     >>> factors = Indicators(codes, 0, ("p", "q"))
     >>> products = ((factors, 0),), ((factors, 1),)
-    >>> made = sparse_matrix(Plan(("fp", "fq"), (1, 1), {}, 3, products, ()))
+    >>> made = sparse_matrix(
+    ...     Plan(names=("fp", "fq"), assign=(1, 1), contrasts={}, rows=3, products=products))
     >>> made.values.toarray().tolist()
     [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
     """

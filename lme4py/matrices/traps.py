@@ -281,12 +281,15 @@ class Traps:
         if not isinstance(self.contrasts, Mapping):
             return
         for term in self.random.terms:
-            for name in term.plan.contrasts:
-                if name in self.contrasts:
-                    self.messages.remark(
-                        f"contrasts= acts on X only: '{name}' in ({term.bar.label}) has R's "
-                        f"default coding; write C({name}, ...) there for another"
-                    )
+            for name, coding in term.plan.contrasts.items():
+                given = self.contrasts.get(name)
+                if given is None or (isinstance(given, str) and given == coding):
+                    continue
+                kept = coding if isinstance(coding, str) else "the matrix attached to it"
+                self.messages.remark(
+                    f"contrasts= acts on X only: '{name}' in ({term.bar.label}) keeps {kept}; "
+                    "attached_contrasts= acts on both"
+                )
 
     def _numbers_as_text(self) -> None:
         """Find numbers that were read as text because of a few entries that are none."""

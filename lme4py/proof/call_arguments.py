@@ -10,8 +10,8 @@ import numpy as np
 
 from lme4py.frame.values import Matrix
 from lme4py.matrices.rank import rank_of
-from lme4py.proof.r_columns import coding_of, floats_of, has_missing
-from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector
+from lme4py.proof.r_columns import floats_of, has_missing
+from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector, coding_of
 
 __all__ = ["Arguments"]
 

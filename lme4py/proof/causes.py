@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lme4py.frame.collation import Collation
+from lme4py.proof.codings import coding_causes
 from lme4py.proof.findings import Comparison, Finding
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.shapes import named_items
@@ -154,40 +155,6 @@ def _order_of_levels(name: str, ours: list[str], theirs: list[str]) -> str:
             f"of their own here ({', '.join(ours[:5])})"
         )
     return f"the levels of '{name}' stand in another order (relevel, factor(levels = ...))"
-
-
-def _contrasts(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
-    found = None if fixture.X is None else fixture.X.attributes.get("contrasts")
-    theirs = dict(named_items(found)) if isinstance(found, RList) else {}
-    for name, coding in theirs.items():
-        if f"fixed.contrasts[{name!r}]" not in unequal:
-            continue
-        ours = design.fixed.contrasts[name]
-        here = ours if isinstance(ours, str) else "a matrix of its own"
-        there = str(coding.values[0]) if isinstance(coding, RVector) else "a matrix of its own"
-        yield (
-            f"contrasts: '{name}' is coded by {here} here and by {there} in R (the contrasts "
-            "argument, options(contrasts = ), or contrasts(f) <- ); give "
-            f"contrasts={{'{name}': ...}}"
-        )
-    if "cnms" in unequal and not any("contrasts" in name for name in unequal):
-        ours_wide = sorted(len(names) for _, names in design.random.cnms)
-        theirs_wide = sorted(
-            0 if names is None else len(names) for _, names in named_items(fixture.terms["cnms"])
-        )
-        if (
-            ours_wide == theirs_wide
-            and "Zt" in unequal
-            and "order"
-            not in (
-                unequal["cnms"].verdict,
-                unequal["Zt"].verdict,
-            )
-        ):
-            yield (
-                "contrasts option: the columns of the random terms are coded otherwise in R "
-                "(options(contrasts = ) or contrasts(f) <- ; the contrasts argument reaches X only)"
-            )
 
 
 def _double_bars(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
@@ -366,7 +333,7 @@ _RULES: tuple[Callable[[Any, Fixture, _Unequal], Iterator[str]], ...] = (
     _row_order,
     _types,
     _levels,
-    _contrasts,
+    coding_causes,
     _double_bars,
     _versions,
     _stored_zeros,

@@ -14,7 +14,7 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
 from lme4py.proof.call_arguments import Arguments
-from lme4py.proof.r_columns import floats_of, own_value
+from lme4py.proof.r_columns import floats_of
 from lme4py.proof.shapes import TERMS, refuse_others
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
@@ -104,14 +104,7 @@ class Fixture:
         """
         if self.data is None:
             raise DataError(f"{self.name} holds no data frame", hint=_HOW)
-        special = {name: own_value(column) for name, column in self.data.columns.items()}
-        if not any(value is not None for value in special.values()):
-            return self.data.to_pandas()
-        plain = {
-            name: column for name, column in self.data.columns.items() if special[name] is None
-        }
-        rest = RFrame(plain, self.data.row_names, self.data.automatic).to_mapping()
-        return {name: rest.get(name, special[name]) for name in self.data.columns}
+        return self.data.table()
 
     @property
     def two(self) -> bool:

@@ -1,4 +1,4 @@
-"""Columns of R's data frames: those that pandas cannot hold, and their numbers."""
+"""The numbers and the missing values of columns of R's data frames."""
 
 from __future__ import annotations
 
@@ -7,39 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import Factor, Matrix
 from lme4py.rfiles.rvalues import RFactor, RMatrix, RVector
 
-__all__ = ["coding_of", "floats_of", "has_missing", "own_value"]
-
-
-def own_value(column: Any) -> Factor | Matrix | None:
-    """Return a column that pandas cannot hold as our own value, None for all others."""
-    if isinstance(column, RMatrix):
-        return Matrix(
-            np.asfortranarray(column.values.astype(np.float64)),
-            column.column_names,
-            column.kind if column.kind in ("logical", "integer", "double") else "double",
-        )
-    if not isinstance(column, RFactor):
-        return None
-    contrasts = column.attributes.get("contrasts")
-    if contrasts is None and None not in column.levels:
-        return None
-    return Factor(column.codes, column.levels, column.ordered, coding_of(contrasts))
-
-
-def coding_of(value: Any) -> str | Matrix | None:
-    """Return contrasts as our own value, None for a function."""
-    match value:
-        case RVector(kind="character") if len(value) == 1:
-            return str(value.values[0])
-        case RMatrix():
-            return Matrix(
-                np.asfortranarray(value.values.astype(np.float64)), value.column_names, "double"
-            )
-        case _:
-            return None
+__all__ = ["floats_of", "has_missing"]
 
 
 def floats_of(value: Any) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
+from lme4py.frame.values import Factor, Matrix
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ __all__ = [
     "RSparse",
     "RUnread",
     "RVector",
+    "coding_of",
 ]
 
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
@@ -216,15 +218,21 @@ class RFrame:
         return len(self.row_names)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Return name to column: a pandas Series, or a 2-D array for a matrix column.
+        """Return name to column: a pandas Series, or our own value where pandas has none.
 
-        A factor becomes an (ordered) categorical, a character column one of str
-        with missing values, integer and logical int64 and bool, or pandas' nullable
-        ``Int64`` and ``boolean`` where something is NA; ``Date`` and ``POSIXct``
-        datetime64. A list column has no counterpart and raises `DataError`.
+        A matrix column becomes a `Matrix` with its names, a factor with contrasts of its
+        own or with an NA level a `Factor` that has them. Any other factor becomes an
+        (ordered) categorical, a character column one of str with missing values, integer
+        and logical int64 and bool, or pandas' nullable ``Int64`` and ``boolean`` where
+        something is NA; ``Date`` and ``POSIXct`` datetime64. A list column has no
+        counterpart and raises `DataError`.
         """
         index = self._index()
-        return {name: _pandas_column(name, column, index) for name, column in self.columns.items()}
+        found = {}
+        for name, column in self.columns.items():
+            own = _own_value(column)
+            found[name] = _pandas_column(name, column, index) if own is None else own
+        return found
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the frame as a pandas DataFrame; row names that are not 1, 2, ... are its index.
@@ -232,14 +240,27 @@ class RFrame:
         Raises
         ------
         DataError
-            If a column is a matrix, which pandas cannot hold: use `to_mapping`.
+            If pandas cannot hold a column: a matrix, or a factor with contrasts of its own
+            or an NA level. `table` and `to_mapping` keep them.
         """
+        found = self.table()
+        if isinstance(found, dict):
+            name, own = next((at, item) for at, item in found.items() if _is_own(item))
+            kind = (
+                "is a matrix"
+                if isinstance(own, Matrix)
+                else "has contrasts of its own or an NA level"
+            )
+            raise DataError(f"column '{name}' {kind}; pandas has no such column")
+        return found
+
+    def table(self) -> pd.DataFrame | dict[str, Any]:
+        """Return a pandas DataFrame, or `to_mapping` where pandas cannot hold a column."""
         import pandas as pd
 
         columns = self.to_mapping()
-        for name, column in columns.items():
-            if isinstance(column, np.ndarray):
-                raise DataError(f"column '{name}' is a matrix; pandas has no such column")
+        if any(map(_is_own, columns.values())):
+            return columns
         return pd.DataFrame(columns, index=self._index())
 
     def _index(self) -> pd.Index[Any]:
@@ -257,14 +278,43 @@ def texts(value: Any) -> tuple[Any, ...]:
     return tuple(value.values) if isinstance(value, RVector) else ()
 
 
+def coding_of(value: Any) -> str | Matrix | None:
+    """Return contrasts as our own value, None for a function."""
+    match value:
+        case RVector(kind="character") if len(value) == 1:
+            return str(value.values[0])
+        case RMatrix():
+            return _own_matrix(value)
+        case _:
+            return None
+
+
+def _own_matrix(matrix: RMatrix) -> Matrix:
+    values = np.asfortranarray(matrix.values.astype(np.float64))
+    kind = matrix.kind if matrix.kind in ("logical", "integer", "double") else "double"
+    return Matrix(values, matrix.column_names, kind)
+
+
+def _own_value(column: Any) -> Factor | Matrix | None:
+    """Return a column that pandas cannot hold as our own value, None for all others."""
+    if isinstance(column, RMatrix):
+        return _own_matrix(column)
+    if not isinstance(column, RFactor):
+        return None
+    contrasts = column.attributes.get("contrasts")
+    if contrasts is None and None not in column.levels:
+        return None
+    return Factor(column.codes, column.levels, column.ordered, coding_of(contrasts))
+
+
+def _is_own(column: Any) -> bool:
+    return isinstance(column, Factor | Matrix)
+
+
 def _pandas_column(name: str, column: Any, index: pd.Index[Any]) -> Any:
     import pandas as pd
 
-    if isinstance(column, RMatrix):
-        return column.values
     if isinstance(column, RFactor):
-        if None in column.levels:
-            raise DataError(f"column '{name}' has an NA level; pandas has no such categories")
         categories = pd.Categorical.from_codes(
             column.codes.astype(np.int64),
             categories=pd.Index(list(column.levels), dtype=object),

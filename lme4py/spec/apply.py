@@ -37,7 +37,8 @@ def apply(
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
     columns = NewColumns(newdata, spec.names, spec.columns)
     collation = Collation(spec.collation)
-    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
+    context = Context(columns.rows, collation, messages.warn, spec.default_contrasts)
+    scope = Scope(columns, env, context)
     frame = new_frame(
         spec.terms,
         scope,
@@ -49,14 +50,14 @@ def apply(
         na_action=na_action,
     )
     bars = spec.formula.bars
-    grouping = Grouping.of_new_rows(frame, bars, collation, spec.grouping)
+    grouping = Grouping.of_new_rows(frame, bars, context, spec.grouping)
     terms_of_bars = [
         new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
         for bar, learned in zip(bars, spec.groups, strict=True)
     ]
     fixed_terms = terms(spec.formula.nobars().node, spec.frame_names)
     return NewRows(
-        new_fixed_matrix(fixed_terms, frame, collation, spec.fixed),
+        new_fixed_matrix(fixed_terms, frame, context, spec.fixed),
         random_effects(terms_of_bars, frame.rows).Zt,
         frame.offset(),
         np.arange(frame.rows) if frame.positions is None else frame.positions,

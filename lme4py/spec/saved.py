@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lme4py.codec import Codec, Plain
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
+from lme4py.frame.coding import default_contrasts_of
 from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import NA_ACTIONS
 from lme4py.frame.schema import ColumnType
@@ -112,6 +113,7 @@ def _columns_fit(item: LearnedColumns) -> bool:
 
 def _spec_fits(item: Spec) -> bool:
     Collation(item.collation)
+    default_contrasts_of(item.default_contrasts)
     return (
         len(item.groups) == len(item.formula.bars) > 0
         and item.na_action in NA_ACTIONS

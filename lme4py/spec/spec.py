@@ -12,6 +12,7 @@ import numpy as np
 from lme4py.argument_types import choice_of, mapping_of
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
+from lme4py.frame.coding import DefaultContrasts
 from lme4py.frame.modelframe import na_action_of
 from lme4py.frame.schema import ColumnType, Levels
 from lme4py.frame.state import NOTHING, State, kept_items
@@ -49,10 +50,14 @@ class Spec:
         Of X: contrasts, which columns were kept, how they are centred and scaled.
     collation, na_action : str
         As the model was made.
+    default_contrasts : tuple of str
+        Codings of unordered and of ordered factors that have none of their own.
     offset : str or bool
         The expression of the ``offset`` argument; True if it was given as values.
     env : mapping of str to object
         Functions and variables the formula uses besides; not saved.
+    default_contrasts : tuple of str
+        As the model was made.
 
     Examples
     --------
@@ -71,6 +76,7 @@ class Spec:
     groups: tuple[LearnedGroup, ...]
     fixed: LearnedColumns
     collation: str
+    default_contrasts: DefaultContrasts
     na_action: str
     offset: str | bool
     env: Mapping[str, Any] = field(default_factory=dict, metadata={"saved": False})

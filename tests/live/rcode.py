@@ -106,6 +106,8 @@ def _argument(value: Any) -> str:
             return f"matrix({_vector(columns, _double)}, {len(value.rows)}, dimnames = {names})"
         case [bool(), *_]:
             return _vector(value, _flag)
+        case [str(), *_]:
+            return _vector(value, _string)
         case [int(), *_]:
             return _vector(value, _integer)
         case _:

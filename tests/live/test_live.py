@@ -8,13 +8,19 @@ from __future__ import annotations
 import pytest
 
 from tests.live.borderline import make_borderline
+from tests.live.contrasts import make_contrasted
 from tests.live.generator import make_case
 from tests.live.session import records, unavailable
 from tests.live.wild import make_wild
 from tests.reference.cases import verdict
 
 SEED = 20240301
-NUMBERS = {make_case: range(300), make_borderline: range(500), make_wild: range(0, 943, 3)}
+NUMBERS = {
+    make_case: range(300),
+    make_contrasted: range(300),
+    make_borderline: range(500),
+    make_wild: range(0, 943, 3),
+}
 
 
 @pytest.mark.parametrize("make", NUMBERS)

@@ -43,6 +43,10 @@ def _argument(value: Any) -> Any:
     match value:
         case RVector(kind="character") if len(value) == 1:
             return str(value.values[0])
+        case None:
+            return None
+        case RVector(kind="character"):
+            return list(value.values)
         case RVector(kind="logical") if len(value) == 1:
             return bool(value.values[0])
         case RVector(kind="logical") if value.missing is not None:
@@ -63,11 +67,9 @@ def _argument(value: Any) -> Any:
 
 
 def data(record: RList) -> Any:
-    """Return the data frame, or a mapping where a column is a matrix."""
+    """Return the data frame, or a mapping where pandas cannot hold a column."""
     frame: RFrame = record["data"]
-    if any(isinstance(column, RMatrix) for column in frame.columns.values()):
-        return frame.to_mapping()
-    return frame.to_pandas()
+    return frame.table()
 
 
 def build(record: RList) -> tuple[Any, list[str]]:

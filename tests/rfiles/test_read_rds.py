@@ -130,7 +130,7 @@ def test_times_become_pandas(values: RList):
 
 def test_columns_pandas_cannot_hold(values: RList):
     frame = RFrame({"m": values["matrix"]}, ("1", "2"))
-    assert frame.to_mapping()["m"].shape == (2, 3)
+    assert frame.to_mapping()["m"].values.shape == (2, 3)
     with pytest.raises(DataError, match="'m' is a matrix"):
         frame.to_pandas()
     for name in ("na_level", "nested"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError, nearest
+from lme4py.frame.factors import drop_unused
 from lme4py.frame.functions.coercion import as_flag, flat, pack, recycle, select
 from lme4py.frame.functions.table import Dot, function
 from lme4py.frame.values import (
@@ -133,20 +135,16 @@ def _index(x: Value, dots: tuple[Dot, ...] = (), drop: Value | None = None) -> V
     if len(given) > 2:
         raise DataError("incorrect number of dimensions")
     index = given[0] if given else None
-    if index is None:
-        return x
-    if isinstance(x, Matrix):
+    if isinstance(x, Matrix) and index is not None:
         if isinstance(index, Matrix):
             raise DataError("a matrix as index of a matrix is not supported")
         x = pack(x.values.reshape(-1, order="F"), x.kind)
-    result = _picked(x, _positions(index, length(x), None, bounded=False))
-    if isinstance(result, Factor) and drop is not None and as_flag(drop, "drop"):
-        used = np.unique(result.codes[result.codes >= 0])
-        table = np.full(len(result.levels) + 1, -1, dtype=np.int32)
-        table[used] = np.arange(used.size)
-        levels = tuple(result.levels[int(code)] for code in used)
-        return Factor(table[result.codes], levels, result.ordered)
-    return result
+    if index is not None:
+        x = _picked(x, _positions(index, length(x), None, bounded=False))
+    if isinstance(x, Factor) and drop is not None and as_flag(drop, "drop"):
+        # A new factor: contrasts go even when every level is used.
+        return replace(drop_unused(x), contrasts=None)
+    return x
 
 
 @function("[[", "x, ...", role="summary", purpose="One element.")

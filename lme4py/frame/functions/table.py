@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Node
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
 from lme4py.frame.values import Value
 
@@ -62,11 +63,14 @@ class Context:
         The order of text.
     warn : callable
         Takes the text of a warning (R's words where R has them).
+    default_contrasts : tuple of str
+        R's ``options(contrasts = )``.
     """
 
     rows: int
     collation: Collation
     warn: Callable[[str], None]
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from lme4py.formula.syntax import Constant, Symbol, Text
 from lme4py.frame.coding import CONTRASTS, coding_matrix, complete_contrasts
 from lme4py.frame.functions.coercion import as_flag, as_integer, as_number, as_string, flat
 from lme4py.frame.functions.factors.stored import frozen, level_texts, strings_of, thawed
-from lme4py.frame.functions.table import Dot, State, function, replays
+from lme4py.frame.functions.table import Context, Dot, State, function, replays
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -91,12 +91,8 @@ contr_helmert = _enter_contrast("contr.helmert", "n, contrasts = TRUE, sparse = 
 contr_poly = _enter_contrast("contr.poly", "n, scores?, contrasts = TRUE, sparse = FALSE")
 
 
-def _default(is_ordered: bool) -> str:
-    return "contr.poly" if is_ordered else "contr.treatment"
-
-
 def _coding_of(
-    contr: Any, count: int, is_ordered: bool, options: dict[str, Value | None] | None
+    contr: Any, count: int, default: str, options: dict[str, Value | None] | None
 ) -> str | Matrix:
     """Return what C() attaches: the name of a contrast function, or a matrix.
 
@@ -107,7 +103,7 @@ def _coding_of(
     called = False
     match contr:
         case None:
-            name = _default(is_ordered)
+            name = default
         case Symbol():
             name = _SHORT.get(contr.name, contr.name)
             called = contr.name not in _SHORT
@@ -122,7 +118,7 @@ def _coding_of(
         case Numeric() if contr.kind != "logical":
             return Matrix(contr.as_float().reshape(-1, 1), None, contr.kind)
         case Null() | Constant(name="NULL"):
-            name = _default(is_ordered)
+            name = default
         case _:
             raise DataError("numeric contrasts or contrast name expected")
     if name not in CONTRASTS:
@@ -145,6 +141,7 @@ def _coding_of(
 )
 def with_contrasts(
     object: Value,
+    context: Context,
     contr: Any = None,
     how_many: Value | None = None,
     dots: tuple[Dot, ...] = (),
@@ -164,7 +161,8 @@ def with_contrasts(
         options = {}
         for place, dot in enumerate(dots):
             options[dot.name or ("base", "contrasts")[min(place, 1)]] = dot.value
-    coding = _coding_of(contr, len(made.levels), made.ordered, options)
+    default = context.default_contrasts[made.ordered]
+    coding = _coding_of(contr, len(made.levels), default, options)
     if isinstance(coding, Matrix):
         count = len(made.levels)
         if coding.values.shape[0] != count:
@@ -202,7 +200,7 @@ def with_contrasts_again(state: State, object: Value, **options: Any) -> Factor:
     package="stats",
     purpose="the coding matrix of a factor",
 )
-def contrasts(x: Value, contrasts: Value | None = None) -> Matrix:
+def contrasts(x: Value, context: Context, contrasts: Value | None = None) -> Matrix:
     """Return R's ``contrasts``."""
     if isinstance(x, Numeric) and x.kind == "logical":
         x = Factor(np.zeros(0, dtype=np.int32), ("FALSE", "TRUE"))
@@ -213,4 +211,4 @@ def contrasts(x: Value, contrasts: Value | None = None) -> Matrix:
         return Matrix(np.eye(len(names), order="F"), tuple(names))
     if isinstance(x.contrasts, Matrix):
         return x.contrasts
-    return coding_matrix(x.contrasts or _default(x.ordered), names)
+    return coding_matrix(x.contrasts or context.default_contrasts[x.ordered], names)

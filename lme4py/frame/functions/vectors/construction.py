@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lme4py.errors import DataError
@@ -115,6 +117,8 @@ def _rep(
     dots: tuple[Dot, ...] = (),  # noqa: ARG001
 ) -> Value:
     value = vector(x)
+    if isinstance(value, Factor):
+        value = replace(value, contrasts=None)
     size = length(value)
     rows = np.arange(size)
     if each is not None and not np.isnan(as_number(each, "each")):

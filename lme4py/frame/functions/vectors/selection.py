@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lme4py.errors import DataError
@@ -45,6 +47,8 @@ def _unique(x: Value, dots: tuple[Dot, ...] = ()) -> Value:  # noqa: ARG001
     _, first = np.unique(keys, return_index=True)
     if isinstance(x, Numeric) and is_difftime(x.time):
         x = Numeric(x.values, x.kind)
+    if isinstance(x, Factor):
+        x = replace(x, contrasts=None)
     return select(x, np.sort(first))
 
 

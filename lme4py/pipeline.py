@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -83,7 +84,7 @@ def assemble(
     written = parsed = _two_sided(formula, control)
     columns = Columns(data)
     collation = Collation(arguments.collation)
-    env = mapping_of("env", arguments.env, '{"k": 3}')
+    env = _kept(mapping_of("env", arguments.env, '{"k": 3}'))
     scope = Scope(columns, env, Context(columns.rows, collation, messages.warn))
     double_bar = _double_bar(arguments.double_bar)
     for text in _misread_arguments(arguments, columns):
@@ -138,6 +139,14 @@ def assemble(
         control,
         origin=_origin(scope, columns, arguments),
     )
+
+
+def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the user's variables as they are now; new rows may need them."""
+    return {
+        name: copy(item) if hasattr(item, "__array__") or isinstance(item, list) else item
+        for name, item in env.items()
+    }
 
 
 def _origin(scope: Scope, columns: Columns, arguments: Arguments) -> Origin:

@@ -30,6 +30,7 @@ from lme4py.frame.functions.table import (
 )
 from lme4py.frame.functions.times import in_unit
 from lme4py.frame.functions.user import users_function
+from lme4py.frame.memory import owned
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -240,7 +241,7 @@ def _variable(node: Symbol, scope: Scope) -> _Result:
             raise _located(named, node.span) from None
         if _spans_rows(value, scope):
             return _Result(value, True)
-        scope.frozen[deparse(node)] = value
+        scope.frozen[deparse(node)] = value = owned(value)
         return _Result(value, False)
     if node.name in _BASE_VARIABLES:
         return _Result(_BASE_VARIABLES[node.name], False)

@@ -21,6 +21,7 @@ from lme4py.formula.terms import terms
 from lme4py.frame.columns import value_of
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import drop_unused, factor_of
+from lme4py.frame.memory import owned
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -50,7 +51,8 @@ class ModelFrame:
     ----------
     variables : mapping of str to Value
         Columns by R's labels, in order: the response, the variables, then
-        ``(weights)``, ``(offset)``, ``(mustart)``, ``(etastart)`` where given.
+        ``(weights)``, ``(offset)``, ``(mustart)``, ``(etastart)`` where given. They are kept
+        on memory of their own, read-only.
     response : str or None
         Label of the response.
     offset_terms : tuple of str
@@ -72,6 +74,11 @@ class ModelFrame:
     positions: NDArray[np.int64] | None
     omitted: int
     spans: Mapping[str, Span | None]
+
+    def __post_init__(self) -> None:
+        # Everything that is kept of the data is in these columns.
+        kept = {name: owned(value) for name, value in self.variables.items()}
+        object.__setattr__(self, "variables", kept)
 
     @property
     def names(self) -> tuple[str, ...]:

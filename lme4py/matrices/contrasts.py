@@ -78,7 +78,7 @@ def _matrix(argument: Any, name: str) -> Matrix:
         return argument
     names = getattr(argument, "columns", None)
     try:
-        values = np.asarray(argument, dtype=np.float64)
+        values = np.array(argument, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
             "numeric contrasts or contrast name expected",

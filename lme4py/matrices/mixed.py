@@ -139,7 +139,8 @@ class MixedMatrices:
         index = None
         if self.index is not None:
             index = _taken(self.index, self.model_frame.positions)
-        return pd.DataFrame(columns, index=index, copy=False)
+        # The frame's own arrays are read-only, users may want to write to these.
+        return pd.DataFrame(columns, index=index, copy=True)
 
 
 def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:

@@ -74,17 +74,24 @@ def plan(
     """
     values = [_looked_up(terms, i, frame, collation) for i in range(len(terms.variables))]
     names = _unique(terms.frame_names)
-    factors = {
-        names[i]: value
-        for i, value in enumerate(values)
-        if isinstance(value, Factor) and i != terms.response
-    }
+    factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
-    chosen = resolve(factors, arguments)
     codes = terms.codes()
+    chosen: dict[str, str | Matrix] = {}
+    if terms.response is not None and names[terms.response] in factors:
+        # R gives contrasts to the other factors, and codes this one where a term has it.
+        name = names[terms.response]
+        response, given = {name: factors.pop(name)}, arguments.pop(name, None)
+        used = bool(codes[terms.response].any())
+        if used or given is not None:
+            # The name of a contrast is looked up where it is used.
+            kept = given is not None and (used or not isinstance(given, str))
+            chosen = resolve(response, {name: given} if kept else {})
+    found = resolve(factors, arguments)
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
+    chosen |= found
     coder = _Coder(values, terms.names, [chosen.get(name) for name in names])
     labels: list[str] = []
     assign: list[int] = []
@@ -111,7 +118,7 @@ def plan(
             )
             assign.append(number + 1)
             products.append(picked)
-    return Plan(tuple(labels), tuple(assign), chosen, rows, tuple(products), tuple(warnings))
+    return Plan(tuple(labels), tuple(assign), found, rows, tuple(products), tuple(warnings))
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -143,7 +150,7 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
         )
     if isinstance(value, Character):
         return factor_of(value, collation)
-    if position != terms.response and isinstance(value, Numeric) and value.kind == "logical":
+    if isinstance(value, Numeric) and value.kind == "logical":
         return _logical_factor(value.values)
     if position != terms.response and isinstance(value, Matrix) and value.kind == "logical":
         count, width = value.values.shape

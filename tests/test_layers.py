@@ -32,6 +32,7 @@ LAYERS = (
     "formula.deparse",
     "formula.terms",
     "formula.bars",
+    "formula.nulls",
     "formula.structures",
     "formula.double_bars",
     "formula.random_terms",

@@ -7,6 +7,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ def learn(
     columns = AttachedColumns(data, attached)
     defaults = default_contrasts_of(arguments.default_contrasts)
     collation = Collation(arguments.collation)
-    env = mapping_of("env", arguments.env, '{"k": 3}')
+    env = _kept(mapping_of("env", arguments.env, '{"k": 3}'))
     scope = Scope(columns, env, Context(columns.rows, collation, messages.warn, defaults))
     double_bar = _double_bar(arguments.double_bar)
     for text in _misread_arguments(arguments, columns):
@@ -193,6 +194,14 @@ def learn(
         learned=spec,
         lost_levels=learned.lost_levels(s.name for bar in bars for s in symbols(bar.group)),
     )
+
+
+def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the user's variables as they are now; new rows may need them."""
+    return {
+        name: copy(item) if hasattr(item, "__array__") or isinstance(item, list) else item
+        for name, item in env.items()
+    }
 
 
 def _needed_types(

@@ -26,6 +26,7 @@ from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.factors import drop_unused, factor_of
 from lme4py.frame.functions.table import Context
+from lme4py.frame.memory import held, owned
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.matrices.fixed import FixedEffects
@@ -284,7 +285,7 @@ def _ignored(_: str) -> None:
 
 def _ready(term: TermArrays, collation: Collation) -> RandomTerm:
     values, names, assign, _ = _dense(term.effects, term.columns, f"the effects of '{term.name}'")
-    value = value_of(term.group)
+    value = owned(value_of(term.group))
     if isinstance(value, Matrix) or length(value) != len(values):
         raise DataError(
             f"the group '{term.name}' is no vector of {len(values)} elements, one for each row"
@@ -332,7 +333,7 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
     own, assign, terms = _described(given)
     dense = given.toarray() if hasattr(given, "toarray") else given
     try:
-        values = np.array(dense, dtype=np.float64, order="F")
+        values = np.array(_filled(dense), dtype=np.float64, order="F")
     except (TypeError, ValueError) as fault:
         raise DataError(f"{what}: {fault}") from fault
     if values.ndim == 1:
@@ -355,7 +356,14 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
         labels = [name for name in found if name != "(Intercept)"]
         assign = [0 if name == "(Intercept)" else labels.index(name) + 1 for name in found]
         terms = labels
-    return values, found, assign, terms
+    # Read-only: these are the columns of the model frame, too.
+    return held(values, None), found, assign, terms
+
+
+def _filled(given: Any) -> Any:
+    """Return what was given, masked entries as NaN."""
+    masked = isinstance(given, np.ma.MaskedArray)
+    return np.ma.filled(given.astype(np.float64), np.nan) if masked else given
 
 
 def _described(given: Any) -> tuple[list[str] | None, list[int], list[str]]:
@@ -390,9 +398,9 @@ def _vector(given: Any, name: str, rows: int) -> NDArray[np.float64] | None:
     if given is None:
         return None
     try:
-        values = np.array(given, dtype=np.float64)
+        values = np.array(_filled(given), dtype=np.float64)
     except (TypeError, ValueError) as fault:
         raise DataError(f"{name}: {fault}") from fault
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}, not ({rows},)")
-    return values
+    return held(values, None)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lme4py.errors import FormulaSyntaxError
 from lme4py.formula.bars import DoubleBar, is_structure, rewrite, sides_of, spine_of, with_operands
 from lme4py.formula.deparse import variable_name
+from lme4py.formula.nulls import lost_in_expansion
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, call
 from lme4py.formula.terms import terms
@@ -90,7 +91,8 @@ def _split(bar: Call) -> Node:
             bar.span,
             "a grouping name that needs back-quotes does not work with ||; rename the column",
         ) from None
-    return _at(parsed, bar)
+    # Through the parentheses around it lme4 walks twice.
+    return lost_in_expansion(_at(parsed, bar))
 
 
 def _at(node: Node, source: Call) -> Node:

@@ -9,6 +9,7 @@ from lme4py.errors import FormulaError
 from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.deparse import deparse
 from lme4py.formula.double_bars import expand_double_bars
+from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 from lme4py.formula.structures import structure_remarks
@@ -153,7 +154,10 @@ class Formula:
 
     @cached_property
     def _subbars(self) -> Formula:
-        return self.with_right(bars_as_sums(self.right))
+        sides = (
+            lost_in_frame(side) for side in (*self.node.operands[:-1], bars_as_sums(self.right))
+        )
+        return Formula(call("~", *sides, span=self.node.span), self.text)
 
     def expanded(self, double_bar: DoubleBar = "split") -> Formula:
         """Return the formula with every ``||`` written out.
@@ -174,7 +178,8 @@ class Formula:
         >>> str(Formula.parse("y ~ (x || g)").expanded("diag"))
         'y ~ diag(x | g)'
         """
-        right = expand_double_bars(self.right, double_bar)
+        right = self.right if double_bar == "diag" else lost_in_expansion(self.right)
+        right = expand_double_bars(right, double_bar)
         return self if right is self.right else self.with_right(right)
 
     def structure_remarks(self, double_bar: DoubleBar = "split") -> list[str]:

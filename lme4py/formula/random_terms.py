@@ -28,6 +28,7 @@ from lme4py.formula.bars import (
 )
 from lme4py.formula.deparse import deparse
 from lme4py.formula.double_bars import expand_double_bars
+from lme4py.formula.nulls import lost_in_expansion
 from lme4py.formula.structures import hom_of, plain_bars, refuse_foreign
 from lme4py.formula.syntax import Call, Node, Symbol, call
 
@@ -51,7 +52,7 @@ def find_bars(node: Node) -> tuple[Bar, ...]:
     [('x | g', 'cs', True)]
     """
     refuse_foreign(node)
-    expanded = expand_double_bars(node)
+    expanded = expand_double_bars(lost_in_expansion(node))
     return tuple(bar for found in _walk_bars(expanded) for bar in _nested(found))
 
 

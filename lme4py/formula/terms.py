@@ -270,6 +270,9 @@ class _Expansion:
             case Call(arguments=(argument,)) if node.name == "-" and argument.value:
                 self._encode_turned(argument.value)
                 return {}
+            case Call(arguments=(argument,)) if node.name in _OPERATORS and argument.value:
+                # What lme4 makes of x:NULL; R takes an operand that is not there for NULL.
+                return self._apply(node, self.encode(argument.value))
             case Call() if node.name == "~":
                 raise FormulaError("invalid model formula", node.span)
             case _:
@@ -287,9 +290,10 @@ class _Expansion:
         return found
 
     def _apply(self, operation: Call, left: TermList) -> TermList:
-        name, operand = operation.name, operation.operands[1]
+        name = operation.name
+        operand = operation.operands[1] if len(operation.operands) == 2 else Constant("NULL")
         if name == "^":
-            return self._power(operation, left)
+            return self._power(operation, operand, left)
         if name == "-":
             for term in self._encode_turned(operand):
                 left.pop(term, None)
@@ -310,8 +314,7 @@ class _Expansion:
         joined = reduce(or_, left, 0)
         return left | {term | joined: None for term in right}
 
-    def _power(self, operation: Call, left: TermList) -> TermList:
-        exponent = operation.operands[1]
+    def _power(self, operation: Call, exponent: Node, left: TermList) -> TermList:
         if not isinstance(exponent, Number) or isinstance(exponent.value, complex):
             raise FormulaError("invalid power in formula", exponent.span)
         if not 2 <= exponent.value < 2**31:

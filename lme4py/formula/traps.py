@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lme4py.errors import Span
-from lme4py.formula.bars import STRUCTURES
+from lme4py.formula.bars import STRUCTURES, calls_in
 from lme4py.formula.deparse import deparse
+from lme4py.formula.nulls import without_nulls
 from lme4py.formula.syntax import Call, Constant, Node, Number, strip_parentheses
 
 __all__ = ["Trap", "formula_traps"]
@@ -49,7 +50,7 @@ removed before the random terms"]
     >>> formula_traps(parse("x - 1 + (1 + x | g) + (0 + z | h)"))
     []
     """
-    found = list(_whole_bar(right))
+    found = [*_whole_bar(right), *_nulls(right)]
     _Walk(found).bars(right)
     _Walk(found).terms(right, inside_bar=False)
     return found
@@ -72,6 +73,19 @@ def _whole_bar(right: Node) -> Iterator[Trap]:
             "fixed effect; write parentheses around the random term",
             right.span,
         )
+
+
+def _nulls(right: Node) -> Iterator[Trap]:
+    """Find arguments that are NULL, which lme4 deletes."""
+    for item in calls_in(right):
+        read = without_nulls(item)
+        # Of a sum nothing is lost.
+        if read is not item and item.name not in ("+", "("):
+            yield Trap(
+                f"lme4 deletes arguments that are NULL: it reads {_shown(read)} for "
+                f"{_shown(item)}; put what you mean into the data as a column",
+                item.span,
+            )
 
 
 @dataclass(frozen=True, slots=True)

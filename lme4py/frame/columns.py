@@ -17,8 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
-from lme4py.frame.values import Character, Factor, FunctionName, Kind, Matrix, Null, Numeric, Value
-from lme4py.numerals import labels
+from lme4py.frame.factors import recode, value_labels
+from lme4py.frame.memory import borrowed, held
+from lme4py.frame.values import (
+    Character,
+    Codes,
+    Factor,
+    FunctionName,
+    Kind,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+)
 
 __all__ = ["Columns", "value_of"]
 
@@ -27,6 +38,7 @@ _SHOWN = 5
 # Of polars, xarray, Dask, Spark, DuckDB: the first that is there.
 _METHODS_THAT_MAKE_FRAMES = ("collect", "to_dataframe", "compute", "toPandas", "df")
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+_NUMBERS: dict[str, Kind] = {"b": "logical", "i": "integer", "u": "integer", "f": "double"}
 
 
 class Columns:
@@ -88,10 +100,12 @@ class Columns:
         try:
             frame = nw.from_native(data, eager_only=True)
         except TypeError:
-            raise DataError(
-                f"first argument must be a named list: data is of type {type(data).__name__}",
-                hint=_how_to_a_frame(data),
-            ) from None
+            table = _streamed(data)
+            if table is None:
+                raise _no_frame(data) from None
+            frame = nw.from_native(table, eager_only=True)
+        if not hasattr(frame, "__len__"):  # narwhals' own lazy frame passes
+            raise _no_frame(data)
         if frame.implementation.is_pandas_like() and not frame.implementation.is_pandas():
             frame = nw.from_native(frame.to_pandas(), eager_only=True)
         self.rows = len(frame)
@@ -199,6 +213,31 @@ def _unordered(column: Any) -> Any:
     return column.cast(pa.dictionary(kind.index_type, kind.value_type, ordered=False))
 
 
+def _streamed(data: Any) -> Any:
+    """Return the table of what speaks Arrow's C stream interface, None for anything else."""
+    if not hasattr(data, "__arrow_c_stream__"):
+        return None
+    try:
+        import pyarrow as pa
+    except ImportError:
+        return None
+    try:
+        return pa.table(data)
+    except pa.ArrowInvalid:  # a stream of one column
+        return None
+    except Exception as fault:  # a query's own exception is not known here
+        raise DataError(
+            f"the stream of {type(data).__name__} stopped: {type(fault).__name__}: {fault}"
+        ) from fault
+
+
+def _no_frame(data: Any) -> DataError:
+    return DataError(
+        f"first argument must be a named list: data is of type {type(data).__name__}",
+        hint=_how_to_a_frame(data),
+    )
+
+
 def _how_to_a_frame(data: Any) -> str:
     """Return what makes a frame of data of another kind."""
     if isinstance(data, str | os.PathLike):
@@ -238,8 +277,9 @@ def value_of(column: Any) -> Value:
     ----------
     column : array-like, scalar or Value
         Text becomes character, pandas Categorical and polars Enum become factors,
-        arrow dictionaries too; polars Categorical is text, as its order is that of
-        first appearance. A pandas column of midnights is a Date.
+        arrow dictionaries too; polars Categorical is text, as it has no order of its own.
+        A pandas column of midnights is a Date. Masked entries are missing. Arrays of
+        the result that have the memory of `column` are read-only.
 
     Raises
     ------
@@ -286,7 +326,7 @@ def _rows_of_numbers(column: Sequence[Any]) -> NDArray[Any] | None:
     if any(not isinstance(row, list | tuple) or len(row) != len(column[0]) for row in column):
         return None
     rows = np.array(column)
-    return rows if rows.ndim == 2 and rows.dtype.kind in "biuf" else None
+    return rows if rows.ndim == 2 and rows.dtype.kind in _NUMBERS else None
 
 
 def _numeric(values: NDArray[Any], kind: Kind | None = None) -> Numeric:
@@ -302,20 +342,25 @@ def _numeric(values: NDArray[Any], kind: Kind | None = None) -> Numeric:
     return Numeric(values.astype(np.float64, copy=False), kind or "double")
 
 
-def _from_numpy(values: NDArray[Any]) -> Value:
-    values = np.ma.getdata(values) if not np.ma.is_masked(values) else values.astype(object)
+def _from_numpy(given: NDArray[Any]) -> Value:
+    kind = _NUMBERS.get(given.dtype.kind)
+    if isinstance(given, np.ma.MaskedArray):
+        values, kind = _unmasked(given, kind)
+    else:
+        values = borrowed(given)
     if values.ndim == 0:
         values = values[None]
     if values.ndim == 2:
-        if values.dtype.kind not in "biuf":
+        if kind is None:
             raise DataError(f"invalid type (matrix of {values.dtype})")
-        kind: Kind = {"b": "logical", "f": "double"}.get(values.dtype.kind, "integer")  # type: ignore[assignment]
         return Matrix(np.asfortranarray(values, dtype=np.float64), None, kind)
     if values.ndim != 1:
         raise DataError(f"invalid type (array of {values.ndim} dimensions)")
     match values.dtype.kind:
-        case "b" | "i" | "u" | "f":
+        case "b" | "i" | "u":
             return _numeric(values)
+        case "f":
+            return _numeric(values, kind)
         case "M":
             return _times(values)
         case "m":
@@ -324,6 +369,23 @@ def _from_numpy(values: NDArray[Any]) -> Value:
             return _from_objects(values)
         case _:
             raise DataError(f"invalid type ({values.dtype})")
+
+
+def _unmasked(given: Any, kind: Kind | None) -> tuple[NDArray[Any], Kind | None]:
+    """Return a masked array's values, the masked ones missing, and R's type of numbers."""
+    values, mask = borrowed(given.data), np.ma.getmaskarray(given)
+    if not mask.any():
+        return values, kind
+    if kind is not None:
+        shown = _numeric(values[~mask]).kind
+        return np.where(mask, np.nan, values.astype(np.float64)), shown
+    if values.dtype.kind in "mM":
+        kept = values.copy()
+        kept[mask] = np.array("NaT", dtype=values.dtype)
+        return kept, None
+    objects = values.astype(object)
+    objects[mask] = None
+    return objects, None
 
 
 def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
@@ -339,7 +401,8 @@ def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
 def _times(values: NDArray[Any]) -> Numeric:
     """Return days for a column of midnights (R's Date), else seconds (POSIXct)."""
     seconds = _in_seconds(values)
-    if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.fmod(seconds, 86400) > 0):
+    # The remainder is negative before 1970, and NaN where the time is missing.
+    if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.abs(np.fmod(seconds, 86400)) > 0):
         return Numeric(seconds / 86400, "double", "Date")
     return Numeric(seconds, "double", "POSIXct")
 
@@ -351,7 +414,7 @@ def _encoded(codes: NDArray[Any], pool: Iterable[Any]) -> Character:
 
 
 def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
-    """Return a sequence of Python objects of one type, None and NaN being missing."""
+    """Return a sequence of Python objects of one type; None, NaN and masked are missing."""
     import pandas as pd
 
     array = values if isinstance(values, np.ndarray) else pd.array(values, dtype=object).to_numpy()
@@ -385,6 +448,9 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
         case "complex":
             raise DataError("invalid type (complex)")
         case _:
+            masked = [item is np.ma.masked for item in array]
+            if any(masked):
+                return _from_objects([None if item is np.ma.masked else item for item in array])
             raise _mixed([type(item).__name__ for item in array])
 
 
@@ -402,17 +468,40 @@ def _mixed(kinds: Sequence[str]) -> DataError:
     return DataError(text, hint=f"every row is of type {usual}; give numbers or text")
 
 
-def _level_labels(categories: Any) -> tuple[str, ...]:
-    if getattr(categories, "inferred_type", None) == "string":
+def _level_texts(categories: Any) -> tuple[str | None, ...]:
+    """Return the categories of a Categorical as R writes them."""
+    if categories.inferred_type == "string":
         texts = categories.tolist()
         # An index of pandas' own text type holds nothing but plain str.
         return tuple(texts if categories.dtype == "str" else map(str, texts))
-    array = np.asarray(categories)
-    if array.dtype.kind == "f":
-        return tuple(labels(array))
-    if array.dtype.kind == "b":
-        return tuple("TRUE" if item else "FALSE" for item in array)
-    return tuple(str(item) for item in array)
+    try:
+        return _texts(_from_pandas(categories.to_series()))
+    except DataError:  # intervals, periods, objects of several types: R has none of them
+        return tuple(str(item) for item in categories)
+
+
+def _texts(value: Value) -> tuple[str | None, ...]:
+    """Return the elements of a vector as R writes them, None for missing ones."""
+    match value:
+        case Character(codes=codes, pool=texts) | Factor(codes=codes, levels=texts):
+            return tuple(None if code < 0 else texts[code] for code in codes.tolist())
+        case Numeric(values=values) if values.dtype.kind in "iu":
+            return tuple(map(str, values.tolist()))
+        case Numeric():
+            known = ~np.isnan(value.as_float())
+            written = iter(value_labels(value, value.values[known]))
+            return tuple(next(written) if shown else None for shown in known.tolist())
+        case _:
+            raise DataError(f"invalid type (levels that are a {type(value).__name__.lower()})")
+
+
+def _factor(codes: Codes, texts: Sequence[str | None], ordered: bool) -> Factor:
+    """Return a factor whose levels have these names: alike ones are one, None is missing."""
+    levels = tuple(dict.fromkeys(text for text in texts if text is not None))
+    if len(levels) == len(texts):
+        return Factor(codes, levels, ordered)
+    places: dict[str | None, int] = {text: place for place, text in enumerate(levels)}
+    return Factor(recode(codes, [places.get(text, -1) for text in texts]), levels, ordered)
 
 
 def _from_pandas(series: Any) -> Value:
@@ -423,14 +512,18 @@ def _from_pandas(series: Any) -> Value:
             np.asfortranarray(series.to_numpy(dtype=np.float64)),
             tuple(str(name) for name in series.columns),
         )
+    given = series
     if isinstance(series, pd.api.extensions.ExtensionArray):
         series = pd.Series(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        codes = series.array.codes.astype(np.int32, copy=False)
-        return Factor(codes, _level_labels(dtype.categories), bool(dtype.ordered))
+        codes = _of_pandas(given, series.array.codes).astype(np.int32, copy=False)
+        texts = _level_texts(dtype.categories)
+        if dtype.categories.inferred_type == "string":  # they are distinct
+            return Factor(codes, texts, bool(dtype.ordered))
+        return _factor(codes, texts, bool(dtype.ordered))
     if isinstance(dtype, np.dtype):
-        return _from_numpy(series.to_numpy())
+        return _from_numpy(_of_pandas(given, series.to_numpy()))
     if isinstance(dtype, pd.StringDtype):
         if dtype.storage == "pyarrow":
             return _from_arrow(series.array.__arrow_array__())
@@ -445,13 +538,23 @@ def _from_pandas(series: Any) -> Value:
     return _from_objects(series.to_numpy(dtype=object))
 
 
+def _of_pandas(given: Any, values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of pandas'; since 3.0 a shallow copy keeps others from writing to it."""
+    import pandas as pd
+
+    copies_on_write = isinstance(given, pd.Series) and int(pd.__version__.partition(".")[0]) >= 3
+    if not copies_on_write or values.dtype == object:
+        return borrowed(values)
+    return held(values, given.copy(deep=False))
+
+
 def _masked(floats: NDArray[np.float64], series: Any, code: str) -> Numeric:
     """Return a nullable column: exact integers when nothing is missing."""
     if code == "f":
-        return Numeric(floats, "double")
+        return Numeric(borrowed(floats), "double")
     if not np.isnan(floats).any():
-        return _numeric(series.to_numpy(np.bool_ if code == "b" else np.int64))
-    return Numeric(floats, "logical" if code == "b" else "integer")
+        return _numeric(borrowed(series.to_numpy(np.bool_ if code == "b" else np.int64)))
+    return Numeric(borrowed(floats), "logical" if code == "b" else "integer")
 
 
 def _from_polars(series: Any) -> Value:
@@ -466,22 +569,28 @@ def _from_polars(series: Any) -> Value:
         return Character(_polars_codes(text.cast(pl.Enum(pool))), tuple(pool.to_list()))
     if dtype == pl.Date:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return Numeric(days, "double", "Date")
+        return Numeric(held(days, None), "double", "Date")
     if dtype == pl.Datetime:
         seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
         return Numeric(seconds, "double", "POSIXct")
     if dtype == pl.Duration:
         return Numeric(_in_seconds(series.to_numpy()), "double", "secs")
+    if dtype.is_integer() and str(dtype).endswith("128"):  # numpy has none
+        ends = (series.min() or 0, series.max() or 0)
+        fits = ends[0] >= -(2**63) and ends[1] < 2**63
+        return _from_polars(series.cast(pl.Int64 if fits else pl.Float64))
     if dtype == pl.Boolean or dtype.is_integer():
         if not series.null_count():
             return _numeric(series.to_numpy())
         floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return Numeric(floats, "logical" if dtype == pl.Boolean else "integer")
+        return Numeric(held(floats, None), "logical" if dtype == pl.Boolean else "integer")
     if dtype.is_numeric():
         floats = series.cast(pl.Float64)
         if floats.null_count():
             floats = floats.fill_null(np.nan)
-        return Numeric(floats.to_numpy(), "double")
+        values = floats.to_numpy()
+        shared = dtype == pl.Float64 and not series.null_count()
+        return Numeric(values if shared else held(values, None), "double")
     if dtype == pl.Null:
         return Numeric(np.full(len(series), np.nan), "logical")
     if dtype == pl.Object:
@@ -494,10 +603,8 @@ def _polars_codes(series: Any) -> NDArray[np.int32]:
     import polars as pl
 
     physical = series.to_physical().cast(pl.Int32)
-    codes: NDArray[np.int32] = (
-        physical.fill_null(-1) if physical.null_count() else physical
-    ).to_numpy()
-    return codes
+    codes = physical.fill_null(-1) if physical.null_count() else physical
+    return held(codes.to_numpy(), None)
 
 
 def _from_arrow(column: Any) -> Value:
@@ -506,11 +613,8 @@ def _from_arrow(column: Any) -> Value:
     kind = column.type
     if pa.types.is_dictionary(kind):
         whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
-        codes = _arrow_codes(whole.indices)
-        found = whole.dictionary.to_pylist()
-        textual = pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type)
-        levels = tuple(found) if textual and None not in found else _level_labels(found)
-        return Factor(codes, levels, bool(kind.ordered))
+        texts = _texts(_from_arrow(whole.dictionary))
+        return _factor(_arrow_codes(whole.indices), texts, bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         if pa.types.is_string_view(kind):
             column = column.cast(pa.large_string())
@@ -519,24 +623,29 @@ def _from_arrow(column: Any) -> Value:
         return Character(_arrow_codes(whole.indices), tuple(whole.dictionary.to_pylist()))
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return Numeric(_one_chunk(days).to_numpy(zero_copy_only=False), "double", "Date")
+        return Numeric(_of_arrow(days, kind), "double", "Date")
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        seconds = _in_seconds(_one_chunk(column).to_numpy(zero_copy_only=False))
+        seconds = _in_seconds(_of_arrow(column, kind))
         return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "secs")
     if pa.types.is_boolean(kind):
         if not column.null_count:
-            return _numeric(_one_chunk(column).to_numpy(zero_copy_only=False))
+            return _numeric(_of_arrow(column, kind))
         floats = column.cast(pa.int8()).cast(pa.float64())
-        return Numeric(_one_chunk(floats).to_numpy(zero_copy_only=False), "logical")
+        return Numeric(_of_arrow(floats, kind), "logical")
     if pa.types.is_integer(kind):
-        values = _one_chunk(column).to_numpy(zero_copy_only=False)
+        values = _of_arrow(column, kind)
         return Numeric(values, "integer") if column.null_count else _numeric(values)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        floats = _one_chunk(column.cast(pa.float64())).to_numpy(zero_copy_only=False)
-        return Numeric(floats, "double")
+        return Numeric(_of_arrow(column.cast(pa.float64()), kind), "double")
     if pa.types.is_null(kind):
         return Numeric(np.full(len(column), np.nan), "logical")
     raise DataError(f"invalid type ({kind})")
+
+
+def _of_arrow(column: Any, kind: Any) -> NDArray[Any]:
+    """Return a column as an array; its memory may be the user's if it has the type it had."""
+    values = _one_chunk(column).to_numpy(zero_copy_only=False)
+    return borrowed(values) if column.type == kind and not column.null_count else held(values, None)
 
 
 def _one_chunk(column: Any) -> Any:
@@ -553,9 +662,9 @@ def _arrow_codes(indices: Any) -> NDArray[np.int32]:
     """Return the indices of a dictionary as codes, -1 where there is none."""
     import pyarrow as pa
 
-    if indices.type != pa.int32():
+    kind = indices.type
+    if kind != pa.int32():
         indices = indices.cast(pa.int32())
     if indices.null_count:
-        indices = indices.fill_null(-1)
-    codes: NDArray[np.int32] = indices.to_numpy(zero_copy_only=False)
-    return codes
+        indices, kind = indices.fill_null(-1), None
+    return _of_arrow(indices, kind)

@@ -30,6 +30,7 @@ from lme4py.frame.functions.table import (
 )
 from lme4py.frame.functions.times import in_unit
 from lme4py.frame.functions.user import users_function
+from lme4py.frame.memory import owned
 from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
 from lme4py.frame.state import NOTHING, State
 from lme4py.frame.values import (
@@ -189,6 +190,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
             raise _located(named, node.span) from None
         if _spans_rows(value, scope):
             return Evaluated(value, True)
+        value = owned(value)
         return Evaluated(value, False, State("value", value))
     if node.name in BASE_VARIABLES:
         return Evaluated(BASE_VARIABLES[node.name], False)

@@ -31,7 +31,8 @@ def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
     for name, value in frame.variables.items():
         columns |= _as_pandas(name, value)
     labels = None if index is None else _taken(index, frame.positions)
-    return pd.DataFrame(columns, index=labels, copy=False)
+    # The frame's own arrays are read-only, users may want to write to these.
+    return pd.DataFrame(columns, index=labels, copy=True)
 
 
 def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:

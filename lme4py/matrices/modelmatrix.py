@@ -24,7 +24,7 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of, logical_factor
 from lme4py.frame.functions.table import Context
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
-from lme4py.matrices.contrasts import contrast_of, contrast_table, indicator_names, resolve
+from lme4py.matrices.contrasts import contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 
@@ -69,24 +69,23 @@ def plan(
     """
     values = [_looked_up(terms, i, frame, context.collation) for i in range(len(terms.variables))]
     names = _unique(terms.frame_names)
-    factors = {
-        names[i]: value
-        for i, value in enumerate(values)
-        if isinstance(value, Factor) and i != terms.response
-    }
+    factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
-    chosen = resolve(factors, arguments, context.default_contrasts)
     codes = terms.codes()
+    defaults = context.default_contrasts
+    # R gives contrasts to the factors on the right; one that is the response is coded where a
+    # term has it.
+    coded: dict[str, str | Matrix] = {}
+    if terms.response is not None and names[terms.response] in factors:
+        name = names[terms.response]
+        response = {name: factors.pop(name)}
+        if codes[terms.response].any() or name in arguments:
+            coded = resolve(response, arguments, defaults)
+    chosen = resolve(factors, arguments, defaults)
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
-    # A factor that is the response has no entry there, but may stand in an interaction.
-    codings = {
-        i: chosen.get(names[i]) or contrast_of(value, context.default_contrasts)
-        for i, value in enumerate(values)
-        if isinstance(value, Factor)
-    }
-    coder = _Coder(values, terms.names, codings)
+    coder = _Coder(values, terms.names, [(coded | chosen).get(name) for name in names])
     labels: list[str] = []
     assign: list[int] = []
     products: list[tuple[tuple[VariableColumns, int], ...]] = []
@@ -151,7 +150,7 @@ def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) 
         )
     if isinstance(value, Character):
         return factor_of(value, collation)
-    if position != terms.response and isinstance(value, Numeric) and value.kind == "logical":
+    if isinstance(value, Numeric) and value.kind == "logical":
         return logical_factor(value.values)
     if position != terms.response and isinstance(value, Matrix) and value.kind == "logical":
         count, width = value.values.shape
@@ -198,7 +197,7 @@ class _Coder:
         self,
         values: Sequence[Value],
         names: Sequence[str],
-        contrasts: Mapping[int, str | Matrix],
+        contrasts: Sequence[str | Matrix | None],
     ) -> None:
         self.names = names
         self._values = values
@@ -217,7 +216,8 @@ class _Coder:
         value = self._values[position]
         match value:
             case Factor():
-                return self._coded(value, self._contrasts[position], code)
+                contrast = self._contrasts[position] or "contr.treatment"
+                return self._coded(value, contrast, code)
             case Numeric():
                 return Numbers((value.as_float(),), ("",))
             case Matrix(values=matrix, names=names):

@@ -97,7 +97,8 @@ def _plain(dot: Dot) -> Any:
     value, single = dot.value, not dot.rowwise
     match value:
         case Numeric(values=values):
-            return values.item() if single and values.shape == (1,) else values
+            # A copy, as in R: what the function writes into its argument stays with it.
+            return values.item() if single and values.shape == (1,) else values.copy()
         case Character(codes=codes, pool=pool):
             texts = np.array([*pool, None], dtype=object)[codes]
             return texts[0] if single and texts.shape == (1,) else texts
@@ -108,4 +109,4 @@ def _plain(dot: Dot) -> Any:
         case Factor(codes=codes, levels=levels):
             return np.array([*levels, None], dtype=object)[codes]
         case Matrix(values=matrix):
-            return matrix
+            return matrix.copy(order="K")

@@ -65,7 +65,7 @@ def _compared(path: Path, options: argparse.Namespace) -> Comparison:
 
 def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:
     notes = "".join(f"\nnote: {note}" for note in fixture.notes)
-    if "not found" in error.message:
+    if "not found" in error.message and fixture.data is not fixture.frame:
         notes += "\nnote: variables of R's workspace are not in the file; give them with --env k=3"
     return DataError(f"the model in {path} cannot be made here: {error}{notes}")
 

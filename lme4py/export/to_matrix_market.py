@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import grouping_factors, response_columns
 from lme4py.export.stored_encoding import write_metadata
+from lme4py.design import MixedDesign
 
 __all__ = ["write_folder"]
 
@@ -69,7 +69,7 @@ def write_folder(design: MixedDesign, folder: Path) -> list[Path]:
 
 
 def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
-    fixed, random = design.fixed, design.random
+    fixed, random, family = design.fixed, design.random, design.family
     terms = random.terms
     groups = grouping_factors(random)
     return {
@@ -77,6 +77,8 @@ def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
             "name": fixed.names,
             "assign": fixed.assign,
             "term": ["" if k == 0 else fixed.terms[k - 1] for k in fixed.assign.tolist()],
+            "center": [fixed.centers.get(name, 0.0) for name in fixed.names],
+            "scale": [fixed.scales.get(name, 1.0) for name in fixed.names],
         },
         "effects": {
             "term": np.repeat(np.arange(len(terms)), np.diff(random.Gp)),
@@ -91,6 +93,8 @@ def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
             "columns": random.nc,
             "first_row": random.Gp[:-1],
             "covariance": [term.covariance.name for term in terms],
+            "hom": [term.covariance.hom for term in terms],
+            "order": random.order,
         },
         "levels": {
             "factor": np.repeat(
@@ -104,4 +108,10 @@ def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
         "theta": {"theta": random.theta},
         "Lind": {"Lind": random.Lind},
         "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
+        "model": {
+            "formula": [str(design.formula)],
+            "REML": ["" if design.reml is None else design.reml],
+            "family": ["" if family is None else family.name],
+            "link": ["" if family is None else family.link],
+        },
     }

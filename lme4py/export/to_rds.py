@@ -1,48 +1,46 @@
-"""R's serialization format, written: a design as the list that lme4's ``lFormula`` returns.
-
-The format is R's own (R Internals, 1.8 "Serialization Formats"), in its portable XDR
-encoding, version 3. Every item is an integer of type and flags, its contents, and a
-pairlist of its attributes. Numbers are written in binary, so R gets the same doubles.
-"""
+"""A design as the list that lme4's ``lFormula`` returns, for R's ``readRDS``."""
 
 from __future__ import annotations
 
 import gzip
-import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.design import MixedDesign
-from lme4py.errors import DataError
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
 from lme4py.export.row_names import numbered, row_names
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
+from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value
+from lme4py.design import MixedDesign
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.rfiles.rvalues import (
+    RFactor,
+    RFrame,
+    RLanguage,
+    RList,
+    RMatrix,
+    RSlots,
+    RSparse,
+    RUnread,
+    RVector,
+    character,
+    integers,
+)
+from lme4py.rfiles.serialize import serialize
 
-__all__ = ["write_rds"]
+__all__ = ["design_as_list", "write_rds"]
 
-_SYMBOL, _PAIRS, _STRING = 1, 2, 9
-_LOGICAL, _INTEGER, _DOUBLE, _TEXT, _LIST, _S4 = 10, 13, 14, 16, 19, 25
-_NULL = struct.pack(">i", 254)
-_OBJECT, _ATTRIBUTES, _TAG = 1 << 8, 1 << 9, 1 << 10
-_LEVELS = 12
-_S4_BIT, _UTF8, _ASCII = 1 << 4, 1 << 3, 1 << 6
-_NA_INTEGER = -(2**31)
-_LONGEST = 2**31 - 1
-
-_Attributes = Mapping[str, bytes]
+_GLOBAL = RUnread("environment")
+_REFITTED = frozenset({"poly", "scale", "bs", "ns"})
+"""Functions of all rows together that R's ``makepredictcall`` knows to freeze."""
 
 
 def write_rds(design: MixedDesign) -> bytes:
-    r"""Return a design as the bytes of an ``.rds`` file.
-
-    ``readRDS`` gives a list with lFormula's components ``fr``, ``X``, ``reTrms``
-    (``Zt``, ``theta``, ``Lind``, ``Gp``, ``lower``, ``Lambdat``, ``flist``, ``cnms``,
-    ``Ztlist``, ``nl``), ``REML`` or ``family``, ``formula`` (as text) and ``wmsgs``,
-    then ``y``, ``weights`` and ``offset``. Positions count from 1, as R's do; sparse
-    matrices are of class dgCMatrix.
+    r"""Return a design as the bytes of an ``.rds`` file, for R's ``readRDS``.
 
     Raises
     ------
@@ -58,252 +56,301 @@ def write_rds(design: MixedDesign) -> bytes:
     >>> gzip.decompress(content)[:2]
     b'X\n'
     """
-    header = b"X\n" + struct.pack(">iii", 3, 0x40202, 0x30500) + struct.pack(">i", 5) + b"UTF-8"
     # R's own level: the highest takes eight times as long for two hundredths of the size.
-    return gzip.compress(header + _design(design), compresslevel=6, mtime=0)
+    return gzip.compress(serialize(design_as_list(design)), compresslevel=6, mtime=0)
 
 
-def _head(kind: int, attributes: _Attributes, levels: int = 0) -> bytes:
-    flags = kind | levels << _LEVELS
-    if attributes:
-        flags |= _ATTRIBUTES
-    if "class" in attributes:
-        flags |= _OBJECT
-    return struct.pack(">i", flags)
+def design_as_list(design: MixedDesign) -> RList:
+    """Return a design as the list that lme4's ``lFormula`` or ``glFormula`` returns.
+
+    It has their components ``fr``, ``X``, ``reTrms``, ``REML`` or ``family``, ``formula``
+    and ``wmsgs``, then ``y``, ``weights`` and ``offset``, and ``lme4``, the oldest version
+    that can fit it: before 2.0 lme4 knows no ``cs`` and ``ar1``. ``reTrms`` holds what both
+    lines of versions put there. Positions count from 1, as R's do.
+    """
+    family = design.family
+    kind = (
+        RVector(np.array([bool(design.reml)]), "logical")
+        if family is None
+        else _named(family=character([family.name]), link=character([family.link]))
+    )
+    structured = any(term.covariance.name in ("cs", "ar1") for term in design.random.terms)
+    return _of_dict(
+        {
+            "fr": _frame(design),
+            "X": _X(design),
+            "reTrms": _random(design),
+            "REML" if family is None else "family": kind,
+            "formula": _formula(design.formula.node),
+            "wmsgs": character(design.messages),
+            "y": _optional(design.y),
+            "weights": _optional(design.weights),
+            "offset": _optional(design.offset),
+            "lme4": character(["2.0" if structured else "1.1"]),
+        }
+    )
 
 
-def _length(count: int) -> bytes:
-    if count <= _LONGEST:
-        return struct.pack(">i", count)
-    return struct.pack(">iII", -1, count >> 32, count & 0xFFFFFFFF)
+def _of_dict(items: Mapping[str, Any], **attributes: Any) -> RList:
+    return RList(tuple(items.values()), tuple(items), attributes)
 
 
-def _pairs(attributes: _Attributes) -> bytes:
-    """Return the pairlist that follows an item with attributes; nothing without any."""
-    if not attributes:
-        return b""
-    tagged = struct.pack(">i", _PAIRS | _TAG)
-    symbol = struct.pack(">i", _SYMBOL)
-    cells = [tagged + symbol + _string(name) + value for name, value in attributes.items()]
-    return b"".join(cells) + _NULL
+def _named(**items: Any) -> RList:
+    return _of_dict(items)
 
 
-def _string(text: str | None) -> bytes:
-    if text is None:
-        return struct.pack(">ii", _STRING, -1)
-    content = text.encode()
-    flag = _ASCII if text.isascii() else _UTF8
-    return struct.pack(">ii", _STRING | flag << _LEVELS, len(content)) + content
+def _doubles(values: Any, names: tuple[str, ...] | None = None) -> RVector:
+    return RVector(np.asarray(values, dtype=np.float64), "double", None, names)
 
 
-def _integers(values: Any, kind: int = _INTEGER, **attributes: bytes) -> bytes:
-    numbers = np.asarray(values)
-    if numbers.size and (numbers.max() > _LONGEST or numbers.min() < _NA_INTEGER):
-        raise DataError("the design is too large for R, whose integers have 32 bits")
-    content = numbers.astype(">i4").tobytes(order="F")
-    return _head(kind, attributes) + _length(numbers.size) + content + _pairs(attributes)
+def _optional(values: NDArray[np.float64] | None) -> RVector | RMatrix | None:
+    if values is None:
+        return None
+    return _doubles(values) if values.ndim == 1 else RMatrix(values, "double")
 
 
-def _doubles(values: Any, **attributes: bytes) -> bytes:
-    numbers = np.asarray(values, dtype=np.float64)
-    content = numbers.astype(">f8").tobytes(order="F")
-    return _head(_DOUBLE, attributes) + _length(numbers.size) + content + _pairs(attributes)
+def _formula(node: Node) -> RLanguage:
+    return RLanguage(node, {"class": character(["formula"]), ".Environment": _GLOBAL})
 
 
-def _texts(values: Sequence[str | None], **attributes: bytes) -> bytes:
-    content = b"".join(map(_string, values))
-    return _head(_TEXT, attributes) + _length(len(values)) + content + _pairs(attributes)
+def _factor(factor: Factor) -> RFactor:
+    contrasts = {} if factor.contrasts is None else {"contrasts": _coding(factor.contrasts)}
+    return RFactor(factor.codes, factor.levels, factor.ordered, contrasts)
 
 
-def _list(
-    values: Iterable[bytes], names: Sequence[str] | None = None, **attributes: bytes
-) -> bytes:
-    items = list(values)
-    named = attributes if names is None else {"names": _texts(names)} | attributes
-    return _head(_LIST, named) + _length(len(items)) + b"".join(items) + _pairs(named)
+def _coding(contrasts: str | Matrix) -> RVector | RMatrix:
+    if isinstance(contrasts, str):
+        return character([contrasts])
+    return RMatrix(contrasts.values, "double", None, contrasts.names)
 
 
-def _dict(values: Mapping[str, bytes], **attributes: bytes) -> bytes:
-    return _list(values.values(), list(values), **attributes)
-
-
-def _text(value: str) -> bytes:
-    return _texts([value])
-
-
-def _names(values: Sequence[str] | None) -> bytes:
-    return _NULL if values is None else _texts(values)
-
-
-def _matrix(values: NDArray[Any], columns: Sequence[str] | None, **attributes: bytes) -> bytes:
-    own = {"dim": _integers(values.shape)}
-    if columns is not None:
-        own["dimnames"] = _list([_NULL, _texts(columns)])
-    return _doubles(values, **own, **attributes)
-
-
-def _sparse(matrix: Any, rows: Sequence[str] | None) -> bytes:
-    """Return a csc_array as a dgCMatrix."""
-    slots = {
-        "i": _integers(matrix.indices),
-        "p": _integers(matrix.indptr),
-        "Dim": _integers(matrix.shape),
-        "Dimnames": _list([_names(rows), _NULL]),
-        "x": _doubles(matrix.data),
-        "factors": _list([]),
-        "class": _texts(["dgCMatrix"], package=_text("Matrix")),
-    }
-    return _head(_S4, slots, _S4_BIT) + _pairs(slots)
-
-
-def _factor(factor: Factor) -> bytes:
-    codes = factor.codes.astype(np.int64)
-    classes = ["ordered", "factor"] if factor.ordered else ["factor"]
-    attributes = {"levels": _texts(factor.levels), "class": _texts(classes)}
-    if factor.contrasts is not None:
-        attributes["contrasts"] = _contrast(factor.contrasts)
-    return _integers(np.where(codes < 0, _NA_INTEGER, codes + 1), _INTEGER, **attributes)
-
-
-def _contrast(contrast: str | Matrix) -> bytes:
-    if isinstance(contrast, str):
-        return _text(contrast)
-    return _matrix(contrast.values, contrast.names)
-
-
-def _value(value: Value) -> bytes:
+def _value(value: Value) -> Any:
     match value:
         case Factor():
             return _factor(value)
         case Character():
-            pool = np.array([*value.pool, None], dtype=object)
-            return _texts(pool[value.codes].tolist())
+            return character(np.array([*value.pool, None], dtype=object)[value.codes].tolist())
         case Matrix():
-            return _matrix(value.values, value.names)
+            return RMatrix(value.values, "double", None, value.names)
         case Numeric(kind="double", time=time):
-            return _doubles(value.as_float(), **_class_of_times(time))
+            return RVector(value.as_float(), "double", attributes=_class_of_times(time))
         case Numeric():
-            floats = value.as_float()
-            whole = np.where(np.isnan(floats), _NA_INTEGER, floats)
-            return _integers(whole, _LOGICAL if value.kind == "logical" else _INTEGER)
+            absent = np.isnan(value.values) if value.values.dtype.kind == "f" else None
+            missing = absent if absent is not None and absent.any() else None
+            whole = value.values if missing is None else np.where(missing, 0, value.values)
+            if value.kind == "integer":
+                return integers(whole, missing)
+            return RVector(whole.astype(np.bool_), "logical", missing)
         case _:
-            return _NULL
+            return None
 
 
-def _class_of_times(time: Time | None) -> dict[str, bytes]:
+def _class_of_times(time: Time | None) -> dict[str, RVector]:
     """Return the attributes that make numbers R's dates, date-times or time differences."""
     match time:
         case None:
             return {}
         case "Date":
-            return {"class": _texts(["Date"])}
+            return {"class": character(["Date"])}
         case "POSIXct":
-            return {"class": _texts(["POSIXct", "POSIXt"])}
+            return {"class": character(["POSIXct", "POSIXt"])}
         case _:
-            return {"class": _texts(["difftime"]), "units": _texts([time])}
+            return {"class": character(["difftime"]), "units": character([time])}
 
 
-def _frame(design: MixedDesign) -> bytes:
+def _frame(design: MixedDesign) -> RFrame:
     frame = design.model_frame
-    return _dict(
+    places = numbered(design)
+    names = row_names(design)
+    automatic = places is not None and names == [str(at + 1) for at in range(frame.rows)]
+    return RFrame(
         {name: _value(value) for name, value in frame.variables.items()},
-        **{
-            "row.names": _row_names(design),
-            "class": _text("data.frame"),
+        tuple(names),
+        automatic,
+        {
+            "terms": _terms(design),
+            "class": character(["data.frame"]),
+            "formula": _formula(design.formula.node),
+            **_omitted(design),
         },
     )
 
 
-def _row_names(design: MixedDesign) -> bytes:
-    places = numbered(design)
-    if places is None or np.any(places < 0) or np.unique(places).size < places.size:
-        return _texts(row_names(design))
-    if np.array_equal(places, np.arange(places.size)):
-        # R's compact form of 1 .. n.
-        return _integers([_NA_INTEGER, -places.size])
-    return _integers(places + 1)
-
-
-def _random(design: MixedDesign) -> bytes:
-    random = design.random
-    bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
-    # R has each factor once, in the order of first use.
-    factors = grouping_factors(random)
-    return _dict(
-        {
-            "Zt": _sparse(random.Zt, random.row_names),
-            "theta": _doubles(random.theta),
-            "Lind": _integers(random.Lind.astype(np.int64) + 1),
-            "Gp": _integers(random.Gp),
-            "lower": _doubles(random.lower),
-            "Lambdat": _sparse(random.Lambdat, None),
-            "flist": _dict(
-                {name: _factor(group) for name, group in factors.items()},
-                assign=_integers(random.assign + 1),
-            ),
-            "cnms": _list(
-                [_texts(columns) for _, columns in random.cnms],
-                [group for group, _ in random.cnms],
-            ),
-            "Ztlist": _list(
-                [
-                    _sparse(block, random.row_names[begin:end])
-                    for (_, block), (begin, end) in zip(random.Ztlist, bounds, strict=True)
-                ],
-                [label for label, _ in random.Ztlist],
-            ),
-            "nl": _integers(random.nl, names=_texts([group for group, _ in random.cnms])),
-        }
-    )
-
-
-def _contrasts(design: MixedDesign) -> dict[str, bytes]:
-    if not design.fixed.contrasts:
+def _omitted(design: MixedDesign) -> dict[str, RVector]:
+    """Return which rows missing values took, where it can be told from those of ``subset``."""
+    frame, origin = design.model_frame, design.origin
+    if not frame.omitted or frame.positions is None or origin is None:
         return {}
+    rows = frame.rows + frame.omitted
+    gone = np.setdiff1d(np.arange(rows), frame.positions)
+    if gone.size != frame.omitted or int(frame.positions.max(initial=-1)) >= rows:
+        return {}
+    labels = design.index if numbered(design) is None else range(1, rows + 1)
+    if len(labels) != rows:
+        return {}
+    action = "exclude" if origin.na_action == "exclude" else "omit"
     return {
-        "contrasts": _dict(
-            {name: _contrast(value) for name, value in design.fixed.contrasts.items()}
+        "na.action": RVector(
+            integers(gone + 1).values,
+            "integer",
+            None,
+            tuple(str(labels[at]) for at in gone.tolist()),
+            {"class": character([action])},
         )
     }
 
 
-def _dropped(design: MixedDesign) -> dict[str, bytes]:
-    dropped = design.fixed.dropped
-    if not dropped:
-        return {}
-    places = np.array(list(dropped.values()), dtype=np.int64) + 1
-    return {"col.dropped": _integers(places, names=_texts(list(dropped)))}
-
-
-def _optional(values: NDArray[np.float64] | None) -> bytes:
-    if values is None:
-        return _NULL
-    return _doubles(values) if values.ndim == 1 else _matrix(values, None)
-
-
-def _design(design: MixedDesign) -> bytes:
-    family = design.family
-    kind = (
-        {"REML": _integers([bool(design.reml)], _LOGICAL)}
-        if family is None
-        else {"family": _dict({"family": _text(family.name), "link": _text(family.link)})}
+def _terms(design: MixedDesign) -> RLanguage:
+    """Return what R's ``terms`` makes of the formula, with lme4's attributes."""
+    origin, formula, frame = design.origin, design.formula, design.model_frame
+    node = formula.subbars().node
+    found = terms(node, frame.names if origin is None else origin.names)
+    fixed = terms(formula.nobars().node, frame.names)
+    bars = formula.expanded("split").bars
+    varying = reduce(
+        lambda left, right: call("+", left, right),
+        (call("+", bar.effects, bar.group) for bar in bars),
     )
-    return _dict(
+    response = () if formula.response is None else (formula.response,)
+    offsets = {"offset": integers(np.array(found.offsets) + 1)} if found.offsets else {}
+    return RLanguage(
+        node,
         {
-            "fr": _frame(design),
-            "X": _matrix(
-                fixed_matrix(design),
-                design.fixed.names,
-                assign=_integers(design.fixed.assign),
-                **_contrasts(design),
-                **_dropped(design),
+            "variables": RLanguage(call("list", *found.variables)),
+            **offsets,
+            "factors": _codes(found),
+            "term.labels": character(found.labels),
+            "order": integers(np.array(found.order, dtype=np.int64)),
+            "intercept": integers(np.array([found.intercept])),
+            "response": integers(np.array([len(response)])),
+            "class": character(["terms", "formula"]),
+            ".Environment": _GLOBAL,
+            "predvars": _predicted(found),
+            "dataClasses": RVector(
+                character([_class_of(*item, design) for item in frame.variables.items()]).values,
+                "character",
+                names=frame.names,
             ),
-            "reTrms": _random(design),
-            **kind,
-            "formula": _text(str(design.formula)),
-            "wmsgs": _texts(design.messages),
-            "y": _optional(design.y),
-            "weights": _optional(design.weights),
-            "offset": _optional(design.offset),
-        }
+            "predvars.fixed": _predicted(fixed),
+            "varnames.fixed": character(fixed.frame_names),
+            "predvars.random": _predicted(terms(call("~", *response, varying), frame.names)),
+        },
     )
+
+
+def _codes(found: Terms) -> RVector | RMatrix:
+    codes = found.codes()
+    if not found.members:
+        return integers(np.zeros(0, dtype=np.int64))
+    return RMatrix(codes.astype(np.int32), "integer", found.frame_names, found.labels)
+
+
+def _predicted(found: Terms) -> RLanguage:
+    """Return what R evaluates in new data.
+
+    R keeps there the coefficients of ``poly`` and its kin; without them it would compute these
+    functions anew from the new rows. They stay on our side, so R is told to stop.
+    """
+    named = zip(found.frame_names, found.variables, strict=True)
+    return RLanguage(
+        call("list", *(_refused(name) if _refits(node) else node for name, node in named))
+    )
+
+
+def _refits(node: Node) -> bool:
+    if not isinstance(node, Call):
+        return False
+    function = node.function
+    if isinstance(function, Call) and function.name in ("::", ":::"):
+        function = function.operands[-1]
+    if isinstance(function, Symbol) and function.name in _REFITTED:
+        raw = Argument(Constant("TRUE"), "raw")
+        return function.name != "poly" or raw not in node.arguments
+    return any(_refits(part) for part in node.operands)
+
+
+def _refused(name: str) -> Node:
+    text = (
+        f"{name} of new data needs the coefficients of the first data, which lme4py keeps: "
+        "take design.spec.apply in Python"
+    )
+    false = Argument(Constant("FALSE"), "call.")
+    return Call(Symbol("stop"), (Argument(Text(text)), false))
+
+
+def _class_of(name: str, value: Value, design: MixedDesign) -> str:
+    """Return R's name for the kind of a variable (``.MFclass``), text before it is a factor."""
+    column = None if design.origin is None else design.origin.columns.get(name)
+    if column is not None and column.kind == "character":
+        return "character"
+    match value:
+        case Factor(ordered=ordered):
+            return "ordered" if ordered else "factor"
+        case Character():
+            return "character"
+        case Matrix(values=values):
+            return f"nmatrix.{values.shape[1]}"
+        case Numeric(kind="logical"):
+            return "logical"
+        case Numeric(time=time) if time is not None:
+            return "other"
+        case _:
+            return "numeric"
+
+
+def _X(design: MixedDesign) -> RMatrix:
+    fixed = design.fixed
+    attributes: dict[str, Any] = {"assign": integers(fixed.assign)}
+    if fixed.contrasts:
+        attributes["contrasts"] = _of_dict(
+            {name: _coding(value) for name, value in fixed.contrasts.items()}
+        )
+    if fixed.dropped:
+        places = integers(np.array(list(fixed.dropped.values()), dtype=np.int64) + 1)
+        attributes["col.dropped"] = RVector(places.values, "integer", None, tuple(fixed.dropped))
+    for name, numbers in (("scaled:center", fixed.centers), ("scaled:scale", fixed.scales)):
+        if numbers:
+            attributes[name] = _doubles(list(numbers.values()), tuple(numbers))
+    return RMatrix(fixed_matrix(design), "double", None, tuple(fixed.names), attributes)
+
+
+def _random(design: MixedDesign) -> RList:
+    random = design.random
+    bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
+    groups = tuple(group for group, _ in random.cnms)
+    # R has each factor once, in the order of first use.
+    factors = {name: _factor(group) for name, group in grouping_factors(random).items()}
+    return _named(
+        Zt=RSparse(random.Zt, tuple(random.row_names), None),
+        theta=_doubles(random.theta),
+        Lind=integers(random.Lind.astype(np.int64) + 1),
+        Gp=integers(random.Gp),
+        lower=_doubles(random.lower),
+        Lambdat=RSparse(random.Lambdat, None, None),
+        flist=_of_dict(factors, assign=integers(random.assign + 1)),
+        cnms=RList(tuple(character(columns) for _, columns in random.cnms), groups),
+        Ztlist=RList(
+            tuple(
+                RSparse(block, tuple(random.row_names[begin:end]), None)
+                for (_, block), (begin, end) in zip(random.Ztlist, bounds, strict=True)
+            ),
+            tuple(label for label, _ in random.Ztlist),
+        ),
+        nl=RVector(integers(random.nl).values, "integer", None, groups),
+        ord=integers(random.order + 1),
+        par=_doubles(random.par),
+        upper=_doubles(random.upper),
+        reCovs=RList(tuple(_covariance(term) for term in random.terms)),
+    )
+
+
+def _covariance(term: RandomTerm) -> RSlots:
+    """Return what lme4 2.x calls a covariance object: how par becomes theta."""
+    structure = term.covariance
+    slots = {
+        "nc": integers(np.array([structure.columns])),
+        "par": _doubles(structure.par()),
+    }
+    if structure.name != "us":
+        slots["hom"] = RVector(np.array([structure.hom]), "logical")
+    return RSlots(f"Covariance.{structure.name}", slots, "lme4")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.export.row_names import row_names
 from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
-from lme4py.proof.labels import cnms_of, effect_names, nl_of, row_labels
 from lme4py.proof.measures import compare_factor, compare_numbers, permutation
-from lme4py.rfiles.rvalues import RFactor
+from lme4py.proof.shapes import named_items
+from lme4py.rfiles.rvalues import RFactor, RList, RVector
 
-__all__ = ["Pair", "up_to_order"]
+__all__ = ["Pair", "cnms_of", "up_to_order"]
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,46 @@ def _moved(order: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     if order is None or np.array_equal(order, np.arange(order.size)):
         return None
     return order
+
+
+def row_labels(design: Any, fixture: Fixture) -> list[str]:
+    """Return the names of a design's rows as R would give them.
+
+    A table without names of its own counts from 0 here and from 1 in R.
+    """
+    data = fixture.data
+    # A list without the data has its model frame in their place, whose rows are fewer.
+    given = None if data is None or data is fixture.frame else data.row_names
+    return row_names(design, given)
+
+
+def cnms_of(terms: RList) -> list[tuple[str, list[str]]]:
+    """Return group and column names of R's random terms."""
+    return [
+        (group, [] if names is None else list(names.values))
+        for group, names in named_items(terms["cnms"])
+    ]
+
+
+def effect_names(
+    cnms: Iterable[tuple[str, Sequence[str]]], nl: Iterable[int], rows: Sequence[str]
+) -> list[tuple[str, str, str]]:
+    """Return group, column and level of every row of Zt."""
+    found: list[tuple[str, str, str]] = []
+    for (group, names), levels in zip(cnms, nl, strict=False):
+        begin = len(found)
+        found += [
+            (group, names[at % len(names)], rows[begin + at])
+            for at in range(int(levels) * len(names))
+            if begin + at < len(rows)
+        ]
+    return found
+
+
+def nl_of(terms: RList) -> list[int]:
+    """Return the number of levels of R's random terms."""
+    if isinstance(terms.get("nl"), RVector):
+        return [int(count) for count in terms["nl"].values]
+    sizes = np.diff(terms["Gp"].values.astype(np.int64))
+    columns = [max(len(names), 1) for _, names in cnms_of(terms)]
+    return [int(size) // count for size, count in zip(sizes, columns, strict=True)]

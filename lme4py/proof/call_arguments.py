@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.frame.values import Matrix
 from lme4py.matrices.rank import rank_of
-from lme4py.proof.r_columns import floats_of, has_missing
-from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector, coding_of
+from lme4py.rfiles.rvalues import RFactor, RFrame, RList, RMatrix, RVector, coding_of
 
-__all__ = ["Arguments"]
+__all__ = ["CallArguments", "floats_of"]
 
 
 @dataclass(frozen=True, slots=True)
-class Arguments:
+class CallArguments:
     """Finds the arguments of R's call in what the call returned."""
 
     data: RFrame | None
@@ -44,9 +44,9 @@ class Arguments:
             arguments |= self._by_rows(self.data, self.frame, action)
         return arguments
 
-    def _control(self) -> dict[str, str]:
+    def _control(self) -> dict[str, Any]:
         """Leave out what R has checked, and rescale or drop columns where it did."""
-        options = dict.fromkeys(
+        options: dict[str, Any] = dict.fromkeys(
             (
                 "check_nobs_vs_rankZ",
                 "check_nobs_vs_nlev",
@@ -59,7 +59,9 @@ class Arguments:
         options["check_scaleX"] = "ignore"
         if self.X is not None:
             attributes = self.X.attributes
-            if "scaled:scale" in attributes:
+            if "scaled:center" in attributes:
+                options["autoscale"] = True
+            elif "scaled:scale" in attributes:
                 options["check_scaleX"] = "silent.rescale"
             values = self.X.values
             if "col.dropped" not in attributes and values.size:
@@ -128,3 +130,26 @@ def _place(name: str, places: Mapping[str, int]) -> int:
 
 def _classes(value: Any) -> tuple[str, ...]:
     return value.classes if isinstance(value, RVector) else ()
+
+
+def floats_of(value: Any) -> NDArray[np.float64]:
+    """Return the numbers of a vector, or of the first column of a matrix."""
+    if isinstance(value, RVector):
+        return value.as_float()
+    found: NDArray[np.float64] = value.values.reshape(len(value.values), -1)[:, 0]
+    return found.astype(np.float64)
+
+
+def has_missing(column: Any) -> bool:
+    """Tell whether a column has missing values."""
+    match column:
+        case RVector(kind="character"):
+            return any(text is None for text in column.values)
+        case RVector():
+            return bool(np.isnan(column.as_float()).any()) if column.kind != "complex" else False
+        case RFactor():
+            return bool((column.codes < 0).any())
+        case RMatrix():
+            return bool(np.isnan(column.values.astype(np.float64)).any())
+        case _:
+            return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,7 @@ from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
-from lme4py.proof.call_arguments import Arguments
-from lme4py.proof.r_columns import floats_of
+from lme4py.proof.call_arguments import CallArguments, floats_of
 from lme4py.proof.shapes import TERMS, refuse_others
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
@@ -120,8 +119,10 @@ def read_fixture(path: str | os.PathLike[str]) -> Fixture:
     path : path-like
         A file that ``saveRDS(list(data = d, lf = lme4::lFormula(f, d)), path)`` wrote;
         ``glFormula`` will do, and so will, in the place of ``lf``, a list with
-        ``getME(fit, c("X", "Zt", "Lambdat", "Lind", "theta", "lower", "flist", "cnms",
-        "Gp", "beta", "b", "devcomp"))`` of a fitted model, beside a ``formula = formula(fit)``.
+        ``getME(fit, "ALL")`` or ``getME(fit, c("X", "Zt", "Lambdat", "Lind", "theta", "lower",
+        "flist", "cnms", "Gp", "beta", "b", "devcomp"))`` of a fitted model, beside a
+        ``formula = formula(fit)``. Of ``saveRDS(fit, path)``, the model frame stands for the
+        data.
 
     Returns
     -------
@@ -144,8 +145,8 @@ def read_fixture(path: str | os.PathLike[str]) -> Fixture:
     """
     content = read_rds(path)
     name = path_of(path)
-    if isinstance(content, RSlots) and content.name in ("lmerMod", "glmerMod"):
-        raise DataError(f"{name} holds a fitted model, not its components", hint=_HOW)
+    if isinstance(content, RSlots):
+        content = RList((content,))
     if not isinstance(content, RList):
         raise DataError(f"{name} holds no list with a model", hint=_HOW)
     return fixture_of(content, name)
@@ -160,13 +161,41 @@ def fixture_of(record: RList, name: str = "the record") -> Fixture:
         If no element of it is what ``lFormula``, ``glFormula`` or ``getME`` returns.
     """
     try:
-        return _fixture(record, name)
+        return _fixture(_opened(record), name)
     except DataError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise DataError(
             f"the components of the model in {name} are not what lme4 writes ({fault})", hint=_HOW
         ) from fault
+
+
+def _opened(record: RList) -> RList:
+    """Return a record in which a fitted model is the list of its components."""
+    items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)
+    if len(items) == 1 and isinstance(items[0], RList) and "fr" in items[0]:
+        return items[0]
+    return replace(record, items=items)
+
+
+def _components(fit: RSlots) -> RList | None:
+    """Return what the slots of a fitted model hold of its components; None for another object."""
+    try:
+        inside, response = (fit.slots[slot].slots[".xData"].variables for slot in ("pp", "resp"))
+        frame = fit.slots["frame"]
+        found = {
+            "fr": frame,
+            "formula": frame.attributes.get("formula"),
+            # A field that is checked when it is set keeps its value under this name.
+            **{name: inside[f".->{name}"] for name in ("X", "Zt", "Lambdat", "Lind")},
+            **{name: fit.slots[name] for name in ("theta", "lower", "flist", "cnms", "Gp")},
+            "devcomp": fit.slots["devcomp"],
+            "family": response.get(".->family", response.get("family")),
+        }
+    except (AttributeError, KeyError):
+        return None
+    found |= {name: fit.slots[name] for name in ("upper", "reCovs") if name in fit.slots}
+    return RList(tuple(found.values()), tuple(found))
 
 
 def _fixture(record: RList, name: str) -> Fixture:
@@ -191,7 +220,7 @@ def _fixture(record: RList, name: str) -> Fixture:
     model = tuple(given) if isinstance(given, RList) and len(given) == 3 else _model(frame, formula)
     family = _family(lf.get("family"))
     X: RMatrix | None = lf.get("X")
-    arguments = Arguments(data, frame, X, model, notes).found()
+    arguments = CallArguments(data, frame, X, model, notes).found()
     reml = _truth(lf.get("REML"))
     if reml is None and fitted:
         reml = _reml_of(lf.get("devcomp"))
@@ -204,8 +233,18 @@ def _fixture(record: RList, name: str) -> Fixture:
     if fitted:
         notes.append(
             "the components are a fitted model's (getME): theta holds estimates, of which only "
-            "their number and their places in Lambdat are compared; the arguments of the call "
-            "(weights, offset, subset, family) are not in the file"
+            "their number and their places in Lambdat are compared"
+            + (
+                "; the arguments of the call (weights, offset, subset, family) are not in the file"
+                if frame is None
+                else ""
+            )
+        )
+    if data is not None and data is frame:
+        notes.append(
+            "the file holds the model frame only, without the rows that subset and missing values "
+            "took and the variables inside of calls: write the data beside it, "
+            "saveRDS(list(data = d, fit = fit), 'm.rds')"
         )
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"

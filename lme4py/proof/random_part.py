@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from lme4py.proof.alignment import Pair, up_to_order
+from lme4py.proof.alignment import Pair, cnms_of, up_to_order
 from lme4py.proof.findings import Difference, Finding
-from lme4py.proof.labels import cnms_of
 from lme4py.proof.measures import (
     compare_numbers,
     compare_sparse,
@@ -58,37 +57,66 @@ def _Zt(pair: Pair, random: Any, theirs: RSparse) -> Finding:
     return found
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Block:
+    """An element of Ztlist: a term's rows of Zt or, in a fit's, those of one of its columns."""
+
+    label: str
+    matrix: Any
+    rows: Sequence[str]
+    columns: int
+
+
+def _by_term(random: Any) -> list[_Block]:
+    return [
+        _Block(label, block, random.row_names[begin : begin + block.shape[0]], len(names))
+        for (label, block), (_, names), begin in zip(
+            random.Ztlist, random.cnms, random.Gp[:-1].tolist(), strict=True
+        )
+    ]
+
+
+def _by_column(random: Any) -> list[_Block]:
+    """Return the blocks as ``getME(fit, "Ztlist")`` has them: one for each column of a term."""
+    return [
+        _Block(f"{group}.{name}", block.matrix[at :: len(names)], block.rows[at :: len(names)], 1)
+        for block, (group, names) in zip(_by_term(random), random.cnms, strict=True)
+        for at, name in enumerate(names)
+    ]
+
+
 def _blocks(pair: Pair, random: Any, theirs: RList) -> Iterator[Finding]:
-    labels = [label for label, _ in random.Ztlist]
-    found = compare_texts("Ztlist labels", labels, theirs.names)
+    blocks = (_by_column if pair.fixture.fitted else _by_term)(random)
+    found = compare_texts("Ztlist labels", [block.label for block in blocks], theirs.names)
     yield found
-    if len(theirs) != len(labels):
+    if len(theirs) != len(blocks):
         return
     for at, expected in enumerate(theirs):
         place = at
-        if found.verdict == "order" and pair.term_order is not None:
+        if found.verdict == "order" and pair.term_order is not None and not pair.fixture.fitted:
             place = int(pair.term_order[at])
-        label, block = random.Ztlist[place]
-        component = f"Ztlist[{at}] {label!r}"
-        begin = int(random.Gp[place])
-        rows = random.row_names[begin : begin + block.shape[0]]
-        result = compare_sparse(component, block, expected, (rows, pair.labels))
-        if result.verdict != "equal" and _block_moved(pair, place, block, rows, expected):
-            result = Finding(component, "order", "the levels or rows stand in another order")
-        yield result
+        yield _block(pair, f"Ztlist[{at}] {blocks[place].label!r}", blocks[place], expected)
 
 
-def _block_moved(pair: Pair, place: int, block: Any, rows: list[str], theirs: RSparse) -> bool:
-    names = pair.design.random.cnms[place][1]
-    columns = max(len(names), 1)
-    expected = theirs.row_names or ()
+def _block(pair: Pair, component: str, ours: _Block, theirs: Any) -> Finding:
+    if isinstance(theirs, RVector):
+        # lme4 takes a row at a time and lets a single one become a vector.
+        return compare_numbers(component, ours.matrix.toarray().ravel(), theirs.values)
+    result = compare_sparse(component, ours.matrix, theirs, (ours.rows, pair.labels))
+    if result.verdict != "equal" and _block_moved(pair, ours, theirs):
+        return Finding(component, "order", "the levels or rows stand in another order")
+    return result
+
+
+def _block_moved(pair: Pair, ours: _Block, theirs: RSparse) -> bool:
+    columns = max(ours.columns, 1)
     order = permutation(
-        [(level, at % columns) for at, level in enumerate(rows)],
-        [(level, at % columns) for at, level in enumerate(expected)],
+        [(level, at % columns) for at, level in enumerate(ours.rows)],
+        [(level, at % columns) for at, level in enumerate(theirs.row_names or ())],
     )
-    if order is None or block.shape != theirs.matrix.shape:
+    if order is None or ours.matrix.shape != theirs.matrix.shape:
         return False
-    moved = block.tocsr()[order].tocsc()
+    moved = ours.matrix.tocsr()[order].tocsc()
     if pair.row_order is not None:
         moved = moved[:, pair.row_order]
     return compare_sparse("", _tidied(moved), theirs, ((), ())).verdict == "equal"

@@ -51,7 +51,7 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "Zt": lambda value: isinstance(value, RSparse),
     "Lambdat": lambda value: isinstance(value, RSparse),
     "Ztlist": lambda value: (
-        isinstance(value, RList) and all(isinstance(block, RSparse) for block in value)
+        isinstance(value, RList) and all(isinstance(block, RSparse | RVector) for block in value)
     ),
     **dict.fromkeys(("Lind", "Gp", "nl", "ord"), _counts),
     **dict.fromkeys(("theta", "lower", "upper", "par"), _numeric),

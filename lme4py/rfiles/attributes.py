@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,17 +23,10 @@ from lme4py.rfiles.rvalues import (
     texts,
 )
 
-__all__ = ["character", "dressed", "dressed_list", "formal", "whole_numbers"]
+__all__ = ["dressed", "dressed_list", "formal", "whole_numbers"]
 
 _MOST_ROWS = 2**21
 """Rows that a data frame without columns may claim."""
-
-
-def character(items: Sequence[str | None]) -> RVector:
-    """Return a character vector."""
-    values = np.empty(len(items), dtype=object)
-    values[:] = items
-    return RVector(values, "character")
 
 
 def whole_numbers(values: NDArray[np.int32], kind: Kind) -> RVector:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "REnvironment",
     "RFactor",
     "RFrame",
     "RLanguage",
@@ -27,7 +28,10 @@ __all__ = [
     "RSparse",
     "RUnread",
     "RVector",
+    "character",
     "coding_of",
+    "integers",
+    "texts",
 ]
 
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
@@ -191,9 +195,16 @@ class RLanguage:
 
 @dataclass(frozen=True, slots=True)
 class RUnread:
-    """An environment, function or other object that is no data, not descended into."""
+    """A function, environment or other object that is no data."""
 
     kind: str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class REnvironment(RUnread):
+    """An environment with its variables, which may lead back to it; not those it encloses."""
+
+    variables: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -271,6 +282,27 @@ class RFrame:
         if all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
             return pd.Index([int(name) for name in self.row_names])
         return pd.Index(self.row_names)
+
+
+def character(items: Sequence[str | None]) -> RVector:
+    """Return a character vector, NA where None stands."""
+    values = np.empty(len(items), dtype=object)
+    values[:] = items
+    return RVector(values, "character")
+
+
+def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> RVector:
+    """Return an integer vector.
+
+    Raises
+    ------
+    DataError
+        For numbers that R's integers of 32 bits do not hold.
+    """
+    known = values if missing is None else values[~missing]
+    if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
+        raise DataError("the design is too large for R, whose integers have 32 bits")
+    return RVector(values.astype(np.int32), "integer", missing)
 
 
 def texts(value: Any) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ The format is R's own (R Internals, 1.8 "Serialization Formats"): every item beg
 with an integer that holds its type and flags. Versions 2 and 3, byte code and the compact
 vectors of R >= 3.5 are read. Nothing in a stream is believed: a length is compared with the
 bytes that are left before anything of that length is made, so time and memory are bounded by
-the size of the stream. Environments and functions are read over.
+the size of the stream. Functions are read over.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.numerals import labels
-from lme4py.rfiles.attributes import character, dressed, dressed_list, formal, whole_numbers
+from lme4py.rfiles.attributes import dressed, dressed_list, formal, whole_numbers
 from lme4py.rfiles.encodings import ENCODINGS, BinaryEncoding, TextEncoding, TruncatedError
 from lme4py.rfiles.language import MISSING, node_of_call
-from lme4py.rfiles.rvalues import RLanguage, RList, RUnread, RVector
+from lme4py.rfiles.rvalues import REnvironment, RLanguage, RList, RUnread, RVector, character
 
 __all__ = ["unserialize"]
 
@@ -222,12 +222,16 @@ class _Stream:
             return RLanguage(node_of_call(pairs), attributes)
         return RUnread("function")
 
-    def _environment(self) -> RUnread:
-        self._remember(_ENVIRONMENT)
+    def _environment(self) -> REnvironment:
+        # It may hold itself, so it is known before its variables are.
+        found: REnvironment = self._remember(REnvironment("environment"))
         self._read.integer()
-        for _ in range(4):
-            self._item()
-        return _ENVIRONMENT
+        self._item()
+        frame, table = self._item(), self._item()
+        self._item()
+        for pairs in (frame, *(table if isinstance(table, RList) else ())):
+            found.variables.update(_by_name(pairs))
+        return found
 
     def _pointer(self, code: int, attributed: bool) -> RUnread:
         found: RUnread = self._remember(RUnread("other"))

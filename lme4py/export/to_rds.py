@@ -34,6 +34,7 @@ from lme4py.rfiles.serialize import serialize
 
 __all__ = ["design_as_list", "write_rds"]
 
+_ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
 _GLOBAL = RUnread("environment")
 _REFITTED = frozenset({"poly", "scale", "bs", "ns"})
 """Functions of all rows together that R's ``makepredictcall`` knows to freeze."""
@@ -212,6 +213,7 @@ def _terms(design: MixedDesign) -> RLanguage:
         (call("+", bar.effects, bar.group) for bar in bars),
     )
     response = () if formula.response is None else (formula.response,)
+    extras = [name for name in frame.names if name in _ARGUMENTS]
     offsets = {"offset": integers(np.array(found.offsets) + 1)} if found.offsets else {}
     return RLanguage(
         node,
@@ -232,7 +234,7 @@ def _terms(design: MixedDesign) -> RLanguage:
                 names=frame.names,
             ),
             "predvars.fixed": _predicted(fixed),
-            "varnames.fixed": character(fixed.frame_names),
+            "varnames.fixed": character([*fixed.frame_names, *extras]),
             "predvars.random": _predicted(terms(call("~", *response, varying), frame.names)),
         },
     )

@@ -30,7 +30,9 @@ FILES = [
 ]
 # What depends on the version that wrote the file, on its data's attributes, or is a message.
 NOT_OURS = {"Lambdat", "msgScaleX", "msgRankdrop", ".Environment"}
-# The state of poly and scale on their columns; na.action where subset took rows as well.
+# Rows that missing values took beside subset; the expression of the offset, given as values here.
+NOT_TOLD = {"na.action", "offset"}
+# The state of poly and scale on their columns.
 NOT_KEPT = {"coefs", "degree", "scaled:center", "scaled:scale", "class"}
 
 
@@ -91,7 +93,7 @@ def _differences(place, ours, theirs):
 
 def _entries(place, ours, theirs):
     for name, value in theirs.items():
-        if name in NOT_OURS or value is None or (name == "na.action" and name not in ours):
+        if name in NOT_OURS or value is None or (name in NOT_TOLD and name not in ours):
             continue
         if name not in ours:
             yield f"{place}{name}", None, value

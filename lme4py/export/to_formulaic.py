@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from lme4py.argument_types import choice_of
 from lme4py.design import MixedDesign
+from lme4py.errors import FormulaError
 from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
 from lme4py.formula.terms import terms
+from lme4py.spec.apply import apply_fixed
+from lme4py.spec.spec import Spec
+
+if TYPE_CHECKING:
+    from formulaic import ModelMatrix, ModelSpec
 
 __all__ = ["Output", "to_formulaic"]
 
 Output = Literal["pandas", "numpy", "sparse"]
+_OUTPUTS = ("pandas", "numpy", "sparse")
+_NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
+    "drop": "omit",
+    "raise": "fail",
+    "ignore": "pass",
+}
 
 
-def to_formulaic(design: MixedDesign, output: Output = "pandas") -> Any:
+def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
     """Return X as a formulaic ``ModelMatrix`` with its ``ModelSpec``.
 
     Parameters
@@ -29,8 +44,10 @@ def to_formulaic(design: MixedDesign, output: Output = "pandas") -> Any:
     formulaic.ModelMatrix
         float64, shape (n, p). Its ``model_spec`` has R's column names and terms (the
         intercept's is ``1``, as formulaic calls it): ``column_names``,
-        ``term_indices`` and ``term_slices``, linear constraints. Do not make matrices
-        of new data with it: formulaic codes factors by another rule than R.
+        ``term_indices`` and ``term_slices``, linear constraints, subsets. Its
+        ``get_model_matrix`` computes the columns of new data as `Spec.apply` does, by R's
+        rules and with what was learned from the model's data; formulaic's own way to them
+        (a materializer, a derivative, another formula) is refused.
 
     Raises
     ------
@@ -47,9 +64,11 @@ def to_formulaic(design: MixedDesign, output: Output = "pandas") -> Any:
     ('(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2')
     >>> spec.term_slices["poly(Days, 2)"]
     slice(1, 3, None)
+    >>> spec.get_model_matrix({"Days": [0, 9]}, output="numpy").round(3).tolist()
+    [[1.0, -0.117, 0.123], [1.0, 0.117, 0.123]]
     """
-    choice_of("output", output, ("pandas", "numpy", "sparse"))
-    from formulaic import ModelMatrix, ModelSpec, SimpleFormula
+    choice_of("output", output, _OUTPUTS)
+    from formulaic import ModelMatrix, SimpleFormula
     from formulaic.materializers.base import EncodedTermStructure
     from formulaic.parser.types import Factor, Term
 
@@ -63,10 +82,22 @@ def to_formulaic(design: MixedDesign, output: Output = "pandas") -> Any:
             names = variables.get(term.label, (term.label,))
             factors = [Factor(name, eval_method="lookup") for name in names]
         columns = design.fixed.names[term.start : term.stop]
-        structure.append(EncodedTermStructure(Term(factors), [], columns))
+        structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(term.label)], columns))
     formula = SimpleFormula([item.term for item in structure], _ordering="none")
-    spec = ModelSpec(formula=formula, structure=structure, output=output)
-    return ModelMatrix(_values(design, output), spec=spec)
+    spec = _spec_class()(
+        formula=formula,
+        structure=structure,
+        output=output,
+        learned=design.learned,
+        places=tuple(
+            (str(item.term), term.start, term.stop)
+            for item, term in zip(structure, fixed_terms(design), strict=True)
+        ),
+    )
+    # Only the labels of the rows are taken from the frame.
+    index = design.frame.index if output == "pandas" else None
+    X = design.X if output == "sparse" else fixed_matrix(design)
+    return ModelMatrix(_contained(X, design.fixed.names, index, output), spec=spec)
 
 
 def _variables(design: MixedDesign) -> dict[str, tuple[str, ...]]:
@@ -78,16 +109,96 @@ def _variables(design: MixedDesign) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _values(design: MixedDesign, output: Output) -> Any:
+def _contained(X: Any, names: list[str], index: Any, output: Output) -> Any:
     if output == "numpy":
-        return fixed_matrix(design)
+        return X
     if output == "sparse":
         from scipy.sparse import csc_array
 
-        return csc_array(design.X)
+        return csc_array(X)
     import pandas as pd
 
-    # Only the labels of the rows are taken from the frame.
-    return pd.DataFrame(
-        fixed_matrix(design), columns=design.fixed.names, index=design.frame.index, copy=False
+    return pd.DataFrame(X, columns=names, index=index, copy=False)
+
+
+def _refuse(what: str) -> NoReturn:
+    raise FormulaError(
+        f"formulaic cannot make {what}",
+        hint="they are coded by R's rules, which are not formulaic's: "
+        "model_spec.get_model_matrix(data) and design.spec.apply(data) know them",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _NotEvaluated:
+    """What stands in formulaic's structure for the recipe of a term's columns."""
+
+    label: str
+    factors: tuple[()] = ()
+    variables: frozenset[str] = frozenset()
+
+    def rehydrate(self, _: object) -> NoReturn:
+        """Refuse to be made by formulaic's materializers, which would fill in zeros."""
+        _refuse(f"the columns of {self.label} from new data")
+
+
+@cache
+def _spec_class() -> Any:
+    """Return a ``ModelSpec`` whose matrices of new data are R's; formulaic is imported here."""
+    from formulaic import ModelSpec
+
+    @dataclass(frozen=True)
+    class DesignModelSpec(ModelSpec):  # type: ignore[misc]
+        """formulaic's ``ModelSpec`` of the fixed part of a design."""
+
+        learned: Spec | None = None
+        places: tuple[tuple[str, int, int], ...] = ()
+
+        def get_model_matrix(
+            self,
+            data: Any,
+            context: Any = None,  # noqa: ARG002 (a formula here names the data's columns only)
+            drop_rows: set[int] | None = None,
+            **attr_overrides: Any,
+        ) -> ModelMatrix:
+            """Return X of new data as `Spec.apply` computes it."""
+            spec = self.update(**attr_overrides) if attr_overrides else self
+            return _new_matrix(spec, data, drop_rows)
+
+        def differentiate(self, *_: Any, **__: Any) -> ModelSpec:
+            """Refuse: the columns of the derivative are not in the design."""
+            _refuse("derivatives of these columns")
+
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _restored, ({item.name: getattr(self, item.name) for item in fields(self)},)
+
+    return DesignModelSpec
+
+
+def _restored(values: Mapping[str, Any]) -> Any:
+    return _spec_class()(**values)
+
+
+def _new_matrix(spec: Any, data: Any, dropped: set[int] | None) -> ModelMatrix:
+    from formulaic import ModelMatrix
+
+    if spec.learned is None:
+        _refuse("the columns of a design that was not made from a data frame")
+    labels = [str(item.term) for item in spec.structure]
+    if [str(term) for term in spec.formula] != labels:
+        _refuse("the columns of another formula")
+    output: Output = spec.output
+    choice_of("output", output, _OUTPUTS)
+    X, rows = apply_fixed(spec.learned, data, _NA_ACTIONS[spec.na_action.value])
+    if dropped is not None:
+        every = rows.tolist()
+        X = X[[row not in dropped for row in every]]
+        absent = set(range(max(every, default=-1) + 1)) - set(every)
+        rows = rows[[row not in dropped for row in every]]
+        dropped |= absent
+    place = {label: slice(start, stop) for label, start, stop in spec.places}
+    columns = [at for label in labels for at in range(*place[label].indices(X.shape[1]))]
+    names = [spec.learned.fixed.names[at] for at in columns]
+    index = getattr(data, "index", None)
+    index = index[rows] if output == "pandas" and index is not None else None
+    return ModelMatrix(_contained(X[:, columns], names, index, output), spec=spec)

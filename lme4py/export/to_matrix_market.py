@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import grouping_factors, response_columns
 from lme4py.export.stored_encoding import write_metadata
-from lme4py.design import MixedDesign
 
 __all__ = ["write_folder"]
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
 from lme4py.export.row_names import numbered, row_names
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value
-from lme4py.design import MixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.rfiles.rvalues import (
     RFactor,
@@ -179,8 +179,8 @@ def _frame(design: MixedDesign) -> RFrame:
 
 def _omitted(design: MixedDesign) -> dict[str, RVector]:
     """Return which rows missing values took, where it can be told from those of ``subset``."""
-    frame, origin = design.model_frame, design.origin
-    if not frame.omitted or frame.positions is None or origin is None:
+    frame, spec = design.model_frame, design.learned
+    if not frame.omitted or frame.positions is None or spec is None:
         return {}
     rows = frame.rows + frame.omitted
     gone = np.setdiff1d(np.arange(rows), frame.positions)
@@ -189,7 +189,7 @@ def _omitted(design: MixedDesign) -> dict[str, RVector]:
     labels = design.index if numbered(design) is None else range(1, rows + 1)
     if len(labels) != rows:
         return {}
-    action = "exclude" if origin.na_action == "exclude" else "omit"
+    action = "exclude" if spec.na_action == "exclude" else "omit"
     return {
         "na.action": RVector(
             integers(gone + 1).values,
@@ -203,9 +203,9 @@ def _omitted(design: MixedDesign) -> dict[str, RVector]:
 
 def _terms(design: MixedDesign) -> RLanguage:
     """Return what R's ``terms`` makes of the formula, with lme4's attributes."""
-    origin, formula, frame = design.origin, design.formula, design.model_frame
+    spec, formula, frame = design.learned, design.formula, design.model_frame
     node = formula.subbars().node
-    found = terms(node, frame.names if origin is None else origin.names)
+    found = terms(node, frame.names if spec is None else spec.names)
     fixed = terms(formula.nobars().node, frame.names)
     bars = formula.expanded("split").bars
     varying = reduce(
@@ -282,7 +282,7 @@ def _refused(name: str) -> Node:
 
 def _class_of(name: str, value: Value, design: MixedDesign) -> str:
     """Return R's name for the kind of a variable (``.MFclass``), text before it is a factor."""
-    column = None if design.origin is None else design.origin.columns.get(name)
+    column = None if design.learned is None else design.learned.columns.get(name)
     if column is not None and column.kind == "character":
         return "character"
     match value:

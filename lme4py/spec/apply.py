@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.formula.terms import terms
@@ -14,6 +15,7 @@ from lme4py.frame.evaluate import Scope
 from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import NAAction, new_frame
 from lme4py.frame.schema import NewColumns
+from lme4py.frame.values import FloatArray
 from lme4py.matrices.fixed import new_fixed_matrix
 from lme4py.matrices.grouping import Grouping, new_random_term
 from lme4py.matrices.reterms import random_effects
@@ -21,7 +23,9 @@ from lme4py.messages import Messages
 from lme4py.spec.newrows import NewLevels, NewRows
 from lme4py.spec.spec import Spec
 
-__all__ = ["apply"]
+__all__ = ["apply", "apply_fixed"]
+
+IntArray: TypeAlias = NDArray[np.int64]
 
 
 def apply(
@@ -62,6 +66,37 @@ def apply(
         frame.offset(),
         np.arange(frame.rows) if frame.positions is None else frame.positions,
     )
+
+
+def apply_fixed(spec: Spec, newdata: Any, na_action: NAAction) -> tuple[FloatArray, IntArray]:
+    """Return X of new rows and the rows it has; no grouping factor is asked for.
+
+    Raises
+    ------
+    DataError, FormulaError
+        As `Spec.apply`.
+    """
+    columns = NewColumns(newdata, spec.names, spec.columns)
+    collation = Collation(spec.collation)
+    expanded = terms(spec.formula.nobars().node, spec.frame_names)
+    messages = Messages()
+    with np.errstate(all="ignore"):
+        frame = new_frame(
+            expanded,
+            Scope(columns, spec.env, Context(columns.rows, collation, messages.warn)),
+            columns,
+            labels=spec.frame_names,
+            types={
+                name: spec.variables[name]
+                for name in expanded.frame_names
+                if name in spec.variables
+            },
+            states=spec.states,
+            na_action=na_action,
+        )
+        X = new_fixed_matrix(expanded, frame, collation, spec.fixed)
+    messages.tell(stacklevel=4)
+    return X, np.arange(frame.rows) if frame.positions is None else frame.positions
 
 
 def _offset(spec: Spec, given: Any) -> Any:

@@ -41,6 +41,11 @@ class Codec:
     texts : mapping of type to (callable, callable)
         Classes that are written as plain data in a way of their own, and read back.
 
+    put : callable
+        Takes an array and returns what stands for it; by default all its numbers.
+    get : callable, optional
+        Takes the name of an array that stands elsewhere and returns it.
+
     Examples
     --------
     >>> @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class Codec:
     texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]] = field(
         default_factory=dict
     )
+    put: Callable[[NDArray[Any]], Plain] | None = None
+    get: Callable[[str], NDArray[Any]] | None = None
 
     def to_plain(self, item: Any) -> Plain:
         """Return a value as plain data.
@@ -79,7 +86,7 @@ class Codec:
             case np.generic():
                 return self.to_plain(item.item())
             case np.ndarray():
-                return _array(item)
+                return _array(item) if self.put is None else self.put(item)
             case list():
                 return {"list": [self.to_plain(part) for part in item]}
             case tuple():
@@ -112,6 +119,8 @@ class Codec:
                 return tuple(self.from_plain(part) for part in plain)
             case {"float": str(word)} if word in _WORDS:
                 return _WORDS[word]
+            case {"array": str(name)} if self.get is not None and len(plain) == 1:
+                return self.get(name)
             case {"array": dtype, "shape": list(shape), "items": list(items)}:
                 return self._read_array(dtype, shape, items)
             case {"list": list(items)}:

@@ -16,6 +16,7 @@ from lme4py.matrices.reterms import RandomEffects
 __all__ = [
     "INTERCEPT",
     "FixedTerm",
+    "dense",
     "distinct",
     "effects",
     "fixed_matrix",
@@ -69,9 +70,13 @@ def fixed_terms(design: MixedDesign) -> list[FixedTerm]:
 
 def fixed_matrix(design: MixedDesign) -> FloatArray:
     """Return X as a dense array, shape (n, p), also where the design keeps it sparse."""
-    matrix: Any = design.X
-    dense: FloatArray = matrix if isinstance(matrix, np.ndarray) else matrix.toarray(order="F")
-    return dense
+    return dense(design.X)
+
+
+def dense(matrix: Any) -> FloatArray:
+    """Return a matrix as an array, sparse ones in Fortran order."""
+    found: FloatArray = matrix if isinstance(matrix, np.ndarray) else matrix.toarray(order="F")
+    return found
 
 
 def effects(term: RandomTerm) -> FloatArray:

@@ -8,23 +8,19 @@ written, and none are read.
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
-import zipfile
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.export.record import Record
-from lme4py.export.stored_decoding import decode
-from lme4py.export.stored_encoding import encode
+from lme4py.export.npz_archive import damaged, read_archive, write_archive
+from lme4py.export.stored_parts import StoredParts, stored_parts
+from lme4py.export.stored_reading import design_of_parts
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
 
@@ -33,7 +29,6 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 """The formats that `export` writes."""
 
 _TEXTS = frozenset({"metadata", "X_names", "Zt_names"})
-_LONGEST_HEADER = 10_000
 
 
 def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
@@ -60,26 +55,14 @@ def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
     >>> load(path).fixed.names
     ['(Intercept)', 'Days']
     """
-    record = encode(design)
+    parts = stored_parts(design)
     texts = {
-        "metadata": json.dumps(record.metadata, ensure_ascii=False, indent=1),
+        "metadata": json.dumps(parts.metadata, ensure_ascii=False, indent=1),
         "X_names": _lines(design.fixed.names),
         "Zt_names": _lines(design.random.row_names),
     }
     arrays = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
-    file_name = path_of(path)
-    try:
-        with zipfile.ZipFile(file_name, "w", zipfile.ZIP_STORED) as archive:
-            for name, array in (arrays | record.arrays).items():
-                with archive.open(_member(name), "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
-    except OSError as error:
-        raise DataError(f"cannot write {file_name}: {error.strerror or error}") from None
-
-
-def _member(name: str) -> zipfile.ZipInfo:
-    """Return the entry of an array, with a fixed date: equal designs make equal files."""
-    return zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0))
+    write_archive(path, arrays | parts.arrays)
 
 
 def _lines(names: list[str]) -> str:
@@ -118,68 +101,17 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
      X 180 x 2: (Intercept), Days
      Zt 36 x 180: Subject 18 x ((Intercept), Days)>
     """
-    name = path_of(path)
+    arrays = read_archive(path)
+    if "metadata" not in arrays:
+        raise damaged("it has no metadata")
     try:
-        with zipfile.ZipFile(name) as archive:
-            arrays = {info.filename: _read(archive, info) for info in _members(archive)}
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{name} is not a stored design: {error}") from None
-    except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror or error}") from None
-    except (EOFError, NotImplementedError, RuntimeError) as error:
-        # Truncated, encrypted or of a later version of zip.
-        raise DataError(f"{name} is not a stored design: {error}") from None
-    found = {key.removesuffix(".npy"): array for key, array in arrays.items()}
-    if "metadata" not in found:
-        raise DataError(f"{name} is not a stored design: it has no metadata")
-    kept = {key: array for key, array in found.items() if key not in _TEXTS}
-    return decode(Record(kept, _json(found["metadata"])))
-
-
-def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Return the entries, if each is an uncompressed array and they do not overlap."""
-    members = archive.infolist()
-    for info in members:
-        if not info.filename.endswith(".npy"):
-            raise DataError(f"this is not a stored design: it has a file {info.filename!r}")
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise DataError("this is not a stored design: its arrays are compressed")
-    size = os.fstat(archive.fp.fileno()).st_size if archive.fp is not None else 0
-    if sum(info.file_size for info in members) > size:
-        raise DataError("this is not a stored design: it claims more bytes than it has")
-    return members
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """Return the array of an entry; its header is held against the bytes that follow."""
-    content = archive.read(info)
-    file = io.BytesIO(content)
-    name = info.filename
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
-        else:
-            header = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
-    except (ValueError, TypeError, SyntaxError, RecursionError) as error:
-        raise DataError(f"this is not a stored design: {name} is no array: {error}") from None
-    shape, fortran, dtype = header
-    if dtype.kind not in "biuf" or not all(length >= 0 for length in shape):
-        raise DataError(f"this is not a stored design: {name} is of type {dtype}")
-    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise DataError(f"this is not a stored design: {name} is not as long as it says")
-    flat = np.frombuffer(content, dtype=dtype, offset=file.tell()).astype(dtype.newbyteorder("="))
-    return flat.reshape(shape, order="F" if fortran else "C")
-
-
-def _json(array: NDArray[Any]) -> dict[str, Any]:
-    try:
-        metadata = json.loads(array.tobytes().decode())
+        metadata = json.loads(arrays["metadata"].tobytes().decode())
     except (ValueError, RecursionError) as error:
-        raise DataError(f"this is not a stored design: its metadata: {error}") from None
+        raise damaged(f"its metadata: {error}") from None
     if not isinstance(metadata, dict):
-        raise DataError("this is not a stored design: its metadata are no object")
-    return metadata
+        raise damaged("its metadata are no object")
+    kept = {name: array for name, array in arrays.items() if name not in _TEXTS}
+    return design_of_parts(StoredParts(kept, metadata))
 
 
 def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> list[Path]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors, response_columns
-from lme4py.export.stored_encoding import encode, write_metadata
+from lme4py.export.stored_parts import stored_parts, write_metadata
 from lme4py.matrices.reterms import RandomEffects
 
 __all__ = ["to_arrow", "write_tables"]
@@ -58,7 +58,7 @@ def to_arrow(design: MixedDesign) -> dict[str, Any]:
         **{name: pa.table(columns) for name, columns in _random(design.random).items()},
         "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
     }
-    told = {"lme4py": json.dumps(encode(design).metadata, ensure_ascii=False)}
+    told = {"lme4py": json.dumps(stored_parts(design).metadata, ensure_ascii=False)}
     return {name: table.replace_schema_metadata(told) for name, table in tables.items()}
 
 

@@ -77,24 +77,21 @@ def apply_fixed(spec: Spec, newdata: Any, na_action: NAAction) -> tuple[FloatArr
         As `Spec.apply`.
     """
     columns = NewColumns(newdata, spec.names, spec.columns)
-    collation = Collation(spec.collation)
-    expanded = terms(spec.formula.nobars().node, spec.frame_names)
     messages = Messages()
+    collation = Collation(spec.collation)
+    context = Context(columns.rows, collation, messages.warn, spec.default_contrasts)
+    expanded = terms(spec.formula.nobars().node, spec.frame_names)
     with np.errstate(all="ignore"):
         frame = new_frame(
             expanded,
-            Scope(columns, spec.env, Context(columns.rows, collation, messages.warn)),
+            Scope(columns, spec.env, context),
             columns,
             labels=spec.frame_names,
-            types={
-                name: spec.variables[name]
-                for name in expanded.frame_names
-                if name in spec.variables
-            },
+            types=spec.variables,
             states=spec.states,
             na_action=na_action,
         )
-        X = new_fixed_matrix(expanded, frame, collation, spec.fixed)
+        X = new_fixed_matrix(expanded, frame, context, spec.fixed)
     messages.tell(stacklevel=4)
     return X, np.arange(frame.rows) if frame.positions is None else frame.positions
 

@@ -22,7 +22,7 @@ from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.spec import Spec
 
-__all__ = ["read", "write"]
+__all__ = ["VALUES", "read", "write"]
 
 _FORMAT = "lme4py.Spec"
 _VERSION = 2
@@ -101,7 +101,7 @@ def _state_fits(item: State) -> bool:
         case "basis":
             return isinstance(item.kept, dict)
         case "value":
-            return type(item.kept) in _VALUES
+            return type(item.kept) in VALUES
 
 
 def _columns_fit(item: LearnedColumns) -> bool:
@@ -123,7 +123,7 @@ def _spec_fits(item: Spec) -> bool:
     )
 
 
-_VALUES = {
+VALUES = {
     Numeric: lambda item: item.values.ndim == 1 and item.values.dtype != np.int32,
     Matrix: _matrix_fits,
     Character: lambda item: _are_codes(item.codes, len(item.pool)) and _differ(item.pool),
@@ -135,6 +135,7 @@ _VALUES = {
     FunctionName: lambda _: True,
     Null: lambda _: True,
 }
+"""R's values, and whether the parts of one fit together."""
 
 
 def _written(formula: Formula) -> list[str]:
@@ -161,7 +162,7 @@ def _formula(plain: Any) -> Formula:
 _CODEC = Codec(
     "a saved spec",
     {
-        **_VALUES,
+        **VALUES,
         ColumnType: _type_fits,
         State: _state_fits,
         LearnedGroup: lambda item: len(item.levels) > 0 and _differ(item.levels),

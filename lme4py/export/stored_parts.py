@@ -1,31 +1,50 @@
-"""A design taken apart into what another language can use by itself.
+"""A design taken apart into named arrays and JSON, which another language can use by itself.
 
 X, the three arrays of Zt and of Lambdat, theta with its bounds, Lind, the codes of every
-grouping factor, the variables of the model frame.
+grouping factor, the variables of the model frame; everything else is plain data.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.codec import Codec
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.export.record import FORMAT, VERSION, Record
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.randomterm import RandomTerm
+from lme4py.spec.saved import VALUES
 
-__all__ = ["encode", "write_metadata"]
+__all__ = ["FORMAT", "VERSION", "StoredParts", "stored_parts", "write_metadata"]
+
+FORMAT = "lme4py design"
+VERSION = 2
 
 
-def encode(design: MixedDesign) -> Record:
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredParts:
+    """A design taken apart.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        float64, integers, bool; one or two dimensions.
+    metadata : dict
+        Everything else, as JSON can hold it.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    metadata: dict[str, Any]
+
+
+def stored_parts(design: MixedDesign) -> StoredParts:
     """Take a design apart.
 
     Raises
@@ -35,7 +54,7 @@ def encode(design: MixedDesign) -> Record:
     """
     random = design.random
     arrays: dict[str, NDArray[Any]] = {
-        **_fixed_arrays(design),
+        **({"X": design.X} if isinstance(design.X, np.ndarray) else _sparse("X", design.X)),
         "assign": design.fixed.assign,
         **_given(y=design.y, weights=design.weights, offset=design.offset),
         **_sparse("Zt", random.Zt),
@@ -63,24 +82,44 @@ def encode(design: MixedDesign) -> Record:
         "messages": list(design.messages),
         "advice": list(design.advice),
         "control": asdict(design.control),
+        "lost_levels": dict(design.lost_levels),
         "spec": _spec(design),
         "frame": _frame(design.model_frame, arrays),
         "index": _index(design.index, arrays),
     }
-    return Record(arrays, metadata)
+    return StoredParts(arrays, metadata)
 
 
 def write_metadata(design: MixedDesign, folder: Path) -> Path:
     """Write everything about a design but its arrays as ``design.json`` into a folder."""
     path = folder / "design.json"
-    text = json.dumps(encode(design).metadata, ensure_ascii=False, indent=1)
+    text = json.dumps(stored_parts(design).metadata, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
     return path
 
 
-def _fixed_arrays(design: MixedDesign) -> dict[str, NDArray[Any]]:
-    X: Any = design.X
-    return {"X": X} if isinstance(X, np.ndarray) else _sparse("X", X)
+def _given(**values: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _sparse(name: str, matrix: Any) -> dict[str, NDArray[Any]]:
+    return {
+        f"{name}_data": matrix.data,
+        f"{name}_indices": matrix.indices,
+        f"{name}_indptr": matrix.indptr,
+        f"{name}_shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def _plain(value: Any, arrays: dict[str, NDArray[Any]], name: str) -> Any:
+    """Return a value as plain data, its array beside them, and the contrasts' of a factor."""
+
+    def put(values: NDArray[Any]) -> Any:
+        key = f"{name}_contrasts" if name in arrays else name
+        arrays[key] = values
+        return {"array": key}
+
+    return Codec("a stored design", VALUES, put=put).to_plain(value)
 
 
 def _fixed(fixed: FixedEffects, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
@@ -88,7 +127,7 @@ def _fixed(fixed: FixedEffects, arrays: dict[str, NDArray[Any]]) -> dict[str, An
         "names": fixed.names,
         "terms": fixed.terms,
         "contrasts": {
-            name: _contrast(value, f"contrast_{k}", arrays)
+            name: _plain(value, arrays, f"contrast_{k}")
             for k, (name, value) in enumerate(fixed.contrasts.items())
         },
         "dropped": {name: int(place) for name, place in fixed.dropped.items()},
@@ -118,59 +157,14 @@ def _spec(design: MixedDesign) -> Any:
         return None
 
 
-def _given(**values: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _sparse(name: str, matrix: Any) -> dict[str, NDArray[Any]]:
-    return {
-        f"{name}_data": matrix.data,
-        f"{name}_indices": matrix.indices,
-        f"{name}_indptr": matrix.indptr,
-        f"{name}_shape": np.array(matrix.shape, dtype=np.int64),
-    }
-
-
-def _contrast(value: str | Matrix, name: str, arrays: dict[str, NDArray[Any]]) -> Any:
-    if isinstance(value, str):
-        return value
-    arrays[name] = np.asarray(value.values)
-    return {"array": name, "names": value.names, "kind": value.kind}
-
-
 def _frame(frame: ModelFrame, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    variables = []
-    for k, (name, value) in enumerate(frame.variables.items()):
-        array = f"frame_{k}"
-        described: dict[str, Any] = {"name": name, "array": array}
-        match value:
-            case Numeric():
-                arrays[array] = value.values
-                described |= {"type": "numeric", "kind": value.kind, "time": value.time}
-            case Matrix():
-                arrays[array] = value.values
-                described |= {"type": "matrix", "names": value.names, "kind": value.kind}
-            case Character():
-                arrays[array] = value.codes
-                described |= {"type": "character", "pool": value.pool}
-            case Factor():
-                arrays[array] = value.codes
-                contrasts = value.contrasts
-                described |= {
-                    "type": "factor",
-                    "levels": value.levels,
-                    "ordered": value.ordered,
-                    "contrasts": None
-                    if contrasts is None
-                    else _contrast(contrasts, f"frame_{k}_contrasts", arrays),
-                }
-            case _:
-                raise DataError(f"variable '{name}' cannot be stored")
-        variables.append(described)
     if frame.positions is not None:
         arrays["positions"] = frame.positions
     return {
-        "variables": variables,
+        "variables": [
+            {"name": name, "value": _plain(value, arrays, f"frame_{k}")}
+            for k, (name, value) in enumerate(frame.variables.items())
+        ],
         "response": frame.response,
         "offset_terms": frame.offset_terms,
         "rows": frame.rows,

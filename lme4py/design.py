@@ -23,8 +23,13 @@ from lme4py.spec.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
+    from formulaic import ModelMatrix
     from matplotlib.figure import Figure
+    from patsy import DesignMatrix
+    from pyarrow import Table
     from scipy.sparse import csc_array, csr_array
+    from statsmodels.regression.mixed_linear_model import MixedLM
+    from tabmat import SplitMatrix
     from typing_extensions import TypeVar
 
     from lme4py.explain.clusters.blocks import BlockStructure
@@ -401,68 +406,96 @@ class MixedDesign(Generic[XType]):
 
         return plot_cluster(self, cluster(self, *level, **factor))
 
-    def to_statsmodels(self, **options: Any) -> Any:
-        """Return the model as a ready ``MixedLM`` of statsmodels.
+    def to_statsmodels(self, **options: Any) -> MixedLM:
+        """Return the model as a ready ``statsmodels.regression.mixed_linear_model.MixedLM``.
 
         Parameters
         ----------
-        options
-            Further arguments of ``MixedLM``, such as ``use_sqrt``.
+        **options
+            Handed to ``MixedLM``: ``use_sqrt``.
 
         Returns
         -------
-        statsmodels.regression.mixed_linear_model.MixedLM
-            ``.fit(reml=design.reml, method="lbfgs")`` fits it.
+        MixedLM
+            Its data are X with its names, and the response less the offset, which makes no
+            difference to a linear model. ``.fit(reml=design.reml, method="lbfgs")`` fits it:
+            the log-likelihood is lme4's. Where a variance may be zero, or the effects have
+            scales a thousand times apart, L-BFGS stops early and may still say that it
+            converged: take ``method="powell"`` as well, and the fit of larger ``llf``. The
+            correlated term, or else the first one on the groups, is ``exog_re``; its
+            intercept is called after the grouping factor, as statsmodels does. Every other
+            column is a variance component called after its grouping factor and itself.
 
         Raises
         ------
-        FormulaError, DataError
-            If MixedLM cannot express the model; the message says why.
+        FormulaError
+            If MixedLM cannot express the model: it says why.
+        DataError
+            For weights, missing values, or a response that is no vector.
         ImportError
             Without statsmodels: ``pip install 'lme4py[statsmodels]'``.
 
         Examples
         --------
         >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.to_statsmodels().exog_names
-        ['(Intercept)', 'Days']
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ Days + (Days || Subject)", lme4py.data.sleepstudy())
+        >>> design.to_statsmodels().data.param_names
+        ['(Intercept)', 'Days', 'Subject Var', 'Subject Days Var']
         """
         from lme4py.export import to_statsmodels
 
         return to_statsmodels.to_statsmodels(self, **options)
 
-    def to_patsy(self) -> Any:
-        """Return X as a ``DesignMatrix`` of patsy, with R's column names and terms.
+    def to_patsy(self) -> DesignMatrix:
+        """Return X as a patsy ``DesignMatrix`` with its ``DesignInfo``.
 
         Returns
         -------
         patsy.DesignMatrix
-            float64, shape (n, p).
+            float64, shape (n, p). Its ``design_info`` has R's column names and terms
+            (the intercept's is ``Intercept``, as patsy calls it), so that slices by term
+            and linear constraints work. It refuses new data: patsy codes factors by
+            another rule than R.
+
+        Raises
+        ------
+        DataError
+            If two columns have the same name, which patsy cannot tell apart.
 
         Examples
         --------
         >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.to_patsy().design_info.column_names
-        ['(Intercept)', 'Days']
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ poly(Days, 2) + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> info = design.to_patsy().design_info
+        >>> info.column_names
+        ['(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2']
+        >>> info.slice("poly(Days, 2)")
+        slice(1, 3, None)
         """
         from lme4py.export import to_patsy
 
         return to_patsy.to_patsy(self)
 
-    def to_formulaic(self, output: to_formulaic.Output = "pandas") -> Any:
-        """Return X as a ``ModelMatrix`` of formulaic, with R's column names and terms.
+    def to_formulaic(self, output: to_formulaic.Output = "pandas") -> ModelMatrix:
+        """Return X as a formulaic ``ModelMatrix`` with its ``ModelSpec``.
 
         Parameters
         ----------
         output : {"pandas", "numpy", "sparse"}
-            What it is made of.
+            As formulaic's argument: a DataFrame (with the index of `frame`), an array, or a
+            csc_array.
 
         Returns
         -------
         formulaic.ModelMatrix
-            float64, shape (n, p).
+            float64, shape (n, p). Its ``model_spec`` has R's column names and terms (the
+            intercept's is ``1``, as formulaic calls it): ``column_names``,
+            ``term_indices`` and ``term_slices``, linear constraints, subsets. Its
+            ``get_model_matrix`` computes the columns of new data as `Spec.apply` does, by R's
+            rules and with what was learned from the model's data; formulaic's own ways to
+            them (a materializer, a derivative, another formula) are refused.
 
         Raises
         ------
@@ -472,29 +505,38 @@ class MixedDesign(Generic[XType]):
         Examples
         --------
         >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.to_formulaic().model_spec.column_names
-        ('(Intercept)', 'Days')
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ poly(Days, 2) + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> spec = design.to_formulaic().model_spec
+        >>> spec.term_slices["poly(Days, 2)"]
+        slice(1, 3, None)
+        >>> spec.get_model_matrix({"Days": [0, 9]}, output="numpy").round(3).tolist()
+        [[1.0, -0.117, 0.123], [1.0, 0.117, 0.123]]
         """
         from lme4py.export import to_formulaic
 
         return to_formulaic.to_formulaic(self, output)
 
-    def to_tabmat(self, *, random: bool = True) -> Any:
-        """Return X and Z as a ``SplitMatrix`` of tabmat, for glum.
+    def to_tabmat(self, *, random: bool = True) -> SplitMatrix:
+        """Return X, and Z beside it, as a tabmat ``SplitMatrix``, the input of glum.
 
         Parameters
         ----------
         random : bool, default True
-            False leaves Z out.
+            Whether the columns of Z follow those of X.
 
         Returns
         -------
         tabmat.SplitMatrix
-            float64, shape (n, p + q): the last q columns are those of Z.
+            float64, shape (n, p + q). X is its dense part. Then come the random terms in
+            the order of `design.random.terms`, so that the last q columns are those of
+            `design.Z`: a term ``(1 | g)`` is a ``CategoricalMatrix``, any other a
+            ``SparseMatrix``. Columns are called ``g[level]`` and ``g[level]:column``.
 
         Raises
         ------
+        DataError
+            If there is no column to hand over.
         ImportError
             Without tabmat: ``pip install 'lme4py[tabmat]'``.
 
@@ -519,33 +561,45 @@ class MixedDesign(Generic[XType]):
         Examples
         --------
         >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.coordinates().terms[0].dims
-        ('Subject', 'Subject_effects')
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> plain = design.coordinates()
+        >>> {name: len(labels) for name, labels in plain.coords.items()}
+        {'fixed': 2, 'Subject': 18, 'Subject_effects': 2}
+        >>> (term,) = plain.terms
+        >>> term.dims, term.codes.shape, term.block.shape
+        (('Subject', 'Subject_effects'), (180,), (180, 2))
         """
         from lme4py.export import coordinates as coordinates_of
 
         return coordinates_of.coordinates(self)
 
-    def to_arrow(self) -> dict[str, Any]:
-        """Return the design as tables of Arrow.
+    def to_arrow(self) -> dict[str, Table]:
+        """Return the design as tables of Arrow, those that ``export(path, "arrow")`` writes.
 
         Returns
         -------
         dict of str to pyarrow.Table
-            Those that ``export(path, "arrow")`` writes.
+            ``X``, a column per column (n rows); ``response``: y, weights, offset, those
+            that are there (n rows); ``groups``: each grouping factor as dictionary column
+            (n rows); ``Zt`` and ``Lambdat``: row, column, value of each stored entry, and
+            its position in theta for Lambdat; ``effects``: term, group, level and column of
+            each row of Zt; ``theta``; ``bounds``: par, lower, upper; ``frame``: the model
+            frame (n rows). Positions count from 0. Everything else about the design is
+            JSON in each schema's metadata, under the key ``lme4py``.
 
         Raises
         ------
         ImportError
-            Without pyarrow.
+            Without pyarrow: ``pip install 'lme4py[arrow]'``.
 
         Examples
         --------
         >>> import lme4py
         >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.to_arrow()["X"].column_names
-        ['(Intercept)', 'Days']
+        >>> tables = design.to_arrow()
+        >>> tables["X"].column_names, tables["Zt"].shape
+        (['(Intercept)', 'Days'], (180, 3))
         """
         from lme4py.export import to_arrow
 
@@ -557,12 +611,13 @@ class MixedDesign(Generic[XType]):
         Parameters
         ----------
         path : path
-            The file; numpy, base R and Julia read it too.
+            Written as it is, whatever its extension; an existing file is replaced. numpy,
+            base R and Julia read it too.
 
         Raises
         ------
         DataError
-            If the file cannot be written.
+            If the file cannot be written, or the rows have labels that cannot be stored.
 
         Examples
         --------
@@ -583,10 +638,12 @@ class MixedDesign(Generic[XType]):
         Parameters
         ----------
         path : path
-            The file (``npz``, ``rds``) or folder (``mtx``, ``arrow``) to write.
+            The file (``npz``, ``rds``) or folder (``mtx``, ``arrow``) to write; a folder is
+            made when it is not there.
         format : {"npz", "mtx", "arrow", "rds"}
-            numpy's archive; Matrix Market and CSV with a script that reads them in R;
-            Arrow IPC files; a list as ``lFormula`` gives it, for R's ``readRDS``.
+            numpy's archive, as `save` writes; Matrix Market files and tables in CSV with a
+            script that reads them in R; Arrow IPC files; a list as lme4's ``lFormula`` gives
+            it, for R's ``readRDS``.
 
         Raises
         ------

@@ -92,27 +92,7 @@ class Coordinates:
 
 
 def coordinates(design: MixedDesign) -> Coordinates:
-    """Return codes, dense blocks and named dimensions of a design.
-
-    Parameters
-    ----------
-    design : MixedDesign
-
-    Returns
-    -------
-    Coordinates
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> plain = coordinates(lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy()))
-    >>> {name: len(labels) for name, labels in plain.coords.items()}
-    {'fixed': 2, 'Subject': 18, 'Subject_effects': 2}
-    >>> (term,) = plain.terms
-    >>> term.dims, term.codes.shape, term.block.shape
-    (('Subject', 'Subject_effects'), (180,), (180, 2))
-    """
+    """Return codes, dense blocks and named dimensions: `MixedDesign.coordinates`."""
     coords: dict[str, tuple[str, ...]] = {"fixed": tuple(design.fixed.names)}
     terms = []
     for term in in_formula_order(design):

@@ -32,29 +32,7 @@ _TEXTS = frozenset({"metadata", "X_names", "Zt_names"})
 
 
 def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
-    """Write a whole design into a ``.npz`` file, for `load` or for any reader of numpy's format.
-
-    Parameters
-    ----------
-    design : MixedDesign
-    path : path
-        Written as it is, whatever its extension; an existing file is replaced.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written, or the rows have labels that cannot be stored.
-
-    Examples
-    --------
-    >>> import lme4py, os, tempfile
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy())
-    >>> path = os.path.join(tempfile.mkdtemp(), "sleep.npz")
-    >>> save(design, path)
-    >>> load(path).fixed.names
-    ['(Intercept)', 'Days']
-    """
+    """Write a whole design into a ``.npz`` file: `MixedDesign.save`."""
     parts = stored_parts(design)
     texts = {
         "metadata": json.dumps(parts.metadata, ensure_ascii=False, indent=1),
@@ -115,29 +93,7 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
 
 
 def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> list[Path]:
-    """Write a design for another program.
-
-    Parameters
-    ----------
-    design : MixedDesign
-    path : path
-        The file (``npz``, ``rds``) or folder (``mtx``, ``arrow``) to write; a folder is
-        made when it is not there.
-    format : {"npz", "mtx", "arrow", "rds"}
-        numpy's archive, as `save` writes; Matrix Market files and tables in CSV with a
-        script that reads them in R; Arrow IPC files; a list as lme4's ``lFormula``
-        gives it, for R's ``readRDS``.
-
-    Returns
-    -------
-    list of Path
-        The files that were written.
-
-    Raises
-    ------
-    DataError
-        For an unknown format, or if a file cannot be written.
-    """
+    """Write a design for another program: `MixedDesign.export`; return what was written."""
     target = Path(path_of(path))
     try:
         match choice_of("format", format, FORMATS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,36 +13,14 @@ from lme4py.export.dense_blocks import fixed_matrix, grouping_factors, response_
 from lme4py.export.stored_parts import stored_parts, write_metadata
 from lme4py.matrices.reterms import RandomEffects
 
+if TYPE_CHECKING:
+    from pyarrow import Table
+
 __all__ = ["to_arrow", "write_tables"]
 
 
-def to_arrow(design: MixedDesign) -> dict[str, Any]:
-    """Return a design as ``pyarrow`` tables.
-
-    Parameters
-    ----------
-    design : MixedDesign
-
-    Returns
-    -------
-    dict of str to pyarrow.Table
-        ``X``, a column per column (n rows); ``response``: y, weights, offset, those
-        that are there (n rows); ``groups``: each grouping factor as dictionary column
-        (n rows); ``Zt`` and ``Lambdat``: row, column, value of each stored entry, and
-        its position in theta for Lambdat; ``effects``: term, group, level and column of
-        each row of Zt; ``theta``; ``bounds``: par, lower, upper; ``frame``: the model
-        frame (n rows). Positions count from 0. Everything else about the design is
-        JSON in each schema's metadata, under the key ``lme4py``.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy())
-    >>> tables = to_arrow(design)  # doctest: +SKIP
-    >>> tables["Zt"].shape  # doctest: +SKIP
-    (342, 3)
-    """
+def to_arrow(design: MixedDesign) -> dict[str, Table]:
+    """Return a design as ``pyarrow`` tables: `MixedDesign.to_arrow`."""
     try:
         import pyarrow as pa
     except ImportError as error:

@@ -30,43 +30,7 @@ _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
 
 
 def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
-    """Return X as a formulaic ``ModelMatrix`` with its ``ModelSpec``.
-
-    Parameters
-    ----------
-    design : MixedDesign
-    output : {"pandas", "numpy", "sparse"}
-        As formulaic's argument: a DataFrame (with the index of `design.frame`), an
-        array, or a csc_array.
-
-    Returns
-    -------
-    formulaic.ModelMatrix
-        float64, shape (n, p). Its ``model_spec`` has R's column names and terms (the
-        intercept's is ``1``, as formulaic calls it): ``column_names``,
-        ``term_indices`` and ``term_slices``, linear constraints, subsets. Its
-        ``get_model_matrix`` computes the columns of new data as `Spec.apply` does, by R's
-        rules and with what was learned from the model's data; formulaic's own way to them
-        (a materializer, a derivative, another formula) is refused.
-
-    Raises
-    ------
-    DataError
-        For an unknown `output`.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
-    >>> spec = to_formulaic(design).model_spec
-    >>> spec.column_names
-    ('(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2')
-    >>> spec.term_slices["poly(Days, 2)"]
-    slice(1, 3, None)
-    >>> spec.get_model_matrix({"Days": [0, 9]}, output="numpy").round(3).tolist()
-    [[1.0, -0.117, 0.123], [1.0, 0.117, 0.123]]
-    """
+    """Return X as a ``ModelMatrix``: `MixedDesign.to_formulaic`."""
     choice_of("output", output, _OUTPUTS)
     from formulaic import ModelMatrix, SimpleFormula
     from formulaic.materializers.base import EncodedTermStructure

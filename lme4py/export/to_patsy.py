@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+
+if TYPE_CHECKING:
+    from patsy import DesignMatrix
 
 __all__ = ["to_patsy"]
 
@@ -39,37 +42,8 @@ class _Block:
         )
 
 
-def to_patsy(design: MixedDesign) -> Any:
-    """Return X as a patsy ``DesignMatrix`` with its ``DesignInfo``.
-
-    Parameters
-    ----------
-    design : MixedDesign
-
-    Returns
-    -------
-    patsy.DesignMatrix
-        float64, shape (n, p). Its ``design_info`` has R's column names and terms
-        (the intercept's is ``Intercept``, as patsy calls it), so that slices by term
-        and linear constraints work. New data are not its business: patsy codes factors
-        by another rule than R.
-
-    Raises
-    ------
-    DataError
-        If two columns have the same name, which patsy cannot tell apart.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
-    >>> info = to_patsy(design).design_info
-    >>> info.column_names
-    ['(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2']
-    >>> info.slice("poly(Days, 2)")
-    slice(1, 3, None)
-    """
+def to_patsy(design: MixedDesign) -> DesignMatrix:
+    """Return X as a ``DesignMatrix``: `MixedDesign.to_patsy`."""
     from patsy import DesignInfo, DesignMatrix
     from patsy.desc import Term
     from patsy.design_info import FactorInfo, SubtermInfo

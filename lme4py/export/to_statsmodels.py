@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,9 @@ from lme4py.export.dense_blocks import (
 )
 from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.randomterm import RandomTerm
+
+if TYPE_CHECKING:
+    from statsmodels.regression.mixed_linear_model import MixedLM
 
 __all__ = ["to_statsmodels"]
 
@@ -78,42 +81,8 @@ class _Grouping:
         return [pieces[place] for place in sorted_places]
 
 
-def to_statsmodels(design: MixedDesign, **options: Any) -> Any:
-    """Return the model as a ready ``statsmodels.regression.mixed_linear_model.MixedLM``.
-
-    Parameters
-    ----------
-    design : MixedDesign
-        A linear model's design.
-    **options
-        Handed to ``MixedLM``: ``use_sqrt``.
-
-    Returns
-    -------
-    MixedLM
-        Its data are X with its names, and the response less the offset, which makes no
-        difference to a linear model. Fit it with ``.fit(reml=design.reml)``: the
-        log-likelihood is lme4's. The correlated term, or else the first one on the
-        groups, is ``exog_re``; its intercept is called after the grouping factor, as
-        statsmodels does. Every other column is a variance component called after its
-        grouping factor and itself.
-
-    Raises
-    ------
-    FormulaError
-        If MixedLM cannot express the model: it says why.
-    DataError
-        For weights, missing values, or a response that is no vector.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days || Subject)", sleepstudy())
-    >>> model = to_statsmodels(design)  # doctest: +SKIP
-    >>> model.data.param_names  # doctest: +SKIP
-    ['(Intercept)', 'Days', 'Subject Var', 'Subject Days Var']
-    """
+def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
+    """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
     y, X = _checked(design)
     terms = in_formula_order(design)
     correlated = _correlated(terms)

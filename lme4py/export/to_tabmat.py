@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,39 +12,14 @@ from lme4py.errors import DataError
 from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
 from lme4py.matrices.randomterm import RandomTerm
 
+if TYPE_CHECKING:
+    from tabmat import SplitMatrix
+
 __all__ = ["to_tabmat"]
 
 
-def to_tabmat(design: MixedDesign, *, random: bool = True) -> Any:
-    """Return X, and Z beside it, as a tabmat ``SplitMatrix``.
-
-    Parameters
-    ----------
-    design : MixedDesign
-    random : bool
-        Whether the columns of Z follow those of X.
-
-    Returns
-    -------
-    tabmat.SplitMatrix
-        float64, shape (n, p + q). X is its dense part. Then come the random terms in
-        the order of `design.random.terms`, so that the last q columns are those of
-        `design.Z`: a term ``(1 | g)`` is a ``CategoricalMatrix``, any other a
-        ``SparseMatrix``. Columns are called ``g[level]`` and ``g[level]:column``.
-
-    Raises
-    ------
-    DataError
-        If there is no column to hand over.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy())
-    >>> to_tabmat(design).shape  # doctest: +SKIP
-    (180, 38)
-    """
+def to_tabmat(design: MixedDesign, *, random: bool = True) -> SplitMatrix:
+    """Return X and Z as a ``SplitMatrix``: `MixedDesign.to_tabmat`."""
     try:
         from tabmat import DenseMatrix, SplitMatrix
     except ImportError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,8 +60,8 @@ class TermArrays:
         One common standard deviation, for the structures that have the choice.
     """
 
-    effects: Any
-    group: Any
+    effects: Any = field(repr=False)
+    group: Any = field(repr=False)
     name: str
     columns: Sequence[str] | None = None
     structure: str = "us"

@@ -72,10 +72,7 @@ def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:
 
 def _page(comparisons: list[Comparison], quiet: bool) -> str:
     pages = [
-        f"{item.name}: all {len(item.findings)} components equal R's"
-        if quiet and item.equal
-        else str(item)
-        for item in comparisons
+        str(item).splitlines()[0] if quiet and item.equal else str(item) for item in comparisons
     ]
     if len(comparisons) > 1:
         equal = sum(map(bool, comparisons))

@@ -15,7 +15,7 @@ from lme4py.frame.values import FloatArray
 __all__ = ["Coordinates", "TermCoordinates", "coordinates"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class TermCoordinates:
     """One random term: which level each row has, and what its effects are multiplied by.
 
@@ -50,8 +50,12 @@ class TermCoordinates:
     dims: tuple[str, str]
     covariance: str
 
+    def __repr__(self) -> str:
+        size = f"{len(self.levels)} levels x {len(self.columns)}"
+        return f"TermCoordinates({self.label!r}: {size}, {self.covariance})"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Coordinates:
     """A design as arrays with named dimensions.
 
@@ -74,6 +78,10 @@ class Coordinates:
     weights: FloatArray | None
     offset: FloatArray | None
     terms: tuple[TermCoordinates, ...]
+
+    def __repr__(self) -> str:
+        rows, columns = self.X.shape
+        return f"Coordinates(X {rows} x {columns}, {', '.join(map(repr, self.terms))})"
 
     def linear_predictor(self, beta: FloatArray, effects: Sequence[FloatArray]) -> FloatArray:
         """Return the predictor at given effects, shape (n,); offset included.

@@ -64,7 +64,7 @@ class Finding:
         return f"{self.component}: {'; '.join(parts) or _WORDS[self.verdict]}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Comparison:
     """A design compared with R's.
 
@@ -98,16 +98,20 @@ class Comparison:
     def __bool__(self) -> bool:
         return self.equal
 
+    def __repr__(self) -> str:
+        return f"<Comparison with {self._headline()}>"
+
+    def _headline(self) -> str:
+        count, unequal = len(self.findings), len(self.different)
+        if unequal:
+            return f"{self.name}: {unequal} of {count} components differ from R's"
+        return f"{self.name}: all {count} components equal R's"
+
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterable[str]:
-        count = len(self.findings)
-        unequal = self.different
-        if unequal:
-            yield f"{self.name}: {len(unequal)} of {count} components differ from R's"
-        else:
-            yield f"{self.name}: all {count} components equal R's"
+        yield self._headline()
         width = max((len(finding.component) for finding in self.findings), default=0)
         yield ""
         for finding in self.findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,12 +18,15 @@ from lme4py.proof.shapes import TERMS, refuse_others
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Fixture", "fixture_of", "read_fixture"]
 
 _HOW = "in R: saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds')"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Fixture:
     """What R recorded of one model.
 
@@ -78,7 +81,11 @@ class Fixture:
     fitted: bool
     versions: dict[str, str]
 
-    def table(self) -> Any:
+    def __repr__(self) -> str:
+        rows = "no data" if self.data is None else f"{len(self.data)} rows of data"
+        return f"Fixture({self.name!r}: {self.formula or 'no formula'}, {rows})"
+
+    def table(self) -> pd.DataFrame | dict[str, Any]:
         """Return the data as `lformula` takes them.
 
         Returns
@@ -249,20 +256,20 @@ def _fixture(record: RList, name: str) -> Fixture:
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
     return Fixture(
-        name,
-        data,
-        formula,
-        family is not None,
-        arguments,
-        tuple(notes),
-        X,
-        frame,
-        terms,
-        (model[0], model[1], model[2]),
-        reml,
-        family,
-        fitted,
-        _versions(record),
+        name=name,
+        data=data,
+        formula=formula,
+        generalized=family is not None,
+        arguments=arguments,
+        notes=tuple(notes),
+        X=X,
+        frame=frame,
+        terms=terms,
+        model=(model[0], model[1], model[2]),
+        reml=reml,
+        family=family,
+        fitted=fitted,
+        versions=_versions(record),
     )
 
 

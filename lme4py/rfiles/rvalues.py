@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -34,6 +34,8 @@ __all__ = [
     "texts",
 ]
 
+_SHOWN = 8
+
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
 Attributes: TypeAlias = Mapping[str, Any]
 
@@ -42,7 +44,7 @@ def _no_attributes() -> Attributes:
     return {}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RVector:
     """An atomic vector.
 
@@ -85,8 +87,11 @@ class RVector:
         """Return the elements of a character vector."""
         return list(self.values)
 
+    def __repr__(self) -> str:
+        return f"RVector({len(self)} x {self.kind})"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RMatrix:
     """An atomic matrix or array.
 
@@ -107,8 +112,11 @@ class RMatrix:
     column_names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
+    def __repr__(self) -> str:
+        return f"RMatrix({_extents(self.values)} {self.kind})"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RFactor:
     """A factor: 0-based codes (-1 is NA), levels in R's order."""
 
@@ -120,8 +128,11 @@ class RFactor:
     def __len__(self) -> int:
         return int(self.codes.shape[0])
 
+    def __repr__(self) -> str:
+        return f"RFactor({len(self)} rows, {len(self.levels)} levels)"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RSparse:
     """A ``dgCMatrix`` with its names."""
 
@@ -129,8 +140,11 @@ class RSparse:
     row_names: tuple[str, ...] | None
     column_names: tuple[str, ...] | None
 
+    def __repr__(self) -> str:
+        return f"RSparse({_extents(self.matrix)}, {self.matrix.nnz} stored)"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RList:
     """A list; names may be absent, empty or repeated.
 
@@ -168,14 +182,20 @@ class RList:
             return default
         return self.items[self.names.index(name)]
 
+    def __repr__(self) -> str:
+        return f"RList({len(self)}: {_first(self.names or ())})"
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RSlots:
     """An S4 object of any other class, the package of that class, and its slots."""
 
     name: str
     slots: Attributes
     package: str = ""
+
+    def __repr__(self) -> str:
+        return f"RSlots({self.name!r}: {_first(self.slots)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -207,7 +227,7 @@ class REnvironment(RUnread):
     variables: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RFrame:
     """A data frame: its columns with R's types.
 
@@ -283,6 +303,9 @@ class RFrame:
             return pd.Index([int(name) for name in self.row_names])
         return pd.Index(self.row_names)
 
+    def __repr__(self) -> str:
+        return f"RFrame({len(self)} rows: {_first(self.columns)})"
+
 
 def character(items: Sequence[str | None]) -> RVector:
     """Return a character vector, NA where None stands."""
@@ -303,6 +326,16 @@ def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> 
     if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
     return RVector(values.astype(np.int32), "integer", missing)
+
+
+def _extents(matrix: Any) -> str:
+    return " x ".join(map(str, matrix.shape))
+
+
+def _first(names: Iterable[str]) -> str:
+    """Return names as text, no more of them than a line holds."""
+    found = list(names)
+    return ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
 
 
 def texts(value: Any) -> tuple[Any, ...]:

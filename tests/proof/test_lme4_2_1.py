@@ -1,0 +1,87 @@
+"""Files of lme4 2.1 are judged without being told the version (fixtures/lme4-2.1)."""
+
+from pathlib import Path
+
+import pytest
+
+import lme4py
+from lme4py.cli import main
+from lme4py.rfiles.rvalues import REnvironment
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "lme4-2.1"
+FILES = sorted(FIXTURES.glob("*.rds"))
+# Groups whose expansion or names changed in 1.1-36; a record without its weights and subset.
+OTHERS = {
+    "v21_19_star",
+    "v21_35_nested3",
+    "v21_39_getME_weights_subset",
+    "v21_41_paren_group",
+}
+
+
+def _compared(path, **arguments):
+    fixture = lme4py.read_fixture(path)
+    make = lme4py.glformula if fixture.generalized else lme4py.lformula
+    design = make(fixture.formula, fixture.table(), **{**fixture.arguments, **arguments})
+    return lme4py.compare(design, fixture)
+
+
+def test_there_are_enough():
+    assert len(FILES) == 20
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_reading_never_fails(path):
+    fixture = lme4py.read_fixture(path)
+    assert fixture.formula is not None
+    assert len(repr(fixture).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem not in OTHERS], ids=lambda path: path.stem
+)
+def test_equal(path):
+    report = _compared(path)
+    assert report, str(report)
+    assert main(["compare", "--quiet", str(path)]) == 0
+
+
+def test_the_whole_of_getME_has_blocks_by_column():
+    report = _compared(FIXTURES / "v21_27_getME_ALL.rds")
+    found = [item.component for item in report.findings if item.component.startswith("Ztlist[")]
+    assert found == ["Ztlist[0] 'Subject.(Intercept)'", "Ztlist[1] 'Subject.Days'"]
+
+
+def test_autoscale_is_seen_and_a_plain_X_is_not_taken_for_it():
+    path = FIXTURES / "v21_31_autoscale.rds"
+    assert lme4py.read_fixture(path).arguments["control"]["autoscale"] is True
+    report = _compared(path, control={"autoscale": False, "check.scaleX": "ignore"})
+    assert [finding.component for finding in report.different] == ["X"]
+    assert "autoscale" in report.causes[0]
+
+
+def test_a_saved_fit_is_its_components():
+    path = FIXTURES / "v21_33_fit_S4.rds"
+    fixture = lme4py.read_fixture(path)
+    assert fixture.fitted
+    assert fixture.data is fixture.frame
+    assert any("write the data beside it" in note for note in fixture.notes)
+
+
+def test_another_s4_object_is_no_model():
+    from lme4py.rfiles.read_rds import read_rds
+
+    fit = read_rds(FIXTURES / "v21_33_fit_S4.rds")
+    inside = fit.slots["pp"].slots[".xData"]
+    assert isinstance(inside, REnvironment)
+    # An environment holds itself here; its text must end all the same.
+    assert len(repr(inside)) < 80
+    values = FIXTURES.parent / "values.rds"
+    with pytest.raises(lme4py.DataError, match="holds no model"):
+        lme4py.read_fixture(values)
+
+
+def test_what_a_record_lacks_is_told():
+    report = _compared(FIXTURES / "v21_39_getME_weights_subset.rds")
+    assert report.causes[0].startswith("other rows: 180 here, 144 in R")
+    assert "weights, offset, subset, family" in report.notes[0]

@@ -229,3 +229,32 @@ def test_missing_values_are_refused(column, cause):
     design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", d, na_action="pass")
     with pytest.raises(lme4py.DataError, match=cause):
         to_statsmodels(design)
+
+
+def _better(design):
+    """The advice of docs/exports.md: both methods, and the fit of larger log-likelihood."""
+    model = to_statsmodels(design)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fits = [model.fit(reml=design.reml, method=method) for method in ("lbfgs", "powell")]
+    return max((fit for fit in fits if np.isfinite(fit.llf)), key=lambda fit: fit.llf)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_scales_a_thousand_times_apart(recorded, scale):
+    """Another unit of Days moves the REML log-likelihood by its logarithm, and nothing else."""
+    expected = recorded["fits"]["correlated_slope"]["loglik"].values[0] - np.log(scale)
+    rows = sleepstudy().assign(Days=lambda d: d["Days"] * scale)
+    control = {"check.scaleX": "ignore"}
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", rows, control=control)
+    result = _better(design)
+    assert result.llf == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_variance_of_zero():
+    """Where the groups differ by less than chance, the fit is that without them."""
+    y = np.random.default_rng(1).normal(size=180)
+    design = lme4py.lformula("y ~ 1 + (1 | Subject)", sleepstudy().assign(y=y))
+    n, rss = 180, float(((y - y.mean()) ** 2).sum())
+    alone = -0.5 * ((n - 1) * (np.log(2 * np.pi * rss / (n - 1)) + 1) + np.log(n))
+    assert _better(design).llf == pytest.approx(alone, rel=1e-6)

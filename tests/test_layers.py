@@ -21,6 +21,7 @@ LAYERS = (
     "argument_types",
     "codec",
     "numerals",
+    "unique_names",
     "linpack",
     "moments",
     "messages",

@@ -17,12 +17,12 @@ __all__ = [
     "INTERCEPT",
     "FixedTerm",
     "dense",
-    "distinct",
     "effects",
     "fixed_matrix",
     "fixed_terms",
     "grouping_factors",
     "in_formula_order",
+    "random_tables",
     "response",
     "response_columns",
 ]
@@ -128,24 +128,17 @@ def grouping_factors(random: RandomEffects) -> dict[str, Factor]:
     return found
 
 
-def distinct(names: list[str]) -> list[str]:
-    """Return the names with ``.1``, ``.2`` ... after repeated ones.
-
-    Examples
-    --------
-    >>> distinct(["g", "g x", "g"])
-    ['g', 'g x', 'g.1']
-    """
-    seen: dict[str, int] = {}
-    taken = set(names)
-    result = []
-    for name in names:
-        number = seen.get(name, 0)
-        seen[name] = number + 1
-        candidate = name
-        while number and candidate in taken:
-            candidate = f"{name}.{number}"
-            number += 1
-        taken.add(candidate)
-        result.append(candidate)
-    return result
+def random_tables(random: RandomEffects) -> dict[str, dict[str, Any]]:
+    """Return the columns of tables of the random part: its effects, theta, and par's bounds."""
+    terms = random.terms
+    sizes = np.diff(random.Gp)
+    return {
+        "effects": {
+            "term": np.repeat(np.arange(len(terms)), sizes),
+            "group": np.repeat([term.bar.group_name for term in terms], sizes),
+            "level": random.row_names,
+            "column": [name for t in terms for _ in range(t.levels) for name in t.plan.names],
+        },
+        "theta": {"theta": random.theta},
+        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
+    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lme4py.unique_names import make_unique
 
 __all__ = ["numbered", "row_names"]
 
@@ -46,25 +48,9 @@ def row_names(design: Any, given: Sequence[str] | None = None) -> list[str]:
     ['1', '3', '4', '5']
     """
     places = numbered(design)
+    # pandas repeats a row's label; R makes it unique: 13, 13.1, ...
     if places is None:
-        return _unique(design.frame.index)
+        return make_unique(map(str, design.frame.index))
     if given is not None and places.size and int(places.max()) < len(given):
-        return _unique(given[at] if at >= 0 else "NA" for at in places.tolist())
-    return _unique(at + 1 if at >= 0 else "NA" for at in places.tolist())
-
-
-def _unique(labels: Iterable[Any]) -> list[str]:
-    """Return labels as R makes them unique (13, 13.1, ...); pandas repeats a row's label."""
-    given = [str(label) for label in labels]
-    if len(set(given)) == len(given):
-        return given
-    taken, result, count = set(given), [], dict[str, int]()
-    seen: set[str] = set()
-    for text in given:
-        name = text
-        while name in seen or (name != text and name in taken):
-            count[text] = count.get(text, 0) + 1
-            name = f"{text}.{count[text]}"
-        seen.add(name)
-        result.append(name)
-    return result
+        return make_unique(given[at] if at >= 0 else "NA" for at in places.tolist())
+    return make_unique(str(at + 1) if at >= 0 else "NA" for at in places.tolist())

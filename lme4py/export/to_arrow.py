@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import fixed_matrix, grouping_factors, response_columns
+from lme4py.export.dense_blocks import (
+    fixed_matrix,
+    grouping_factors,
+    random_tables,
+    response_columns,
+)
 from lme4py.export.stored_parts import stored_parts, write_metadata
 from lme4py.matrices.reterms import RandomEffects
 
@@ -33,7 +38,10 @@ def to_arrow(design: MixedDesign) -> dict[str, Table]:
         ),
         "response": pa.table(response_columns(design)),
         "groups": _groups(design.random),
-        **{name: pa.table(columns) for name, columns in _random(design.random).items()},
+        **{
+            name: pa.table(columns)
+            for name, columns in (_entries(design.random) | random_tables(design.random)).items()
+        },
         "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
     }
     told = {"lme4py": json.dumps(stored_parts(design).metadata, ensure_ascii=False)}
@@ -58,9 +66,9 @@ def _groups(random: RandomEffects) -> Any:
     )
 
 
-def _random(random: RandomEffects) -> dict[str, dict[str, Any]]:
-    """Return the columns of the tables of the random part."""
-    zt, lambdat, terms = random.Zt.tocoo(), random.Lambdat, random.terms
+def _entries(random: RandomEffects) -> dict[str, dict[str, Any]]:
+    """Return the stored entries of Zt and Lambdat."""
+    zt, lambdat = random.Zt.tocoo(), random.Lambdat
     position = np.repeat(np.arange(lambdat.shape[1], dtype=np.int64), np.diff(lambdat.indptr))
     return {
         "Zt": {"row": zt.row, "column": zt.col, "value": zt.data},
@@ -70,18 +78,6 @@ def _random(random: RandomEffects) -> dict[str, dict[str, Any]]:
             "value": lambdat.data,
             "theta": random.Lind,
         },
-        "effects": {
-            "term": np.repeat(np.arange(len(terms)), np.diff(random.Gp)),
-            "group": [
-                term.bar.group_name for term in terms for _ in range(term.levels * term.columns)
-            ],
-            "level": random.row_names,
-            "column": [
-                name for term in terms for _ in range(term.levels) for name in term.plan.names
-            ],
-        },
-        "theta": {"theta": random.theta},
-        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import grouping_factors, response_columns
+from lme4py.export.dense_blocks import grouping_factors, random_tables, response_columns
 from lme4py.export.stored_parts import write_metadata
 
 __all__ = ["write_folder"]
@@ -80,11 +80,7 @@ def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
             "center": [fixed.centers.get(name, 0.0) for name in fixed.names],
             "scale": [fixed.scales.get(name, 1.0) for name in fixed.names],
         },
-        "effects": {
-            "term": np.repeat(np.arange(len(terms)), np.diff(random.Gp)),
-            "level": random.row_names,
-            "column": [name for t in terms for _ in range(t.levels) for name in t.plan.names],
-        },
+        **random_tables(random),
         "terms": {
             "label": [term.bar.label for term in terms],
             "group": [term.bar.group_name for term in terms],
@@ -105,9 +101,7 @@ def _tables(design: MixedDesign) -> dict[str, Mapping[str, Any]]:
         },
         "codes": {str(k): group.codes for k, group in enumerate(groups.values())},
         "response": response_columns(design),
-        "theta": {"theta": random.theta},
         "Lind": {"Lind": random.Lind},
-        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
         "model": {
             "formula": [str(design.formula)],
             "REML": ["" if design.reml is None else design.reml],

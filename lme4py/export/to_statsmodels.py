@@ -29,7 +29,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.dense_blocks import (
     INTERCEPT,
-    distinct,
     effects,
     fixed_matrix,
     in_formula_order,
@@ -37,6 +36,7 @@ from lme4py.export.dense_blocks import (
 )
 from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.randomterm import RandomTerm
+from lme4py.unique_names import make_unique
 
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM
@@ -250,13 +250,13 @@ def _mixed_lm(
     exog_re = None
     if main is not None:
         names = [main.bar.group_name if name == INTERCEPT else name for name in main.plan.names]
-        exog_re = pd.DataFrame(effects(main), columns=distinct(names))
+        exog_re = pd.DataFrame(effects(main), columns=make_unique(names))
     exog_vc = None
     if components:
         rows = grouping.rows()
         parts = [_by_group(component, rows) for component in components]
         exog_vc = VCSpec(
-            distinct([component.name for component in components]),
+            make_unique([component.name for component in components]),
             [colnames for colnames, _ in parts],
             [mats for _, mats in parts],
         )

@@ -27,6 +27,7 @@ from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.matrices.contrasts import contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
+from lme4py.unique_names import make_unique
 
 __all__ = ["Frame", "plan"]
 
@@ -68,7 +69,8 @@ def plan(
         In R's words, e.g. for a factor with one level.
     """
     values = [_looked_up(terms, i, frame, context.collation) for i in range(len(terms.variables))]
-    names = _unique(terms.frame_names)
+    # "." may stand for a column of the frame that is a call of the formula as well.
+    names = make_unique(terms.frame_names)
     factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
@@ -119,22 +121,6 @@ def plan(
         products=tuple(products),
         warnings=tuple(warnings),
     )
-
-
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with ``.1``, ``.2`` ... after repeated ones, as R's data frames have them.
-
-    A name repeats when ``.`` stands for a column of the frame that is a call of the
-    formula as well.
-    """
-    unique: list[str] = []
-    for name in names:
-        candidate, number = name, 0
-        while candidate in unique:
-            number += 1
-            candidate = f"{name}.{number}"
-        unique.append(candidate)
-    return tuple(unique)
 
 
 def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) -> Value:

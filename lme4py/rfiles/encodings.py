@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -148,22 +149,13 @@ class TextEncoding:
             raise DataError("a number in it is damaged") from None
 
     def _unescaped(self, word: bytes) -> bytes:
-        first, *pieces = word.split(b"\\")
-        found, pieces = [first], list(pieces)
-        while pieces:
-            piece = pieces.pop(0)
-            if not piece:
-                # An escaped backslash: what follows it stands for itself.
-                found.append(b"\\")
-                if pieces:
-                    found.append(pieces.pop(0))
-                continue
-            digits = piece[:3]
-            if digits.isdigit() and len(digits) == 3 and max(digits) < ord("8"):
-                found += [bytes([int(digits, 8) & 255]), piece[3:]]
-            else:
-                found += [self._ESCAPES.get(piece[:1], piece[:1]), piece[1:]]
-        return b"".join(found)
+        return re.sub(rb"\\([0-7]{3}|.)", self._escaped, word, flags=re.DOTALL)
+
+    def _escaped(self, found: re.Match[bytes]) -> bytes:
+        text = found[1]
+        if len(text) == 3:
+            return bytes([int(text, 8) & 255])
+        return self._ESCAPES.get(text, text)
 
 
 ENCODINGS: Mapping[bytes, Callable[[bytes], BinaryEncoding | TextEncoding]] = {

@@ -11,14 +11,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lme4py.codec import Codec
 from lme4py.control import Control
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError, Span
 from lme4py.export.dense_blocks import dense
 from lme4py.export.npz_archive import damaged
+from lme4py.export.stored_arrays import StoredArrays, entry, numbers, texts
 from lme4py.export.stored_parts import FORMAT, VERSION, StoredParts
 from lme4py.family import Family
 from lme4py.formula.bars import Bar
@@ -35,7 +34,6 @@ from lme4py.matrices.modelmatrix import Frame, plan
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
-from lme4py.spec.saved import VALUES
 from lme4py.spec.spec import Spec
 
 __all__ = ["design_of_parts"]
@@ -49,7 +47,7 @@ def design_of_parts(parts: StoredParts) -> MixedDesign:
     DataError
         If the parts are not those of one.
     """
-    data, arrays = parts.metadata, _Arrays(parts.arrays)
+    data, arrays = parts.metadata, StoredArrays(parts.arrays)
     if data.get("format") != FORMAT:
         raise damaged("it does not say that it is one")
     if data.get("version") != VERSION:
@@ -57,13 +55,13 @@ def design_of_parts(parts: StoredParts) -> MixedDesign:
             f"the design was stored in version {data.get('version')!r} of the layout",
             hint=f"this lme4py reads version {VERSION}",
         )
-    frame = _frame(_entry(data, "frame", dict), arrays)
-    formula = _formula(_entry(data, "formula", dict))
-    plain_spec = _entry(data, "spec", dict, type(None))
+    frame = _frame(entry(data, "frame", dict), arrays)
+    formula = _formula(entry(data, "formula", dict))
+    plain_spec = entry(data, "spec", dict, type(None))
     spec = None if plain_spec is None else Spec.from_json(json.dumps(plain_spec))
     context = _context(spec, frame)
     fixed, X = _fixed_part(data, arrays, frame, formula, context)
-    family = _entry(data, "family", dict, type(None))
+    family = entry(data, "family", dict, type(None))
     return MixedDesign(
         formula=formula,
         X=X,
@@ -72,15 +70,15 @@ def design_of_parts(parts: StoredParts) -> MixedDesign:
         weights=arrays.floats("weights", frame.rows) if arrays.has("weights") else None,
         offset=arrays.floats("offset", frame.rows) if arrays.has("offset") else None,
         random=_random_part(data, arrays, frame, formula, context),
-        reml=_entry(data, "reml", bool, type(None)),
-        family=family and Family(_entry(family, "name", str), _entry(family, "link", str)),
-        messages=_texts(data, "messages"),
+        reml=entry(data, "reml", bool, type(None)),
+        family=family and Family(entry(family, "name", str), entry(family, "link", str)),
+        messages=texts(data, "messages"),
         model_frame=frame,
-        index=_index(_entry(data, "index", dict, type(None)), arrays, frame),
-        advice=_texts(data, "advice"),
-        control=_control(_entry(data, "control", dict)),
+        index=_index(entry(data, "index", dict, type(None)), arrays, frame),
+        advice=texts(data, "advice"),
+        control=_control(entry(data, "control", dict)),
         learned=spec,
-        lost_levels=_numbers(data, "lost_levels", int),
+        lost_levels=numbers(data, "lost_levels", int),
     )
 
 
@@ -91,87 +89,7 @@ def _context(spec: Spec | None, frame: ModelFrame) -> Context:
     return Context(frame.rows, Collation(spec.collation), lambda _: None, spec.default_contrasts)
 
 
-class _Arrays:
-    """The arrays of a file, each handed out only if it is what it should be."""
-
-    def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._arrays = arrays
-
-    def has(self, name: str) -> bool:
-        return name in self._arrays
-
-    def any(self, name: Any) -> NDArray[Any]:
-        if not isinstance(name, str) or name not in self._arrays:
-            raise damaged(f"there is no array {name!r}")
-        return self._arrays[name]
-
-    def array(self, name: str, kinds: str, *shape: int | None) -> NDArray[Any]:
-        """Return an array of these dtype kinds and this shape; None stands for any length."""
-        array = self.any(name)
-        fits = array.ndim == len(shape) and all(
-            wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=False)
-        )
-        if array.dtype.kind not in kinds or not fits:
-            raise damaged(f"array {name!r} is {array.dtype} of shape {array.shape}")
-        return array
-
-    def floats(self, name: str, *shape: int | None) -> FloatArray:
-        return self.array(name, "f", *shape).astype(np.float64, copy=False)
-
-    def codes(self, name: str, rows: int, levels: int) -> NDArray[np.int32]:
-        """Return codes into so many levels, -1 for none."""
-        codes = self.array(name, "i", rows)
-        if codes.size and not (int(codes.min()) >= -1 and int(codes.max()) < levels):
-            raise damaged(f"codes in {name!r} point outside of {levels} levels")
-        return codes.astype(np.int32, copy=False)
-
-    def value(self, plain: Any) -> Any:
-        """Return a value, whose arrays stand here."""
-        return Codec("a stored design", VALUES, get=self.any).from_plain(plain)
-
-    def sparse(self, name: str, shape: tuple[int, int]) -> Any:
-        """Return a matrix in compressed columns whose indices are all inside of it."""
-        from scipy.sparse import csc_array
-
-        values = self.floats(f"{name}_data", None)
-        indices = self.array(f"{name}_indices", "i", values.size)
-        pointers = self.array(f"{name}_indptr", "i", shape[1] + 1)
-        sound = (
-            self.array(f"{name}_shape", "i", 2).tolist() == list(shape)
-            and pointers[0] == 0
-            and pointers[-1] == values.size
-            and bool((np.diff(pointers) >= 0).all())
-            and (not values.size or (indices.min() >= 0 and indices.max() < shape[0]))
-        )
-        if not sound:
-            raise damaged(f"the indices of {name} do not fit its shape")
-        return csc_array((values, indices, pointers), shape=shape)
-
-
-def _entry(data: Any, key: str, *kinds: type) -> Any:
-    """Return an entry of parsed JSON that has one of these types."""
-    if not isinstance(data, dict) or key not in data:
-        raise damaged(f"{key!r} is missing")
-    value = data[key]
-    # A bool is an int to Python.
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise damaged(f"{key!r} is {type(value).__name__}")
-    return value
-
-
-def _texts(data: Any, key: str) -> list[str]:
-    values: list[Any] = _entry(data, key, list)
-    if not all(isinstance(value, str) for value in values):
-        raise damaged(f"{key!r} holds something other than text")
-    return values
-
-
-def _numbers(data: Any, key: str, *kinds: type) -> dict[str, Any]:
-    values: dict[str, Any] = _entry(data, key, dict)
-    return {name: _entry(values, name, *kinds) for name in values}
-
-
-def _response(arrays: _Arrays, rows: int) -> FloatArray | None:
+def _response(arrays: StoredArrays, rows: int) -> FloatArray | None:
     if not arrays.has("y"):
         return None
     if arrays.any("y").ndim == 1:
@@ -180,7 +98,7 @@ def _response(arrays: _Arrays, rows: int) -> FloatArray | None:
 
 
 def _formula(data: Any) -> Formula:
-    text, written = _entry(data, "text", str), _entry(data, "written", str)
+    text, written = entry(data, "text", str), entry(data, "written", str)
     try:
         kept, source = Formula.parse(text), Formula.parse(written)
         # What was written, with its || expanded as then, knows where in it each bar stood.
@@ -200,16 +118,16 @@ def _control(data: Any) -> Control:
         raise damaged(f"its control is none: {error}") from None
 
 
-def _frame(data: Any, arrays: _Arrays) -> ModelFrame:
-    rows = _entry(data, "rows", int)
+def _frame(data: Any, arrays: StoredArrays) -> ModelFrame:
+    rows = entry(data, "rows", int)
     variables: dict[str, Value] = {}
-    for item in _entry(data, "variables", list):
-        name, value = _entry(item, "name", str), arrays.value(_entry(item, "value", dict))
+    for item in entry(data, "variables", list):
+        name, value = entry(item, "name", str), arrays.value(entry(item, "value", dict))
         if not isinstance(value, Value) or length(value) != rows:
             raise damaged(f"variable {name!r} has not one value for each row")
         variables[name] = value
-    response = _entry(data, "response", str, type(None))
-    offsets = tuple(_texts(data, "offset_terms"))
+    response = entry(data, "response", str, type(None))
+    offsets = tuple(texts(data, "offset_terms"))
     for name in (*offsets, *([] if response is None else [response])):
         if name not in variables:
             raise damaged(f"the model frame has no variable {name!r}")
@@ -222,8 +140,8 @@ def _frame(data: Any, arrays: _Arrays) -> ModelFrame:
         offset_terms=offsets,
         rows=rows,
         positions=positions,
-        omitted=_entry(data, "omitted", int),
-        spans={name: _span(value) for name, value in _entry(data, "spans", dict).items()},
+        omitted=entry(data, "omitted", int),
+        spans={name: _span(value) for name, value in entry(data, "spans", dict).items()},
     )
 
 
@@ -237,17 +155,17 @@ def _span(value: Any) -> Span | None:
             raise damaged("a span is none")
 
 
-def _index(data: Any, arrays: _Arrays, frame: ModelFrame) -> Any:
+def _index(data: Any, arrays: StoredArrays, frame: ModelFrame) -> Any:
     """Return the labels of the rows as pandas has them, or None."""
     if data is None:
         return None
     import pandas as pd
 
-    name = _entry(data, "name", str, type(None))
+    name = entry(data, "name", str, type(None))
     index: Any
-    match _entry(data, "type", str):
+    match entry(data, "type", str):
         case "range":
-            bounds = _entry(data, "range", list)
+            bounds = entry(data, "range", list)
             if len(bounds) != 3 or not all(type(bound) is int for bound in bounds) or not bounds[2]:
                 raise damaged("its row labels are none")
             start, stop, step = bounds
@@ -255,12 +173,12 @@ def _index(data: Any, arrays: _Arrays, frame: ModelFrame) -> Any:
         case "numbers":
             index = pd.Index(arrays.array("index", "iuf", None), name=name)
         case "times":
-            dtype = _entry(data, "dtype", str)
+            dtype = entry(data, "dtype", str)
             if dtype not in {f"datetime64[{unit}]" for unit in ("s", "ms", "us", "ns")}:
                 raise damaged("its row labels are none")
             index = pd.Index(arrays.array("index", "i", None).astype(dtype), name=name)
         case "text":
-            index = pd.Index(_texts(data, "labels"), name=name)
+            index = pd.Index(texts(data, "labels"), name=name)
         case _:
             raise damaged("its row labels are none")
     positions = frame.positions
@@ -272,12 +190,12 @@ def _index(data: Any, arrays: _Arrays, frame: ModelFrame) -> Any:
 
 
 def _fixed_part(
-    data: Any, arrays: _Arrays, frame: ModelFrame, formula: Formula, context: Context
+    data: Any, arrays: StoredArrays, frame: ModelFrame, formula: Formula, context: Context
 ) -> tuple[FixedEffects, Any]:
     """Return the description of X, and X."""
-    described = _entry(data, "fixed", dict)
-    names = _texts(described, "names")
-    labels = _texts(described, "terms")
+    described = entry(data, "fixed", dict)
+    names = texts(described, "names")
+    labels = texts(described, "terms")
     shape = (frame.rows, len(names))
     X = np.asfortranarray(arrays.floats("X", *shape)) if arrays.has("X") else None
     kept: Any = arrays.sparse("X", shape) if X is None else X
@@ -287,7 +205,7 @@ def _fixed_part(
     ):
         raise damaged("columns of X belong to terms that are not there")
     contrasts = {
-        name: arrays.value(value) for name, value in _entry(described, "contrasts", dict).items()
+        name: arrays.value(value) for name, value in entry(described, "contrasts", dict).items()
     }
     if not all(isinstance(value, str | Matrix) for value in contrasts.values()):
         raise damaged("contrasts are neither a name nor a matrix")
@@ -295,10 +213,10 @@ def _fixed_part(
         names=names,
         assign=assign,
         contrasts=contrasts,
-        dropped=_numbers(described, "dropped", int),
+        dropped=numbers(described, "dropped", int),
         terms=labels,
-        scales=_numbers(described, "scales", float),
-        centers=_numbers(described, "centers", float),
+        scales=numbers(described, "scales", float),
+        centers=numbers(described, "centers", float),
         plan=Plan.given(dense(kept), tuple(names), tuple(assign.tolist())),
     )
     known = _plan_of_X(formula, frame, fixed, dense(kept), context)
@@ -313,12 +231,12 @@ def _plan_of_X(
     if found is None:
         return None
     changed = bool(fixed.scales or fixed.centers)
-    numbers = iter(range(len(found.names)))
+    places = iter(range(len(found.names)))
     for k, name in enumerate(fixed.names):
         # Columns that depend on others were dropped; the others are in order.
         same = (
             changed or np.array_equal(found.column(number), X[:, k], equal_nan=True)
-            for number in numbers
+            for number in places
             if found.names[number] == name
         )
         if not any(same):
@@ -340,24 +258,24 @@ def _planned(
 
 
 def _random_part(
-    data: Any, arrays: _Arrays, frame: ModelFrame, formula: Formula, context: Context
+    data: Any, arrays: StoredArrays, frame: ModelFrame, formula: Formula, context: Context
 ) -> RandomEffects:
-    described = _entry(data, "random", list)
+    described = entry(data, "random", list)
     order = arrays.array("order", "i", len(described)).astype(np.int64, copy=False)
     bars = formula.bars
     if not described or sorted(order.tolist()) != list(range(len(bars))):
         raise damaged("its random terms are not those of its formula")
-    sizes = [len(_texts(item, "levels")) * len(_texts(item, "columns")) for item in described]
+    sizes = [len(texts(item, "levels")) * len(texts(item, "columns")) for item in described]
     Zt = arrays.sparse("Zt", (sum(sizes), frame.rows))
     grouping = Grouping.learn(frame, bars, context)
     found: dict[int, RandomTerm] = {}
     begin = 0
     for k, (item, size) in enumerate(zip(described, sizes, strict=True)):
-        levels = _texts(item, "levels")
+        levels = texts(item, "levels")
         codes = arrays.codes(f"codes_{k}", frame.rows, len(levels))
-        group = Factor(codes, tuple(levels), _entry(item, "ordered", bool))
+        group = Factor(codes, tuple(levels), entry(item, "ordered", bool))
         bar = bars[order[k]]
-        block = _effects(Zt[begin : begin + size, :], len(_texts(item, "columns")), frame.rows)
+        block = _effects(Zt[begin : begin + size, :], len(texts(item, "columns")), frame.rows)
         begin += size
         found[int(order[k])] = RandomTerm(
             bar, group, _plan_of_bar(item, bar, grouping, group, block)
@@ -377,8 +295,8 @@ def _effects(Zt: Any, columns: int, rows: int) -> FloatArray:
 
 def _plan_of_bar(item: Any, bar: Bar, grouping: Grouping, group: Factor, block: FloatArray) -> Plan:
     """Return how a bar's columns are made of the frame's variables, or that they are given."""
-    frame, names = grouping.frame, tuple(_texts(item, "columns"))
-    assign = tuple(_entry({"assign": [0] * len(names)} | item, "assign", list))
+    frame, names = grouping.frame, tuple(texts(item, "columns"))
+    assign = tuple(entry({"assign": [0] * len(names)} | item, "assign", list))
     side = call("~", bar.effects, span=bar.effects.span)
     last = len(terms(side, frame.names).members)
     if len(assign) != len(names) or not all(type(k) is int and 0 <= k <= last for k in assign):
@@ -394,7 +312,7 @@ def _plan_of_bar(item: Any, bar: Bar, grouping: Grouping, group: Factor, block: 
     return Plan.given(block, names, assign)
 
 
-def _check_equal(random: RandomEffects, arrays: _Arrays, order: Any, Zt: Any) -> None:
+def _check_equal(random: RandomEffects, arrays: StoredArrays, order: Any, Zt: Any) -> None:
     """Raise if Zt or the covariance template is not what the terms make of it."""
     made = random.Zt
     same = (

@@ -16,6 +16,7 @@ from lme4py.errors import (
     FormulaSyntaxError,
     Lme4pyAdvice,
     Lme4pyError,
+    Lme4pyMessage,
     Lme4pyWarning,
 )
 from lme4py.family import Family
@@ -48,6 +49,7 @@ __all__ = [
     "FormulaSyntaxError",
     "Lme4pyAdvice",
     "Lme4pyError",
+    "Lme4pyMessage",
     "Lme4pyWarning",
     "MixedDesign",
     "NewRows",

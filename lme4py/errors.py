@@ -13,6 +13,7 @@ __all__ = [
     "FormulaSyntaxError",
     "Lme4pyAdvice",
     "Lme4pyError",
+    "Lme4pyMessage",
     "Lme4pyWarning",
     "Span",
     "nearest",
@@ -112,6 +113,13 @@ class CheckError(Lme4pyError):
 
 class Lme4pyWarning(UserWarning):
     """A warning of R's or lme4's, in its words."""
+
+
+class Lme4pyMessage(Lme4pyWarning):
+    """A message of lme4's that its columns are not those that were asked for.
+
+    R prints it where everybody sees it; here it is a warning and goes to the logger, too.
+    """
 
 
 class Lme4pyAdvice(Lme4pyWarning):

@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -19,11 +19,12 @@ from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
 from lme4py.formula.bars import Bar, DoubleBar
+from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import call, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.formula.traps import formula_traps
+from lme4py.formula.traps import Trap, formula_traps
 from lme4py.frame.attached import AttachedColumns, ContrastArgument
 from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.frame.collation import Collation
@@ -99,9 +100,9 @@ def learn(
     if double_bar == "diag" or family is None:
         parsed = parsed.expanded(double_bar)
     variables = parsed.subbars().node
+    written_traps = formula_traps(written.right)
     # Told before the data are looked at, whose errors they may explain.
-    for trap in formula_traps(written.right):
-        messages.advise(trap.text, trap.span)
+    _advise([trap for trap in written_traps if trap.number is None], messages)
     learned = learn_frame(
         variables,
         scope,
@@ -110,6 +111,8 @@ def learn(
         na_action=na_action_of(arguments.na_action),
     )
     frame = learned.frame
+    numeric = [(trap, trap.number) for trap in written_traps if trap.number is not None]
+    _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
     if frame.rows == 0 and family is None:
         raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
     bars = parsed.bars
@@ -150,13 +153,12 @@ def learn(
         fixed_terms,
         frame,
         scope.context,
+        messages,
         contrasts=arguments.contrasts,
         control=control,
         sparse=flag_of("sparse_X", arguments.sparse_X),
     )
-    for text in part.messages:
-        messages.note(text)
-    traps.report()
+    traps.report(part.fixed.plan)
     types = _needed_types(learned, fixed_terms, bars, collation)
     offset = arguments.extras.get("(offset)")
     spec = Spec(
@@ -254,6 +256,11 @@ def _column_types(
         reads.append(parse(offset))
     names = {symbol.name for node in reads for symbol in symbols(node)}
     return {name: type_of(value) for name, value in columns.read.items() if name in names}
+
+
+def _advise(traps: Iterable[Trap], messages: Messages) -> None:
+    for trap in traps:
+        messages.advise(trap.text, trap.span)
 
 
 def _two_sided(formula: str | Formula, control: Control) -> Formula:

@@ -6,7 +6,7 @@ import logging
 import warnings
 from dataclasses import dataclass, field
 
-from lme4py.errors import Lme4pyAdvice, Lme4pyWarning, Span
+from lme4py.errors import Lme4pyAdvice, Lme4pyMessage, Lme4pyWarning, Span
 
 __all__ = ["Messages"]
 
@@ -20,13 +20,14 @@ class Messages:
 
     R's own are kept apart from ours: `warnings` and `notes` are what R's ``warning()``
     and ``message()`` say; `advice` and `remarks` are said where R is silent. Python
-    warnings are made of `warnings` (`Lme4pyWarning`) and `advice` (`Lme4pyAdvice`); the
-    logger gets `notes`; `remarks` stand in ``design.messages`` only.
+    warnings are made of `warnings` (`Lme4pyWarning`), of `changes` (`Lme4pyMessage`) and of
+    `advice` (`Lme4pyAdvice`); the logger gets `notes`; `remarks` stand in
+    ``design.messages`` only.
 
     Parameters
     ----------
-    warnings, notes, advice, remarks : dict
-        Texts, in order.
+    warnings, notes, changes, advice, remarks : dict
+        Texts, in order; `changes` are those notes that tell of other columns than asked for.
 
     Examples
     --------
@@ -39,6 +40,7 @@ class Messages:
 
     warnings: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    changes: dict[str, None] = field(default_factory=dict)
     advice: dict[str, None] = field(default_factory=dict)
     remarks: dict[str, None] = field(default_factory=dict)
 
@@ -49,6 +51,11 @@ class Messages:
     def note(self, text: str) -> None:
         """Add a message of R's."""
         self.notes[text] = None
+
+    def change(self, text: str) -> None:
+        """Add a message of R's that the model has other columns than it was asked for."""
+        self.note(text)
+        self.changes[text] = None
 
     def advise(self, text: str, span: Span | None = None) -> None:
         """Add a warning of ours; `span` is the place in the formula it speaks of."""
@@ -80,5 +87,8 @@ class Messages:
             _LOGGER.info(text)
         for text in self.warnings:
             warnings.warn(text, Lme4pyWarning, stacklevel=stacklevel)
+        for text in self.changes:
+            if text not in self.warnings:
+                warnings.warn(text, Lme4pyMessage, stacklevel=stacklevel)
         for text in self.advice:
             warnings.warn(text, Lme4pyAdvice, stacklevel=stacklevel)

@@ -68,7 +68,12 @@ def said(call: Any, *, advice: bool = False) -> list[str]:
     ours = [entry for entry in caught if issubclass(entry.category, lme4py.Lme4pyAdvice)]
     if advice:
         return [str(entry.message).splitlines()[0] for entry in ours]
-    told = [str(entry.message) for entry in caught if entry not in ours]
+    others = [entry for entry in caught if entry not in ours]
+    told = [
+        str(entry.message)
+        for entry in others
+        if not issubclass(entry.category, lme4py.Lme4pyMessage)
+    ]
     known = [*told, *getattr(design, "advice", ())]
     notes = [f"M: {text}" for text in getattr(design, "messages", ()) if text not in known]
     return [f"W: {text}" for text in told] + found + notes

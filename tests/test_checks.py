@@ -248,7 +248,8 @@ def test_message_level_of_levels_is_silent():
 
 def test_dropped_columns():
     # Rule 9.3; positions count from 0 here.
-    fixed = linear("y ~ x + I(2*x) + f + I(3*x) + (1|g)").fixed
+    with pytest.warns(lme4py.Lme4pyMessage, match="so dropping 2 columns"):
+        fixed = linear("y ~ x + I(2*x) + f + I(3*x) + (1|g)").fixed
     assert fixed.names == ["(Intercept)", "x", "fq", "fr"]
     assert fixed.dropped == {"I(2 * x)": 2, "I(3 * x)": 5}
     assert fixed.assign.tolist() == [0, 1, 3, 3]
@@ -341,7 +342,8 @@ def test_errors_name_rows_columns_and_values():
 
 def test_messages_reach_the_logger_and_warnings_do_not(caplog):
     with caplog.at_level(logging.INFO, logger="lme4py"):
-        linear("y ~ x + I(2*x) + (1|g)")
+        with pytest.warns(lme4py.Lme4pyMessage):  # the columns are others than asked for
+            linear("y ~ x + I(2*x) + (1|g)")
         with pytest.warns(lme4py.Lme4pyWarning) as told:
             linear("y ~ I(x*1e4) + (1|g)")
     assert [record.getMessage()[:25] for record in caplog.records] == ["fixed-effect model matrix"]

@@ -94,7 +94,7 @@ def test_places_of_texts():
     messages = Messages()
     messages.warn("a")
     messages.warn("a")
-    messages.note("b")
+    messages.change("b")
     messages.advise("c", Span("y ~ x", 4, 5))
     messages.remark("d")
     assert messages.texts == ["a", "b", "c\n  y ~ x\n      ^", "d"]
@@ -106,16 +106,19 @@ def test_each_once(caplog):
     for _ in range(2):
         messages.warn("warning")
         messages.note("message")
+        messages.change("columns")
         messages.advise("advice")
         messages.remark("remark")
     with caplog.at_level("DEBUG", logger="lme4py"), pytest.warns(lme4py.Lme4pyWarning) as told:
         messages.tell(stacklevel=2)
     assert [(str(entry.message), entry.category) for entry in told] == [
         ("warning", lme4py.Lme4pyWarning),
+        ("columns", lme4py.Lme4pyMessage),
         ("advice", lme4py.Lme4pyAdvice),
     ]
     assert [(record.getMessage(), record.levelname) for record in caplog.records] == [
-        ("message", "INFO")
+        ("message", "INFO"),
+        ("columns", "INFO"),
     ]
     assert told[0].filename == __file__
 

@@ -32,10 +32,13 @@ class Trap:
         How lme4 reads it, and what to write instead.
     span : Span or None
         The place.
+    number : Node, optional
+        It is one only if this variable is a number.
     """
 
     text: str
     span: Span | None
+    number: Node | None = None
 
 
 def formula_traps(right: Node) -> list[Trap]:
@@ -105,8 +108,8 @@ class _Walk:
 
     found: list[Trap]
 
-    def add(self, text: str, node: Node) -> None:
-        self.found.append(Trap(text, node.span))
+    def add(self, text: str, node: Node, number: Node | None = None) -> None:
+        self.found.append(Trap(text, node.span, number))
 
     def bars(self, node: Node) -> _Meeting:
         """Look for operators and calls around bars, which lme4 ignores."""
@@ -215,6 +218,7 @@ class _Walk:
                     f"{_shown(node)} is {_shown(operands[0])} in a formula; "
                     f"write I({_shown(node)}) for the power",
                     node,
+                    operands[0],
                 )
             case ":" | "*" if len(operands) == 2 and operands[0] == operands[1]:
                 if not _is_operation(operands[0]):
@@ -222,6 +226,7 @@ class _Walk:
                     self.add(
                         f"{_shown(node)} is {_shown(operands[0])} in a formula; write {square}",
                         node,
+                        operands[0],
                     )
             case "-" if _is_zero(operands[-1]):
                 self.add("'- 0' adds the intercept; write '- 1' or '+ 0' to leave it out", node)

@@ -31,7 +31,10 @@ from lme4py.frame.values import (
     Value,
 )
 
-__all__ = ["Columns", "value_of"]
+__all__ = ["FROM_R", "Columns", "value_of"]
+
+FROM_R = {"written by": "R"}
+"""What the ``attrs`` of a pandas frame say that was read from a file of R's."""
 
 _LIMIT = 2**31 - 1
 _SHOWN = 5
@@ -67,6 +70,7 @@ class Columns:
     def __init__(self, data: Any) -> None:
         self._values: dict[str, Value] = {}
         self.index: Any = None
+        self._from_r = FROM_R.items() <= getattr(data, "attrs", {}).items()
         # xarray's Dataset is a mapping, too, but of what need not have a row for each row.
         if isinstance(data, Mapping) and not hasattr(data, "to_dataframe"):
             self._from_mapping(data)
@@ -128,6 +132,13 @@ class Columns:
     def index_names(self) -> tuple[str, ...]:
         """Names of the levels of the pandas index, those that have one."""
         return tuple(str(name) for name in getattr(self.index, "names", ()) if name is not None)
+
+    def is_ordered_category(self, name: str) -> bool:
+        """Tell whether a column is an ordered category of pandas or Arrow, not R's factor."""
+        value = self.get(name)
+        if not isinstance(value, Factor) or not value.ordered or value.contrasts is not None:
+            return False
+        return not self._from_r and not isinstance(self._source[name], Factor)
 
     @property
     def read(self) -> Mapping[str, Value]:

@@ -133,6 +133,11 @@ class ModelFrame:
             return value
         return self.types[name].adapt(value, name)
 
+    def is_number(self, name: str) -> bool:
+        """Tell whether a column is numeric, and no logical, which R codes as a factor."""
+        value = self.variables.get(name)
+        return isinstance(value, Numeric | Matrix) and value.kind != "logical"
+
     def weights(self) -> NDArray[np.float64] | None:
         """Return the ``weights`` argument, shape (rows,)."""
         return _floats(self.variables.get("(weights)"))

@@ -21,6 +21,7 @@ from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.sparsematrix import sparse_matrix
+from lme4py.messages import Messages
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -102,20 +103,18 @@ class FixedPart:
         A csc_array where a sparse X was asked for.
     fixed : FixedEffects
     learned : LearnedColumns
-    messages : tuple of str
-        lme4's messages.
     """
 
     X: FloatArray | csc_array
     fixed: FixedEffects
     learned: LearnedColumns
-    messages: tuple[str, ...]
 
 
 def learn_fixed_part(
     terms: Terms,
     frame: ModelFrame,
     context: Context,
+    messages: Messages,
     *,
     contrasts: Any,
     control: Control,
@@ -143,12 +142,14 @@ def learn_fixed_part(
     try:
         reduced = check_rank(matrix, control.check_rankX, warn)
         matrix = reduced.matrix
+        if reduced.message is not None:
+            messages.change(reduced.message)
         matrix, rescaling, scales = check_scale(matrix, control.check_scaleX, warn)
     except CheckError as error:
         error.hint = error.hint or _not_finite(matrix, frame)
         raise
-    if control.check_scaleX == "warning":
-        rescaling = None
+    if rescaling is not None and control.check_scaleX != "warning":
+        messages.note(rescaling)  # R prints none, not even for "message+rescale"
     divisors |= scales
     fixed = FixedEffects(
         names=list(matrix.names),
@@ -167,8 +168,7 @@ def learn_fixed_part(
         centers=tuple(centers.get(name, 0.0) for name in matrix.names),
         divisors=tuple(divisors.get(name, 1.0) for name in matrix.names),
     )
-    messages = tuple(text for text in (reduced.message, rescaling) if text is not None)
-    return FixedPart(matrix.values, fixed, learned, messages)
+    return FixedPart(matrix.values, fixed, learned)
 
 
 def new_fixed_matrix(

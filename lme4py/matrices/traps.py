@@ -8,6 +8,7 @@ pass over the rows unless counts already point at a trap.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,7 @@ from lme4py.formula.bars import calls_in
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
+from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import LearnedFrame, ModelFrame
 from lme4py.frame.rows import missing, rows_text
@@ -26,6 +28,7 @@ from lme4py.frame.state import kept_items
 from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Grouping
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
@@ -38,6 +41,8 @@ _FEW_VALUES = 10
 _NUMBERS_LOOKED_AT = 200
 _SHOWN = 3
 _EXACT = 14
+_REPLICATES = 10
+_DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +84,8 @@ class Traps:
         """The terms of the fixed part."""
         return terms(self.formula.nobars().node, self.frame.names)
 
-    def report(self) -> None:
-        """Look for all of them."""
+    def report(self, fixed: Plan) -> None:
+        """Look for all of them; `fixed` tells the columns of X before any was dropped."""
         self._double_bars()
         self._repeated_effects()
         for term in self.random.terms:
@@ -93,6 +98,7 @@ class Traps:
         self._groups_as_fixed_effects()
         self._names_in_two_places()
         self._contrasts_of_random_effects()
+        self._ordered_categories(fixed)
         self._numbers_as_text()
         self._computed_on_all_rows()
         self._rows_lost_to_unused_variables()
@@ -213,7 +219,8 @@ class Traps:
         counts = np.bincount(term.group.codes[term.group.codes >= 0], minlength=levels)
         single = int(np.count_nonzero(counts == 1))
         text = f"{single} of {levels} levels of '{name}' have a single row"
-        if self.linear and single > _NEARLY_ALL * levels:
+        # The rows of the levels that have several tell the residual variance.
+        if self.linear and single > _NEARLY_ALL * levels and rows - levels < _REPLICATES:
             self.messages.advise(
                 f"{text}, so its variance can hardly be told from the residual one; "
                 "is it the grouping factor you mean?",
@@ -291,15 +298,40 @@ class Traps:
                     "attached_contrasts= acts on both"
                 )
 
-    def _numbers_as_text(self) -> None:
-        """Find numbers that were read as text because of a few entries that are none."""
+    def _ordered_categories(self, fixed: Plan) -> None:
+        """Find ordered categories of the data, whose columns R makes polynomials."""
+        columns = self.scope.columns
+        plans = [fixed, *(term.plan for term in self.random.terms)]
+        parts = {part for plan in plans for label in plan.names for part in label.split(":")}
         for name in dict.fromkeys(symbol.name for symbol in self._predictors()):
-            value = self.scope.columns.get(name)
-            if not isinstance(value, Character) or len(value.pool) < _FEW_VALUES:
+            if f"{name}.L" not in parts or name in (self.contrasts or {}):
                 continue
-            others = [text for text in value.pool[:_NUMBERS_LOOKED_AT] if not _is_number(text)]
-            looked = min(len(value.pool), _NUMBERS_LOOKED_AT)
-            if len(others) > looked * (1 - _NEARLY_ALL):
+            if isinstance(columns, Columns) and columns.is_ordered_category(name):
+                self.messages.advise(
+                    f"'{name}' is an ordered category, as pd.cut, pd.qcut, pd.read_stata and "
+                    "polars' to_pandas() make them, so its columns are polynomials "
+                    f"({name}.L, ...), as R's of an ordered factor; for a column for each level "
+                    f"take the order away: data['{name}'].cat.as_unordered()"
+                )
+
+    def _numbers_as_text(self) -> None:
+        """Find numbers that were read as text because of a few entries, or of decimal commas."""
+        names = [symbol.name for symbol in self._predictors()]
+        for name in dict.fromkeys([*names, self.frame.response or ""]):
+            value = self.scope.columns.get(name)
+            if not isinstance(value, Character) or not value.pool:
+                continue
+            looked = value.pool[:_NUMBERS_LOOKED_AT]
+            others = [text for text in looked if not _is_number(text)]
+            commas = [text for text in others if _DECIMAL_COMMA.fullmatch(text.strip())]
+            nearly = (1 - _NEARLY_ALL) * len(looked)
+            if commas and len(others) - len(commas) <= nearly:
+                self.messages.advise(
+                    f"'{name}' is text: numbers with a decimal comma ({commas[0]!r}); R reads "
+                    "them as text, too; convert it to numbers, or read the file with decimal=','"
+                )
+                continue
+            if len(value.pool) < _FEW_VALUES or len(others) > nearly or name == self.frame.response:
                 continue
             rest = f" (not {', '.join(repr(text) for text in others[:_SHOWN])})" if others else ""
             self.messages.advise(

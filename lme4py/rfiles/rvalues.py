@@ -12,6 +12,7 @@ from scipy import sparse
 
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
+from lme4py.frame.columns import FROM_R
 from lme4py.frame.values import Factor, Matrix
 
 if TYPE_CHECKING:
@@ -292,7 +293,9 @@ class RFrame:
         columns = self.to_mapping()
         if any(map(_is_own, columns.values())):
             return columns
-        return pd.DataFrame(columns, index=self._index())
+        frame = pd.DataFrame(columns, index=self._index())
+        frame.attrs |= FROM_R
+        return frame
 
     def _index(self) -> pd.Index[Any]:
         import pandas as pd

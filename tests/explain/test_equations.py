@@ -327,6 +327,7 @@ def test_codings_of_one_name_are_told_apart():
     assert equations.verify()
 
 
+@pytest.mark.filterwarnings("ignore::lme4py.Lme4pyMessage")
 def test_dropped_columns_are_not_in_the_equations():
     data = {**DATA["two"], "X2": 2 * DATA["two"]["X"]}
     equations = lme4py.lformula("y ~ X + X2 + M + (1|g)", data).equations()

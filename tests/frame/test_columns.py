@@ -239,6 +239,198 @@ def test_what_is_no_column(column):
         Columns({"v": column}).get("v")
 
 
+MASK = [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "values,kind,rest",
+    [
+        ([1, 2, 3, 4], "integer", [1, 3, 4]),
+        ([1, 2**40, 3, 4], "integer", [1, 3, 4]),
+        ([1.5, 2, 3, 4], "double", [1.5, 3, 4]),
+        ([True, True, False, True], "logical", [1, 0, 1]),
+        (np.array(["1970-01-02", "1970-01-03"] * 2, "M8[s]"), "double", [1, 1, 2]),
+        (np.array([7, 8, 9, 10], "m8[m]"), "double", [420, 540, 600]),
+    ],
+    ids=["integer", "large", "double", "logical", "date", "difftime"],
+)
+def test_masked_entries_are_missing(values, kind, rest):
+    masked = np.ma.array(values, mask=MASK)
+    value = value_of(masked)
+
+    assert value.kind == kind
+    assert np.isnan(value.as_float()).tolist() == MASK
+    assert value.as_float()[[0, 2, 3]].tolist() == rest
+    assert masked.mask.tolist() == MASK
+
+
+def test_masked_text_matrices_and_lists():
+    text = value_of(np.ma.array(["b", "a", "b", "c"], mask=MASK))
+    matrix = value_of(np.ma.array([[1, 2], [3, 4]], mask=[[False, True], [False, False]]))
+
+    assert [text.pool[code] for code in text.codes[[0, 2, 3]]] == ["b", "b", "c"]
+    assert text.codes[1] == -1
+    assert matrix.kind == "integer"
+    np.testing.assert_array_equal(matrix.values, [[1, np.nan], [3, 4]])
+    assert np.isnan(value_of([1.0, np.ma.masked]).as_float()).tolist() == [False, True]
+    assert value_of(np.ma.array([1, 2])).values.tolist() == [1, 2]
+
+
+def test_masked_rows_go_wherever_they_are():
+    columns = {name: np.array(column) for name, column in PLAIN.items()}
+    for place, name in enumerate(columns):
+        columns[name] = np.ma.array(columns[name], mask=np.arange(ROWS) == place)
+    weights = np.ma.array(np.ones(ROWS), mask=np.arange(ROWS) == 6)
+    subset = np.ma.array(np.ones(ROWS, dtype=bool), mask=np.arange(ROWS) == 7)
+    design = lme4py.lformula(FORMULA, columns, weights=weights, subset=subset)
+
+    assert design.model_frame.positions.tolist() == list(range(8, ROWS))
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("form", [np.asarray, pd.Series], ids=["numpy", "pandas"])
+def test_datetimes_before_1970_are_no_dates(form, unit):
+    texts = ["1969-03-07T08:00", "1969-03-07T20:00", "NaT", "1969-03-08T08:00"]
+    value = value_of(form(np.array(texts, dtype=f"M8[{unit}]")))
+
+    assert value.time == "POSIXct"
+    # R: as.numeric(as.POSIXct(c("1969-03-07 08:00", ...), tz = "UTC"))
+    np.testing.assert_array_equal(value.as_float(), [-25891200, -25848000, np.nan, -25804800])
+    days = value_of(form(np.array(["1969-12-31", "1970-01-01"], dtype=f"M8[{unit}]")))
+    assert (days.time, days.as_float().tolist()) == ("Date", [-1, 0])
+
+
+def test_datetimes_before_1970_as_groups():
+    # R 4.2.2: rownames(lFormula(y ~ 1 + (1 | t), d)$reTrms$Zt)
+    times = pd.to_datetime(["1969-03-07 08:00", "1969-03-07 20:00", "1969-03-08 08:00"] * 4)
+    design = lme4py.lformula(
+        "y ~ 1 + (1 | t)",
+        {"y": np.arange(12.0), "t": times},
+        control={"check_nlev_gtreq_5": "ignore"},
+    )
+    assert design.random.row_names == [
+        "1969-03-07 08:00:00",
+        "1969-03-07 20:00:00",
+        "1969-03-08 08:00:00",
+    ]
+
+
+DAYS = [dt.date(1969, 12, 31), dt.date(2020, 1, 2)]
+# Categories, and R's levels(factor(...)) of the same.
+LEVELS = [
+    (pd.to_datetime(DAYS), ["1969-12-31", "2020-01-02"]),
+    (pd.to_datetime(["1969-03-07 08:00", "2020-01-02 00:00"]),
+     ["1969-03-07 08:00:00", "2020-01-02 00:00:00"]),
+    (pd.to_datetime(DAYS).as_unit("s"), ["1969-12-31", "2020-01-02"]),
+    (pd.to_datetime(DAYS).tz_localize("UTC"), ["1969-12-31", "2020-01-02"]),
+    (pd.Index(DAYS, dtype=object), ["1969-12-31", "2020-01-02"]),
+    (pd.to_timedelta(["1s", "2h"]), ["1", "7200"]),
+    (pd.Index([1e5, 2.5]), ["1e+05", "2.5"]),
+    (pd.Index([100000, 2**40]), ["100000", "1099511627776"]),
+    (pd.Index([False, True]), ["FALSE", "TRUE"]),
+    (pd.Index(["a", "b"]), ["a", "b"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("categories,levels", LEVELS)
+def test_levels_are_named_as_in_r(categories, levels):
+    codes = [1, 0, -1, 1]
+    value = value_of(pd.Categorical.from_codes(codes, categories))
+
+    assert value.levels == tuple(levels)
+    assert value.codes.tolist() == codes
+
+
+@pytest.mark.parametrize(
+    "dictionary,codes,levels",
+    [
+        (["a", None, "b", "a"], [0, -1, 1, 0, -1], ("a", "b")),
+        ([dt.date(1969, 12, 31), None, dt.date(2020, 1, 2), None], [0, -1, 1, -1, -1],
+         ("1969-12-31", "2020-01-02")),
+        ([1.5, 1e5, None, 1.5], [0, 1, -1, 0, -1], ("1.5", "1e+05")),
+        ([True, False, None, True], [0, 1, -1, 0, -1], ("TRUE", "FALSE")),
+    ],
+    ids=["text", "dates", "numbers", "logical"],
+)  # fmt: skip
+def test_dictionaries_with_null_and_repeated_values(dictionary, codes, levels):
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1, 2, 3, None]), pa.array(dictionary))
+    for given in (array, pa.chunked_array([array])):
+        value = value_of(given)
+        assert (value.codes.tolist(), value.levels) == (codes, levels)
+
+
+def test_categories_that_print_alike_are_one_level():
+    value = value_of(pd.Categorical.from_codes([0, 1, 2], [1, "1", "a"]))
+
+    assert (value.codes.tolist(), value.levels) == ([0, 0, 1], ("1", "a"))
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_categories_from_pandas_to_polars_and_back(ordered):
+    values = pd.Categorical(["hi", "lo", "mid"], ["lo", "mid", "hi"], ordered=ordered)
+    frame = pd.DataFrame({"v": values})
+    polars = pl.from_pandas(frame)
+    enum = polars.with_columns(pl.col("v").cast(pl.Enum(["lo", "mid", "hi"])))
+
+    # A Categorical of polars has no order: its levels are those of text.
+    assert isinstance(Columns(polars).get("v"), Character)
+    # An Enum has: that of its definition, as a factor's levels have.
+    kept = Columns(enum).get("v")
+    assert (kept.levels, kept.ordered, kept.codes.tolist()) == (
+        ("lo", "mid", "hi"),
+        False,
+        [2, 0, 1],
+    )
+    for back in (enum.to_pandas(), enum.to_arrow()):
+        assert Columns(back).get("v").levels == ("lo", "mid", "hi")
+    assert Columns(frame).get("v").ordered == ordered
+
+
+class Stream:
+    """A query's result as DuckDB gives it: nothing but Arrow's C stream."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+class Broken:
+    def __arrow_c_stream__(self, requested_schema=None):
+        raise RuntimeError("no such table")
+
+
+def test_arrow_streams_are_read(expected):
+    table = pa.table(PLAIN)
+    for stream in (Stream(table), table.to_reader()):
+        design = lme4py.lformula(FORMULA, stream)
+        np.testing.assert_array_equal(design.X, expected.X)
+    with pytest.raises(DataError, match="the stream of Broken stopped: RuntimeError: no such"):
+        Columns(Broken())
+
+
+def test_lazy_frames_of_narwhals_are_refused():
+    nw = pytest.importorskip("narwhals")
+
+    with pytest.raises(DataError, match="first argument must be a named list") as caught:
+        Columns(nw.from_native(pl.DataFrame(PLAIN).lazy()))
+    assert caught.value.hint == "call .collect() first"
+    assert Columns(nw.from_native(pl.DataFrame(PLAIN))).rows == ROWS
+
+
+@pytest.mark.parametrize("kind", ["Int128", "UInt128"])
+def test_integers_of_128_bits(kind):
+    dtype = getattr(pl, kind, None)
+    if dtype is None:
+        pytest.skip(f"this polars has no {kind}")
+    assert value_of(pl.Series([1, 2], dtype=dtype)).kind == "integer"
+    assert value_of(pl.Series([1, 2**70], dtype=dtype)).as_float().tolist() == [1, 2.0**70]
+    missing = value_of(pl.Series([1, None], dtype=dtype))
+    assert missing.kind == "integer"
+    np.testing.assert_array_equal(missing.as_float(), [1, np.nan])
+
+
 def test_data_are_left_alone():
     data = pd.DataFrame(PLAIN)
     before = data.copy(deep=True)

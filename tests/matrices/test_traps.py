@@ -73,6 +73,11 @@ ADVICE = {
         "x^2 is x in a formula; write I(x^2)",
         lambda d: d.fixed.names == ["(Intercept)", "x"],
     ),
+    "power of a number in a call": (
+        lambda: linear("y ~ log(x)^2 + (1|g)"),
+        "log(x)^2 is log(x) in a formula; write I(log(x)^2)",
+        lambda d: d.fixed.names == ["(Intercept)", "log(x)"],
+    ),
     "square": (
         lambda: linear("y ~ x:x + (1|g)"),
         "x:x is x in a formula; write I(x^2)",
@@ -148,6 +153,26 @@ ADVICE = {
         lambda: linear("y ~ v + (1|g)", V(v=[*(str(i) for i in range(11)), "n/a", *["1"] * 12])),
         "'v' is text, though nearly all its 12 distinct values are numbers (not 'n/a')",
         lambda d: d.X.shape[1] == 12,
+    ),
+    "decimal commas": (
+        lambda: linear("y ~ v + (1|g)", V(v=["1,5", "2,25", "-,5", "4"] * 6)),
+        "'v' is text: numbers with a decimal comma ('1,5')",
+        lambda d: d.fixed.names == ["(Intercept)", "v1,5", "v2,25", "v4"],
+    ),
+    "decimal commas in the response": (
+        lambda: linear("v ~ x + (1|g)", V(v=[f"{i},5" for i in range(24)])),
+        "'v' is text: numbers with a decimal comma ('0,5')",
+        lambda d: d.y is None,
+    ),
+    "cut by pandas": (
+        lambda: linear("y ~ v + (1|g)", V(v=pd.cut(D.x, 3))),
+        "'v' is an ordered category, as pd.cut, pd.qcut, pd.read_stata",
+        lambda d: d.fixed.names == ["(Intercept)", "v.L", "v.Q"],
+    ),
+    "ordered slope": (
+        lambda: linear("y ~ x + (o|g)", control=IGNORE),
+        "'o' is an ordered category",
+        lambda d: d.random.cnms == [("g", ["(Intercept)", "o.L", "o.Q"])],
     ),
     "infinite slope": (
         lambda: linear("y ~ 1 + (v|g)", V(v=np.where(I == 3, np.inf, D.x))),
@@ -230,6 +255,52 @@ REMARKS = {
         "'v' is a number with 24 distinct values and both a predictor and a grouping factor",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ f^2 + (1|g)", "y ~ f:f + (1|g)", "y ~ f*f + (1|g)", "y ~ factor(h)^2 + (1|g)",
+                "y ~ lg:lg + (1|g)", "y ~ s*s + (1|g)"],
+)  # fmt: skip
+def test_factors_have_no_powers(formula):
+    assert advice(lambda: linear(formula)) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: linear("y ~ o + (1|g)", contrasts={"o": "contr.poly"}),
+        lambda: linear("y ~ 0 + o + (1|g)"),
+        lambda: linear("y ~ x + (1|o)", control=IGNORE),
+        lambda: linear("y ~ factor(f, ordered = TRUE) + (1|g)"),
+        lambda: linear("y ~ v + (1|g)", V(v=pd.cut(D.x, 3, ordered=False, labels=list("abc")))),
+    ],
+    ids=["asked for", "indicators", "group", "ordered in the formula", "no order"],
+)
+def test_no_advice_on_orders_without_polynomials(call):
+    assert advice(call) == []
+
+
+def test_read_stata_gives_ordered_categories(tmp_path):
+    V(v=pd.Categorical(["lo", "mid", "hi"] * 8)).drop(columns=["o", "lg"]).to_stata(
+        tmp_path / "a.dta", write_index=False
+    )
+    read = pd.read_stata(tmp_path / "a.dta")
+    [told] = advice(lambda: linear("y ~ v + (1|g)", read))
+    assert "data['v'].cat.as_unordered()" in told
+    plain = read.assign(v=read["v"].cat.as_unordered())
+    assert advice(lambda: linear("y ~ v + (1|g)", plain)) == []
+
+
+def test_single_rows_are_no_trap_where_other_levels_have_several():
+    # 95 % single rows: the twelve pairs tell the residual variance.
+    levels = [*range(240), *np.repeat(np.arange(240, 252), 2)]
+    data = {"y": np.sin(np.arange(264.0)), "g": levels}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        design = lme4py.lformula("y ~ 1 + (1 | g)", data)
+    assert design.messages == [
+        "240 of 252 levels of 'g' have a single row; they say little about its variance"
+    ]
 
 
 @pytest.mark.parametrize("name", REMARKS)

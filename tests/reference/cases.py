@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 import lme4py
-from lme4py.errors import Lme4pyAdvice, Lme4pyError
+from lme4py.errors import Lme4pyAdvice, Lme4pyError, Lme4pyMessage
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector
 
@@ -85,8 +85,9 @@ def build(record: RList) -> tuple[Any, list[str]]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         design = make(formula, data(record), **given)
-    # Our advice is no part of what R says.
-    said = [entry for entry in caught if not issubclass(entry.category, Lme4pyAdvice)]
+    # Our advice is no part of what R says, and R's messages are no warnings.
+    others = (Lme4pyAdvice, Lme4pyMessage)
+    said = [entry for entry in caught if not issubclass(entry.category, others)]
     return design, [str(entry.message) for entry in said]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lme4py.errors import Lme4pyError
-from tests.reference.cases import FIXTURES, build, error_text, load, verdict
-from tests.reference.components import plain_quotes
+from tests.recorded.cases import FIXTURES, build, error_text, load, verdict
+from tests.recorded.components import plain_quotes
 
 PATHS = sorted([*FIXTURES.glob("lme4/*.rds"), *FIXTURES.glob("kept/*.rds")])
 

@@ -11,7 +11,7 @@ from tests.live.borderline import make_borderline
 from tests.live.generator import make_case
 from tests.live.session import records, unavailable
 from tests.live.wild import make_wild
-from tests.reference.cases import verdict
+from tests.recorded.cases import verdict
 
 SEED = 20240301
 NUMBERS = {make_case: range(300), make_borderline: range(500), make_wild: range(0, 943, 3)}

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import few
 from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
@@ -112,6 +113,9 @@ class ModelFrame:
     spans: Mapping[str, Span | None] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ModelFrame({self.rows} rows: {few(self.names)})"
 
     @property
     def names(self) -> tuple[str, ...]:

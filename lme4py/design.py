@@ -357,7 +357,7 @@ class MixedDesign(Generic[XType]):
         Raises
         ------
         ImportError
-            Without matplotlib: ``pip install 'lme4py[plot]'``.
+            Without matplotlib: ``pip install -e '.[plot]'``.
 
         Examples
         --------
@@ -387,7 +387,7 @@ class MixedDesign(Generic[XType]):
         DataError
             For an unknown level, or one that several factors have.
         ImportError
-            Without matplotlib: ``pip install 'lme4py[plot]'``.
+            Without matplotlib: ``pip install -e '.[plot]'``.
 
         Examples
         --------
@@ -419,7 +419,7 @@ class MixedDesign(Generic[XType]):
         FormulaError, DataError
             If MixedLM cannot express the model; the message says why.
         ImportError
-            Without statsmodels: ``pip install 'lme4py[statsmodels]'``.
+            Without statsmodels: ``pip install -e '.[statsmodels]'``.
 
         Examples
         --------
@@ -496,7 +496,7 @@ class MixedDesign(Generic[XType]):
         Raises
         ------
         ImportError
-            Without tabmat: ``pip install 'lme4py[tabmat]'``.
+            Without tabmat: ``pip install -e '.[tabmat]'``.
 
         Examples
         --------

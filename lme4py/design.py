@@ -362,7 +362,7 @@ class MixedDesign(Generic[XType]):
         Raises
         ------
         ImportError
-            Without matplotlib: ``pip install 'lme4py[plot]'``.
+            Without matplotlib: ``pip install -e '.[plot]'``.
 
         Examples
         --------
@@ -392,7 +392,7 @@ class MixedDesign(Generic[XType]):
         DataError
             For an unknown level, or one that several factors have.
         ImportError
-            Without matplotlib: ``pip install 'lme4py[plot]'``.
+            Without matplotlib: ``pip install -e '.[plot]'``.
 
         Examples
         --------
@@ -433,7 +433,7 @@ class MixedDesign(Generic[XType]):
         DataError
             For weights, missing values, or a response that is no vector.
         ImportError
-            Without statsmodels: ``pip install 'lme4py[statsmodels]'``.
+            Without statsmodels: ``pip install -e '.[statsmodels]'``.
 
         Examples
         --------
@@ -538,7 +538,7 @@ class MixedDesign(Generic[XType]):
         DataError
             If there is no column to hand over.
         ImportError
-            Without tabmat: ``pip install 'lme4py[tabmat]'``.
+            Without tabmat: ``pip install -e '.[tabmat]'``.
 
         Examples
         --------

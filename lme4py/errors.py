@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lme4py.abbreviation import Abbreviated
+
 __all__ = [
     "CheckError",
     "DataError",
@@ -22,8 +24,8 @@ __all__ = [
 _WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+@dataclass(frozen=True, repr=False, slots=True)
+class Span(Abbreviated):
     """A stretch of formula text: ``text[start:end]``.
 
     Parameters

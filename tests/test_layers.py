@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not PACKAGE.is_dir(), reason="tests run without 
 # In order. A name ending in ".*" stands for the modules of that package, among which any order
 # without a cycle will do.
 LAYERS = (
+    "abbreviation",
     "errors",
     "argument_types",
     "codec",

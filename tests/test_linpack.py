@@ -48,7 +48,7 @@ def test_extreme_scales_do_not_overflow() -> None:
     assert limited_rank(x)[0] == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 30), st.integers(1, 6))
 def test_q_r_gives_the_matrix_back(seed: int, rows: int, columns: int) -> None:
     x = np.random.default_rng(seed).normal(size=(rows, columns))
@@ -57,7 +57,7 @@ def test_q_r_gives_the_matrix_back(seed: int, rows: int, columns: int) -> None:
     np.testing.assert_allclose(back, x[:, found.pivot], atol=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))
 def test_short_cut_agrees_with_the_full_rule(seed: int, rank: int) -> None:
     generator = np.random.default_rng(seed)

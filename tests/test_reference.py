@@ -65,6 +65,13 @@ def _shown():
     return shown
 
 
+def test_what_the_reference_names_is_there():
+    text = REFERENCE.read_text(encoding="utf-8")
+    for name in re.findall(r"^\.\. auto(?:class|function):: (\S+)", text, flags=re.MULTILINE):
+        module, _, item = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), item), name
+
+
 @pytest.mark.parametrize("held", HELD, ids=lambda held: type(held).__name__)
 def test_what_users_hold_is_in_the_reference(held):
     assert f"{type(held).__module__}.{type(held).__qualname__}" in _shown()

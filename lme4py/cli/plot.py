@@ -54,7 +54,7 @@ COMMAND = Command(
     "draw X, Zt, Lambdat and ZtZ as a picture",
     "Draw where the matrices of a model have entries, its random terms in colour, and write the "
     f"picture to a file. Without formula and data, the sleepstudy data and {FORMULA}. "
-    "Needs matplotlib: pip install 'lme4py[plot]'.",
+    "Needs matplotlib: pip install -e '.[plot]'.",
     (
         "lme4py plot -o sleepstudy.png",
         "lme4py plot 'y ~ x + (x | g) + (1 | h)' table.csv -o model.svg",

@@ -35,7 +35,7 @@ def read_table(path: Path) -> Any:
         raise
     except ImportError as error:
         raise DataError(
-            f"cannot read '{path}' without pyarrow", hint="pip install 'lme4py[arrow]'"
+            f"cannot read '{path}' without pyarrow", hint="pip install -e '.[arrow]'"
         ) from error
     except (OSError, ValueError) as error:
         # pandas' parsing errors and pyarrow's are ValueErrors, a missing file is an OSError.

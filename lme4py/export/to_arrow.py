@@ -29,7 +29,7 @@ def to_arrow(design: MixedDesign) -> dict[str, Table]:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ImportError("to_arrow() needs pyarrow: pip install 'lme4py[arrow]'") from error
+        raise ImportError("to_arrow() needs pyarrow: pip install -e '.[arrow]'") from error
 
     tables = {
         "X": pa.Table.from_arrays(

@@ -244,7 +244,7 @@ def _mixed_lm(
         from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
     except ImportError as error:
         raise ImportError(
-            "to_statsmodels() needs statsmodels: pip install 'lme4py[statsmodels]'"
+            "to_statsmodels() needs statsmodels: pip install -e '.[statsmodels]'"
         ) from error
 
     exog_re = None

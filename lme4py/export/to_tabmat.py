@@ -23,7 +23,7 @@ def to_tabmat(design: MixedDesign, *, random: bool = True) -> SplitMatrix:
     try:
         from tabmat import DenseMatrix, SplitMatrix
     except ImportError as error:
-        raise ImportError("to_tabmat() needs tabmat: pip install 'lme4py[tabmat]'") from error
+        raise ImportError("to_tabmat() needs tabmat: pip install -e '.[tabmat]'") from error
 
     with_random = flag_of("random", random)
     labels = [term.label for term in fixed_terms(design) for _ in range(term.columns)]

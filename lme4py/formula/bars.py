@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import FormulaError
 from lme4py.formula.deparse import deparse, variable_name
 from lme4py.formula.syntax import Argument, Call, Node, call
@@ -38,8 +39,8 @@ DoubleBar: TypeAlias = Literal["split", "diag"]
 BARS = frozenset({"|", "||"})
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+@dataclass(frozen=True, repr=False, slots=True)
+class Bar(Abbreviated):
     """One random-effects term ``effects | group``.
 
     Parameters

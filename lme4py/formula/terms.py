@@ -31,6 +31,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import FormulaError, Span
 from lme4py.formula.deparse import term_label, variable_name
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text, symbols
@@ -50,8 +51,8 @@ TermList: TypeAlias = dict[int, None]
 """An ordered set of terms."""
 
 
-@dataclass(frozen=True)
-class Terms:
+@dataclass(frozen=True, repr=False)
+class Terms(Abbreviated):
     """The right-hand side of a formula as an ordered list of terms.
 
     Parameters

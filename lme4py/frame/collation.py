@@ -91,7 +91,7 @@ def _general_key() -> Callable[[str], Any]:
     # Kept by the cache, so this is said once.
     warnings.warn(
         "text beyond ASCII is put in order by an approximation of R's rules, exact for accented "
-        "Latin letters: pip install 'lme4py[collation]'",
+        "Latin letters: pip install -e '.[collation]'",
         Lme4pyAdvice,
         stacklevel=2,
     )

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import few
 from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
@@ -114,6 +115,9 @@ class ModelFrame:
     spans: Mapping[str, Span | None] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"ModelFrame({self.rows} rows: {few(self.names)})"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -242,7 +246,8 @@ def learn_frame(
             found[name] = given
     variables = {name: item.value for name, item in found.items()}
     rows = _common_length(variables, nodes)
-    selected = _subset_positions(subset, rows, scope)
+    matrices = any(isinstance(value, Matrix) for value in variables.values())
+    selected = _subset_positions(subset, rows, scope, matrices=matrices)
     positions = _complete(variables, selected, na_action)
     before = rows if selected is None else selected.size
     # What "." stands for is not among the names here, as in lme4.
@@ -403,10 +408,13 @@ def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) ->
     return rows or 0
 
 
-def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np.int64] | None:
+def _subset_positions(
+    subset: Expression, rows: int, scope: Scope, *, matrices: bool
+) -> NDArray[np.int64] | None:
     """Return the row positions that `subset` selects, None for all.
 
-    As in R, an unknown or absent row is selected as a row of missing values: -1.
+    As in R, an unknown or absent row is selected as a row of missing values: -1. But the
+    rows of matrices, such as ``scale(x)``, must be there.
     """
     if subset is None:
         return None
@@ -421,11 +429,13 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
     else:
         raise DataError("subset must be logical or row numbers")
     if value.kind == "logical":
+        if matrices and numbers.size > rows:
+            raise DataError("(subscript) logical subscript too long")
         if numbers.size < rows and numbers.size:
             numbers = np.resize(numbers, rows)
         places = np.flatnonzero(numbers)
         return np.where(np.isnan(numbers[places]) | (places >= rows), -1, places)
-    unknown = np.isnan(numbers)
+    unknown, absent = np.isnan(numbers), numbers >= rows + 1
     if unknown.any() and np.nanmin(numbers, initial=0) > -1:
         numbers = np.where(unknown, rows + 1.0, numbers)
     elif unknown.any():
@@ -438,6 +448,8 @@ def _subset_positions(subset: Expression, rows: int, scope: Scope) -> NDArray[np
         mask = np.ones(rows, dtype=np.bool_)
         mask[-places[places >= -rows] - 1] = False
         return np.flatnonzero(mask)
+    if matrices and absent.any():
+        raise DataError("subscript out of bounds", hint=f"subset selects rows beyond the {rows}")
     return np.where(places > rows, -1, places - 1)
 
 

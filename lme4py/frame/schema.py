@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import DataError, nearest
 from lme4py.frame.columns import Columns
 from lme4py.frame.factors import drop_unused, logical_factor, recode
@@ -31,8 +32,8 @@ _TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ColumnType:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class ColumnType(Abbreviated):
     """The type of one column.
 
     Parameters

@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
 
 __all__ = ["NOTHING", "State", "kept_items"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class State:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class State(Abbreviated):
     """What was found out at one node of an expression, and at its arguments.
 
     Parameters

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
+
 __all__ = [
     "UNITS",
     "Character",
@@ -45,8 +47,8 @@ UNITS: dict[Time, float] = {
 """The units of a difftime, in seconds."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Numeric:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Numeric(Abbreviated):
     """A logical, integer or double vector.
 
     Parameters
@@ -70,8 +72,8 @@ class Numeric:
         return self.values.astype(np.float64, copy=False)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Matrix:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Matrix(Abbreviated):
     """A numeric matrix.
 
     Parameters
@@ -89,8 +91,8 @@ class Matrix:
     kind: Kind = "double"
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Character:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Character(Abbreviated):
     """A character vector as codes into a pool of distinct strings (in no particular order).
 
     Parameters
@@ -105,8 +107,8 @@ class Character:
     pool: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Factor:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Factor(Abbreviated):
     """A factor.
 
     Parameters
@@ -128,8 +130,8 @@ class Factor:
     contrasts: str | Matrix | None = None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class MalformedFactor:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class MalformedFactor(Abbreviated):
     """Numbers that R calls a factor although they are no codes of its levels.
 
     R makes one where an operator's two operands have different methods (a factor plus

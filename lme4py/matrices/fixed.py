@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["FixedEffects", "FixedPart", "LearnedColumns", "learn_fixed_part", "new_fixed_matrix"]
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class FixedEffects:
+@dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
+class FixedEffects(Abbreviated):
     """The fixed part beside its matrix.
 
     Parameters
@@ -70,8 +71,8 @@ class FixedEffects:
     centers: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class LearnedColumns:
+@dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
+class LearnedColumns(Abbreviated):
     """What is learned of X, so that new rows get the same columns.
 
     Parameters

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
@@ -164,8 +165,8 @@ class BarFrame:
         return found
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class LearnedGroup:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class LearnedGroup(Abbreviated):
     """What is learned of the grouping factor of one bar.
 
     Parameters

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.variables import Indicators, Numbers, VariableColumns, pieces
@@ -59,8 +60,8 @@ class ModelMatrix:
         return column
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, repr=False, slots=True, kw_only=True)
+class Plan(Abbreviated):
     """A model matrix before its numbers are written: names, and how to fill any array.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lme4py.abbreviation import few
 from lme4py.formula.bars import Bar
 from lme4py.frame.values import Factor
 from lme4py.matrices.covariance import Covariance, structure
@@ -29,6 +30,10 @@ class RandomTerm:
     bar: Bar
     group: Factor
     plan: Plan
+
+    def __repr__(self) -> str:
+        columns = few(self.plan.names)
+        return f"RandomTerm({few([self.bar.label])}: {self.levels} levels x ({columns}))"
 
     @property
     def levels(self) -> int:

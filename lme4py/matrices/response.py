@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
 from lme4py.errors import CheckError, DataError
 from lme4py.family import Family
@@ -39,8 +40,8 @@ def response(frame: ModelFrame, family: Family | None) -> FloatArray | None:
             return None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Response:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Response(Abbreviated):
     """The response as lme4's fitting code receives it (``mkRespMod``).
 
     Parameters

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lme4py.abbreviation import Abbreviated, few
 from lme4py.errors import DataError
 from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.covariance import relative_factor
@@ -25,8 +26,8 @@ __all__ = ["RandomEffects", "TermCovariance", "random_effects"]
 _INT32_LIMIT = 2**31 - 1
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class TermCovariance:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class TermCovariance(Abbreviated):
     """The covariance of one term's effects, relative to sigma squared.
 
     Parameters
@@ -104,6 +105,11 @@ class RandomEffects:
     terms: tuple[RandomTerm, ...]
     order: NDArray[np.int64]
     entries: Entries
+
+    def __repr__(self) -> str:
+        q, n = self.entries.shape
+        terms = few(f"{term.levels} x {term.columns} of {term.bar.label}" for term in self.terms)
+        return f"RandomEffects(Zt {q} x {n}: {terms})"
 
     @cached_property
     def Zt(self) -> csc_array:

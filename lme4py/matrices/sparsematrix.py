@@ -117,20 +117,22 @@ class _Supports:
         self, found: NDArray[Any], factors: tuple[tuple[Numbers | Indicators | Coded, int], ...]
     ) -> NDArray[Any]:
         """Return the rows with those where a number is infinite or missing: 0 times it is NaN."""
-        extra = [
-            self._not_finite(variable.columns[column])
-            for variable, column in factors
-            if isinstance(variable, Numbers)
-        ]
+        extra = [self._not_finite(variable, column) for variable, column in factors]
         extra = [rows for rows in extra if rows.size]
         return np.unique(np.concatenate([found, *extra])) if extra else found
 
-    def _not_finite(self, numbers: FloatArray) -> NDArray[Any]:
-        # The numbers are the plan's, which lives longer than this: the key stays theirs.
-        key = id(numbers)
-        if key not in self._infinite:
-            self._infinite[key] = np.flatnonzero(~np.isfinite(numbers))
-        return self._infinite[key]
+    def _not_finite(self, variable: Numbers | Indicators | Coded, column: int) -> NDArray[Any]:
+        match variable:
+            case Numbers(columns=columns):
+                # The numbers are the plan's, which lives longer than this: the key stays theirs.
+                key = id(columns[column])
+                if key not in self._infinite:
+                    self._infinite[key] = np.flatnonzero(~np.isfinite(columns[column]))
+                return self._infinite[key]
+            case Coded() if not variable.finite(column):
+                return np.flatnonzero(~np.isfinite(_at(variable, column, _ALL)))
+            case _:
+                return np.zeros(0, dtype=np.int64)
 
 
 def _at(

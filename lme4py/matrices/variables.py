@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray
 from lme4py.linpack import sum_of_squares
 
@@ -19,8 +20,8 @@ _PIECE = 1 << 18
 _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Numbers:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Numbers(Abbreviated):
     """A numeric variable: one array per column, and what each adds to the name."""
 
     columns: tuple[FloatArray, ...]
@@ -39,8 +40,8 @@ class Numbers:
         return isfinite(sum_of_squares(self.columns[column]))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Indicators:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Indicators(Abbreviated):
     """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
 
     codes: NDArray[np.int32]
@@ -61,8 +62,8 @@ class Indicators:
         return True
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Coded:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Coded(Abbreviated):
     """A factor under any coding: the row of `table` that a code selects."""
 
     codes: NDArray[np.int32]

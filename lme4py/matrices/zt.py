@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray
 from lme4py.linpack import sum_of_squares
 from lme4py.matrices.randomterm import RandomTerm
@@ -24,8 +25,8 @@ _INT32_LIMIT = 2**31 - 1
 _FEW_COLUMNS = 16
 
 
-@dataclass(frozen=True, eq=False)
-class Entries:
+@dataclass(frozen=True, eq=False, repr=False)
+class Entries(Abbreviated):
     """The three arrays of a sparse matrix in compressed columns.
 
     The build needs no more; scipy's matrix on them is made when somebody asks for it.

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.abbreviation import few
 from lme4py.argument_types import choice_of, mapping_of
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
@@ -185,12 +186,13 @@ class Spec:
 
     def __repr__(self) -> str:
         width = len(self.fixed.names)
-        return f"Spec({str(self.formula)!r}: {width} columns of X, {self.rows_of_Zt} of Z)"
+        formula = few([str(self.formula)])
+        return f"Spec({formula!r}: {width} columns of X, {self.rows_of_Zt} of Z)"
 
     @property
     def rows_of_Zt(self) -> str:
         """The numbers of levels of the grouping factors, as text."""
-        return " + ".join(f"{len(group.levels)} levels" for group in self.groups)
+        return few(f"{len(group.levels)} levels" for group in self.groups)
 
     def to_json(self) -> str:
         """Return the spec as JSON text, every number to the last bit.

@@ -18,7 +18,7 @@ import pandas as pd
 
 import lme4py
 from tests.live.generator import Case, Column, make_case
-from tests.reference.cases import FIXTURES, build, load
+from tests.recorded.cases import FIXTURES, build, load
 
 _KINDS = ("pandas", "polars", "arrow", "mapping")
 

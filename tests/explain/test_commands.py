@@ -106,4 +106,4 @@ def test_plot_without_matplotlib(capsys, table, tmp_path, monkeypatch):
         assert main(["plot", FORMULA, table, "-o", str(tmp_path / "model.png")]) == 2
     finally:
         figure.figure_class.cache_clear()
-    assert "pip install 'lme4py[plot]'" in capsys.readouterr().err
+    assert "pip install -e '.[plot]'" in capsys.readouterr().err

@@ -257,7 +257,7 @@ def test_without_matplotlib(monkeypatch):
     design = lme4py.lformula("y ~ x + (x | g)", _data(150, 20))
     try:
         with pytest.raises(
-            lme4py.Lme4pyError, match=r"(?s)matplotlib.*pip install 'lme4py\[plot\]'"
+            lme4py.Lme4pyError, match=r"(?s)matplotlib.*pip install -e '\.\[plot\]'"
         ):
             design.plot()
     finally:

@@ -301,7 +301,7 @@ def test_no_file(tmp_path):
         make("interactions").save(tmp_path / "absent" / "x.npz")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damaged_bytes(data, tmp_path_factory):
     """Any few bytes changed, or the end cut off: the same design, or a DataError."""

@@ -110,7 +110,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.recursive(NAMES, _larger, max_leaves=12))
 def test_text_is_read_back(text: str) -> None:
     node = parse(f"({text})")

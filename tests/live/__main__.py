@@ -17,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.reference.cases import error_text, other_words, verdict
+from tests.recorded.cases import error_text, other_words, verdict
 
 from .borderline import make_borderline
 from .generator import Case, make_case

@@ -12,7 +12,7 @@ from tests.live.contrasts import make_contrasted
 from tests.live.generator import make_case
 from tests.live.session import records, unavailable
 from tests.live.wild import make_wild
-from tests.reference.cases import verdict
+from tests.recorded.cases import verdict
 
 SEED = 20240301
 NUMBERS = {

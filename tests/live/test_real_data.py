@@ -9,7 +9,7 @@ import pytest
 
 from lme4py.rfiles.read_rds import read_rds
 from tests.live.session import REPOSITORY, unavailable
-from tests.reference.cases import verdict
+from tests.recorded.cases import verdict
 
 
 @pytest.fixture(scope="module")

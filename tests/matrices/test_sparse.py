@@ -1,5 +1,7 @@
 """A sparse X is the dense one, column for column, and never dense on the way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ from scipy.sparse import csc_array
 import lme4py
 from lme4py.linpack import limited_rank
 from lme4py.matrices.sparserank import sparse_rank
+from tests.recorded.cases import FIXTURES, build, error_text, load
+from tests.recorded.components import differences
 
 ROWS = 400
 
@@ -116,3 +120,16 @@ def test_many_columns_fit_where_a_dense_matrix_would_not():
     design = lme4py.lformula("y ~ a + b + (1 | g)", frame, sparse_X=True)
     assert design.X.shape == (rows, 1999)
     assert design.X.nnz <= 3 * rows
+
+
+@pytest.mark.parametrize("path", sorted(FIXTURES.glob("edges/*.rds")), ids=lambda path: path.stem)
+def test_at_the_edges_it_is_r_s_matrix(path):
+    """Fixtures of fixtures/make_edges.R, whose X is dense."""
+    record = load(path)
+    if error_text(record) is not None:
+        with pytest.raises(lme4py.Lme4pyError):
+            build(record, sparse_X=True)
+        return
+    design, said = build(record, sparse_X=True)
+    dense = replace(design, X=design.X.toarray(order="F"))
+    assert differences(dense, record, said) == []

@@ -369,7 +369,7 @@ DOCUMENTED = [
 
 @pytest.mark.parametrize("name", DOCUMENTED)
 def test_no_advice_on_the_models_of_lme4s_documentation(name):
-    from tests.reference.cases import arguments, data, load
+    from tests.recorded.cases import arguments, data, load
 
     path = FIXTURES / f"{name}.rds"
     if not path.is_file():

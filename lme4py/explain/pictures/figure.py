@@ -23,7 +23,7 @@ def figure_class() -> type[Figure]:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise Lme4pyError(
-            "plots need matplotlib, which is not installed", hint="pip install 'lme4py[plot]'"
+            "plots need matplotlib, which is not installed", hint="pip install -e '.[plot]'"
         ) from error
 
     return type("Picture", (Figure,), {"_repr_png_": _png})

@@ -4,14 +4,15 @@ What they match is compared with R's answers in fixtures/functions/search.tsv.
 """
 
 import re
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lme4py.errors import DataError
+from lme4py.frame.functions.patterns import matcher
 from lme4py.frame.functions.patterns.matcher import compile_pattern
+from tests.bounded import bounded_work
 
 
 @pytest.mark.parametrize(
@@ -66,16 +67,16 @@ _ENDLESS = ["(a*)*b", "(a|a)*b", "(a|aa)+b", "a?" * 30 + "a" * 30 + "b", ".*.*.*
 @pytest.mark.parametrize("text", _ENDLESS)
 @pytest.mark.parametrize("perl", [False, True])
 def test_what_takes_others_for_ever_is_quick(text, perl):
-    began = time.perf_counter()
-    pattern = compile_pattern(text, perl=perl)
-    assert not pattern.found_in("a" * 5000 + "c")
-    assert pattern.match("a" * 5000 + "c") is None
-    assert time.perf_counter() - began < 5
+    with bounded_work(calls=200_000):
+        pattern = compile_pattern(text, perl=perl)
+        assert not pattern.found_in("a" * 5000 + "c")
+        assert pattern.match("a" * 5000 + "c") is None
 
 
-def test_what_takes_too_long_all_the_same_is_an_error():
+def test_what_takes_too_long_all_the_same_is_an_error(monkeypatch):
+    monkeypatch.setattr(matcher, "_MOST_STEPS", 200_000)
     with pytest.raises(DataError, match="takes too long"):
-        compile_pattern("(a?){200}b", perl=True).replaced("a" * 9000 + "b", lambda *_: "", True)
+        compile_pattern("(a?){200}b", perl=True).replaced("a" * 900 + "b", lambda *_: "", True)
 
 
 _PIECES = st.sampled_from(

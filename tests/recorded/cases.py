@@ -72,8 +72,11 @@ def data(record: RList) -> Any:
     return frame.table()
 
 
-def build(record: RList) -> tuple[Any, list[str]]:
-    """Make the design that the record describes; return it and the warnings on the way."""
+def build(record: RList, **options: Any) -> tuple[Any, list[str]]:
+    """Make the design that the record describes; return it and the warnings on the way.
+
+    `options` are arguments that R does not have, such as ``sparse_X``.
+    """
     make: Callable[..., Any] = (
         lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
     )
@@ -84,7 +87,7 @@ def build(record: RList) -> tuple[Any, list[str]]:
         given.setdefault("family", "gaussian")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        design = make(formula, data(record), **given)
+        design = make(formula, data(record), **given, **options)
     # Our advice is no part of what R says, and R's messages are no warnings.
     others = (Lme4pyAdvice, Lme4pyMessage)
     said = [entry for entry in caught if not issubclass(entry.category, others)]

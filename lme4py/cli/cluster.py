@@ -10,7 +10,7 @@ from lme4py.cli.model import FORMULA, add_model, design_of
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
-    from lme4py.explain.clusters.cluster import Cluster
+    from lme4py.explain.clusters.single_cluster import Cluster
 
 __all__ = ["COMMAND"]
 

@@ -2,148 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from lme4py.explain.document import Block, Code, Entries, Heading, Paragraph, Prose
-from lme4py.explain.words.means import Effect, effects_of, in_span_of_x, is_intercept, moves
-from lme4py.explain.words.model import (
-    Group,
-    Model,
-    is_number,
-    left_side,
-    numbered_terms,
-    variables_of,
-)
-from lme4py.explain.words.phrases import MOST_TERMS, joined, listed
+from lme4py.explain.markup.page import Definitions, Heading, Paragraph, Passage, Prose, code
+from lme4py.explain.words.means import Effect, effects_of, in_span_of_x
+from lme4py.explain.words.reading import MOST_TERMS, Reading, joined, listed
 
 __all__ = ["columns_in_both"]
 
 
-def columns_in_both(model: Model) -> list[Block]:
-    """Return why columns stand in X and in Z; columns of several terms are told once."""
-    effects = [effect for term in model.matrices.random.terms for effect in effects_of(model, term)]
+def columns_in_both(reading: Reading) -> Iterator[Passage]:
+    """Yield why columns stand in X and in Z; columns of several terms are told once."""
+    effects = [e for term in reading.design.random.terms for e in effects_of(reading, term)]
     by_column: dict[tuple[str, object], list[Effect]] = {}
     for effect in effects:
         by_column.setdefault((effect.name, effect.mean), []).append(effect)
     items: list[tuple[Prose, list[Prose]]] = []
     # Slopes first: they are what surprises in X and Z. The reason is given once.
     known = False
-    for (name, _), same in sorted(by_column.items(), key=lambda item: is_intercept(item[1][0])):
-        said = _mean_and_deviations(model, same, known)
-        if said:
-            items.append(([Code(name)], said))
+    for (name, _), same in sorted(by_column.items(), key=lambda item: item[1][0].is_intercept):
+        if same[0].mean is not None:
+            items.append((code(name), list(_mean_and_deviations(reading, same, known))))
             known = known or same[0].shared
     if not items:
-        return []
-    title = "Why columns of X stand again in Z"
-    if not any(effect.shared for effect in effects):
-        title = "What the effects deviate from"
-    blocks: list[Block] = [Heading([title]), Entries(items[:MOST_TERMS])]
+        return
+    shared = any(effect.shared for effect in effects)
+    title = "Why columns of X stand again in Z" if shared else "What the effects deviate from"
+    yield Heading(title)
+    yield Definitions(items[:MOST_TERMS])
     if len(items) > MOST_TERMS:
-        blocks.append(Paragraph([f"... and {len(items) - MOST_TERMS} more columns."]))
-    return blocks
+        yield Paragraph(f"... and {len(items) - MOST_TERMS} more columns.")
 
 
-def _mean_and_deviations(model: Model, same: Sequence[Effect], known: bool) -> list[Prose]:
-    """Return what is said of one column; `known` when the reader has met the reason before."""
+def _mean_and_deviations(reading: Reading, same: Sequence[Effect], known: bool) -> Iterator[Prose]:
+    """Yield what is said of one column; `known` when the reader has met the reason before."""
     first = same[0]
-    if first.mean is None:
-        return []
-    groups = [model.groups[effect.term.bar.group_name] for effect in same]
-    what = _effect_word(model, first)
-    owner = joined([[Code(group.name)] for group in groups])
+    groups = [reading.group(effect.term) for effect in same]
+    owner = joined([code(group.name) for group in groups])
+    kind = "slope" if reading.is_number(first.name) else "effect"
+    what = "intercept" if first.is_intercept else f"{kind} of {code(first.name)}"
+    if not first.mean:
+        yield _without_mean(reading, first, what, owner)
+        return
     moving = [
         number
-        for number, _ in numbered_terms(model)
-        if number and any(moves(model, number, effect) for effect in same)
+        for number, _ in reading.numbered_terms
+        if number and any(_moves(reading, number, effect) for effect in same)
     ]
-    if not first.mean:
-        return [_without_mean(model, first, what, owner)]
-    total = _total(model, first, groups, moving)
-    said: list[Prose] = [["The ", *what, " in one ", *owner, " is ", Code(total), "."]]
-    if first.shared and known:
-        said.append(["Likewise, the mean stands in X and the deviations in Z."])
-    elif first.shared:
-        said += _twice(model, first.name, groups)
+    total = [_product(coefficient, f"β[{name}]") for coefficient, name in first.mean]
+    total += [_moved(reading, first, number) for number in moving]
+    total += [f"b[{group.name}, {first.name}]" for group in groups]
+    yield f"The {what} in one {owner} is {code(' + '.join(total).replace('+ -', '- '))}."
+    if not first.shared:
+        yield "This column is not in X, but those of X give the effects this mean."
+    elif known:
+        yield "Likewise, the mean stands in X and the deviations in Z."
     else:
-        said.append(["This column is not in X, but those of X give the effects this mean."])
-    if moving:
-        labels = [model.fixed_terms.labels[number - 1] for number in moving]
-        verb = "belongs" if len(labels) == 1 else "belong"
-        said.append(
-            [
-                *listed(labels),
-                (
-                    f" {verb} to the mean: it is not the same for all groups, but what X says for "
-                    "a group with its values. b is the deviation from that."
-                ),
-            ]
+        columns = joined([f"the {group.size:,} groups of {code(group.name)}" for group in groups])
+        yield (
+            f"In X the column stands once, for all {reading.rows:,} rows; its coefficient "
+            f"{code(f'β[{first.name}]')} is the mean. In Z the same numbers stand again, split "
+            f"up: one column for each of {columns}, filled on the rows of that group only; its "
+            "coefficient in b is the deviation of that group from the mean."
         )
-    return said
+        yield (
+            "Without the column in X the mean would be held at 0; without it in Z all groups "
+            "would be alike."
+        )
+    if moving:
+        labels = [reading.fixed_terms.labels[number - 1] for number in moving]
+        yield (
+            f"{listed(labels)} {'belongs' if len(labels) == 1 else 'belong'} to the mean: it is "
+            "not the same for all groups, but what X says for a group with its values. b is the "
+            "deviation from that."
+        )
 
 
-def _effect_word(model: Model, effect: Effect) -> Prose:
-    if is_intercept(effect):
-        return ["intercept"]
-    return ["slope of " if is_number(model, effect.name) else "effect of ", Code(effect.name)]
+def _moves(reading: Reading, number: int, effect: Effect) -> bool:
+    """Return whether a fixed term is this column's term times variables of the group."""
+    members = set(reading.variables(number))
+    own = set(reading.effect_variables(effect.term, effect.number))
+    return (
+        own < members
+        and bool(reading.columns(number))
+        and all(effect.term.bar.group_name == reading.home(name) for name in members - own)
+    )
 
 
-def _twice(model: Model, name: str, groups: Sequence[Group]) -> list[Prose]:
-    columns = joined([[f"the {group.size:,} groups of ", Code(group.name)] for group in groups])
-    return [
-        [
-            f"In X the column stands once, for all {model.rows:,} rows; its coefficient ",
-            Code(f"β[{name}]"),
-            " is the mean. In Z the same numbers stand again, split up: one column for each of ",
-            *columns,
-            (
-                ", filled on the rows of that group only; its coefficient in b is the deviation of "
-                "that group from the mean."
-            ),
-        ],
-        [
-            (
-                "Without the column in X the mean would be held at 0; without it in Z all groups "
-                "would be alike."
-            ),
-        ],
-    ]
+def _without_mean(reading: Reading, effect: Effect, what: Prose, owner: Prose) -> Prose:
+    if effect.is_intercept:
+        return (
+            f"X has no such column; b moves all observations of one {owner} up or down from what "
+            "X β says."
+        )
+    if in_span_of_x(reading, effect):
+        return "X has no such column, but others that add up to it; b is the deviation from X β."
+    return (
+        f"X has no such column: the mean {what} is held at 0, and the effects of {owner} lie "
+        "around 0. Add it to the fixed part, unless that is meant."
+    )
 
 
-def _without_mean(model: Model, effect: Effect, what: Prose, owner: Prose) -> Prose:
-    if is_intercept(effect):
-        return [
-            "X has no such column; b moves all observations of a ",
-            *owner,
-            " up or down from what X β says.",
-        ]
-    if in_span_of_x(model, effect):
-        return ["X has no such column, but others that add up to it; b is the deviation from X β."]
-    return [
-        "X has no such column: the mean ",
-        *what,
-        " is held at 0, and the effects of ",
-        *owner,
-        " lie around 0. Add it to the fixed part, unless that is meant.",
-    ]
-
-
-def _total(model: Model, effect: Effect, groups: Sequence[Group], moving: Sequence[int]) -> str:
-    """Return mean + deviations, e.g. β[x] + β[x:M]·M + b[g, x]."""
-    parts = [_product(coefficient, f"β[{name}]") for coefficient, name in effect.mean or ()]
-    left = left_side(model, effect.term)
-    place = effect.term.plan.assign[effect.number]
-    own = set(variables_of(left, left.members[place - 1])) if place else set()
-    for number in moving:
-        columns = [model.name(k) for k in model.columns(number)]
-        names = variables_of(model.fixed_terms, model.fixed_terms.members[number - 1])
-        rest = [name for name in names if name not in own]
-        if all(is_number(model, name) for name in names) and len(columns) == 1:
-            parts.append(f"β[{columns[0]}]·{'·'.join(rest)}")
-        else:
-            parts.append(f"(term {model.fixed_terms.labels[number - 1]})")
-    parts += [f"b[{group.name}, {effect.name}]" for group in groups]
-    return " + ".join(parts).replace("+ -", "- ")
+def _moved(reading: Reading, effect: Effect, number: int) -> str:
+    """Return what a fixed term adds to the mean of an effect, e.g. β[x:M]·M."""
+    columns, names = reading.column_names(number), reading.variables(number)
+    own = reading.effect_variables(effect.term, effect.number)
+    if len(columns) == 1 and all(map(reading.is_number, names)):
+        return "·".join([f"β[{columns[0]}]", *(name for name in names if name not in own)])
+    return f"(term {reading.fixed_terms.labels[number - 1]})"
 
 
 def _product(coefficient: float, symbol: str) -> str:

@@ -1,19 +1,20 @@
-"""Equations under headings, ready to be shown as text, LaTeX or HTML."""
+"""What shows itself: equations under headings, as text, LaTeX, HTML and Markdown."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 
-from lme4py.explain.expression import Relation, Symbol
-from lme4py.explain.notation import Written
-from lme4py.explain.render_latex import Latex, escaped
-from lme4py.explain.render_mathml import MathML
-from lme4py.explain.render_text import Text
+from lme4py.explain.expression import Quantity, Relation
+from lme4py.explain.markup.formats import LATEX, MATHML, TEXT, escaped
+from lme4py.explain.markup.typesetting import Format, Typesetter, Written
 
-__all__ = ["Display", "Section", "Shown"]
+__all__ = ["Display", "Section", "Shown", "head_of"]
+
+_MOST_LINES = 24
 
 
 class Shown(ABC):
@@ -37,7 +38,7 @@ class Shown(ABC):
         return self.text()
 
     def __repr__(self) -> str:
-        return self.text()
+        return head_of(self.text())
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -46,7 +47,16 @@ class Shown(ABC):
         return f"$$\n{self.latex()}\n$$"
 
 
-@dataclass(frozen=True, slots=True)
+def head_of(text: str) -> str:
+    """Return a page as ``repr()`` shows it: a long one is cut."""
+    lines = text.split("\n")
+    if len(lines) <= _MOST_LINES:
+        return text
+    rest = len(lines) - _MOST_LINES + 1
+    return "\n".join([*lines[: _MOST_LINES - 1], f"... {rest} more lines: print() shows them"])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Section:
     """Equations that belong together.
 
@@ -56,16 +66,19 @@ class Section:
         The heading, "" for none.
     relations : tuple of Relation
         The equations.
-    write : callable
-        How symbols are written in them.
+    stage : int
+        The stage of the hierarchy at which they are read: notations leave out its index.
     notes : tuple of str
         Sentences below them.
     """
 
     title: str
     relations: tuple[Relation, ...]
-    write: Callable[[Symbol], Written]
+    stage: int = 0
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,6 +89,8 @@ class Display(Shown):
     ----------
     sections : tuple of Section
         What is shown.
+    write : callable
+        How a quantity is written in an equation of a stage.
     digits : int
         Significant digits of numbers.
     terms_per_line : int, optional
@@ -83,6 +98,7 @@ class Display(Shown):
     """
 
     sections: tuple[Section, ...]
+    write: Callable[[Quantity, int], Written]
     digits: int = 4
     terms_per_line: int | None = None
 
@@ -91,48 +107,44 @@ class Display(Shown):
         """The equations as trees."""
         return tuple(relation for section in self.sections for relation in section.relations)
 
+    def _lines(self, section: Section, form: Format) -> list[str]:
+        setter = Typesetter(form, partial(self._written, section.stage), self.digits)
+        return [
+            line
+            for relation in section.relations
+            for line in setter.lines(relation, self.terms_per_line)
+        ]
+
+    def _written(self, stage: int, quantity: Quantity) -> Written:
+        return self.write(quantity, stage)
+
     def text(self) -> str:
         """Return the equations as Unicode text."""
-        return "\n\n".join(self._text_of(section) for section in self.sections)
-
-    def _text_of(self, section: Section) -> str:
-        renderer = Text(section.write, self.digits)
-        lines = [section.title] if section.title else []
-        indent = "  " if section.title else ""
-        for relation in section.relations:
-            rendered = renderer.relation(relation, self.terms_per_line)
-            lines += [(indent + line).rstrip() for line in rendered]
-        lines += [indent + note for note in section.notes]
-        return "\n".join(lines)
+        pages = []
+        for section in self.sections:
+            indent = "  " if section.title else ""
+            lines = [*self._lines(section, TEXT), *section.notes]
+            page = [section.title] if section.title else []
+            pages.append("\n".join(page + [(indent + line).rstrip() for line in lines]))
+        return "\n\n".join(pages)
 
     def latex(self) -> str:
         """Return the equations as one ``aligned`` environment, without dollar signs."""
-        lines = [line for section in self.sections for line in self._latex_of(section)]
+        lines: list[str] = []
+        for section in self.sections:
+            lines += [f"&\\textbf{{{escaped(section.title)}}}"] if section.title else []
+            lines += self._lines(section, LATEX)
+            lines += [f"&\\text{{{escaped(note)}}}" for note in section.notes]
         body = " \\\\\n".join(lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
-
-    def _latex_of(self, section: Section) -> Iterator[str]:
-        renderer = Latex(section.write, self.digits)
-        if section.title:
-            yield f"&\\textbf{{{escaped(section.title)}}}"
-        for relation in section.relations:
-            yield from renderer.relation(relation, self.terms_per_line)
-        for note in section.notes:
-            yield f"&\\text{{{escaped(note)}}}"
 
     def html(self) -> str:
         """Return the equations as HTML with MathML."""
         parts = []
         for section in self.sections:
-            renderer = MathML(section.write, self.digits)
             if section.title:
                 parts.append(f"<p><strong>{escape(section.title)}</strong></p>")
-            rows = "".join(
-                row
-                for relation in section.relations
-                for row in renderer.relation(relation, self.terms_per_line)
-            )
-            if rows:
+            if rows := "".join(self._lines(section, MATHML)):
                 parts.append(
                     '<div style="overflow-x:auto">'
                     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
@@ -146,14 +158,13 @@ class Display(Shown):
         parts = []
         for section in self.sections:
             if section.title:
-                parts.append(f"**{_plain_markdown(section.title)}**")
+                parts.append(f"**{_escaped_markdown(section.title)}**")
             if section.relations:
-                bare = Section("", section.relations, section.write)
-                shown = Display((bare,), self.digits, self.terms_per_line)
-                parts.append(f"$$\n{shown.latex()}\n$$")
-            parts += [_plain_markdown(note) for note in section.notes]
+                bare = replace(self, sections=(replace(section, title="", notes=()),))
+                parts.append(bare._repr_latex_())
+            parts += [_escaped_markdown(note) for note in section.notes]
         return "\n\n".join(parts)
 
 
-def _plain_markdown(text: str) -> str:
+def _escaped_markdown(text: str) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$" else c for c in text)

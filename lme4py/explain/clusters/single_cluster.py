@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lme4py.argument_types import count_of
-from lme4py.explain.covariances import elided
-from lme4py.explain.display import Display, Section, Shown
-from lme4py.explain.expression import Column, Grid, Node, Number, Product, Relation, Sum, Symbol
-from lme4py.explain.notation import Written
+from lme4py.explain.expression import (
+    Constant,
+    Grid,
+    Kind,
+    Product,
+    Quantity,
+    Relation,
+    Sum,
+    Tree,
+    column,
+    grid,
+)
+from lme4py.explain.markup.display import Display, Section, Shown
+from lme4py.explain.markup.typesetting import Written
 from lme4py.frame.values import FloatArray
 
 __all__ = ["Cluster", "ClusterPart"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class ClusterPart:
     """What one grouping factor has in a cluster: columns of Z and their random effects.
 
@@ -42,13 +53,18 @@ class ClusterPart:
     names: tuple[tuple[str, str], ...]
     Z: FloatArray
 
+    def __repr__(self) -> str:
+        rows, columns = self.Z.shape
+        return f"<ClusterPart: Z {rows} x {columns} of {self.group}, {len(self.levels)} levels>"
 
-@dataclass(frozen=True, eq=False, repr=False)
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Cluster(Shown):
     """The rows of one level of a grouping factor, and what the model says of them.
 
     ``y == X @ beta + Z @ b_j`` plus the `others` (each with its own part of b), the
-    offset and the residual. ``str()`` and a notebook show it as that equation.
+    offset and the residual. ``str()`` and a notebook show it as that equation. All arrays are
+    copies: they are yours.
 
     Parameters
     ----------
@@ -104,6 +120,11 @@ class Cluster(Shown):
         """The own part, then the others."""
         return (self.own, *self.others)
 
+    @property
+    def response(self) -> FloatArray | None:
+        """The numbers on the left side; None where it has the letter eta, or two columns."""
+        return self.y if self.linear and self.y is not None and self.y.ndim == 1 else None
+
     def display(self, *, rows: int = 8, columns: int = 8, digits: int = 6) -> Display:
         """Return the cluster as an equation with its numbers.
 
@@ -119,59 +140,46 @@ class Cluster(Shown):
         DataError
             For anything but whole numbers.
         """
-        rows = max(count_of("rows", rows, 0), 3)
-        columns = max(count_of("columns", columns, 0), 3)
+        most = max(count_of("rows", rows, 0), 3), max(count_of("columns", columns, 0), 3)
         digits = count_of("digits", digits, 1, 17)
+        letters, numbers = self._equation(most)
         count = self.rows.size
-        left, terms = self._symbols()
-        symbols = Relation(left, Sum(tuple(terms)))
-        numbers: list[Node] = []
-        if self.fixed_names:
-            beta = Column(tuple(Symbol("fixed", name) for name in self.fixed_names))
-            numbers.append(Product((_grid(self.X, rows, columns), elided(beta, columns, 1))))
-        for place, part in enumerate(self.parts):
-            if part.columns.size:
-                effects = Column(
-                    tuple(
-                        Symbol("random", name, level if place else "") for level, name in part.names
-                    )
-                )
-                shown = elided(effects, columns, 1)
-                numbers.append(Product((_grid(part.Z, rows, columns), shown)))
-        if self.offset is not None:
-            numbers.append(_column(self.offset, rows))
-        if self.linear:
-            errors = Column(tuple(Symbol("residual", numbers=(i + 1,)) for i in range(count)))
-            numbers.append(elided(errors, rows, 1))
-        response: Node
-        if self.linear and self.y is not None and self.y.ndim == 1:
-            response = _column(self.y, rows)
-        else:
-            kind = "response" if self.linear else "predicted"
-            entries = tuple(Symbol(kind, numbers=(i + 1,)) for i in range(count))  # type: ignore[arg-type]
-            response = elided(Column(entries), rows, 1)
         title = f"{self.group} = {self.level}: {count} row{'' if count == 1 else 's'}"
         write = partial(_write, level=self.level)
-        sections = (Section(title, (symbols, Relation(response, Sum(tuple(numbers)))), write),)
-        return Display(sections, digits)
+        return Display((Section(title, (letters, numbers)),), write, digits)
 
-    def _symbols(self) -> tuple[Symbol, list[Node]]:
-        def own(letter: str) -> Symbol:
-            return Symbol("matrix", letter, part="j")
-
-        terms: list[Node] = []
+    def _equation(self, most: tuple[int, int]) -> tuple[Relation, Relation]:
+        """Return the equation in letters and in numbers."""
+        letters: list[Tree] = []
+        numbers: list[Tree] = []
         if self.fixed_names:
-            terms.append(Product((own("X"), Symbol("matrix", "β"))))
-        terms.append(Product((own("Z"), own("b"))))
-        for part in self.others:
+            beta = [Quantity("fixed", name) for name in self.fixed_names]
+            letters.append(Product((_matrix("X", "j"), _matrix("β"))))
+            numbers.append(Product((_grid(self.X, most), column(beta, most[1]))))
+        for part in self.parts:
+            own = part is self.own
+            if own or part.columns.size:
+                places = ("j", "j") if own else (f"j,{part.group}", part.group)
+                letters.append(Product(tuple(map(_matrix, "Zb", places))))
             if part.columns.size:
-                z = Symbol("matrix", "Z", part=f"j,{part.group}")
-                terms.append(Product((z, Symbol("matrix", "b", part=part.group))))
+                b = [Quantity("random", name, "" if own else level) for level, name in part.names]
+                numbers.append(Product((_grid(part.Z, most), column(b, most[1]))))
         if self.offset is not None:
-            terms.append(own("o"))
+            letters.append(_matrix("o", "j"))
+            numbers.append(_grid(self.offset, most))
         if self.linear:
-            terms.append(own("ε"))
-        return own("y" if self.linear else "η"), terms
+            letters.append(_matrix("ε", "j"))
+            numbers.append(column(self._numbered("residual"), most[0]))
+        left: Tree = column(self._numbered("response" if self.linear else "predicted"), most[0])
+        if self.response is not None:
+            left = _grid(self.response, most)
+        return (
+            Relation(_matrix("y" if self.linear else "η", "j"), Sum(tuple(letters))),
+            Relation(left, Sum(tuple(numbers))),
+        )
+
+    def _numbered(self, kind: Kind) -> Sequence[Quantity]:
+        return [Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)]
 
     def text(self) -> str:
         """Return the equation as Unicode text."""
@@ -190,34 +198,32 @@ class Cluster(Shown):
         return self.display().markdown()
 
 
-def _write(symbol: Symbol, level: str) -> Written:
-    """Write the symbols of a cluster: effects carry the names of their columns."""
-    match symbol.kind:
+def _write(quantity: Quantity, stage: int, *, level: str) -> Written:
+    """Write the quantities of a cluster: effects carry the names of their columns."""
+    del stage
+    match quantity.kind:
         case "matrix":
-            return Written(symbol.name, below=_named(symbol.part), bold=True)
+            below = (Written(quantity.part),) if quantity.part else ()
+            return Written(quantity.name, below=below, bold=True)
         case "fixed":
-            return Written("β", below=_named(symbol.name))
+            return Written("β", below=(Written(quantity.name),))
         case "random":
-            index = symbol.part or level
-            return Written("b", below=(Written(symbol.name), ",", Written(index)))
-        case "residual":
-            return Written("ε", below=(str(symbol.numbers[0]),))
-        case "predicted":
-            return Written("η", below=(str(symbol.numbers[0]),))
-        case _:
-            return Written("y", below=(str(symbol.numbers[0]),))
+            index = Written(quantity.part or level)
+            return Written("b", below=(Written(quantity.name), ",", index))
+        case kind:
+            letter = {"residual": "ε", "predicted": "η"}.get(kind, "y")
+            return Written(letter, below=(str(quantity.numbers[0]),))
 
 
-def _named(name: str) -> tuple[str | Written, ...]:
-    return (Written(name),) if name else ()
+def _matrix(letter: str, index: str = "") -> Quantity:
+    return Quantity("matrix", letter, index)
 
 
-def _column(values: FloatArray, rows: int) -> Node:
-    return elided(Column(tuple(Number(float(value)) for value in values)), rows, 1)
-
-
-def _grid(values: FloatArray, rows: int, columns: int) -> Node:
-    # Only what is shown becomes a tree.
-    lines = values if len(values) <= rows else np.vstack([values[: rows + 1], values[-1:]])
-    entries = tuple(tuple(Number(float(value)) for value in line) for line in lines)
-    return elided(Grid(entries), rows, columns)
+def _grid(values: ArrayLike, most: tuple[int, int]) -> Grid:
+    """Return the numbers of a matrix or vector."""
+    numbers = np.asarray(values)
+    lines = numbers.reshape(len(numbers), -1)
+    if len(lines) > most[0]:
+        # Only what is shown becomes a tree.
+        lines = np.vstack([lines[: most[0]], lines[-1:]])
+    return grid([[Constant(float(value)) for value in line] for line in lines], most)

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.covariances import random_relation
-from lme4py.explain.expression import Number, Relation, Symbol, substituted, symbols_of
-from lme4py.explain.render_text import symbol_text
+from lme4py.explain.equations.randomness import random_relation
+from lme4py.explain.expression import Constant, Quantity, Relation, quantities_of, substituted
+from lme4py.explain.markup.formats import TEXT
+from lme4py.explain.markup.typesetting import Typesetter
 from tests.explain.random_designs import check_markup, valid_design
 
 IGNORED = {
@@ -257,12 +258,13 @@ def _well_formed(equations):
     assert latex.count(r"\left") == latex.count(r"\right")
     # Within a group of equations no two quantities look the same.
     for display in (equations.levels, equations.combined, equations.distribution):
+        setter = Typesetter(TEXT, display.write)
         for section in display.sections:
             seen = {}
             for relation in section.relations:
-                for symbol in symbols_of(relation.left) + symbols_of(relation.right):
+                for symbol in (*quantities_of(relation.left), *quantities_of(relation.right)):
                     if symbol.kind != "offset":
-                        text = symbol_text(section.write(symbol))
+                        text = setter.symbol(display.write(symbol, section.stage))
                         assert seen.setdefault(text, symbol) == symbol
 
 
@@ -311,8 +313,8 @@ def test_random_slope_of_a_group_variable():
 def test_factors_matrices_and_products():
     equations = _design("two", "y ~ 0 + f*poly(X, 2) + (0 + f | g)").equations()
     (lowest,) = equations.levels.sections[0].relations
-    symbols = symbols_of(lowest.right)
-    names = {(symbol.name, symbol.part) for symbol in symbols if symbol.kind == "predictor"}
+    found = quantities_of(lowest.right)
+    names = {(item.name, item.part) for item in found if item.kind == "predictor"}
     assert names == {("f", "a"), ("f", "b"), ("f", "c"), ("poly(X, 2)", "1"), ("poly(X, 2)", "2")}
     assert equations.verify()
 
@@ -428,14 +430,14 @@ def test_zeros_are_where_lambda_has_none(number):
     Lambdat.data = dice.uniform(0.5, 1.5, Lambdat.data.size)
     cov = (Lambdat.T @ Lambdat).tocsr()
     for factor in range(len(found.hierarchy.factors)):
-        relation = random_relation(design, found, factor, tau=True, most=1000)
+        relation = random_relation(found, factor, tau=True, most=1000)
         columns = [c for c in found.monomials.random if c.factor == factor]
         if relation is None or len(columns) < 2:
             continue
         rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        grid = relation.right.arguments[1]
-        written = [[entry != Number(0.0) for entry in row] for row in grid.rows]
+        grid = relation.right.operands[1]
+        written = [[entry != Constant(0.0) for entry in row.operands] for row in grid.operands]
         assert np.array_equal(dense, written)
 
 
@@ -477,7 +479,7 @@ def test_wrong_levels_are_found():
     equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
     found = equations.system
     (true,) = [symbol for symbol in found.values if symbol.name == "X"]
-    false = Symbol("predictor", "X", factors=(0,))
+    false = Quantity("predictor", "X", factors=(0,))
     values = {false if symbol == true else symbol: found.values[symbol] for symbol in found.values}
     observations = tuple(substituted(term, {true: false}) for term in found.observations)
     values[true] = found.values[true]
@@ -572,7 +574,7 @@ def test_wrapping():
         "      + γ_10·X_ij + U_1j·X_ij",
         "      + ε_ij",
     ]
-    assert equations.combined.latex().count("\\\\\n&\\quad {}+ ") == 2
+    assert equations.combined.latex().count("\\\\\n&\\quad {} + ") == 2
     assert equations.combined.html().count("<mtr>") == 3
 
 

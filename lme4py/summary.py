@@ -6,10 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.design import MixedDesign
-from lme4py.explain.markup.page import Page, Paragraph, Table, code, filled, one_line
+from lme4py.explain.markup.page import (
+    Page,
+    Paragraph,
+    Table,
+    aligned_numbers,
+    code,
+    filled,
+    one_line,
+)
 from lme4py.matrices.covariance import Covariance
 
 __all__ = ["brief", "html", "rows_and_columns_gone", "summary"]
@@ -242,7 +249,7 @@ def _y_and_x(design: MixedDesign, rows: int) -> Table:
     label = one_line(str(design.formula)).partition(" ~ ")[0]
     labels = [label] if y.shape[1] == 1 else [f"y[{k + 1}]" for k in range(y.shape[1])]
     names = ["", *labels, *design.fixed.names]
-    columns = [list(map(str, design.frame.index[:rows])), *map(_numbers, (*y.T, *dense.T))]
+    columns = [list(map(str, design.frame.index[:rows])), *map(aligned_numbers, (*y.T, *dense.T))]
     return Table(names, list(zip(*columns, strict=True)), range(1, len(names)))
 
 
@@ -255,7 +262,7 @@ def _corner_of_zt(design: MixedDesign, rows: int) -> Table:
     present[corner.indices, np.repeat(np.arange(dense.shape[1]), np.diff(corner.indptr))] = True
     columns: list[list[str]] = [random.row_names[:rows], _row_columns(design, dense.shape[0])]
     for j in range(dense.shape[1]):
-        text = iter(_numbers(dense[present[:, j], j]))
+        text = iter(aligned_numbers(dense[present[:, j], j]))
         columns.append([next(text) if stored else "." for stored in present[:, j]])
     names = ["", "", *map(str, design.frame.index[: dense.shape[1]])]
     return Table(names, list(zip(*columns, strict=True)), range(2, len(names)))
@@ -287,35 +294,3 @@ def _shortened(names: Sequence[str], most: int) -> str:
 
 def _indented(texts: Iterable[str], width: int) -> list[str]:
     return [filled(text, width, "  ", "  ") for text in texts]
-
-
-def _decimals(value: float, digits: int) -> int:
-    """Return how many decimals `value` needs for that many significant digits."""
-    mantissa, _, exponent = f"{abs(value):.{digits - 1}e}".partition("e")
-    significant = len(mantissa.rstrip("0").replace(".", ""))
-    return max(0, significant - 1 - int(exponent))
-
-
-def _numbers(values: NDArray[Any]) -> list[str]:
-    """Return a column of numbers as R prints it: common decimals, at most seven digits.
-
-    Examples
-    --------
-    >>> _numbers(np.array([1.0, 0.25, np.nan]))
-    ['1.00', '0.25', 'NaN']
-    >>> _numbers(np.array([1e-10, 123456.0]))
-    ['1.00000e-10', '1.23456e+05']
-    """
-    digits = _DIGITS + 1
-    column = [float(value) for value in values]
-    finite = [value for value in column if np.isfinite(value)]
-    decimals = max((_decimals(value, digits) for value in finite), default=0)
-    widest = max((len(f"{value:.{decimals}f}") for value in finite), default=0)
-    mantissas = [f"{value:.{digits - 1}e}".partition("e")[0].rstrip("0") for value in finite]
-    fraction = max((len(mantissa.partition(".")[2]) for mantissa in mantissas), default=0)
-    scientific = max((len(f"{value:.{fraction}e}") for value in finite), default=0)
-    pattern = f".{decimals}f" if widest <= scientific else f".{fraction}e"
-    special = {"nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
-    return [
-        format(value, pattern) if np.isfinite(value) else special[str(value)] for value in column
-    ]

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.summary import _numbers, brief, html, summary
+from lme4py.explain.markup.page import aligned_numbers
+from lme4py.summary import brief, html, summary
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def wide():
     ],
 )
 def test_numbers_as_r_prints_them(values, expected):
-    assert _numbers(np.array(values, dtype=float)) == expected
+    assert aligned_numbers(values) == expected
 
 
 def test_page_keeps_its_width(wide):

@@ -11,12 +11,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from lme4py.errors import DataError, nearest
+from lme4py.argument_types import choice_of
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import Hierarchy
 from lme4py.explain.markup.typesetting import Mark, Written
 
-__all__ = ["NOTATIONS", "GelmanHill", "Notation", "RaudenbushBryk", "notation_of"]
+__all__ = ["GelmanHill", "Notation", "RaudenbushBryk", "notation_of"]
 
 _INDEX_LETTERS = "jklmnopqrstuvw"
 # From the highest level downwards.
@@ -209,10 +209,7 @@ class GelmanHill(Notation):
         return tuple(written)
 
 
-NOTATIONS: Mapping[str, type[RaudenbushBryk | GelmanHill]] = {
-    RaudenbushBryk.name: RaudenbushBryk,
-    GelmanHill.name: GelmanHill,
-}
+_NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}
 
 
 def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response: str) -> Notation:
@@ -223,9 +220,4 @@ def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response
     DataError
         If there is none of that name.
     """
-    if str(name) not in NOTATIONS:
-        raise DataError(
-            f"unknown notation {name!r}",
-            hint=nearest(str(name), NOTATIONS) or f"known notations: {', '.join(NOTATIONS)}",
-        )
-    return NOTATIONS[str(name)](levels, names, response)
+    return _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))](levels, names, response)

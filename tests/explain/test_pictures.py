@@ -15,7 +15,7 @@ from lme4py.explain.pictures import figure as figures
 from lme4py.explain.pictures import raster
 from lme4py.explain.pictures.cluster_picture import plot_cluster
 from lme4py.explain.pictures.model_picture import plot
-from lme4py.explain.pictures.raster import BINS, EvenAxis, TermAxis
+from lme4py.explain.pictures.raster import BINS, TermAxis
 
 pytest.importorskip("matplotlib")
 
@@ -90,7 +90,7 @@ def test_large_matrices_fill_the_pixels_that_hold_entries(formula):
     assert (np.diff(place) >= 0).all()
     assert np.unique(place).size == axis.pixels
     np.testing.assert_array_equal(axis.terms()[place], axis.term(np.arange(q)))
-    across = EvenAxis(n).pixel(np.arange(n))
+    across = TermAxis([0, n]).pixel(np.arange(n))
     expected = np.zeros((axis.pixels, BINS), dtype=bool)
     entries = design.Zt.tocoo()
     expected[place[entries.row], across[entries.col]] = True

@@ -8,8 +8,8 @@ import pytest
 
 import lme4py
 from lme4py.explain.markup.page import Definitions, Heading, Page, Paragraph, Table, code
+from lme4py.explain.words.deviations import effects_of
 from lme4py.explain.words.explanation import overview
-from lme4py.explain.words.means import effects_of
 from lme4py.explain.words.reading import Reading
 
 FORMULAS = [
@@ -159,8 +159,7 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
     design = lme4py.lformula(formula, data)
     table = overview(Reading(design))
     columns, rows, theta = (
-        [place for row in table.rows for place in _ranges(row[k])]
-        for k in (2, 3, 4)
+        [place for row in table.rows for place in _ranges(row[k])] for k in (2, 3, 4)
     )
     for places, total in [
         (columns, design.X.shape[1]),
@@ -204,7 +203,8 @@ def test_three_renderings_say_the_same(sleep):
 
 
 def test_shown_by_itself(sleep):
-    assert str(sleep) == repr(sleep) == sleep.text
+    assert str(sleep) == sleep.text
+    assert repr(sleep).endswith("more lines: print() shows them")
     assert sleep._repr_html_() == sleep.html
 
 

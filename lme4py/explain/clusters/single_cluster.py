@@ -181,22 +181,6 @@ class Cluster(Shown):
     def _numbered(self, kind: Kind) -> Sequence[Quantity]:
         return [Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)]
 
-    def text(self) -> str:
-        """Return the equation as Unicode text."""
-        return self.display().text()
-
-    def latex(self) -> str:
-        """Return the equation as LaTeX, without dollar signs."""
-        return self.display().latex()
-
-    def html(self) -> str:
-        """Return the equation as HTML with MathML."""
-        return self.display().html()
-
-    def markdown(self) -> str:
-        """Return the equation as Markdown with LaTeX."""
-        return self.display().markdown()
-
 
 def _write(quantity: Quantity, stage: int, *, level: str) -> Written:
     """Write the quantities of a cluster: effects carry the names of their columns."""

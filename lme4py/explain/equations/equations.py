@@ -141,37 +141,17 @@ class Equations(Shown):
         """
         return verify(self.system, count_of("seed", seed, 0))
 
-    def text(self) -> str:
-        """Return all equations as Unicode text."""
-        return "\n\n".join(
-            f"{title}\n{'-' * len(title)}\n{display.text()}" for title, display in self._displays()
-        )
-
-    def latex(self) -> str:
-        """Return all equations as one ``aligned`` environment, without dollar signs."""
+    def display(self) -> Display:
+        """Return all equations."""
         sections: list[Section] = []
-        for title, display in self._displays():
-            sections += [Section(title, ()), *display.sections]
-        return self._display(sections).latex()
-
-    def html(self) -> str:
-        """Return all equations as HTML with MathML."""
-        parts = (f"<h4>{title}</h4>{display.html()}" for title, display in self._displays())
-        return f"<div>{''.join(parts)}</div>"
-
-    def markdown(self) -> str:
-        """Return all equations as Markdown with LaTeX."""
-        return "\n\n".join(
-            f"### {title}\n\n{display.markdown()}" for title, display in self._displays()
-        )
-
-    def _displays(self) -> list[tuple[str, Display]]:
-        return [
+        for title, shown in (
             ("Levels", self.levels),
             ("Combined", self.combined),
             ("Matrices", self.matrix),
             ("Distributions", self.distribution),
-        ]
+        ):
+            sections += [Section(title, heads=True), *shown.sections]
+        return self._display(sections)
 
     def _display(self, sections: Iterable[Section]) -> Display:
         shown = (

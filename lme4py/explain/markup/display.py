@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from html import escape
 
 from lme4py.explain.expression import Quantity, Relation
@@ -23,16 +22,24 @@ class Shown(ABC):
     __slots__ = ()
 
     @abstractmethod
+    def display(self) -> Display:
+        """Return what is shown."""
+
     def text(self) -> str:
         """Return Unicode text."""
+        return self.display().text()
 
-    @abstractmethod
     def latex(self) -> str:
         """Return LaTeX, without dollar signs."""
+        return self.display().latex()
 
-    @abstractmethod
     def html(self) -> str:
         """Return HTML with MathML."""
+        return self.display().html()
+
+    def markdown(self) -> str:
+        """Return Markdown with LaTeX between double dollar signs."""
+        return self.display().markdown()
 
     def __str__(self) -> str:
         return self.text()
@@ -70,12 +77,15 @@ class Section:
         The stage of the hierarchy at which they are read: notations leave out its index.
     notes : tuple of str
         Sentences below them.
+    heads : bool
+        Whether the title is the heading of the sections that follow, too.
     """
 
     title: str
-    relations: tuple[Relation, ...]
+    relations: tuple[Relation, ...] = ()
     stage: int = 0
     notes: tuple[str, ...] = ()
+    heads: bool = False
 
     def __repr__(self) -> str:
         return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
@@ -107,26 +117,28 @@ class Display(Shown):
         """The equations as trees."""
         return tuple(relation for section in self.sections for relation in section.relations)
 
-    def _lines(self, section: Section, form: Format) -> list[str]:
-        setter = Typesetter(form, partial(self._written, section.stage), self.digits)
-        return [
-            line
-            for relation in section.relations
-            for line in setter.lines(relation, self.terms_per_line)
-        ]
+    def display(self) -> Display:
+        """Return the display itself."""
+        return self
 
-    def _written(self, stage: int, quantity: Quantity) -> Written:
-        return self.write(quantity, stage)
+    def _lines(self, section: Section, form: Format) -> list[str]:
+        def write(quantity: Quantity) -> Written:
+            return self.write(quantity, section.stage)
+
+        setter = Typesetter(form, write, self.digits)
+        relations, most = section.relations, self.terms_per_line
+        return [line for relation in relations for line in setter.lines(relation, most)]
 
     def text(self) -> str:
         """Return the equations as Unicode text."""
-        pages = []
+        text = ""
         for section in self.sections:
             indent = "  " if section.title else ""
-            lines = [*self._lines(section, TEXT), *section.notes]
-            page = [section.title] if section.title else []
-            pages.append("\n".join(page + [(indent + line).rstrip() for line in lines]))
-        return "\n\n".join(pages)
+            lines = [section.title] if section.title else []
+            lines += ["-" * len(section.title)] if section.heads else []
+            lines += [indent + line for line in (*self._lines(section, TEXT), *section.notes)]
+            text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
+        return text.rstrip("\n")
 
     def latex(self) -> str:
         """Return the equations as one ``aligned`` environment, without dollar signs."""
@@ -142,8 +154,11 @@ class Display(Shown):
         """Return the equations as HTML with MathML."""
         parts = []
         for section in self.sections:
-            if section.title:
-                parts.append(f"<p><strong>{escape(section.title)}</strong></p>")
+            title = escape(section.title)
+            if title:
+                parts.append(
+                    f"<h4>{title}</h4>" if section.heads else f"<p><strong>{title}</strong></p>"
+                )
             if rows := "".join(self._lines(section, MATHML)):
                 parts.append(
                     '<div style="overflow-x:auto">'
@@ -157,12 +172,13 @@ class Display(Shown):
         """Return the equations as Markdown with LaTeX between double dollar signs."""
         parts = []
         for section in self.sections:
-            if section.title:
-                parts.append(f"**{_escaped_markdown(section.title)}**")
+            title = _escaped_markdown(section.title)
+            if title:
+                parts.append(f"### {title}" if section.heads else f"**{title}**")
             if section.relations:
                 bare = replace(self, sections=(replace(section, title="", notes=()),))
                 parts.append(bare._repr_latex_())
-            parts += [_escaped_markdown(note) for note in section.notes]
+            parts += map(_escaped_markdown, section.notes)
         return "\n\n".join(parts)
 
 

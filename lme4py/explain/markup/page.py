@@ -6,9 +6,10 @@ each rendering escapes exactly what may contain its special characters.
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import zip_longest
@@ -22,8 +23,10 @@ __all__ = [
     "Passage",
     "Prose",
     "Table",
+    "aligned_numbers",
     "code",
     "filled",
+    "one_line",
 ]
 
 Prose: TypeAlias = str
@@ -43,6 +46,28 @@ def code(text: object) -> Prose:
 def one_line(text: str) -> str:
     """Return text on one line."""
     return " ".join(text.split())
+
+
+def aligned_numbers(values: Iterable[float], digits: int = 7) -> list[str]:
+    """Return a column of numbers as R prints it: common decimals, so many significant digits.
+
+    Examples
+    --------
+    >>> aligned_numbers([1.0, 0.25, float("nan")])
+    ['1.00', '0.25', 'NaN']
+    >>> aligned_numbers([1e-10, 123456.0])
+    ['1.00000e-10', '1.23456e+05']
+    """
+    column = [float(value) + 0.0 for value in values]
+    finite = [value for value in column if math.isfinite(value)]
+    parts = [f"{abs(value):.{digits - 1}e}".split("e") for value in finite]
+    needed = [len(mantissa.rstrip("0").replace(".", "")) - 1 for mantissa, _ in parts]
+    decimals = [most - int(power) for most, (_, power) in zip(needed, parts, strict=True)]
+    patterns = (f".{max([0, *decimals])}f", f".{max([0, *needed])}e")
+    # The narrower; fixed, if they are equally wide.
+    pattern = min(patterns, key=lambda each: max((len(f"{v:{each}}") for v in finite), default=0))
+    special = {"nan": "NaN", "inf": "Inf", "-inf": "-Inf"}
+    return [special.get(str(value), f"{value:{pattern}}") for value in column]
 
 
 def _rendered(prose: Prose, words: Callable[[str], str], names: Callable[[str], str]) -> str:

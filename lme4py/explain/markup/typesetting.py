@@ -30,6 +30,7 @@ from lme4py.explain.expression import (
     Tree,
     signed,
 )
+from lme4py.explain.markup.page import aligned_numbers
 
 __all__ = ["Box", "Format", "Mark", "Typesetter", "Written"]
 
@@ -309,15 +310,11 @@ class Typesetter:
         return self.form.grid(cells, numeric)
 
     def _column(self, entries: Sequence[Tree]) -> list[Box]:
-        """Return the entries of a column, numbers with as many decimals as any of them needs."""
-        shown = [f"{e.value + 0.0:.{self.digits}g}" for e in entries if isinstance(e, Constant)]
-        if any("e" in text or "n" in text for text in shown):
-            return [self._box(entry) for entry in entries]
-        decimals = max((len(text.partition(".")[2]) for text in shown), default=0)
-        decimals = min(decimals, self.digits)
+        """Return the entries of a column, its numbers with common decimals."""
+        numbers = [entry.value for entry in entries if isinstance(entry, Constant)]
+        shown = iter(aligned_numbers(numbers, self.digits))
         return [
-            # Rounded first: what rounds to zero has no sign.
-            Box((self.form.number(f"{round(entry.value, decimals) + 0.0:.{decimals}f}"),))
+            Box((self.form.number(next(shown)),))
             if isinstance(entry, Constant)
             else self._box(entry)
             for entry in entries

@@ -28,6 +28,7 @@ __all__ = [
     "LINE_COLOUR",
     "colour_of",
     "colours_of",
+    "cut",
     "figure_class",
     "new_figure",
     "paint",
@@ -91,10 +92,14 @@ def put(
     target.text(x, y, text, fontsize=size, **style)
 
 
-def short(name: str, longest: int = _LONGEST_LABEL) -> str:
+def cut(text: str, longest: int) -> str:
+    """Return text, its end left out where it is long."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def short(name: str) -> str:
     """Return a name on one line, cut where it is long."""
-    name = one_line(name)
-    return name if len(name) <= longest else f"{name[: longest - 1]}…"
+    return cut(one_line(name), _LONGEST_LABEL)
 
 
 def colour_of(k: int) -> str:

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lme4py.design import MixedDesign
+from lme4py.explain.markup.page import one_line
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.pictures.figure import (
     FAINT,
     LINE_COLOUR,
     colour_of,
     colours_of,
+    cut,
     new_figure,
     paint,
     put,
     short,
 )
 from lme4py.explain.pictures.raster import (
-    EvenAxis,
+    TermAxis,
     lambdat_pixels,
     square_axis,
     x_pixels,
@@ -191,7 +193,7 @@ def _draw_x(axes: Axes, design: MixedDesign, sheet: _Sheet) -> None:
 def _draw_marks(axes: Axes, design: MixedDesign, height: float) -> None:
     """Mark over X the columns that stand again in a random term."""
     p, terms = design.X.shape[1], design.random.terms
-    across = EvenAxis(p)
+    across = TermAxis([0, p])
     weights = np.zeros((len(terms), across.pixels))
     fixed = {name: k for k, name in enumerate(design.fixed.names)}
     for number, term in enumerate(terms):
@@ -231,7 +233,7 @@ def _draw_zt(axes: Axes, design: MixedDesign) -> None:
             continue
         label = short(term.bar.label)
         level = room < 0.062 * len(label)
-        label = short(label, _ROOM) if level else label
+        label = cut(label, _ROOM) if level else label
         style = {"rotation": 0 if level else 90, "ha": "right", "color": colour_of(k)}
         _on(axes, -0.15 / _ZT_WIDTH, 1 - (begin + end) / 2, label, size=7.5, **style)
 
@@ -264,7 +266,7 @@ def _draw_legend(figure: Figure, sheet: _Sheet, design: MixedDesign, step: int) 
     y = sheet.legend - 0.48
     for k, line in enumerate(lines[:_MOST_TERMS]):
         put(figure, left, y / sheet.height, "■", color=colour_of(k), size=10)
-        put(figure, beside, y / sheet.height, short(line, int((sheet.width - _LEFT - 0.3) / 0.074)))
+        put(figure, beside, y / sheet.height, cut(line, int((sheet.width - _LEFT - 0.3) / 0.074)))
         y -= _LINE
     if len(lines) > _MOST_TERMS:
         put(figure, beside, y / sheet.height, f"… and {len(lines) - _MOST_TERMS} more terms")
@@ -281,7 +283,7 @@ def _legend_line(design: MixedDesign, k: int) -> str:
     if term.columns > 5:
         columns += f", … {term.columns - 5} more"
     return (
-        f"({term.bar.label})   {term.levels:,} groups × {term.columns} "
+        f"({one_line(term.bar.label)})   {term.levels:,} groups × {term.columns} "
         f"column{'' if term.columns == 1 else 's'}: {columns};   rows "
         f"{int(Gp[k]):,} to {int(Gp[k + 1]) - 1:,} of Zᵗ;   "
         f"{term.covariance.parameters} theta"

@@ -7,11 +7,10 @@ matrix's own size is formed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lme4py.design import MixedDesign
 from lme4py.explain.monomials import column_of_X
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BINS",
-    "EvenAxis",
     "TermAxis",
     "lambdat_pixels",
     "square_axis",
@@ -46,29 +44,10 @@ _MOST_PRODUCTS = 200_000_000
 _TINY = 1e-300
 
 
-@dataclass(frozen=True, slots=True)
-class EvenAxis:
-    """An axis of equal pixels: observations, or columns of X."""
-
-    size: int
-    limit: int = BINS
-
-    @property
-    def pixels(self) -> int:
-        """Number of pixels."""
-        return min(self.size, self.limit)
-
-    def pixel(self, places: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the pixel of each place."""
-        return places.astype(np.int64) * self.pixels // max(self.size, 1)
-
-    def starts(self) -> NDArray[np.int64]:
-        """Return the first place of each pixel."""
-        return -(-np.arange(self.pixels, dtype=np.int64) * self.size // max(self.pixels, 1))
-
-
 class TermAxis:
     """The rows of Zt as an axis: exact where they fit, else each term with a share it can use.
+
+    An axis of one term is one of equal pixels: observations, or columns of X.
 
     Parameters
     ----------
@@ -80,8 +59,8 @@ class TermAxis:
         Pixels to use when they do not.
     """
 
-    def __init__(self, Gp: NDArray[Any], limit: int, pixels: int) -> None:
-        self.Gp = Gp.astype(np.int64)
+    def __init__(self, Gp: ArrayLike, limit: int = BINS, pixels: int = BINS) -> None:
+        self.Gp = np.asarray(Gp, dtype=np.int64)
         rows = np.diff(self.Gp)
         self.exact = bool(self.Gp[-1] <= limit)
         if self.exact:
@@ -155,8 +134,8 @@ def _chunks(matrix: csc_array) -> Iterator[tuple[NDArray[Any], NDArray[Any], sli
 def x_pixels(design: MixedDesign) -> FloatArray:
     """Return the pixels of X: the mean absolute value of the rows in each."""
     n, p = design.X.shape
-    down, across = EvenAxis(n), EvenAxis(p)
-    starts = down.starts()
+    down, across = TermAxis([0, n]), TermAxis([0, p])
+    starts = np.flatnonzero(np.diff(down.pixel(np.arange(n)), prepend=-1))
     sizes = np.diff(np.append(starts, n))
     weights = np.zeros((down.pixels, across.pixels))
     colours = np.zeros(weights.shape, dtype=np.int64)
@@ -176,8 +155,8 @@ def x_pixels(design: MixedDesign) -> FloatArray:
 def zt_pixels(design: MixedDesign) -> tuple[FloatArray, TermAxis]:
     """Return the pixels of Zt, and the axis of its rows."""
     random, Zt = design.random, design.random.Zt
-    down, across = TermAxis(random.Gp, BINS, BINS), EvenAxis(Zt.shape[1])
-    crowded = down.capacity() * -(-across.size // across.pixels) > _CROWDED
+    down, across = TermAxis(random.Gp), TermAxis([0, Zt.shape[1]])
+    crowded = down.capacity() * across.capacity() > _CROWDED
     first = np.concatenate(([0], np.cumsum(random.nc)))
     largest = np.zeros(int(first[-1]))
 

@@ -69,12 +69,18 @@ def rows_and_columns_gone(design: MixedDesign) -> list[str]:
     frame, dropped = design.model_frame, list(design.fixed.dropped)
     if frame.omitted:
         every = frame.rows + frame.omitted
-        said.append(f"{frame.rows} of {every} rows: {frame.omitted} with missing values")
-        lost = [f"{count} of {name}" for name, count in design.lost_levels.items() if count]
-        said[0] += f", and with them levels: {', '.join(lost)}" if lost else ""
+        lost = [
+            f"{count} level{_plural(count)} of {name}"
+            for name, count in design.lost_levels.items()
+            if count
+        ]
+        said.append(
+            f"{frame.rows} of {every} rows: {frame.omitted} with missing values"
+            + (f", and with them {' and '.join(lost)}" if lost else "")
+        )
     if dropped:
-        columns = f"{len(dropped)} column{_s(dropped)}"
-        said.append(f"{columns} dropped from X: {_shortened(dropped, _LONGEST_NAMES)}")
+        columns = _shortened(dropped, _LONGEST_NAMES)
+        said.append(f"{len(dropped)} column{_plural(len(dropped))} dropped from X: {columns}")
     return said
 
 
@@ -143,9 +149,9 @@ def _head(table: Table, what: str, width: int) -> str:
     """Return the head of a matrix: as many columns as fit."""
     shown = table.fitting(width)
     rest = len(table.names) - len(shown.names) if what != "Zt" else 0
-    title = f"{what}, first {len(table.rows)} row{_s(table.rows)}"
+    title = f"{what}, first {len(table.rows)} row{_plural(len(table.rows))}"
     title += " and columns" if what == "Zt" else ""
-    more = [f"  ... and {rest} more column{'s' if rest > 1 else ''}"] if rest else []
+    more = [f"  ... and {rest} more column{_plural(rest)}"] if rest else []
     return "\n".join([title, Page([shown]).text(10**6), *more])
 
 
@@ -278,8 +284,8 @@ def _row_columns(design: MixedDesign, count: int) -> list[str]:
     return names
 
 
-def _s(items: Sequence[object]) -> str:
-    return "" if len(items) == 1 else "s"
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def _size(matrix: Any) -> str:

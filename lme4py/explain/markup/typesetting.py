@@ -53,7 +53,7 @@ _CONSTRUCTS = {
     "diagonal": ("⋱", r"\ddots", "<mo>⋱</mo>"),
     "sequence": ("□", "□", "<mrow>□</mrow>"),
     "parentheses": ("(□)", r"\left(□\right)", "<mrow><mo>(</mo>□<mo>)</mo></mrow>"),
-    "power": ("□□", "{□}^{□}", "<msup>□□</msup>"),
+    "power": ("□□", "{□}□", "<msup>□□</msup>"),
     "transpose": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
     "fraction": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
     "root": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),

@@ -67,7 +67,7 @@ def test_html_tells_what_it_leaves_out(wide):
     assert "text-align:right" in html(wide)
 
 
-def test_rows_levels_and_columns_that_go_are_told():
+def test_rows_levels_and_columns_that_go_are_told(tmp_path):
     """R: nrow(lf$fr), nlevels(lf$reTrms$flist$Subject) and attr(lf$X, "col.dropped") say so."""
     data = lme4py.data.sleepstudy()
     absent = data["Subject"].isin(["308", "309"]) | (data["Days"] == 9)
@@ -77,7 +77,9 @@ def test_rows_levels_and_columns_that_go_are_told():
     columns = "1 column dropped from X: I(2 * Days)"
     assert absent.sum() == 36
     assert rows_and_columns_gone(design) == [rows, columns]
-    for text in (repr(design), summary(design), html(design)):
+    path = tmp_path / "design.npz"
+    design.save(path)
+    for text in (repr(design), summary(design), html(design), repr(lme4py.load(path))):
         assert rows in text
         assert columns in text
     whole = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())

@@ -14,7 +14,7 @@ from lme4py.errors import DataError, Lme4pyError
 from lme4py.export.record import FORMAT, VERSION, Record, damaged
 from lme4py.export.stored_frames import decoded_frame, decoded_index
 from lme4py.export.stored_matrices import decoded_fixed, decoded_random
-from lme4py.export.stored_reader import Reader, entry, texts
+from lme4py.export.stored_reader import Reader, entry, numbers, texts
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
@@ -62,6 +62,7 @@ def decode(record: Record) -> MixedDesign:
         model_frame=frame,
         index=decoded_index(entry(data, "index", dict, type(None)), reader, frame),
         advice=texts(data, "advice"),
+        lost_levels=numbers(data, "lost_levels", int),
         control=_control(entry(data, "control", dict)),
         learned=spec,
     )

@@ -62,6 +62,7 @@ def encode(design: MixedDesign) -> Record:
         "row_names": random.row_names,
         "messages": list(design.messages),
         "advice": list(design.advice),
+        "lost_levels": {name: int(count) for name, count in design.lost_levels.items()},
         "control": asdict(design.control),
         "spec": _spec(design),
         "frame": _frame(design.model_frame, arrays),

@@ -245,13 +245,12 @@ def pictures(made: Made) -> Faults:
     group = next(iter(design.random.flist))
     every = design.clusters(group)
     found = every[int(made.dice.integers(len(every)))]
-    figures = [design.plot(), design.plot_cluster(found.level, group=group)]
-    for figure in figures:
-        for form in ("svg", "png"):
-            file = io.BytesIO()
-            figure.savefig(file, format=form, dpi=40)
-            if not file.getvalue():
-                yield f"{form}: nothing drawn"
+    figures = {"png": design.plot(), "svg": design.plot_cluster(found.level, group=group)}
+    for form, figure in figures.items():
+        file = io.BytesIO()
+        figure.savefig(file, format=form, dpi=40)
+        if not file.getvalue():
+            yield f"{form}: nothing drawn"
 
 
 def spec(made: Made) -> Faults:

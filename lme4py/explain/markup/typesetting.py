@@ -118,6 +118,8 @@ class Box:
 
 
 def _beside(boxes: Sequence[Box]) -> Box:
+    if all(len(box.lines) == 1 for box in boxes):
+        return Box(("".join([box.lines[0] for box in boxes]),))
     above = max((box.middle for box in boxes), default=0)
     below = max((len(box.lines) - box.middle for box in boxes), default=1)
     lines = range(-above, below)
@@ -199,38 +201,36 @@ class Typesetter:
 
     def symbol(self, written: Written) -> str:
         """Return a quantity with its indices."""
-        return self._symbol(written).lines[0]
-
-    def _symbol(self, written: Written) -> Box:
         form = self.form
-        box = Box((form.name(written.base, written.bold),))
+        text = form.name(written.base, written.bold)
         if written.part:
-            box = self._built("part", box, Box((form.label(written.part),)))
+            text = self._filled("part", text, form.label(written.part))
         if written.primes:
-            box = self._built("primed", box, Box((form.index("′" * written.primes),)))
-        below, above = self._script(written.below), self._script(written.above)
-        scripts = [
-            Box((form.script(index, raised),))
-            for index, raised in ((below, False), (above, True))
-            if index
-        ]
-        if not scripts:
-            return box
-        places = "below and above" if below and above else "below" if below else "above"
-        return self._built(places, box, *scripts)
+            text = self._filled("primed", text, form.index("′" * written.primes))
+        below, above = self._script(written.below, False), self._script(written.above, True)
+        if below and above:
+            return self._filled("below and above", text, below, above)
+        if below or above:
+            return self._filled("below" if below else "above", text, below or above)
+        return text
 
-    def _script(self, marks: Sequence[Mark]) -> str:
+    def _script(self, marks: Sequence[Mark], above: bool) -> str:
         """Return an index; neighbouring digits are one number."""
-        boxes: list[Box] = []
+        parts: list[str] = []
         apart = False
         for digits, group in groupby(marks, lambda mark: isinstance(mark, str) and mark.isdigit()):
             for mark in ["".join(map(str, group))] if digits else group:
                 if apart:
-                    boxes.append(self._built("after an index's index"))
-                text = self.form.index(mark) if isinstance(mark, str) else self.symbol(mark)
-                boxes.append(Box((text,)))
+                    parts.append(self._filled("after an index's index"))
+                parts.append(self.form.index(mark) if isinstance(mark, str) else self.symbol(mark))
                 apart = isinstance(mark, Written) and bool(mark.below)
-        return self._sequence(boxes).lines[0]
+        text = "".join(parts)
+        text = self._filled("sequence", text) if len(parts) > 1 else text
+        return self.form.script(text, above) if text else ""
+
+    def _filled(self, construct: str, *parts: str) -> str:
+        first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
+        return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
         first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
@@ -247,7 +247,7 @@ class Typesetter:
             case Constant(value):
                 return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
-                return self._symbol(self.write(tree))
+                return Box((self.symbol(self.write(tree)),))
             case Dots(direction):
                 return self._built(direction)
             case Sum(()):

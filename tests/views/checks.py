@@ -830,7 +830,6 @@ CHECKS: dict[str, Callable[[Made], Faults]] = {
     "clusters": clusters,
     "spec": spec,
     "new rows": new_rows,
-    "arrays": arrays,
     "forms": forms,
     "storage": storage,
     "exports": exports,
@@ -839,12 +838,13 @@ CHECKS: dict[str, Callable[[Made], Faults]] = {
 """What is checked of each design."""
 
 SLOW: dict[str, Callable[[Made], Faults]] = {
+    "arrays": arrays,
     "tables": tables,
     "pictures": pictures,
     "command": _sayable(command),
     "csv": _sayable(csv),
 }
-"""What takes longer: files and pictures."""
+"""What takes longer: files, pictures, and all views once more."""
 
 
 def faults(made: Made, check: str) -> list[str]:

@@ -284,6 +284,7 @@ def test_reprs_are_short():
     held = [clusters, *clusters[0].parts, design.blocks(), equations.levels.sections[0]]
     held += [equations.system, equations.notation, equations.verify(), equations.system.monomials]
     held += [equations.system.hierarchy, *equations.system.hierarchy.factors]
+    held += equations.combined.relations
     for item in held:
         assert len(repr(item)) < 150
         assert " at 0x" not in repr(item)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from lme4py.argument_types import count_of
 from lme4py.explain.expression import (
     Constant,
     Grid,
     Kind,
-    Product,
     Quantity,
     Relation,
     Sum,
-    Tree,
     column,
     grid,
+    times,
 )
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.typesetting import Written
 from lme4py.frame.values import FloatArray
 
-__all__ = ["Cluster", "ClusterPart"]
+__all__ = ["Cluster", "ClusterPart", "Lettered"]
+
+Lettered: TypeAlias = tuple[Quantity, Grid]
+"""A matrix or vector: its letter, and its entries."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -120,11 +121,6 @@ class Cluster(Shown):
         """The own part, then the others."""
         return (self.own, *self.others)
 
-    @property
-    def response(self) -> FloatArray | None:
-        """The numbers on the left side; None where it has the letter eta, or two columns."""
-        return self.y if self.linear and self.y is not None and self.y.ndim == 1 else None
-
     def display(self, *, rows: int = 8, columns: int = 8, digits: int = 6) -> Display:
         """Return the cluster as an equation with its numbers.
 
@@ -142,68 +138,65 @@ class Cluster(Shown):
         """
         most = max(count_of("rows", rows, 0), 3), max(count_of("columns", columns, 0), 3)
         digits = count_of("digits", digits, 1, 17)
-        letters, numbers = self._equation(most)
+        left, terms = self.equation(most)
+        letters = Sum(tuple(times(*(letter for letter, _ in term)) for term in terms))
+        numbers = Sum(tuple(times(*(entries for _, entries in term)) for term in terms))
+        relations = (Relation(left[0], letters), Relation(left[1], numbers))
+        return Display((Section(self.title, relations),), self.write, digits)
+
+    @property
+    def title(self) -> str:
+        """The factor, the level and the number of rows."""
         count = self.rows.size
-        title = f"{self.group} = {self.level}: {count} row{'' if count == 1 else 's'}"
-        write = partial(_write, level=self.level)
-        return Display((Section(title, (letters, numbers)),), write, digits)
+        return f"{self.group} = {self.level}: {count} row{'' if count == 1 else 's'}"
 
-    def _equation(self, most: tuple[int, int]) -> tuple[Relation, Relation]:
-        """Return the equation in letters and in numbers."""
-        letters: list[Tree] = []
-        numbers: list[Tree] = []
+    def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
+        """Return the left side and the factors of each term, the middle of large ones left out."""
+        terms: list[list[Lettered]] = []
         if self.fixed_names:
-            beta = [Quantity("fixed", name) for name in self.fixed_names]
-            letters.append(Product((_matrix("X", "j"), _matrix("β"))))
-            numbers.append(Product((_grid(self.X, most), column(beta, most[1]))))
+            beta = column([Quantity("fixed", name) for name in self.fixed_names], most[1])
+            terms.append([(_matrix("X", "j"), _grid(self.X, most)), (_matrix("β"), beta)])
         for part in self.parts:
-            own = part is self.own
-            if own or part.columns.size:
-                places = ("j", "j") if own else (f"j,{part.group}", part.group)
-                letters.append(Product(tuple(map(_matrix, "Zb", places))))
             if part.columns.size:
-                b = [Quantity("random", name, "" if own else level) for level, name in part.names]
-                numbers.append(Product((_grid(part.Z, most), column(b, most[1]))))
+                own = part is self.own
+                z, b = ("j", "j") if own else (f"j,{part.group}", part.group)
+                effects = [Quantity("random", n, "" if own else level) for level, n in part.names]
+                Z = (_matrix("Z", z), _grid(part.Z, most))
+                terms.append([Z, (_matrix("b", b), column(effects, most[1]))])
         if self.offset is not None:
-            letters.append(_matrix("o", "j"))
-            numbers.append(_grid(self.offset, most))
-        if self.linear:
-            letters.append(_matrix("ε", "j"))
-            numbers.append(column(self._numbered("residual"), most[0]))
-        left: Tree = column(self._numbered("response" if self.linear else "predicted"), most[0])
-        if self.response is not None:
-            left = _grid(self.response, most)
-        return (
-            Relation(_matrix("y" if self.linear else "η", "j"), Sum(tuple(letters))),
-            Relation(left, Sum(tuple(numbers))),
-        )
+            terms.append([(_matrix("o", "j"), _grid(self.offset, most))])
+        if not self.linear:
+            return (_matrix("η", "j"), self._numbered("predicted", most[0])), terms
+        terms.append([(_matrix("ε", "j"), self._numbered("residual", most[0]))])
+        numeric = self.y is not None and self.y.ndim == 1
+        y = _grid(self.y, most) if numeric else self._numbered("response", most[0])
+        return (_matrix("y", "j"), y), terms
 
-    def _numbered(self, kind: Kind) -> Sequence[Quantity]:
-        return [Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)]
+    def _numbered(self, kind: Kind, most: int) -> Grid:
+        return column([Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)], most)
 
-
-def _write(quantity: Quantity, stage: int, *, level: str) -> Written:
-    """Write the quantities of a cluster: effects carry the names of their columns."""
-    del stage
-    match quantity.kind:
-        case "matrix":
-            below = (Written(quantity.part),) if quantity.part else ()
-            return Written(quantity.name, below=below, bold=True)
-        case "fixed":
-            return Written("β", below=(Written(quantity.name),))
-        case "random":
-            index = Written(quantity.part or level)
-            return Written("b", below=(Written(quantity.name), ",", index))
-        case kind:
-            letter = {"residual": "ε", "predicted": "η"}.get(kind, "y")
-            return Written(letter, below=(str(quantity.numbers[0]),))
+    def write(self, quantity: Quantity, stage: int = 0) -> Written:
+        """Write the quantities of the cluster: effects carry the names of their columns."""
+        del stage
+        match quantity.kind:
+            case "matrix":
+                below = (Written(quantity.part),) if quantity.part else ()
+                return Written(quantity.name, below=below, bold=True)
+            case "fixed":
+                return Written("β", below=(Written(quantity.name),))
+            case "random":
+                index = Written(quantity.part or self.level)
+                return Written("b", below=(Written(quantity.name), ",", index))
+            case kind:
+                letter = {"residual": "ε", "predicted": "η"}.get(kind, "y")
+                return Written(letter, below=(str(quantity.numbers[0]),))
 
 
 def _matrix(letter: str, index: str = "") -> Quantity:
     return Quantity("matrix", letter, index)
 
 
-def _grid(values: ArrayLike, most: tuple[int, int]) -> Grid:
+def _grid(values: Any, most: tuple[int, int]) -> Grid:
     """Return the numbers of a matrix or vector."""
     numbers = np.asarray(values)
     lines = numbers.reshape(len(numbers), -1)

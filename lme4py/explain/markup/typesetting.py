@@ -274,8 +274,8 @@ class Typesetter:
                     boxes += [self._built(",")] * bool(boxes) + [self._box(argument)]
                 inside_parentheses = self._built("parentheses", _beside(boxes))
                 return self._sequence([Box((self.form.function(function),)), inside_parentheses])
-            case Grid(rows):
-                return self._grid([row.operands for row in rows if isinstance(row, Row)])
+            case Grid():
+                return self._grid(tree)
             case _:
                 raise TypeError(f"{type(tree).__name__} cannot be written")
 
@@ -303,11 +303,17 @@ class Typesetter:
         box = self._box(tree)
         return self._built("parentheses", box) if isinstance(tree, kinds) else box
 
-    def _grid(self, rows: Sequence[Sequence[Tree]]) -> Box:
-        columns = list(zip(*rows, strict=True))
-        numeric = [all(isinstance(e, Constant | Dots) for e in column) for column in columns]
-        cells = list(zip(*map(self._column, columns), strict=True)) or [() for _ in rows]
-        return self.form.grid(cells, numeric)
+    def cells(self, grid: Grid) -> list[list[str]]:
+        """Return the entries of a matrix by rows."""
+        return [[box.lines[0] for box in row] for row in self._cells(_columns(grid))]
+
+    def _grid(self, grid: Grid) -> Box:
+        columns = _columns(grid)
+        numeric = [all(isinstance(each, Constant | Dots) for each in column) for column in columns]
+        return self.form.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
+
+    def _cells(self, columns: Sequence[Sequence[Tree]]) -> list[Sequence[Box]]:
+        return list(zip(*map(self._column, columns), strict=True))
 
     def _column(self, entries: Sequence[Tree]) -> list[Box]:
         """Return the entries of a column, its numbers with common decimals."""
@@ -319,6 +325,11 @@ class Typesetter:
             else self._box(entry)
             for entry in entries
         ]
+
+
+def _columns(grid: Grid) -> list[tuple[Tree, ...]]:
+    rows = (row.operands for row in grid.operands if isinstance(row, Row))
+    return list(zip(*rows, strict=True))
 
 
 def _is_matrix(tree: Tree) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.explain.clusters.single_cluster import Cluster
+from lme4py.explain.clusters.single_cluster import Cluster, Lettered
+from lme4py.explain.expression import shortened
+from lme4py.explain.markup.formats import TEXT
+from lme4py.explain.markup.page import one_line
+from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.pictures.figure import FAINT, INK, colour_of, new_figure, put, short
-from lme4py.frame.values import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,13 +22,27 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_cluster"]
 
-_MOST_ROWS = 14
-_MOST_COLUMNS = 10
+_MOST = (14, 10)
+_SUBSCRIPTS = str.maketrans("0123456789j", "₀₁₂₃₄₅₆₇₈₉ⱼ")
+
+
+def _script(index: str, above: bool) -> str:
+    """Return digits and the letter of the cluster as a subscript, names in brackets."""
+    del above
+    return index.translate(_SUBSCRIPTS) if index.isdigit() or index == "j" else f"[{index}]"
+
+
+# Text as it stands in a picture, where nothing has to be told apart by signs alone.
+_FORM = replace(
+    TEXT,
+    number=lambda number: number.replace("-", "\N{MINUS SIGN}"),
+    name=lambda name, _: one_line(name),
+    script=_script,
+)
 _CELL = 0.34
 _ROW = 0.225
 _CHARACTER = 0.072
 _OPERATOR = 0.3
-_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
@@ -35,49 +52,49 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     again in Z_j have it, too. Columns that the cluster's rows have in other grouping factors
     follow in a block of their own. The middle of long and wide blocks is left out.
     """
+    left, terms = found.equation(_MOST)
+    heads = iter(_heads(design, found))
+    blocks: list[_Bracketed | str] = [_bracketed(found, left)]
+    for k, (first, *rest) in enumerate(terms):
+        blocks.append("+" if k else "=")
+        blocks.append(_bracketed(found, first, *(next(heads) if rest else ())))
+        blocks += [_bracketed(found, other) for other in rest]
+    return _draw(found.title, blocks)
 
-    def tint(column: int) -> str:
-        """Return the colour of the term that a column of Z belongs to."""
-        return colour_of(int(np.searchsorted(design.random.Gp[1:], column, side="right")))
 
-    def tint_of_x(number: int) -> str | None:
-        """Return the colour of the cluster's own column that a column of X is equal to."""
-        for place, name in enumerate(found.names):
-            same = name == found.fixed_names[number]
-            if same and np.array_equal(found.Z[:, place], found.X[:, number]):
-                return tint(int(found.columns[place]))
-        return None
-
-    terms: list[list[_Bracketed]] = []
-    if names := found.fixed_names:
-        tints = list(map(tint_of_x, range(len(names))))
-        beta = _vector("β", [f"β[{short(name)}]" for name in names])
-        terms.append([_matrix("Xⱼ", found.X, names, tints), beta])
-    for part in found.parts:
+def _heads(
+    design: MixedDesign, found: Cluster
+) -> Iterator[tuple[Sequence[str], Sequence[str | None]]]:
+    """Yield the names over the columns of X and of each part of Z, and their colours."""
+    # The colour of the term that a column of Z belongs to.
+    terms = [np.searchsorted(design.random.Gp[1:], p.columns, side="right") for p in found.parts]
+    own = dict(zip(found.names, range(len(found.names)), strict=True))
+    if found.fixed_names:
+        tints: list[str | None] = []
+        for k, name in enumerate(found.fixed_names):
+            same = name in own and np.array_equal(found.Z[:, own[name]], found.X[:, k])
+            tints.append(colour_of(int(terms[0][own[name]])) if same else None)
+        yield found.fixed_names, tints
+    for part, places in zip(found.parts, terms, strict=True):
         if part.columns.size:
-            own = part is found.own
-            heads = [name if own else f"{level} {name}" for level, name in part.names]
-            effects = [f"b[{short(level)}, {short(name)}]" for level, name in part.names]
-            symbol = "ⱼ" if own else f" of {short(part.group)}"
-            Z = _matrix(f"Z{symbol}", part.Z, heads, list(map(tint, part.columns.tolist())))
-            terms.append([Z, _vector(f"b{symbol}", effects)])
-    if found.offset is not None:
-        terms.append([_matrix("offset", found.offset[:, None])])
-    count = found.rows.size
-    if found.linear:
-        terms.append([_vector("εⱼ", _numbered("ε", count))])
-    left = _vector("ηⱼ", _numbered("η", count))
-    if found.response is not None:
-        left = _matrix("yⱼ", found.response[:, None])
-    blocks: list[_Bracketed | str] = [left]
-    for k, term in enumerate(terms):
-        blocks += ["+" if k else "=", *term]
-    plural = "" if count == 1 else "s"
-    return _draw(f"{found.group} = {found.level}:  {count} observation{plural}", blocks)
+            names = [n if part is found.own else f"{level} {n}" for level, n in part.names]
+            yield names, [colour_of(int(place)) for place in places]
 
 
-def _numbered(letter: str, count: int) -> list[str]:
-    return [f"{letter}{k}".translate(_SUBSCRIPTS) for k in range(1, count + 1)]
+def _bracketed(
+    found: Cluster,
+    shown: Lettered,
+    names: Sequence[str] = ("",),
+    tints: Sequence[str | None] = (None,),
+) -> _Bracketed:
+    letter, entries = shown
+    setter = Typesetter(_FORM, found.write, digits=5)
+    return _Bracketed(
+        setter.symbol(found.write(letter)),
+        setter.cells(entries),
+        shortened([short(name) for name in names], _MOST[1], ""),
+        shortened(tints, _MOST[1], None),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,42 +143,6 @@ class _Bracketed:
         if not any(self.names):
             return 0.0
         return 0.061 * max(map(len, self.names)) + 0.05 if self.upright else 0.2
-
-
-def _kept(count: int, most: int) -> list[int | None]:
-    """Return the positions to show; None stands for those left out."""
-    if count <= most:
-        return list(range(count))
-    return [*range(most - 3), None, count - 2, count - 1]
-
-
-def _vector(symbol: str, entries: Sequence[str]) -> _Bracketed:
-    cells = [["⋮" if k is None else entries[k]] for k in _kept(len(entries), _MOST_ROWS)]
-    return _Bracketed(symbol, cells, [""], [None])
-
-
-def _matrix(
-    symbol: str,
-    values: FloatArray,
-    names: Sequence[str] = ("",),
-    tints: Sequence[str | None] = (None,),
-) -> _Bracketed:
-    rows = _kept(values.shape[0], _MOST_ROWS)
-    columns = _kept(values.shape[1], _MOST_COLUMNS)
-
-    def cell(i: int | None, k: int | None) -> str:
-        if i is None:
-            return "⋮" if k is not None else "⋱"
-        if k is None:
-            return "⋯"
-        return f"{values[i, k] + 0.0:.5g}".replace("-", "\N{MINUS SIGN}")
-
-    return _Bracketed(
-        symbol,
-        [[cell(i, k) for k in columns] for i in rows],
-        ["" if k is None else short(names[k]) for k in columns],
-        [None if k is None else tints[k] for k in columns],
-    )
 
 
 def _draw(title: str, blocks: Sequence[_Bracketed | str]) -> Figure:

@@ -67,16 +67,18 @@ def test_html_tells_what_it_leaves_out(wide):
     assert "text-align:right" in html(wide)
 
 
-def test_rows_levels_and_columns_that_go_are_told(tmp_path):
+def test_rows_levels_and_columns_that_go_are_told(tmp_path, caplog):
     """R: nrow(lf$fr), nlevels(lf$reTrms$flist$Subject) and attr(lf$X, "col.dropped") say so."""
     data = lme4py.data.sleepstudy()
     absent = data["Subject"].isin(["308", "309"]) | (data["Days"] == 9)
     data["Reaction"] = data["Reaction"].mask(absent)
-    design = lme4py.lformula("Reaction ~ Days + I(2 * Days) + (Days | Subject)", data)
+    with caplog.at_level("INFO", "lme4py"):
+        design = lme4py.lformula("Reaction ~ Days + I(2 * Days) + (Days | Subject)", data)
     rows = "144 of 180 rows: 36 with missing values, and with them 2 levels of Subject"
     columns = "1 column dropped from X: I(2 * Days)"
     assert absent.sum() == 36
     assert rows_and_columns_gone(design) == [rows, columns]
+    assert caplog.messages[-2:] == [rows, columns]
     path = tmp_path / "design.npz"
     design.save(path)
     for text in (repr(design), summary(design), html(design), repr(lme4py.load(path))):

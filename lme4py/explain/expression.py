@@ -18,13 +18,13 @@ import numpy as np
 __all__ = [
     "Applied",
     "Compound",
-    "Constant",
     "Dots",
     "Grid",
-    "Kind",
+    "Numeral",
     "Power",
     "Product",
     "Quantity",
+    "QuantityKind",
     "Quotient",
     "Relation",
     "Root",
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 Item = TypeVar("Item")
-Kind: TypeAlias = Literal[
+QuantityKind: TypeAlias = Literal[
     "response",  # y
     "mean",  # mu of a generalized model
     "predicted",  # its linear predictor eta
@@ -66,7 +66,7 @@ Kind: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Numeral:
     """A number."""
 
     value: float
@@ -97,7 +97,7 @@ class Quantity:
         The random effects whose variance, deviation or correlation it is.
     """
 
-    kind: Kind
+    kind: QuantityKind
     name: str = ""
     part: str = ""
     numbers: tuple[int, ...] = ()
@@ -133,7 +133,7 @@ class Product(Compound):
 
 
 class Power(Compound):
-    """A base and its whole exponent, a `Constant`."""
+    """A base and its whole exponent, a `Numeral`."""
 
 
 class Quotient(Compound):
@@ -163,7 +163,7 @@ class Applied(Compound):
     function: str
 
 
-Tree: TypeAlias = Constant | Quantity | Dots | Compound
+Tree: TypeAlias = Numeral | Quantity | Dots | Compound
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,7 @@ def grid(rows: Iterable[Iterable[Tree]], most: tuple[int, int] | None = None) ->
 
     Examples
     --------
-    >>> one = Constant(1.0)
+    >>> one = Numeral(1.0)
     >>> small = grid([[one] * 9] * 9, (4, 4))
     >>> len(small.operands), small.operands[2].operands[2]
     (4, Dots(direction='diagonal'))
@@ -246,11 +246,11 @@ def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
     Examples
     --------
     >>> x, b = Quantity("predictor", "x"), Quantity("fixed", numbers=(1,))
-    >>> evaluate(Sum((Constant(1.0), Product((b, x)))), {x: np.array([1.0, 2.0]), b: 3.0})
+    >>> evaluate(Sum((Numeral(1.0), Product((b, x)))), {x: np.array([1.0, 2.0]), b: 3.0})
     array([4., 7.])
     """
     match tree:
-        case Constant(value):
+        case Numeral(value):
             return value
         case Quantity():
             return values[tree]
@@ -298,7 +298,7 @@ def expanded(tree: Tree) -> Sum:
     >>> [[f.name for f in t.operands] for t in expanded(Product((Sum((a, b)), c))).operands]
     [['a', 'c'], ['b', 'c']]
     """
-    return Sum(tuple(times(*factors) if factors else Constant(1.0) for factors in _products(tree)))
+    return Sum(tuple(times(*factors) if factors else Numeral(1.0) for factors in _products(tree)))
 
 
 def _products(tree: Tree) -> list[tuple[Tree, ...]]:
@@ -327,15 +327,15 @@ def signed(term: Tree) -> tuple[bool, Tree]:
 
     Examples
     --------
-    >>> signed(Product((Constant(-2.0), Constant(3.0)))) == (
-    ...     True, Product((Constant(2.0), Constant(3.0)))
+    >>> signed(Product((Numeral(-2.0), Numeral(3.0)))) == (
+    ...     True, Product((Numeral(2.0), Numeral(3.0)))
     ... )
     True
     """
     match term:
-        case Constant(value) if value < 0:
-            return True, Constant(-value)
-        case Product((Constant(value), *rest)) if value < 0:
-            return True, Product((Constant(-value), *rest))
+        case Numeral(value) if value < 0:
+            return True, Numeral(-value)
+        case Product((Numeral(value), *rest)) if value < 0:
+            return True, Product((Numeral(-value), *rest))
         case _:
             return False, term

@@ -19,11 +19,11 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 
-__all__ = ["Grouping", "Hierarchy", "hierarchy"]
+__all__ = ["GroupingFactor", "Hierarchy", "hierarchy"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Grouping:
+class GroupingFactor:
     """A grouping factor of the random part.
 
     Parameters
@@ -41,7 +41,7 @@ class Grouping:
     codes: NDArray[np.int32]
 
     def __repr__(self) -> str:
-        return f"<Grouping: {self.name}, {self.size} levels>"
+        return f"<GroupingFactor: {self.name}, {self.size} levels>"
 
     @property
     def size(self) -> int:
@@ -93,7 +93,7 @@ class Hierarchy:
 
     Parameters
     ----------
-    factors : tuple of Grouping
+    factors : tuple of GroupingFactor
         In the order of their first term in the random part.
     nested : ndarray of bool, shape (factors, factors)
         Whether the row's factor is nested in the column's, and not the same partition.
@@ -101,7 +101,7 @@ class Hierarchy:
         The stage of each factor, from 1; observations are stage 0.
     """
 
-    factors: tuple[Grouping, ...]
+    factors: tuple[GroupingFactor, ...]
     nested: NDArray[np.bool_]
     stage: tuple[int, ...]
 
@@ -142,7 +142,7 @@ class Hierarchy:
             )
         return names.index(str(name))
 
-    def named(self, name: str) -> Grouping:
+    def named(self, name: str) -> GroupingFactor:
         """Return the factor of a name."""
         return self.factors[self.position(name)]
 
@@ -168,12 +168,12 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     >>> [(factor.name, stage) for factor, stage in zip(found.factors, found.stage)]
     [('class:school', 1), ('school', 2)]
     """
-    found: dict[str, Grouping] = {}
+    found: dict[str, GroupingFactor] = {}
     for term in design.random.terms:
         name = term.bar.group_name
         if name not in found:
             levels = tuple(str(level) for level in term.group.levels)
-            found[name] = Grouping(name, levels, term.group.codes)
+            found[name] = GroupingFactor(name, levels, term.group.codes)
     factors = tuple(found.values())
     constant = np.array([[not g.differs(h.codes).size for h in factors] for g in factors])
     nested = constant & ~constant.T

@@ -39,15 +39,12 @@ class FixedColumn:
 
     Parameters
     ----------
-    position : int
-        Its place in X.
     atoms : tuple of Quantity
         What it multiplies; empty for the intercept.
     scale : float
         What the product is multiplied by: not 1 after ``check_scaleX`` rescaled the column.
     """
 
-    position: int
     atoms: tuple[Quantity, ...]
     scale: float
 
@@ -177,7 +174,7 @@ class _Factorization:
             if same:
                 atoms = self._atoms(found, plan, number)
                 with np.errstate(divide="ignore"):
-                    yield FixedColumn(position, atoms, float(np.divide(1.0, scale)))
+                    yield FixedColumn(atoms, float(np.divide(1.0, scale)))
                 position += 1
 
     def random(self) -> Iterator[RandomColumn]:

@@ -18,7 +18,7 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Applied,
-    Constant,
+    Numeral,
     Power,
     Product,
     Quantity,
@@ -41,7 +41,7 @@ from lme4py.frame.values import FloatArray, Matrix, Numeric
 __all__ = ["System", "system"]
 
 Atoms: TypeAlias = tuple[Quantity, ...]
-Path: TypeAlias = tuple[Atoms, ...]
+StagePath: TypeAlias = tuple[Atoms, ...]
 """The parts of a column at the stages from 0 on, as far as they are read."""
 
 
@@ -105,9 +105,9 @@ class System:
             case "identity":
                 return mean
             case "inverse":
-                return Quotient((Constant(1.0), mean))
+                return Quotient((Numeral(1.0), mean))
             case "1/mu^2":
-                return Quotient((Constant(1.0), Power((mean, Constant(2.0)))))
+                return Quotient((Numeral(1.0), Power((mean, Numeral(2.0)))))
             case "sqrt":
                 return Root((mean,))
             case link:
@@ -134,12 +134,12 @@ class System:
         """
         found = self.monomials
         if found.fixed:
-            factors = [(*_scale(c.scale), *(c.atoms or (Constant(1.0),))) for c in found.fixed]
+            factors = [(*_scale(c.scale), *(c.atoms or (Numeral(1.0),))) for c in found.fixed]
             yield _inner(factors, self.fixed, most)
         for factor in self.hierarchy.from_stage(1):
             places = self.effects_of(factor)
             if places:
-                factors = [found.random[place].atoms or (Constant(1.0),) for place in places]
+                factors = [found.random[place].atoms or (Numeral(1.0),) for place in places]
                 yield _inner(factors, tuple(self.random[place] for place in places), most)
         yield from self.offsets
 
@@ -163,7 +163,7 @@ class System:
 
 
 def _scale(scale: float) -> tuple[Tree, ...]:
-    return () if scale == 1.0 else (Constant(scale),)
+    return () if scale == 1.0 else (Numeral(scale),)
 
 
 def _inner(
@@ -186,18 +186,18 @@ class _Derivation:
         self.levels = found.levels
         self.order = {atom: place for place, atom in enumerate(found.values)}
         # The parts that follow a path, each with its number: 0 for "nothing more".
-        self.following: dict[Path, dict[Atoms, int]] = {}
-        self.real: dict[Path, dict[Atoms, None]] = {}
+        self.following: dict[StagePath, dict[Atoms, int]] = {}
+        self.real: dict[StagePath, dict[Atoms, None]] = {}
         # Fixed effects and random effects with what they are multiplied by, by path.
-        self.at_top: dict[Path, list[Tree]] = {}
-        self.deviations: dict[Path, list[Tree]] = {}
+        self.at_top: dict[StagePath, list[Tree]] = {}
+        self.deviations: dict[StagePath, list[Tree]] = {}
 
     def system(self) -> System:
         fixed_paths = [self._parts(found.atoms) for found in self.found.fixed]
         random_paths = [self._parts(found.atoms) for found in self.found.random]
         for path in fixed_paths:
             self._enter(path)
-        owns: list[tuple[Path, Atoms]] = []
+        owns: list[tuple[StagePath, Atoms]] = []
         for found, path in zip(self.found.random, random_paths, strict=True):
             stage = self.levels.stage[found.factor]
             self._enter(path[:stage])
@@ -222,46 +222,46 @@ class _Derivation:
             values={**self.found.values, **offsets},
         )
 
-    def _parts(self, atoms: Atoms) -> Path:
+    def _parts(self, atoms: Atoms) -> StagePath:
         by_stage: list[list[Quantity]] = [[] for _ in range(self.levels.stages + 1)]
         for atom in atoms:
             by_stage[self.found.stage(atom)].append(atom)
         return tuple(tuple(sorted(part, key=self.order.__getitem__)) for part in by_stage)
 
-    def _enter(self, path: Path) -> None:
+    def _enter(self, path: StagePath) -> None:
         for length, part in enumerate(path):
             self._number(path[:length], part)
             self.real.setdefault(path[:length], {})[part] = None
 
-    def _number(self, path: Path, part: Atoms) -> int:
+    def _number(self, path: StagePath, part: Atoms) -> int:
         known = self.following.setdefault(path, {(): 0})
         return known.setdefault(part, len(known))
 
-    def _numbers(self, path: Path) -> tuple[int, ...]:
+    def _numbers(self, path: StagePath) -> tuple[int, ...]:
         return tuple(self._number(path[:length], part) for length, part in enumerate(path))
 
-    def _paths(self, stage: int) -> list[Path]:
+    def _paths(self, stage: int) -> list[StagePath]:
         """Return the paths whose coefficients have their equations at a stage."""
-        paths: list[Path] = [()]
+        paths: list[StagePath] = [()]
         for _ in range(stage):
             paths = [(*path, part) for path in paths for part in self._ordered(path)]
         return paths
 
-    def _ordered(self, path: Path) -> list[Atoms]:
+    def _ordered(self, path: StagePath) -> list[Atoms]:
         return sorted(self.real.get(path, {}), key=lambda part: self._number(path, part))
 
-    def _coefficient(self, path: Path) -> Quantity:
+    def _coefficient(self, path: StagePath) -> Quantity:
         factors = self.levels.from_stage(len(path))
         return Quantity("coefficient", numbers=self._numbers(path), factors=factors)
 
-    def _fixed(self, paths: list[Path]) -> Iterator[Quantity]:
+    def _fixed(self, paths: list[StagePath]) -> Iterator[Quantity]:
         for found, path in zip(self.found.fixed, paths, strict=True):
             earlier = self.at_top.setdefault(path, [])
             effect = Quantity("fixed", numbers=self._numbers(path), copy=len(earlier))
             earlier.append(times(*_scale(found.scale), effect))
             yield effect
 
-    def _random(self, owns: list[tuple[Path, Atoms]]) -> Iterator[Quantity]:
+    def _random(self, owns: list[tuple[StagePath, Atoms]]) -> Iterator[Quantity]:
         counts: dict[tuple[object, ...], int] = {}
         for found, (path, rest) in zip(self.found.random, owns, strict=True):
             numbers = self._numbers(path)
@@ -272,7 +272,7 @@ class _Derivation:
             self.deviations.setdefault(path, []).append(times(effect, *rest))
             yield effect
 
-    def _right_side(self, path: Path) -> Tree:
+    def _right_side(self, path: StagePath) -> Tree:
         terms: list[Tree] = []
         for part in self._ordered(path):
             longer = (*path, part)

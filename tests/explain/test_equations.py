@@ -15,7 +15,7 @@ import pytest
 
 import lme4py
 from lme4py.explain.equations.randomness import random_relation
-from lme4py.explain.expression import Constant, Quantity, Relation, quantities_of, substituted
+from lme4py.explain.expression import Numeral, Quantity, Relation, quantities_of, substituted
 from lme4py.explain.markup.display import Section
 from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
 from lme4py.explain.markup.typesetting import Typesetter
@@ -441,7 +441,7 @@ def test_zeros_are_where_lambda_has_none(number):
         rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
         grid = relation.right.operands[1]
-        written = [[entry != Constant(0.0) for entry in row.operands] for row in grid.operands]
+        written = [[entry != Numeral(0.0) for entry in row.operands] for row in grid.operands]
         assert np.array_equal(dense, written)
 
 
@@ -622,7 +622,7 @@ def test_printed_covariances_are_those_of_the_structure(kind, hom, form, notatio
             one, two = (places * 2)[:2] if places else (0, 0)
             values[item] = term.matrix[one, two]
     named = _named(display, section, form, values)
-    alone = replace(display, sections=(Section("", (Relation(Constant(0.0), tree),), 1),))
+    alone = replace(display, sections=(Section("", (Relation(Numeral(0.0), tree),), 1),))
     (printed,) = _right_sides(alone, alone.sections[0], form)
     found = read(printed, named, form)
     np.testing.assert_allclose(np.array(found, dtype=float), term.matrix, atol=1e-12)

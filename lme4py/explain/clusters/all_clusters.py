@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.clusters.single_cluster import Cluster, ClusterPart
-from lme4py.explain.hierarchy import Grouping, hierarchy
+from lme4py.explain.hierarchy import GroupingFactor, hierarchy
 from lme4py.frame.values import FloatArray
 from lme4py.numerals import label as number_label
 
@@ -121,7 +121,7 @@ class Clusters(Sequence[Cluster]):
             linear=design.family is None,
         )
 
-    def _part(self, factor: Grouping, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:
+    def _part(self, factor: GroupingFactor, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:
         random = self.design.random
         codes = np.unique(factor.codes[rows])
         codes = codes[codes >= 0].astype(np.int64)

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from lme4py.argument_types import count_of
 from lme4py.explain.expression import (
-    Constant,
     Grid,
-    Kind,
+    Numeral,
     Quantity,
+    QuantityKind,
     Relation,
     Sum,
     column,
@@ -172,7 +172,7 @@ class Cluster(Shown):
         y = _grid(self.y, most) if numeric else self._numbered("response", most[0])
         return (_matrix("y", "j"), y), terms
 
-    def _numbered(self, kind: Kind, most: int) -> Grid:
+    def _numbered(self, kind: QuantityKind, most: int) -> Grid:
         return column([Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)], most)
 
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
@@ -203,4 +203,4 @@ def _grid(values: Any, most: tuple[int, int]) -> Grid:
     if len(lines) > most[0]:
         # Only what is shown becomes a tree.
         lines = np.vstack([lines[: most[0]], lines[-1:]])
-    return grid([[Constant(float(value)) for value in line] for line in lines], most)
+    return grid([[Numeral(float(value)) for value in line] for line in lines], most)

@@ -15,7 +15,7 @@ from lme4py.errors import DataError, nearest
 from lme4py.explain.equations.matrix_form import matrix_sections
 from lme4py.explain.equations.randomness import distribution_sections, response_relation
 from lme4py.explain.equations.verification import Verification, verify
-from lme4py.explain.expression import Constant, Quantity, Relation, Sum, Tree, substituted
+from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, substituted
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.formats import TEXT
 from lme4py.explain.markup.typesetting import Typesetter
@@ -46,7 +46,7 @@ class Equations(Shown):
         How quantities are written.
     names : mapping of str to str
         Other names for variables and grouping factors.
-    numbers : mapping of Quantity to Constant
+    numbers : mapping of Quantity to Numeral
         Fixed effects that are shown as numbers.
     digits : int
         Significant digits of numbers.
@@ -241,7 +241,7 @@ def _numbers(
             f"{len(values)} coefficients for {len(names)} columns of X",
             hint=f"in this order: {', '.join(names)}",
         )
-    return {effect: Constant(value) for effect, value in zip(chosen, values, strict=True)}
+    return {effect: Numeral(value) for effect, value in zip(chosen, values, strict=True)}
 
 
 def _numeric(coefficients: Any) -> list[float]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lme4py.explain.expression import (
-    Constant,
     Dots,
     Grid,
+    Numeral,
     Product,
     Quantity,
     Relation,
@@ -62,7 +62,7 @@ def _blocks(last: int) -> Grid:
     first, final = (Quantity("matrix", "Z", numbers=(k,)) for k in (1, last))
     if last == 1:
         return grid([[first]])
-    zero = Constant(0.0)
+    zero = Numeral(0.0)
     return grid([[first, zero, zero], [zero, Dots("diagonal"), zero], [zero, zero, final]])
 
 

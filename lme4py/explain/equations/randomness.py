@@ -8,11 +8,11 @@ from dataclasses import replace
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Applied,
-    Constant,
-    Kind,
+    Numeral,
     Power,
     Product,
     Quantity,
+    QuantityKind,
     Quotient,
     Relation,
     Root,
@@ -28,7 +28,7 @@ from lme4py.explain.system import System
 __all__ = ["distribution_sections", "random_relation", "response_relation"]
 
 _MOST = 12
-_ZERO = Constant(0.0)
+_ZERO = Numeral(0.0)
 _DISTRIBUTIONS = {
     "poisson": "Poisson",
     "Gamma": "Gamma",
@@ -132,7 +132,7 @@ def _covariance(
     if len(set(labels)) < len(labels):
         labels = list(range(len(labels)))
 
-    def of_pair(kind: Kind, one: int, two: int) -> Quantity:
+    def of_pair(kind: QuantityKind, one: int, two: int) -> Quantity:
         pair = tuple(effects[place] for place in dict.fromkeys((one, two)))
         return Quantity(kind, numbers=(labels[one], labels[two]), factors=factors, of=pair)
 
@@ -163,7 +163,7 @@ def _covariance(
         rho = Quantity("correlation", factors=factors, copy=copy)
         steps = abs(columns[one].column - columns[two].column)
         if structure.name == "ar1" and steps > 1:
-            return times(Power((rho, Constant(steps))), *spread)
+            return times(Power((rho, Numeral(steps))), *spread)
         return times(rho, *spread)
 
     every = range(len(effects))

@@ -9,7 +9,7 @@ from html import escape
 
 from lme4py.explain.expression import Quantity, Relation
 from lme4py.explain.markup.formats import LATEX, MATHML, TEXT, escaped
-from lme4py.explain.markup.typesetting import Format, Typesetter, Written
+from lme4py.explain.markup.typesetting import OutputFormat, Typesetter, Written
 
 __all__ = ["Display", "Section", "Shown", "head_of"]
 
@@ -121,7 +121,7 @@ class Display(Shown):
         """Return the display itself."""
         return self
 
-    def _lines(self, section: Section, form: Format) -> list[str]:
+    def _lines(self, section: Section, form: OutputFormat) -> list[str]:
         def write(quantity: Quantity) -> Written:
             return self.write(quantity, section.stage)
 

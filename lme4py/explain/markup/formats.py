@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from html import escape
 
 from lme4py.explain.markup.page import one_line
-from lme4py.explain.markup.typesetting import Box, Format
+from lme4py.explain.markup.typesetting import Box, OutputFormat
 
 __all__ = ["LATEX", "MATHML", "TEXT", "escaped"]
 
@@ -84,7 +84,7 @@ def _grid_in_text(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box
     return Box(framed, (len(framed) - 1) // 2)
 
 
-TEXT = Format(
+TEXT = OutputFormat(
     column=0,
     number=str,
     name=_name_in_text,
@@ -122,7 +122,7 @@ def _grid_in_latex(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Bo
     return Box((f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]",))
 
 
-LATEX = Format(
+LATEX = OutputFormat(
     column=1,
     number=_number_in_latex,
     name=_name_in_latex,
@@ -157,7 +157,7 @@ def _grid_in_mathml(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> B
     return Box((f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>",))
 
 
-MATHML = Format(
+MATHML = OutputFormat(
     column=2,
     number=lambda number: f"<mn>{number}</mn>",
     name=_name_in_mathml,

@@ -1,7 +1,7 @@
 """Trees set in type: each construct is defined here, once, in all formats.
 
 A `Typesetter` walks through a tree and decides what stands where: signs, dots between
-factors, parentheses, matrices, subscripts. A `Format` (text, LaTeX, MathML) only knows how
+factors, parentheses, matrices, subscripts. A `OutputFormat` (text, LaTeX, MathML) only knows how
 it writes names, numbers and matrices.
 """
 
@@ -15,9 +15,9 @@ from typing import TypeAlias
 from lme4py.explain.expression import (
     Applied,
     Compound,
-    Constant,
     Dots,
     Grid,
+    Numeral,
     Power,
     Product,
     Quantity,
@@ -32,7 +32,7 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.markup.page import aligned_numbers
 
-__all__ = ["Box", "Format", "Mark", "Typesetter", "Written"]
+__all__ = ["Box", "Mark", "OutputFormat", "Typesetter", "Written"]
 
 _CELL = '<mtd style="text-align:{}">□</mtd>'
 _MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
@@ -127,7 +127,7 @@ def _beside(boxes: Sequence[Box]) -> Box:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Format:
+class OutputFormat:
     """How an output format writes what is not made of parts.
 
     Parameters
@@ -170,7 +170,7 @@ class Typesetter:
 
     Parameters
     ----------
-    form : Format
+    form : OutputFormat
         Text, LaTeX or MathML.
     write : callable
         The notation: what a quantity looks like.
@@ -178,7 +178,7 @@ class Typesetter:
         Significant digits of numbers.
     """
 
-    form: Format
+    form: OutputFormat
     write: Callable[[Quantity], Written]
     digits: int = 4
 
@@ -244,21 +244,21 @@ class Typesetter:
 
     def _box(self, tree: Tree) -> Box:
         match tree:
-            case Constant(value):
+            case Numeral(value):
                 return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
                 return Box((self.symbol(self.write(tree)),))
             case Dots(direction):
                 return self._built(direction)
             case Sum(()):
-                return self._box(Constant(0.0))
+                return self._box(Numeral(0.0))
             case Sum(terms):
                 return self._sum(terms, leading=False)
             case Product(()):
-                return self._box(Constant(1.0))
+                return self._box(Numeral(1.0))
             case Product(factors):
                 return self._product(factors)
-            case Power((base, Constant(exponent))):
+            case Power((base, Numeral(exponent))):
                 power = self.form.script(self.form.index(f"{exponent:g}"), True)
                 return self._built("power", self._within(base, Sum, Product), Box((power,)))
             case Quotient(parts):
@@ -309,7 +309,7 @@ class Typesetter:
 
     def _grid(self, grid: Grid) -> Box:
         columns = _columns(grid)
-        numeric = [all(isinstance(each, Constant | Dots) for each in column) for column in columns]
+        numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
         return self.form.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
 
     def _cells(self, columns: Sequence[Sequence[Tree]]) -> list[Sequence[Box]]:
@@ -317,11 +317,11 @@ class Typesetter:
 
     def _column(self, entries: Sequence[Tree]) -> list[Box]:
         """Return the entries of a column, its numbers with common decimals."""
-        numbers = [entry.value for entry in entries if isinstance(entry, Constant)]
+        numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
         shown = iter(aligned_numbers(numbers, self.digits))
         return [
             Box((self.form.number(next(shown)),))
-            if isinstance(entry, Constant)
+            if isinstance(entry, Numeral)
             else self._box(entry)
             for entry in entries
         ]

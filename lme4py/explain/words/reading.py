@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.explain.hierarchy import Grouping, hierarchy
+from lme4py.explain.hierarchy import GroupingFactor, hierarchy
 from lme4py.explain.markup.page import Prose, code, one_line
 from lme4py.explain.monomials import fixed_terms, left_side
 from lme4py.formula.deparse import deparse
@@ -39,7 +39,7 @@ class Reading:
         response = design.formula.response
         self.response = "the response" if response is None else one_line(deparse(response))
 
-    def group(self, term: RandomTerm) -> Grouping:
+    def group(self, term: RandomTerm) -> GroupingFactor:
         """Return the grouping factor of a term."""
         return self.hierarchy.named(term.bar.group_name)
 

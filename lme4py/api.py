@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
 __all__ = ["glformula", "lformula"]
+
+_LOGGER = logging.getLogger("lme4py")
 
 
 class SharedOptions(TypedDict, total=False):
@@ -256,8 +259,14 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.
         with np.errstate(all="ignore"):
-            return learn(formula, data, arguments, messages)
+            design = learn(formula, data, arguments, messages)
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
     finally:
         messages.tell(stacklevel=4)
+    if design.model_frame.omitted or design.fixed.dropped:
+        from lme4py.summary import rows_and_columns_gone
+
+        for text in rows_and_columns_gone(design):
+            _LOGGER.info(text)
+    return design

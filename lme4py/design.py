@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from tabmat import SplitMatrix
     from typing_extensions import TypeVar
 
-    from lme4py.explain.clusters.blocks import BlockStructure
-    from lme4py.explain.clusters.cluster import Cluster
-    from lme4py.explain.clusters.clusters import Clusters
+    from lme4py.explain.clusters.all_clusters import Clusters
+    from lme4py.explain.clusters.block_structure import BlockStructure
+    from lme4py.explain.clusters.single_cluster import Cluster
     from lme4py.explain.equations.equations import Equations
     from lme4py.explain.words.explanation import Explanation
     from lme4py.export import files, to_formulaic
@@ -203,7 +203,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.cluster.Cluster
+        lme4py.explain.clusters.single_cluster.Cluster
             Shown as the equation y_j = X_j β + Z_j b_j + ε_j with its numbers.
 
         Raises
@@ -218,7 +218,7 @@ class MixedDesign(Generic[XType]):
         >>> design.cluster(Subject="308").Z.shape, design.cluster(309).rows[0]
         ((10, 1), np.int64(10))
         """
-        from lme4py.explain.clusters.choice import cluster
+        from lme4py.explain.clusters.all_clusters import cluster
 
         return cluster(self, *level, **factor)
 
@@ -232,7 +232,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.clusters.Clusters
+        lme4py.explain.clusters.all_clusters.Clusters
             A sequence: iterate, index or slice it.
 
         Raises
@@ -247,7 +247,7 @@ class MixedDesign(Generic[XType]):
         >>> len(design.clusters()), design.clusters("Subject")[-1].level
         (18, '372')
         """
-        from lme4py.explain.clusters.clusters import Clusters
+        from lme4py.explain.clusters.all_clusters import Clusters
 
         return Clusters(self, group)
 
@@ -256,7 +256,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.blocks.BlockStructure
+        lme4py.explain.clusters.block_structure.BlockStructure
 
         Examples
         --------
@@ -265,7 +265,7 @@ class MixedDesign(Generic[XType]):
         >>> print(design.blocks())
         Z is block-diagonal as it stands: 18 blocks, one for each level of Subject, at most 10 × 1
         """
-        from lme4py.explain.clusters.blocks import block_structure
+        from lme4py.explain.clusters.block_structure import block_structure
 
         return block_structure(self)
 
@@ -371,7 +371,7 @@ class MixedDesign(Generic[XType]):
         >>> design.plot()  # doctest: +SKIP
         <Figure size ...>
         """
-        from lme4py.explain.pictures.structure import plot
+        from lme4py.explain.pictures.model_picture import plot
 
         return plot(self)
 
@@ -401,8 +401,8 @@ class MixedDesign(Generic[XType]):
         >>> design.plot_cluster("308")  # doctest: +SKIP
         <Figure size ...>
         """
-        from lme4py.explain.clusters.choice import cluster
-        from lme4py.explain.pictures.cluster import plot_cluster
+        from lme4py.explain.clusters.all_clusters import cluster
+        from lme4py.explain.pictures.cluster_picture import plot_cluster
 
         return plot_cluster(self, cluster(self, *level, **factor))
 

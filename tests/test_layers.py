@@ -65,6 +65,8 @@ LAYERS = (
     "spec.apply",
     "design",
     "learn",
+    "explain.expression",
+    "explain.markup.*",
     "summary",
     "explain.*",
     "rfiles.*",

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.summary import _numbers, brief, html, summary
+from lme4py.explain.markup.page import aligned_numbers
+from lme4py.summary import brief, html, rows_and_columns_gone, summary
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def wide():
     ],
 )
 def test_numbers_as_r_prints_them(values, expected):
-    assert _numbers(np.array(values, dtype=float)) == expected
+    assert aligned_numbers(values) == expected
 
 
 def test_page_keeps_its_width(wide):
@@ -64,3 +65,32 @@ def test_html_tells_what_it_leaves_out(wide):
     # y, (Intercept), 60 numbers and 4 of f, beside the row's name; 40 are shown.
     assert "... and 27 more columns" in html(wide)
     assert "text-align:right" in html(wide)
+
+
+def test_rows_levels_and_columns_that_go_are_told(tmp_path, caplog):
+    """R: nrow(lf$fr), nlevels(lf$reTrms$flist$Subject) and attr(lf$X, "col.dropped") say so."""
+    data = lme4py.data.sleepstudy()
+    absent = data["Subject"].isin(["308", "309"]) | (data["Days"] == 9)
+    data["Reaction"] = data["Reaction"].mask(absent)
+    with caplog.at_level("INFO", "lme4py"):
+        design = lme4py.lformula("Reaction ~ Days + I(2 * Days) + (Days | Subject)", data)
+    rows = "144 of 180 rows: 36 with missing values, and with them 2 levels of Subject"
+    columns = "1 column dropped from X: I(2 * Days)"
+    assert absent.sum() == 36
+    assert rows_and_columns_gone(design) == [rows, columns]
+    assert caplog.messages[-2:] == [rows, columns]
+    path = tmp_path / "design.npz"
+    design.save(path)
+    for text in (repr(design), summary(design), html(design), repr(lme4py.load(path))):
+        assert rows in text
+        assert columns in text
+    whole = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    assert rows_and_columns_gone(whole) == []
+
+
+def test_a_long_term_hides_nothing(wide):
+    """The table of terms is wrapped: group, levels and theta are always there."""
+    lines = summary(wide, width=60).splitlines()
+    (head,) = [line for line in lines if line.lstrip().startswith("term ")]
+    assert head.split() == ["term", "group", "levels", "rows", "of", "Zt", "theta", "columns"]
+    assert max(map(len, lines)) <= 60

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from lme4py.cli.command import Answer, Command
-from lme4py.cli.model import FORMULA, add_model, design_of
+import numpy as np
+
+from lme4py.cli.command import Answer, Command, add_format, in_format, whole_number
+from lme4py.cli.design_options import FORMULA, add_model, design_of
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
-    from lme4py.explain.clusters.cluster import Cluster
+    from lme4py.explain.clusters.single_cluster import Cluster
+    from lme4py.frame.values import FloatArray
 
 __all__ = ["COMMAND"]
-
-_FORMATS = ("text", "latex", "html", "md")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,20 +30,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--rows",
-        type=_count,
+        type=whole_number(3),
         default=8,
         metavar="N",
         help="rows to print; the middle of longer matrices is left out (default: 8)",
     )
-    parser.add_argument(
-        "--format", choices=_FORMATS, default="text", help="of the page (default: text)"
-    )
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 3:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows from 3 on")
-    return int(text)
+    add_format(parser)
 
 
 def _run(options: argparse.Namespace) -> Answer:
@@ -51,20 +44,12 @@ def _run(options: argparse.Namespace) -> Answer:
         found = design.clusters(options.group)[0]
     else:
         found = design.cluster(options.level, group=options.group)
-    return Answer(
-        lambda: _page(design, found, options.rows, options.format), lambda: _record(design, found)
-    )
 
+    def page() -> str:
+        shown = in_format(found.display(rows=options.rows), options.format)
+        return f"{shown}\n\n{design.blocks()}" if options.format == "text" else shown
 
-def _page(design: MixedDesign, found: Cluster, rows: int, form: str) -> str:
-    display = found.display(rows=rows)
-    if form == "latex":
-        return display.latex()
-    if form == "html":
-        return display.html()
-    if form == "md":
-        return display.markdown()
-    return f"{display.text()}\n\n{design.blocks()}"
+    return Answer(page, lambda: _record(design, found))
 
 
 def _record(design: MixedDesign, found: Cluster) -> dict[str, Any]:
@@ -74,29 +59,31 @@ def _record(design: MixedDesign, found: Cluster) -> dict[str, Any]:
         "group": found.group,
         "level": found.level,
         "rows": found.rows.tolist(),
-        "y": None if found.y is None else _plain(found.y.tolist()),
-        "X": {"names": list(found.fixed_names), "values": _plain(found.X.tolist())},
+        "y": _numbers(found.y),
+        "X": {"names": list(found.fixed_names), "values": _numbers(found.X)},
         "parts": [
             {
                 "group": part.group,
                 "levels": list(part.levels),
                 "columns": part.columns.tolist(),
                 "names": [list(pair) for pair in part.names],
-                "Z": _plain(part.Z.tolist()),
+                "Z": _numbers(part.Z),
             }
             for part in found.parts
         ],
-        "offset": None if found.offset is None else _plain(found.offset.tolist()),
-        "weights": None if found.weights is None else _plain(found.weights.tolist()),
+        "offset": _numbers(found.offset),
+        "weights": _numbers(found.weights),
         "blocks": {"count": int(blocks.row_sizes.size), "group": blocks.group},
     }
 
 
-def _plain(values: Any) -> Any:
-    """Return numbers with None for what JSON cannot write."""
-    if isinstance(values, list):
-        return [_plain(value) for value in values]
-    return values if abs(values) < float("inf") else None
+def _numbers(values: FloatArray | None) -> Any:
+    """Return numbers as lists, with None for what JSON cannot write."""
+    if values is None:
+        return None
+    known = values.astype(object)
+    known[~np.isfinite(values)] = None
+    return known.tolist()
 
 
 COMMAND = Command(

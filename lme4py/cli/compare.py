@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lme4py.cli.command import DIFFERENT, DONE, Answer, Command
-from lme4py.cli.model import add_options, chosen_of
+from lme4py.cli.design_options import add_options, chosen_of
 from lme4py.cli.progress import doing
-from lme4py.cli.tables import EXPECTED, read_table
+from lme4py.cli.table_files import EXPECTED, read_table
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:

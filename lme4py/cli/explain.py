@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from lme4py.cli.command import Answer, Command
-from lme4py.cli.model import FORMULA, add_model, design_of
+from lme4py.cli.command import Answer, Command, add_format, in_format
+from lme4py.cli.design_options import FORMULA, add_model, design_of
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND"]
 
 _NOTATIONS = ("raudenbush-bryk", "gelman-hill")
-_FORMATS = ("text", "latex", "html", "md")
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,12 +24,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=_NOTATIONS[0],
         help=f"of the equations (default: {_NOTATIONS[0]})",
     )
-    parser.add_argument(
-        "--format",
-        choices=_FORMATS,
-        default="text",
-        help="of the page (default: text); latex prints the equations alone",
-    )
+    add_format(parser, "; latex prints the equations alone")
 
 
 def _run(options: argparse.Namespace) -> Answer:
@@ -42,15 +36,17 @@ def _run(options: argparse.Namespace) -> Answer:
 
 
 def _page(design: MixedDesign, notation: str, form: str) -> str:
-    equations = design.equations(notation=notation)
-    if form == "latex":
-        return equations.latex()
+    equations = in_format(design.equations(notation=notation), form)
     words = design.explain()
-    if form == "html":
-        return f"{words.html}\n<h4>Equations</h4>\n{equations.html()}"
-    if form == "md":
-        return f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}"
-    return f"{words.text}\n\nEquations\n---------\n\n{equations.text()}"
+    match form:
+        case "latex":
+            return equations
+        case "html":
+            return f"{words.html}\n<h4>Equations</h4>\n{equations}"
+        case "md":
+            return f"{words.markdown}\n\n## Equations\n\n{equations}"
+        case _:
+            return f"{words.text}\n\nEquations\n---------\n\n{equations}"
 
 
 def _record(design: MixedDesign, notation: str) -> dict[str, Any]:

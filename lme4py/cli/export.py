@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lme4py.cli.command import Answer, Command
-from lme4py.cli.model import add_model, design_of
+from lme4py.cli.design_options import add_model, design_of
 from lme4py.cli.progress import doing
 from lme4py.errors import DataError
 from lme4py.export.files import FORMATS, export

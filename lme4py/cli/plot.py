@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lme4py.cli.command import Answer, Command
-from lme4py.cli.model import FORMULA, add_model, design_of
+from lme4py.cli.command import Answer, Command, whole_number
+from lme4py.cli.design_options import FORMULA, add_model, design_of
 from lme4py.errors import DataError
 
 __all__ = ["COMMAND"]
@@ -23,14 +23,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="the picture: .png, .svg or .pdf",
     )
     parser.add_argument(
-        "--dpi", type=_count, default=150, metavar="N", help="pixels per inch (default: 150)"
+        "--dpi",
+        type=whole_number(10, 2400),
+        default=150,
+        metavar="N",
+        help="pixels per inch (default: 150)",
     )
-
-
-def _count(text: str) -> int:
-    if not (text.isdecimal() and 10 <= int(text) <= 2400):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 10 to 2400")
-    return int(text)
 
 
 def _run(options: argparse.Namespace) -> Answer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from lme4py.cli.command import Answer, Command
-from lme4py.cli.model import FORMULA, add_model, design_of
+from lme4py.cli.command import Answer, Command, whole_number
+from lme4py.cli.design_options import FORMULA, add_model, design_of
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
@@ -17,14 +17,8 @@ __all__ = ["COMMAND"]
 def _arguments(parser: argparse.ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument(
-        "--rows", type=_count, default=6, metavar="N", help="rows of X and Zt (default: 6)"
+        "--rows", type=whole_number(), default=6, metavar="N", help="rows of X and Zt (default: 6)"
     )
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of rows")
-    return int(text)
 
 
 def _run(options: argparse.Namespace) -> Answer:
@@ -40,6 +34,8 @@ def _record(design: MixedDesign) -> dict[str, Any]:
     return {
         "formula": str(design.formula),
         "rows": int(design.X.shape[0]),
+        "omitted": design.model_frame.omitted,
+        "lost_levels": dict(design.lost_levels),
         "reml": design.reml,
         "family": None
         if design.family is None

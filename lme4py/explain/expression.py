@@ -1,45 +1,51 @@
-"""Equations as trees: numbers, symbols, sums, products, matrices. Text is only their rendering.
+"""Equations as trees: constants, quantities, sums, products, matrices. Text is their rendering.
 
-A tree can be evaluated, symbols in it can be replaced by trees, and products of sums
-can be multiplied out. A symbol says what it stands for, not how it is written; that is
+A tree can be evaluated, quantities in it can be replaced by trees, and products of sums
+can be multiplied out. A quantity says what it stands for, not how it is written; that is
 a notation's business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
 __all__ = [
     "Applied",
-    "Column",
+    "Compound",
     "Dots",
     "Grid",
-    "Kind",
-    "Node",
-    "Number",
+    "Numeral",
     "Power",
     "Product",
+    "Quantity",
+    "QuantityKind",
     "Quotient",
     "Relation",
     "Root",
+    "Row",
     "Sum",
-    "Symbol",
     "Transposed",
+    "Tree",
+    "column",
     "evaluate",
     "expanded",
-    "joined",
+    "grid",
+    "quantities_of",
+    "shortened",
     "signed",
     "substituted",
-    "symbols_of",
+    "summed",
     "times",
 ]
 
-Kind: TypeAlias = Literal[
+Item = TypeVar("Item")
+QuantityKind: TypeAlias = Literal[
     "response",  # y
     "mean",  # mu of a generalized model
     "predicted",  # its linear predictor eta
@@ -60,14 +66,14 @@ Kind: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
+class Numeral:
     """A number."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class Quantity:
     """A quantity of the model.
 
     Parameters
@@ -87,63 +93,18 @@ class Symbol:
         cluster, "" otherwise.
     copy : int
         Tells apart what would have the same name otherwise.
-    of : tuple of Symbol
+    of : tuple of Quantity
         The random effects whose variance, deviation or correlation it is.
     """
 
-    kind: Kind
+    kind: QuantityKind
     name: str = ""
     part: str = ""
     numbers: tuple[int, ...] = ()
     factors: tuple[int, ...] = ()
     row: str = ""
     copy: int = 0
-    of: tuple[Symbol, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A sum; the empty one is zero."""
-
-    terms: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A product; the empty one is one."""
-
-    factors: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Power:
-    """A power with a whole exponent."""
-
-    base: Node
-    exponent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Quotient:
-    """A quotient."""
-
-    over: Node
-    under: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """A square root."""
-
-    inner: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A function or distribution with its arguments."""
-
-    function: str
-    arguments: tuple[Node, ...]
+    of: tuple[Quantity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,41 +114,56 @@ class Dots:
     direction: Literal["across", "down", "diagonal"]
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A matrix, by rows."""
+@dataclass(frozen=True, repr=False)
+class Compound:
+    """A tree made of others."""
 
-    rows: tuple[tuple[Node, ...], ...]
+    operands: tuple[Tree, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column vector."""
-
-    entries: tuple[Node, ...]
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self.operands)}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Transposed:
-    """A matrix or vector, transposed."""
-
-    inner: Node
+class Sum(Compound):
+    """A sum; the empty one is zero."""
 
 
-Node: TypeAlias = (
-    Number
-    | Symbol
-    | Sum
-    | Product
-    | Power
-    | Quotient
-    | Root
-    | Applied
-    | Dots
-    | Grid
-    | Column
-    | Transposed
-)
+class Product(Compound):
+    """A product; the empty one is one."""
+
+
+class Power(Compound):
+    """A base and its whole exponent, a `Numeral`."""
+
+
+class Quotient(Compound):
+    """Two trees, the first divided by the second."""
+
+
+class Root(Compound):
+    """The square root of one tree."""
+
+
+class Transposed(Compound):
+    """One matrix or vector, transposed."""
+
+
+class Row(Compound):
+    """A row of a `Grid`."""
+
+
+class Grid(Compound):
+    """A matrix, by rows; a vector is one of single entries."""
+
+
+@dataclass(frozen=True, repr=False)
+class Applied(Compound):
+    """A function or distribution with its arguments."""
+
+    function: str
+
+
+Tree: TypeAlias = Numeral | Quantity | Dots | Compound
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,163 +172,170 @@ class Relation:
 
     Parameters
     ----------
-    left, right : Node
+    left, right : Tree
         The two sides.
     sign : {"=", "~"}
         Equality, or "is distributed as".
     """
 
-    left: Node
-    right: Node
+    left: Tree
+    right: Tree
     sign: Literal["=", "~"] = "="
 
+    def map(self, change: Callable[[Tree], Tree]) -> Relation:
+        """Return the relation with both sides changed."""
+        return Relation(change(self.left), change(self.right), self.sign)
 
-def joined(terms: list[Node]) -> Node:
+
+def summed(terms: Iterable[Tree]) -> Tree:
     """Return the sum of terms: the term itself if it is alone."""
-    return terms[0] if len(terms) == 1 else Sum(tuple(terms))
+    found = tuple(terms)
+    return found[0] if len(found) == 1 else Sum(found)
 
 
-def times(*factors: Node) -> Node:
+def times(*factors: Tree) -> Tree:
     """Return the product of factors: the factor itself if it is alone."""
     return factors[0] if len(factors) == 1 else Product(factors)
 
 
-def evaluate(node: Node, values: Mapping[Symbol, Any]) -> Any:
+def grid(rows: Iterable[Iterable[Tree]], most: tuple[int, int] | None = None) -> Grid:
+    """Return a matrix by rows; of more than `most` rows and columns the middle is left out.
+
+    Examples
+    --------
+    >>> one = Numeral(1.0)
+    >>> small = grid([[one] * 9] * 9, (4, 4))
+    >>> len(small.operands), small.operands[2].operands[2]
+    (4, Dots(direction='diagonal'))
+    """
+    lines: list[list[Tree]] = [list(row) for row in rows]
+    down, across = most or (len(lines), max(map(len, lines), default=0))
+    dots: list[Tree] = [Dots("down")] * len(lines[0] if lines else ())
+    between = shortened(dots, across, Dots("diagonal"))
+    lines = [shortened(line, across, Dots("across")) for line in lines]
+    return Grid(tuple(Row(tuple(line)) for line in shortened(lines, down, between)))
+
+
+def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
+    """Return at most so many items (three at least), a gap in place of the middle."""
+    if len(items) <= most:
+        return list(items)
+    return [*items[: max(most - 2, 1)], gap, items[-1]]
+
+
+def column(entries: Iterable[Tree], most: int | None = None) -> Grid:
+    """Return a column vector; of more than `most` entries the middle is left out."""
+    return grid(([entry] for entry in entries), None if most is None else (most, 1))
+
+
+def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
     """Return the value of a tree.
 
     Parameters
     ----------
-    node : Node
-        The tree; a one-row `Grid` times a `Column` is their inner product.
-    values : mapping of Symbol to number or ndarray
-        What each symbol stands for.
+    tree : Tree
+        The tree; a matrix of one row times a vector is their inner product.
+    values : mapping of Quantity to number or ndarray
+        What each quantity stands for.
 
     Raises
     ------
     KeyError
-        For a symbol without a value.
+        For a quantity without a value.
 
     Examples
     --------
-    >>> x, b = Symbol("predictor", "x"), Symbol("fixed", numbers=(1,))
-    >>> evaluate(Sum((Number(1.0), Product((b, x)))), {x: np.array([1.0, 2.0]), b: 3.0})
+    >>> x, b = Quantity("predictor", "x"), Quantity("fixed", numbers=(1,))
+    >>> evaluate(Sum((Numeral(1.0), Product((b, x)))), {x: np.array([1.0, 2.0]), b: 3.0})
     array([4., 7.])
     """
-    match node:
-        case Number(value=value):
+    match tree:
+        case Numeral(value):
             return value
-        case Symbol():
-            return values[node]
-        case Sum(terms=terms):
-            total: Any = 0.0
-            for term in terms:
-                total = total + evaluate(term, values)
-            return total
-        case Product(factors=(Grid(rows=(row,)), Column(entries=entries))):
-            pairs = zip(row, entries, strict=True)
+        case Quantity():
+            return values[tree]
+        case Product((Grid((Row(entries),)), Grid(rows))):
+            effects = [row.operands[0] for row in rows if isinstance(row, Row)]
+            pairs = zip(entries, effects, strict=True)
             return evaluate(Sum(tuple(Product(pair) for pair in pairs)), values)
-        case Product(factors=factors):
-            result: Any = 1.0
-            for factor in factors:
-                result = result * evaluate(factor, values)
-            return result
-        case Power(base=base, exponent=exponent):
-            return evaluate(base, values) ** exponent
-        case Quotient(over=over, under=under):
-            return evaluate(over, values) / evaluate(under, values)
-        case Root(inner=inner):
-            return np.sqrt(evaluate(inner, values))
+        case Sum() | Product() | Power() | Quotient() | Root():
+            operands = [evaluate(operand, values) for operand in tree.operands]
+            return _OPERATIONS[type(tree)](operands)
         case _:
-            raise TypeError(f"{type(node).__name__} has no value")
+            raise TypeError(f"{type(tree).__name__} has no value")
 
 
-def substituted(node: Node, meaning: Mapping[Symbol, Node]) -> Node:
-    """Return the tree with symbols replaced, and what replaces them treated alike.
+_OPERATIONS: Mapping[type[Compound], Callable[[list[Any]], Any]] = {
+    # From a float on: powers of an exact zero must not be integers.
+    Sum: lambda operands: sum(operands, start=0.0),
+    Product: lambda operands: math.prod(operands, start=1.0),
+    Power: lambda operands: operands[0] ** operands[1],
+    Quotient: lambda operands: operands[0] / operands[1],
+    Root: lambda operands: np.sqrt(operands[0]),
+}
 
-    `meaning` must not lead back to a symbol it replaces.
+
+def substituted(tree: Tree, meaning: Mapping[Quantity, Tree]) -> Tree:
+    """Return the tree with quantities replaced, and what replaces them treated alike.
+
+    `meaning` must not lead back to a quantity it replaces.
     """
-    match node:
-        case Symbol():
-            return substituted(meaning[node], meaning) if node in meaning else node
-        case Sum(terms=terms):
-            return Sum(tuple(substituted(term, meaning) for term in terms))
-        case Product(factors=factors):
-            return Product(tuple(substituted(factor, meaning) for factor in factors))
-        case Power(base=base, exponent=exponent):
-            return Power(substituted(base, meaning), exponent)
-        case Quotient(over=over, under=under):
-            return Quotient(substituted(over, meaning), substituted(under, meaning))
-        case Root(inner=inner):
-            return Root(substituted(inner, meaning))
-        case Transposed(inner=inner):
-            return Transposed(substituted(inner, meaning))
-        case Applied(function=function, arguments=arguments):
-            return Applied(function, tuple(substituted(item, meaning) for item in arguments))
-        case Column(entries=entries):
-            return Column(tuple(substituted(entry, meaning) for entry in entries))
-        case Grid(rows=rows):
-            return Grid(tuple(tuple(substituted(e, meaning) for e in row) for row in rows))
+    match tree:
+        case Quantity() if tree in meaning:
+            return substituted(meaning[tree], meaning)
+        case Compound(operands):
+            return replace(tree, operands=tuple(substituted(item, meaning) for item in operands))
         case _:
-            return node
+            return tree
 
 
-def expanded(node: Node) -> Sum:
+def expanded(tree: Tree) -> Sum:
     """Return the tree multiplied out: a sum of products without sums inside.
 
     Examples
     --------
-    >>> a, b, c = (Symbol("predictor", name) for name in "abc")
-    >>> [[f.name for f in t.factors] for t in expanded(Product((Sum((a, b)), c))).terms]
+    >>> a, b, c = (Quantity("predictor", name) for name in "abc")
+    >>> [[f.name for f in t.operands] for t in expanded(Product((Sum((a, b)), c))).operands]
     [['a', 'c'], ['b', 'c']]
     """
-    return Sum(tuple(times(*factors) if factors else Number(1.0) for factors in _products(node)))
+    return Sum(tuple(times(*factors) if factors else Numeral(1.0) for factors in _products(tree)))
 
 
-def _products(node: Node) -> list[tuple[Node, ...]]:
-    match node:
-        case Sum(terms=terms):
+def _products(tree: Tree) -> list[tuple[Tree, ...]]:
+    match tree:
+        case Sum(terms):
             return [factors for term in terms for factors in _products(term)]
-        case Product(factors=factors):
+        case Product(factors):
             choices = product(*(_products(factor) for factor in factors))
             return [tuple(item for chosen in choice for item in chosen) for choice in choices]
         case _:
-            return [(node,)]
+            return [(tree,)]
 
 
-def symbols_of(node: Node) -> list[Symbol]:
-    """Return the symbols of a tree from left to right, repetitions kept."""
-    match node:
-        case Symbol():
-            return [node]
-        case Sum(terms=inner) | Product(factors=inner) | Applied(arguments=inner):
-            return [symbol for item in inner for symbol in symbols_of(item)]
-        case Column(entries=inner):
-            return [symbol for item in inner for symbol in symbols_of(item)]
-        case Grid(rows=rows):
-            return [symbol for row in rows for item in row for symbol in symbols_of(item)]
-        case Quotient(over=over, under=under):
-            return symbols_of(over) + symbols_of(under)
-        case Power(base=item) | Root(inner=item) | Transposed(inner=item):
-            return symbols_of(item)
-        case _:
-            return []
+def quantities_of(tree: Tree) -> Iterator[Quantity]:
+    """Yield the quantities of a tree from left to right, repetitions kept."""
+    match tree:
+        case Quantity():
+            yield tree
+        case Compound(operands):
+            for operand in operands:
+                yield from quantities_of(operand)
 
 
-def signed(terms: tuple[Node, ...]) -> list[tuple[bool, Node]]:
-    """Return the terms of a sum as (negative, term without its sign).
+def signed(term: Tree) -> tuple[bool, Tree]:
+    """Return a term of a sum as (whether it is negative, the term without its sign).
 
     Examples
     --------
-    >>> signed((Number(1.0), Product((Number(-2.0), Number(3.0)))))
-    [(False, Number(value=1.0)), (True, Product(factors=(Number(value=2.0), Number(value=3.0))))]
+    >>> signed(Product((Numeral(-2.0), Numeral(3.0)))) == (
+    ...     True, Product((Numeral(2.0), Numeral(3.0)))
+    ... )
+    True
     """
-    found: list[tuple[bool, Node]] = []
-    for term in terms:
-        match term:
-            case Number(value=value) if value < 0:
-                found.append((True, Number(-value)))
-            case Product(factors=(Number(value=value), *rest)) if value < 0:
-                found.append((True, Product((Number(-value), *rest))))
-            case _:
-                found.append((False, term))
-    return found
+    match term:
+        case Numeral(value) if value < 0:
+            return True, Numeral(-value)
+        case Product((Numeral(value), *rest)) if value < 0:
+            return True, Product((Numeral(-value), *rest))
+        case _:
+            return False, term

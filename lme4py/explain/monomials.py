@@ -8,21 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.columns import column_of_X
-from lme4py.explain.expression import Symbol
-from lme4py.explain.levels import Hierarchy, hierarchy, place_of
-from lme4py.formula.syntax import Call, Node, call, symbols
-from lme4py.formula.syntax import Symbol as Variable
+from lme4py.explain.expression import Quantity
+from lme4py.explain.hierarchy import Hierarchy, hierarchy
+from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.plan import Plan
+from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["FixedColumn", "Monomials", "RandomColumn", "monomials"]
+__all__ = [
+    "FixedColumn",
+    "Monomials",
+    "RandomColumn",
+    "column_of_X",
+    "fixed_terms",
+    "left_side",
+    "monomials",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +39,13 @@ class FixedColumn:
 
     Parameters
     ----------
-    position : int
-        Its place in X.
-    atoms : tuple of Symbol
+    atoms : tuple of Quantity
         What it multiplies; empty for the intercept.
     scale : float
         What the product is multiplied by: not 1 after ``check_scaleX`` rescaled the column.
     """
 
-    position: int
-    atoms: tuple[Symbol, ...]
+    atoms: tuple[Quantity, ...]
     scale: float
 
 
@@ -56,17 +61,17 @@ class RandomColumn:
         Its place among the columns of the term.
     factor : int
         Position of the grouping factor in the hierarchy.
-    atoms : tuple of Symbol
+    atoms : tuple of Quantity
         What it multiplies.
     """
 
     term: int
     column: int
     factor: int
-    atoms: tuple[Symbol, ...]
+    atoms: tuple[Quantity, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Monomials:
     """All columns of a design, what they are made of, and at which level that lies.
 
@@ -76,7 +81,7 @@ class Monomials:
         The grouping factors.
     fixed : tuple of FixedColumn
     random : tuple of RandomColumn
-    values : mapping of Symbol to ndarray, shape (n,)
+    values : mapping of Quantity to ndarray, shape (n,)
         The numbers of every atom.
     places : mapping of str to (int or None)
         The grouping factor each variable belongs to, None for the observations.
@@ -85,12 +90,33 @@ class Monomials:
     levels: Hierarchy
     fixed: tuple[FixedColumn, ...]
     random: tuple[RandomColumn, ...]
-    values: Mapping[Symbol, FloatArray]
+    values: Mapping[Quantity, FloatArray]
     places: Mapping[str, int | None]
 
-    def stage(self, atom: Symbol) -> int:
+    def __repr__(self) -> str:
+        return f"<Monomials: {len(self.fixed)} columns of X, {len(self.random)} of random terms>"
+
+    def stage(self, atom: Quantity) -> int:
         """Return the stage of an atom: 0 if it varies between rows."""
         return self.levels.stage[atom.factors[0]] if atom.factors else 0
+
+
+def column_of_X(design: MixedDesign, number: int) -> FloatArray:
+    """Return one column of X as a dense array."""
+    X: Any = design.X
+    column = X[:, [number]]
+    dense: FloatArray = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
+    return dense.ravel()
+
+
+def fixed_terms(design: MixedDesign) -> Terms:
+    """Return the terms of the fixed part."""
+    return terms(design.formula.nobars().node, design.model_frame.names)
+
+
+def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
+    """Return the terms of the left side of a bar."""
+    return terms(call("~", term.bar.effects), design.model_frame.names)
 
 
 def monomials(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> Monomials:
@@ -109,107 +135,102 @@ def monomials(design: MixedDesign, chosen: Mapping[str, str | None] | None = Non
     DataError
         If `chosen` names what is not there, or the data contradict it.
     """
-    return _Reader(design, dict(chosen or {})).read()
+    taking = _Factorization(design, chosen or {})
+    fixed, random = tuple(taking.fixed()), tuple(taking.random())
+    for name in chosen or {}:
+        if name not in taking.used:
+            known = taking.used | set(taking.places)
+            raise DataError(
+                f"'{name}' is not a variable of the model's columns",
+                hint=nearest(str(name), known)
+                or f"its variables: {', '.join(sorted(known)) or 'none'}",
+            )
+    return Monomials(taking.levels, fixed, random, taking.values, taking.places)
 
 
-class _Reader:
-    def __init__(self, design: MixedDesign, chosen: dict[str, str | None]) -> None:
+class _Factorization:
+    def __init__(self, design: MixedDesign, chosen: Mapping[str, str | None]) -> None:
         self.design = design
-        self.frame = design.model_frame
         self.levels = hierarchy(design)
-        self.values: dict[Symbol, FloatArray] = {}
-        self.places: dict[str, int | None] = {}
         self.chosen = chosen
+        self.values: dict[Quantity, FloatArray] = {}
+        self.places: dict[str, int | None] = {}
         self.used: set[str] = set()
-        self.known: set[str] = set()
 
-    def read(self) -> Monomials:
-        fixed = tuple(self._fixed())
-        random = tuple(self._random())
-        for name in self.chosen:
-            if name not in self.used:
-                raise DataError(
-                    f"'{name}' is not a variable of the model's columns",
-                    hint=nearest(str(name), self.known)
-                    or f"its variables: {', '.join(sorted(self.known)) or 'none'}",
-                )
-        return Monomials(self.levels, fixed, random, self.values, self.places)
-
-    def _fixed(self) -> Iterator[FixedColumn]:
-        design, plan = self.design, self.design.fixed.plan
-        found = terms(design.formula.nobars().node, self.frame.names)
+    def fixed(self) -> Iterator[FixedColumn]:
+        fixed, plan = self.design.fixed, self.design.fixed.plan
+        found = fixed_terms(self.design)
         position = 0
         for number, name in enumerate(plan.names):
-            if position == len(design.fixed.names):
+            if position == len(fixed.names):
                 return
-            same = (name, plan.assign[number]) == (
-                design.fixed.names[position],
-                int(design.fixed.assign[position]),
-            )
-            scale = design.fixed.scales.get(name, 1.0)
+            own = (fixed.names[position], int(fixed.assign[position]))
+            same = own == (name, plan.assign[number])
+            scale = fixed.scales.get(name, 1.0)
             # Names may repeat; a dropped column differs from the kept one of its name.
-            if same and len(plan.names) > len(design.fixed.names):
-                kept = column_of_X(design, position)
+            if same and len(plan.names) > len(fixed.names):
+                kept = column_of_X(self.design, position)
                 same = np.array_equal(kept, plan.column(number) / scale, equal_nan=True)
             if same:
                 atoms = self._atoms(found, plan, number)
                 with np.errstate(divide="ignore"):
-                    yield FixedColumn(position, atoms, float(np.divide(1.0, scale)))
+                    yield FixedColumn(atoms, float(np.divide(1.0, scale)))
                 position += 1
 
-    def _random(self) -> Iterator[RandomColumn]:
+    def random(self) -> Iterator[RandomColumn]:
         for number, term in enumerate(self.design.random.terms):
-            found = terms(call("~", term.bar.effects), self.frame.names)
+            found = left_side(self.design, term)
             factor = self.levels.position(term.bar.group_name)
             for column in range(term.columns):
                 yield RandomColumn(number, column, factor, self._atoms(found, term.plan, column))
 
-    def _atoms(self, found: Terms, plan: Plan, number: int) -> tuple[Symbol, ...]:
+    def _atoms(self, found: Terms, plan: Plan, number: int) -> tuple[Quantity, ...]:
         picked = plan.products[number]
         if not picked:
             return ()
         if plan.whole:
             name = plan.names[number]
-            return (self._atom(name, Variable(name), "", plan.column(number)),)
+            return (self._atom(name, Symbol(name), "", plan.column(number)),)
         positions = found.positions(found.members[plan.assign[number] - 1])
         atoms = []
         for position, (variable, column) in zip(positions, picked, strict=True):
-            name = found.frame_names[position]
             values = np.empty(plan.rows)
             variable.fill(column, slice(None), values)
-            atoms.append(
-                self._atom(name, found.variables[position], variable.suffixes[column], values)
-            )
+            name, node = found.frame_names[position], found.variables[position]
+            atoms.append(self._atom(name, node, variable.suffixes[column], values))
         return tuple(atoms)
 
-    def _atom(self, name: str, node: Node, part: str, values: FloatArray) -> Symbol:
+    def _atom(self, name: str, node: Node, part: str, values: FloatArray) -> Quantity:
         if name not in self.places:
             self.places[name] = self._place(name, node)
         place = self.places[name]
-        symbol = Symbol(
-            "predictor",
-            name,
-            part,
-            factors=() if place is None else (place,),
-            row="i" if place is None else "",
-        )
-        while symbol in self.values:
-            if np.array_equal(self.values[symbol], values, equal_nan=True):
-                return symbol
-            symbol = replace(symbol, copy=symbol.copy + 1)
-        self.values[symbol] = values
-        return symbol
+        factors, row = ((), "i") if place is None else ((place,), "")
+        atom = Quantity("predictor", name, part, factors=factors, row=row)
+        while atom in self.values:
+            if np.array_equal(self.values[atom], values, equal_nan=True):
+                return atom
+            atom = replace(atom, copy=atom.copy + 1)
+        self.values[atom] = values
+        return atom
 
     def _place(self, name: str, node: Node) -> int | None:
         """Return the level of a variable; `chosen` may name it or the one variable inside it."""
         inside = list(dict.fromkeys(symbol.name for symbol in symbols(node)))
-        label = name
-        if name not in self.chosen and isinstance(node, Call) and len(inside) == 1:
-            label = inside[0]
-        self.known |= {name, label}
-        self.used |= {label}
-        value = self.frame.get(name)
+        alone = name not in self.chosen and isinstance(node, Call) and len(inside) == 1
+        label = inside[0] if alone else name
+        self.used.add(label)
+        value = self.design.model_frame.get(name)
         if value is None:
             return None
-        chosen = {name: self.chosen[label]} if label in self.chosen else {}
-        return place_of(value, name, self.levels, chosen)
+        if label not in self.chosen:
+            return self.levels.home(value)
+        factor = self.chosen[label]
+        if factor is None:
+            return None
+        place = self.levels.position(factor)
+        level = self.levels.factors[place].exception(value)
+        if level is not None:
+            raise DataError(
+                f"'{name}' cannot belong to '{factor}': it has several values in level '{level}'"
+            )
+        return place

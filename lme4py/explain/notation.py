@@ -7,72 +7,21 @@ group it lies in; their coefficients are alpha and beta_1, their errors eta.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
-from lme4py.errors import DataError, nearest
-from lme4py.explain.expression import Symbol
-from lme4py.explain.levels import Hierarchy
+from lme4py.argument_types import choice_of
+from lme4py.explain.expression import Quantity
+from lme4py.explain.hierarchy import Hierarchy
+from lme4py.explain.markup.typesetting import Mark, Written
 
-__all__ = [
-    "NOTATIONS",
-    "GelmanHill",
-    "Mark",
-    "Notation",
-    "RaudenbushBryk",
-    "Written",
-    "notation_of",
-]
-
-Mark: TypeAlias = "str | Written"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A symbol in writing.
-
-    Parameters
-    ----------
-    base : str
-        A letter or a name.
-    part : str
-        The level or column of a variable.
-    below, above : tuple of (str or Written)
-        Subscript and superscript, piece by piece.
-    primes : int
-        Number of primes.
-    bold : bool
-        A matrix or vector.
-    """
-
-    base: str
-    part: str = ""
-    below: tuple[Mark, ...] = ()
-    above: tuple[Mark, ...] = ()
-    primes: int = 0
-    bold: bool = False
-
-
-class Notation(Protocol):
-    """A way of writing symbols."""
-
-    @property
-    def name(self) -> str:
-        """The name of the notation."""
-
-    @property
-    def letters(self) -> tuple[str, ...]:
-        """The index letter of each grouping factor."""
-
-    def write(self, symbol: Symbol, stage: int = 0) -> Written:
-        """Return the symbol as it stands in an equation of a stage (0: of the observations)."""
-
+__all__ = ["GelmanHill", "Notation", "RaudenbushBryk", "notation_of"]
 
 _INDEX_LETTERS = "jklmnopqrstuvw"
 # From the highest level downwards.
 _COEFFICIENTS = "γβπκψωφχζ"
-_PLAIN = {
+_SINGLE = {
     "mean": "μ",
     "predicted": "η",
     "residual": "ε",
@@ -98,8 +47,27 @@ def _digits(numbers: tuple[int, ...]) -> tuple[str, ...]:
     return tuple(map(str, numbers))
 
 
-class _Base:
-    name = ""
+def _after(numbers: tuple[Mark, ...], index: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Return numbers and index letters as one subscript, a comma after several digits."""
+    if numbers and index and any(isinstance(n, str) and len(n) > 1 for n in numbers):
+        return (*numbers, ",", *index)
+    return (*numbers, *index)
+
+
+class Notation(ABC):
+    """A way of writing the quantities of a model.
+
+    Parameters
+    ----------
+    levels : Hierarchy
+        The grouping factors.
+    names : mapping of str to str
+        Other names for variables and columns.
+    response : str
+        The response.
+    """
+
+    name: ClassVar[str]
 
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
@@ -107,81 +75,73 @@ class _Base:
         self.names = names
         self.response = response
 
-    def _named(self, name: str) -> str:
-        return self.names.get(name, name)
+    def __repr__(self) -> str:
+        return f"<Notation: {self.name}>"
 
-    def _common(self, symbol: Symbol, below: tuple[Mark, ...]) -> Written:
+    @abstractmethod
+    def write(self, quantity: Quantity, stage: int = 0) -> Written:
+        """Return the quantity as it stands in an equation of a stage (0: of the observations)."""
+
+    def _common(self, quantity: Quantity, below: tuple[Mark, ...]) -> Written:
         """Write what both notations write alike but for its index."""
-        match symbol.kind:
-            case "predictor" if (symbol.name + symbol.part) in self.names and symbol.part:
-                base = self.names[symbol.name + symbol.part]
-                return Written(base, below=below, primes=symbol.copy)
+        name, part, copy = quantity.name, quantity.part, quantity.copy
+        match quantity.kind:
+            case "predictor" if part and name + part in self.names:
+                return Written(self.names[name + part], below=below, primes=copy)
             case "predictor" | "offset":
-                base = self._named(symbol.name)
-                return Written(base, symbol.part, below, primes=symbol.copy)
+                return Written(self.names.get(name, name), part, below, primes=copy)
             case "response":
-                return Written(self._named(self.response), below=below)
+                return Written(self.names.get(self.response, self.response), below=below)
             case "matrix":
-                numbered = _after(_digits(symbol.numbers), below)
-                return Written(symbol.name, below=numbered, bold=True, primes=symbol.copy)
+                numbered = _after(_digits(quantity.numbers), below)
+                return Written(name, below=numbered, bold=True, primes=copy)
             case "residual variance":
                 return Written("σ", above=("2",))
             case kind:
-                return Written(_PLAIN[kind], below=below)
+                return Written(_SINGLE[kind], below=below)
 
 
-class RaudenbushBryk(_Base):
+class RaudenbushBryk(Notation):
     """Raudenbush and Bryk (2002): y_ij, gamma_00, U_0j; covariances are tau."""
 
     name = "raudenbush-bryk"
 
-    def _index(self, symbol: Symbol) -> tuple[Mark, ...]:
-        if symbol.row:
-            own = tuple(range(len(self.levels.factors)))
+    def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
+        if quantity.row:
+            letters = self._letters_of(range(len(self.levels.factors)))
             # A cluster's last row: the number of its rows carries the cluster's index.
-            letters = tuple(self.letters[f] for f in self._ordered(set(own)))
-            first: Mark = symbol.row
-            if symbol.row == "n":
-                first = Written("n", below=letters)
-            return (first, *letters)
-        factors = set(symbol.factors)
-        for factor in symbol.factors:
-            factors |= set(self.levels.above(factor))
-        return tuple(self.letters[factor] for factor in self._ordered(factors))
+            row = Written("n", below=letters) if quantity.row == "n" else quantity.row
+            return (row, *letters)
+        above = (higher for factor in quantity.factors for higher in self.levels.above(factor))
+        return self._letters_of({*quantity.factors, *above})
 
-    def _ordered(self, factors: set[int]) -> list[int]:
-        return [factor for factor in self.levels.from_stage(1) if factor in factors]
+    def _letters_of(self, factors: Iterable[int]) -> tuple[Mark, ...]:
+        own = set(factors)
+        return tuple(self.letters[f] for f in self.levels.from_stage(1) if f in own)
 
-    def write(self, symbol: Symbol, stage: int = 0) -> Written:
-        """Return the symbol in writing; it is the same in every equation."""
+    def write(self, quantity: Quantity, stage: int = 0) -> Written:
+        """Return the quantity in writing; it is the same in every equation."""
         del stage
-        numbers, primes = _digits(symbol.numbers), symbol.copy
-        match symbol.kind:
+        numbers = _digits(quantity.numbers)
+        index = self._index(quantity)
+        match quantity.kind:
             case "fixed" | "coefficient":
-                place = self.levels.stages + 1 - len(symbol.numbers)
+                place = self.levels.stages + 1 - len(quantity.numbers)
                 base = _COEFFICIENTS[place] if place < len(_COEFFICIENTS) else f"ξ{place}"
-                return Written(base, below=self._joined(numbers, symbol), primes=primes)
+                return Written(base, below=_after(numbers, index), primes=quantity.copy)
             case "random":
-                return Written("U", below=self._joined(numbers, symbol), primes=primes)
-            case "variance":
-                return Written("τ", below=numbers, above=self._which(symbol), primes=primes)
-            case "correlation":
-                return Written("ρ", below=numbers, above=self._which(symbol), primes=primes)
+                return Written("U", below=_after(numbers, index), primes=quantity.copy)
+            case "variance" | "correlation" as kind:
+                # The factor's letter where there are several factors.
+                several = len(self.levels.factors) > 1
+                above = ("(", self.letters[quantity.factors[0]], ")") if several else ()
+                base = "τ" if kind == "variance" else "ρ"
+                return Written(base, below=numbers, above=above, primes=quantity.copy)
             case _:
-                return self._common(symbol, self._index(symbol))
-
-    def _joined(self, numbers: tuple[str, ...], symbol: Symbol) -> tuple[Mark, ...]:
-        index = self._index(symbol)
-        return _after(numbers, index)
-
-    def _which(self, symbol: Symbol) -> tuple[Mark, ...]:
-        """Return the factor's letter where there are several factors."""
-        if len(self.levels.factors) == 1:
-            return ()
-        return ("(", self.letters[symbol.factors[0]], ")")
+                return self._common(quantity, index)
 
 
-class GelmanHill(_Base):
+class GelmanHill(Notation):
     """Gelman and Hill (2007): y_i, alpha_j[i]; covariances are rho sigma sigma."""
 
     name = "gelman-hill"
@@ -195,75 +155,61 @@ class GelmanHill(_Base):
         below = [f for f in self.levels.at(stage) if self.levels.nested[f, factor]]
         return f"{letter}[{self.letters[below[0]] if below else 'i'}]"
 
-    def _index(self, symbol: Symbol, stage: int) -> tuple[Mark, ...]:
-        if symbol.row:
-            return (symbol.row,)
-        factors = symbol.factors
-        if symbol.kind == "coefficient":
+    def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:
+        if quantity.row:
+            return (quantity.row,)
+        factors = quantity.factors
+        if quantity.kind == "coefficient":
             # The finest ones determine the others.
             lowest = min((self.levels.stage[f] for f in factors), default=0)
             factors = tuple(f for f in factors if self.levels.stage[f] == lowest)
         return (",".join(self._letter(factor, stage) for factor in factors),) if factors else ()
 
-    def write(self, symbol: Symbol, stage: int = 0) -> Written:
-        """Return the symbol in writing, its index as seen from the equation's level."""
-        index = self._index(symbol, stage)
-        match symbol.kind:
+    def write(self, quantity: Quantity, stage: int = 0) -> Written:
+        """Return the quantity in writing, its index as seen from the equation's level."""
+        index = self._index(quantity, stage)
+        match quantity.kind:
             case "fixed" | "coefficient":
-                return self._coefficient(symbol, index)
+                return self._coefficient(quantity, index)
             case "random":
-                named = self._coefficient(symbol, ())
-                above: tuple[Mark, ...] = (Written(named.base, below=named.below[:1]),)
-                if len(symbol.numbers) == 1:
-                    return Written("η", below=index, above=(named,), primes=symbol.copy)
-                top = self._level_one(symbol)
-                rest = _digits(symbol.numbers[1:])
-                above = (top,)
-                return Written("η", below=_after(rest, index), above=above, primes=symbol.copy)
+                below = _after(_digits(quantity.numbers[1:]), index)
+                alone = len(quantity.numbers) == 1
+                top = self._coefficient(quantity, ()) if alone else self._level_one(quantity)
+                return Written("η", below=below, above=(top,), primes=quantity.copy)
             case "variance":
                 # Of one effect with itself; written as the square of its deviation.
-                return Written("σ", below=self._of(symbol), above=("2",), primes=symbol.copy)
+                return Written("σ", below=self._of(quantity), above=("2",), primes=quantity.copy)
             case "deviation":
-                return Written("σ", below=self._of(symbol), primes=symbol.copy)
+                return Written("σ", below=self._of(quantity), primes=quantity.copy)
             case "correlation":
-                return Written("ρ", below=self._of(symbol), primes=symbol.copy)
+                return Written("ρ", below=self._of(quantity), primes=quantity.copy)
             case _:
-                return self._common(symbol, index)
+                return self._common(quantity, index)
 
     @staticmethod
-    def _level_one(symbol: Symbol) -> Written:
-        number = symbol.numbers[0]
+    def _level_one(quantity: Quantity) -> Written:
+        number = quantity.numbers[0]
         return Written("β", below=_digits((number,))) if number else Written("α")
 
-    def _coefficient(self, symbol: Symbol, index: tuple[Mark, ...]) -> Written:
-        top = self._level_one(symbol)
-        if len(symbol.numbers) == 1:
-            return Written(top.base, below=_after(top.below, index), primes=symbol.copy)
-        below = _after(_digits(symbol.numbers[1:]), index)
-        return Written("γ", below=below, above=(top,), primes=symbol.copy)
+    def _coefficient(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
+        top = self._level_one(quantity)
+        if len(quantity.numbers) == 1:
+            return Written(top.base, below=_after(top.below, index), primes=quantity.copy)
+        below = _after(_digits(quantity.numbers[1:]), index)
+        return Written("γ", below=below, above=(top,), primes=quantity.copy)
 
-    def _of(self, symbol: Symbol) -> tuple[Mark, ...]:
-        if not symbol.of:
-            return (self.letters[symbol.factors[0]],)
+    def _of(self, quantity: Quantity) -> tuple[Mark, ...]:
+        if not quantity.of:
+            return (self.letters[quantity.factors[0]],)
         written = []
-        for effect in symbol.of:
+        for effect in quantity.of:
             letter = self.letters[effect.factors[0]]
             named = self._coefficient(effect, (letter,))
             written.append(Written(named.base, "", named.below, named.above, effect.copy))
         return tuple(written)
 
 
-def _after(numbers: tuple[Mark, ...], index: tuple[Mark, ...]) -> tuple[Mark, ...]:
-    """Return numbers and index letters as one subscript, a comma after several digits."""
-    if numbers and index and any(isinstance(n, str) and len(n) > 1 for n in numbers):
-        return (*numbers, ",", *index)
-    return (*numbers, *index)
-
-
-NOTATIONS: Mapping[str, type[RaudenbushBryk | GelmanHill]] = {
-    RaudenbushBryk.name: RaudenbushBryk,
-    GelmanHill.name: GelmanHill,
-}
+_NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}
 
 
 def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response: str) -> Notation:
@@ -274,9 +220,4 @@ def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response
     DataError
         If there is none of that name.
     """
-    if str(name) not in NOTATIONS:
-        raise DataError(
-            f"unknown notation {name!r}",
-            hint=nearest(str(name), NOTATIONS) or f"known notations: {', '.join(NOTATIONS)}",
-        )
-    return NOTATIONS[str(name)](levels, names, response)
+    return _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))](levels, names, response)

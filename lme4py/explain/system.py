@@ -9,7 +9,7 @@ its factor's stage. Putting each equation into the one below gives X beta + Z b 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,241 +17,277 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
-    Node,
-    Number,
+    Applied,
+    Numeral,
+    Power,
     Product,
+    Quantity,
+    Quotient,
     Relation,
+    Root,
     Sum,
-    Symbol,
+    Tree,
+    column,
     expanded,
-    joined,
+    grid,
     substituted,
+    summed,
     times,
 )
-from lme4py.explain.levels import Hierarchy
-from lme4py.explain.monomials import Monomials
+from lme4py.explain.hierarchy import Hierarchy
+from lme4py.explain.monomials import Monomials, monomials
 from lme4py.frame.values import FloatArray, Matrix, Numeric
 
 __all__ = ["System", "system"]
 
-Atoms: TypeAlias = tuple[Symbol, ...]
-Path: TypeAlias = tuple[Atoms, ...]
+Atoms: TypeAlias = tuple[Quantity, ...]
+StagePath: TypeAlias = tuple[Atoms, ...]
 """The parts of a column at the stages from 0 on, as far as they are read."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class System:
     """The equations of a model as trees.
 
     Parameters
     ----------
+    design : MixedDesign
+        The model.
     monomials : Monomials
-        The columns taken apart.
-    observations : tuple of Node
+        Its columns taken apart.
+    observations : tuple of Tree
         The terms of the lowest equation, without residual and offsets.
-    offsets : tuple of Symbol
+    offsets : tuple of Quantity
         Offsets, which are added to them.
     stages : tuple of tuple of Relation
         For each stage from 1, the equations of the coefficients.
-    fixed : tuple of Symbol
+    fixed : tuple of Quantity
         The fixed effect of each column of X.
-    random : tuple of Symbol
+    random : tuple of Quantity
         The random effect of each column of each term.
-    values : mapping of Symbol to ndarray, shape (n,)
+    values : mapping of Quantity to ndarray, shape (n,)
         What the predictors and offsets are.
     """
 
+    design: MixedDesign
     monomials: Monomials
-    observations: tuple[Node, ...]
-    offsets: tuple[Symbol, ...]
+    observations: tuple[Tree, ...]
+    offsets: tuple[Quantity, ...]
     stages: tuple[tuple[Relation, ...], ...]
-    fixed: tuple[Symbol, ...]
-    random: tuple[Symbol, ...]
-    values: Mapping[Symbol, FloatArray]
+    fixed: tuple[Quantity, ...]
+    random: tuple[Quantity, ...]
+    values: Mapping[Quantity, FloatArray]
+
+    def __repr__(self) -> str:
+        return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
 
     @property
     def hierarchy(self) -> Hierarchy:
         """The grouping factors."""
         return self.monomials.levels
 
+    def effects_of(self, factor: int) -> list[int]:
+        """Return the positions, among all random columns, of those of one factor."""
+        return [i for i, found in enumerate(self.monomials.random) if found.factor == factor]
+
     @property
-    def meanings(self) -> dict[Symbol, Node]:
-        """What each coefficient that is not a fixed effect stands for."""
-        return {
+    def residual(self) -> tuple[Quantity, ...]:
+        """The residual, which only a linear model has."""
+        return (Quantity("residual", row="i"),) if self.design.family is None else ()
+
+    @property
+    def left_side(self) -> Tree:
+        """The left side of the lowest equation: the response, or the link of its mean."""
+        mean = Quantity("mean", row="i")
+        if self.design.family is None:
+            return Quantity("response", row="i")
+        match self.design.family.link:
+            case "identity":
+                return mean
+            case "inverse":
+                return Quotient((Numeral(1.0), mean))
+            case "1/mu^2":
+                return Quotient((Numeral(1.0), Power((mean, Numeral(2.0)))))
+            case "sqrt":
+                return Root((mean,))
+            case link:
+                return Applied((mean,), link)
+
+    def nested_predictor(self) -> Tree:
+        """Return the lowest equation with all others put in, not multiplied out."""
+        meanings = {
             relation.left: relation.right
             for stage in self.stages
             for relation in stage
-            if isinstance(relation.left, Symbol)
+            if isinstance(relation.left, Quantity)
         }
-
-    def nested_predictor(self) -> Node:
-        """Return the lowest equation with all others put in, not multiplied out."""
-        return substituted(Sum((*self.observations, *self.offsets)), self.meanings)
+        return substituted(Sum((*self.observations, *self.offsets)), meanings)
 
     def combined_predictor(self) -> Sum:
         """Return the lowest equation with all others put in, multiplied out."""
         return expanded(self.nested_predictor())
 
-    def effects(self, design: MixedDesign, beta: FloatArray, b: FloatArray) -> dict[Symbol, Any]:
-        """Return the values of all symbols on the rows, for fixed effects beta and random b."""
-        values: dict[Symbol, Any] = {}
-        for symbol, column in self.values.items():
-            if symbol.factors:
+    def row_terms(self, most: tuple[int, int] | None = None) -> Iterator[Tree]:
+        """Yield the terms of one row: x beta, z b for each factor, offsets.
+
+        Of more than ``most[1]`` columns the middle is left out.
+        """
+        found = self.monomials
+        if found.fixed:
+            factors = [(*_scale(c.scale), *(c.atoms or (Numeral(1.0),))) for c in found.fixed]
+            yield _inner(factors, self.fixed, most)
+        for factor in self.hierarchy.from_stage(1):
+            places = self.effects_of(factor)
+            if places:
+                factors = [found.random[place].atoms or (Numeral(1.0),) for place in places]
+                yield _inner(factors, tuple(self.random[place] for place in places), most)
+        yield from self.offsets
+
+    def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:
+        """Return the values of all quantities on the rows, for fixed effects beta and random b."""
+        values: dict[Quantity, Any] = {}
+        for quantity, numbers in self.values.items():
+            values[quantity] = numbers
+            if quantity.factors:
                 # One value per level, spread over its rows: false unless the level is right.
-                group = self.hierarchy.factors[symbol.factors[0]]
-                values[symbol] = column[group.first][group.codes]
-            else:
-                values[symbol] = column
+                group = self.hierarchy.factors[quantity.factors[0]]
+                values[quantity] = numbers[group.first][group.codes]
         values.update(zip(self.fixed, beta, strict=True))
-        Gp, terms = design.random.Gp, design.random.terms
-        for found, symbol in zip(self.monomials.random, self.random, strict=True):
+        Gp, terms = self.design.random.Gp, self.design.random.terms
+        for found, effect in zip(self.monomials.random, self.random, strict=True):
             term = terms[found.term]
             own = b[int(Gp[found.term]) + found.column : int(Gp[found.term + 1]) : term.columns]
             # The last entry is that of rows without a level.
-            values[symbol] = np.append(own, 0.0)[term.group.codes]
+            values[effect] = np.append(own, 0.0)[term.group.codes]
         return values
 
 
-def system(design: MixedDesign, found: Monomials) -> System:
-    """Return the equations of a design whose columns are taken apart."""
-    return _Builder(design, found).build()
+def _scale(scale: float) -> tuple[Tree, ...]:
+    return () if scale == 1.0 else (Numeral(scale),)
 
 
-class _Builder:
+def _inner(
+    factors: list[tuple[Tree, ...]], effects: tuple[Quantity, ...], most: tuple[int, int] | None
+) -> Product:
+    """Return a row of products times a vector of effects."""
+    row = grid([[times(*each) for each in factors]], most)
+    return Product((row, column(effects, None if most is None else most[1])))
+
+
+def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:
+    """Return the equations of a design; `chosen` as `monomials` takes it."""
+    return _Derivation(design, monomials(design, chosen)).system()
+
+
+class _Derivation:
     def __init__(self, design: MixedDesign, found: Monomials) -> None:
         self.design = design
         self.found = found
         self.levels = found.levels
-        self.height = found.levels.stages
-        order = {atom: place for place, atom in enumerate(found.values)}
-        self._order = order
+        self.order = {atom: place for place, atom in enumerate(found.values)}
         # The parts that follow a path, each with its number: 0 for "nothing more".
-        self._next: dict[Path, dict[Atoms, int]] = {}
-        self._real: dict[Path, dict[Atoms, None]] = {}
+        self.following: dict[StagePath, dict[Atoms, int]] = {}
+        self.real: dict[StagePath, dict[Atoms, None]] = {}
+        # Fixed effects and random effects with what they are multiplied by, by path.
+        self.at_top: dict[StagePath, list[Tree]] = {}
+        self.deviations: dict[StagePath, list[Tree]] = {}
 
-    def build(self) -> System:
-        fixed_paths = [self._parts(column.atoms) for column in self.found.fixed]
-        random_paths = [self._parts(column.atoms) for column in self.found.random]
+    def system(self) -> System:
+        fixed_paths = [self._parts(found.atoms) for found in self.found.fixed]
+        random_paths = [self._parts(found.atoms) for found in self.found.random]
         for path in fixed_paths:
             self._enter(path)
-        owns: list[tuple[Path, Atoms]] = []
-        for column, path in zip(self.found.random, random_paths, strict=True):
-            stage = self.levels.stage[column.factor]
+        owns: list[tuple[StagePath, Atoms]] = []
+        for found, path in zip(self.found.random, random_paths, strict=True):
+            stage = self.levels.stage[found.factor]
             self._enter(path[:stage])
             owns.append((path[:stage], tuple(atom for part in path[stage:] for atom in part)))
         for path, rest in owns:
             self._number(path, rest)
-        fixed, at_path = self._fixed(fixed_paths)
-        random, in_equation = self._random(owns)
-        stages = tuple(
-            tuple(
-                Relation(
-                    self._coefficient(path),
-                    self._right_side(path, at_path, in_equation),
-                )
-                for path in self._paths(stage)
-            )
-            for stage in range(1, self.height + 1)
-        )
-        observations = tuple(
-            times(self._coefficient((part,)), *part) for part in self._real.get((), {})
-        )
+        fixed, random = tuple(self._fixed(fixed_paths)), tuple(self._random(owns))
         offsets = self._offsets()
         return System(
-            self.found,
-            observations,
-            tuple(offsets),
-            stages,
-            tuple(fixed),
-            tuple(random),
-            {**self.found.values, **offsets},
+            design=self.design,
+            monomials=self.found,
+            observations=tuple(
+                times(self._coefficient((part,)), *part) for part in self.real.get((), {})
+            ),
+            offsets=tuple(offsets),
+            stages=tuple(
+                tuple(Relation(self._coefficient(p), self._right_side(p)) for p in self._paths(k))
+                for k in range(1, self.levels.stages + 1)
+            ),
+            fixed=fixed,
+            random=random,
+            values={**self.found.values, **offsets},
         )
 
-    def _parts(self, atoms: Atoms) -> Path:
-        by_stage: list[list[Symbol]] = [[] for _ in range(self.height + 1)]
+    def _parts(self, atoms: Atoms) -> StagePath:
+        by_stage: list[list[Quantity]] = [[] for _ in range(self.levels.stages + 1)]
         for atom in atoms:
             by_stage[self.found.stage(atom)].append(atom)
-        return tuple(tuple(sorted(part, key=self._order.__getitem__)) for part in by_stage)
+        return tuple(tuple(sorted(part, key=self.order.__getitem__)) for part in by_stage)
 
-    def _enter(self, path: Path) -> None:
+    def _enter(self, path: StagePath) -> None:
         for length, part in enumerate(path):
             self._number(path[:length], part)
-            self._real.setdefault(path[:length], {})[part] = None
+            self.real.setdefault(path[:length], {})[part] = None
 
-    def _number(self, path: Path, part: Atoms) -> int:
-        known = self._next.setdefault(path, {(): 0})
+    def _number(self, path: StagePath, part: Atoms) -> int:
+        known = self.following.setdefault(path, {(): 0})
         return known.setdefault(part, len(known))
 
-    def _numbers(self, path: Path) -> tuple[int, ...]:
+    def _numbers(self, path: StagePath) -> tuple[int, ...]:
         return tuple(self._number(path[:length], part) for length, part in enumerate(path))
 
-    def _paths(self, stage: int) -> list[Path]:
+    def _paths(self, stage: int) -> list[StagePath]:
         """Return the paths whose coefficients have their equations at a stage."""
-        paths: list[Path] = [()]
+        paths: list[StagePath] = [()]
         for _ in range(stage):
             paths = [(*path, part) for path in paths for part in self._ordered(path)]
         return paths
 
-    def _ordered(self, path: Path) -> list[Atoms]:
-        return sorted(self._real.get(path, {}), key=lambda part: self._number(path, part))
+    def _ordered(self, path: StagePath) -> list[Atoms]:
+        return sorted(self.real.get(path, {}), key=lambda part: self._number(path, part))
 
-    def _coefficient(self, path: Path) -> Symbol:
-        return Symbol(
-            "coefficient",
-            numbers=self._numbers(path),
-            factors=self.levels.from_stage(len(path)),
-        )
+    def _coefficient(self, path: StagePath) -> Quantity:
+        factors = self.levels.from_stage(len(path))
+        return Quantity("coefficient", numbers=self._numbers(path), factors=factors)
 
-    def _fixed(self, paths: list[Path]) -> tuple[list[Symbol], dict[Path, list[Node]]]:
-        symbols: list[Symbol] = []
-        at_path: dict[Path, list[Node]] = {}
-        for column, path in zip(self.found.fixed, paths, strict=True):
-            earlier = at_path.setdefault(path, [])
-            symbol = Symbol("fixed", numbers=self._numbers(path), copy=len(earlier))
-            symbols.append(symbol)
-            scale = [] if column.scale == 1.0 else [Number(column.scale)]
-            earlier.append(times(*scale, symbol))
-        return symbols, at_path
+    def _fixed(self, paths: list[StagePath]) -> Iterator[Quantity]:
+        for found, path in zip(self.found.fixed, paths, strict=True):
+            earlier = self.at_top.setdefault(path, [])
+            effect = Quantity("fixed", numbers=self._numbers(path), copy=len(earlier))
+            earlier.append(times(*_scale(found.scale), effect))
+            yield effect
 
-    def _random(
-        self, owns: list[tuple[Path, Atoms]]
-    ) -> tuple[list[Symbol], dict[Path, list[Node]]]:
-        symbols: list[Symbol] = []
-        in_equation: dict[Path, list[Node]] = {}
-        counts: dict[Symbol, int] = {}
-        for column, (path, rest) in zip(self.found.random, owns, strict=True):
+    def _random(self, owns: list[tuple[StagePath, Atoms]]) -> Iterator[Quantity]:
+        counts: dict[tuple[object, ...], int] = {}
+        for found, (path, rest) in zip(self.found.random, owns, strict=True):
             numbers = self._numbers(path)
             if rest:
                 numbers = (*numbers, self._number(path, rest))
-            bare = Symbol("random", numbers=numbers, factors=(column.factor,))
-            copy = counts[bare] = counts.get(bare, -1) + 1
-            symbol = Symbol("random", numbers=numbers, factors=(column.factor,), copy=copy)
-            symbols.append(symbol)
-            in_equation.setdefault(path, []).append(times(symbol, *rest))
-        return symbols, in_equation
+            copy = counts[found.factor, numbers] = counts.get((found.factor, numbers), -1) + 1
+            effect = Quantity("random", numbers=numbers, factors=(found.factor,), copy=copy)
+            self.deviations.setdefault(path, []).append(times(effect, *rest))
+            yield effect
 
-    def _right_side(
-        self, path: Path, at_path: Mapping[Path, list[Node]], in_equation: Mapping[Path, list[Node]]
-    ) -> Node:
-        terms: list[Node] = []
+    def _right_side(self, path: StagePath) -> Tree:
+        terms: list[Tree] = []
         for part in self._ordered(path):
             longer = (*path, part)
-            above: list[Node] = (
-                [self._coefficient(longer)]
-                if len(longer) <= self.height
-                else at_path.get(longer, [])
-            )
-            for node in above:
-                factors = node.factors if isinstance(node, Product) else (node,)
+            higher = len(longer) <= self.levels.stages
+            above = [self._coefficient(longer)] if higher else self.at_top.get(longer, [])
+            for tree in above:
+                factors = tree.operands if isinstance(tree, Product) else (tree,)
                 terms.append(times(*factors, *part))
-        return joined(terms + in_equation.get(path, []))
+        return summed(terms + self.deviations.get(path, []))
 
-    def _offsets(self) -> dict[Symbol, FloatArray]:
+    def _offsets(self) -> dict[Quantity, FloatArray]:
         frame = self.design.model_frame
-        offset = self.design.offset
-        if offset is None:
-            return {}
-        found: dict[Symbol, FloatArray] = {}
+        found: dict[Quantity, FloatArray] = {}
+        if self.design.offset is None:
+            return found
         for name in [*frame.offset_terms, "(offset)"]:
             match frame.get(name):
                 case Numeric() as value:
@@ -260,13 +296,8 @@ class _Builder:
                     numbers = matrix[:, 0]
                 case _:
                     continue
-            inside = _inside(name)
-            copy = sum(symbol.name == inside for symbol in found)
-            found[Symbol("offset", inside, row="i", copy=copy)] = numbers
+            inside = name.removeprefix("offset(").removesuffix(")")
+            inside = "offset" if name == "(offset)" else inside
+            copy = sum(earlier.name == inside for earlier in found)
+            found[Quantity("offset", inside, row="i", copy=copy)] = numbers
         return found
-
-
-def _inside(name: str) -> str:
-    """Return what stands inside ``offset(...)``."""
-    inside = name.removeprefix("offset(").removesuffix(")")
-    return "offset" if name == "(offset)" else inside

@@ -1,10 +1,13 @@
 """Clusters: the parts of X and Z that belong to one level, and the blocks of Z."""
 
+import re
+
 import numpy as np
 import pytest
 
 import lme4py
 from tests.explain.random_designs import check_markup, valid_design
+from tests.explain.readers import read
 
 IGNORED = {
     "check_nobs_vs_nlev": "ignore",
@@ -251,3 +254,39 @@ def test_command(capsys):
     assert '"level": "308"' in capsys.readouterr().out
     assert main(["cluster", "--level", "37"]) == 2
     assert "did you mean '372'" in capsys.readouterr().err
+
+
+def test_printed_numbers_are_those_of_the_matrices():
+    """The arrays of the LaTeX, read by another reader, in the order of the equation."""
+    design = _design("y ~ x + (1 + x | person) + (1 | item)")
+    found = design.cluster(person=3)
+    printed = found.display(rows=100, columns=100, digits=17).latex().splitlines()[-2]
+    arrays = [
+        np.array(read(array, {}, "latex"), dtype=float)
+        for array in re.findall(r"\\left\[\\begin{array}{r+} .*? \\end{array}\\right\]", printed)
+    ]
+    expected = [found.y[:, None], found.X, found.Z, found.others[0].Z]
+    assert len(arrays) == len(expected)
+    for array, matrix in zip(arrays, expected, strict=True):
+        np.testing.assert_array_equal(array, matrix)
+
+
+def test_what_rounds_to_nothing_has_no_sign():
+    data = {"y": [1.0, 2, 3, 4], "x": [-0.0, 1, -1e-9, 5], "g": list("aabb")}
+    design = lme4py.lformula("y ~ x + (1 | g)", data, control=IGNORED)
+    assert "-0" not in design.cluster("a").text()
+
+
+def test_reprs_are_short():
+    design = _design("y ~ x + (1 + x | person) + (1 | item) + (1 | three)")
+    clusters = design.clusters("three")
+    equations = design.equations()
+    held = [clusters, *clusters[0].parts, design.blocks(), equations.levels.sections[0]]
+    held += [equations.system, equations.notation, equations.verify(), equations.system.monomials]
+    held += [equations.system.hierarchy, *equations.system.hierarchy.factors]
+    held += equations.combined.relations
+    for item in held:
+        assert len(repr(item)) < 150
+        assert " at 0x" not in repr(item)
+    for item in (clusters[0], equations, equations.matrix, design.explain()):
+        assert len(repr(item).splitlines()) <= 24

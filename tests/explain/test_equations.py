@@ -1,21 +1,26 @@
 """Equations: the question's two models, equatiomatic's formulas, and the proof by evaluation."""
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import subprocess
 from dataclasses import replace
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.covariances import random_relation
-from lme4py.explain.expression import Number, Relation, Symbol, substituted, symbols_of
-from lme4py.explain.render_text import symbol_text
+from lme4py.explain.equations.randomness import random_relation
+from lme4py.explain.expression import Numeral, Quantity, Relation, quantities_of, substituted
+from lme4py.explain.markup.display import Section
+from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
+from lme4py.explain.markup.typesetting import Typesetter
 from tests.explain.random_designs import check_markup, valid_design
+from tests.explain.readers import ElidedError, read
 
 IGNORED = {
     "check_nobs_vs_nlev": "ignore",
@@ -257,12 +262,13 @@ def _well_formed(equations):
     assert latex.count(r"\left") == latex.count(r"\right")
     # Within a group of equations no two quantities look the same.
     for display in (equations.levels, equations.combined, equations.distribution):
+        setter = Typesetter(TEXT, display.write)
         for section in display.sections:
             seen = {}
             for relation in section.relations:
-                for symbol in symbols_of(relation.left) + symbols_of(relation.right):
+                for symbol in (*quantities_of(relation.left), *quantities_of(relation.right)):
                     if symbol.kind != "offset":
-                        text = symbol_text(section.write(symbol))
+                        text = setter.symbol(display.write(symbol, section.stage))
                         assert seen.setdefault(text, symbol) == symbol
 
 
@@ -311,8 +317,8 @@ def test_random_slope_of_a_group_variable():
 def test_factors_matrices_and_products():
     equations = _design("two", "y ~ 0 + f*poly(X, 2) + (0 + f | g)").equations()
     (lowest,) = equations.levels.sections[0].relations
-    symbols = symbols_of(lowest.right)
-    names = {(symbol.name, symbol.part) for symbol in symbols if symbol.kind == "predictor"}
+    found = quantities_of(lowest.right)
+    names = {(item.name, item.part) for item in found if item.kind == "predictor"}
     assert names == {("f", "a"), ("f", "b"), ("f", "c"), ("poly(X, 2)", "1"), ("poly(X, 2)", "2")}
     assert equations.verify()
 
@@ -429,14 +435,14 @@ def test_zeros_are_where_lambda_has_none(number):
     Lambdat.data = dice.uniform(0.5, 1.5, Lambdat.data.size)
     cov = (Lambdat.T @ Lambdat).tocsr()
     for factor in range(len(found.hierarchy.factors)):
-        relation = random_relation(design, found, factor, tau=True, most=1000)
+        relation = random_relation(found, factor, tau=True, most=1000)
         columns = [c for c in found.monomials.random if c.factor == factor]
         if relation is None or len(columns) < 2:
             continue
         rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        grid = relation.right.arguments[1]
-        written = [[entry != Number(0.0) for entry in row] for row in grid.rows]
+        grid = relation.right.operands[1]
+        written = [[entry != Numeral(0.0) for entry in row.operands] for row in grid.operands]
         assert np.array_equal(dense, written)
 
 
@@ -478,7 +484,7 @@ def test_wrong_levels_are_found():
     equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
     found = equations.system
     (true,) = [symbol for symbol in found.values if symbol.name == "X"]
-    false = Symbol("predictor", "X", factors=(0,))
+    false = Quantity("predictor", "X", factors=(0,))
     values = {false if symbol == true else symbol: found.values[symbol] for symbol in found.values}
     observations = tuple(substituted(term, {true: false}) for term in found.observations)
     values[true] = found.values[true]
@@ -508,6 +514,119 @@ def test_missing_groups():
         "count ~ X + M + (X|g)", data, family="poisson", na_action="pass", control=IGNORED
     )
     assert design.equations().verify()
+
+
+# -- what is printed, read by another reader -----------------------------------------------------
+
+FORMS = {"text": TEXT, "latex": LATEX, "mathml": MATHML}
+
+
+def _right_sides(display, section, form):
+    """Return the printed right sides of a section's equations."""
+    alone = replace(display, sections=(replace(section, title="", notes=()),))
+    if form == "mathml":
+        page = re.sub(' xmlns="[^"]*"', "", alone.html())
+        tables = ET.fromstring(page).iter("mtable")  # noqa: S314 - we wrote it
+        rows = [row for table in tables for row in table if len(row) == 3]
+        inside = [list(row[2]) for row in rows if row[1][0].text == "="]
+        return ["".join(ET.tostring(e, "unicode") for e in row) for row in inside]
+    lines = alone.latex().splitlines()[1:-1] if form == "latex" else alone.text().splitlines()
+    sign = " &= " if form == "latex" else " = "
+    return [line.removesuffix(r" \\").split(sign, 1)[1] for line in lines if sign in line]
+
+
+def _named(display, section, form, values):
+    """Return the values by the symbols that are printed for them."""
+    setter = Typesetter(FORMS[form], display.write)
+    printed = {
+        setter.symbol(display.write(item, section.stage)): value for item, value in values.items()
+    }
+    assert len(printed) == len(values)
+    return printed
+
+
+READ = [
+    ("two", "y ~ X*M + (1 + X | g)", None),
+    ("two", "y ~ 0 + f*poly(X, 2) + (0 + f | g)", None),
+    ("two", "y ~ offset(M) + X + (M | g)", None),
+    ("D", "score ~ wave*prop_low + treatment + (wave|sid) + (1|school) + (1|district)", None),
+    ("S", "stops ~ eth + offset(log(total_arrests)) + (eth|precinct)", "poisson"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("case", [*READ, *range(12)])
+def test_printed_equations_give_the_predictor(case, form, notation):
+    design = valid_design(97, case)[1] if isinstance(case, int) else _design(*case)
+    names = design.fixed.names
+    given = {name: round(np.sin(3.0 * k) * 10, 3) for k, name in enumerate(names) if k % 2}
+    if len(set(names)) < len(names):
+        given = None
+    equations = design.equations(notation=notation, coefficients=given, digits=12)
+    dice = np.random.default_rng(8)
+    beta = dice.normal(size=len(names))
+    for k, name in enumerate(names):
+        beta[k] = beta[k] if given is None else given.get(name, beta[k])
+    b = dice.normal(size=design.Zt.shape[0])
+    expected = design.X @ beta + design.Z @ b + (0 if design.offset is None else design.offset)
+    known = equations.system.values_at(beta, b)
+    known |= dict.fromkeys(equations.system.residual, 0.0)
+
+    def check(display, section, values):
+        (printed,) = _right_sides(display, section, form)
+        found = read(printed, _named(display, section, form, values), form)
+        finite = np.isfinite(expected)
+        np.testing.assert_allclose(
+            np.broadcast_to(found, expected.shape)[finite], expected[finite], atol=1e-8
+        )
+
+    check(equations.combined, equations.combined.sections[0], known)
+    lowest, *upper = equations.levels.sections
+    for section in reversed(upper):
+        values = _named(equations.levels, section, form, known)
+        printed = _right_sides(equations.levels, section, form)
+        for relation, right in zip(section.relations, printed, strict=True):
+            known[relation.left] = read(right, values, form)
+    check(equations.levels, lowest, known)
+    if form != "text":
+        with contextlib.suppress(ElidedError):
+            check(equations.matrix, equations.matrix.sections[0], known)
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("form", ["latex", "mathml"])
+@pytest.mark.parametrize("kind", ["", "diag", "cs", "ar1"])
+@pytest.mark.parametrize("hom", [False, True])
+def test_printed_covariances_are_those_of_the_structure(kind, hom, form, notation):
+    """The printed matrix at the variances and correlations of a covariance is that covariance."""
+    written = f"{kind}(0 + f | g{', hom = TRUE' if hom and kind else ''})"
+    design = _design("two", f"y ~ 1 + {written}")
+    dice = np.random.default_rng(4)
+    par = dice.uniform(0.2, 0.8, design.random.par.size)
+    (term,) = design.random.covariance(par)
+    equations = design.equations(notation=notation)
+    display = equations.distribution
+    section = display.sections[-1]
+    effects = list(equations.system.random)
+    # The first relation's right side is a distribution: its last matrix is the covariance.
+    tree = section.relations[0].right.operands[1]
+    values = {}
+    for item in quantities_of(tree):
+        places = [effects.index(effect) for effect in item.of]
+        if item.kind == "correlation":
+            values[item] = term.correlation[tuple(places or (0, 1))]
+        elif item.kind == "deviation":
+            values[item] = term.deviations[places[0]]
+        else:
+            one, two = (places * 2)[:2] if places else (0, 0)
+            values[item] = term.matrix[one, two]
+    named = _named(display, section, form, values)
+    alone = replace(display, sections=(Section("", (Relation(Numeral(0.0), tree),), 1),))
+    (printed,) = _right_sides(alone, alone.sections[0], form)
+    found = read(printed, named, form)
+    np.testing.assert_allclose(np.array(found, dtype=float), term.matrix, atol=1e-12)
 
 
 # -- options -----------------------------------------------------------------------------------
@@ -573,7 +692,7 @@ def test_wrapping():
         "      + γ_10·X_ij + U_1j·X_ij",
         "      + ε_ij",
     ]
-    assert equations.combined.latex().count("\\\\\n&\\quad {}+ ") == 2
+    assert equations.combined.latex().count("\\\\\n&\\quad {} + ") == 2
     assert equations.combined.html().count("<mtr>") == 3
 
 
@@ -618,7 +737,9 @@ def test_notebook():
     equations = design.equations()
     assert equations._repr_latex_().endswith("\\end{aligned}\n$$")
     assert "<math" in equations._repr_html_()
-    assert repr(equations) == str(equations) == equations.text()
+    assert str(equations) == equations.text()
+    assert equations.text().startswith(repr(equations.levels), len("Levels\n------\n"))
+    assert len(repr(equations).splitlines()) == 24
 
 
 # -- a TeX reader reads it ---------------------------------------------------------------------

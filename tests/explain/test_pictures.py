@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.clusters.choice import cluster
+from lme4py.explain.clusters.all_clusters import cluster
 from lme4py.explain.pictures import figure as figures
-from lme4py.explain.pictures import pixels as pixels_of
-from lme4py.explain.pictures.cluster import plot_cluster
-from lme4py.explain.pictures.scale import BINS, Plain, TermRows
-from lme4py.explain.pictures.structure import plot
+from lme4py.explain.pictures import raster
+from lme4py.explain.pictures.cluster_picture import plot_cluster
+from lme4py.explain.pictures.model_picture import plot
+from lme4py.explain.pictures.raster import BINS, TermAxis
 
 pytest.importorskip("matplotlib")
 
@@ -68,12 +68,12 @@ def _texts(figure):
 
 def test_small_matrices_are_drawn_entry_by_entry(small):
     Z = small.Z.toarray()
-    np.testing.assert_array_equal(filled(pixels_of.x_pixels(small)), small.X != 0)
-    np.testing.assert_array_equal(filled(pixels_of.zt_pixels(small)[0]), Z.T != 0)
+    np.testing.assert_array_equal(filled(raster.x_pixels(small)), small.X != 0)
+    np.testing.assert_array_equal(filled(raster.zt_pixels(small)[0]), Z.T != 0)
     stored = small.random.Lambdat.copy()
     stored.data[:] = 1
-    np.testing.assert_array_equal(filled(pixels_of.lambdat_pixels(small)), stored.toarray() != 0)
-    pixels, step = pixels_of.ztz_pixels(small)
+    np.testing.assert_array_equal(filled(raster.lambdat_pixels(small)), stored.toarray() != 0)
+    pixels, step = raster.ztz_pixels(small)
     met = (Z != 0).astype(float)
     np.testing.assert_array_equal(filled(pixels), met.T @ met > 0)
     assert step == 1
@@ -82,7 +82,7 @@ def test_small_matrices_are_drawn_entry_by_entry(small):
 @pytest.mark.parametrize("formula", ["y ~ x + (x | g) + (1 | h)", "y ~ f + (0 + f | g) + (1 | s)"])
 def test_large_matrices_fill_the_pixels_that_hold_entries(formula):
     design = lme4py.lformula(formula, _data(5000, 900))
-    axis = TermRows(design.random.Gp, BINS, BINS)
+    axis = TermAxis(design.random.Gp, BINS, BINS)
     q, n = design.Zt.shape
     assert q > BINS
     place = axis.pixel(np.arange(q))
@@ -90,24 +90,24 @@ def test_large_matrices_fill_the_pixels_that_hold_entries(formula):
     assert (np.diff(place) >= 0).all()
     assert np.unique(place).size == axis.pixels
     np.testing.assert_array_equal(axis.terms()[place], axis.term(np.arange(q)))
-    across = Plain(n).pixel(np.arange(n))
+    across = TermAxis([0, n]).pixel(np.arange(n))
     expected = np.zeros((axis.pixels, BINS), dtype=bool)
     entries = design.Zt.tocoo()
     expected[place[entries.row], across[entries.col]] = True
-    shown, _ = pixels_of.zt_pixels(design)
+    shown, _ = raster.zt_pixels(design)
     repeated = np.repeat(expected, np.repeat(axis.repeats, axis.counts), axis=0)
     np.testing.assert_array_equal(filled(shown), repeated)
 
 
 def test_products_are_counted_in_full_where_rows_share_pixels():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(5000, 900))
-    axis = pixels_of.square_axis(design)
+    axis = raster.square_axis(design)
     place = axis.pixel(np.arange(design.Zt.shape[0]))
     product = (design.Zt != 0).astype(float) @ (design.Z != 0).astype(float)
     entries = product.tocoo()
     expected = np.zeros((axis.pixels, axis.pixels), dtype=bool)
     expected[place[entries.row], place[entries.col]] = True
-    pixels, _ = pixels_of.ztz_pixels(design)
+    pixels, _ = raster.ztz_pixels(design)
     assert axis.repeats.max() == 2
     each = np.repeat(axis.repeats, axis.counts)
     expected = np.repeat(np.repeat(expected, each, axis=0), each, axis=1)
@@ -116,7 +116,7 @@ def test_products_are_counted_in_full_where_rows_share_pixels():
 
 def test_a_small_term_beside_a_large_one_can_be_seen():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(40_000, 20_000))
-    axis = TermRows(design.random.Gp, BINS, BINS)
+    axis = TermAxis(design.random.Gp, BINS, BINS)
     assert np.diff(axis.edges).min() >= 0.06 * axis.edges[-1]
 
 
@@ -132,7 +132,7 @@ def test_size_costs_no_dense_matrix():
 
 
 def test_wide_products_are_sampled_and_said_so(monkeypatch):
-    monkeypatch.setattr(pixels_of, "_MOST_PRODUCTS", 100)
+    monkeypatch.setattr(raster, "_MOST_PRODUCTS", 100)
     figure = lme4py.lformula("y ~ x + (x | g)", _data(150, 20)).plot()
     said = " ".join(" ".join(_texts(figure)).split())
     assert "ZᵗZ was counted on one observation in" in said
@@ -192,7 +192,7 @@ def test_missing_values_are_entries():
         control={"check.rankX": "ignore", "check.scaleX": "ignore"},
     )
     assert np.isnan(design.X[3, 1])
-    assert filled(pixels_of.x_pixels(design))[3, 1]
+    assert filled(raster.x_pixels(design))[3, 1]
     design.plot().savefig(io.BytesIO())
 
 
@@ -200,7 +200,7 @@ def test_sparse_x_gives_the_same_picture():
     data = _data(150, 20)
     dense = lme4py.lformula("y ~ x + f + (x | g)", data)
     sparse = lme4py.lformula("y ~ x + f + (x | g)", data, sparse_X=True)
-    np.testing.assert_array_equal(pixels_of.x_pixels(sparse), pixels_of.x_pixels(dense))
+    np.testing.assert_array_equal(raster.x_pixels(sparse), raster.x_pixels(dense))
 
 
 def _block_texts(figure):
@@ -210,8 +210,8 @@ def _block_texts(figure):
 def test_cluster_numbers_and_names():
     design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
     texts = _block_texts(design.plot_cluster(308))
-    assert texts[0] == "Subject = 308:  10 observations"
-    for found in ["249.56", "466.35", "β[Days]", "b[308, Days]", "ε₁₀", "Xⱼ", "Zⱼ", "+", "="]:
+    assert texts[0] == "Subject = 308: 10 rows"
+    for found in ["249.56", "466.35", "β[Days]", "b[Days,308]", "ε₁₀", "Xⱼ", "Zⱼ", "+", "="]:
         assert found in texts
     # Days 2 to 9 of X and of Z.
     assert texts.count("7") == 2
@@ -222,8 +222,8 @@ def test_cluster_numbers_and_names():
 def test_cluster_of_crossed_factors_has_a_block_for_each():
     design = lme4py.lformula("y ~ x + (x | h) + (1 | s)", _data(150, 20))
     texts = _block_texts(plot_cluster(design, cluster(design, "3", group="h")))
-    assert "Z of s" in texts
-    assert "b[0, (Intercept)]" in texts
+    assert "Z[j,s]" in texts
+    assert "b[(Intercept),0]" in texts
 
 
 def test_cluster_leaves_out_the_middle():

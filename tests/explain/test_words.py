@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.document import Code, Document, Entries, Heading, Paragraph, Table
-from lme4py.explain.words.means import effects_of
-from lme4py.explain.words.model import Model
-from lme4py.explain.words.overview import overview
+from lme4py.explain.markup.page import Definitions, Heading, Page, Paragraph, Table, code
+from lme4py.explain.words.deviations import effects_of
+from lme4py.explain.words.explanation import overview
+from lme4py.explain.words.reading import Reading
 
 FORMULAS = [
     "y ~ x*M + (1 + x | g)",
@@ -157,11 +157,9 @@ def _ranges(text):
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
     design = lme4py.lformula(formula, data)
-    model = Model(design)
-    table = overview(model)
+    table = overview(Reading(design))
     columns, rows, theta = (
-        [place for row in table.rows for place in _ranges("".join(map(str, row[k])))]
-        for k in (2, 3, 4)
+        [place for row in table.rows for place in _ranges(row[k])] for k in (2, 3, 4)
     )
     for places, total in [
         (columns, design.X.shape[1]),
@@ -175,12 +173,12 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
 def test_means_are_true(data, formula):
     """X's share of a term's span is Z times the means."""
     design = lme4py.lformula(formula, data)
-    model = Model(design)
+    reading = Reading(design)
     rng = np.random.default_rng(5)
     beta = dict(zip(design.fixed.names, rng.normal(size=design.X.shape[1]), strict=True))
     X = dict(zip(design.fixed.names, design.X.T, strict=True))
     for term in design.random.terms:
-        effects = effects_of(model, term)
+        effects = effects_of(reading, term)
         named = {name for effect in effects for _, name in effect.mean or ()}
         share = sum((beta[name] * X[name] for name in named), start=np.zeros(len(data)))
         moved = np.zeros(len(data))
@@ -205,7 +203,8 @@ def test_three_renderings_say_the_same(sleep):
 
 
 def test_shown_by_itself(sleep):
-    assert str(sleep) == repr(sleep) == sleep.text
+    assert str(sleep) == sleep.text
+    assert repr(sleep).endswith("more lines: print() shows them")
     assert sleep._repr_html_() == sleep.html
 
 
@@ -237,12 +236,12 @@ def test_long_models_stay_readable():
 
 
 def test_document():
-    page = Document(
+    page = Page(
         [
-            Heading(["Of ", Code("a*b")]),
-            Paragraph(["One ", Code("`"), "."]),
-            Entries([([Code("x")], [["first"], ["second"]])]),
-            Table(["p", "q"], [[["1"], [Code("|")]], [[], ["2"]]]),
+            Heading(f"Of {code('a*b')}"),
+            Paragraph(f"One {code('`')}."),
+            Definitions([(code("x"), ["first", "second"])]),
+            Table(["p", "q"], [["1", code("|")], ["", "2"]]),
         ]
     )
     assert page.text() == (

@@ -42,7 +42,7 @@ def test_every_view(kind, tmp_path):
 
 
 @pytest.mark.parametrize("check", SLOW)
-def test_files_and_pictures(check, tmp_path):
+def test_slower_views(check, tmp_path):
     for kind in KINDS:
         for made in designs(kind, 2, tmp_path, first=100):
             assert faults(made, check) == [], (made.case.name, made.case.formula)

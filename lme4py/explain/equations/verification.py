@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lme4py.design import MixedDesign
-from lme4py.explain.equations.observation import row_terms
 from lme4py.explain.expression import Sum, evaluate
 from lme4py.explain.system import System
 from lme4py.frame.values import FloatArray
@@ -37,7 +35,7 @@ class Verification:
     combined: float
     levels: float
     matrix: float
-    tolerance: float
+    tolerance: float = _TOLERANCE
 
     @property
     def ok(self) -> bool:
@@ -48,27 +46,21 @@ class Verification:
         return self.ok
 
 
-def verify(design: MixedDesign, system: System, seed: int) -> Verification:
+def verify(system: System, seed: int) -> Verification:
     """Evaluate three forms of the equations beside ``X @ beta + Z @ b`` on every row."""
+    design = system.design
     random = np.random.default_rng(seed)
     beta = random.standard_normal(len(design.fixed.names))
     b = random.standard_normal(int(design.random.Gp[-1]))
     offset = 0.0 if design.offset is None else design.offset
-    rows = design.X.shape[0]
-    values = system.effects(design, beta, b)
+    values = system.values_at(beta, b)
+    forms = system.combined_predictor(), system.nested_predictor(), Sum(tuple(system.row_terms()))
     with np.errstate(all="ignore"):
         direct = design.X @ beta + design.Z @ b + offset
         size = abs(design.X) @ abs(beta) + abs(design.Z) @ abs(b) + abs(offset)
-        combined, levels, matrix = (
-            _difference(np.broadcast_to(evaluate(form, values), rows), direct, size)
-            for form in (
-                system.combined_predictor(),
-                system.nested_predictor(),
-                Sum(tuple(row_terms(system))),
-            )
-        )
-    compared = int(np.isfinite(size).sum())
-    return Verification(compared, combined, levels, matrix, _TOLERANCE)
+        found = (np.broadcast_to(evaluate(form, values), direct.shape) for form in forms)
+        combined, levels, matrix = (_difference(value, direct, size) for value in found)
+    return Verification(int(np.isfinite(size).sum()), combined, levels, matrix)
 
 
 def _difference(found: FloatArray, direct: FloatArray, size: FloatArray) -> float:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
-from lme4py.explain.document import Block, Code, Document, Heading, Paragraph
+from lme4py.explain.markup.display import head_of
+from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
 from lme4py.explain.words.deviations import columns_in_both
-from lme4py.explain.words.fixed import fixed_part
-from lme4py.explain.words.model import Model
-from lme4py.explain.words.overview import levels_in_words, opening, overview
-from lme4py.explain.words.phrases import one_line
-from lme4py.explain.words.random import random_part
+from lme4py.explain.words.fixed_in_words import fixed_part
+from lme4py.explain.words.random_in_words import random_part
+from lme4py.explain.words.reading import MOST_NAMES, MOST_TERMS, Reading, joined, spans, written
 
-__all__ = ["Explanation", "explain"]
+__all__ = ["Explanation", "explain", "overview"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,7 +26,7 @@ class Explanation:
     Parameters
     ----------
     text : str
-        For a terminal; also ``str()`` and ``repr()``.
+        For a terminal; also ``str()``.
     markdown : str
         For a document.
     html : str
@@ -39,30 +41,18 @@ class Explanation:
         return self.text
 
     def __repr__(self) -> str:
-        return self.text
+        return head_of(self.text)
 
     def _repr_html_(self) -> str:
         return self.html
 
 
-def explain(matrices: MixedDesign, *, width: int = 88) -> Explanation:
+def explain(design: MixedDesign, *, width: int = 88) -> Explanation:
     r"""Tell the model in words, term by term.
 
     For every part of the formula: what it adds to the model, the level at which it acts,
     the columns of X, rows of Zt and elements of theta it makes. Columns that stand both in
     X and in Z are pointed out: X holds the mean, Z the deviations from it.
-
-    Parameters
-    ----------
-    matrices : MixedDesign
-        The model.
-    width : int, default 88
-        Width of the plain text in characters.
-
-    Returns
-    -------
-    Explanation
-        The same content as ``.text``, ``.markdown`` and ``.html``.
 
     Examples
     --------
@@ -75,17 +65,105 @@ def explain(matrices: MixedDesign, *, width: int = 88) -> Explanation:
       (Days | Subject)  level 2: Subject                     0:36        0:3
     """
     width = count_of("width", width, 0)
-    model = Model(matrices)
-    blocks: list[Block] = [
-        Heading([Code(one_line(str(matrices.formula)))], 1),
-        Paragraph(opening(model)),
-        overview(model),
-        Paragraph(levels_in_words(model)),
-        Heading(["Fixed part: X β"]),
-        *fixed_part(model),
-        Heading(["Random part: Z b"]),
-        *random_part(model),
-        *columns_in_both(model),
-    ]
-    page = Document(blocks)
+    reading = Reading(design)
+    page = Page(
+        [
+            Heading(code(one_line(str(design.formula))), 1),
+            Paragraph(_opening(reading)),
+            overview(reading),
+            Paragraph(_levels(reading)),
+            Heading("Fixed part: X β"),
+            *fixed_part(reading),
+            Heading("Random part: Z b"),
+            *random_part(reading),
+            *columns_in_both(reading),
+        ]
+    )
     return Explanation(page.text(width), page.markdown(), page.html())
+
+
+def _opening(reading: Reading) -> Prose:
+    """Return the equation, and what its parts are."""
+    design, family = reading.design, reading.design.family
+    offset = " + offset" if design.offset is not None else ""
+    if family is None:
+        equation = f"y = X β + Z b{offset} + ε"
+        spread = "ε between observations"
+    else:
+        equation = f"g(E[y]) = X β + Z b{offset}"
+        spread = f"the {family.name} distribution between observations, with link g = {family.link}"
+    said = (
+        f"{reading.rows:,} observations of {code(reading.response)}: {code(equation)}. "
+        "X β is the part that all groups share, Z b what each group adds to it, "
+        f"{spread}. One column of X for each element of β ({design.X.shape[1]:,}), one "
+        f"column of Z (a row of Zt) for each element of b ({design.random.Zt.shape[0]:,})."
+    )
+    if design.weights is not None and family is None:
+        said += " Weights divide the variance of each observation."
+    return said
+
+
+def overview(reading: Reading) -> Table:
+    """Return the table of parts: where each acts and what it makes."""
+    random = reading.design.random
+    rows: list[Sequence[Prose]] = [
+        [code(label), _acts_at(reading, number), spans(reading.columns(number)), "", ""]
+        for number, label in reading.numbered_terms
+    ]
+    if len(rows) > MOST_TERMS:
+        rest = len(rows) - MOST_TERMS + 1
+        rows = [*rows[: MOST_TERMS - 1], [f"... {rest} more", "", "", "", ""]]
+    theta = 0
+    for k, term in enumerate(random.terms):
+        group = term.bar.group_name
+        acts_at = f"level {reading.level(group)}: {code(group)}"
+        following = theta + term.covariance.parameters
+        places = [f"{int(random.Gp[k])}:{int(random.Gp[k + 1])}", f"{theta}:{following}"]
+        rows.append([code(written(term)), acts_at, "", *places])
+        theta = following
+    return Table(["part", "acts at", "columns of X", "rows of Zt", "theta"], rows)
+
+
+def _acts_at(reading: Reading, number: int) -> Prose:
+    """Return the level of a fixed term: that of its variables that change fastest."""
+    if number == 0:
+        return "all observations"
+    homes = list(dict.fromkeys(map(reading.home, reading.variables(number))))
+    if homes == [None]:
+        return "level 1: observations"
+    upper = [f"level {reading.level(home)}: {code(home)}" for home in homes if home is not None]
+    return " × ".join(["level 1"] * (None in homes) + upper)
+
+
+def _levels(reading: Reading) -> Prose:
+    """Return which levels there are, and how the grouping factors lie to each other."""
+    factors, above = reading.hierarchy.factors, reading.hierarchy.above
+    said = [f"Level 1 is the observation ({reading.rows:,})."]
+    for place in reading.hierarchy.from_stage(1):
+        group = factors[place]
+        counts = np.bincount(group.codes[group.codes >= 0], minlength=group.size)
+        few, many = int(counts.min()), int(counts.max())
+        each = f"{few:,}" if few == many else f"{few:,} to {many:,}"
+        outer = joined([code(factors[k].name) for k in above(place)]) if above(place) else ""
+        said.append(
+            f"Level {reading.level(group.name)} is {code(group.name)}: {group.size:,} groups of "
+            f"{each} observation{'' if many == 1 else 's'}"
+            f"{f', each inside one {outer}' if outer else ''}."
+        )
+    crossed = [
+        (one.name, other.name)
+        for k, one in enumerate(factors)
+        for m, other in enumerate(factors[k + 1 :], start=k + 1)
+        if m not in above(k) and k not in above(m)
+    ]
+    said += [
+        f"{code(one)} and {code(other)} are crossed: neither lies in the other."
+        for one, other in crossed[:MOST_NAMES]
+    ]
+    response = 0 if reading.fixed_terms.response is None else 1
+    homes = {name: reading.home(name) for name in reading.fixed_terms.frame_names[response:]}
+    found = [(name, home) for name, home in homes.items() if home is not None]
+    said += [f"{code(name)} is constant within each {code(g)}." for name, g in found[:MOST_NAMES]]
+    if len(found) > MOST_NAMES:
+        said.append(f"{len(found) - MOST_NAMES} more variables are constant within groups.")
+    return " ".join(said)

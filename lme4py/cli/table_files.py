@@ -43,22 +43,13 @@ def read_table(path: Path) -> Any:
         raise DataError(f"cannot read '{path}': {reason}") from error
 
 
-def _commas(path: Path) -> Any:
-    import pandas as pd
+def _pandas(reader: str, **options: str) -> Callable[[Path], Any]:
+    def read(path: Path) -> Any:
+        import pandas as pd
 
-    return pd.read_csv(path)
+        return getattr(pd, reader)(path, **options)
 
-
-def _tabs(path: Path) -> Any:
-    import pandas as pd
-
-    return pd.read_csv(path, sep="\t")
-
-
-def _parquet(path: Path) -> Any:
-    import pandas as pd
-
-    return pd.read_parquet(path)
+    return read
 
 
 def _arrow(path: Path) -> Any:
@@ -87,9 +78,9 @@ def _rds(path: Path) -> Any:
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = {
-    ".csv": _commas,
-    ".tsv": _tabs,
-    ".parquet": _parquet,
+    ".csv": _pandas("read_csv"),
+    ".tsv": _pandas("read_csv", sep="\t"),
+    ".parquet": _pandas("read_parquet"),
     ".arrow": _arrow,
     ".feather": _arrow,
     ".rds": _rds,

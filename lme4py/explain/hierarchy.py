@@ -8,7 +8,6 @@ Crossed factors may share a stage.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,11 +19,11 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 
-__all__ = ["Grouping", "Hierarchy", "hierarchy", "place_of"]
+__all__ = ["GroupingFactor", "Hierarchy", "hierarchy"]
 
 
-@dataclass(frozen=True, eq=False)
-class Grouping:
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupingFactor:
     """A grouping factor of the random part.
 
     Parameters
@@ -40,6 +39,14 @@ class Grouping:
     name: str
     levels: tuple[str, ...]
     codes: NDArray[np.int32]
+
+    def __repr__(self) -> str:
+        return f"<GroupingFactor: {self.name}, {self.size} levels>"
+
+    @property
+    def size(self) -> int:
+        """Number of levels."""
+        return len(self.levels)
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
@@ -58,9 +65,14 @@ class Grouping:
             different &= ~(np.isnan(column) & np.isnan(expected))
         return np.flatnonzero(different)
 
-    def holds(self, value: Value) -> bool:
-        """Tell whether a variable has one value in each level."""
-        return all(not self.differs(column).size for column in _columns(value))
+    def exception(self, value: Value) -> str | None:
+        """Return a level in which a variable has several values, None if there is none."""
+        for column in _columns(value):
+            rows = self.differs(column)
+            if rows.size:
+                code = int(self.codes[rows[0]])
+                return self.levels[code] if code >= 0 else "NA"
+        return None
 
 
 def _columns(value: Value) -> list[NDArray[Any]]:
@@ -75,13 +87,13 @@ def _columns(value: Value) -> list[NDArray[Any]]:
             return []
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
     """The grouping factors and how they are nested.
 
     Parameters
     ----------
-    factors : tuple of Grouping
+    factors : tuple of GroupingFactor
         In the order of their first term in the random part.
     nested : ndarray of bool, shape (factors, factors)
         Whether the row's factor is nested in the column's, and not the same partition.
@@ -89,9 +101,12 @@ class Hierarchy:
         The stage of each factor, from 1; observations are stage 0.
     """
 
-    factors: tuple[Grouping, ...]
+    factors: tuple[GroupingFactor, ...]
     nested: NDArray[np.bool_]
     stage: tuple[int, ...]
+
+    def __repr__(self) -> str:
+        return f"<Hierarchy: {', '.join(factor.name for factor in self.factors)}>"
 
     @property
     def stages(self) -> int:
@@ -127,6 +142,19 @@ class Hierarchy:
             )
         return names.index(str(name))
 
+    def named(self, name: str) -> GroupingFactor:
+        """Return the factor of a name."""
+        return self.factors[self.position(name)]
+
+    def home(self, value: Value) -> int | None:
+        """Return the position of the factor that a variable belongs to: one value in each level.
+
+        Of several it is the coarsest, on one stage the first; None if the variable differs
+        between the rows of every factor.
+        """
+        found = [i for i, factor in enumerate(self.factors) if factor.exception(value) is None]
+        return max(found, key=lambda i: (self.stage[i], -i), default=None)
+
 
 def hierarchy(design: MixedDesign) -> Hierarchy:
     """Return the grouping factors of a design in their stages.
@@ -140,12 +168,12 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     >>> [(factor.name, stage) for factor, stage in zip(found.factors, found.stage)]
     [('class:school', 1), ('school', 2)]
     """
-    found: dict[str, Grouping] = {}
+    found: dict[str, GroupingFactor] = {}
     for term in design.random.terms:
         name = term.bar.group_name
         if name not in found:
             levels = tuple(str(level) for level in term.group.levels)
-            found[name] = Grouping(name, levels, term.group.codes)
+            found[name] = GroupingFactor(name, levels, term.group.codes)
     factors = tuple(found.values())
     constant = np.array([[not g.differs(h.codes).size for h in factors] for g in factors])
     nested = constant & ~constant.T
@@ -158,44 +186,3 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
         return stage[factor]
 
     return Hierarchy(factors, nested, tuple(rank(i) for i in range(len(factors))))
-
-
-def place_of(
-    value: Value, label: str, levels: Hierarchy, chosen: Mapping[str, str | None]
-) -> int | None:
-    """Return the grouping factor a variable belongs to, None if it varies between rows.
-
-    Parameters
-    ----------
-    value : Value
-        The variable.
-    label : str
-        Its name.
-    levels : Hierarchy
-        The grouping factors.
-    chosen : mapping of str to (str or None)
-        Factors named for variables, or None for the level of the observations.
-
-    Raises
-    ------
-    DataError
-        If the data contradict what was chosen.
-    """
-    if label in chosen:
-        name = chosen[label]
-        if name is None:
-            return None
-        place = levels.position(name)
-        grouping = levels.factors[place]
-        for column in _columns(value):
-            rows = grouping.differs(column)
-            if rows.size:
-                code = int(grouping.codes[rows[0]])
-                level = grouping.levels[code] if code >= 0 else "NA"
-                raise DataError(
-                    f"'{label}' cannot belong to '{name}': it has several values in level '{level}'"
-                )
-        return place
-    found = [i for i, factor in enumerate(levels.factors) if factor.holds(value)]
-    # The coarsest; of several on one stage, the first.
-    return max(found, key=lambda i: (levels.stage[i], -i), default=None)

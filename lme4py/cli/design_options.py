@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lme4py.cli.progress import doing
-from lme4py.cli.tables import EXPECTED, is_table, read_table
+from lme4py.cli.table_files import EXPECTED, is_table, read_table
 from lme4py.errors import DataError
 
 if TYPE_CHECKING:
@@ -35,70 +35,45 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the model: family, subset, weights ..."""
-    parser.add_argument(
-        "--family",
-        metavar="FAMILY",
-        help="generalized linear, e.g. binomial or poisson(link='log')",
-    )
-    parser.add_argument("--subset", metavar="EXPR", help="rows to use, an R expression")
-    parser.add_argument("--weights", metavar="EXPR", help="weights, a column or an R expression")
-    parser.add_argument("--offset", metavar="EXPR", help="offset, a column or an R expression")
-    parser.add_argument(
-        "--na-action",
-        choices=["omit", "exclude", "fail", "pass"],
-        default="omit",
-        help="what to do with missing values (default: omit)",
-    )
-    parser.add_argument(
-        "--collation",
-        choices=["icu", "C"],
-        default="icu",
-        help="order of levels made from text (default: icu, as R in a UTF-8 locale)",
-    )
-    parser.add_argument(
-        "--contrasts",
-        action="append",
-        default=[],
-        type=_pair,
-        metavar="NAME=CODING",
-        help="coding of a factor in X, e.g. f=contr.sum; may be repeated",
-    )
-    parser.add_argument(
-        "--attached-contrasts",
-        action="append",
-        default=[],
-        type=_pair,
-        metavar="NAME=CODING",
-        help="coding of a factor in X and in random slopes, as R's contrasts(d$f) <- ; may be "
-        "repeated",
-    )
+    for name, metavar, meaning in (
+        ("family", "FAMILY", "generalized linear, e.g. binomial or poisson(link='log')"),
+        ("subset", "EXPR", "rows to use, an R expression"),
+        ("weights", "EXPR", "weights, a column or an R expression"),
+        ("offset", "EXPR", "offset, a column or an R expression"),
+    ):
+        parser.add_argument(f"--{name}", metavar=metavar, help=meaning)
+    for name, choices, meaning in (
+        ("na-action", ["omit", "exclude", "fail", "pass"], "what to do with missing values"),
+        ("collation", ["icu", "C"], "order of levels made from text; icu is R's in a UTF-8 locale"),
+        ("double-bar", ["split", "diag"], "what || means; split is lme4's"),
+    ):
+        default = choices[0]
+        explained = f"{meaning} (default: {default})"
+        parser.add_argument(f"--{name}", choices=choices, default=default, help=explained)
+    for name, metavar, read, meaning in (
+        ("contrasts", "NAME=CODING", _pair, "coding of a factor in X, e.g. f=contr.sum"),
+        (
+            "attached-contrasts",
+            "NAME=CODING",
+            _pair,
+            "coding of a factor in X and in random slopes, as R's contrasts(d$f) <-",
+        ),
+        ("control", "CHECK=ACTION", _pair, "lme4's check options, e.g. check.rankX=ignore"),
+        ("env", "NAME=VALUE", _variable, "a number or text that the formula may use, e.g. k=3"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            type=read,
+            metavar=metavar,
+            help=f"{meaning}; may be repeated",
+        )
     parser.add_argument(
         "--default-contrasts",
         nargs=2,
         metavar=("CODING", "ORDERED"),
         help="coding of unordered and of ordered factors, as R's options(contrasts = )",
-    )
-    parser.add_argument(
-        "--control",
-        action="append",
-        default=[],
-        type=_pair,
-        metavar="CHECK=ACTION",
-        help="lme4's check options, e.g. check.rankX=ignore; may be repeated",
-    )
-    parser.add_argument(
-        "--double-bar",
-        choices=["split", "diag"],
-        default="split",
-        help="what || means (default: split, as lme4)",
-    )
-    parser.add_argument(
-        "--env",
-        action="append",
-        default=[],
-        type=_variable,
-        metavar="NAME=VALUE",
-        help="a number or text that the formula may use, e.g. k=3; may be repeated",
     )
     parser.add_argument("--ml", action="store_true", help="maximum likelihood, not REML")
 

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.design import MixedDesign
-from lme4py.explain.levels import hierarchy
+from lme4py.explain.hierarchy import hierarchy
 
 __all__ = ["BlockStructure", "block_structure"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class BlockStructure:
     """Whether Z falls into blocks, and in which order of rows and columns.
 
     ``Z[rows][:, columns]`` has the blocks along its diagonal: block k is
-    `row_sizes[k]` by `column_sizes[k]`.
+    `row_sizes[k]` by `column_sizes[k]`. The arrays are yours.
 
     Parameters
     ----------
@@ -51,6 +51,9 @@ class BlockStructure:
         """Whether the blocks are there without reordering anything."""
         return bool(np.all(np.diff(self.rows) > 0) and np.all(np.diff(self.columns) > 0))
 
+    def __repr__(self) -> str:
+        return f"<BlockStructure: {self}>"
+
     def __str__(self) -> str:
         count = self.row_sizes.size
         if count <= 1:
@@ -79,40 +82,38 @@ def block_structure(design: MixedDesign) -> BlockStructure:
 
     factors = hierarchy(design).factors
     n = design.X.shape[0]
-    starts = np.cumsum([0, *(len(factor.levels) for factor in factors)])
-    pairs = [
-        (np.flatnonzero(factor.codes >= 0), starts[k] + factor.codes[factor.codes >= 0])
-        for k, factor in enumerate(factors)
-    ]
-    row = np.concatenate([pair[0] for pair in pairs])
-    level = np.concatenate([pair[1] for pair in pairs]) + n
-    size = n + int(starts[-1])
+    starts = n + np.cumsum([0, *(factor.size for factor in factors)])
+    row = np.concatenate([np.flatnonzero(factor.codes >= 0) for factor in factors])
+    level = np.concatenate(
+        [begin + f.codes[f.codes >= 0] for begin, f in zip(starts, factors, strict=False)]
+    )
+    size = int(starts[-1])
     graph = coo_array((np.ones(row.size), (row, level)), shape=(size, size))
     _, label = connected_components(graph, directed=False)
-    row_label, level_label = label[:n], label[n:]
-    group, key = None, None
-    for k, factor in enumerate(factors):
-        own = level_label[starts[k] : starts[k + 1]]
-        if np.unique(own).size == own.size and np.unique(row_label).size == own.size:
-            # The blocks in the order of the levels.
-            group, key = factor.name, own
-            break
-    if key is None:
+    by_row = label[:n]
+    by_level = {
+        factor.name: label[begin : begin + factor.size]
+        for begin, factor in zip(starts, factors, strict=False)
+    }
+    count = np.unique(by_row).size
+    group = next(
+        (name for name, own in by_level.items() if np.unique(own).size == own.size == count), None
+    )
+    if group is not None:
+        # The blocks in the order of the levels.
+        key = by_level[group]
+    else:
         # In the order of the rows they begin with.
-        found, first = np.unique(row_label, return_index=True)
+        found, first = np.unique(by_row, return_index=True)
         key = found[np.argsort(first)]
     rank = np.zeros(label.max() + 1, dtype=np.int64)
     rank[key] = np.arange(key.size)
-    column_label = [np.zeros(0, dtype=np.int64)]
-    names = [factor.name for factor in factors]
-    for term in design.random.terms:
-        k = names.index(term.bar.group_name)
-        column_label.append(np.repeat(level_label[starts[k] : starts[k + 1]], term.columns))
-    row_rank, column_rank = rank[row_label], rank[np.concatenate(column_label)]
+    by_column = [np.repeat(by_level[name], len(names)) for name, names in design.random.cnms]
+    row_rank, column_rank = rank[by_row], rank[np.concatenate(by_column)]
     return BlockStructure(
-        group,
-        np.argsort(row_rank, kind="stable"),
-        np.argsort(column_rank, kind="stable"),
-        np.bincount(row_rank, minlength=key.size),
-        np.bincount(column_rank, minlength=key.size),
+        group=group,
+        rows=np.argsort(row_rank, kind="stable"),
+        columns=np.argsort(column_rank, kind="stable"),
+        row_sizes=np.bincount(row_rank, minlength=key.size),
+        column_sizes=np.bincount(column_rank, minlength=key.size),
     )

@@ -1,0 +1,186 @@
+"""What shows itself: equations under headings, as text, LaTeX, HTML and Markdown."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from html import escape
+
+from lme4py.explain.expression import Quantity, Relation
+from lme4py.explain.markup.formats import LATEX, MATHML, TEXT, escaped
+from lme4py.explain.markup.typesetting import OutputFormat, Typesetter, Written
+
+__all__ = ["Display", "Section", "Shown", "head_of"]
+
+_MOST_LINES = 24
+
+
+class Shown(ABC):
+    """What ``str()`` shows as text, and a notebook as HTML or LaTeX."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def display(self) -> Display:
+        """Return what is shown."""
+
+    def text(self) -> str:
+        """Return Unicode text."""
+        return self.display().text()
+
+    def latex(self) -> str:
+        """Return LaTeX, without dollar signs."""
+        return self.display().latex()
+
+    def html(self) -> str:
+        """Return HTML with MathML."""
+        return self.display().html()
+
+    def markdown(self) -> str:
+        """Return Markdown with LaTeX between double dollar signs."""
+        return self.display().markdown()
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return head_of(self.text())
+
+    def _repr_html_(self) -> str:
+        return self.html()
+
+    def _repr_latex_(self) -> str:
+        return f"$$\n{self.latex()}\n$$"
+
+
+def head_of(text: str) -> str:
+    """Return a page as ``repr()`` shows it: a long one is cut."""
+    lines = text.split("\n")
+    if len(lines) <= _MOST_LINES:
+        return text
+    rest = len(lines) - _MOST_LINES + 1
+    return "\n".join([*lines[: _MOST_LINES - 1], f"... {rest} more lines: print() shows them"])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Section:
+    """Equations that belong together.
+
+    Parameters
+    ----------
+    title : str
+        The heading, "" for none.
+    relations : tuple of Relation
+        The equations.
+    stage : int
+        The stage of the hierarchy at which they are read: notations leave out its index.
+    notes : tuple of str
+        Sentences below them.
+    heads : bool
+        Whether the title is the heading of the sections that follow, too.
+    """
+
+    title: str
+    relations: tuple[Relation, ...] = ()
+    stage: int = 0
+    notes: tuple[str, ...] = ()
+    heads: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Display(Shown):
+    """Sections of equations; ``str()`` and a notebook show them.
+
+    Parameters
+    ----------
+    sections : tuple of Section
+        What is shown.
+    write : callable
+        How a quantity is written in an equation of a stage.
+    digits : int
+        Significant digits of numbers.
+    terms_per_line : int, optional
+        Break sums after that many terms.
+    """
+
+    sections: tuple[Section, ...]
+    write: Callable[[Quantity, int], Written]
+    digits: int = 4
+    terms_per_line: int | None = None
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The equations as trees."""
+        return tuple(relation for section in self.sections for relation in section.relations)
+
+    def display(self) -> Display:
+        """Return the display itself."""
+        return self
+
+    def _lines(self, section: Section, form: OutputFormat) -> list[str]:
+        def write(quantity: Quantity) -> Written:
+            return self.write(quantity, section.stage)
+
+        setter = Typesetter(form, write, self.digits)
+        relations, most = section.relations, self.terms_per_line
+        return [line for relation in relations for line in setter.lines(relation, most)]
+
+    def text(self) -> str:
+        """Return the equations as Unicode text."""
+        text = ""
+        for section in self.sections:
+            indent = "  " if section.title else ""
+            lines = [section.title] if section.title else []
+            lines += ["-" * len(section.title)] if section.heads else []
+            lines += [indent + line for line in (*self._lines(section, TEXT), *section.notes)]
+            text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
+        return text.rstrip("\n")
+
+    def latex(self) -> str:
+        """Return the equations as one ``aligned`` environment, without dollar signs."""
+        lines: list[str] = []
+        for section in self.sections:
+            lines += [f"&\\textbf{{{escaped(section.title)}}}"] if section.title else []
+            lines += self._lines(section, LATEX)
+            lines += [f"&\\text{{{escaped(note)}}}" for note in section.notes]
+        body = " \\\\\n".join(lines)
+        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+    def html(self) -> str:
+        """Return the equations as HTML with MathML."""
+        parts = []
+        for section in self.sections:
+            title = escape(section.title)
+            if title:
+                parts.append(
+                    f"<h4>{title}</h4>" if section.heads else f"<p><strong>{title}</strong></p>"
+                )
+            if rows := "".join(self._lines(section, MATHML)):
+                parts.append(
+                    '<div style="overflow-x:auto">'
+                    '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
+                    f'<mtable displaystyle="true">{rows}</mtable></math></div>'
+                )
+            parts += [f"<p>{escape(note)}</p>" for note in section.notes]
+        return f"<div>{''.join(parts)}</div>"
+
+    def markdown(self) -> str:
+        """Return the equations as Markdown with LaTeX between double dollar signs."""
+        parts = []
+        for section in self.sections:
+            title = _escaped_markdown(section.title)
+            if title:
+                parts.append(f"### {title}" if section.heads else f"**{title}**")
+            if section.relations:
+                bare = replace(self, sections=(replace(section, title="", notes=()),))
+                parts.append(bare._repr_latex_())
+            parts += map(_escaped_markdown, section.notes)
+        return "\n\n".join(parts)
+
+
+def _escaped_markdown(text: str) -> str:
+    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$" else c for c in text)

@@ -1,0 +1,339 @@
+"""Trees set in type: each construct is defined here, once, in all formats.
+
+A `Typesetter` walks through a tree and decides what stands where: signs, dots between
+factors, parentheses, matrices, subscripts. A `OutputFormat` (text, LaTeX, MathML) only knows how
+it writes names, numbers and matrices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TypeAlias
+
+from lme4py.explain.expression import (
+    Applied,
+    Compound,
+    Dots,
+    Grid,
+    Numeral,
+    Power,
+    Product,
+    Quantity,
+    Quotient,
+    Relation,
+    Root,
+    Row,
+    Sum,
+    Transposed,
+    Tree,
+    signed,
+)
+from lme4py.explain.markup.page import aligned_numbers
+
+__all__ = ["Box", "Mark", "OutputFormat", "Typesetter", "Written"]
+
+_CELL = '<mtd style="text-align:{}">□</mtd>'
+_MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
+_SLOT = "□"
+# Construct: as text, LaTeX and MathML; a slot for each part.
+_CONSTRUCTS = {
+    "+": (" + ", " + ", "<mo>+</mo>"),
+    "-": (" - ", " - ", "<mo>−</mo>"),
+    "negative": ("-", "-", "<mo>−</mo>"),
+    "·": ("·", r" \cdot ", "<mo>⋅</mo>"),
+    "between matrices": (" ", r"\, ", ""),
+    "after an index's index": (" ", "", ""),
+    ",": (", ", r",\, ", "<mo>,</mo>"),
+    "=": (" = ", "&=", "<mo>=</mo>"),
+    "~": (" ~ ", r"&\sim", "<mo>∼</mo>"),
+    "across": ("⋯", r"\cdots", "<mo>⋯</mo>"),
+    "down": ("⋮", r"\vdots", "<mo>⋮</mo>"),
+    "diagonal": ("⋱", r"\ddots", "<mo>⋱</mo>"),
+    "sequence": ("□", "□", "<mrow>□</mrow>"),
+    "parentheses": ("(□)", r"\left(□\right)", "<mrow><mo>(</mo>□<mo>)</mo></mrow>"),
+    "power": ("□□", "{□}□", "<msup>□□</msup>"),
+    "transpose": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
+    "fraction": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
+    "root": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),
+    "part": ("□[□]", "□[□]", "<mrow>□<mo>[</mo>□<mo>]</mo></mrow>"),
+    "primed": ("□□", "{□□}", "<mrow>□□</mrow>"),
+    "below": ("□□", "□□", "<msub>□□</msub>"),
+    "above": ("□□", "□□", "<msup>□□</msup>"),
+    "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
+    "line": ("□□□", "□ □ □", _MATHML_LINE),
+    "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A quantity in writing.
+
+    Parameters
+    ----------
+    base : str
+        A letter or a name.
+    part : str
+        The level or column of a variable.
+    below, above : tuple of (str or Written)
+        Subscript and superscript, piece by piece.
+    primes : int
+        Number of primes.
+    bold : bool
+        A matrix or vector.
+    """
+
+    base: str
+    part: str = ""
+    below: tuple[Mark, ...] = ()
+    above: tuple[Mark, ...] = ()
+    primes: int = 0
+    bold: bool = False
+
+
+Mark: TypeAlias = str | Written
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Lines of one width; `middle` is the line on which its neighbours stand.
+
+    Only matrices in text have several lines.
+    """
+
+    lines: tuple[str, ...]
+    middle: int = 0
+
+    @property
+    def width(self) -> int:
+        """Width in characters."""
+        return len(self.lines[0])
+
+    def line(self, number: int) -> str:
+        """Return a line counted from the middle, blank where there is none."""
+        place = self.middle + number
+        return self.lines[place] if 0 <= place < len(self.lines) else " " * self.width
+
+
+def _beside(boxes: Sequence[Box]) -> Box:
+    if all(len(box.lines) == 1 for box in boxes):
+        return Box(("".join([box.lines[0] for box in boxes]),))
+    above = max((box.middle for box in boxes), default=0)
+    below = max((len(box.lines) - box.middle for box in boxes), default=1)
+    lines = range(-above, below)
+    return Box(tuple("".join(box.line(k) for box in boxes) for k in lines), above)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutputFormat:
+    """How an output format writes what is not made of parts.
+
+    Parameters
+    ----------
+    column : int
+        Its column in the table of constructs.
+    number : callable
+        A number, which may have an exponent behind an e.
+    name : callable
+        A letter or the name of a variable, and whether it is bold.
+    label : callable
+        The level or column of a variable.
+    function : callable
+        The name of a function or distribution.
+    index : callable
+        A piece of an index: digits, or letters and brackets.
+    script : callable
+        A whole index, and whether it stands above.
+    grid : callable
+        A matrix by rows, and which of its columns hold numbers alone.
+    drawn : bool
+        Whether lines are drawn with characters: then fractions stand in the line and
+        further lines are indented.
+    """
+
+    column: int
+    number: Callable[[str], str]
+    name: Callable[[str, bool], str]
+    label: Callable[[str], str]
+    function: Callable[[str], str]
+    index: Callable[[str], str]
+    script: Callable[[str, bool], str]
+    grid: Callable[[Sequence[Sequence[Box]], Sequence[bool]], Box]
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Typesetter:
+    """Sets trees in a format.
+
+    Parameters
+    ----------
+    form : OutputFormat
+        Text, LaTeX or MathML.
+    write : callable
+        The notation: what a quantity looks like.
+    digits : int
+        Significant digits of numbers.
+    """
+
+    form: OutputFormat
+    write: Callable[[Quantity], Written]
+    digits: int = 4
+
+    def lines(self, relation: Relation, terms_per_line: int | None = None) -> list[str]:
+        """Return the lines of an equation, its sum broken after so many terms."""
+        left, sign = self._box(relation.left), self._built(relation.sign)
+        right = relation.right
+        if not (terms_per_line and isinstance(right, Sum) and len(right.operands) > terms_per_line):
+            return [
+                line.rstrip() for line in self._built("line", left, sign, self._box(right)).lines
+            ]
+        indent = Box((" " * (left.width + sign.width - 2) if self.form.drawn else "",))
+        lines: list[str] = []
+        for start in range(0, len(right.operands), terms_per_line):
+            part = self._sum(right.operands[start : start + terms_per_line], leading=start > 0)
+            further = _beside([indent, self._built("further line", part)])
+            box = further if start else self._built("line", left, sign, part)
+            lines += [line.rstrip() for line in box.lines]
+        return lines
+
+    def symbol(self, written: Written) -> str:
+        """Return a quantity with its indices."""
+        form = self.form
+        text = form.name(written.base, written.bold)
+        if written.part:
+            text = self._filled("part", text, form.label(written.part))
+        if written.primes:
+            text = self._filled("primed", text, form.index("′" * written.primes))
+        below, above = self._script(written.below, False), self._script(written.above, True)
+        if below and above:
+            return self._filled("below and above", text, below, above)
+        if below or above:
+            return self._filled("below" if below else "above", text, below or above)
+        return text
+
+    def _script(self, marks: Sequence[Mark], above: bool) -> str:
+        """Return an index; neighbouring digits are one number."""
+        parts: list[str] = []
+        apart = False
+        for digits, group in groupby(marks, lambda mark: isinstance(mark, str) and mark.isdigit()):
+            for mark in ["".join(map(str, group))] if digits else group:
+                if apart:
+                    parts.append(self._filled("after an index's index"))
+                parts.append(self.form.index(mark) if isinstance(mark, str) else self.symbol(mark))
+                apart = isinstance(mark, Written) and bool(mark.below)
+        text = "".join(parts)
+        text = self._filled("sequence", text) if len(parts) > 1 else text
+        return self.form.script(text, above) if text else ""
+
+    def _filled(self, construct: str, *parts: str) -> str:
+        first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
+        return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
+
+    def _built(self, construct: str, *parts: Box) -> Box:
+        first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
+        boxes = [Box((first,))]
+        for part, text in zip(parts, rest, strict=True):
+            boxes += [part, Box((text,))]
+        return _beside(boxes)
+
+    def _sequence(self, boxes: Sequence[Box]) -> Box:
+        return self._built("sequence", _beside(boxes)) if len(boxes) > 1 else _beside(boxes)
+
+    def _box(self, tree: Tree) -> Box:
+        match tree:
+            case Numeral(value):
+                return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
+            case Quantity():
+                return Box((self.symbol(self.write(tree)),))
+            case Dots(direction):
+                return self._built(direction)
+            case Sum(()):
+                return self._box(Numeral(0.0))
+            case Sum(terms):
+                return self._sum(terms, leading=False)
+            case Product(()):
+                return self._box(Numeral(1.0))
+            case Product(factors):
+                return self._product(factors)
+            case Power((base, Numeral(exponent))):
+                power = self.form.script(self.form.index(f"{exponent:g}"), True)
+                return self._built("power", self._within(base, Sum, Product), Box((power,)))
+            case Quotient(parts):
+                kinds = (Sum, Product, Quotient) if self.form.drawn else ()
+                return self._built("fraction", *(self._within(part, *kinds) for part in parts))
+            case Root((inside,)):
+                return self._built("root", self._box(inside))
+            case Transposed((inside,)):
+                return self._built("transpose", self._within(inside, Sum, Product))
+            case Applied(arguments, function):
+                boxes: list[Box] = []
+                for argument in arguments:
+                    boxes += [self._built(",")] * bool(boxes) + [self._box(argument)]
+                inside_parentheses = self._built("parentheses", _beside(boxes))
+                return self._sequence([Box((self.form.function(function),)), inside_parentheses])
+            case Grid():
+                return self._grid(tree)
+            case _:
+                raise TypeError(f"{type(tree).__name__} cannot be written")
+
+    def _sum(self, terms: tuple[Tree, ...], *, leading: bool) -> Box:
+        boxes: list[Box] = []
+        for term in terms:
+            negative, positive = signed(term)
+            if boxes or leading:
+                boxes.append(self._built("-" if negative else "+"))
+            elif negative:
+                boxes.append(self._built("negative"))
+            boxes.append(self._within(positive, Sum))
+        return self._sequence(boxes)
+
+    def _product(self, factors: tuple[Tree, ...]) -> Box:
+        boxes = [self._within(factors[0], Sum, Product)]
+        for before, factor in pairwise(factors):
+            matrices = _is_matrix(before) and _is_matrix(factor)
+            boxes.append(self._built("between matrices" if matrices else "·"))
+            boxes.append(self._within(factor, Sum, Product))
+        return self._sequence(boxes)
+
+    def _within(self, tree: Tree, *kinds: type[Compound]) -> Box:
+        """Return a tree as part of another, in parentheses if it is one of those kinds."""
+        box = self._box(tree)
+        return self._built("parentheses", box) if isinstance(tree, kinds) else box
+
+    def cells(self, grid: Grid) -> list[list[str]]:
+        """Return the entries of a matrix by rows."""
+        return [[box.lines[0] for box in row] for row in self._cells(_columns(grid))]
+
+    def _grid(self, grid: Grid) -> Box:
+        columns = _columns(grid)
+        numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
+        return self.form.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
+
+    def _cells(self, columns: Sequence[Sequence[Tree]]) -> list[Sequence[Box]]:
+        return list(zip(*map(self._column, columns), strict=True))
+
+    def _column(self, entries: Sequence[Tree]) -> list[Box]:
+        """Return the entries of a column, its numbers with common decimals."""
+        numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
+        shown = iter(aligned_numbers(numbers, self.digits))
+        return [
+            Box((self.form.number(next(shown)),))
+            if isinstance(entry, Numeral)
+            else self._box(entry)
+            for entry in entries
+        ]
+
+
+def _columns(grid: Grid) -> list[tuple[Tree, ...]]:
+    rows = (row.operands for row in grid.operands if isinstance(row, Row))
+    return list(zip(*rows, strict=True))
+
+
+def _is_matrix(tree: Tree) -> bool:
+    """Tell whether a tree is a matrix or vector, which stands without a dot between factors."""
+    return isinstance(tree, Grid | Transposed) or (
+        isinstance(tree, Quantity) and tree.kind == "matrix"
+    )

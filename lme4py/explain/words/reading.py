@@ -1,0 +1,141 @@
+"""A design as the words see it: terms with their columns, levels, and phrases for both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lme4py.design import MixedDesign
+from lme4py.explain.hierarchy import GroupingFactor, hierarchy
+from lme4py.explain.markup.page import Prose, code, one_line
+from lme4py.explain.monomials import fixed_terms, left_side
+from lme4py.formula.deparse import deparse
+from lme4py.formula.terms import Terms
+from lme4py.frame.values import Numeric, Value
+from lme4py.matrices.randomterm import RandomTerm
+
+__all__ = ["MOST_NAMES", "MOST_TERMS", "Reading", "joined", "listed", "spans", "written"]
+
+MOST_NAMES = 6
+MOST_TERMS = 30
+
+
+class Reading:
+    """A design with what is found from its data once.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        The model.
+    """
+
+    def __init__(self, design: MixedDesign) -> None:
+        self.design = design
+        self.rows: int = design.X.shape[0]
+        self.fixed_terms = fixed_terms(design)
+        self.hierarchy = hierarchy(design)
+        self._homes: dict[str, str | None] = {}
+        response = design.formula.response
+        self.response = "the response" if response is None else one_line(deparse(response))
+
+    def group(self, term: RandomTerm) -> GroupingFactor:
+        """Return the grouping factor of a term."""
+        return self.hierarchy.named(term.bar.group_name)
+
+    def level(self, group: str) -> int:
+        """Return the level of a grouping factor; the observations are level 1."""
+        return 1 + self.hierarchy.stage[self.hierarchy.position(group)]
+
+    def value(self, name: str) -> Value | None:
+        """Return a variable, or None."""
+        return self.design.model_frame.get(name)
+
+    def is_number(self, name: str) -> bool:
+        """Tell whether a variable is one of numbers."""
+        value = self.value(name)
+        return isinstance(value, Numeric) and value.kind != "logical"
+
+    def home(self, name: str) -> str | None:
+        """Return the coarsest group within which a variable never changes; None for level 1."""
+        if name not in self._homes:
+            value = self.value(name)
+            place = None if value is None else self.hierarchy.home(value)
+            group = None if place is None else self.hierarchy.factors[place]
+            # In a factor with one level per observation nothing can change.
+            self._homes[name] = None if group is None or group.size == self.rows else group.name
+        return self._homes[name]
+
+    @property
+    def numbered_terms(self) -> list[tuple[int, str]]:
+        """The terms of the fixed part with R's numbers; the intercept is term 0."""
+        labels = list(enumerate(self.fixed_terms.labels, start=1))
+        return [(0, "1"), *labels] if self.fixed_terms.intercept else labels
+
+    def columns(self, term: int) -> list[int]:
+        """Return the columns of X that a term makes; term 0 is the intercept."""
+        return np.flatnonzero(self.design.fixed.assign == term).tolist()
+
+    def column_names(self, term: int) -> list[str]:
+        """Return the names of these columns."""
+        return [self.design.fixed.names[column] for column in self.columns(term)]
+
+    def variables(self, term: int) -> list[str]:
+        """Return the variables of a term of the fixed part."""
+        return _variables(self.fixed_terms, self.fixed_terms.members[term - 1]) if term else []
+
+    def beside(self, term: int) -> list[str]:
+        """Return what else stands in the terms that hold all of a term's variables."""
+        members = self.fixed_terms.members
+        own = members[term - 1]
+        larger = [member for member in members if member != own and member & own == own]
+        names = (name for member in larger for name in _variables(self.fixed_terms, member & ~own))
+        return list(dict.fromkeys(names))
+
+    def effect_variables(self, term: RandomTerm, column: int) -> list[str]:
+        """Return the variables of a column of a random term; the intercept has none."""
+        left = left_side(self.design, term)
+        place = term.plan.assign[column]
+        return _variables(left, left.members[place - 1]) if place else []
+
+    def has_effect(self, group: str, names: Sequence[str]) -> bool:
+        """Tell whether the effect of a product of variables is random in a group."""
+        for term in self.design.random.terms:
+            left = left_side(self.design, term)
+            members = [set(_variables(left, member)) for member in left.members]
+            if term.bar.group_name == group and set(names) in members:
+                return True
+        return False
+
+
+def _variables(expanded: Terms, member: int) -> list[str]:
+    return [expanded.frame_names[i] for i in expanded.positions(member)]
+
+
+def spans(columns: Sequence[int]) -> str:
+    """Return positions as half-open ranges, as Python counts them."""
+    if not columns:
+        return "none"
+    breaks = [k for k in range(1, len(columns)) if columns[k] != columns[k - 1] + 1]
+    ends = zip([0, *breaks], [*breaks, len(columns)], strict=True)
+    return ", ".join(f"{columns[begin]}:{columns[end - 1] + 1}" for begin, end in ends)
+
+
+def joined(parts: Sequence[Prose]) -> Prose:
+    """Return parts in a row: a, b and c."""
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def listed(names: Sequence[str], most: int = MOST_NAMES) -> Prose:
+    """Return names as code, the middle of a long list left out."""
+    if len(names) <= most:
+        return joined([code(name) for name in names])
+    shown = [code(name) for name in names[: most - 2]]
+    return ", ".join([*shown, f"... {len(names) - most + 1} more ...", code(names[-1])])
+
+
+def written(term: RandomTerm) -> str:
+    """Return a term with its bars expanded and its structure named."""
+    structure = "" if term.covariance.name == "us" else term.covariance.name
+    return f"{structure}({one_line(term.bar.label)})"

@@ -591,7 +591,7 @@ class MixedDesign(Generic[XType]):
         Raises
         ------
         ImportError
-            Without pyarrow: ``pip install 'lme4py[arrow]'``.
+            Without pyarrow: ``pip install -e '.[arrow]'``.
 
         Examples
         --------

@@ -53,17 +53,15 @@ def brief(design: MixedDesign) -> str:
 
 
 def rows_and_columns_gone(design: MixedDesign) -> list[str]:
-    r"""Return what of the data and the formula is not in the design, a line for each.
+    """Return what of the data and the formula is not in the design, a line for each.
 
     Examples
     --------
     >>> import lme4py
     >>> data = lme4py.data.sleepstudy()
     >>> data.loc[data["Days"] == 9, "Reaction"] = None
-    >>> formula = "Reaction ~ Days + I(2 * Days) + (1 | Subject)"
-    >>> print("\n".join(rows_and_columns_gone(lme4py.lformula(formula, data))))
-    162 of 180 rows: 18 with missing values
-    1 column dropped from X: I(2 * Days)
+    >>> rows_and_columns_gone(lme4py.lformula("Reaction ~ Days + (1 | Subject)", data))
+    ['162 of 180 rows: 18 with missing values']
     """
     said = []
     frame, dropped = design.model_frame, list(design.fixed.dropped)

@@ -10,17 +10,17 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from tests.reference.cases import FIXTURES, arguments, build, data, load, other_words, verdict
+from tests.recorded.cases import FIXTURES, arguments, build, data, load, other_words, verdict
 
 import lme4py
 from lme4py.cli import main
 from lme4py.cli.table_files import read_table
 from lme4py.rfiles.read_rds import read_rds
 
-RECORDS = load(FIXTURES / "contrasts.rds")
+RECORDS = load(FIXTURES / "contrasts" / "records.rds")
 MADE = [name for name in RECORDS.names if RECORDS[name]["error"] is None]
-EDGE = FIXTURES / "edges" / "contrasts_attr_fixture.rds"
-TABLE = FIXTURES / "edges" / "contrasts_attr.csv"
+EDGE = FIXTURES / "contrasts" / "contrasts_attr_fixture.rds"
+TABLE = FIXTURES / "contrasts" / "contrasts_attr.csv"
 
 
 @pytest.mark.parametrize("name", RECORDS.names)

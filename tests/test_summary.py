@@ -72,7 +72,7 @@ def test_rows_levels_and_columns_that_go_are_told(tmp_path, caplog):
     data = lme4py.data.sleepstudy()
     absent = data["Subject"].isin(["308", "309"]) | (data["Days"] == 9)
     data["Reaction"] = data["Reaction"].mask(absent)
-    with caplog.at_level("INFO", "lme4py"):
+    with caplog.at_level("INFO", "lme4py"), pytest.warns(lme4py.Lme4pyMessage):
         design = lme4py.lformula("Reaction ~ Days + I(2 * Days) + (Days | Subject)", data)
     rows = "144 of 180 rows: 36 with missing values, and with them 2 levels of Subject"
     columns = "1 column dropped from X: I(2 * Days)"

@@ -40,6 +40,18 @@ def test_fixture(path: Path):
     assert verdict(load(path)) == []
 
 
+def test_as_many_rows_are_omitted_as_in_r():
+    """R: length(attr(lf$fr, "na.action"))."""
+    counted = 0
+    for path in FIXTURES.glob("edges/*.rds"):
+        record = load(path)
+        if record["lf"] is not None:
+            omitted = record["lf"]["fr"].attributes.get("na.action", ())
+            assert build(record)[0].model_frame.omitted == len(omitted), path.name
+            counted += len(omitted) > 0
+    assert counted >= 7
+
+
 def test_there_are_enough():
     assert len(PATHS) >= 100
 

@@ -63,10 +63,10 @@ def test_expansion_is_bounded(text):
 
 
 def test_a_sum_of_thousands_of_terms():
-    found = terms(parse("y ~ " + " + ".join(f"x{i}" for i in range(5000))))
+    found = terms(parse("y ~ " + " + ".join(f"x{i}" for i in range(2000))))
 
-    assert len(found.members) == 5000
-    assert found.labels[-1] == "x4999"
+    assert len(found.members) == 2000
+    assert found.labels[-1] == "x1999"
 
 
 def test_dot_without_data():

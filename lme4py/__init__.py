@@ -29,7 +29,7 @@ from lme4py.spec.spec import Spec
 
 if TYPE_CHECKING:
     from lme4py.export.files import load
-    from lme4py.proof.comparison import compare
+    from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture, read_fixture
     from lme4py.ready_arrays import TermArrays, mixed_design, mk_re_terms
@@ -72,7 +72,7 @@ _LATER = {
     "Comparison": "lme4py.proof.findings",
     "Fixture": "lme4py.proof.fixture",
     "TermArrays": "lme4py.ready_arrays",
-    "compare": "lme4py.proof.comparison",
+    "compare": "lme4py.proof.against_r",
     "load": "lme4py.export.files",
     "mixed_design": "lme4py.ready_arrays",
     "mk_re_terms": "lme4py.ready_arrays",

@@ -44,7 +44,7 @@ def _run(options: argparse.Namespace) -> Answer:
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
     from lme4py.api import glformula, lformula
-    from lme4py.proof.comparison import compare
+    from lme4py.proof.against_r import compare
     from lme4py.proof.fixture import read_fixture
 
     fixture = read_fixture(path)

@@ -244,7 +244,7 @@ def _codes(found: Terms) -> RVector | RMatrix:
     codes = found.codes()
     if not found.members:
         return integers(np.zeros(0, dtype=np.int64))
-    return RMatrix(codes.astype(np.int32), "integer", found.frame_names, found.labels)
+    return RMatrix(codes.astype(np.int32), "integer", found.names, found.labels)
 
 
 def _predicted(found: Terms) -> RLanguage:

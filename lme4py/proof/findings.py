@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Literal, TypeAlias
+
+from lme4py.explain.markup.page import Definitions, Page, Paragraph, Table, code
 
 __all__ = ["Comparison", "Difference", "Finding", "Verdict"]
 
@@ -58,6 +59,10 @@ class Finding:
     verdict: Verdict
     summary: str = ""
     differences: tuple[Difference, ...] = ()
+
+    def told(self) -> list[str]:
+        """Return the summary and the first differences as texts."""
+        return [part for part in (self.summary, *map(str, self.differences[:_SHOWN])) if part]
 
     def __str__(self) -> str:
         parts = [part for part in (self.summary, *map(str, self.differences)) if part]
@@ -126,27 +131,18 @@ class Comparison:
                 yield from (f"  - {text}" for text in texts)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><code>{escape(finding.component)}</code></td>"
-            f"<td>{_WORDS[finding.verdict]}</td><td>"
-            + "<br>".join(
-                escape(text)
-                for text in (finding.summary, *map(str, finding.differences[:_SHOWN]))
-                if text
-            )
-            + "</td></tr>"
+        rows = [
+            [code(finding.component), _WORDS[finding.verdict], "; ".join(finding.told())]
             for finding in self.findings
-        )
-        lists = "".join(
-            f"<p>{title}</p><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
-            for title, texts in (("Likely causes", self.causes), ("Notes", self.notes))
-            if texts
-        )
-        verdict = "equal" if self.equal else f"{len(self.different)} components differ"
-        return (
-            f"<p><b>{escape(self.name)}</b>: {verdict}</p><table><thead><tr><th>component</th>"
-            f"<th>verdict</th><th>what</th></tr></thead><tbody>{rows}</tbody></table>{lists}"
-        )
+        ]
+        remarks = (("Likely causes", self.causes), ("Notes", self.notes))
+        return Page(
+            [
+                Paragraph(self._headline()),
+                Table(["component", "verdict", "what"], rows),
+                Definitions([(title, texts) for title, texts in remarks if texts]),
+            ]
+        ).html()
 
     def record(self) -> dict[str, Any]:
         """Return the report in JSON's own types.

@@ -58,7 +58,7 @@ def _Zt(pair: Pair, random: Any, theirs: RSparse) -> Finding:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class _Block:
+class _ZtBlock:
     """An element of Ztlist: a term's rows of Zt or, in a fit's, those of one of its columns."""
 
     label: str
@@ -67,20 +67,20 @@ class _Block:
     columns: int
 
 
-def _by_term(random: Any) -> list[_Block]:
+def _by_term(random: Any) -> list[_ZtBlock]:
     # What is compared may be damaged: lists of different lengths are a finding, no error.
     return [
-        _Block(label, block, random.row_names[begin : begin + block.shape[0]], len(names))
+        _ZtBlock(label, block, random.row_names[begin : begin + block.shape[0]], len(names))
         for (label, block), (_, names), begin in zip(
             random.Ztlist, random.cnms, random.Gp[:-1].tolist(), strict=False
         )
     ]
 
 
-def _by_column(random: Any) -> list[_Block]:
+def _by_column(random: Any) -> list[_ZtBlock]:
     """Return the blocks as ``getME(fit, "Ztlist")`` has them: one for each column of a term."""
     return [
-        _Block(f"{group}.{name}", block.matrix[at :: len(names)], block.rows[at :: len(names)], 1)
+        _ZtBlock(f"{group}.{name}", block.matrix[at :: len(names)], block.rows[at :: len(names)], 1)
         for block, (group, names) in zip(_by_term(random), random.cnms, strict=False)
         for at, name in enumerate(names)
     ]
@@ -99,7 +99,7 @@ def _blocks(pair: Pair, random: Any, theirs: RList) -> Iterator[Finding]:
         yield _block(pair, f"Ztlist[{at}] {blocks[place].label!r}", blocks[place], expected)
 
 
-def _block(pair: Pair, component: str, ours: _Block, theirs: Any) -> Finding:
+def _block(pair: Pair, component: str, ours: _ZtBlock, theirs: Any) -> Finding:
     if isinstance(theirs, RVector):
         # lme4 takes a row at a time and lets a single one become a vector.
         return compare_numbers(component, ours.matrix.toarray().ravel(), theirs.values)
@@ -109,7 +109,7 @@ def _block(pair: Pair, component: str, ours: _Block, theirs: Any) -> Finding:
     return result
 
 
-def _block_moved(pair: Pair, ours: _Block, theirs: RSparse) -> bool:
+def _block_moved(pair: Pair, ours: _ZtBlock, theirs: RSparse) -> bool:
     columns = max(ours.columns, 1)
     order = permutation(
         [(level, at % columns) for at, level in enumerate(ours.rows)],

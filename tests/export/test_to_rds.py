@@ -35,6 +35,9 @@ NOT_TOLD = {"na.action", "offset"}
 # The state of poly and scale on their columns.
 NOT_KEPT = {"coefs", "degree", "scaled:center", "scaled:scale", "class"}
 
+# lme4 says what it drops; here it is compared.
+pytestmark = pytest.mark.filterwarnings("ignore::lme4py.errors.Lme4pyMessage")
+
 
 def _design(path):
     fixture = lme4py.read_fixture(path)

@@ -19,6 +19,10 @@ OTHERS = {
 }
 
 
+# lme4 says what it drops; here it is compared.
+pytestmark = pytest.mark.filterwarnings("ignore::lme4py.errors.Lme4pyMessage")
+
+
 def _compared(path, **arguments):
     fixture = lme4py.read_fixture(path)
     make = lme4py.glformula if fixture.generalized else lme4py.lformula

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lme4py.proof.comparison import compare
+from lme4py.proof.against_r import compare
 from lme4py.proof.fixture import fixture_of
 from lme4py.rfiles.rvalues import RList, RVector
 

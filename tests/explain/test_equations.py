@@ -739,7 +739,7 @@ def test_notebook():
     assert "<math" in equations._repr_html_()
     assert str(equations) == equations.text()
     assert equations.text().startswith(repr(equations.levels), len("Levels\n------\n"))
-    assert len(repr(equations).splitlines()) == 24
+    assert len(repr(equations).splitlines()) == 12
 
 
 # -- a TeX reader reads it ---------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Trees set in type: each construct is defined here, once, in all formats.
 
 A `Typesetter` walks through a tree and decides what stands where: signs, dots between
-factors, parentheses, matrices, subscripts. A `OutputFormat` (text, LaTeX, MathML) only knows how
-it writes names, numbers and matrices.
+factors, parentheses, matrices, subscripts. An `OutputFormat` (text, LaTeX, MathML) only knows
+how it writes names, numbers and matrices.
 """
 
 from __future__ import annotations

@@ -289,4 +289,4 @@ def test_reprs_are_short():
         assert len(repr(item)) < 150
         assert " at 0x" not in repr(item)
     for item in (clusters[0], equations, equations.matrix, design.explain()):
-        assert len(repr(item).splitlines()) <= 24
+        assert len(repr(item).splitlines()) <= 12

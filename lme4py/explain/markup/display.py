@@ -13,7 +13,7 @@ from lme4py.explain.markup.typesetting import OutputFormat, Typesetter, Written
 
 __all__ = ["Display", "Section", "Shown", "head_of"]
 
-_MOST_LINES = 24
+_MOST_LINES = 12
 
 
 class Shown(ABC):

@@ -1,14 +1,15 @@
 """Trees set in type: each construct is defined here, once, in all formats.
 
 A `Typesetter` walks through a tree and decides what stands where: signs, dots between
-factors, parentheses, matrices, subscripts. A `OutputFormat` (text, LaTeX, MathML) only knows how
-it writes names, numbers and matrices.
+factors, parentheses, matrices, subscripts. An `OutputFormat` (text, LaTeX, MathML) only knows
+how it writes names, numbers and matrices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -37,6 +38,10 @@ __all__ = ["Box", "Mark", "OutputFormat", "Typesetter", "Written"]
 _CELL = '<mtd style="text-align:{}">□</mtd>'
 _MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
 _SLOT = "□"
+# What stands in parentheses as a factor, on either side of a stroke, before an exponent.
+_LOOSE = (Sum, Product)
+_DIVIDED = (*_LOOSE, Quotient)
+_TIGHT = (*_DIVIDED, Power, Root)
 # Construct: as text, LaTeX and MathML; a slot for each part.
 _CONSTRUCTS = {
     "+": (" + ", " + ", "<mo>+</mo>"),
@@ -260,14 +265,14 @@ class Typesetter:
                 return self._product(factors)
             case Power((base, Numeral(exponent))):
                 power = self.form.script(self.form.index(f"{exponent:g}"), True)
-                return self._built("power", self._within(base, Sum, Product), Box((power,)))
+                return self._built("power", self._enclosed(base, _TIGHT), Box((power,)))
             case Quotient(parts):
-                kinds = (Sum, Product, Quotient) if self.form.drawn else ()
-                return self._built("fraction", *(self._within(part, *kinds) for part in parts))
+                part = partial(self._enclosed, kinds=_DIVIDED) if self.form.drawn else self._box
+                return self._built("fraction", *map(part, parts))
             case Root((inside,)):
                 return self._built("root", self._box(inside))
             case Transposed((inside,)):
-                return self._built("transpose", self._within(inside, Sum, Product))
+                return self._built("transpose", self._enclosed(inside, _TIGHT))
             case Applied(arguments, function):
                 boxes: list[Box] = []
                 for argument in arguments:
@@ -287,21 +292,23 @@ class Typesetter:
                 boxes.append(self._built("-" if negative else "+"))
             elif negative:
                 boxes.append(self._built("negative"))
-            boxes.append(self._within(positive, Sum))
+            boxes.append(self._enclosed(positive, (Sum,)))
         return self._sequence(boxes)
 
     def _product(self, factors: tuple[Tree, ...]) -> Box:
-        boxes = [self._within(factors[0], Sum, Product)]
+        first = factors[0]
+        boxes = [self._box(first) if isinstance(first, Numeral) else self._enclosed(first, _LOOSE)]
         for before, factor in pairwise(factors):
             matrices = _is_matrix(before) and _is_matrix(factor)
             boxes.append(self._built("between matrices" if matrices else "·"))
-            boxes.append(self._within(factor, Sum, Product))
+            boxes.append(self._enclosed(factor, _LOOSE))
         return self._sequence(boxes)
 
-    def _within(self, tree: Tree, *kinds: type[Compound]) -> Box:
-        """Return a tree as part of another, in parentheses if it is one of those kinds."""
+    def _enclosed(self, tree: Tree, kinds: tuple[type[Compound], ...]) -> Box:
+        """Return a part of another tree, in parentheses if of these kinds or below zero."""
+        negative = isinstance(tree, Numeral) and tree.value < 0
         box = self._box(tree)
-        return self._built("parentheses", box) if isinstance(tree, kinds) else box
+        return self._built("parentheses", box) if negative or isinstance(tree, kinds) else box
 
     def cells(self, grid: Grid) -> list[list[str]]:
         """Return the entries of a matrix by rows."""

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from lme4py.frame.functions.table import Function, lookup, names
+from lme4py.functions.table import Function, lookup, names
 
 PAGE = Path(__file__).parent / "functions.md"
 BEGIN = "<!-- The table is written by docs/function_table.py. -->\n"

@@ -21,7 +21,7 @@ from lme4py.errors import (
 )
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
-from lme4py.frame.functions.user import register
+from lme4py.functions.user_functions import register
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec.newrows import NewRows

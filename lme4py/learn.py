@@ -31,7 +31,6 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import factor_of
-from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import (
     Expression,
     LearnedFrame,
@@ -42,6 +41,7 @@ from lme4py.frame.modelframe import (
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.schema import ColumnType, type_of
 from lme4py.frame.values import Character, Value
+from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.fixed import learn_fixed_part
 from lme4py.matrices.grouping import Grouping, learn_random_term

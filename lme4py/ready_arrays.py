@@ -25,10 +25,10 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.factors import drop_unused, factor_of
-from lme4py.frame.functions.table import Context
 from lme4py.frame.memory import held, owned
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
+from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.grouping import Grouping, learn_random_term
 from lme4py.matrices.plan import Plan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lme4py.frame.functions.table import lookup, names
+from lme4py.functions.table import lookup, names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 

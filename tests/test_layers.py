@@ -51,7 +51,7 @@ LAYERS = (
     "frame.coding",
     "frame.attached",
     "frame.schema",
-    "frame.functions.*",
+    "functions.*",
     "frame.base_variables",
     "frame.state",
     "frame.rowwise",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import lme4py
 from lme4py.errors import Lme4pyError
-from lme4py.frame.functions.table import names
+from lme4py.functions.table import names
 
 from .bounded import bounded_work
 

@@ -53,7 +53,7 @@ FROZEN = {
     "I(x - mean(x))": ["mean(x)"],
     "I(x - x[1])": ["x[1]"],
     "scale(x)[, 1]": ["scale(x)"],
-    "cut(z, seq(0, 10, 2))": ["cut(z, seq(0, 10, 2))"],
+    "cut(z, 0:5 * 2)": ["cut(z, 0:5 * 2)"],
     "cut(z, c(0, quantile(z, 0.5), 10))": [
         "cut(z, c(0, quantile(z, 0.5), 10))",
         "c(0, quantile(z, 0.5), 10)",
@@ -87,7 +87,7 @@ WHOLE = [
     "rev(x)",
     "rank(x)",
     "cumsum(x)",
-    "sort(x)",
+    "order(x)",
     "seq_along(x)",
     "x[order(x)]",
     "I(x + c(0, 1))",

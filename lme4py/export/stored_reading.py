@@ -25,9 +25,9 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, call
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
-from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray, Matrix, Value, length
+from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.grouping import BarFrame, Grouping
 from lme4py.matrices.modelmatrix import Frame, plan

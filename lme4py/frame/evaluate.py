@@ -20,16 +20,6 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
 from lme4py.frame.columns import Columns, value_of
-from lme4py.frame.functions.table import (
-    Context,
-    Dot,
-    Function,
-    lookup,
-    match_arguments,
-    names,
-)
-from lme4py.frame.functions.times import in_unit
-from lme4py.frame.functions.user import users_function
 from lme4py.frame.memory import owned
 from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
 from lme4py.frame.state import NOTHING, State
@@ -42,31 +32,20 @@ from lme4py.frame.values import (
     Value,
     is_difftime,
 )
+from lme4py.functions.absent import advice
+from lme4py.functions.table import (
+    Context,
+    Dot,
+    Function,
+    lookup,
+    match_arguments,
+)
+from lme4py.functions.times import in_unit
+from lme4py.functions.user_functions import users_function
 
 __all__ = ["ColumnSource", "Evaluated", "Scope", "evaluate", "value_of_rows"]
 
 _SHOWN = 8
-
-_ELSEWHERE: Mapping[str, str] = {
-    "get": "the formula is text: put the name into it, f'{name} ~ x'",
-    "logit": "R's own logit is qlogis()",
-    "inv.logit": "R's own inverse of the logit is plogis()",
-    "expit": "R's own inverse of the logit is plogis()",
-    "rcs": "that is rms's; the splines of R itself are ns() and bs()",
-    "s": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
-    "te": "lme4 has no smooth terms (mgcv has); splines are ns() and bs()",
-    "Q": "a name with spaces is written in back-quotes: `my name`",
-    "center": "write scale(x, scale = FALSE)",
-    "standardize": "write scale(x)",
-    "gr": "that is brms's; lme4 has (x | g)",
-    "mm": "that is brms's; a Z of your own goes through lme4py.mk_re_terms",
-    "re": "random terms are written (1 | g)",
-    "lag": "lags differ between packages: put the lagged values into the data as a column",
-    "year": "that is lubridate's; R's own is as.numeric(format(x, '%Y'))",
-    "month": "that is lubridate's; R's own is as.numeric(format(x, '%m'))",
-    "yday": "that is lubridate's; R's own is as.numeric(format(x, '%j'))",
-}
-"""What people look for of functions that are not in the table, and where to find it."""
 
 
 class ColumnSource(Protocol):
@@ -432,12 +411,6 @@ def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
     return error
 
 
-def _own(name: str) -> str | None:
-    """Return R's function for another language's ``np.log`` or ``x.mean``."""
-    last = name.rpartition(".")[2]
-    return f"R's own is {last}()" if last != name and lookup(last) is not None else None
-
-
 def _function(node: Call, scope: Scope) -> Function:
     """Return the table's entry for the called function."""
     called, package = node.function, None
@@ -454,11 +427,7 @@ def _function(node: Call, scope: Scope) -> Function:
     entry = lookup(name, package)
     if entry is None:
         full = name if package is None else f"{package}::{name}"
-        hint = _ELSEWHERE.get(name) or _own(name) or nearest(name, names())
         raise FormulaError(
-            f'could not find function "{full}"',
-            node.function.span or node.span,
-            hint
-            or "give your own functions with env={...}; the documentation lists the known ones",
+            f'could not find function "{full}"', node.function.span or node.span, advice(name)
         )
     return entry

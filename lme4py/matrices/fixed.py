@@ -14,10 +14,10 @@ from lme4py.control import Control
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
 from lme4py.frame.attached import ContrastArgument
-from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.rows import rows_text
 from lme4py.frame.values import FloatArray, Matrix
+from lme4py.functions.table import Context
 from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan

@@ -22,7 +22,6 @@ from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.factors import as_factor, drop_unused, factor_of, interaction_of
-from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
 from lme4py.frame.state import NOTHING, State
@@ -36,6 +35,7 @@ from lme4py.frame.values import (
     Numeric,
     Value,
 )
+from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm
 

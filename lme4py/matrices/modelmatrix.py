@@ -22,8 +22,8 @@ from lme4py.formula.terms import Terms
 from lme4py.frame.attached import ContrastArgument
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of, logical_factor
-from lme4py.frame.functions.table import Context
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.functions.table import Context
 from lme4py.matrices.contrasts import contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns

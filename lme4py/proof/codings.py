@@ -18,8 +18,8 @@ from lme4py.formula.syntax import call
 from lme4py.formula.terms import terms
 from lme4py.frame.coding import CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
-from lme4py.frame.functions.table import Context
 from lme4py.frame.values import Factor, Matrix
+from lme4py.functions.table import Context
 from lme4py.matrices.grouping import BarFrame, Grouping
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.reterms import RandomEffects, random_effects

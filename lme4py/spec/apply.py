@@ -12,10 +12,10 @@ from lme4py.errors import DataError
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.functions.table import Context
 from lme4py.frame.modelframe import NAAction, new_frame
 from lme4py.frame.schema import NewColumns
 from lme4py.frame.values import FloatArray
+from lme4py.functions.table import Context
 from lme4py.matrices.fixed import new_fixed_matrix
 from lme4py.matrices.grouping import Grouping, new_random_term
 from lme4py.matrices.reterms import random_effects

@@ -43,15 +43,12 @@ def time_call(dice: Random, times: list[str], factor: str, number: str) -> str:
         f"difftime({name}, min({name}, na.rm = TRUE), units = '{unit}')",
         f"difftime({name}, '{day}')",
         f"as.numeric({name} - min({name}, na.rm = TRUE), units = 'weeks')",
-        f"I(as.difftime({number}, units = '{unit}') / 2)",
-        f"(as.difftime({number}, units = '{unit}') > as.difftime(3, units = 'mins'))",
+        f"I(difftime({name}, '{day}', units = '{unit}') / 2)",
         f"as.character({name})",
         f"as.Date({name})",
         f"I(as.POSIXct({name}) - 3600)",
-        f"julian({name})",
-        f"strftime({name}, '{shape}')",
         f"ifelse({name} > as.Date('{day}'), 'late', 'early')",
-        f"I({name} + as.difftime({dice.randint(1, 90)}, units = '{unit}'))",
+        f"I({name} + ({name} - min({name}, na.rm = TRUE)))",
         f"is.na({name})",
         f"rank({name})",
     ]
@@ -61,7 +58,6 @@ def time_call(dice: Random, times: list[str], factor: str, number: str) -> str:
             f"I(when - as.Date('{day}'))",
             "trunc(when, 'month')",
             f"cut(when, as.Date(c('1990-01-01', '{day}', '2050-01-01')))",
-            "cut(when, seq(as.Date('1996-01-01'), by = '5 years', length.out = 10))",
             f"I(when %in% as.Date('{day}'))",
         ]
     return dice.choice(calls)
@@ -77,8 +73,7 @@ def _mixture(dice: Random, times: list[str], factor: str, number: str) -> str:
         f"ordered({factor})",
         number,
         f"({name} - min({name}))",
-        # Integers, compared with a factor, are an accident of memory in R.
-        f"as.difftime({number} / 2, units = '{dice.choice(_UNITS)}')",
+        f"difftime({name}, '2021-01-01', units = '{dice.choice(_UNITS)}')",
         f"{name}[1]",
         f"{factor}[2]",
         "'2021-01-01'",

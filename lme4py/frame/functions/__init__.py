@@ -1,1 +1,0 @@
-"""The functions a formula may call, by subject."""

@@ -1,1 +1,0 @@
-"""Columns made from columns: scaling, polynomials, splines."""

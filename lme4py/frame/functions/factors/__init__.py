@@ -1,1 +1,0 @@
-"""Functions that make factors, and those that code them."""

@@ -1,1 +1,0 @@
-"""Mathematical functions of numbers, element by element, and cumulative ones."""

@@ -1,1 +1,0 @@
-"""Vectors and matrices made from parts."""

@@ -1,0 +1,508 @@
+"""Columns made from columns: scaling, polynomials, splines.
+
+Each is a fit, which finds the state from the values of all rows, and a replay, which makes
+the columns of any rows from the state.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py import linpack
+from lme4py.errors import DataError
+from lme4py.frame.coding import orthogonal_powers, power
+from lme4py.frame.values import FloatArray, Matrix, Numeric, Value, length
+from lme4py.functions.coercion import as_flag, as_number, flat
+from lme4py.functions.table import MISSING, Context, Dot, State, function
+from lme4py.moments import mean, quantile, running_total, total
+
+# Scaling ------------------------------------------------------------------------------------
+
+_NOT_NUMERIC = "'x' must be numeric"
+_TRUE = Numeric(np.array([True]), "logical")
+
+
+def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
+    """Return a vector or matrix as a matrix of doubles, with its names."""
+    if isinstance(x, Numeric):
+        return x.as_float().reshape(-1, 1), None
+    if isinstance(x, Matrix):
+        return x.values, x.names
+    raise DataError(_NOT_NUMERIC)
+
+
+def _column_mean(values: FloatArray) -> float:
+    """Return R's ``colMeans(na.rm = TRUE)``: unlike ``mean`` it is not corrected."""
+    kept = values[~np.isnan(values)]
+    if not kept.size:
+        return math.nan
+    if np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant:
+        return mean(kept)
+    return float(running_total(kept)[-1] / kept.size)
+
+
+def _spread(values: FloatArray) -> float:
+    kept = values[~np.isnan(values)]
+    return math.sqrt(total(kept * kept) / max(1, kept.size - 1))
+
+
+def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
+    """Return an option of scale that is TRUE, FALSE or one number per column."""
+    if isinstance(option, Numeric) and option.kind == "logical":
+        return as_flag(option, name)
+    numbers, _ = flat(option, f"invalid '{name}' argument")
+    if numbers.size != count:
+        raise DataError(f"length of '{name}' must equal the number of columns of 'x'")
+    return numbers
+
+
+def _scaled(state: State, x: Value) -> Matrix:
+    """Return rows on the stored centre and scale."""
+    values, names = _as_columns(x)
+    with np.errstate(all="ignore"):
+        for option, step in (("center", np.subtract), ("scale", np.divide)):
+            if state[option] is None:
+                continue
+            numbers = np.asarray(state[option], dtype=np.float64)
+            if numbers.size != values.shape[1]:
+                raise DataError(f"length of '{option}' must equal the number of columns of 'x'")
+            values = step(values, numbers)
+    return Matrix(np.asfortranarray(values), names)
+
+
+@function("scale", role="basis", replay=_scaled)
+def _centre_and_spread(x: Value, center: Value = _TRUE, scale: Value = _TRUE) -> State:
+    """Return columns centred and divided by the standard deviation."""
+    values, _ = _as_columns(x)
+    middle = _chosen(center, "center", values.shape[1])
+    divisor = _chosen(scale, "scale", values.shape[1])
+    with np.errstate(all="ignore"):
+        if middle is True:
+            middle = np.array([_column_mean(column) for column in values.T])
+        if divisor is True:
+            centred = values if middle is False else values - middle
+            divisor = np.array([_spread(column) for column in centred.T])
+    return {
+        "center": None if middle is False else middle,
+        "scale": None if divisor is False else divisor,
+    }
+
+
+def scale(matrix: Matrix) -> tuple[Matrix, State]:
+    """Return R's ``scale(matrix)``, and the centre and the scale of each column."""
+    state = _centre_and_spread(matrix)
+    return _scaled(state, matrix), state
+
+
+# Polynomials --------------------------------------------------------------------------------
+
+_FEW_POINTS = "'degree' must be less than number of unique points"
+_MOST_DEGREES = 1_000
+_MOST_PRODUCTS = 1_000_000
+_ONE = Numeric(np.array([1.0]), "double")
+
+
+def _column_sums(columns: FloatArray) -> FloatArray:
+    """Return R's ``colSums``: long double sums from the first row to the last."""
+    return np.array([total(column) for column in columns.T], dtype=np.float64)
+
+
+def _whole_degree(degree: Value, variables: int) -> int:
+    if length(degree) != 1:
+        raise DataError("the condition has length > 1")
+    chosen = as_number(degree, "degree")
+    if math.isnan(chosen):
+        raise DataError("missing value where TRUE/FALSE needed")
+    if chosen < 1:
+        raise DataError("'degree' must be at least 1")
+    if chosen > _MOST_DEGREES or (chosen + 1) ** variables > _MOST_PRODUCTS:
+        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
+    return int(chosen)
+
+
+def _variables(x: Value, dots: tuple[Dot, ...], degree: Value) -> tuple[list[FloatArray], Value]:
+    """Return the variables of a call of poly, and its degree, which may stand in their place."""
+    values = [x]
+    # One new row makes a second variable look like a degree.
+    if len(dots) == 1 and length(dots[0].value) == 1 and not dots[0].rowwise:
+        degree = dots[0].value
+    else:
+        values += [dot.value for dot in dots]
+    columns: list[FloatArray] = []
+    for value in values:
+        if isinstance(value, Matrix):
+            columns.extend(value.values.T)
+        elif isinstance(value, Numeric):
+            columns.append(value.as_float())
+        else:
+            raise DataError("poly() takes numeric variables")
+    if len({column.size for column in columns}) > 1:
+        raise DataError("arguments must have the same length")
+    return columns, degree
+
+
+def _raw_powers(x: FloatArray, degree: int) -> FloatArray:
+    return np.column_stack([power(x, exponent) for exponent in range(1, degree + 1)])
+
+
+def _fit(x: FloatArray, degree: int) -> tuple[FloatArray, float, FloatArray, FloatArray]:
+    """Return orthonormal polynomials of `x`; its mean, alpha and norm2 of their recurrence.
+
+    R's alpha is ours plus the mean. Kept apart, new rows agree with the old ones to the
+    last digits also where the mean is large: there R's own ``predict`` does not.
+    """
+    if np.isnan(x).any():
+        raise DataError("missing values are not allowed in 'poly'")
+    if degree >= len(np.unique(x)):
+        raise DataError(_FEW_POINTS)
+    if not np.isfinite(x).all():
+        raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
+    centre = mean(x)
+    centred = x - centre
+    monic, rank = orthogonal_powers(centred, degree)
+    if rank < degree:
+        raise DataError(_FEW_POINTS)
+    squares = monic * monic
+    norm2 = _column_sums(squares)
+    alpha = (_column_sums(centred[:, None] * squares) / norm2)[:degree]
+    return (monic / np.sqrt(norm2))[:, 1:], centre, alpha, np.concatenate(([1.0], norm2))
+
+
+def _recurred(x: FloatArray, alpha: FloatArray, norm2: FloatArray) -> FloatArray:
+    """Return the polynomials of a stored recurrence at new points."""
+    columns = [np.ones_like(x), x - alpha[0]]
+    for i in range(1, len(alpha)):
+        columns.append((x - alpha[i]) * columns[i] - (norm2[i + 1] / norm2[i]) * columns[i - 1])
+    result: FloatArray = (np.column_stack(columns) / np.sqrt(norm2[1:]))[:, 1:]
+    return result
+
+
+def _products(bases: list[FloatArray], degree: int) -> Matrix:
+    """Return one basis as it is, or all products of several up to the total degree."""
+    if len(bases) == 1:
+        names = tuple(str(exponent) for exponent in range(1, degree + 1))
+        return Matrix(np.asfortranarray(bases[0]), names)
+    # R's expand.grid lets the first variable's exponent run fastest.
+    exponents = [
+        choice[::-1]
+        for choice in itertools.product(range(degree + 1), repeat=len(bases))
+        if 0 < sum(choice) <= degree
+    ]
+    full = [np.column_stack([np.ones(basis.shape[0]), basis]) for basis in bases]
+    values = np.empty((bases[0].shape[0], len(exponents)), order="F")
+    for place, choice in enumerate(exponents):
+        column = full[0][:, choice[0]].copy()
+        for basis, exponent in zip(full[1:], choice[1:], strict=True):
+            column *= basis[:, exponent]
+        values[:, place] = column
+    return Matrix(values, tuple(".".join(map(str, choice)) for choice in exponents))
+
+
+def _fitted(columns: list[FloatArray], degree: int, raw: bool) -> tuple[Matrix, State]:
+    """Return the polynomials of all variables and, for each, the mean and the recurrence."""
+    with np.errstate(all="ignore"):
+        if raw:
+            bases = [_raw_powers(column, degree) for column in columns]
+            return _products(bases, degree), {"degree": degree, "alpha": None}
+        fits = [_fit(column, degree) for column in columns]
+    state = {
+        "degree": degree,
+        "mean": np.array([centre for _, centre, _, _ in fits]),
+        "alpha": np.array([alpha for _, _, alpha, _ in fits]),
+        "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
+    }
+    return _products([basis for basis, _, _, _ in fits], degree), state
+
+
+def _recomputed(state: State, columns: list[FloatArray]) -> Matrix:
+    """Return the polynomials at new points, by R's recurrence on the stored numbers."""
+    degree = int(state["degree"])
+    with np.errstate(all="ignore"):
+        if state["alpha"] is None:
+            return _products([_raw_powers(column, degree) for column in columns], degree)
+        alpha = np.asarray(state["alpha"], dtype=np.float64)
+        norm2 = np.asarray(state["norm2"], dtype=np.float64)
+        if len(alpha) != len(columns):
+            raise DataError("wrong number of columns in new data")
+        centred = [column - centre for column, centre in zip(columns, state["mean"], strict=True)]
+        bases = [_recurred(*parts) for parts in zip(centred, alpha, norm2, strict=True)]
+    return _products(bases, degree)
+
+
+def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: Value = _ONE) -> Matrix:
+    return _recomputed(state, _variables(x, dots, degree)[0])
+
+
+@function("poly", role="basis", package="stats", replay=_poly_again)
+def _poly(
+    x: Value,
+    dots: tuple[Dot, ...] = (),
+    degree: Value = _ONE,
+    coefs: Value | None = None,
+    raw: bool = False,
+    _simple: bool = False,
+) -> tuple[Matrix, State]:
+    """Return orthogonal or raw polynomials, of one variable or several."""
+    if coefs is not None:
+        raise DataError("poly(coefs = ) is for prediction; it cannot be given in a formula")
+    columns, degree = _variables(x, dots, degree)
+    return _fitted(columns, _whole_degree(degree, len(columns)), raw)
+
+
+def _polym_again(state: State, dots: tuple[Dot, ...] = ()) -> Matrix:
+    return _poly_again(state, dots[0].value, dots[1:]) if dots else _recomputed(state, [])
+
+
+@function("polym", role="basis", package="stats", replay=_polym_again)
+def _polym(
+    dots: tuple[Dot, ...] = (),
+    degree: Value = _ONE,
+    coefs: Value | None = None,
+    raw: bool = False,
+) -> tuple[Matrix, State]:
+    """Return polynomials of several variables."""
+    if not dots:
+        raise DataError("must supply one or more vectors")
+    return _poly(dots[0].value, dots[1:], degree, coefs, raw)
+
+
+# Splines ------------------------------------------------------------------------------------
+
+_BEYOND = "some 'x' values beyond boundary knots may cause ill-conditioned bases"
+_MOST_KNOTS = 2_000
+_HIGHEST_DEGREE = 50
+
+
+def _design(knots: FloatArray, x: FloatArray, order: int) -> FloatArray:
+    """Return the B-spline basis at `x` by the recurrence of Cox and de Boor.
+
+    Zero-length intervals, which knots tied with a boundary make, contribute nothing;
+    a point on the right end belongs to the last interval, as in R.
+    """
+    count = knots.size - order
+    if x.size and (x.min() < knots[order - 1] or x.max() > knots[count]):
+        raise DataError(
+            f"the 'x' data must be in the range {knots[order - 1]:g} to {knots[count]:g} "
+            "unless you set 'outer.ok = TRUE'"
+        )
+    cursor = np.minimum(np.searchsorted(knots, x, side="right"), count)
+    right = [knots[cursor + r] - x for r in range(order - 1)]
+    left = [x - knots[cursor - 1 - r] for r in range(order - 1)]
+    values = [np.ones_like(x)]
+    for j in range(1, order):
+        carried = np.zeros_like(x)
+        for r in range(j):
+            width = right[r] + left[j - 1 - r]
+            share = values[r] / width
+            flat_interval = width == 0
+            if flat_interval.any():
+                share[flat_interval] = 0.0
+                kept = flat_interval & (right[r] == 0) if r == 0 else np.zeros_like(flat_interval)
+                values[r] = np.where(kept, values[r], carried + right[r] * share)
+            else:
+                values[r] = carried + right[r] * share
+            carried = left[j - 1 - r] * share
+        values.append(carried)
+    basis = np.zeros((x.size, count), order="F")
+    rows = np.arange(x.size)
+    for place, column in enumerate(values):
+        basis[rows, cursor - order + place] = column
+    return basis
+
+
+def _derivatives(knots: FloatArray, point: float, order: int, orders: list[int]) -> FloatArray:
+    """Return derivatives of each B-spline at a point, one row per order of derivative."""
+    from scipy.interpolate import BSpline
+
+    if not knots[order - 1] < knots[knots.size - order]:
+        return np.full((len(orders), knots.size - order), np.nan)
+    splines = BSpline(knots, np.eye(knots.size - order), order - 1)
+    values = np.array([splines(point, nu=nu) for nu in orders], dtype=np.float64)
+    # R divides by the length of the interval, which is zero where a knot is tied with
+    # the right boundary or lies beyond it.
+    cursor = min(int(np.searchsorted(knots, point, side="right")), knots.size - order)
+    if knots[cursor] == knots[cursor - 1]:
+        derived = np.array(orders) > 0
+        values[np.flatnonzero(derived)[:, None], np.arange(cursor - order, cursor)] = np.nan
+    return values
+
+
+def _extended(
+    knots: FloatArray,
+    x: FloatArray,
+    order: int,
+    beyond: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    pivots: tuple[float, float],
+    orders: list[int],
+) -> FloatArray:
+    """Return the basis at all points: beyond the boundary, a Taylor expansion at a pivot."""
+    inside = ~(beyond[0] | beyond[1])
+    if inside.all():
+        return _design(knots, x, order)
+    basis = np.zeros((x.size, knots.size - order), order="F")
+    for which, pivot in zip(beyond, pivots, strict=True):
+        if not which.any():
+            continue
+        pieces = _derivatives(knots, pivot, order, orders)
+        distance = x[which] - pivot
+        tail = np.zeros((distance.size, basis.shape[1]))
+        # Term by term, not as a product of matrices: a row must not depend on those beside it.
+        for k, coefficients in zip(orders, pieces, strict=True):
+            tail += power(distance, k)[:, None] * (coefficients / math.factorial(k))
+        basis[which] = tail
+    if inside.any():
+        basis[inside] = _design(knots, x[inside], order)
+    return basis
+
+
+def _all_knots(state: State, order: int) -> tuple[FloatArray, float, float]:
+    """Return all knots in order, and the boundary; inner knots may lie beyond it."""
+    low, high = (float(end) for end in state["boundary"])
+    inner = np.asarray(state["knots"], dtype=np.float64)
+    return np.sort(np.concatenate((np.repeat((low, high), order), inner))), low, high
+
+
+def _points(x: Value) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the numbers of a variable that are not missing, and where they are."""
+    numbers, _ = flat(x, "bs() and ns() take numeric variables")
+    known = ~np.isnan(numbers)
+    return numbers[known], known
+
+
+def _in_rows(basis: FloatArray, known: NDArray[np.bool_]) -> Matrix:
+    """Return the basis with rows of NaN where the variable is missing, and R's names."""
+    if not known.all():
+        full = np.full((known.size, basis.shape[1]), np.nan, order="F")
+        full[known] = basis
+        basis = full
+    names = tuple(str(place) for place in range(1, basis.shape[1] + 1))
+    return Matrix(np.asfortranarray(basis), names)
+
+
+def _b_splines(state: State, x: Value, context: Context) -> Matrix:
+    """Return B-splines at the stored knots."""
+    points, known = _points(x)
+    order = int(state["degree"]) + 1
+    knots, low, high = _all_knots(state, order)
+    beyond = (points < low, points > high)
+    if (beyond[0] | beyond[1]).any():
+        context.warn(_BEYOND)
+    # R expands at a quarter of the way to the first inner knot.
+    pivots = (
+        0.75 * low + 0.25 * float(knots[order]),
+        0.75 * high + 0.25 * float(knots[-order - 1]),
+    )
+    with np.errstate(all="ignore"):
+        basis = _extended(knots, points, order, beyond, pivots, list(range(order)))
+    return _in_rows(basis if state["intercept"] else basis[:, 1:], known)
+
+
+def _natural_splines(state: State, x: Value) -> Matrix:
+    """Return natural cubic splines at the stored knots: straight lines beyond the boundary."""
+    points, known = _points(x)
+    knots, low, high = _all_knots(state, 4)
+    ends, beyond = (low, high), (points < low, points > high)
+    start = 0 if state["intercept"] else 1
+    with np.errstate(all="ignore"):
+        basis = _extended(knots, points, 4, beyond, ends, [0, 1])[:, start:]
+        bends = np.vstack([_derivatives(knots, end, 4, [2]) for end in ends])[:, start:]
+        if not np.isfinite(bends).all():
+            raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
+        constraint = linpack.qr(np.ascontiguousarray(bends.T))
+        natural = linpack.q_transpose_times(constraint, basis.T)
+    return _in_rows(natural[2:].T, known)
+
+
+def _boundary(points: FloatArray, given: Value) -> FloatArray:
+    """Return the two ends: those given, or the range of the values."""
+    if given is not MISSING:
+        ends = np.sort(flat(given, "'Boundary.knots' must be numeric")[0])
+    elif points.size:
+        ends = np.array([points.min(), points.max()])
+    else:
+        raise DataError("a spline needs at least one value of 'x' that is not missing")
+    if ends.size != 2 or not np.isfinite(ends).all():
+        raise DataError("'Boundary.knots' must be two finite numbers")
+    return ends
+
+
+def _inner_count(df: float | None, fewest: int, context: Context) -> int:
+    """Return how many knots `df` asks for, where so many columns need none."""
+    if df is None:
+        return 0
+    if math.isnan(df) or df != math.floor(df):
+        raise DataError("'df' must be a whole number")
+    if df > _MOST_KNOTS:
+        raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
+    if df < fewest:
+        context.warn(f"'df' was too small; have used {fewest}")
+    return int(df) - fewest
+
+
+def _inner_knots(
+    points: FloatArray, boundary: FloatArray, given: Value | None, count: int
+) -> FloatArray:
+    """Return inner knots: those given, or `count` of them at quantiles of the values inside."""
+    if given is not None:
+        knots, _ = flat(given, "'knots' must be numeric")
+        if not np.isfinite(knots).all():
+            raise DataError("'knots' must be finite")
+        if knots.size > _MOST_KNOTS:
+            raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
+        return knots
+    inside = points[(points >= boundary[0]) & (points <= boundary[1])]
+    if count <= 0 or not inside.size:
+        return np.empty(0)
+    return quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
+
+
+@function("bs", role="basis", package="splines", replay=_b_splines)
+def _bs(
+    x: Value,
+    context: Context,
+    df: float | None = None,
+    knots: Value | None = None,
+    degree: float = 3,
+    intercept: bool = False,
+    Boundary_knots: Value = MISSING,
+) -> State:
+    """Return a B-spline basis."""
+    if math.isnan(degree) or degree < 1:
+        raise DataError("'degree' must be integer >= 1")
+    if degree > _HIGHEST_DEGREE:
+        raise DataError(f"splines have a degree of at most {_HIGHEST_DEGREE} here")
+    points, _ = _points(x)
+    boundary = _boundary(points, Boundary_knots)
+    fewest = int(degree) + (1 if intercept else 0)
+    count = _inner_count(df if knots is None else None, fewest, context)
+    return {
+        "knots": _inner_knots(points, boundary, knots, count),
+        "boundary": boundary,
+        "degree": int(degree),
+        "intercept": intercept,
+    }
+
+
+@function("ns", role="basis", package="splines", replay=_natural_splines)
+def _ns(
+    x: Value,
+    context: Context,
+    df: float | None = None,
+    knots: Value | None = None,
+    intercept: bool = False,
+    Boundary_knots: Value = MISSING,
+) -> State:
+    """Return a natural cubic spline basis."""
+    points, _ = _points(x)
+    boundary = _boundary(points, Boundary_knots)
+    if Boundary_knots is MISSING and points.size == 1:
+        boundary = np.sort(points[0] * np.array([7.0, 9.0]) / 8.0)
+    count = _inner_count(df if knots is None else None, 2 if intercept else 1, context)
+    found = _inner_knots(points, boundary, knots, count)
+    if knots is None and found.size < count:
+        raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
+    return {"knots": found, "boundary": boundary, "degree": 3, "intercept": intercept}

@@ -1,0 +1,333 @@
+"""R's coercions: values as numbers, text, truth or one option, and results packed as values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.frame import values
+from lme4py.frame.collation import Collation
+from lme4py.frame.factors import distinct, value_labels
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    Kind,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    take,
+)
+
+Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.float64]
+Time: TypeAlias = values.Time | None
+
+LADDER: tuple[Kind, ...] = ("logical", "integer", "double")
+LARGEST_INTEGER = 2**31 - 1
+NON_NUMERIC = "non-numeric argument to mathematical function"
+
+_LONGEST = 2**21
+_UNEVEN = "longer object length is not a multiple of shorter object length"
+
+
+# Results as values ------------------------------------------------------------------------
+
+
+def higher(*kinds: Kind) -> Kind:
+    """Return the highest of R's types: logical, then integer, then double."""
+    return LADDER[max((LADDER.index(kind) for kind in kinds), default=0)]
+
+
+def pack(values: Array, kind: Kind, time: Time = None) -> Numeric:
+    """Return a vector in the form `Numeric` promises: exact dtype unless a value is missing."""
+    if kind == "logical" and values.dtype != np.bool_ and not np.isnan(values).any():
+        values = values != 0
+    elif (kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any()) or (
+        kind == "integer" and values.dtype.kind == "b"
+    ):
+        values = values.astype(np.int64)
+    elif kind == "double" and values.dtype != np.float64:
+        values = values.astype(np.float64)
+    return Numeric(values, kind, time)
+
+
+def shaped(
+    values: Array, kind: Kind, names: tuple[str, ...] | None = None, time: Time = None
+) -> Numeric | Matrix:
+    """Return a matrix if `values` has two dimensions, else a vector."""
+    if values.ndim == 2:
+        return Matrix(np.asfortranarray(values, dtype=np.float64), names, kind)
+    return pack(values, kind, time)
+
+
+def logical(
+    values: Array,
+    missing: NDArray[np.bool_] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> Numeric | Matrix:
+    """Return truth values with NA where `missing`."""
+    if missing is not None and missing.any():
+        values = np.where(missing, np.nan, values)
+    return shaped(values, "logical", names)
+
+
+def scalar(value: float | bool, kind: Kind, time: Time = None) -> Numeric:
+    """Return a vector of length one."""
+    return pack(np.array([value], dtype=np.float64), kind, time)
+
+
+def string(value: str | None) -> Character:
+    """Return a character vector of length one; None is NA."""
+    return encoded(np.zeros(1, dtype=np.int32), [value])
+
+
+def select(value: Value, rows: Array | slice) -> Value:
+    """Return the elements that `rows` selects, in exact dtype where none is missing any more."""
+    taken = take(value, rows)
+    if isinstance(taken, Numeric):
+        return pack(taken.values, taken.kind, taken.time)
+    return taken
+
+
+def bounded(size: float) -> None:
+    """Raise an error if a vector of that size would be too long."""
+    if not size < _LONGEST:
+        raise DataError("result would be too long a vector")
+
+
+# Values as numbers ------------------------------------------------------------------------
+
+
+def time_of(value: Value | None) -> Time:
+    """Return the class of times of a value, or None."""
+    return value.time if isinstance(value, Numeric) else None
+
+
+def untimed(value: Value) -> Value:
+    """Return the numbers of a time without their class, other values as they are."""
+    if isinstance(value, Numeric) and value.time is not None:
+        return Numeric(value.values, value.kind)
+    return value
+
+
+def as_vector(value: Value) -> Value:
+    """Return a matrix as the vector of its columns, other values as they are."""
+    if isinstance(value, Matrix):
+        return pack(value.values.reshape(-1, order="F"), value.kind)
+    return value
+
+
+def column_names(*values: Value | None) -> tuple[str, ...] | None:
+    """Return the names of the first matrix that has them."""
+    for value in values:
+        if isinstance(value, Matrix) and value.names is not None:
+            return value.names
+    return None
+
+
+def codes_as_numbers(factor: Factor) -> FloatArray:
+    """Return the codes of a factor as R counts them, from 1; NaN is missing."""
+    return np.where(factor.codes < 0, np.nan, factor.codes + 1.0)
+
+
+def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
+    """Return the numbers of a vector or matrix as float64, and R's type, or raise `complaint`."""
+    if isinstance(value, Numeric):
+        return value.as_float(), value.kind
+    if isinstance(value, Matrix):
+        return value.values, value.kind
+    if isinstance(value, Null):
+        return np.empty(0), "logical"
+    raise DataError(complaint)
+
+
+def bare_numbers(value: Value, complaint: str) -> tuple[Array, Kind]:
+    """Return the numbers below a value's class, those of a factor its codes from 1."""
+    if isinstance(value, Factor):
+        return codes_as_numbers(value), "integer"
+    if isinstance(value, MalformedFactor):
+        return value.values, value.kind
+    return elements(value, complaint)
+
+
+def flat(value: Value, complaint: str) -> tuple[FloatArray, Kind]:
+    """Return the numbers as one vector, the columns of a matrix one below the other."""
+    array, kind = elements(value, complaint)
+    return array.reshape(-1, order="F"), kind
+
+
+def reject_classes(value: Value, name: str) -> None:
+    """Raise R's error of the group of mathematical functions for factors and times."""
+    if isinstance(value, Factor | MalformedFactor):
+        raise DataError(f"‘{name}’ not meaningful for factors")
+    time = time_of(value)
+    if time == "Date":
+        raise DataError(f'{name} not defined for "Date" objects')
+    if time is not None:
+        shown = "POSIXt" if time == "POSIXct" else "difftime"
+        raise DataError(f"'{name}' not defined for \"{shown}\" objects")
+
+
+# Recycling --------------------------------------------------------------------------------
+
+
+def recycle(values: Array, size: int) -> Array:
+    """Return `values` repeated or cut to length `size`; an empty vector stays empty."""
+    if values.shape[0] in (size, 0):
+        return values
+    return np.tile(values, -(-size // values.shape[0]))[:size]
+
+
+def align(first: Array, second: Array, warn: Callable[[str], None]) -> tuple[Array, Array]:
+    """Return two arrays that numpy may combine as R combines vectors and matrices."""
+    if first.ndim == 2 and second.ndim == 2:
+        if first.shape != second.shape:
+            raise DataError("non-conformable arrays")
+        return first, second
+    if first.size == 0 or second.size == 0:
+        # A matrix without rows stays one: new data may have none.
+        shapes = [
+            values.shape for values in (first, second) if values.ndim == 2 and not values.size
+        ]
+        empty = np.empty(shapes[0] if shapes else 0)
+        return empty, empty
+    if first.size != second.size and max(first.size, second.size) % min(first.size, second.size):
+        warn(_UNEVEN)
+    if first.ndim == 2:
+        return first, _below(second, first.shape)
+    if second.ndim == 2:
+        return _below(first, second.shape), second
+    if 1 in (first.size, second.size) or first.size == second.size:
+        return first, second
+    size = max(first.size, second.size)
+    return recycle(first, size), recycle(second, size)
+
+
+def _below(vector: Array, shape: tuple[int, ...]) -> Array:
+    """Return a vector spread down the columns of a matrix of `shape`."""
+    size = shape[0] * shape[1]
+    if vector.size > size:
+        raise DataError(f"dims [product {size}] do not match the length of object [{vector.size}]")
+    return recycle(vector, size).reshape(shape, order="F")
+
+
+# Values as text ---------------------------------------------------------------------------
+
+
+def encoded(codes: Array, strings: Sequence[str | None]) -> Character:
+    """Return a character vector from codes into strings that may repeat or be missing (None)."""
+    pool: dict[str, int] = {}
+    table = np.fromiter(
+        (-1 if item is None else pool.setdefault(item, len(pool)) for item in strings),
+        dtype=np.int32,
+        count=len(strings),
+    )
+    table = np.append(table, np.int32(-1))  # a code of -1 picks this one
+    return Character(table[codes].astype(np.int32, copy=False), tuple(pool))
+
+
+def text(value: Value) -> Character:
+    """Return R's ``as.character`` of a value; a matrix is read down its columns."""
+    match value:
+        case Character():
+            return value
+        case Factor():
+            return encoded(value.codes, value.levels)
+        case MalformedFactor():
+            raise DataError("malformed factor")
+        case Null():
+            return encoded(np.empty(0, dtype=np.int32), [])
+        case FunctionName():
+            raise DataError("cannot coerce type 'closure' to vector of type 'character'")
+        case Numeric() | Matrix():
+            vector = Numeric(value.values.reshape(-1, order="F"), value.kind, time_of(value))
+            found, codes = distinct(vector.values)
+            return encoded(codes, value_labels(vector, found))
+
+
+def strings_of(value: Value) -> list[str | None]:
+    """Return the elements of an argument as text; None is NA."""
+    characters = text(value)
+    return [None if code < 0 else characters.pool[code] for code in characters.codes.tolist()]
+
+
+def level_texts(levels: Sequence[str | None]) -> list[str]:
+    """Return levels as text, as R's ``paste`` does."""
+    return ["NA" if level is None else level for level in levels]
+
+
+def union_codes(
+    first: Character, second: Character
+) -> tuple[NDArray[np.int32], NDArray[np.int32], tuple[str, ...]]:
+    """Return both codes in one pool of distinct strings."""
+    if first.pool == second.pool:
+        return first.codes, second.codes, first.pool
+    place = {item: index for index, item in enumerate(first.pool)}
+    table = np.array([place.setdefault(item, len(place)) for item in second.pool] + [-1])
+    return first.codes, table[second.codes].astype(np.int32), tuple(place)
+
+
+def ranks(pool: Sequence[str], collation: Collation) -> tuple[FloatArray, list[str]]:
+    """Return the rank of each string, with NaN for NA behind them, and the strings in order."""
+    order = collation.order(pool)
+    table = np.full(len(pool) + 1, np.nan)
+    table[order] = np.arange(len(pool))
+    return table, [pool[place] for place in order]
+
+
+def sort_keys(value: Value, collation: Collation, complaint: str) -> FloatArray:
+    """Return floats that sort as R sorts the value, NaN where missing."""
+    if isinstance(value, Character):
+        return ranks(value.pool, collation)[0][value.codes]
+    return bare_numbers(value, complaint)[0].reshape(-1, order="F")
+
+
+def joined_text(values: Sequence[Value]) -> Character:
+    """Return several values one after the other as text: without classes, as ``c`` does."""
+    joined = encoded(np.empty(0, dtype=np.int32), [])
+    for value in values:
+        bare = pack(codes_as_numbers(value), "integer") if isinstance(value, Factor) else value
+        one, two, pool = union_codes(joined, text(untimed(bare)))
+        joined = Character(np.concatenate((one, two)), pool)
+    return joined
+
+
+# Options: the first element of an argument --------------------------------------------------
+
+
+def as_number(value: Value, name: str) -> float:
+    """Return the first element of an option as a float; missing is NaN."""
+    array, _ = flat(value, f"invalid '{name}' argument")
+    if not array.size:
+        raise DataError(f"invalid '{name}' argument")
+    return float(array[0])
+
+
+def as_integer(value: Value, name: str) -> int:
+    """Return the first element of an option as a whole number."""
+    number = as_number(value, name)
+    if not np.isfinite(number) or abs(number) > LARGEST_INTEGER:
+        raise DataError(f"invalid '{name}' argument")
+    return int(number)
+
+
+def as_flag(value: Value, name: str) -> bool:
+    """Return an option that is TRUE or FALSE."""
+    number = as_number(value, name)
+    if np.isnan(number):
+        raise DataError(f"invalid '{name}' argument")
+    return number != 0
+
+
+def as_string(value: Value, name: str) -> str:
+    """Return an option that is one string."""
+    if not isinstance(value, Character) or value.codes.size == 0 or value.codes[0] < 0:
+        raise DataError(f"invalid '{name}' argument")
+    return value.pool[int(value.codes[0])]

@@ -1,0 +1,199 @@
+"""Contrasts: the coding matrices ``contr.*``, ``C`` and ``contrasts``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lme4py.errors import DataError, nearest
+from lme4py.formula.syntax import Constant, Symbol, Text
+from lme4py.frame.coding import CONTRASTS, coding_matrix, complete_contrasts
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    Matrix,
+    Null,
+    Numeric,
+    Value,
+    length,
+)
+from lme4py.functions.coercion import (
+    as_number,
+    as_string,
+    flat,
+    level_texts,
+    scalar,
+    strings_of,
+)
+from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
+from lme4py.functions.table import MISSING, Context, Dot, State, function, lookup, match_arguments
+
+_SHORT = {
+    "poly": "contr.poly",
+    "helmert": "contr.helmert",
+    "sum": "contr.sum",
+    "treatment": "contr.treatment",
+    "SAS": "contr.SAS",
+}
+_MOST_CODED = 5_000
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(str(number) for number in range(1, count + 1))
+
+
+def _levels_argument(n: Value, name: str) -> tuple[str, ...]:
+    """Return the levels that the first argument of a contrast function stands for."""
+    if isinstance(n, Numeric) and n.values.size == 1:
+        count = as_number(n, "n")
+        if math.isnan(count) or (count <= 1 and name != "contr.poly"):
+            raise DataError("not enough degrees of freedom to define contrasts")
+        if count > _MOST_CODED:
+            raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
+        return _numbered(int(count))
+    if length(n) > _MOST_CODED:
+        raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
+    return tuple(level_texts(strings_of(n)))
+
+
+@function("contr.treatment", role="summary", package="stats")
+def _contr_treatment(
+    n: Value, base: float = 1, contrasts: bool = True, _sparse: bool = False
+) -> Matrix:
+    """Return a coding matrix: each level against a base."""
+    levels = _levels_argument(n, "contr.treatment")
+    return coding_matrix("contr.treatment", levels, base=base, contrasts=contrasts)
+
+
+@function(
+    {
+        "contr.SAS": "A coding matrix: each level against the last.",
+        "contr.sum": "A coding matrix: each level against the mean of all.",
+        "contr.helmert": "A coding matrix: each level against the mean of those before.",
+    },
+    role="summary",
+    package="stats",
+)
+def _contr(n: Value, called: str, contrasts: bool = True, _sparse: bool = False) -> Matrix:
+    return coding_matrix(called, _levels_argument(n, called), contrasts=contrasts)
+
+
+@function("contr.poly", role="summary", package="stats")
+def _contr_poly(
+    n: Value, scores: Value = MISSING, contrasts: bool = True, _sparse: bool = False
+) -> Matrix:
+    """Return a coding matrix: orthogonal polynomials."""
+    levels, options = _levels_argument(n, "contr.poly"), {}
+    if scores is not MISSING:
+        options["scores"] = flat(scores, "'scores' must all be different numbers")[0]
+    return coding_matrix("contr.poly", levels, contrasts=contrasts, **options)
+
+
+def _coding_of(
+    contr: Any, count: int, default: str, dots: Sequence[Dot], called: bool
+) -> str | Matrix:
+    """Return what C() attaches: the name of a contrast function, or a matrix.
+
+    `contr` is a syntax tree, or a value where it was evaluated. R calls a function
+    that is given by its own symbol with the number of levels, so its columns are
+    named by numbers; one given by text or a short name is only remembered unless `called`.
+    """
+    match contr:
+        case Symbol():
+            name = _SHORT.get(contr.name, contr.name)
+            called = called or contr.name not in _SHORT
+        case FunctionName():
+            name, called = contr.name, True
+        case Text():
+            name = contr.value
+        case Character():
+            name = as_string(contr, "contr")
+        case Matrix():
+            return contr
+        case Numeric() if contr.kind != "logical":
+            return Matrix(contr.as_float().reshape(-1, 1), None, contr.kind)
+        case Null() | Constant(name="NULL") | None:
+            name = default
+        case _:
+            raise DataError("numeric contrasts or contrast name expected")
+    if name not in CONTRASTS:
+        raise DataError(
+            f"object '{name}' of mode 'function' was not found", hint=nearest(name, CONTRASTS)
+        )
+    entry = lookup(name)
+    if not called or entry is None:
+        return name
+    given = [(None, scalar(count, "integer")), *((dot.name, dot.value) for dot in dots)]
+    coding: Matrix = entry.compute(**match_arguments(entry, given)[0])
+    return coding
+
+
+def _coded(state: State, object: Value) -> Factor:
+    """Return new rows with the stored levels and contrasts."""
+    made = thawed(state, "C", object)
+    coding: str | Matrix | None = state["contrasts"]
+    if state["matrix"] is not None:
+        names = None if state["names"] is None else tuple(state["names"])
+        coding = Matrix(np.asfortranarray(state["matrix"], dtype=np.float64), names)
+    return replace(made, contrasts=coding)
+
+
+@function(
+    "C",
+    role="basis",
+    package="stats",
+    replay=_coded,
+    quoted=("contr",),
+    words=tuple(_SHORT),
+)
+def _with_contrasts(
+    object: Value,
+    context: Context,
+    contr: Any = None,
+    how_many: int = MISSING,
+    dots: tuple[Dot, ...] = (),
+) -> tuple[Factor, State]:
+    """Return a factor with its own contrasts."""
+    # R takes neither text nor truth for a factor here.
+    if not isinstance(object, Factor) or not object.levels:
+        raise DataError(
+            "object not interpretable as a factor",
+            hint=None if isinstance(object, Factor) else "write C(factor(...), ...)",
+        )
+    count = len(object.levels)
+    if count < 2:
+        raise DataError(ONE_LEVEL)
+    default, called = context.default_contrasts[object.ordered], bool(dots)
+    coding = _coding_of(contr, count, default, dots, called or how_many is not MISSING)
+    if isinstance(coding, Matrix):
+        if coding.values.shape[0] != count:
+            raise DataError("wrong number of contrast matrix rows")
+        coding = complete_contrasts(coding, count - 1 if how_many is MISSING else how_many)
+    made = replace(object, contrasts=coding)
+    state = {
+        **frozen(made),
+        "contrasts": coding if isinstance(coding, str) else None,
+        "matrix": coding.values if isinstance(coding, Matrix) else None,
+        "names": coding.names if isinstance(coding, Matrix) else None,
+    }
+    return made, state
+
+
+@function("contrasts", role="summary", package="stats")
+def _contrasts(x: Value, context: Context, contrasts: bool = True) -> Matrix:
+    """Return the coding matrix of a factor."""
+    if isinstance(x, Numeric) and x.kind == "logical":
+        x = Factor(np.zeros(0, dtype=np.int32), ("FALSE", "TRUE"))
+    if not isinstance(x, Factor):
+        raise DataError("contrasts apply only to factors")
+    names = level_texts(x.levels)
+    if not contrasts:
+        return Matrix(np.eye(len(names), order="F"), tuple(names))
+    if isinstance(x.contrasts, Matrix):
+        return x.contrasts
+    return coding_matrix(x.contrasts or context.default_contrasts[x.ordered], names)

@@ -1,0 +1,314 @@
+"""Factors: made of values, their levels moved, dropped, added, combined.
+
+Levels are found from all rows; on new rows the same levels hold, and a value that
+has none is an error, not a missing value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from lme4py.errors import DataError, nearest
+from lme4py.frame.collation import Collation
+from lme4py.frame.factors import as_factor, drop_unused, factor_of, recode
+from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Value, length
+from lme4py.functions.coercion import as_number, level_texts, strings_of, text
+from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
+
+Levels = Sequence[str | None]
+
+ONE_LEVEL = "contrasts can be applied only to factors with 2 or more levels"
+_EMPTY = Character(np.zeros(0, dtype=np.int32), ())
+_MOST_COMBINATIONS = 5_000_000
+_SHOWN = 8
+
+
+# Levels as state --------------------------------------------------------------------------
+
+
+def _listed(items: Levels) -> str:
+    """Return the first few items, quoted."""
+    shown = ", ".join("NA" if item is None else f"'{item}'" for item in items[:_SHOWN])
+    return shown + (", ..." if len(items) > _SHOWN else "")
+
+
+def frozen(made: Factor) -> State:
+    """Return the state of a factor whose levels are those of its argument's text."""
+    return {"levels": made.levels, "ordered": made.ordered}
+
+
+def thawed(state: State, called: str, x: Value = _EMPTY) -> Factor:
+    """Return rows with stored levels: of their text, or of the text that stands for a level.
+
+    A value without a level is an error, unless the user listed the levels: these leave
+    other values out, in old rows and in new ones.
+    """
+    levels: tuple[str | None, ...] = tuple(state["levels"])
+    places: dict[str | None, int] = {}
+    texts = state.get("texts", levels)
+    for level, place in zip(texts, state.get("codes", range(len(texts))), strict=True):
+        places.setdefault(level, int(place))
+    for item in state.get("excluded", ()):
+        places.setdefault(item, -1)
+    words = text(x)
+    table = np.array([places.get(item, -2) for item in words.pool] + [-1], dtype=np.int32)
+    table[-1] = places.get(None, -1)
+    codes = table[words.codes]
+    unseen = np.unique(words.codes[codes == -2])
+    if unseen.size and state.get("strict", True):
+        values = [words.pool[code] for code in unseen.tolist()]
+        known = [item for item in places if item is not None]
+        raise DataError(
+            f"{called}(): new data has the value{'s' if len(values) > 1 else ''} "
+            f"{_listed(values)}, but the known levels are {_listed(known)}",
+            hint=nearest(values[0], known),
+        )
+    return Factor(np.where(codes == -2, np.int32(-1), codes), levels, bool(state["ordered"]))
+
+
+# Factors of values ------------------------------------------------------------------------
+
+
+def _labelled(kept: Levels, labels: Value) -> tuple[Levels, list[int]]:
+    """Return the levels after R's treatment of `labels`, and which one each of `kept` becomes."""
+    places = list(range(len(kept)))
+    if labels is MISSING:
+        for place, level in enumerate(kept):
+            if level in kept[:place]:
+                raise DataError(f"factor level [{place + 1}] is duplicated")
+        return kept, places
+    given = strings_of(labels)
+    if len(given) == len(kept):
+        # Equal labels are one level.
+        final = list(dict.fromkeys(given))
+        return final, [final.index(label) for label in given]
+    if len(given) == 1:
+        stem = level_texts(given)[0]
+        return [f"{stem}{number + 1}" for number in places], places
+    raise DataError(f"invalid 'labels'; length {len(given)} should be 1 or {len(kept)}")
+
+
+@function(
+    {
+        "factor": "A factor, with levels in R's order or as listed.",
+        "ordered": "An ordered factor.",
+    },
+    role="basis",
+    replay=thawed,
+)
+def _factor(
+    context: Context,
+    called: str,
+    x: Value = _EMPTY,
+    levels: Value = MISSING,
+    labels: Value = MISSING,
+    exclude: Value = NA,
+    ordered: bool = MISSING,
+    _nmax: Value = NA,
+) -> State:
+    if isinstance(x, FunctionName):
+        raise DataError("unique() applies only to vectors")
+    excluded = strings_of(exclude)
+    known: Levels
+    if levels is MISSING:
+        found = factor_of(x, context.collation)
+        known = (*found.levels, None) if (found.codes < 0).any() else found.levels
+    else:
+        known = strings_of(levels)
+    kept = [level for level in known if level not in excluded]
+    final, codes = _labelled(kept, labels)
+    if ordered is MISSING:
+        ordered = called == "ordered" or (isinstance(x, Factor) and x.ordered)
+    return {
+        "texts": tuple(kept),
+        "codes": tuple(codes),
+        "levels": tuple(final),
+        "ordered": ordered,
+        "strict": levels is MISSING,
+        "excluded": tuple(item for item in excluded if item is not None),
+    }
+
+
+@function("droplevels", role="basis", replay=thawed)
+def _droplevels(
+    x: Value, context: Context, exclude: Value = MISSING, _dots: tuple[Dot, ...] = ()
+) -> State | tuple[Factor, State]:
+    """Return a factor with unused levels dropped."""
+    if not isinstance(x, Factor):
+        raise DataError("no applicable method for 'droplevels': it takes a factor")
+    if exclude is not MISSING:
+        return _factor(context, "factor", x, exclude=exclude)
+    kept = drop_unused(x)
+    return Factor(kept.codes, kept.levels, kept.ordered), frozen(kept)
+
+
+@function(
+    {
+        "as.factor": "A factor; a factor stays as it is.",
+        "as.ordered": "An ordered factor; an ordered one stays, others lose unused levels.",
+    },
+    role="basis",
+    replay=thawed,
+)
+def _as_factor(x: Value, context: Context, called: str) -> tuple[Factor, State]:
+    if isinstance(x, Factor) and (x.ordered or called == "as.factor"):
+        return x, frozen(x)
+    found = factor_of(x, context.collation)
+    made = Factor(found.codes, found.levels, ordered=called == "as.ordered")
+    return made, frozen(made)
+
+
+# Levels moved and added -------------------------------------------------------------------
+
+
+@function("relevel", role="basis", package="stats", replay=thawed)
+def _relevel(x: Value, ref: Value, _dots: tuple[Dot, ...] = ()) -> tuple[Factor, State]:
+    """Return a factor with one level moved first."""
+    if not isinstance(x, Factor):
+        raise DataError("'relevel' only for (unordered) factors")
+    if x.ordered:
+        raise DataError("'relevel' only for unordered factors")
+    if length(ref) != 1:
+        raise DataError("'ref' must be of length one")
+    if isinstance(ref, Character | Factor):
+        wanted = strings_of(ref)[0]
+        if wanted not in x.levels:
+            known = [level for level in x.levels if level is not None]
+            raise DataError("'ref' must be an existing level", hint=nearest(wanted or "NA", known))
+    else:
+        number = as_number(ref, "ref")
+        if math.isnan(number):
+            raise DataError("'ref' must be an existing level")
+        if number < 1 or number > len(x.levels):
+            raise DataError(f"ref = {number:g} must be in 1L:{len(x.levels)}")
+        wanted = x.levels[int(number) - 1]
+    levels = (wanted, *(level for level in x.levels if level != wanted))
+    places = {level: place for place, level in enumerate(levels)}
+    made = Factor(recode(x.codes, [places[level] for level in x.levels]), levels)
+    return made, frozen(made)
+
+
+@function("addNA", role="basis", replay=thawed)
+def _add_na(x: Value, context: Context, ifany: bool = False) -> tuple[Factor, State]:
+    """Return a factor with missing values made a level."""
+    made = as_factor(x, context.collation)
+    if not ifany or (made.codes < 0).any():
+        levels = made.levels if None in made.levels else (*made.levels, None)
+        codes = np.where(made.codes < 0, np.int32(levels.index(None)), made.codes)
+        made = Factor(codes, levels, made.ordered)
+    return made, frozen(made)
+
+
+# Combinations and indicators --------------------------------------------------------------
+
+
+def crossed(
+    values: Sequence[Value],
+    collation: Collation,
+    *,
+    separator: str = ".",
+    last_fastest: bool = False,
+    drop: bool = False,
+) -> Factor:
+    """Return all combinations of factors as one factor, as R's ``interaction`` does.
+
+    Raises
+    ------
+    DataError
+        Without factors, for factors of different lengths, for too many combinations.
+    """
+    if not values:
+        raise DataError("No factors specified")
+    factors = [as_factor(value, collation) for value in values]
+    if drop:
+        factors = [drop_unused(item) for item in factors]
+    if len({item.codes.size for item in factors}) > 1:
+        raise DataError("variable lengths differ in interaction()")
+    result = factors[-1]
+    # R goes from the last to the first.
+    for current in reversed(factors[:-1]):
+        outer, inner = level_texts(current.levels), level_texts(result.levels)
+        if len(outer) * len(inner) > _MOST_COMBINATIONS:
+            raise DataError(
+                f"an interaction of more than {_MOST_COMBINATIONS} combinations",
+                hint="a:b has only those that occur",
+            )
+        if last_fastest:
+            codes = current.codes.astype(np.int64) * len(inner) + result.codes
+            texts = [f"{a}{separator}{b}" for a in outer for b in inner]
+        else:
+            codes = result.codes.astype(np.int64) * len(outer) + current.codes
+            texts = [f"{a}{separator}{b}" for b in inner for a in outer]
+        codes[(current.codes < 0) | (result.codes < 0)] = -1
+        places = {label: place for place, label in enumerate(dict.fromkeys(texts))}
+        merged = recode(codes.astype(np.int32), [places[label] for label in texts])
+        result = Factor(merged, tuple(places))
+        if drop:
+            result = drop_unused(result)
+    return Factor(result.codes, result.levels)
+
+
+def _recrossed(state: State, context: Context, dots: tuple[Dot, ...] = ()) -> Factor:
+    parts = state["parts"]
+    if len(parts) != len(dots):
+        raise DataError("interaction() of a different number of factors")
+    factors = [
+        thawed({"levels": part, "ordered": False}, "interaction", dot.value)
+        for part, dot in zip(parts, dots, strict=True)
+    ]
+    full = crossed(
+        factors,
+        context.collation,
+        separator=state["sep"],
+        last_fastest=bool(state["lex_order"]),
+    )
+    return thawed({"levels": state["levels"], "ordered": False}, "interaction", full)
+
+
+@function("interaction", role="basis", replay=_recrossed)
+def _interaction(
+    context: Context,
+    dots: tuple[Dot, ...] = (),
+    drop: bool = False,
+    sep: str = ".",
+    lex_order: bool = False,
+) -> tuple[Factor, State]:
+    """Return combinations of factors as one factor."""
+    factors = [as_factor(dot.value, context.collation) for dot in dots]
+    made = crossed(factors, context.collation, separator=sep, last_fastest=lex_order, drop=drop)
+    state = {
+        "parts": tuple(drop_unused(item).levels if drop else item.levels for item in factors),
+        "levels": made.levels,
+        "sep": sep,
+        "lex_order": lex_order,
+    }
+    return made, state
+
+
+def _indicators(state: State, f: Value) -> Matrix:
+    """Return the indicators of rows; a missing value has missing ones."""
+    made, kept = thawed(state, "dummy", f), list(state["kept"])
+    values = np.empty((made.codes.size, len(kept)), order="F")
+    for place, level in enumerate(kept):
+        values[:, place] = made.codes == made.levels.index(level)
+    values[made.codes < 0] = np.nan
+    return Matrix(values, tuple(level_texts(kept)))
+
+
+@function("dummy", role="basis", package="lme4", replay=_indicators)
+def _dummy(f: Value, context: Context, levelsToKeep: Value = MISSING) -> tuple[Matrix, State]:
+    """Return indicators of some levels of a factor; by default of all but the first."""
+    made = as_factor(f, context.collation)
+    if len(made.levels) < 2:
+        raise DataError(ONE_LEVEL)
+    kept = made.levels[1:] if levelsToKeep is MISSING else tuple(strings_of(levelsToKeep))
+    if not any(level in kept for level in made.levels):
+        raise DataError("at least some of the levels in f must also be present in levelsToKeep")
+    if not all(level in made.levels for level in kept):
+        raise DataError("all of the levelsToKeep must be levels of f")
+    state = {**frozen(made), "kept": kept}
+    # R's rows are those of a model matrix, which leaves out the missing ones.
+    return _indicators(state, Factor(made.codes[made.codes >= 0], made.levels)), state

@@ -1,0 +1,462 @@
+"""The table of functions a formula may call: nothing else is reachable from formula text.
+
+An entry is a Python function and what R calls it. Its formal arguments are read from the
+Python signature, once, when it is entered:
+
+===================== ==========================================================================
+in Python             in R
+===================== ==========================================================================
+``na_rm``             ``na.rm``: one underscore is a dot
+``ordered__result``   ``ordered_result``: two are an underscore
+``from_``             ``from``: a last one, where Python keeps the word for itself, is left out
+``_useBytes``         ``useBytes``, accepted and not used
+``dots``, ``_dots``   ``...``, a tuple of `Dot`
+``context``           none: the `Context` is handed in
+``called``            none: the name under which the function was called, where it has several
+no default            required
+``= MISSING``         may be left out; the function does as R's ``missing()`` says
+``= None``            ``= NULL``, and NULL arrives as None
+any other default     R's default
+===================== ==========================================================================
+
+An argument annotated with ``bool``, ``int``, ``float`` or ``str`` arrives as that: its first
+element, or R's error. Arguments are matched by R's rule (exact name, then unique prefix, then
+position), so formulas read as in R. Each entry declares its `role`, which says how it behaves
+on new rows.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+
+from lme4py.errors import DataError, nearest
+from lme4py.formula.syntax import Node
+from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
+from lme4py.frame.collation import Collation
+from lme4py.frame.values import Character, FunctionName, Null, Numeric, Value
+from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
+from lme4py.numerals import label
+
+Role: TypeAlias = Literal["elementwise", "shape", "summary", "basis", "whole"]
+"""How a function treats rows.
+
+``elementwise``: row i of the result depends on row i of the arguments only.
+``shape``: a vector put together from parts (``c``, ``rep``, ``x[i]``): like
+``elementwise`` where the result has one element per row, else like ``summary``.
+``summary``: the result is a parameter (a mean, levels, knots), frozen for new rows.
+``basis``: row i of the result depends on row i and on a state found from all rows.
+``whole``: each row may depend on every row and there is no state (``rev``); it
+cannot be computed again for new rows.
+"""
+
+Compute: TypeAlias = Callable[..., Any]
+
+State: TypeAlias = Mapping[str, Any]
+"""What a basis keeps: float arrays, tuples of str, numbers, text, None; plain data for JSON."""
+
+MISSING: Any = object()
+"""The default of an argument that may be left out although R gives it no default."""
+
+NA = Numeric(np.array([np.nan]), "logical")
+"""R's NA, as a default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a function may know beside its arguments.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows of the data.
+    collation : Collation
+        The order of text.
+    warn : callable
+        Takes the text of a warning (R's words where R has them).
+    default_contrasts : tuple of str
+        R's ``options(contrasts = )``.
+    """
+
+    rows: int
+    collation: Collation
+    warn: Callable[[str], None]
+    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One argument that ``...`` took: its name if it had one, its value, its node.
+
+    `rowwise` tells whether the value has one element per row of the data.
+    """
+
+    name: str | None
+    value: Value
+    node: Node | None = None
+    rowwise: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """One entry of the table.
+
+    Parameters
+    ----------
+    name : str
+        R's name.
+    formals : tuple of str
+        Names of the formal arguments, R's spelling.
+    required : tuple of str
+        Formal arguments that must be given.
+    signature : str
+        The formal arguments with their defaults, as R writes them.
+    compute : callable
+        Called with one keyword per formal argument given by the caller, by its name, or in
+        lower case with R's dots turned into underscores (``na.rm`` -> ``na_rm``); ``...`` as
+        ``dots``; and with ``context`` if `takes_context`. A basis returns
+        ``(value, state)``, all others a value.
+    role : {"elementwise", "shape", "summary", "basis", "whole"}
+    package : str
+        The R package (``pkg::name`` is accepted for it).
+    purpose : str
+        One line for the documentation.
+    takes_context : bool
+        Whether `compute` wants the context.
+    replay : callable, optional
+        For a basis: called like `compute` with the state first, returns the value.
+    quoted : tuple of str
+        Formal arguments that are handed over as syntax trees when they are bare names of
+        no variable (``C(f, sum)``).
+    words : tuple of str
+        What a quoted argument means by itself, even where a variable has that name.
+    tables : tuple of str
+        Formal arguments of an elementwise function that every row looks things up in
+        (``x %in% table``); other vectors are repeated along the rows.
+    """
+
+    name: str
+    formals: tuple[str, ...]
+    required: tuple[str, ...]
+    signature: str
+    compute: Compute
+    role: Role
+    package: str
+    purpose: str
+    takes_context: bool
+    replay: Compute | None = None
+    quoted: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+
+
+# Entries from Python functions --------------------------------------------------------------
+
+_HANDED_IN = ("context", "called")
+_CONVERSIONS: Mapping[str, Callable[[Value, str], Any]] = {
+    "bool": as_flag,
+    "int": as_integer,
+    "float": as_number,
+    "str": as_string,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Formal:
+    """A parameter of a Python function as a formal argument of R's."""
+
+    parameter: str
+    name: str
+    default: Any
+    required: bool
+    used: bool
+    annotation: str
+
+    @classmethod
+    def of(cls, parameter: inspect.Parameter) -> _Formal:
+        """Return what a parameter says, by the rules above."""
+        bare = parameter.name.removeprefix("_")
+        name = bare.removesuffix("_").replace("__", "\0").replace("_", ".").replace("\0", "_")
+        return cls(
+            parameter.name,
+            "..." if bare == "dots" else name,
+            parameter.default,
+            parameter.default is parameter.empty and bare != "dots",
+            parameter.name == bare,
+            str(parameter.annotation),
+        )
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keywords by which a caller may give the argument."""
+        if self.name == "...":
+            return ("dots",)
+        return (self.name, self.name.replace(".", "_").lower())
+
+    @property
+    def shown(self) -> str:
+        """The argument as R's signatures show it."""
+        match self.default:
+            case _ if self.name == "..." or self.default is MISSING or self.required:
+                return self.name
+            case None:
+                written = "NULL"
+            case bool():
+                written = str(self.default).upper()
+            case str():
+                written = '"' + self.default.encode("unicode_escape").decode() + '"'
+            case FunctionName(name=written):
+                pass
+            case Character():
+                written = "character()"
+            case Numeric(kind="logical"):
+                written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(self.default.values[0]), "NA")
+            case Numeric():
+                written = label(float(self.default.values[0]))
+            case _:
+                written = label(self.default)
+        return f"{self.name} = {written}"
+
+    def taken(self, value: Any) -> Any:
+        """Return an argument as the annotation wants it."""
+        wanted = self.annotation.removesuffix(" | None")
+        if wanted != self.annotation and isinstance(value, Null):
+            return None
+        convert = _CONVERSIONS.get(wanted)
+        return value if convert is None else convert(value, self.name)
+
+
+def _formals(compute: Compute) -> list[_Formal]:
+    parameters = inspect.signature(compute).parameters.values()
+    return [_Formal.of(item) for item in parameters if item.name not in ("state", *_HANDED_IN)]
+
+
+def _takes(compute: Compute, parameter: str) -> bool:
+    return parameter in inspect.signature(compute).parameters
+
+
+def _adapted(compute: Compute, name: str) -> Compute:
+    """Return the function as the evaluator calls it: by R's names, with values."""
+    formals = {key: formal for formal in _formals(compute) for key in formal.keys if formal.used}
+    with_context = _takes(compute, "context")
+    if _takes(compute, "called"):
+        compute = partial(compute, called=name)
+
+    def adapted(*state: State, **given: Any) -> Any:
+        named: dict[str, Any] = {}
+        for key, value in given.items():
+            formal = formals.get(key)
+            if formal is None:
+                if key == "context" and with_context:
+                    named[key] = value
+            elif value is not None:
+                named[formal.parameter] = formal.taken(value)
+            elif formal.required:
+                raise DataError(f'argument "{formal.name}" is missing, with no default')
+        return compute(*state, **named)
+
+    return adapted
+
+
+def _basis(fit: Compute, replay: Compute) -> Compute:
+    """Return a basis whose value is what the replay makes of the state that was fitted."""
+
+    def compute(**given: Any) -> tuple[Value, State]:
+        made = fit(**given)
+        return made if isinstance(made, tuple) else (replay(made, **given), made)
+
+    return compute
+
+
+def function_entry(
+    name: str,
+    compute: Compute,
+    purpose: str = "",
+    *,
+    role: Role,
+    package: str = "base",
+    replay: Compute | None = None,
+    **taken: tuple[str, ...],
+) -> Function:
+    """Return a Python function as an entry; `taken` is quoted, words and tables of `Function`."""
+    formals = _formals(compute)
+    called = _adapted(compute, name)
+    again = None if replay is None else _adapted(replay, name)
+    return Function(
+        name=name,
+        formals=tuple(formal.name for formal in formals),
+        required=tuple(formal.name for formal in formals if formal.required),
+        signature=", ".join(formal.shown for formal in formals),
+        compute=called if again is None else _basis(called, again),
+        role=role,
+        package=package,
+        purpose=purpose,
+        takes_context=any(_takes(part, "context") for part in (compute, replay) if part),
+        replay=again,
+        **taken,
+    )
+
+
+# The table ----------------------------------------------------------------------------------
+
+_SUBJECTS = (
+    "bases",
+    "calendar",
+    "contr",
+    "conversions",
+    "cutting",
+    "indexing",
+    "leveling",
+    "mathematics",
+    "operators",
+    "ordering",
+    "search",
+    "summaries",
+    "text",
+    "times",
+    "vectors",
+)
+_TABLE: dict[str, Function] = {}
+_USER: dict[str, Function] = {}
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def function(
+    names: str | Mapping[str, str],
+    *,
+    role: Role,
+    package: str = "base",
+    replay: Compute | None = None,
+    **taken: tuple[str, ...],
+) -> Callable[[_F], _F]:
+    """Return a decorator that enters a Python function into the table.
+
+    Parameters
+    ----------
+    names : str, or mapping of str to str
+        R's name; the first line of the docstring says its purpose. Or the names of a
+        family of functions, each with its purpose.
+    role : {"elementwise", "shape", "summary", "basis", "whole"}
+    package : str
+        The R package.
+    replay : callable, optional
+        For a basis: the function that takes the state, then those of the arguments that it
+        has parameters for, and returns the value. The decorated function returns the state
+        (its value is then what the replay makes of it), or ``(value, state)`` where it finds
+        both in one go.
+    **taken : tuple of str
+        ``quoted``, ``words`` and ``tables``, as in `Function`.
+    """
+
+    def enter(compute: _F) -> _F:
+        purpose = (compute.__doc__ or "").partition("\n")[0].removeprefix("Return ")
+        family = {names: purpose[:1].upper() + purpose[1:]} if isinstance(names, str) else names
+        for name, what in family.items():
+            _TABLE[name] = function_entry(
+                name, compute, what, role=role, package=package, replay=replay, **taken
+            )
+        return compute
+
+    return enter
+
+
+@cache
+def _load() -> None:
+    """Import the subjects, each of which enters its functions."""
+    for subject in _SUBJECTS:
+        importlib.import_module(f"lme4py.functions.{subject}")
+
+
+def names() -> list[str]:
+    """Return the names of all functions of the table, sorted."""
+    _load()
+    return sorted({**_TABLE, **_USER})
+
+
+def enter_user(function: Function) -> None:
+    """Enter a user's function; one of R's functions keeps its name."""
+    _load()
+    if function.name in _TABLE:
+        raise DataError(
+            f"'{function.name}' is a function of R's that formulas can call already",
+            hint="choose another name",
+        )
+    _USER[function.name] = function
+
+
+def lookup(name: str, package: str | None = None) -> Function | None:
+    """Return the entry called `name`, or None; with `package`, only if it is of that package."""
+    _load()
+    if package is None and name in _USER:
+        return _USER[name]
+    entry = _TABLE.get(name)
+    if entry is None or (package is not None and package != entry.package):
+        return None
+    return entry
+
+
+def match_arguments(
+    function: Function, given: Sequence[tuple[str | None, Any]]
+) -> tuple[dict[str, Any], list[tuple[str | None, Any]]]:
+    """Match call arguments to formal ones as R does: exact names, prefixes, positions.
+
+    Parameters
+    ----------
+    function : Function
+        The entry that is called.
+    given : sequence of (name or None, item)
+        The arguments as written.
+
+    Returns
+    -------
+    matched : dict
+        Formal argument (R's spelling) to item.
+    dots : list of (name or None, item)
+        What ``...`` takes.
+    """
+    formals = function.formals
+    before = formals[: formals.index("...")] if "..." in formals else formals
+    matched: dict[str, Any] = {}
+    rest: list[tuple[str | None, Any]] = []
+    for name, item in given:
+        if name is not None and name in formals and name != "...":
+            if name in matched:
+                raise DataError(f'formal argument "{name}" matched by multiple actual arguments')
+            matched[name] = item
+        else:
+            rest.append((name, item))
+    unnamed: list[tuple[str | None, Any]] = []
+    for name, item in rest:
+        open_formals = [formal for formal in before if formal not in matched]
+        prefixed = [formal for formal in open_formals if name and formal.startswith(name)]
+        if len(prefixed) == 1:
+            matched[prefixed[0]] = item
+        elif len(prefixed) > 1:
+            raise DataError(
+                f"argument '{name}' of {function.name}() matches multiple formal arguments"
+            )
+        else:
+            unnamed.append((name, item))
+    free = iter([formal for formal in before if formal not in matched])
+    dots: list[tuple[str | None, Any]] = []
+    for name, item in unnamed:
+        formal = next(free, None) if name is None else None
+        if formal is not None:
+            matched[formal] = item
+        elif "..." in formals:
+            dots.append((name, item))
+        else:
+            hint = nearest(name, formals) if name else None
+            raise DataError(
+                f"unused argument{f' ({name})' if name else ''} in {function.name}()", hint=hint
+            )
+    for formal in function.required:
+        if formal not in matched:
+            raise DataError(f'argument "{formal}" is missing, with no default')
+    return matched, dots

@@ -1,0 +1,72 @@
+"""Regular expressions: what is refused, what needs the package, and that none takes long.
+
+What they match is compared with R's answers in fixtures/functions/search.tsv.
+"""
+
+import sys
+
+import pytest
+
+import lme4py
+from lme4py.errors import DataError
+from lme4py.functions import search
+from lme4py.functions.search import Pattern
+
+DATA = {"y": [1.0, 2.0, 4.0, 3.0, 5.0, 7.0], "g": ["a+", "b2", "a+", "b2", "a+", "b2"]}
+
+
+def build(call):
+    return lme4py.lformula(f"y ~ {call} + (1 | g)", DATA)
+
+
+@pytest.mark.parametrize("text", ["a+?", "a*?b", "(ab){2}", "a(?=b)", "*a", "{1}", "a)"])
+def test_what_tre_reads_by_rules_of_its_own(text):
+    with pytest.raises(DataError):
+        Pattern(text)
+
+
+@pytest.mark.parametrize(
+    "text,reason",
+    [
+        ("(", "Missing ')'"),
+        ("[a", "Missing ']'"),
+        ("a{2", "Missing '}'"),
+        ("a**", "Invalid use of repetition operators"),
+        ("\\", "Trailing backslash"),
+        ("[b-a]", "Invalid character range"),
+        ("a{3,1}", "Invalid contents of {}"),
+        ("a{1,300}", "Invalid contents of {}"),
+        ("[[:foo:]]", "Unknown character class name"),
+        ("(a)\\2", "Invalid back reference"),
+    ],
+)
+def test_no_regular_expression_in_the_words_of_r(text, reason):
+    with pytest.raises(DataError) as caught:
+        Pattern(text)
+    assert caught.value.message == f"invalid regular expression '{text}', reason '{reason}'"
+
+
+@pytest.mark.parametrize("perl", [False, True])
+def test_what_takes_too_long_is_an_error(perl, monkeypatch):
+    monkeypatch.setattr(search, "_SECONDS", 0.05)
+    with pytest.raises(DataError, match="takes too long on these texts"):
+        Pattern("(a|a|aa)*$", perl=perl).search("a" * 5000 + "c")
+
+
+def test_a_long_pattern_is_refused():
+    with pytest.raises(DataError, match="more than 2000 letters"):
+        Pattern("a" * 3000)
+
+
+def test_plain_text_needs_no_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "regex", None)
+    for plain in ("grepl('a', g)", "grepl('a+', g, fixed = TRUE)", "gsub('a', 'b', g)"):
+        build(f"{plain}")
+    with pytest.raises(lme4py.Lme4pyError, match=r"pip install -e '\.\[regex\]'"):
+        build("grepl('^a', g)")
+
+
+def test_a_group_that_tre_fills_by_rules_of_its_own():
+    with pytest.raises(lme4py.Lme4pyError, match="perl = TRUE"):
+        build("sub('(a|b)', '<\\\\1>', g)")
+    assert build("sub('(a|b)', '<\\\\1>', g, perl = TRUE)") is not None

@@ -1,0 +1,97 @@
+"""Whatever a function is given: a value of the promised form, or an error of ours."""
+
+import random
+
+import numpy as np
+import pytest
+
+from lme4py.errors import Lme4pyError
+from lme4py.frame.collation import Collation
+from lme4py.frame.values import (
+    Character,
+    Factor,
+    FunctionName,
+    MalformedFactor,
+    Matrix,
+    Null,
+    Numeric,
+)
+from lme4py.functions import table
+from lme4py.functions.table import Context, Dot
+
+CALLS = 40
+
+
+def _codes(*codes):
+    return np.array(codes, dtype=np.int32)
+
+
+VALUES = (
+    Numeric(np.array([1, 2.5, -3, 0, np.nan, 1e6]), "double"),
+    Numeric(np.array([1e300, np.inf, -np.inf]), "double"),
+    Numeric(np.array([1.0]), "double"),
+    Numeric(np.empty(0), "double"),
+    Numeric(np.array([3, -2, 7, 0, 100000, 35]), "integer"),
+    Numeric(np.array([3, np.nan, -1]), "integer"),
+    Numeric(np.array([-1]), "integer"),
+    Numeric(np.array([True, False]), "logical"),
+    Numeric(np.array([np.nan]), "logical"),
+    Numeric(np.array([18000.0, np.nan]), "double", "Date"),
+    Numeric(np.array([1e15, np.inf]), "double", "Date"),
+    Numeric(np.array([1e9, 18000.5]), "double", "POSIXct"),
+    Numeric(np.array([1.5, np.nan]), "double", "mins"),
+    MalformedFactor(np.array([18000.0, np.nan]), "double", ("a", "b")),
+    Matrix(np.array([[1.0, 2], [np.nan, 4], [5, 6]]), ("a", "b")),
+    Matrix(np.empty((0, 2))),
+    Character(_codes(0, -1, 1, 0), ("a", "2020-01-01")),
+    Character(_codes(-1), ()),
+    Character(_codes(), ()),
+    Factor(_codes(0, 1, -1, 1), ("a", "b")),
+    Factor(_codes(0, 1), ("a", None)),
+    Factor(_codes(), ("a",)),
+    Factor(_codes(0, 2, -1), ("lo", "mid", "hi"), ordered=True),
+    Null(),
+    FunctionName("log"),
+)
+
+
+def _check_form(value):
+    match value:
+        case Numeric(values=values, kind=kind):
+            missing = values.dtype.kind == "f" and np.isnan(values).any()
+            exact = {"logical": np.bool_, "integer": np.int64, "double": np.float64}[kind]
+            assert values.ndim == 1
+            assert values.dtype == (np.float64 if missing else exact)
+        case Matrix(values=values, names=names):
+            assert values.ndim == 2
+            assert values.dtype == np.float64
+            assert names is None or len(names) == values.shape[1]
+        case Character(codes=codes, pool=pool) | Factor(codes=codes, levels=pool):
+            assert codes.dtype == np.int32
+            assert codes.min(initial=-1) >= -1
+            assert codes.max(initial=-1) < len(pool)
+            assert len(set(pool)) == len(pool)
+
+
+@pytest.mark.parametrize("name", table.names())
+def test_any_arguments_give_a_value_or_our_error(name):
+    entry = table.lookup(name)
+    choose = random.Random(name)
+    for _ in range(CALLS):
+        chosen = [
+            formal
+            for formal in entry.formals
+            if formal != "..." and (formal in entry.required or choose.random() < 0.3)
+        ]
+        given = {formal.replace(".", "_").lower(): choose.choice(VALUES) for formal in chosen}
+        if "..." in entry.formals:
+            given["dots"] = tuple(
+                Dot(None, choose.choice(VALUES)) for _ in range(choose.randint(0, 3))
+            )
+        if entry.takes_context:
+            given["context"] = Context(6, Collation("icu"), lambda _: None)
+        try:
+            value = entry.compute(**given)
+        except Lme4pyError:
+            continue
+        _check_form(value[0] if entry.role == "basis" else value)

@@ -10,12 +10,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from tests.recorded.cases import FIXTURES, arguments, build, data, load, other_words, verdict
 
 import lme4py
 from lme4py.cli import main
 from lme4py.cli.table_files import read_table
 from lme4py.rfiles.read_rds import read_rds
+from tests.recorded.cases import FIXTURES, arguments, build, data, load, other_words, verdict
 
 RECORDS = load(FIXTURES / "contrasts" / "records.rds")
 MADE = [name for name in RECORDS.names if RECORDS[name]["error"] is None]

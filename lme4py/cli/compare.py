@@ -30,7 +30,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="one line for each file that is equal")
     add_options(parser)
     # What is not asked for here is as the file tells.
-    parser.set_defaults(na_action=None, collation=None, double_bar=None)
+    parser.set_defaults(na_action=None, collation=None, double_bar=None, lme4=None)
 
 
 def _run(options: argparse.Namespace) -> Answer:

@@ -43,7 +43,7 @@ class Fixture:
     arguments : dict
         The keyword arguments of `lformula` or `glformula` that the file tells of:
         ``subset``, ``weights``, ``offset``, ``contrasts``, ``na_action``, ``reml``,
-        ``family``, and a ``control`` that repeats no check R has passed already.
+        ``family``, ``lme4``, and a ``control`` that repeats no check R has passed already.
     notes : tuple of str
         What the file does not tell.
     X : RMatrix or None
@@ -255,6 +255,9 @@ def _fixture(record: RList, name: str) -> Fixture:
         )
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
+    versions = _versions(record)
+    if "lme4" in versions:
+        arguments["lme4"] = versions["lme4"]
     return Fixture(
         name=name,
         data=data,
@@ -269,7 +272,7 @@ def _fixture(record: RList, name: str) -> Fixture:
         reml=reml,
         family=family,
         fitted=fitted,
-        versions=_versions(record),
+        versions=versions,
     )
 
 

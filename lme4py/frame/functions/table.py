@@ -19,6 +19,7 @@ from lme4py.formula.syntax import Node
 from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
 from lme4py.frame.values import Value
+from lme4py.versions import LME4_2, Lme4
 
 __all__ = [
     "Context",
@@ -65,12 +66,15 @@ class Context:
         Takes the text of a warning (R's words where R has them).
     default_contrasts : tuple of str
         R's ``options(contrasts = )``.
+    lme4 : Lme4
+        The generation of lme4 and R that is followed.
     """
 
     rows: int
     collation: Collation
     warn: Callable[[str], None]
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
+    lme4: Lme4 = LME4_2
 
 
 @dataclass(frozen=True, slots=True)

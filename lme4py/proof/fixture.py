@@ -17,6 +17,7 @@ from lme4py.proof.call_arguments import CallArguments, floats_of
 from lme4py.proof.shapes import TERMS, refuse_others
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
+from lme4py.versions import LME4_1, LME4_2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +112,14 @@ class Fixture:
         if self.data is None:
             raise DataError(f"{self.name} holds no data frame", hint=_HOW)
         return self.data.table()
+
+    @property
+    def generations(self) -> tuple[str, ...]:
+        """The versions of lme4 that may have written it, the likeliest first."""
+        told = self.arguments.get("lme4")
+        if told is not None:
+            return (str(told),)
+        return (LME4_2.version,) if self.two else (LME4_2.version, LME4_1.version)
 
     @property
     def two(self) -> bool:

@@ -298,7 +298,7 @@ def test_single_rows_are_no_trap_where_other_levels_have_several():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         design = lme4py.lformula("y ~ 1 + (1 | g)", data)
-    assert design.messages == [
+    assert design.advice == [
         "240 of 252 levels of 'g' have a single row; they say little about its variance"
     ]
 

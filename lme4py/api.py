@@ -19,6 +19,7 @@ from lme4py.frame.modelframe import Expression
 from lme4py.frame.values import FloatArray
 from lme4py.learn import Arguments, learn
 from lme4py.messages import Messages
+from lme4py.versions import lme4_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -95,6 +96,7 @@ def lformula(
     env: Mapping[str, Any] | None = None,
     attached_contrasts: Mapping[str, ContrastArgument] | None = None,
     default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+    lme4: str = "2.1",
 ) -> MixedDesign[Any]:
     """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
 
@@ -131,6 +133,10 @@ def lformula(
     default_contrasts : tuple of str
         Codings of unordered and of ordered factors that have none of their own, in X and
         in random slopes (R's ``options(contrasts = )``).
+    lme4 : str
+        The version of lme4 to follow, as R prints it: one before 1.1-36, such as
+        ``"1.1-31"`` (with R 4.2), or one since, ``"2.1"`` (with R 4.6). A parsed formula is
+        read anew by it.
 
     Returns
     -------
@@ -159,6 +165,7 @@ def lformula(
         double_bar=double_bar,
         sparse_X=sparse_X,
         env=env,
+        lme4=lme4_of(lme4),
         reml=reml,
         attached_contrasts=attached_contrasts,
         default_contrasts=default_contrasts,
@@ -205,13 +212,14 @@ def glformula(
     env: Mapping[str, Any] | None = None,
     attached_contrasts: Mapping[str, ContrastArgument] | None = None,
     default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+    lme4: str = "2.1",
 ) -> MixedDesign[Any]:
     """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
 
     Parameters
     ----------
     formula, data, subset, weights, offset, na_action, contrasts, control, collation, double_bar, \
-sparse_X, env, attached_contrasts, default_contrasts
+sparse_X, env, attached_contrasts, default_contrasts, lme4
         As for `lformula`.
     family : str or Family
         ``"binomial"``, ``"poisson(link='log')"`` ...; gaussian with the identity link
@@ -246,6 +254,7 @@ sparse_X, env, attached_contrasts, default_contrasts
         double_bar=double_bar,
         sparse_X=sparse_X,
         env=env,
+        lme4=lme4_of(lme4),
         family=None if linear else chosen,
         reml=True if linear else None,
         attached_contrasts=attached_contrasts,

@@ -50,6 +50,7 @@ from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.matrices.traps import Traps
 from lme4py.messages import Messages
 from lme4py.spec.spec import Spec
+from lme4py.versions import Lme4
 
 __all__ = ["Arguments", "learn"]
 
@@ -67,6 +68,7 @@ class Arguments:
     double_bar: str
     sparse_X: bool
     env: Mapping[str, Any] | None
+    lme4: Lme4
     family: Family | None = None
     reml: bool | None = None
     attached_contrasts: Mapping[str, ContrastArgument] | None = None
@@ -84,20 +86,21 @@ def learn(
         With R's or lme4's words.
     """
     family = arguments.family
-    control = control_of(arguments.control, generalized=family is not None, note=messages.remark)
-    written = parsed = _two_sided(formula, control)
+    control = _control(arguments, messages)
+    written = parsed = _two_sided(formula, control, arguments.lme4)
     attached = mapping_of("attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}')
     columns = AttachedColumns(data, attached)
     defaults = default_contrasts_of(arguments.default_contrasts)
     collation = Collation(arguments.collation)
     env = _kept(mapping_of("env", arguments.env, '{"k": 3}'))
-    scope = Scope(columns, env, Context(columns.rows, collation, messages.warn, defaults))
-    double_bar = _double_bar(arguments.double_bar)
+    context = Context(columns.rows, collation, messages.warn, defaults, arguments.lme4)
+    scope = Scope(columns, env, context)
+    double_bar = _double_bar(arguments.double_bar, arguments.lme4)
     for text in _misread_arguments(arguments, columns):
         messages.advise(text)
     for text in parsed.structure_remarks(double_bar):
         messages.advise(text)
-    if double_bar == "diag" or family is None:
+    if double_bar == "diag" or family is None or arguments.lme4.splits_generalized:
         parsed = parsed.expanded(double_bar)
     variables = parsed.subbars().node
     written_traps = formula_traps(written.right)
@@ -263,8 +266,20 @@ def _advise(traps: Iterable[Trap], messages: Messages) -> None:
         messages.advise(trap.text, trap.span)
 
 
-def _two_sided(formula: str | Formula, control: Control) -> Formula:
+def _control(arguments: Arguments, messages: Messages) -> Control:
+    generalized, lme4 = arguments.family is not None, arguments.lme4
+    control = control_of(arguments.control, generalized=generalized, note=messages.remark)
+    if control.autoscale is not None and not lme4.autoscales:
+        raise DataError(
+            f"unused argument (autoscale = {control.autoscale!r})",
+            hint=f'lme4 {lme4.version} does not know it: give lme4="2.1"',
+        )
+    return control
+
+
+def _two_sided(formula: str | Formula, control: Control, lme4: Lme4) -> Formula:
     parsed = formula if isinstance(formula, Formula) else Formula.parse(formula)
+    parsed = parsed.followed(lme4)
     if parsed.response is None and control.check_formula_LHS == "stop":
         raise CheckError(
             "!checkLHS || length(as.formula(formula, env = denv)) == 3 is not TRUE",
@@ -305,8 +320,14 @@ def _counts_from_0(subset: Any) -> bool:
     return numbers.ndim == 1 and numbers.dtype.kind in "iu" and bool((numbers == 0).any())
 
 
-def _double_bar(method: str) -> DoubleBar:
-    return "diag" if choice_of("double_bar", method, ("split", "diag")) == "diag" else "split"
+def _double_bar(method: str, lme4: Lme4) -> DoubleBar:
+    if choice_of("double_bar", method, ("split", "diag")) == "split":
+        return "split"
+    if "diag" not in lme4.structures:
+        raise DataError(
+            f'double_bar="diag" is not known to lme4 {lme4.version}', hint='give lme4="2.1"'
+        )
+    return "diag"
 
 
 def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Arguments) -> str:

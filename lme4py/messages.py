@@ -21,8 +21,8 @@ class Messages:
     R's own are kept apart from ours: `warnings` and `notes` are what R's ``warning()``
     and ``message()`` say; `advice` and `remarks` are said where R is silent. Python
     warnings are made of `warnings` (`Lme4pyWarning`), of `changes` (`Lme4pyMessage`) and of
-    `advice` (`Lme4pyAdvice`); the logger gets `notes`; `remarks` stand in
-    ``design.messages`` only.
+    `advice` (`Lme4pyAdvice`); the logger gets `notes`. `texts` are ``design.messages``,
+    `ours` ``design.advice``.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ class Messages:
     >>> messages = Messages()
     >>> messages.note("dropping 1 column")
     >>> messages.remark("scale(x) uses all rows")
-    >>> messages.texts
-    ['dropping 1 column', 'scale(x) uses all rows']
+    >>> messages.texts, messages.ours
+    (['dropping 1 column'], ['scale(x) uses all rows'])
     """
 
     warnings: dict[str, None] = field(default_factory=dict)
@@ -67,8 +67,8 @@ class Messages:
 
     @property
     def texts(self) -> list[str]:
-        """All texts, those of R first."""
-        return list(dict.fromkeys([*self.warnings, *self.notes, *self.ours]))
+        """The texts of R and lme4."""
+        return list(dict.fromkeys([*self.warnings, *self.notes]))
 
     @property
     def ours(self) -> list[str]:

@@ -14,7 +14,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
 from lme4py.formula.bars import Bar
-from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
@@ -34,6 +33,7 @@ from lme4py.matrices.grouping import Grouping, learn_random_term
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
+from lme4py.versions import Lme4, lme4_of
 
 __all__ = ["Bars", "TermArrays", "mixed_design", "mk_re_terms"]
 
@@ -78,6 +78,7 @@ def mk_re_terms(
     collation: str = "icu",
     attached_contrasts: Mapping[str, ContrastArgument] | None = None,
     default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+    lme4: str = "2.1",
 ) -> RandomEffects:
     """Assemble the random part of a model from bars or arrays (lme4's ``mkReTrms``).
 
@@ -92,6 +93,8 @@ def mk_re_terms(
         Order of levels made from text.
     attached_contrasts, default_contrasts
         How factors of `frame` are coded, as for `lme4py.lformula`.
+    lme4 : str
+        The version of lme4 that reads bars written as text, as for `lformula`.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def mk_re_terms(
     >>> mk_re_terms("(1 + x | g)", {"x": [0, 1, 2, 3], "g": ["b", "a", "b", "a"]}).cnms
     [('g', ['(Intercept)', 'x'])]
     """
-    order = Collation(collation)
+    order, version = Collation(collation), lme4_of(lme4)
     attached = mapping_of("attached_contrasts", attached_contrasts, '{"f": "contr.sum"}')
     defaults = default_contrasts_of(default_contrasts)
     found: list[RandomTerm] = []
@@ -125,8 +128,8 @@ def mk_re_terms(
             raise DataError("bars written as text need a frame", hint="mk_re_terms(bars, frame)")
         else:
             columns = AttachedColumns(frame, attached)
-            context = Context(columns.rows, order, _ignored, defaults)
-            found += _evaluated(_bars(item), columns, context)
+            context = Context(columns.rows, order, _ignored, defaults, version)
+            found += _evaluated(_bars(item, version), columns, context)
     if not found:
         raise DataError("no random effects terms", hint='give "1 | g", or TermArrays')
     rows = {term.group.codes.size for term in found}
@@ -253,13 +256,13 @@ def _items(bars: Bars) -> Sequence[str | Formula | Bar | TermArrays]:
     raise DataError(f"bars are text or a sequence, not {type(bars).__name__}")
 
 
-def _bars(item: str | Formula | Bar) -> Sequence[Bar]:
+def _bars(item: str | Formula | Bar, lme4: Lme4) -> Sequence[Bar]:
     if isinstance(item, Bar):
         return [item]
     if isinstance(item, Formula):
-        return item.expanded().bars
+        return item.followed(lme4).bars
     if isinstance(item, str):
-        return find_bars(expand_double_bars(_right(parse(item))))
+        return find_bars(_right(parse(item)), lme4)
     raise DataError(f"a term is text, a Bar or TermArrays, not {type(item).__name__}")
 
 

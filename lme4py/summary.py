@@ -138,8 +138,9 @@ def summary(design: MixedDesign, *, rows: int = 6, width: int = 88) -> str:
     if rows > 0:
         sections += [_head(_y_and_x(design, rows), "y and X", width)]
         sections += [_head(_corner_of_zt(design, rows), "Zt", width)]
-    if design.messages:
-        sections.append("\n".join(["messages", *_indented(design.messages, width)]))
+    for title, texts in (("messages", design.messages), ("advice", design.advice)):
+        if texts:
+            sections.append("\n".join([title, *_indented(texts, width)]))
     return "\n\n".join(sections)
 
 
@@ -185,7 +186,7 @@ def html(design: MixedDesign, *, rows: int = 6) -> str:
             passages.append(Paragraph(f"... and {len(table.names) - _LONGEST_NAMES} more columns"))
         table = _corner_of_zt(design, rows)
         passages += [Paragraph(f"Zt, first {len(table.rows)} rows"), table]
-    passages += map(Paragraph, design.messages)
+    passages += map(Paragraph, [*design.messages, *design.advice])
     return Page(passages).html()
 
 

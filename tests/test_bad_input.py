@@ -41,8 +41,8 @@ FORMULAS = [
     "y ~ (x + z)^-1 + (1 | g)", "y ~ (x + z)^1.5 + (1 | g)", "y ~ x / 2 + (1 | g)",
     "y ~ x + Inf + (1 | g)", "y ~ x + 1i + (1 | g)", "y ~ (x ~ z) + (1 | g)", "y ~ (1 || g)",
     "y ~ (0 || g)", "y ~ (1 | 1)", "y ~ (1 | 'g')", "y ~ (1 | NULL)", "y ~ (1 | NA)",
-    "y ~ (1 | TRUE)", "~ x + (1 | g)", "y ~ (x | g | k)", "y ~ (1 | (g/k)/h)", "y ~ (1 | g + k)",
-    "y ~ (1 | g * k)", "y ~ (1 | g:k/h)", "y ~ (1 | g - k)", "y ~ (1 | g^2)", "y ~ x + I(1 | g)",
+    "y ~ (1 | TRUE)", "~ x + (1 | g)", "y ~ (x | g | k)", "y ~ (1 | (g/k)/h)", "y ~ (1 | g - g)",
+    "y ~ (1 | g + 2)", "y ~ (1 | g:k/h)", "y ~ (1 | .)", "y ~ (1 | g^1)", "y ~ x + I(1 | g)",
     "y ~ (1 | x > 5)", "y ~ x + (1 | cut(x, 3))", "y ~ (1 | factor(h))", "y ~ (1 | log(x))",
     "y ~ cs(x | g, hom = NA)", "y ~ cs(x | g, hom = T)", "y ~ toep(x | g)",
     # names that do not exist

@@ -113,8 +113,8 @@ def test_the_option_of_glmer_alone():
 def test_options_of_the_fit_are_noted(name):
     data = {"y": [1.0, 2.0, 3.0, 5.0], "g": list("aabb")}
     design = lme4py.lformula("y ~ (1 | g)", data, control={name: "bobyqa"})
-    assert design.messages == [f"control option '{name}' concerns the fit and changes no matrix"]
-    assert design.advice == design.messages
+    assert design.advice == [f"control option '{name}' concerns the fit and changes no matrix"]
+    assert design.messages == []
 
 
 @pytest.mark.parametrize("wrong", [5, "ignore", ["check.rankX"], object()])

@@ -97,8 +97,8 @@ def test_places_of_texts():
     messages.change("b")
     messages.advise("c", Span("y ~ x", 4, 5))
     messages.remark("d")
-    assert messages.texts == ["a", "b", "c\n  y ~ x\n      ^", "d"]
-    assert messages.ours == messages.texts[2:]
+    assert messages.texts == ["a", "b"]
+    assert messages.ours == ["c\n  y ~ x\n      ^", "d"]
 
 
 def test_each_once(caplog):

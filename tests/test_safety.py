@@ -130,7 +130,7 @@ MONSTERS = {
     "a long number": "y ~ I(" + "9" * 1_000_000 + ") + (1 | g)",
     "a power": "y ~ (" + " + ".join(f"v{i}" for i in range(40)) + ")^30 + (1 | g)",
     "a product": "y ~ " + " * ".join(f"v{i}" for i in range(60)) + " + (1 | g)",
-    "nested groups": "y ~ (1 | " + "/".join("g" for _ in range(1000)) + ")",
+    "nested groups": "y ~ (1 | " + "/".join(f"g{i}" for i in range(3000)) + ")",
 }
 
 

@@ -225,8 +225,8 @@ def test_json_is_exact_and_versioned():
     np.testing.assert_array_equal(whole.X, again.X)
     np.testing.assert_array_equal(whole.Zt.data, again.Zt.data)
     plain = json.loads(text)
-    with pytest.raises(DataError, match="version 3"):
-        lme4py.Spec.from_json(json.dumps({**plain, "version": 3}))
+    with pytest.raises(DataError, match="version 4"):
+        lme4py.Spec.from_json(json.dumps({**plain, "version": 4}))
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,7 @@ def test_what_lme4_passes_over_is_told(formula, expected, written):
 @pytest.mark.parametrize("formula", ["y ~ us((x | g))", "y ~ x + us(x || g)"])
 def test_nothing_is_told_where_nothing_is_lost(formula):
     design = lme4py.lformula(formula, D, control=CONTROL)
-    assert not [text for text in design.messages if "us(" in text]
+    assert not [text for text in design.advice if "us(" in text]
 
 
 @pytest.mark.parametrize("hom", ["T", "NA", "1", "!FALSE", '"TRUE"', ""])
@@ -335,7 +335,7 @@ def test_double_bar_as_diag_takes_what_cannot_be_split():
     ]
     design = lme4py.lformula("y ~ diag(x || g, hom = TRUE)", D, **options)
     assert _signature(design.random) == [("x | g", "diag", True)]
-    assert not [text for text in design.messages if "diag" in text]
+    assert not [text for text in design.advice if "diag" in text]
 
 
 def test_double_bar_is_checked():

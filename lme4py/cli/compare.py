@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="one line for each file that is equal")
     add_options(parser)
     # What is not asked for here is as the file tells.
-    parser.set_defaults(na_action=None, collation=None, double_bar=None)
+    parser.set_defaults(na_action=None, collation=None, double_bar=None, lme4=None)
 
 
 def _run(options: argparse.Namespace) -> Answer:
@@ -44,7 +45,7 @@ def _run(options: argparse.Namespace) -> Answer:
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
     from lme4py.api import glformula, lformula
-    from lme4py.proof.against_r import compare
+    from lme4py.proof.against_r import compare_either
     from lme4py.proof.fixture import read_fixture
 
     fixture = read_fixture(path)
@@ -56,11 +57,14 @@ def _compared(path: Path, options: argparse.Namespace) -> Comparison:
     make: Any = glformula if "family" in arguments else lformula
     if make is glformula:
         arguments.pop("reml", None)
+    if options.lme4 is not None:
+        fixture = replace(fixture, arguments={**fixture.arguments, "lme4": options.lme4})
     try:
-        design = make(formula, data, **arguments)
+        return compare_either(
+            fixture, lambda version: make(formula, data, **{**arguments, "lme4": version})
+        )
     except Lme4pyError as error:
         raise _unmade(path, fixture, error) from error
-    return compare(design, fixture)
 
 
 def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:

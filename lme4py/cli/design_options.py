@@ -75,6 +75,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar=("CODING", "ORDERED"),
         help="coding of unordered and of ordered factors, as R's options(contrasts = )",
     )
+    parser.add_argument(
+        "--lme4",
+        default="2.1",
+        metavar="VERSION",
+        help="the version of lme4 to follow, e.g. 1.1-31 (default: 2.1)",
+    )
     parser.add_argument("--ml", action="store_true", help="maximum likelihood, not REML")
 
 
@@ -116,6 +122,7 @@ def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
         "control": dict(options.control) or None,
         "double_bar": options.double_bar,
         "env": dict(options.env) or None,
+        "lme4": options.lme4,
         "reml": False if options.ml else None,
     }
     return {name: value for name, value in chosen.items() if value is not None}

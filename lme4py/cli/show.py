@@ -63,6 +63,7 @@ def _record(design: MixedDesign) -> dict[str, Any]:
         "theta": random.theta.tolist(),
         "lower": [None if bound == -float("inf") else bound for bound in random.lower.tolist()],
         "messages": list(design.messages),
+        "advice": list(design.advice),
     }
 
 

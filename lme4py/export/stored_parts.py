@@ -71,7 +71,11 @@ def stored_parts(design: MixedDesign) -> StoredParts:
     metadata = {
         "format": FORMAT,
         "version": VERSION,
-        "formula": {"text": str(design.formula), "written": design.formula.text},
+        "formula": {
+            "text": str(design.formula),
+            "written": design.formula.text,
+            "lme4": design.formula.lme4.version,
+        },
         "reml": design.reml,
         "family": None
         if design.family is None

@@ -98,14 +98,14 @@ def _response(arrays: StoredArrays, rows: int) -> FloatArray | None:
 
 
 def _formula(data: Any) -> Formula:
-    text, written = entry(data, "text", str), entry(data, "written", str)
+    text, written, lme4 = (entry(data, name, str) for name in ("text", "written", "lme4"))
     try:
-        kept, source = Formula.parse(text), Formula.parse(written)
+        kept, source = Formula.parse(text, lme4), Formula.parse(written, lme4)
         # What was written, with its || expanded as then, knows where in it each bar stood.
         for candidate in (source, source.expanded("split"), source.expanded("diag")):
             if str(candidate) == str(kept):
                 return candidate
-        return Formula(kept.node, written)
+        return replace(kept, text=written)
     except Lme4pyError as error:
         raise damaged(f"its formula is none: {error.message}") from None
 

@@ -7,33 +7,29 @@ call stands for the bar in parentheses (`structures.plain_bars`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.errors import FormulaError
 from lme4py.formula.deparse import deparse, variable_name
-from lme4py.formula.syntax import Argument, Call, Node, call
+from lme4py.formula.syntax import Call, Node, call
+from lme4py.versions import LME4_2
 
 __all__ = [
     "BARS",
     "STRUCTURES",
     "Bar",
     "DoubleBar",
-    "calls_in",
     "holds_bars",
     "is_bar",
     "is_structure",
-    "rebuilt",
-    "rewrite",
     "sides_of",
     "spine_of",
     "structured_bar",
-    "with_operands",
 ]
 
-STRUCTURES = ("us", "diag", "cs", "ar1")
+STRUCTURES = LME4_2.structures
 """The covariance structures of lme4 2.x: names that may be called around a bar."""
 DoubleBar: TypeAlias = Literal["split", "diag"]
 BARS = frozenset({"|", "||"})
@@ -134,41 +130,3 @@ def spine_of(node: Node) -> tuple[Node, list[Call]]:
         node = node.operands[0]
     calls.reverse()
     return node, calls
-
-
-def with_operands(node: Call, *operands: Node) -> Call:
-    """Return the call with its first operands replaced, argument names kept."""
-    replacements = iter(operands)
-    arguments = tuple(
-        item if item.value is None else Argument(next(replacements, item.value), item.name)
-        for item in node.arguments
-    )
-    return replace(node, arguments=arguments)
-
-
-def calls_in(node: Node) -> Iterator[Call]:
-    """Yield every call of the tree, outer before inner, left before right."""
-    pending = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Call):
-            yield item
-            pending.extend(reversed(item.operands))
-
-
-def rebuilt(item: Call, operands: tuple[Node, ...]) -> Call:
-    """Return the call with these operands; the call itself if they are its own."""
-    same = all(new is old for new, old in zip(operands, item.operands, strict=True))
-    return item if same else with_operands(item, *operands)
-
-
-def rewrite(node: Node, change: Callable[[Call, tuple[Node, ...]], Node]) -> Node:
-    """Return the tree with `change` applied to every call, innermost first."""
-    spine: list[Call] = []
-    while isinstance(node, Call) and node.operands:
-        spine.append(node)
-        node = node.operands[0]
-    for outer in reversed(spine):
-        rest = (rewrite(operand, change) for operand in outer.operands[1:])
-        node = change(outer, (node, *rest))
-    return node

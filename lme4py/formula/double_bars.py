@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.bars import DoubleBar, is_structure, rewrite, sides_of, spine_of, with_operands
+from lme4py.formula.bars import DoubleBar, is_structure, sides_of, spine_of
 from lme4py.formula.deparse import variable_name
 from lme4py.formula.nulls import lost_in_expansion
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, call
+from lme4py.formula.syntax import Call, Node, call, placed, with_operands
 from lme4py.formula.terms import terms
 
 __all__ = ["expand_double_bars"]
@@ -92,14 +90,4 @@ def _split(bar: Call) -> Node:
             "a grouping name that needs back-quotes does not work with ||; rename the column",
         ) from None
     # Through the parentheses around it lme4 walks twice.
-    return lost_in_expansion(_at(parsed, bar))
-
-
-def _at(node: Node, source: Call) -> Node:
-    """Return the tree with every node at the place of `source` in the user's text."""
-
-    def move(item: Call, operands: tuple[Node, ...]) -> Node:
-        moved = (replace(operand, span=source.span) for operand in operands)
-        return replace(with_operands(item, *moved), span=source.span)
-
-    return rewrite(node, move)
+    return lost_in_expansion(placed(parsed, bar.span))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from lme4py.errors import FormulaError
@@ -14,6 +14,7 @@ from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Call, Node, Number, call
+from lme4py.versions import LME4_2, Lme4, lme4_of
 
 __all__ = ["Formula"]
 
@@ -24,7 +25,7 @@ _REMEMBERED = 2_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Formula:
-    """An R formula; two are equal when R would print them alike.
+    """An R formula; two are equal when R would print them alike, and one lme4 reads them.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class Formula:
         The ``~`` call.
     text : str
         The formula as it was written.
+    lme4 : Lme4
+        The generation of lme4 that reads it.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class Formula:
 
     node: Call
     text: str = ""
+    lme4: Lme4 = LME4_2
 
     def __post_init__(self) -> None:
         if not isinstance(self.node, Call):
@@ -54,13 +58,16 @@ class Formula:
             )
 
     @classmethod
-    def parse(cls, text: str) -> Formula:
+    def parse(cls, text: str, lme4: str | Lme4 = "2.1") -> Formula:
         """Read a formula as R does.
 
         Parameters
         ----------
         text : str
             As in R: ``"y ~ x + (1 | g)"``.
+        lme4 : str
+            The version of lme4 that reads the random terms, as R prints it: ``"2.1"``, or
+            ``"1.1-31"``, which names three nested groups otherwise.
 
         Returns
         -------
@@ -72,15 +79,42 @@ class Formula:
             If the text is not one R expression.
         FormulaError
             If it is one, but no formula.
+        DataError
+            If the version is not known.
 
         Examples
         --------
         >>> str(Formula.parse("log(y)~x+(1|g)"))
         'log(y) ~ x + (1 | g)'
+        >>> for version in ("1.1-31", "2.1"):
+        ...     print([bar.label for bar in Formula.parse("~ (1 | a/b/c)", lme4=version).bars])
+        ['1 | c:(b:a)', '1 | b:a', '1 | a']
+        ['1 | c:b:a', '1 | b:a', '1 | a']
         """
         if not isinstance(text, str):
             raise FormulaError("invalid formula", hint=f"it is a {type(text).__name__}, not text")
-        return _read(text) if len(text) <= _REMEMBERED else _formula(text)
+        found = _read(text) if len(text) <= _REMEMBERED else _formula(text)
+        return found.followed(lme4_of(lme4))
+
+    def followed(self, lme4: Lme4) -> Formula:
+        """Return the formula as another generation of lme4 reads it.
+
+        Parameters
+        ----------
+        lme4 : Lme4
+            The generation.
+
+        Returns
+        -------
+        Formula
+
+        Examples
+        --------
+        >>> from lme4py.versions import LME4_1
+        >>> [bar.label for bar in Formula.parse("~ (1 | (g))").followed(LME4_1).bars]
+        ['1 | (g)']
+        """
+        return self if self.lme4 == lme4 else replace(self, lme4=lme4)
 
     @property
     def response(self) -> Node | None:
@@ -110,12 +144,12 @@ class Formula:
         'y ~ x'
         """
         sides = (right,) if self.response is None else (self.response, right)
-        return Formula(call("~", *sides, span=self.node.span), self.text)
+        return replace(self, node=call("~", *sides, span=self.node.span))
 
     @cached_property
     def bars(self) -> tuple[Bar, ...]:
         """The random-effects terms, ``a/b`` and ``||`` expanded (lme4's ``findbars``)."""
-        return find_bars(self.right)
+        return find_bars(self.right, self.lme4)
 
     def nobars(self) -> Formula:
         """Return the formula without random-effects terms (lme4's ``nobars``).
@@ -134,7 +168,7 @@ class Formula:
 
     @cached_property
     def _nobars(self) -> Formula:
-        fixed = without_bars(self.right)
+        fixed = without_bars(self.right, self.lme4)
         return self.with_right(Number(1.0) if fixed is None else fixed)
 
     def subbars(self) -> Formula:
@@ -155,9 +189,10 @@ class Formula:
     @cached_property
     def _subbars(self) -> Formula:
         sides = (
-            lost_in_frame(side) for side in (*self.node.operands[:-1], bars_as_sums(self.right))
+            lost_in_frame(side, self.lme4)
+            for side in (*self.node.operands[:-1], bars_as_sums(self.right, self.lme4))
         )
-        return Formula(call("~", *sides, span=self.node.span), self.text)
+        return replace(self, node=call("~", *sides, span=self.node.span))
 
     def expanded(self, double_bar: DoubleBar = "split") -> Formula:
         """Return the formula with every ``||`` written out.
@@ -208,7 +243,8 @@ class Formula:
         return f"Formula.parse({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and str(self) == str(other)
+        same = isinstance(other, Formula) and self.lme4 == other.lme4
+        return same and str(self) == str(other)
 
     def __hash__(self) -> int:
         return hash(str(self))

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from lme4py.errors import FormulaError
-from lme4py.formula.bars import BARS, calls_in
+from lme4py.formula.bars import BARS
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Argument, Call, Constant, Node
+from lme4py.formula.syntax import Argument, Call, Constant, Node, calls_in
+from lme4py.versions import Lme4
 
 __all__ = ["lost_in_expansion", "lost_in_frame", "without_nulls"]
 
@@ -51,7 +53,7 @@ def lost_in_expansion(node: Node) -> Node:
     return _walked(node, _expanded, _GONE, past="||") if _concerned(node) else node
 
 
-def lost_in_frame(node: Node) -> Node:
+def lost_in_frame(node: Node, lme4: Lme4) -> Node:
     """Return an expression without the NULLs that ``subbars`` deletes: every one.
 
     Raises
@@ -62,10 +64,11 @@ def lost_in_frame(node: Node) -> Node:
     Examples
     --------
     >>> from lme4py.formula.parse import parse
-    >>> deparse(lost_in_frame(parse("cut(x, 3, labels = NULL)")))
+    >>> from lme4py.versions import LME4_2
+    >>> deparse(lost_in_frame(parse("cut(x, 3, labels = NULL)"), LME4_2))
     'cut(x, 3)'
     """
-    return _walked(node, _summed, "length(term) >= 3 is not TRUE") if _concerned(node) else node
+    return _walked(node, partial(_summed, lme4), lme4.empty_call) if _concerned(node) else node
 
 
 def _concerned(node: Node) -> bool:
@@ -105,13 +108,13 @@ def _expanded(call: Call, first: Node | None) -> Node:
     return _with_arguments(call, arguments)
 
 
-def _summed(call: Call, first: Node | None) -> Node:
+def _summed(lme4: Lme4, call: Call, first: Node | None) -> Node:
     arguments = list(call.arguments)
     _assign(arguments, 0, first)
     for place in range(1, len(call.arguments)):
         if place >= len(arguments):
             raise _stopped(call)
-        _assign(arguments, place, _of(arguments[place], lost_in_frame))
+        _assign(arguments, place, _of(arguments[place], partial(lost_in_frame, lme4=lme4)))
     return _with_arguments(call, arguments)
 
 

@@ -8,10 +8,12 @@ parameters (with their defaults) and whose last, unnamed argument is the body.
 from __future__ import annotations
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.reader.limits import LONGEST
 from lme4py.formula.syntax import Node
 
-__all__ = ["parse"]
+__all__ = ["LONGEST", "parse"]
+
+LONGEST = 250_000
+"""The most characters a formula may have."""
 
 
 def parse(text: str) -> Node:
@@ -43,6 +45,6 @@ def parse(text: str) -> Node:
             f"the formula has {len(text)} characters; at most {LONGEST} are read"
         )
     # Lark comes with the first formula, so that `import lme4py` is fast.
-    from lme4py.formula.reader.reader import read
+    from lme4py.formula.lark_parser import read
 
     return read(text)

@@ -6,17 +6,25 @@ from lme4py.errors import FormulaError
 from lme4py.formula.bars import (
     STRUCTURES,
     DoubleBar,
-    calls_in,
     holds_bars,
     is_bar,
     is_structure,
-    rebuilt,
-    rewrite,
     structured_bar,
-    with_operands,
 )
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Argument, Call, Constant, Node, call, strip_parentheses
+from lme4py.formula.syntax import (
+    Argument,
+    Call,
+    Constant,
+    Node,
+    call,
+    calls_in,
+    rebuilt,
+    rewrite,
+    strip_parentheses,
+    with_operands,
+)
+from lme4py.versions import LME4_2, Lme4
 
 __all__ = ["hom_arguments", "hom_of", "plain_bars", "refuse_foreign", "structure_remarks"]
 
@@ -50,7 +58,7 @@ def hom_of(structured: Call) -> bool | None:
     return None
 
 
-def plain_bars(node: Node) -> Node:
+def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     """Return the expression with every structured term written as a bar in parentheses.
 
     Raises
@@ -64,7 +72,7 @@ def plain_bars(node: Node) -> Node:
     >>> deparse(plain_bars(parse("x + cs(1 + x | g, hom = TRUE)")))
     'x + (1 + x | g)'
     """
-    refuse_foreign(node)
+    refuse_foreign(node, lme4)
 
     def simplify(item: Call, operands: tuple[Node, ...]) -> Node:
         if is_structure(item):
@@ -74,7 +82,7 @@ def plain_bars(node: Node) -> Node:
     return rewrite(node, simplify)
 
 
-def refuse_foreign(node: Node) -> None:
+def refuse_foreign(node: Node, lme4: Lme4) -> None:
     """Raise for a structure that lme4 has not, and for a bar in the wrong place of one it has."""
     for item in calls_in(node):
         if not item.operands:
@@ -88,6 +96,13 @@ def refuse_foreign(node: Node) -> None:
                 f"write {instead.format(deparse(first))}"
                 if instead
                 else f"without a name, ({deparse(first)}) is unstructured: us",
+            )
+        if is_structure(item) and item.name not in lme4.structures:
+            raise FormulaError(
+                f'could not find function "{item.name}"',
+                item.span,
+                f"lme4 {lme4.version} has no covariance structures: leave {item.name}() out, or "
+                'give lme4="2.1"',
             )
         if item.name in STRUCTURES and not holds_bars(first) and any(map(is_bar, others)):
             raise FormulaError(
@@ -112,6 +127,12 @@ def structure_remarks(node: Node, double_bar: DoubleBar = "split") -> list[str]:
             continue
         inner = strip_parentheses(item.operands[0])
         if structured_bar(item) is not None:
+            if len(item.arguments) > 2:
+                remarks.append(
+                    f"lme4 loses {deparse(item)}, which has more than two arguments: the model is "
+                    f"without this term"
+                )
+                continue
             used = () if item.name == "us" else tuple(hom_arguments(item))
             unused = [argument for argument in item.arguments[1:] if argument not in used]
             if unused:

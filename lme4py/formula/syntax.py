@@ -8,8 +8,8 @@ are stated on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from lme4py.errors import Span
@@ -23,8 +23,13 @@ __all__ = [
     "Symbol",
     "Text",
     "call",
+    "calls_in",
+    "placed",
+    "rebuilt",
+    "rewrite",
     "strip_parentheses",
     "symbols",
+    "with_operands",
 ]
 
 
@@ -124,3 +129,51 @@ def symbols(node: Node) -> Iterator[Symbol]:
             pending.extend(reversed(item.operands))
             if not isinstance(item.function, Symbol):
                 pending.append(item.function)
+
+
+def with_operands(node: Call, *operands: Node) -> Call:
+    """Return the call with its first operands replaced, argument names kept."""
+    replacements = iter(operands)
+    arguments = tuple(
+        item if item.value is None else Argument(next(replacements, item.value), item.name)
+        for item in node.arguments
+    )
+    return replace(node, arguments=arguments)
+
+
+def calls_in(node: Node) -> Iterator[Call]:
+    """Yield every call of the tree, outer before inner, left before right."""
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Call):
+            yield item
+            pending.extend(reversed(item.operands))
+
+
+def rebuilt(item: Call, operands: tuple[Node, ...]) -> Call:
+    """Return the call with these operands; the call itself if they are its own."""
+    same = all(new is old for new, old in zip(operands, item.operands, strict=True))
+    return item if same else with_operands(item, *operands)
+
+
+def rewrite(node: Node, change: Callable[[Call, tuple[Node, ...]], Node]) -> Node:
+    """Return the tree with `change` applied to every call, innermost first."""
+    spine: list[Call] = []
+    while isinstance(node, Call) and node.operands:
+        spine.append(node)
+        node = node.operands[0]
+    for outer in reversed(spine):
+        rest = (rewrite(operand, change) for operand in outer.operands[1:])
+        node = change(outer, (node, *rest))
+    return node
+
+
+def placed(node: Node, span: Span | None) -> Node:
+    """Return the tree with every node at `span`: the place in the user's text it was made from."""
+
+    def move(item: Call, operands: tuple[Node, ...]) -> Node:
+        moved = (replace(operand, span=span) for operand in operands)
+        return replace(with_operands(item, *moved), span=span)
+
+    return replace(rewrite(node, move), span=span)

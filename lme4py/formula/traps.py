@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lme4py.errors import Span
-from lme4py.formula.bars import STRUCTURES, calls_in
+from lme4py.formula.bars import STRUCTURES
 from lme4py.formula.deparse import deparse
 from lme4py.formula.nulls import without_nulls
-from lme4py.formula.syntax import Call, Constant, Node, Number, strip_parentheses
+from lme4py.formula.syntax import Call, Constant, Node, Number, calls_in, strip_parentheses
 
 __all__ = ["Trap", "formula_traps"]
 

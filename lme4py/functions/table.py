@@ -43,6 +43,7 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.values import Character, FunctionName, Null, Numeric, Value
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.numerals import label
+from lme4py.versions import LME4_2, Lme4
 
 Role: TypeAlias = Literal["elementwise", "shape", "summary", "basis", "whole"]
 """How a function treats rows.
@@ -82,12 +83,15 @@ class Context:
         Takes the text of a warning (R's words where R has them).
     default_contrasts : tuple of str
         R's ``options(contrasts = )``.
+    lme4 : Lme4
+        The generation of lme4 and R that is followed.
     """
 
     rows: int
     collation: Collation
     warn: Callable[[str], None]
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
+    lme4: Lme4 = LME4_2
 
 
 @dataclass(frozen=True, slots=True)

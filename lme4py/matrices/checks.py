@@ -239,7 +239,7 @@ def autoscaled(
 
 
 def check_scale(
-    matrix: ModelMatrix, action: str, warn: Callable[[str], None]
+    matrix: ModelMatrix, action: str, warn: Callable[[str], None], advice: str
 ) -> tuple[ModelMatrix, str | None, Mapping[str, float]]:
     """Check the scales of X's columns (lme4's ``checkScaleX``).
 
@@ -251,6 +251,8 @@ def check_scale(
         The value of ``check.scaleX``.
     warn : callable
         Takes the text of a warning.
+    advice : str
+        How lme4 goes on where it does not rescale.
 
     Returns
     -------
@@ -282,7 +284,7 @@ def check_scale(
         return matrix, None, {}
     text = "Some predictor variables are on very different scales:"
     if action in ("warning", "stop"):
-        text += " consider rescaling"
+        text += f" {advice}"
         if action == "stop":
             spread = ", ".join(
                 f"{matrix.names[i]} {value:.3g}" for i, value in zip(columns, spreads, strict=True)

@@ -145,7 +145,9 @@ def learn_fixed_part(
         matrix = reduced.matrix
         if reduced.message is not None:
             messages.change(reduced.message)
-        matrix, rescaling, scales = check_scale(matrix, control.check_scaleX, warn)
+        matrix, rescaling, scales = check_scale(
+            matrix, control.check_scaleX, warn, context.lme4.scale_advice
+        )
     except CheckError as error:
         error.hint = error.hint or _not_finite(matrix, frame)
         raise

@@ -2,7 +2,7 @@
 
 lme4's own checks are in `lme4py.matrices.checks`. What is said here is ours, so it is
 issued as `Lme4pyAdvice` or, where there may be a good reason, kept as a quiet remark in
-``design.messages``. Ordinary models pass without a word, and nothing here costs a
+``design.advice``. Ordinary models pass without a word, and nothing here costs a
 pass over the rows unless counts already point at a trap.
 """
 
@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.formula.bars import calls_in
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import Call, Symbol, symbols
+from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope

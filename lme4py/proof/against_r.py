@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lme4py.errors import DataError
+from lme4py.errors import DataError, Lme4pyError
 from lme4py.proof.alignment import Pair
 from lme4py.proof.by_rows import row_findings
 from lme4py.proof.causes import causes
@@ -19,7 +19,7 @@ from lme4py.proof.random_part import random_findings
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
-__all__ = ["compare"]
+__all__ = ["compare", "compare_either"]
 
 
 def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
@@ -63,8 +63,37 @@ def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
             hint='compare(design, lme4py.read_fixture("m.rds"))',
         )
     findings = tuple(_findings(Pair(design, fixture)))
-    comparison = Comparison(fixture.name, findings, (), fixture.notes)
+    version = design.formula.lme4.version if hasattr(design, "formula") else ""
+    comparison = Comparison(fixture.name, findings, (), fixture.notes, version)
     return replace(comparison, causes=tuple(causes(design, fixture, comparison)))
+
+
+def compare_either(fixture: Fixture, make: Callable[[str], MixedDesign]) -> Comparison:
+    """Compare with what either generation of lme4 makes; return the comparison that is nearer.
+
+    Parameters
+    ----------
+    fixture : Fixture
+    make : callable
+        Makes the design as a version of lme4 does.
+
+    Raises
+    ------
+    Lme4pyError
+        If neither can make it.
+    """
+    found: list[Comparison] = []
+    faults: list[Lme4pyError] = []
+    for version in fixture.generations:
+        try:
+            found.append(compare(make(version), fixture))
+        except Lme4pyError as error:
+            faults.append(error)
+        if found and found[-1].equal:
+            return found[-1]
+    if not found:
+        raise faults[0]
+    return min(found, key=lambda comparison: len(comparison.different))
 
 
 def _findings(pair: Pair) -> Iterator[Finding]:

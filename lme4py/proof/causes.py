@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.errors import Lme4pyError
+from lme4py.formula.formula import Formula
 from lme4py.frame.collation import Collation
 from lme4py.proof.codings import coding_causes
 from lme4py.proof.findings import Comparison, Finding
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.shapes import named_items
 from lme4py.rfiles.rvalues import RFactor, RFrame, RList, RMatrix, RVector
+from lme4py.versions import LME4_1, LME4_2
 
 __all__ = ["causes"]
 
@@ -189,6 +192,24 @@ def _versions(_: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
         )
 
 
+def _generations(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
+    if "cnms" not in unequal:
+        return
+    formula: Formula = design.formula
+    other = LME4_1 if formula.lme4 == LME4_2 else LME4_2
+    try:
+        theirs = {bar.group_name for bar in formula.followed(other).bars}
+    except Lme4pyError:
+        return
+    cnms = fixture.terms["cnms"]
+    if theirs == set(cnms.names or ()) and theirs != {group for group, _ in design.random.cnms}:
+        yield (
+            "lme4 version: the grouping factors are those that lme4 "
+            f"{'before' if other == LME4_1 else 'since'} 1.1-36 makes of the formula; give "
+            f'lme4="{other.version}"'
+        )
+
+
 def _theta(_: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
     started = {"theta", "Lambdat"} & set(unequal)
     if started and not {"Zt", "cnms", "Lind"} & set(unequal) and not fixture.fitted:
@@ -336,6 +357,7 @@ _RULES: tuple[Callable[[Any, Fixture, _Unequal], Iterator[str]], ...] = (
     coding_causes,
     _double_bars,
     _versions,
+    _generations,
     _stored_zeros,
     _columns,
     _values,

@@ -83,12 +83,15 @@ class Comparison:
         What probably lies behind the differences, the likeliest first.
     notes : tuple of str
         What could not be compared, and what the fixture does not tell.
+    lme4 : str
+        The version of lme4 that the design follows.
     """
 
     name: str
     findings: tuple[Finding, ...]
     causes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    lme4: str = ""
 
     @property
     def equal(self) -> bool:
@@ -110,7 +113,8 @@ class Comparison:
         count, unequal = len(self.findings), len(self.different)
         if unequal:
             return f"{self.name}: {unequal} of {count} components differ from R's"
-        return f"{self.name}: all {count} components equal R's"
+        version = f", as lme4 {self.lme4} makes them" if self.lme4 else ""
+        return f"{self.name}: all {count} components equal R's{version}"
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -159,6 +163,7 @@ class Comparison:
         return {
             "name": self.name,
             "equal": self.equal,
+            "lme4": self.lme4,
             "components": [
                 {
                     "component": finding.component,

@@ -17,6 +17,7 @@ from lme4py.proof.call_arguments import CallArguments, floats_of
 from lme4py.proof.shapes import TERMS, refuse_others
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
+from lme4py.versions import LME4_1, LME4_2
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ class Fixture:
     arguments : dict
         The keyword arguments of `lformula` or `glformula` that the file tells of:
         ``subset``, ``weights``, ``offset``, ``contrasts``, ``na_action``, ``reml``,
-        ``family``, and a ``control`` that repeats no check R has passed already.
+        ``family``, ``lme4``, and a ``control`` that repeats no check R has passed already.
     notes : tuple of str
         What the file does not tell.
     X : RMatrix or None
@@ -111,6 +112,14 @@ class Fixture:
         if self.data is None:
             raise DataError(f"{self.name} holds no data frame", hint=_HOW)
         return self.data.table()
+
+    @property
+    def generations(self) -> tuple[str, ...]:
+        """The versions of lme4 that may have written it, the likeliest first."""
+        told = self.arguments.get("lme4")
+        if told is not None:
+            return (str(told),)
+        return (LME4_2.version,) if self.two else (LME4_2.version, LME4_1.version)
 
     @property
     def two(self) -> bool:
@@ -255,6 +264,9 @@ def _fixture(record: RList, name: str) -> Fixture:
         )
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
+    versions = _versions(record)
+    if "lme4" in versions:
+        arguments["lme4"] = versions["lme4"]
     return Fixture(
         name=name,
         data=data,
@@ -269,7 +281,7 @@ def _fixture(record: RList, name: str) -> Fixture:
         reml=reml,
         family=family,
         fitted=fitted,
-        versions=_versions(record),
+        versions=versions,
     )
 
 

@@ -321,6 +321,7 @@ def _as_text(numbers: RVector) -> RVector:
     if numbers.kind not in ("integer", "double"):
         raise DataError("a text in it is damaged")
     floats = numbers.as_float()
-    written = labels(floats)
+    whole = numbers.kind == "integer"
+    written = [str(number) for number in numbers.values.tolist()] if whole else labels(floats)
     absent = np.isnan(floats).tolist()
     return character([None if gone else text for gone, text in zip(absent, written, strict=True)])

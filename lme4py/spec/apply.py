@@ -41,7 +41,9 @@ def apply(
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
     columns = NewColumns(newdata, spec.names, spec.columns)
     collation = Collation(spec.collation)
-    context = Context(columns.rows, collation, messages.warn, spec.default_contrasts)
+    context = Context(
+        columns.rows, collation, messages.warn, spec.default_contrasts, spec.formula.lme4
+    )
     scope = Scope(columns, env, context)
     frame = new_frame(
         spec.terms,

@@ -25,7 +25,7 @@ from lme4py.spec.spec import Spec
 __all__ = ["VALUES", "read", "write"]
 
 _FORMAT = "lme4py.Spec"
-_VERSION = 2
+_VERSION = 3
 
 
 def write(spec: Spec) -> str:
@@ -139,22 +139,22 @@ VALUES = {
 
 
 def _written(formula: Formula) -> list[str]:
-    """Return text, and how its ``||`` are expanded, that make the formula again."""
+    """Return text, how its ``||`` are expanded, and the lme4, that make the formula again."""
     for expansion in ("none", "split", "diag"):
         try:
-            if _formula([formula.text, expansion]) == formula:
-                return [formula.text, expansion]
+            if _formula([formula.text, expansion, formula.lme4.version]) == formula:
+                return [formula.text, expansion, formula.lme4.version]
         except Lme4pyError:
             continue
-    return [str(formula), "none"]
+    return [str(formula), "none", formula.lme4.version]
 
 
 def _formula(plain: Any) -> Formula:
     match plain:
-        case [str(text), "none"]:
-            return Formula.parse(text)
-        case [str(text), "split" | "diag" as expansion]:
-            return Formula.parse(text).expanded(expansion)
+        case [str(text), "none", lme4]:
+            return Formula.parse(text, lme4)
+        case [str(text), "split" | "diag" as expansion, lme4]:
+            return Formula.parse(text, lme4).expanded(expansion)
         case _:
             raise DataError("not a saved spec: unknown double_bar")
 

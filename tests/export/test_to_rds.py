@@ -42,7 +42,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::lme4py.errors.Lme4pyMessage")
 def _design(path):
     fixture = lme4py.read_fixture(path)
     make = lme4py.glformula if "family" in fixture.arguments else lme4py.lformula
-    return make(fixture.formula, fixture.table(), **fixture.arguments)
+    options = {"lme4": fixture.generations[-1], **fixture.arguments}
+    return make(fixture.formula, fixture.table(), **options)
 
 
 def _differences(place, ours, theirs):

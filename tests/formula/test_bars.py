@@ -9,40 +9,50 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
+from lme4py.versions import LME4_1, LME4_2
 
-RECORD = Path(__file__).parents[2] / "fixtures" / "formula" / "bars.tsv"
-LINES = [
-    line.split("\t") for line in RECORD.read_text(encoding="utf-8").splitlines() if line[0] != "#"
-]
+TAB = "\t"
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "formula"
+RECORDS = {"bars.tsv": LME4_1, "bars-2.1.tsv": LME4_2, "groups-2.1.tsv": LME4_2}
+LINES = {
+    f"{lme4.version} {line.partition(TAB)[0]}": (lme4, *line.split(TAB))
+    for name, lme4 in RECORDS.items()
+    for line in (FOLDER / name).read_text(encoding="utf-8").splitlines()
+    if line[0] != "#"
+}
 
 
-def _without(node):
-    kept = without_bars(node)
+def _without(node, lme4):
+    kept = without_bars(node, lme4)
     return "1" if kept is None else deparse(kept)
 
 
 WALKS = {
-    "find_bars": lambda node: " ;; ".join(bar.label for bar in find_bars(node)),
+    "find_bars": lambda node, lme4: " ;; ".join(bar.label for bar in find_bars(node, lme4)),
     "without_bars": _without,
-    "bars_as_sums": lambda node: deparse(bars_as_sums(node)),
-    "expand_double_bars": lambda node: deparse(expand_double_bars(node)),
+    "bars_as_sums": lambda node, lme4: deparse(bars_as_sums(node, lme4)),
+    "expand_double_bars": lambda node, _: deparse(expand_double_bars(node)),
 }
 
 
-@pytest.mark.parametrize("line", LINES, ids=lambda line: line[0])
+@pytest.mark.parametrize("line", LINES.values(), ids=LINES)
 @pytest.mark.parametrize("walk", WALKS)
 def test_walk(walk, line):
-    text, *results = line
+    lme4, text, *results = line
     expected = dict(zip(WALKS, results, strict=True))[walk]
+    if lme4.splits_generalized and walk == "find_bars" and results[-1].startswith("error"):
+        # lme4 writes out || before it looks for bars.
+        expected = results[-1]
 
     if expected.startswith("error "):
         with pytest.raises((FormulaError, FormulaSyntaxError)) as found:
-            WALKS[walk](parse(text))
+            WALKS[walk](parse(text), lme4)
         # R gives its parser's place in a text of its own; the words are the same.
         words = expected.removeprefix("error ").rpartition(": ")[2]
         assert words in found.value.message
     else:
-        assert WALKS[walk](parse(text)) == expected
+        assert WALKS[walk](parse(text), lme4) == expected
 
 
 def test_thousands_of_terms_need_no_depth():

@@ -1,4 +1,4 @@
-"""NULL in formulas against what R recorded in ``fixtures/edges/nulls.csv``."""
+"""NULL in formulas against what lme4 1.1-31 and 2.1 recorded in ``fixtures/edges``."""
 
 import csv
 import warnings
@@ -12,9 +12,11 @@ import lme4py
 from lme4py.formula.deparse import deparse
 from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
+from lme4py.versions import LME4_2
 from tests.rules import IGNORE, D, I, linear, said
 
-RECORDED = Path(__file__).resolve().parents[2] / "fixtures" / "edges" / "nulls.csv"
+EDGES = Path(__file__).resolve().parents[2] / "fixtures" / "edges"
+RECORDED = {"1.1-31": EDGES / "nulls.csv", "2.1": EDGES / "nulls-2.1.csv"}
 DATA = D.assign(
     b=I % 3 == 0,
     w=pd.Categorical(np.array(["a", "b", "c", None], dtype=object)[(I * 5) % 7 % 4]),
@@ -22,13 +24,15 @@ DATA = D.assign(
 
 
 def recorded():
-    with RECORDED.open(encoding="utf-8") as file:
-        lines = [line for line in file if not line.startswith("#")]
-    return list(csv.DictReader(lines))
+    for lme4, path in RECORDED.items():
+        with path.open(encoding="utf-8") as file:
+            lines = [line for line in file if not line.startswith("#")]
+        yield from ({**row, "lme4": lme4} for row in csv.DictReader(lines))
 
 
 def built(entry):
-    options = {"control": {name: level for name, level in IGNORE.items() if "rankX" not in name}}
+    options = {"lme4": entry["lme4"]}
+    options["control"] = {name: level for name, level in IGNORE.items() if "rankX" not in name}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if entry["family"] == "binomial":
@@ -37,7 +41,7 @@ def built(entry):
 
 
 @pytest.mark.parametrize(
-    "entry", recorded(), ids=lambda entry: f"{entry['family'][0]}: {entry['formula']}"
+    "entry", list(recorded()), ids=lambda entry: "{lme4} {family}: {formula}".format(**entry)
 )
 def test_null_is_read_as_lme4_reads_it(entry):
     if entry["error"]:
@@ -73,7 +77,7 @@ def test_of_a_sum_nothing_is_lost():
     assert said(lambda: linear("y ~ x + NULL + (1 | g)"), advice=True) == []
 
 
-@pytest.mark.parametrize("walk", [lost_in_expansion, lost_in_frame])
+@pytest.mark.parametrize("walk", [lost_in_expansion, lambda node: lost_in_frame(node, LME4_2)])
 @pytest.mark.parametrize("text", ["x + f(a, b)", "x[, 1] + (1 | g)", "f(x, y = )"])
 def test_what_has_no_null_stays_itself(walk, text):
     node = parse(text)
@@ -90,4 +94,4 @@ def test_parentheses_are_walked_in_linear_time():
 def test_long_sums_are_walked_in_a_loop():
     node = parse(" + ".join(["x"] * 5000) + " + c(x, NULL)")
 
-    assert deparse(lost_in_frame(node)).endswith(" c(x)")
+    assert deparse(lost_in_frame(node, LME4_2)).endswith(" c(x)")

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.parse import parse
-from lme4py.formula.reader.limits import LONGEST, NESTING
+from lme4py.formula.parse import LONGEST, parse
 from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
+from lme4py.formula.syntax_errors import NESTING
 from tests.bounded import bounded_work
 
 

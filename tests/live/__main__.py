@@ -1,10 +1,11 @@
 """Random cases, R against us: ``python -m tests.live --cases 2000 --seed 7``.
 
 Prints what was compared and every difference with the name of its case, and ends
-with status 1 if there is one. ``--only 7-123`` runs one case, ``--script 7-123``
-prints it as an R script, ``--keep`` stores failing cases in fixtures/kept, where
-they are fixtures from then on. ``--errors`` also shows where both stop with other words,
-which is no failure.
+with status 1 if there is one. ``--r PATH`` names the R that judges: an Rscript, or a folder
+with an R inside that is entered by ``chroot``; several judge one after the other.
+``--only 7-123`` runs one case, ``--script 7-123`` prints it as an R script, ``--keep`` stores
+failing cases in fixtures/kept, where they are fixtures from then on. ``--errors`` also shows
+where both stop with other words, which is no failure.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tests.recorded.cases import error_text, other_words, verdict
 from .borderline import make_borderline
 from .generator import Case, make_case
 from .rcode import script
-from .session import REPOSITORY, keep, records, unavailable
+from .session import REPOSITORY, Judge
 from .wild import FORMULAS, make_wild
 
 
@@ -37,6 +38,9 @@ def _named(name: str, calls: Path) -> Case:
 def main() -> int:
     """Run the command."""
     reader = argparse.ArgumentParser(prog="python -m tests.live", description=__doc__)
+    reader.add_argument(
+        "--r", metavar="PATH", action="append", help="an Rscript, or a folder with an R in it"
+    )
     reader.add_argument("--cases", type=int, default=300)
     reader.add_argument("--seed", type=int, default=1)
     reader.add_argument("--first", type=int, default=0, help="number of the first case")
@@ -61,13 +65,10 @@ def main() -> int:
     chosen = reader.parse_args()
 
     calls = chosen.wild or FORMULAS
+    judges = [Judge(path) for path in chosen.r or ["Rscript"]]
     if chosen.script:
-        print(script(_named(chosen.script, calls)))
+        print(script(*judges[0].posed([_named(chosen.script, calls)])))
         return 0
-    reason = unavailable()
-    if reason is not None:
-        print(f"cannot compare: {reason}")
-        return 2
     make = make_borderline if chosen.borderline else make_case
     if chosen.wild:
         make = functools.partial(make_wild, path=calls)
@@ -80,11 +81,22 @@ def main() -> int:
 
     # The same texts are compared; on the screen they would hide the findings.
     logging.getLogger("lme4py").addHandler(logging.NullHandler())
+    failed = 0
+    for judge in judges:
+        if judge.unavailable is not None:
+            print(f"cannot compare: {judge.unavailable}")
+            return 2
+        failed += _judged(judge, cases, chosen)
+    return 1 if failed else 0
+
+
+def _judged(judge: Judge, cases: list[Case], chosen: argparse.Namespace) -> int:
+    """Print where one R differs from us; return the number of cases."""
     began = time.perf_counter()
     stopped, failed = 0, 0
     components: collections.Counter[str] = collections.Counter()
     texts: collections.Counter[str] = collections.Counter()
-    for case, record in records(cases):
+    for case, record in judge.records(judge.posed(cases)):
         error = error_text(record)
         stopped += error is not None
         if chosen.r_only:
@@ -106,16 +118,14 @@ def main() -> int:
             if len(found) > 6:
                 print(f"    ... and {len(found) - 6} more")
         if chosen.keep:
-            print(f"    kept as {keep(case, Path(REPOSITORY, 'fixtures', 'kept'))}")
-    for name, count in components.most_common():
-        print(f"{count:6d}  {name}")
-    for name, count in texts.most_common():
+            print(f"    kept as {judge.keep(case, Path(REPOSITORY, 'fixtures', 'kept'))}")
+    for name, count in [*components.most_common(), *texts.most_common()]:
         print(f"{count:6d}  {name}")
     print(
-        f"{len(cases)} cases compared ({stopped} are errors in R), {failed} differ,"
+        f"{judge.title}: {len(cases)} cases compared ({stopped} are errors in R), {failed} differ,"
         f" {time.perf_counter() - began:.0f} s"
     )
-    return 1 if failed else 0
+    return failed
 
 
 def _short(value: object) -> str:

@@ -622,9 +622,42 @@ class _Maker:
             return f"({g})"
         if roll < 0.97:
             return f"factor({g})"
-        if roll < 0.98:
+        if roll < 0.975:
             return f"interaction({g}, {inner[0]})"
-        return f"{g}:{inner[0]}:{inner[1]}"
+        if roll < 0.985:
+            return f"{g}:{inner[0]}:{inner[1]}"
+        return self.expanded_grouping(g, *inner[:2])
+
+    def expanded_grouping(self, g: str, h: str, k: str) -> str:
+        """Return a grouping expression that older releases of lme4 refuse, most of them."""
+        return str(
+            self.pick(
+                [
+                    f"{g} * {h}",
+                    f"{g} + {h}",
+                    f"{g} + {h}:{k}",
+                    f"{g}*{h} - {g}",
+                    f"({g} + {h} + {k})^2",
+                    f"({g}/{h})/{k}",
+                    f"{g}/({h}/{k})",
+                    f"{g}/({h}:{k})",
+                    f"{g}/({h} + {k})",
+                    f"({g} + {h})/{k}",
+                    f"{g}:{h}/{k}",
+                    f"{g}:({h}:{k})",
+                    f"({g}:{h})",
+                    f"{g} %in% {h}",
+                    f"factor({g})/{h}",
+                    f"{g}/factor({h})",
+                    f"factor({g}):{h}",
+                    f"interaction({g}, {h})/{k}",
+                    f"{g}/{h}/{k}/{g}",
+                    f"{g}:{g}",
+                    f"{g} + 0",
+                    f"-{g} + {h}",
+                ]
+            )
+        )
 
     def bar(self) -> str:
         slope, group = self.slope(), self.grouping()

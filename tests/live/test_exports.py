@@ -21,7 +21,7 @@ from lme4py.export.files import export
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RVector
 from tests.export.designs import DESIGNS, make
-from tests.live.session import unavailable
+from tests.live.session import Judge
 
 HERE = Path(__file__).parent
 FIXTURES = HERE.parents[1] / "fixtures"
@@ -29,7 +29,7 @@ FIXTURES = HERE.parents[1] / "fixtures"
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory):
-    reason = unavailable()
+    reason = Judge().unavailable
     if reason is not None:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("exports")
@@ -103,7 +103,7 @@ def fits(request):
     root = ROOT if "ROOT" in request.param else None
     if "ROOT" in request.param and root is None:
         pytest.skip("LME4PY_R_ROOT is not set")
-    reason = None if root else unavailable()
+    reason = None if root else Judge().unavailable
     if reason is not None:
         pytest.skip(reason)
     with tempfile.TemporaryDirectory(dir=None if root is None else Path(root, "tmp")) as name:

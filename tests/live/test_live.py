@@ -10,11 +10,12 @@ import pytest
 from tests.live.borderline import make_borderline
 from tests.live.contrasts import make_contrasted
 from tests.live.generator import make_case
-from tests.live.session import records, unavailable
+from tests.live.session import Judge
 from tests.live.wild import make_wild
 from tests.recorded.cases import verdict
 
 SEED = 20240301
+JUDGE = Judge()
 NUMBERS = {
     make_case: range(300),
     make_contrasted: range(300),
@@ -25,13 +26,13 @@ NUMBERS = {
 
 @pytest.mark.parametrize("make", NUMBERS)
 def test_same_as_r(make):
-    reason = unavailable()
+    reason = JUDGE.unavailable
     if reason is not None:
         pytest.skip(reason)
     cases = [make(SEED, number) for number in NUMBERS[make]]
     wrong = {
         f"{case.name}  {case.formula}": found
-        for case, record in records(cases)
+        for case, record in JUDGE.records(cases)
         if (found := verdict(record))
     }
     assert wrong == {}

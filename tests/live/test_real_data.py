@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from lme4py.rfiles.read_rds import read_rds
-from tests.live.session import REPOSITORY, unavailable
+from tests.live.session import REPOSITORY, Judge
 from tests.recorded.cases import verdict
 
 
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory):
-    reason = unavailable()
+    reason = Judge().unavailable
     if reason is not None:
         pytest.skip(reason)
     target = tmp_path_factory.mktemp("real") / "answers.rds"

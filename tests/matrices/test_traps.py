@@ -222,7 +222,7 @@ def test_advice(name):
         design = call()
     assert holds(design)
     assert any(item.startswith(text) for item in design.advice)
-    assert set(design.advice) <= set(design.messages)
+    assert not set(design.advice) & set(design.messages)
 
 
 REMARKS = {
@@ -298,7 +298,7 @@ def test_single_rows_are_no_trap_where_other_levels_have_several():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         design = lme4py.lformula("y ~ 1 + (1 | g)", data)
-    assert design.messages == [
+    assert design.advice == [
         "240 of 252 levels of 'g' have a single row; they say little about its variance"
     ]
 
@@ -309,7 +309,7 @@ def test_remarks_are_quiet(name, caplog):
     with warnings.catch_warnings(), caplog.at_level("DEBUG", logger="lme4py"):
         warnings.simplefilter("error")
         design = call()
-    assert any(item.startswith(text) for item in design.messages), design.messages
+    assert any(item.startswith(text) for item in design.advice), design.advice
     assert not any(text in message for message in caplog.messages)
 
 

@@ -10,13 +10,8 @@ from lme4py.rfiles.rvalues import REnvironment
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "lme4-2.1"
 FILES = sorted(FIXTURES.glob("*.rds"))
-# Groups whose expansion or names changed in 1.1-36; a record without its weights and subset.
-OTHERS = {
-    "v21_19_star",
-    "v21_35_nested3",
-    "v21_39_getME_weights_subset",
-    "v21_41_paren_group",
-}
+LACKING = "v21_39_getME_weights_subset"
+"""A record without its weights and subset."""
 
 
 # lme4 says what it drops; here it is compared.
@@ -43,12 +38,28 @@ def test_reading_never_fails(path):
 
 @pytest.mark.filterwarnings("ignore::lme4py.Lme4pyMessage")  # columns are dropped in one
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path.stem not in OTHERS], ids=lambda path: path.stem
+    "path", [path for path in FILES if path.stem != LACKING], ids=lambda path: path.stem
 )
-def test_equal(path):
+def test_equal(path, capsys):
     report = _compared(path)
     assert report, str(report)
     assert main(["compare", "--quiet", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(" components equal R's, as lme4 2.1 makes them\n")
+
+
+def test_the_other_lme4_is_named():
+    report = _compared(FIXTURES / "v21_35_nested3.rds", lme4="1.1-31")
+    assert not report
+    assert report.causes[0].startswith("lme4 version: ")
+    assert report.causes[0].endswith('give lme4="2.1"')
+
+
+def test_files_of_older_releases_are_made_by_their_rules(capsys):
+    # R 4.2 with lme4 1.1-31 wrote it; the file does not say so.
+    path = FIXTURES.parent / "compare" / "poisson_offset.rds"
+    assert main(["compare", "--quiet", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(", as lme4 1.1-31 makes them\n")
+    assert main(["compare", "--quiet", "--lme4", "2.1", str(path)]) == 1
 
 
 def test_the_whole_of_getME_has_blocks_by_column():
@@ -87,6 +98,6 @@ def test_another_s4_object_is_no_model():
 
 
 def test_what_a_record_lacks_is_told():
-    report = _compared(FIXTURES / "v21_39_getME_weights_subset.rds")
+    report = _compared(FIXTURES / f"{LACKING}.rds")
     assert report.causes[0].startswith("other rows: 180 here, 144 in R")
     assert "weights, offset, subset, family" in report.notes[0]

@@ -81,7 +81,7 @@ def build(record: RList, **options: Any) -> tuple[Any, list[str]]:
         lme4py.glformula if bool(record["glm"].values[0]) else lme4py.lformula
     )
     formula = str(record["formula"].values[0])
-    given = arguments(record)
+    given = {"lme4": str(record["versions"]["lme4"].values[0]), **arguments(record)}
     if make is lme4py.glformula:
         # The default of R's glFormula.
         given.setdefault("family", "gaussian")

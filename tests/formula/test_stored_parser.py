@@ -1,20 +1,16 @@
-"""The stored tables are those of the grammar, and read what a parser built anew reads."""
-
-import json
+"""The stored parser is that of the grammar, and reads what one built anew reads."""
 
 import pytest
 from lark import Lark
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula import tables
+from lme4py.formula import lark_parser
 from lme4py.formula.parse import parse
-from lme4py.formula.reader import reader
-from lme4py.formula.reader.lexer import Lexer
 
 
 @pytest.fixture(scope="module")
 def built():
-    return tables.built(Lexer)
+    return lark_parser.built()
 
 
 def _automaton(parser: Lark):
@@ -27,14 +23,14 @@ def options(rule):
     return found.keep_all_tokens, found.expand1, found.priority, found.template_source
 
 
-def test_the_tables_are_stored_for_this_grammar():
-    found = tables.loaded(Lexer)
-    assert found is not None, "write them: python -m tests.formula.make_tables"
+def test_a_parser_is_stored_for_this_grammar():
+    found = lark_parser.loaded()
+    assert found is not None, "store it: python -m tests.formula.store_parser"
 
 
 def test_the_stored_automaton_is_the_built_one(built):
     """State by state, whatever their numbers: Lark numbers them by the hashes of a run."""
-    (ours, first), (theirs, other) = _automaton(tables.loaded(Lexer)), _automaton(built)
+    (ours, first), (theirs, other) = _automaton(lark_parser.loaded()), _automaton(built)
     assert len(ours) == len(theirs)
     pairs, waiting = {first: other}, [first]
     while waiting:
@@ -76,21 +72,15 @@ def test_both_parsers_read_alike(built, monkeypatch, text):
             return str(error)
 
     stored = outcome()
-    monkeypatch.setattr(reader, "_built", [built])
+    monkeypatch.setattr(lark_parser, "_parsers", [built])
     assert outcome() == stored
 
 
-@pytest.mark.parametrize("key", ["lark", "grammar"])
-def test_tables_of_something_else_are_not_used(monkeypatch, tmp_path, key):
-    stored = json.loads(tables.files("lme4py.grammar").joinpath(tables.FILE).read_text("utf-8"))
-    (tmp_path / tables.FILE).write_text(json.dumps(stored | {key: "another"}), "utf-8")
-    grammar = tables.files("lme4py.grammar").joinpath("r.lark").read_text("utf-8")
-    (tmp_path / "r.lark").write_text(grammar, "utf-8")
-    monkeypatch.setattr(tables, "files", lambda _package: tmp_path)
-    assert tables.loaded(Lexer) is None
-    assert tables.parser(Lexer).parse("y ~ x").data == "program"
-
-
-def test_no_tables_at_all(monkeypatch, tmp_path):
-    monkeypatch.setattr(tables, "files", lambda _package: tmp_path)
-    assert tables.loaded(Lexer) is None
+@pytest.mark.parametrize("stored", [None, b"lark 1.0, grammar 0\n...", b""])
+def test_a_parser_of_something_else_is_not_used(monkeypatch, tmp_path, stored):
+    (tmp_path / "r.lark").write_text(lark_parser._grammar(), "utf-8")
+    if stored is not None:
+        (tmp_path / lark_parser.STORED).write_bytes(stored)
+    monkeypatch.setattr(lark_parser, "files", lambda _package: tmp_path)
+    assert lark_parser.loaded() is None
+    assert lark_parser.built().parse("y ~ x").data == "program"

@@ -8,10 +8,23 @@ from typing import NoReturn
 from lark import Token
 
 from lme4py.errors import FormulaSyntaxError, Span
-from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
 
-__all__ = ["place_of", "refuse_character", "refuse_token", "too_deep"]
+__all__ = ["LEFT_DEEP", "NESTING", "place_of", "refuse_character", "refuse_token", "too_deep"]
 
+
+NESTING = 200
+"""How deep brackets, or operators inside right operands, may be nested.
+
+Chains of binary operators (``a + b + c``) nest to the left and may have any length.
+"""
+
+LEFT_DEEP = frozenset(
+    [
+        *("RIGHT_ASSIGN", "TILDE", "BAR", "AND", "COMPARE", "PLUS"),
+        *("MINUS", "TIMES", "DIVIDE", "SPECIAL", "COLON", "QUERY"),
+    ]
+)
+"""Tokens of chains that nest to the left; everything else counts as nesting."""
 
 _WORDS = {
     "NAME": "symbol",

@@ -10,8 +10,7 @@ from lark.common import LexerConf
 from lark.lexer import BasicLexer, LexerState
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.reader.faults import place_of, too_deep
-from lme4py.formula.reader.limits import LEFT_DEEP, NESTING
+from lme4py.formula.syntax_errors import LEFT_DEEP, NESTING, place_of, too_deep
 
 __all__ = ["Lexer"]
 
@@ -19,26 +18,9 @@ __all__ = ["Lexer"]
 # A newline after one of these does not end the expression.
 _INCOMPLETE = LEFT_DEEP | frozenset(
     [
-        "EQUAL",
-        "LEFT_ASSIGN",
-        "PIPE",
-        "NOT",
-        "POWER",
-        "DOLLAR",
-        "AT",
-        "NAMESPACE",
-        "INTERNAL",
-        "OPEN",
-        "SUBSET",
-        "ELEMENT",
-        "BEGIN",
-        "COMMA",
-        "SEMICOLON",
-        "NEWLINE",
-        "FUNCTION",
-        "LAMBDA",
-        "IF",
-        "ELSE",
+        *("EQUAL", "LEFT_ASSIGN", "PIPE", "NOT", "POWER", "DOLLAR", "AT", "NAMESPACE", "INTERNAL"),
+        *("OPEN", "SUBSET", "ELEMENT", "BEGIN", "COMMA", "SEMICOLON", "NEWLINE"),
+        *("FUNCTION", "LAMBDA", "IF", "ELSE"),
     ]
 )
 _OPENING = {"OPEN": "CLOSE", "SUBSET": "END_SUBSET", "ELEMENT": "END_SUBSET", "BEGIN": "END"}

@@ -1,1 +1,0 @@
-"""Formula text read by lark, which is imported with the first formula."""

@@ -193,9 +193,10 @@ def _versions(_: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
 
 
 def _generations(design: Any, fixture: Fixture, unequal: _Unequal) -> Iterator[str]:
-    if "cnms" not in unequal:
+    # Whatever has a design's components is compared; they need not come with a formula.
+    formula: Formula | None = getattr(design, "formula", None)
+    if "cnms" not in unequal or formula is None:
         return
-    formula: Formula = design.formula
     other = LME4_1 if formula.lme4 == LME4_2 else LME4_2
     try:
         theirs = {bar.group_name for bar in formula.followed(other).bars}

@@ -262,3 +262,9 @@ def test_rows_do_not_depend_on_each_other():
             alone = made.spec.apply(new.iloc[[row]])
             np.testing.assert_array_equal(alone.X[0], whole.X[row])
             np.testing.assert_array_equal(alone.Z.toarray()[0], whole.Z.toarray()[row])
+
+
+def test_a_missing_part_of_a_group_is_no_new_level():
+    made = design("y ~ x + (1 | f:k)")
+    rows = made.spec.apply({"x": [0.0, 1.0], "f": ["a", None], "k": ["lo", "hi"]}, na_action="pass")
+    assert np.diff(rows.Zt.indptr).tolist() == [1, 0]

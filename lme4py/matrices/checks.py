@@ -133,7 +133,7 @@ class Checks:
             _, _, end = self._unidentifiable(0, "rank(Z)", "").partition(";")
             raise CheckError(
                 f"rank(Z) is NA: invalid random effect factors?{end}",
-                hint="a random slope has missing or infinite values",
+                hint="a random slope has missing, infinite or huge values",
             )
         # The rank is at most n: generalized models, which may reach it, never exceed it.
         if self.equal_allowed or not has_full_row_rank(random.entries):

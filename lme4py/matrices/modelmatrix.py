@@ -166,12 +166,10 @@ def _usable(
 
 
 def _expand_first_factor(codes: NDArray[np.uint8], values: Sequence[Value], terms: Terms) -> None:
-    """Give indicators to the first factor met, term by term; only to that one."""
+    """Give indicators to the first factor met, term by term, that is not the response."""
     for column in range(len(terms.members)):
-        if terms.response is not None and codes[terms.response, column]:
-            continue
         for row, value in enumerate(values):
-            if codes[row, column] and isinstance(value, Factor):
+            if row != terms.response and codes[row, column] and isinstance(value, Factor):
                 codes[row, column] = 2
                 return
 

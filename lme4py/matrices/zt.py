@@ -50,9 +50,8 @@ class Entries(Abbreviated):
 
     @cached_property
     def finite(self) -> bool:
-        """Whether every entry is a number, neither missing nor infinite."""
-        # Squares of numbers beyond 1e154 are infinite, they themselves are not.
-        return bool(np.isfinite(sum_of_squares(self.data)) or np.isfinite(self.data).all())
+        """Whether the squares of all entries have a sum, without which R finds no rank."""
+        return bool(np.isfinite(sum_of_squares(self.data)))
 
     def matrix(self) -> csc_array:
         """Return the matrix, on these very arrays."""

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import lme4py
 from lme4py.matrices.covariance import (
     STRUCTURES,
     Autoregressive,
@@ -177,3 +178,8 @@ def test_names():
     assert CompoundSymmetry(2, hom=True).par_names(["A", "B"]) == ["*", "rho"]
     assert Diagonal(2, hom=True).par_names(["A", "B"]) == ["*"]
     assert Unstructured(2).par_names(["A", "B"]) == ["A", "B.A", "B"]
+
+
+def test_bounds_themselves_are_allowed():
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    assert design.random.theta_at([0.0, -1.0, 0.0]).tolist() == [0.0, -1.0, 0.0]

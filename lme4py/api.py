@@ -19,7 +19,7 @@ from lme4py.frame.modelframe import Expression
 from lme4py.frame.values import FloatArray
 from lme4py.learn import Arguments, learn
 from lme4py.messages import Messages
-from lme4py.versions import lme4_of
+from lme4py.versions import following, lme4_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -237,7 +237,7 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     >>> glformula("cbind(s, n - s) ~ 1 + (1 | g)", data, family="binomial").y.shape
     (4, 2)
     """
-    chosen = family_of(family)
+    chosen = family_of(family, lme4_of(lme4))
     linear = is_gaussian_identity(chosen)
     arguments = Arguments(
         subset=subset,
@@ -267,7 +267,7 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
     messages = Messages()
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), following(arguments.lme4):
             design = learn(formula, data, arguments, messages)
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None

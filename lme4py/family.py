@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lme4py.errors import FormulaError, nearest
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, Text
+from lme4py.versions import LME4_2, Lme4
 
 __all__ = ["Family", "family_of"]
 
@@ -45,7 +46,7 @@ class Family:
         return f"{self.name}(link = '{self.link}')"
 
 
-def family_of(family: str | Family) -> Family:
+def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     """Return the family that a name or a call such as ``"binomial(link='probit')"`` means.
 
     Raises
@@ -76,7 +77,7 @@ def family_of(family: str | Family) -> Family:
             if "negative.binomial" in family
             else nearest(name or family, _LINKS) or f"known families: {', '.join(_LINKS)}",
         )
-    links = _LINKS[name]
+    links = lme4.binomial_links if name == "binomial" else _LINKS[name]
     link = None if call is None else _link(call)
     if link is not None and link not in links:
         raise FormulaError(

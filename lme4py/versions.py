@@ -8,12 +8,15 @@ for the R that it is used with, 4.2 and 4.6, where R's own rules changed.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from lme4py.errors import DataError
 
-__all__ = ["LME4_1", "LME4_2", "Lme4", "lme4_of"]
+__all__ = ["LME4_1", "LME4_2", "Lme4", "followed", "following", "lme4_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,25 @@ class Lme4:
         What is said of a call without arguments, which ``subbars`` does not survive.
     scale_advice : str
         How "Some predictor variables are on very different scales:" goes on.
+    codes_any_vector : bool
+        R's ``C()`` takes text, numbers and truth for a factor, and gives a contrast function
+        the levels, which then name its columns, not their number.
+    counts_from_1970 : bool
+        ``as.Date``, ``as.POSIXct`` and ``difftime`` take numbers without an origin.
+    moves_knots : bool
+        ``bs`` and ``ns`` move inner knots that `df` puts on a boundary to the inside.
+    compares_one : bool
+        ``&&`` and ``||`` of more than one element are errors.
+    times_one_by_one : bool
+        ``as.character`` of a date-time leaves out midnight and shows parts of a second, each
+        element for itself; otherwise midnights are left out where there is nothing else.
+    averages_what_is_there : bool
+        ``ave`` does not call its function for combinations that do not occur.
+    reads_open_exponents : bool
+        ``as.numeric("1e")`` is 1.
+    binomial_links : tuple of str
+    not_numeric, unequal_labels : str
+        What ``scale`` of a factor and ``cut`` with too few labels say.
     """
 
     version: str
@@ -47,6 +69,16 @@ class Lme4:
     autoscales: bool
     empty_call: str
     scale_advice: str
+    codes_any_vector: bool
+    counts_from_1970: bool
+    moves_knots: bool
+    compares_one: bool
+    times_one_by_one: bool
+    averages_what_is_there: bool
+    reads_open_exponents: bool
+    binomial_links: tuple[str, ...]
+    not_numeric: str
+    unequal_labels: str
 
 
 LME4_1 = Lme4(
@@ -57,6 +89,16 @@ LME4_1 = Lme4(
     autoscales=False,
     empty_call="length(term) >= 3 is not TRUE",
     scale_advice="consider rescaling",
+    codes_any_vector=False,
+    counts_from_1970=False,
+    moves_knots=False,
+    compares_one=False,
+    times_one_by_one=False,
+    averages_what_is_there=False,
+    reads_open_exponents=True,
+    binomial_links=("logit", "probit", "cauchit", "cloglog", "log"),
+    not_numeric="'x' must be numeric",
+    unequal_labels="lengths of 'breaks' and 'labels' differ",
 )
 LME4_2 = Lme4(
     version="2.1",
@@ -67,9 +109,42 @@ LME4_2 = Lme4(
     empty_call="subscript out of bounds",
     scale_advice="consider rescaling. \nYou may also use (g)lmerControl(autoscale = TRUE) to "
     "improve numerical stability.",
+    codes_any_vector=True,
+    counts_from_1970=True,
+    moves_knots=True,
+    compares_one=True,
+    times_one_by_one=True,
+    averages_what_is_there=True,
+    reads_open_exponents=False,
+    binomial_links=("logit", "probit", "cauchit", "cloglog", "log", "identity"),
+    not_numeric="'x' must be numeric or complex",
+    unequal_labels="number of intervals and length of 'labels' differ",
 )
+_followed: ContextVar[Lme4] = ContextVar("_followed", default=LME4_2)
 _CHANGED = (1, 1, 36)
 _PRINTED = re.compile(r"[‘']?(\d+(?:[.-]\d+)+)[’']?")
+
+
+@contextmanager
+def following(lme4: Lme4) -> Iterator[None]:
+    """Follow a generation where numbers become text, which is done far from any argument.
+
+    Examples
+    --------
+    >>> with following(LME4_1):
+    ...     followed().version
+    '1.1-31'
+    """
+    token = _followed.set(lme4)
+    try:
+        yield
+    finally:
+        _followed.reset(token)
+
+
+def followed() -> Lme4:
+    """Return the generation that is followed here."""
+    return _followed.get()
 
 
 def lme4_of(version: Any) -> Lme4:

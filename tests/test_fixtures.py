@@ -1,8 +1,6 @@
-"""Every component of every fixture equals what lme4 recorded (R 4.2.2, lme4 1.1-31)."""
+"""Every component of every fixture equals what lme4 recorded: 1.1-31 on R 4.2, 2.1 on R 4.6."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 
@@ -13,6 +11,9 @@ from tests.recorded.components import plain_quotes
 PATHS = sorted(
     path for folder in ("edges", "kept", "lme4") for path in FIXTURES.glob(f"{folder}/*.rds")
 )
+SINCE = load(FIXTURES / "lme4-2x" / "records.rds")
+RECORDS = {f"{path.parent.name}/{path.stem}": lambda path=path: load(path) for path in PATHS}
+RECORDS |= {f"lme4-2x/{name}": lambda name=name: SINCE[name] for name in SINCE.names}
 
 LME4_WORDS = (
     "number of levels of each grouping factor must be",
@@ -35,9 +36,9 @@ LME4_WORDS = (
 """The beginnings of those of lme4's errors that ours must contain."""
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_fixture(path: Path):
-    assert verdict(load(path)) == []
+@pytest.mark.parametrize("name", RECORDS)
+def test_fixture(name):
+    assert verdict(RECORDS[name]()) == []
 
 
 def test_as_many_rows_are_omitted_as_in_r():
@@ -54,13 +55,12 @@ def test_as_many_rows_are_omitted_as_in_r():
 
 def test_there_are_enough():
     assert len(PATHS) >= 100
+    assert len(SINCE) >= 250
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in PATHS if path.parent.name != "kept"], ids=lambda path: path.stem
-)
-def test_errors_use_the_words_of_lme4(path: Path):
-    record = load(path)
+@pytest.mark.parametrize("name", [name for name in RECORDS if not name.startswith("kept")])
+def test_errors_use_the_words_of_lme4(name):
+    record = RECORDS[name]()
     expected = error_text(record)
     if expected is None or not expected.startswith(LME4_WORDS):
         return

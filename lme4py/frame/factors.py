@@ -15,6 +15,7 @@ from lme4py.errors import DataError
 from lme4py.frame.collation import Collation
 from lme4py.frame.values import Character, Codes, Factor, Numeric, Value
 from lme4py.numerals import labels
+from lme4py.versions import followed
 
 __all__ = [
     "as_factor",
@@ -110,7 +111,22 @@ def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[s
     return [_without_year_padding(text.replace("T", " ")) for text in moments.astype(pattern)]
 
 
-def value_labels(value: Numeric, numbers: NDArray[Any]) -> list[str]:
+def _moments_one_by_one(seconds: NDArray[np.float64]) -> list[str]:
+    """Return date-times as R 4.6 writes each: no midnight, and up to six digits of seconds."""
+    whole = np.floor(seconds)
+    found = []
+    for text, second, part in zip(
+        _time_labels(whole, "s", "U32"), whole, seconds - whole, strict=True
+    ):
+        if part:
+            ending = labels(np.round(np.array([second % 60 + part]), 6))[0]
+            found.append(f"{text[:-2]}{'0' if second % 60 < 10 else ''}{ending}")
+        else:
+            found.append(text.removesuffix(" 00:00:00"))
+    return found
+
+
+def value_labels(value: Numeric, numbers: NDArray[Any], *, together: bool = False) -> list[str]:
     """Return R's ``as.character`` of some numbers of a vector.
 
     Parameters
@@ -119,6 +135,8 @@ def value_labels(value: Numeric, numbers: NDArray[Any]) -> list[str]:
         The vector; its type decides the form of the text.
     numbers : ndarray, shape (k,)
         Without missing values.
+    together : bool
+        Leave out the times of midnights only if there is nothing else, as R's ``format`` does.
 
     Examples
     --------
@@ -132,6 +150,8 @@ def value_labels(value: Numeric, numbers: NDArray[Any]) -> list[str]:
         finite = np.isfinite(ends)
         if value.time == "Date":
             texts = iter(_time_labels(ends[finite], "D", "U32"))
+        elif followed().times_one_by_one and not together:
+            texts = iter(_moments_one_by_one(ends[finite]))
         elif (np.floor(ends[finite]) % _SECONDS_PER_DAY == 0).all():
             days = np.floor(ends[finite]) // _SECONDS_PER_DAY
             texts = iter(_time_labels(days, "D", "U32"))

@@ -19,10 +19,10 @@ from lme4py.frame.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.functions.coercion import as_flag, as_number, flat
 from lme4py.functions.table import MISSING, Context, Dot, State, function
 from lme4py.moments import mean, quantile, running_total, total
+from lme4py.versions import followed
 
 # Scaling ------------------------------------------------------------------------------------
 
-_NOT_NUMERIC = "'x' must be numeric"
 _TRUE = Numeric(np.array([True]), "logical")
 
 
@@ -32,7 +32,7 @@ def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
         return x.as_float().reshape(-1, 1), None
     if isinstance(x, Matrix):
         return x.values, x.names
-    raise DataError(_NOT_NUMERIC)
+    raise DataError(followed().not_numeric)
 
 
 def _column_mean(values: FloatArray) -> float:
@@ -460,6 +460,33 @@ def _inner_knots(
     return quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
 
 
+def _inside(
+    knots: FloatArray, boundary: FloatArray, context: Context, *, stops: bool
+) -> FloatArray:
+    """Return inner knots with those that lie on the boundary moved inside, as R 4.6 does."""
+    touching = np.isin([knots.min(), knots.max()], boundary) if knots.size else np.zeros(2, bool)
+    if not context.lme4.moves_knots or not touching.any():
+        return knots
+    moved, stuck = knots.copy(), False
+    for side, end, touches in zip(("left", "right"), boundary, touching, strict=True):
+        there = moved == end
+        if not touches or not there.any():
+            continue
+        if there.all():
+            stuck = True
+            text = f"all interior knots match {side} boundary knot"
+            if stops:
+                raise DataError(text)
+            context.warn(text)
+        else:
+            others = moved[~there]
+            nearest = others.min() if side == "left" else others.max()
+            moved[there] = end + (nearest - end) / 8
+    if not stuck:
+        context.warn("shoving 'interior' knots matching boundary knots to inside")
+    return moved
+
+
 @function("bs", role="basis", package="splines", replay=_b_splines)
 def _bs(
     x: Value,
@@ -479,8 +506,11 @@ def _bs(
     boundary = _boundary(points, Boundary_knots)
     fewest = int(degree) + (1 if intercept else 0)
     count = _inner_count(df if knots is None else None, fewest, context)
+    found = _inner_knots(points, boundary, knots, count)
+    if knots is None:
+        found = _inside(found, boundary, context, stops=False)
     return {
-        "knots": _inner_knots(points, boundary, knots, count),
+        "knots": found,
         "boundary": boundary,
         "degree": int(degree),
         "intercept": intercept,
@@ -505,4 +535,6 @@ def _ns(
     found = _inner_knots(points, boundary, knots, count)
     if knots is None and found.size < count:
         raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
+    if knots is None:
+        found = _inside(found, boundary, context, stops=True)
     return {"knots": found, "boundary": boundary, "degree": 3, "intercept": intercept}

@@ -27,7 +27,8 @@ from lme4py.functions.coercion import (
     text,
     time_of,
 )
-from lme4py.functions.table import MISSING, Dot, function
+from lme4py.functions.table import MISSING, Context, Dot, function
+from lme4py.versions import LME4_2, Lme4
 
 DAY = UNITS["days"]
 _EPOCH = dt.date(1970, 1, 1).toordinal()
@@ -106,7 +107,7 @@ def formatted(x: Value, dots: tuple[Dot, ...] = ()) -> Character:
         raise DataError("'usetz = TRUE' is not supported")
     wanted = given.get("format", Null())
     template = "" if isinstance(wanted, Null) else as_string(wanted, "format")
-    return _written(x, "format", _writer(template)) if template else text(x)
+    return _written(x, "format", _writer(template)) if template else text(x, together=True)
 
 
 @function(
@@ -223,7 +224,9 @@ def _time_of_text(value: Character | Factor, time: Time, template: str | None = 
 # Values as times ----------------------------------------------------------------------------
 
 
-def as_time(value: Value, time: Time, template: str | None = None) -> Numeric:
+def as_time(
+    value: Value, time: Time, template: str | None = None, *, lme4: Lme4 = LME4_2
+) -> Numeric:
     """Return R's ``as.Date`` (days) or ``as.POSIXct`` (seconds) of a value.
 
     Examples
@@ -247,25 +250,26 @@ def as_time(value: Value, time: Time, template: str | None = None) -> Numeric:
         if value.kind == "logical" and np.isnan(numbers).all():
             return Numeric(numbers, "double", time)
         if value.time is None and value.kind != "logical":
-            if time == "Date" and not np.isfinite(numbers).any():
+            if lme4.counts_from_1970 or (time == "Date" and not np.isfinite(numbers).any()):
                 return Numeric(numbers, "double", time)
             raise DataError("'origin' must be supplied")
     # R names the expression where we say x.
     raise DataError(f"do not know how to convert 'x' to class “{time}”")
 
 
-def _since(x: Value, time: Time, format: str, origin: Value) -> Numeric:
+def _since(x: Value, time: Time, format: str, origin: Value, lme4: Lme4) -> Numeric:
     if isinstance(x, Numeric) and x.time is None and x.kind != "logical" and origin is not MISSING:
         start = as_time(origin, time).as_float()
         if start.size != 1:
             raise DataError("'origin' must be one time")
         return Numeric(x.as_float() + start, "double", time)
-    return as_time(x, time, None if format is MISSING else format)
+    return as_time(x, time, None if format is MISSING else format, lme4=lme4)
 
 
 @function("as.POSIXct", role="elementwise")
 def _as_posixct(
     x: Value,
+    context: Context,
     tz: str = "",
     format: str = MISSING,
     origin: Value = MISSING,
@@ -275,12 +279,13 @@ def _as_posixct(
     only_utc(tz)
     if isinstance(x, Null):
         return Numeric(np.empty(0), "double", "POSIXct")
-    return _since(x, "POSIXct", format, origin)
+    return _since(x, "POSIXct", format, origin, context.lme4)
 
 
 @function("as.Date", role="elementwise")
 def _as_date(
     x: Value,
+    context: Context,
     format: str = MISSING,
     tryFormats: Value = MISSING,
     origin: Value = MISSING,
@@ -289,7 +294,7 @@ def _as_date(
     """Return dates."""
     if tryFormats is not MISSING:
         raise DataError("as.Date() with 'tryFormats' is not supported: give 'format'")
-    return _since(x, "Date", format, origin)
+    return _since(x, "Date", format, origin, context.lme4)
 
 
 # Months and years ---------------------------------------------------------------------------

@@ -233,8 +233,12 @@ def encoded(codes: Array, strings: Sequence[str | None]) -> Character:
     return Character(table[codes].astype(np.int32, copy=False), tuple(pool))
 
 
-def text(value: Value) -> Character:
-    """Return R's ``as.character`` of a value; a matrix is read down its columns."""
+def text(value: Value, *, together: bool = False) -> Character:
+    """Return R's ``as.character`` of a value; a matrix is read down its columns.
+
+    Date-times are written `together`, as ``format`` does: midnights are left out only if there
+    is nothing else.
+    """
     match value:
         case Character():
             return value
@@ -249,7 +253,7 @@ def text(value: Value) -> Character:
         case Numeric() | Matrix():
             vector = Numeric(value.values.reshape(-1, order="F"), value.kind, time_of(value))
             found, codes = distinct(vector.values)
-            return encoded(codes, value_labels(vector, found))
+            return encoded(codes, value_labels(vector, found, together=together))
 
 
 def strings_of(value: Value) -> list[str | None]:

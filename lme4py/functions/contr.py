@@ -12,6 +12,7 @@ import numpy as np
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Constant, Symbol, Text
 from lme4py.frame.coding import CONTRASTS, coding_matrix, complete_contrasts
+from lme4py.frame.factors import as_factor
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -25,6 +26,7 @@ from lme4py.frame.values import (
 from lme4py.functions.coercion import (
     as_number,
     as_string,
+    encoded,
     flat,
     level_texts,
     scalar,
@@ -95,13 +97,13 @@ def _contr_poly(
 
 
 def _coding_of(
-    contr: Any, count: int, default: str, dots: Sequence[Dot], called: bool
+    contr: Any, levels: Value, default: str, dots: Sequence[Dot], called: bool
 ) -> str | Matrix:
     """Return what C() attaches: the name of a contrast function, or a matrix.
 
     `contr` is a syntax tree, or a value where it was evaluated. R calls a function
-    that is given by its own symbol with the number of levels, so its columns are
-    named by numbers; one given by text or a short name is only remembered unless `called`.
+    that is given by its own symbol with the levels, or their number, so that they name its
+    columns; one given by text or a short name is only remembered unless `called`.
     """
     match contr:
         case Symbol():
@@ -128,7 +130,7 @@ def _coding_of(
     entry = lookup(name)
     if not called or entry is None:
         return name
-    given = [(None, scalar(count, "integer")), *((dot.name, dot.value) for dot in dots)]
+    given = [(None, levels), *((dot.name, dot.value) for dot in dots)]
     coding: Matrix = entry.compute(**match_arguments(entry, given)[0])
     return coding
 
@@ -159,22 +161,26 @@ def _with_contrasts(
     dots: tuple[Dot, ...] = (),
 ) -> tuple[Factor, State]:
     """Return a factor with its own contrasts."""
-    # R takes neither text nor truth for a factor here.
-    if not isinstance(object, Factor) or not object.levels:
+    by_levels = context.lme4.codes_any_vector
+    coded = as_factor(object, context.collation) if by_levels else object
+    if not isinstance(coded, Factor) or not coded.levels:
         raise DataError(
             "object not interpretable as a factor",
-            hint=None if isinstance(object, Factor) else "write C(factor(...), ...)",
+            hint=None if isinstance(coded, Factor) else "write C(factor(...), ...)",
         )
-    count = len(object.levels)
+    count = len(coded.levels)
     if count < 2:
         raise DataError(ONE_LEVEL)
-    default, called = context.default_contrasts[object.ordered], bool(dots)
-    coding = _coding_of(contr, count, default, dots, called or how_many is not MISSING)
+    default, called = context.default_contrasts[coded.ordered], bool(dots)
+    levels: Value = scalar(count, "integer")
+    if by_levels:
+        levels = encoded(np.arange(count), coded.levels)
+    coding = _coding_of(contr, levels, default, dots, called or how_many is not MISSING)
     if isinstance(coding, Matrix):
         if coding.values.shape[0] != count:
             raise DataError("wrong number of contrast matrix rows")
         coding = complete_contrasts(coding, count - 1 if how_many is MISSING else how_many)
-    made = replace(object, contrasts=coding)
+    made = replace(coded, contrasts=coding)
     state = {
         **frozen(made),
         "contrasts": coding if isinstance(coding, str) else None,

@@ -35,6 +35,7 @@ from lme4py.functions.coercion import (
 )
 from lme4py.functions.table import Context, Dot, function
 from lme4py.functions.times import in_unit
+from lme4py.versions import followed
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?(?P<power>\d*))?")
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+(\.[0-9a-fA-F]*)?([pP][+-]?\d+)?")
@@ -47,8 +48,10 @@ def _number(item: str) -> float | None:
     """Return the number that a string spells, None if it spells none."""
     item = item.strip(" \t\n\v\f\r")
     if (match := _DECIMAL.fullmatch(item)) is not None:
-        # R reads an exponent without digits as 0.
-        return float(f"{item}0" if match["power"] == "" else item)
+        # R 4.2 reads an exponent without digits as 0.
+        if match["power"] == "":
+            return float(f"{item}0") if followed().reads_open_exponents else None
+        return float(item)
     if _HEXADECIMAL.fullmatch(item):
         return float.fromhex(item)
     sign = -1.0 if item.startswith("-") else 1.0
@@ -129,9 +132,14 @@ def _as_logical(x: Value, _dots: tuple[Dot, ...] = ()) -> Value:
 
 
 @function("as.character", role="elementwise")
-def _as_character(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
+def _as_character(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
     """Return text, numbers to 15 digits."""
     if dots and isinstance(x, Numeric) and x.time in ("Date", "POSIXct"):
+        if context.lme4.times_one_by_one:
+            raise DataError(
+                "'digits' must be numeric, integer valued",
+                hint="since R 4.3 as.character() of times takes no format: write format(x, ...)",
+            )
         return formatted(x, dots)
     return text(x)
 

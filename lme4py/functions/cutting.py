@@ -13,7 +13,7 @@ from lme4py.frame.factors import recode
 from lme4py.frame.values import Character, Codes, Factor, Matrix, Numeric, Value, is_difftime
 from lme4py.functions.calendar import DAY, months_from
 from lme4py.functions.coercion import FloatArray, as_flag, flat, pack, strings_of
-from lme4py.functions.table import MISSING, Dot, State, function
+from lme4py.functions.table import MISSING, Context, Dot, State, function
 
 _MOST_PIECES = 100_000
 _MOST_DIGITS = 22
@@ -110,6 +110,7 @@ def _cut_numbers(x: Value) -> FloatArray:
 def _cut(
     x: Value,
     breaks: Value,
+    context: Context,
     labels: Value | None = None,
     include_lowest: bool = False,
     right: bool = MISSING,
@@ -145,7 +146,7 @@ def _cut(
     else:
         names = strings_of(labels)
         if len(names) != found.size - 1:
-            raise DataError("lengths of 'breaks' and 'labels' differ")
+            raise DataError(context.lme4.unequal_labels)
     return {**state, "labels": None if names is None else tuple(names)}
 
 

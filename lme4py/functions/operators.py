@@ -554,6 +554,8 @@ def _one_truth(name: str, side: str, value: Value, context: Context) -> float:
     if not array.size:
         return np.nan
     if array.size > 1:
+        if context.lme4.compares_one:
+            raise DataError(f"'length = {array.size}' in coercion to 'logical(1)'")
         context.warn(f"'length(x) = {array.size} > 1' in coercion to 'logical(1)'")
     return float(array[0]) if np.isnan(array[0]) else float(array[0] != 0)
 

@@ -241,8 +241,9 @@ def _ave(x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _M
             raise DataError("the groups of ave() are not as long as its numbers")
         order = np.argsort(factor.codes, kind="stable")
         ends = np.searchsorted(factor.codes[order], np.arange(len(factor.levels) + 1))
-        # Levels without rows are asked too: min() warns of them.
-        groups = [order[start:end] for start, end in pairwise(ends)]
+        # In R 4.2 levels without rows are asked too: min() warns of them.
+        least = 1 if context.lme4.averages_what_is_there else 0
+        groups = [order[start:end] for start, end in pairwise(ends) if end - start >= least]
     result, kind = x.as_float().copy(), x.kind
     for rows in groups:
         made = _of_group(entry, pack(x.values[rows], x.kind), context)

@@ -64,7 +64,9 @@ def _elapsed(seconds: Array, unit: Time) -> Numeric:
 
 def _difference(first: Value, second: Value, unit: Time, context: Context) -> Value:
     """Return R's ``difftime(first, second)``."""
-    one, two = (as_time(value, "POSIXct").as_float() for value in (first, second))
+    one, two = (
+        as_time(value, "POSIXct", lme4=context.lme4).as_float() for value in (first, second)
+    )
     one, two = align(one, two, context.warn)
     with np.errstate(invalid="ignore"):
         return _elapsed(one - two, unit)

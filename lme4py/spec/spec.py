@@ -21,6 +21,7 @@ from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.messages import Messages
 from lme4py.spec.newrows import NewLevels, NewRows
+from lme4py.versions import following
 
 __all__ = ["Spec"]
 
@@ -171,7 +172,7 @@ class Spec:
         action = na_action_of(self.na_action if na_action is None else na_action)
         messages = Messages()
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), following(self.formula.lme4):
                 return apply(
                     self,
                     newdata,

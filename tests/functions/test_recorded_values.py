@@ -13,6 +13,7 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.values import Character, Factor, MalformedFactor, Matrix, Null, Numeric, take
 from lme4py.functions.table import Context, lookup, names
+from lme4py.versions import LME4_1, LME4_2, following
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "functions"
 SUBJECTS = (
@@ -102,23 +103,30 @@ class _FirstFour(_Columns):
         return None if name not in DATA else take(DATA[name], slice(4))
 
 
-def _evaluate(text, subject):
+def _evaluate(text, subject, lme4):
     warned = []
     short = subject == "operators"  # all pairs of operands are many: four rows do
-    context = Context(4 if short else 8, Collation("icu"), warned.append)
+    context = Context(4 if short else 8, Collation("icu"), warned.append, lme4=lme4)
     scope = Scope(_FirstFour() if short else _Columns(), {}, context)
-    return evaluate(parse(text), scope).value, warned
+    with following(lme4):
+        return evaluate(parse(text), scope).value, warned
+
+
+def _lines(name):
+    path = FOLDER / f"{name}.tsv"
+    return path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
 
 
 def _recorded():
+    """R 4.2 wrote all of them; since_4.6.tsv has those that are otherwise in R 4.6."""
+    since = {tuple(line.split("\t")[:2]): line.split("\t")[1:] for line in _lines("since_4.6")}
     for subject in SUBJECTS:
-        path = FOLDER / f"{subject}.tsv"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        for line in lines[1:]:
-            expression, kind, values, names, warnings = line.split("\t")
-            yield pytest.param(
-                subject, expression, kind, values, names, warnings, id=f"{subject}: {expression}"
-            )
+        for line in _lines(subject):
+            before = line.split("\t")
+            after = since.get((subject, before[0]), before)
+            for lme4, (expression, *rest) in ((LME4_1, before), (LME4_2, after)):
+                name = f"{lme4.version} {subject}: {expression}"
+                yield pytest.param(subject, lme4, expression, *rest, id=name)
 
 
 def _unescaped(text):
@@ -183,14 +191,14 @@ def _assert_form(value):
         assert value.values.ndim == 2
 
 
-@pytest.mark.parametrize("subject,expression,kind,values,names,warnings", list(_recorded()))
-def test_value_is_that_of_r(subject, expression, kind, values, names, warnings):
+@pytest.mark.parametrize("subject,lme4,expression,kind,values,names,warnings", list(_recorded()))
+def test_value_is_that_of_r(subject, lme4, expression, kind, values, names, warnings):
     if kind == "error":
         with pytest.raises(Lme4pyError) as caught:
-            _evaluate(expression, subject)
+            _evaluate(expression, subject, lme4)
         assert caught.value.message == _unescaped(values)
         return
-    value, warned = _evaluate(expression, subject)
+    value, warned = _evaluate(expression, subject, lme4)
     assert _kind(value) == kind
     if isinstance(value, Numeric | Matrix | Factor | Character):
         _assert_form(value)
@@ -223,5 +231,5 @@ def test_every_function_has_a_value_from_r():
                 walk(operand)
 
     for record in _recorded():
-        walk(parse(record.values[1]))
+        walk(parse(record.values[2]))
     assert [name for name in names() if lookup(name).package in R and name not in used] == []

@@ -25,12 +25,12 @@ from lme4py.frame.modelframe import LearnedFrame, ModelFrame
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.state import kept_items
 from lme4py.frame.values import Character, Factor, Numeric
-from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
+from lme4py.moments import sum_of_squares
 
 __all__ = ["Traps"]
 

@@ -79,9 +79,8 @@ def sum_of_squares(values: FloatArray) -> float:
     >>> sum_of_squares(np.array([3.0, 4.0])), sum_of_squares(np.array([1.0, np.nan]))
     (25.0, nan)
     """
-    with np.errstate(all="ignore"):
-        # Not by BLAS, whose threads would spin for longer than the whole pass takes.
-        return float(np.einsum("i,i", values, values))
+    # Not by BLAS, whose threads would spin for longer than the whole pass takes.
+    return float(np.einsum("i,i", values, values))
 
 
 def mean(values: ArrayLike) -> float:

@@ -80,10 +80,11 @@ class Columns:
             self._column: Callable[[str], Any] = source.__getitem__
         else:
             frame = _eager_frame(data)
-            self.names = tuple(map(str, frame.columns))
+            labels = list(frame.columns)
+            self.names = tuple(map(str, labels))
             self.rows = len(frame)
             self.index = frame.index if _is_pandas_frame(frame) else None
-            self._column = _columns_of(frame)
+            self._column = _columns_of(frame, labels)
         if len(set(self.names)) < len(self.names):
             repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(
@@ -148,13 +149,14 @@ def _eager_frame(data: Any) -> Any:
     return frame.to_pandas() if frame.implementation.is_pandas_like() else frame
 
 
-def _columns_of(frame: Any) -> Callable[[str], Any]:
+def _columns_of(frame: Any, labels: Sequence[Any]) -> Callable[[str], Any]:
     """Return what takes the name of a column of a frame and returns the column."""
     if _is_pandas_frame(frame):
-        labels = dict(zip(map(str, frame.columns), enumerate(frame.columns), strict=True))
+        places = {str(label): place for place, label in enumerate(labels)}
 
         def column_of_pandas(name: str) -> Any:
-            place, label = labels[name]
+            place = places[name]
+            label = labels[place]
             # By its label a column is found several times faster than by its position.
             return frame[label] if isinstance(label, str) else frame.iloc[:, place]
 

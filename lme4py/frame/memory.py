@@ -17,8 +17,8 @@ class _Holder:
     """An array and the owner of its memory, there for as long as a view of them."""
 
     def __init__(self, values: NDArray[Any], owner: object) -> None:
-        address, _ = values.__array_interface__["data"]
-        self.__array_interface__ = {**values.__array_interface__, "data": (address, True)}
+        interface = values.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], True)}
         # The array keeps the memory, the owner whatever keeps others from writing to it.
         self.held = (values, owner)
 

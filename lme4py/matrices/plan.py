@@ -76,6 +76,8 @@ class Plan(Abbreviated):
         Number of rows.
     products : tuple
         For each column the (variable columns, column number) pairs it multiplies.
+    variables : tuple of str
+        The names of the variables, whether or not a column is made of them.
     warnings : tuple of str
         R's warnings.
     whole : bool
@@ -89,6 +91,7 @@ class Plan(Abbreviated):
     rows: int
     # Every product would print all numbers of its variables.
     products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
+    variables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     whole: bool = False
 

@@ -18,13 +18,13 @@ from lme4py.control import Control, control_of
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
-from lme4py.formula.bars import Bar, DoubleBar
+from lme4py.formula.bars import DoubleBar
 from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import call, symbols
+from lme4py.formula.syntax import symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.formula.traps import Trap, formula_traps
+from lme4py.formula.traps import Trap
 from lme4py.frame.attached import AttachedColumns, ContrastArgument
 from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.frame.collation import Collation
@@ -103,9 +103,8 @@ def learn(
     if double_bar == "diag" or family is None or arguments.lme4.splits_generalized:
         parsed = parsed.expanded(double_bar)
     variables = parsed.subbars().node
-    written_traps = formula_traps(written.right)
     # Told before the data are looked at, whose errors they may explain.
-    _advise([trap for trap in written_traps if trap.number is None], messages)
+    _advise([trap for trap in written.traps if trap.number is None], messages)
     learned = learn_frame(
         variables,
         scope,
@@ -114,7 +113,7 @@ def learn(
         na_action=na_action_of(arguments.na_action),
     )
     frame = learned.frame
-    numeric = [(trap, trap.number) for trap in written_traps if trap.number is not None]
+    numeric = [(trap, trap.number) for trap in written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
     if frame.rows == 0 and family is None:
         raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
@@ -155,14 +154,14 @@ def learn(
     part = learn_fixed_part(
         fixed_terms,
         frame,
-        scope.context,
+        grouping.context,
         messages,
         contrasts=arguments.contrasts,
         control=control,
         sparse=flag_of("sparse_X", arguments.sparse_X),
     )
-    traps.report(part.fixed.plan)
-    types = _needed_types(learned, fixed_terms, bars, collation)
+    traps.report(fixed_terms, part.fixed.plan)
+    types = _needed_types(learned, fixed_terms, random, collation)
     offset = arguments.extras.get("(offset)")
     spec = Spec(
         formula=parsed,
@@ -210,11 +209,11 @@ def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _needed_types(
-    learned: LearnedFrame, fixed: Terms, bars: Sequence[Bar], collation: Collation
+    learned: LearnedFrame, fixed: Terms, random: RandomEffects, collation: Collation
 ) -> dict[str, ColumnType]:
     """Return the types of the variables that new rows need: the response only if used there."""
     frame = learned.frame
-    skipped = None if _uses_response(frame, fixed, bars) else frame.response
+    skipped = None if _uses_response(frame, fixed, random) else frame.response
     return {
         name: type_of(_settled(value, collation))
         for name, value in frame.variables.items()
@@ -232,7 +231,7 @@ def _is_argument(name: str) -> bool:
     return name in ("(weights)", "(offset)", "(mustart)", "(etastart)")
 
 
-def _uses_response(frame: ModelFrame, fixed: Terms, bars: Sequence[Bar]) -> bool:
+def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bool:
     """Tell whether the right-hand side makes columns or groups of the response."""
     response = frame.response
     if response is None:
@@ -242,12 +241,11 @@ def _uses_response(frame: ModelFrame, fixed: Terms, bars: Sequence[Bar]) -> bool
     for term in fixed.members:
         if term != alone and response in (fixed.frame_names[i] for i in fixed.positions(term)):
             return True
-    for bar in bars:
-        if any(symbol.name == response for symbol in symbols(bar.group)):
-            return True
-        if response in terms(call("~", bar.effects), frame.names).frame_names:
-            return True
-    return False
+    return any(
+        response in term.plan.variables
+        or any(symbol.name == response for symbol in symbols(term.bar.group))
+        for term in random.terms
+    )
 
 
 def _column_types(

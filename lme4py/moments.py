@@ -3,7 +3,8 @@
 One unit in the last place of a mean or a knot is 1e-10 of a variable that carries
 an offset of 1e6, so these follow R step by step: sums from left to right in the
 platform's long double (R does the same), means corrected by the mean residual,
-quantiles by R's formula rather than numpy's equivalent one.
+quantiles by R's formula rather than numpy's equivalent one. Sums of squares, which only
+tell how large numbers are, need no such care.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lme4py.errors import DataError
 
-__all__ = ["mean", "quantile", "running_total", "total", "variance"]
+__all__ = ["mean", "quantile", "running_total", "sum_of_squares", "total", "variance"]
 
 FloatArray = NDArray[np.float64]
 
@@ -68,6 +69,18 @@ def total(values: ArrayLike) -> float:
     """
     with np.errstate(all="ignore"):
         return float(_sum(np.asarray(values, dtype=np.float64)))
+
+
+def sum_of_squares(values: FloatArray) -> float:
+    """Return the sum of squares of numbers, shape (n,); finite only where every one is.
+
+    Examples
+    --------
+    >>> sum_of_squares(np.array([3.0, 4.0])), sum_of_squares(np.array([1.0, np.nan]))
+    (25.0, nan)
+    """
+    # Not by BLAS, whose threads would spin for longer than the whole pass takes.
+    return float(np.einsum("i,i", values, values))
 
 
 def mean(values: ArrayLike) -> float:

@@ -24,7 +24,7 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.factors import drop_unused, factor_of
-from lme4py.frame.memory import held, owned
+from lme4py.frame.memory import kept
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.functions.table import Context
@@ -288,7 +288,7 @@ def _ignored(_: str) -> None:
 
 def _ready(term: TermArrays, collation: Collation) -> RandomTerm:
     values, names, assign, _ = _dense(term.effects, term.columns, f"the effects of '{term.name}'")
-    value = owned(value_of(term.group))
+    value = value_of(term.group)
     if isinstance(value, Matrix) or length(value) != len(values):
         raise DataError(
             f"the group '{term.name}' is no vector of {len(values)} elements, one for each row"
@@ -360,7 +360,7 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
         assign = [0 if name == "(Intercept)" else labels.index(name) + 1 for name in found]
         terms = labels
     # Read-only: these are the columns of the model frame, too.
-    return held(values, None), found, assign, terms
+    return kept(values, given), found, assign, terms
 
 
 def _filled(given: Any) -> Any:
@@ -406,4 +406,4 @@ def _vector(given: Any, name: str, rows: int) -> NDArray[np.float64] | None:
         raise DataError(f"{name}: {fault}") from fault
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}, not ({rows},)")
-    return held(values, None)
+    return kept(values, given)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lme4py.linpack import limited_rank, q_times, qr
+from lme4py.linpack import q_times, qr
+from lme4py.matrices.rank import rank_of
 
 YEARS = np.array([1950, 1963, 1967, 1971, 1980, 1988, 1994, 2003, 2011, 2019.0])
 BLOCKS = np.kron(np.eye(3), np.ones((4, 1)))
@@ -33,19 +34,19 @@ def test_rank_and_pivot(name: str) -> None:
     x, rank, pivot = CASES[name]
     found = qr(x)
     assert (found.rank, found.pivot.tolist()) == (rank, pivot)
-    small_rank, small_pivot = limited_rank(x)
+    small_rank, small_pivot = rank_of(x)
     assert (small_rank, small_pivot.tolist()) == (rank, pivot)
 
 
 def test_no_columns() -> None:
-    rank, pivot = limited_rank(np.zeros((4, 0)))
+    rank, pivot = rank_of(np.zeros((4, 0)))
     assert rank == 0
     assert pivot.tolist() == []
 
 
 def test_extreme_scales_do_not_overflow() -> None:
     x = np.column_stack([np.ones(4), [1e200, 2e200, 3e200, 5e200], [1e-200, 0, 2e-200, 0]])
-    assert limited_rank(x)[0] == 3
+    assert rank_of(x)[0] == 3
 
 
 @settings(max_examples=60)
@@ -63,6 +64,6 @@ def test_short_cut_agrees_with_the_full_rule(seed: int, rank: int) -> None:
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(20, rank)) @ generator.integers(-2, 3, (rank, 6))
     full = qr(x)
-    short_rank, short_pivot = limited_rank(x)
+    short_rank, short_pivot = rank_of(x)
     assert short_rank == full.rank
     assert short_pivot[:short_rank].tolist() == full.pivot[: full.rank].tolist()

@@ -194,8 +194,7 @@ class _Factorization:
         positions = found.positions(found.members[plan.assign[number] - 1])
         atoms = []
         for position, (variable, column) in zip(positions, picked, strict=True):
-            values = np.empty(plan.rows)
-            variable.fill(column, slice(None), values)
+            values = variable.part(column, slice(None)).astype(np.float64)
             name, node = found.frame_names[position], found.variables[position]
             atoms.append(self._atom(name, node, variable.suffixes[column], values))
         return tuple(atoms)

@@ -14,6 +14,7 @@ from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Call, Node, Number, call
+from lme4py.formula.traps import Trap, formula_traps
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
 __all__ = ["Formula"]
@@ -150,6 +151,11 @@ class Formula:
     def bars(self) -> tuple[Bar, ...]:
         """The random-effects terms, ``a/b`` and ``||`` expanded (lme4's ``findbars``)."""
         return find_bars(self.right, self.lme4)
+
+    @cached_property
+    def traps(self) -> tuple[Trap, ...]:
+        """What lme4 reads in another way than it seems to say."""
+        return tuple(formula_traps(self.right))
 
     def nobars(self) -> Formula:
         """Return the formula without random-effects terms (lme4's ``nobars``).

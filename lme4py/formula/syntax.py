@@ -88,16 +88,17 @@ class Call:
     function: Node
     arguments: tuple[Argument, ...]
     span: Span | None = _span()
+    operands: tuple[Node, ...] = field(init=False, compare=False, repr=False)
+    """The values of the arguments that have one, in order."""
+
+    def __post_init__(self) -> None:
+        values = tuple(item.value for item in self.arguments if item.value is not None)
+        object.__setattr__(self, "operands", values)
 
     @property
     def name(self) -> str | None:
         """The called name where a plain symbol is called, else None."""
         return self.function.name if isinstance(self.function, Symbol) else None
-
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The values of the arguments that have one, in order."""
-        return tuple(item.value for item in self.arguments if item.value is not None)
 
 
 Node: TypeAlias = Symbol | Number | Text | Constant | Call

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.frame.factors import recode, value_labels
-from lme4py.frame.memory import borrowed, held
+from lme4py.frame.memory import kept
 from lme4py.frame.values import (
     Character,
     Codes,
@@ -69,64 +70,27 @@ class Columns:
 
     def __init__(self, data: Any) -> None:
         self._values: dict[str, Value] = {}
-        self.index: Any = None
         self._from_r = FROM_R.items() <= getattr(data, "attrs", {}).items()
         # xarray's Dataset is a mapping, too, but of what need not have a row for each row.
         if isinstance(data, Mapping) and not hasattr(data, "to_dataframe"):
-            self._from_mapping(data)
+            source = {str(name): column for name, column in data.items()}
+            self.names = tuple(map(str, data))
+            self.rows = _length(next(iter(source.values()))) if source else 0
+            self.index: Any = None
+            self._column: Callable[[str], Any] = source.__getitem__
         else:
-            self._from_frame(data)
-        self._refuse_repeated()
-
-    def _refuse_repeated(self) -> None:
+            frame = _eager_frame(data)
+            labels = list(frame.columns)
+            self.names = tuple(map(str, labels))
+            self.rows = len(frame)
+            self.index = frame.index if _is_pandas_frame(frame) else None
+            self._column = _columns_of(frame, labels)
         if len(set(self.names)) < len(self.names):
             repeated = sorted({name for name in self.names if self.names.count(name) > 1})
             raise DataError(
                 f"column names repeat: {', '.join(repr(name) for name in repeated)}",
                 hint="rename the columns so that each name stands once",
             )
-
-    def _from_mapping(self, data: Mapping[Any, Any]) -> None:
-        self.names = tuple(str(name) for name in data)
-        self._source: Mapping[str, Any] = {str(name): column for name, column in data.items()}
-        self.rows = _length(next(iter(self._source.values()))) if self._source else 0
-
-    def _from_frame(self, data: Any) -> None:
-        if _is_pandas_frame(data):
-            self._from_pandas_frame(data)
-            return
-        import narwhals.stable.v2 as nw
-
-        if type(data).__name__ == "RecordBatch" and type(data).__module__.startswith("pyarrow"):
-            import pyarrow as pa
-
-            data = pa.Table.from_batches([data])
-        try:
-            frame = nw.from_native(data, eager_only=True)
-        except TypeError:
-            table = _streamed(data)
-            if table is None:
-                raise _no_frame(data) from None
-            frame = nw.from_native(table, eager_only=True)
-        if not hasattr(frame, "__len__"):  # narwhals' own lazy frame passes
-            raise _no_frame(data)
-        if frame.implementation.is_pandas_like() and not frame.implementation.is_pandas():
-            frame = nw.from_native(frame.to_pandas(), eager_only=True)
-        self.rows = len(frame)
-        if frame.implementation.is_pandas():
-            self._from_pandas_frame(frame.to_native())
-        else:
-            self.names = tuple(frame.columns)
-            self._source = _NarwhalsColumns(frame)
-
-    def _from_pandas_frame(self, frame: Any) -> None:
-        self.rows = len(frame)
-        self.index = frame.index
-        self._source = _PandasColumns(frame)
-        self.names = tuple(str(name) for name in frame.columns)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._source
 
     @property
     def index_names(self) -> tuple[str, ...]:
@@ -138,7 +102,7 @@ class Columns:
         value = self.get(name)
         if not isinstance(value, Factor) or not value.ordered or value.contrasts is not None:
             return False
-        return not self._from_r and not isinstance(self._source[name], Factor)
+        return not self._from_r and not isinstance(self._column(name), Factor)
 
     @property
     def read(self) -> Mapping[str, Value]:
@@ -154,57 +118,56 @@ class Columns:
             If the column holds something R has no vector type for.
         """
         if name not in self._values:
-            if name not in self._source:
+            if name not in self.names:
                 return None
             try:
-                self._values[name] = value_of(self._source[name])
+                self._values[name] = value_of(self._column(name))
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
         return self._values[name]
 
 
-class _PandasColumns(Mapping[str, Any]):
-    """Columns of a pandas frame by their names as text."""
+def _eager_frame(data: Any) -> Any:
+    """Return data as a frame of pandas, or as narwhals' of polars or pyarrow."""
+    if _is_pandas_frame(data):
+        return data
+    import narwhals.stable.v2 as nw
 
-    def __init__(self, frame: Any) -> None:
-        self._frame = frame
-        self._positions = {str(label): (i, label) for i, label in enumerate(frame.columns)}
+    if type(data).__name__ == "RecordBatch" and type(data).__module__.startswith("pyarrow"):
+        import pyarrow as pa
 
-    def __getitem__(self, name: str) -> Any:
-        position, label = self._positions[name]
-        # By its label a column is found several times faster than by its position.
-        return self._frame[label] if isinstance(label, str) else self._frame.iloc[:, position]
-
-    def __iter__(self) -> Any:
-        return iter(self._positions)
-
-    def __len__(self) -> int:
-        return len(self._positions)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._positions
+        data = pa.Table.from_batches([data])
+    try:
+        frame = nw.from_native(data, eager_only=True)
+    except TypeError:
+        table = _streamed(data)
+        if table is None:
+            raise _no_frame(data) from None
+        frame = nw.from_native(table, eager_only=True)
+    if not hasattr(frame, "__len__"):  # narwhals' own lazy frame passes
+        raise _no_frame(data)
+    return frame.to_pandas() if frame.implementation.is_pandas_like() else frame
 
 
-class _NarwhalsColumns(Mapping[str, Any]):
-    """Columns of a polars or pyarrow frame."""
+def _columns_of(frame: Any, labels: Sequence[Any]) -> Callable[[str], Any]:
+    """Return what takes the name of a column of a frame and returns the column."""
+    if _is_pandas_frame(frame):
+        places = {str(label): place for place, label in enumerate(labels)}
 
-    def __init__(self, frame: Any) -> None:
-        self._frame = frame
-        self._names = frozenset(frame.columns)
-        self._enums = _polars_enums(frame.to_native()) if frame.implementation.is_pyarrow() else ()
+        def column_of_pandas(name: str) -> Any:
+            place = places[name]
+            label = labels[place]
+            # By its label a column is found several times faster than by its position.
+            return frame[label] if isinstance(label, str) else frame.iloc[:, place]
 
-    def __getitem__(self, name: str) -> Any:
-        native = self._frame[name].to_native()
-        return _unordered(native) if name in self._enums else native
+        return column_of_pandas
+    enums = _polars_enums(frame.to_native()) if frame.implementation.is_pyarrow() else ()
 
-    def __iter__(self) -> Any:
-        return iter(self._frame.columns)
+    def column(name: str) -> Any:
+        native = frame[name].to_native()
+        return _unordered(native) if name in enums else native
 
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
+    return column
 
 
 def _polars_enums(table: Any) -> frozenset[str]:
@@ -289,8 +252,8 @@ def value_of(column: Any) -> Value:
     column : array-like, scalar or Value
         Text becomes character, pandas Categorical and polars Enum become factors,
         arrow dictionaries too; polars Categorical is text, as it has no order of its own.
-        A pandas column of midnights is a Date. Masked entries are missing. Arrays of
-        the result that have the memory of `column` are read-only.
+        A pandas column of midnights is a Date. Masked entries are missing. The result has
+        memory of its own, which is read-only.
 
     Raises
     ------
@@ -302,6 +265,18 @@ def value_of(column: Any) -> Value:
     >>> value_of([1, 2, None]).kind
     'integer'
     """
+    value = _read(column)
+    match value:
+        case Numeric() | Matrix():
+            return replace(value, values=kept(value.values, column))
+        case Character() | Factor():
+            return replace(value, codes=kept(value.codes, column))
+        case _:
+            return value
+
+
+def _read(column: Any) -> Value:
+    """Return a column as a value, on memory that may be the column's."""
     if isinstance(column, Numeric | Matrix | Character | Factor | FunctionName | Null):
         return column
     if column is None:
@@ -358,7 +333,7 @@ def _from_numpy(given: NDArray[Any]) -> Value:
     if isinstance(given, np.ma.MaskedArray):
         values, kind = _unmasked(given, kind)
     else:
-        values = borrowed(given)
+        values = given.view()
     if values.ndim == 0:
         values = values[None]
     if values.ndim == 2:
@@ -384,7 +359,7 @@ def _from_numpy(given: NDArray[Any]) -> Value:
 
 def _unmasked(given: Any, kind: Kind | None) -> tuple[NDArray[Any], Kind | None]:
     """Return a masked array's values, the masked ones missing, and R's type of numbers."""
-    values, mask = borrowed(given.data), np.ma.getmaskarray(given)
+    values, mask = given.data, np.ma.getmaskarray(given)
     if not mask.any():
         return values, kind
     if kind is not None:
@@ -523,18 +498,17 @@ def _from_pandas(series: Any) -> Value:
             np.asfortranarray(series.to_numpy(dtype=np.float64)),
             tuple(str(name) for name in series.columns),
         )
-    given = series
     if isinstance(series, pd.api.extensions.ExtensionArray):
         series = pd.Series(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        codes = _of_pandas(given, series.array.codes).astype(np.int32, copy=False)
+        codes = series.array.codes.astype(np.int32, copy=False)
         texts = _level_texts(dtype.categories)
         if dtype.categories.inferred_type == "string":  # they are distinct
             return Factor(codes, texts, bool(dtype.ordered))
         return _factor(codes, texts, bool(dtype.ordered))
     if isinstance(dtype, np.dtype):
-        return _from_numpy(_of_pandas(given, series.to_numpy()))
+        return _from_numpy(series.to_numpy())
     if isinstance(dtype, pd.StringDtype):
         if dtype.storage == "pyarrow":
             return _from_arrow(series.array.__arrow_array__())
@@ -549,23 +523,13 @@ def _from_pandas(series: Any) -> Value:
     return _from_objects(series.to_numpy(dtype=object))
 
 
-def _of_pandas(given: Any, values: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of pandas'; since 3.0 a shallow copy keeps others from writing to it."""
-    import pandas as pd
-
-    copies_on_write = isinstance(given, pd.Series) and int(pd.__version__.partition(".")[0]) >= 3
-    if not copies_on_write or values.dtype == object:
-        return borrowed(values)
-    return held(values, given.copy(deep=False))
-
-
 def _masked(floats: NDArray[np.float64], series: Any, code: str) -> Numeric:
     """Return a nullable column: exact integers when nothing is missing."""
     if code == "f":
-        return Numeric(borrowed(floats), "double")
+        return Numeric(floats.view(), "double")
     if not np.isnan(floats).any():
-        return _numeric(borrowed(series.to_numpy(np.bool_ if code == "b" else np.int64)))
-    return Numeric(borrowed(floats), "logical" if code == "b" else "integer")
+        return _numeric(series.to_numpy(np.bool_ if code == "b" else np.int64).view())
+    return Numeric(floats.view(), "logical" if code == "b" else "integer")
 
 
 def _from_polars(series: Any) -> Value:
@@ -580,7 +544,7 @@ def _from_polars(series: Any) -> Value:
         return Character(_polars_codes(text.cast(pl.Enum(pool))), tuple(pool.to_list()))
     if dtype == pl.Date:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return Numeric(held(days, None), "double", "Date")
+        return Numeric(days, "double", "Date")
     if dtype == pl.Datetime:
         seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
         return Numeric(seconds, "double", "POSIXct")
@@ -594,14 +558,12 @@ def _from_polars(series: Any) -> Value:
         if not series.null_count():
             return _numeric(series.to_numpy())
         floats = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return Numeric(held(floats, None), "logical" if dtype == pl.Boolean else "integer")
+        return Numeric(floats, "logical" if dtype == pl.Boolean else "integer")
     if dtype.is_numeric():
         floats = series.cast(pl.Float64)
         if floats.null_count():
             floats = floats.fill_null(np.nan)
-        values = floats.to_numpy()
-        shared = dtype == pl.Float64 and not series.null_count()
-        return Numeric(values if shared else held(values, None), "double")
+        return Numeric(floats.to_numpy(), "double")
     if dtype == pl.Null:
         return Numeric(np.full(len(series), np.nan), "logical")
     if dtype == pl.Object:
@@ -615,7 +577,8 @@ def _polars_codes(series: Any) -> NDArray[np.int32]:
 
     physical = series.to_physical().cast(pl.Int32)
     codes = physical.fill_null(-1) if physical.null_count() else physical
-    return held(codes.to_numpy(), None)
+    values: NDArray[np.int32] = codes.to_numpy()
+    return values
 
 
 def _from_arrow(column: Any) -> Value:
@@ -634,29 +597,29 @@ def _from_arrow(column: Any) -> Value:
         return Character(_arrow_codes(whole.indices), tuple(whole.dictionary.to_pylist()))
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return Numeric(_of_arrow(days, kind), "double", "Date")
+        return Numeric(_of_arrow(days), "double", "Date")
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        seconds = _in_seconds(_of_arrow(column, kind))
+        seconds = _in_seconds(_of_arrow(column))
         return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "secs")
     if pa.types.is_boolean(kind):
         if not column.null_count:
-            return _numeric(_of_arrow(column, kind))
+            return _numeric(_of_arrow(column))
         floats = column.cast(pa.int8()).cast(pa.float64())
-        return Numeric(_of_arrow(floats, kind), "logical")
+        return Numeric(_of_arrow(floats), "logical")
     if pa.types.is_integer(kind):
-        values = _of_arrow(column, kind)
+        values = _of_arrow(column)
         return Numeric(values, "integer") if column.null_count else _numeric(values)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return Numeric(_of_arrow(column.cast(pa.float64()), kind), "double")
+        return Numeric(_of_arrow(column.cast(pa.float64())), "double")
     if pa.types.is_null(kind):
         return Numeric(np.full(len(column), np.nan), "logical")
     raise DataError(f"invalid type ({kind})")
 
 
-def _of_arrow(column: Any, kind: Any) -> NDArray[Any]:
-    """Return a column as an array; its memory may be the user's if it has the type it had."""
-    values = _one_chunk(column).to_numpy(zero_copy_only=False)
-    return borrowed(values) if column.type == kind and not column.null_count else held(values, None)
+def _of_arrow(column: Any) -> NDArray[Any]:
+    """Return a column as an array."""
+    values: NDArray[Any] = _one_chunk(column).to_numpy(zero_copy_only=False)
+    return values
 
 
 def _one_chunk(column: Any) -> Any:
@@ -673,9 +636,6 @@ def _arrow_codes(indices: Any) -> NDArray[np.int32]:
     """Return the indices of a dictionary as codes, -1 where there is none."""
     import pyarrow as pa
 
-    kind = indices.type
-    if kind != pa.int32():
+    if indices.type != pa.int32():
         indices = indices.cast(pa.int32())
-    if indices.null_count:
-        indices, kind = indices.fill_null(-1), None
-    return _of_arrow(indices, kind)
+    return _of_arrow(indices.fill_null(-1) if indices.null_count else indices)

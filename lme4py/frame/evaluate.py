@@ -20,7 +20,6 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
 from lme4py.frame.columns import Columns, value_of
-from lme4py.frame.memory import owned
 from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
 from lme4py.frame.state import NOTHING, State
 from lme4py.frame.values import (
@@ -169,7 +168,6 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
             raise _located(named, node.span) from None
         if _spans_rows(value, scope):
             return Evaluated(value, True)
-        value = owned(value)
         return Evaluated(value, False, State("value", value))
     if node.name in BASE_VARIABLES:
         return Evaluated(BASE_VARIABLES[node.name], False)

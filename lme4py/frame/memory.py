@@ -1,90 +1,63 @@
-"""Whose memory an array is: the user's, which may change at any time, or the design's own.
-
-A column is read where it lies, so its array is a view of the user's memory. It is made
-read-only, which goes over to every view of it, and so tells what has to be copied before
-it is kept. Only arrays whose memory nobody can write to are spared the copy.
-"""
+"""Columns on memory that the user cannot write to: what a design keeps does not change."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import Character, Factor, MalformedFactor, Matrix, Numeric, Value
+from lme4py.frame.values import Value
 
-__all__ = ["borrowed", "held", "owned"]
+__all__ = ["kept", "read_only"]
 
 
 class _Holder:
-    """The owner of an array's memory, kept alive for as long as the array or a view of it."""
+    """An array and the owner of its memory, there for as long as a view of them."""
 
     def __init__(self, values: NDArray[Any], owner: object) -> None:
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": values.shape,
-            "typestr": values.dtype.str,
-            "data": (values.__array_interface__["data"][0], True),
-            "strides": values.strides,
-        }
+        interface = values.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], True)}
         # The array keeps the memory, the owner whatever keeps others from writing to it.
         self.held = (values, owner)
 
 
-def borrowed(values: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of the user's, read-only.
+def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
+    """Return an array that was read from a source as one to keep, read-only.
 
-    Examples
-    --------
-    >>> borrowed(np.zeros(2)).flags.writeable
-    False
-    """
-    view = values.view()
-    view.flags.writeable = False
-    return view
-
-
-def held(values: NDArray[Any], owner: object) -> NDArray[Any]:
-    """Return an array whose memory cannot change while `owner` is there, and keep it there.
-
-    pandas since 3.0 copies a column before it writes to it if another series has the same
-    memory: the series is the owner then. Of a temporary of another library the library is.
-
-    Examples
-    --------
-    >>> values = held(np.zeros(2), "the owner")
-    >>> owned(Numeric(values, "double")).values is values
-    True
-    """
-    return np.asarray(_Holder(values, owner))
-
-
-def owned(value: Value) -> Value:
-    """Return a value to keep: on memory that the user cannot reach, read-only.
+    An array that was made here stays; what may be the source's memory is copied. Of
+    pandas since 3.0 a shallow copy of the series does: pandas copies a column before it
+    writes to it if another series has the same memory.
 
     Examples
     --------
     >>> column = np.zeros(2)
-    >>> kept = owned(Numeric(borrowed(column), "double"))
+    >>> found = kept(column, column)
     >>> column[:] = 1
-    >>> kept.values.tolist()
-    [0.0, 0.0]
+    >>> found.tolist(), found.flags.writeable
+    ([0.0, 0.0], False)
     """
-    match value:
-        case Numeric() | Matrix() | MalformedFactor():
-            return replace(value, values=_own(value.values))
-        case Character() | Factor():
-            return replace(value, codes=_own(value.codes))
-        case _:
-            return value
+    if values.flags.owndata and values is not source:
+        found = values
+    elif _copies_on_write(source) and values.dtype != object:
+        return np.asarray(_Holder(values, source.copy(deep=False)))  # type: ignore[attr-defined]
+    else:
+        found = values.copy(order="K")
+    found.flags.writeable = False
+    return found
 
 
-def _own(values: NDArray[Any]) -> NDArray[Any]:
-    if values.flags.writeable:  # made here
-        return held(values, None)
-    base: Any = values
-    while isinstance(base, np.ndarray):
-        base = base.base
-    return values if isinstance(base, _Holder) else held(values.copy(order="K"), None)
+def _copies_on_write(source: object) -> bool:
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(source, pandas.Series):
+        return False
+    return int(pandas.__version__.partition(".")[0]) >= 3
+
+
+def read_only(value: Value) -> Value:
+    """Return a value after its array has been made read-only."""
+    array = getattr(value, "values", getattr(value, "codes", None))
+    if array is not None:
+        array.flags.writeable = False
+    return value

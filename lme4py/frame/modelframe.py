@@ -23,7 +23,7 @@ from lme4py.formula.terms import Terms, terms
 from lme4py.frame.columns import value_of
 from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
 from lme4py.frame.factors import distinct, drop_unused, factor_of
-from lme4py.frame.memory import owned
+from lme4py.frame.memory import read_only
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.schema import ColumnType, NewColumns
 from lme4py.frame.state import NOTHING, State
@@ -253,9 +253,8 @@ def learn_frame(
     # What "." stands for is not among the names here, as in lme4.
     right = formula.operands[-1] if isinstance(formula, Call) else formula
     bare = {symbol.name for symbol in symbols(right)}
-    # Everything that is kept of the data is in these columns.
     settled = {
-        name: owned(_settled(name, value, name in bare, scope))
+        name: read_only(_settled(name, value, name in bare, scope))
         for name, value in _taken(variables, positions).items()
     }
     omitted = 0 if positions is None else before - positions.size

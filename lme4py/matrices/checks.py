@@ -12,7 +12,6 @@ from lme4py.control import Control
 from lme4py.errors import CheckError, Span
 from lme4py.frame.values import FloatArray, Matrix
 from lme4py.functions.bases import scale
-from lme4py.linpack import sum_of_squares
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.rank import Reduced, drop_dependent_columns, rank_of
@@ -29,7 +28,7 @@ _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))
 _MANY = 10_000
 _HEAD = 64
-_NOT_CANCELLED = 1e-4
+_NOT_CANCELLED, _MARGIN = 1e-4, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +262,7 @@ def check_scale(
     scales : mapping of str to float
         The divisors of rescaled columns.
     """
-    if action == "ignore" or not len(matrix.names):
-        return matrix, None, {}
-    if _clearly_close(matrix):
+    if action == "ignore" or not len(matrix.names) or _clearly_close(matrix):
         return matrix, None, {}
     columns, spreads = _spreads(matrix)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -316,54 +313,24 @@ def _divided(
 
 
 def _clearly_close(matrix: ModelMatrix) -> bool:
-    """Tell whether bounds prove the scales alike, with a wide margin.
+    """Tell whether sums prove the scales of many rows alike, with a wide margin.
 
     Standard deviations to the last digit need several passes over every column.
     """
-    if matrix.values.shape[0] < _MANY:
+    rows, squares = matrix.values.shape[0], matrix.squares
+    numbers = [place for place, known in enumerate(matrix.indicators) if not known]
+    if rows < _MANY or squares is None:
         return False
-    lowest, highest = [], []
-    for number, indicator in enumerate(matrix.indicators):
-        if indicator:
-            continue
-        bounds = _variance_bounds(matrix, number)
-        if bounds is None:
-            return False
-        lowest.append(bounds[0])
-        highest.append(bounds[1])
-    if not lowest:
-        return True
-    low, high = 0.5 * np.log(min(lowest)), 0.5 * np.log(max(highest))
-    return bool(max(abs(low), abs(high), high - low) < _SCALE_LIMIT - 1e-3)
-
-
-def _variance_bounds(matrix: ModelMatrix, number: int) -> tuple[float, float] | None:
-    """Return bounds of a column's variance, None where more must be known."""
-    rows, column = matrix.values.shape[0], _stored(matrix, number)
-    if _zeros_and_ones(column[:_HEAD]):
-        # Such columns count only if there is something else further down.
-        return None
-    squares = matrix.squares
-    square = sum_of_squares(column) if squares is None else float(squares[number])
-    # Some rows differ from their own mean no more than all rows do from theirs.
-    some = column[:: max(1, column.size // _HEAD**2)]
-    left = sum_of_squares(some - some.mean())
-    if not left > _NOT_CANCELLED * square:
-        left = square - float(column.sum()) ** 2 / rows
-        if not left > _NOT_CANCELLED * square:
-            return None
-    if not np.isfinite(square):
-        return None
-    return left / (rows - 1), square / (rows - 1)
-
-
-def _stored(matrix: ModelMatrix, number: int) -> FloatArray:
-    """Return a column without the zeros that a sparse matrix leaves out."""
-    values = matrix.values
-    if isinstance(values, np.ndarray):
-        return values[:, number]
-    stored: FloatArray = values.data[values.indptr[number] : values.indptr[number + 1]]
-    return stored
+    # Columns of zeros and ones count only if there is something else further down.
+    if any(_zeros_and_ones(matrix.column(place)[:_HEAD]) for place in numbers):
+        return False
+    square = squares[numbers]
+    left = square - np.array([matrix.column(place).sum() for place in numbers]) ** 2 / rows
+    if not (left > _NOT_CANCELLED * square).all():
+        return False
+    logs = 0.5 * np.log(left / (rows - 1))
+    far = max(np.abs(logs).max(initial=0.0), np.ptp(logs) if numbers else 0.0)
+    return bool(far < _SCALE_LIMIT - _MARGIN)
 
 
 def _zeros_and_ones(column: FloatArray) -> bool:

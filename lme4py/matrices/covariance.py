@@ -20,9 +20,9 @@ The structures are those of lme4 2.x: ``us``, ``diag``, ``cs`` and ``ar1``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,70 +46,112 @@ Template: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int
 """One block of Lambdat: entries per column, row of each entry, its position in theta."""
 
 
-class Covariance(Protocol):
-    """What every structure can say."""
+@dataclass(frozen=True, slots=True)
+class Covariance:
+    """What every structure can say: standard deviations, then a correlation rho where it has one.
 
-    @property
-    def name(self) -> str:
-        """lme4's name of the structure."""
+    Parameters
+    ----------
+    columns : int
+        Number of columns of the term.
+    hom : bool
+        One common standard deviation for all columns.
+    """
 
-    @property
-    def columns(self) -> int:
-        """Number of columns of the term."""
+    columns: int
+    hom: bool = False
+    name: ClassVar[str]
+    """lme4's name of the structure."""
 
-    @property
-    def hom(self) -> bool:
-        """Whether all columns have one common standard deviation."""
+    def _least(self) -> float | None:
+        """Return the lower bound of rho, None where there is no correlation."""
+        return None
+
+    def _places(self) -> NDArray[np.intp]:
+        """Return the position in theta of each entry of Lambda, shape (c, c); -1 for none."""
+        rows, cols = np.indices((self.columns, self.columns))
+        # Without a common deviation theta is the lower triangle, column by column.
+        by_columns = cols * self.columns - cols * (cols + 1) // 2 + rows
+        return np.where(rows < cols, -1, self._shared(rows, cols) if self.hom else by_columns)
+
+    def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the theta of entries under a common deviation."""
+        raise NotImplementedError
+
+    def _first_places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return row and column of the first entry of Lambda, by columns, that each theta is."""
+        if not self.hom:
+            cols, rows = np.triu_indices(self.columns)
+            return rows, cols
+        found, first = np.unique(self._places().T, return_index=True)
+        cols, rows = np.divmod(first[found >= 0], max(self.columns, 1))
+        return rows, cols
 
     @property
     def parameters(self) -> int:
         """Number of theta."""
+        return len(self._first_places()[0])
+
+    def _parts(self, deviation: float, rho: float | None) -> FloatArray:
+        """Return one number for every standard deviation, and one for rho where there is one."""
+        count = min(1, self.columns) if self.hom else self.columns
+        return np.array([deviation] * count + [rho] * self._has_rho, dtype=np.float64)
+
+    @property
+    def _has_rho(self) -> bool:
+        return self._least() is not None and self.columns > 1
 
     def par(self) -> FloatArray:
         """Return the starting values of the free parameters: the identity covariance."""
+        return self._parts(1.0, 0.0)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the names of par for a term with these columns."""
+        """Return the columns' names (``*`` for a common value), then ``rho``."""
+        deviations = ["*"] * min(1, self.columns) if self.hom else list(columns)
+        return deviations + ["rho"] * self._has_rho
 
     def theta_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the names of theta for a term with these columns."""
+        """Return ``A``, ``B.A`` ...: row before column, ``*`` for any row below."""
+        return [
+            columns[row] if row == col else f"{columns[row]}.{columns[col]}"
+            for row, col in zip(*self._first_places(), strict=True)
+        ]
 
     def lower(self) -> FloatArray:
-        """Return the lower bounds of par."""
+        """Return the lower bounds of par: 0 for standard deviations, and the least rho."""
+        return self._parts(0.0, self._least())
 
     def upper(self) -> FloatArray:
-        """Return the upper bounds of par."""
+        """Return the upper bounds of par: none for standard deviations, 1 for rho."""
+        return self._parts(np.inf, 1.0)
 
     def theta(self, par: FloatArray | None = None) -> FloatArray:
         """Return theta at `par`, at the starting values when None."""
+        values = self.par() if par is None else np.asarray(par, dtype=np.float64)
+        if not self._has_rho:
+            return values
+        factor = values[:-1, None] * self._factor(float(values[-1]))
+        return factor[self._first_places()]
+
+    def _factor(self, rho: float) -> FloatArray:
+        """Return the Cholesky factor of the correlation matrix."""
+        raise NotImplementedError
 
     def template(self) -> Template:
         """Return one block of Lambdat."""
-
-
-def _lower_triangle(columns: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows and columns of Lambda's lower triangle in Lambdat's storage order."""
-    rows, cols = np.tril_indices(columns)
-    return rows, cols
-
-
-def _by_columns(columns: int, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the position of entries in the lower triangle read column by column."""
-    starts = np.concatenate(([0], np.cumsum(np.arange(columns, 0, -1))))
-    return starts[cols] + rows - cols
-
-
-def _full_template(
-    columns: int, index: Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.intp]]
-) -> Template:
-    """Return the template of a block whose whole lower triangle is stored."""
-    rows, cols = _lower_triangle(columns)
-    counts = np.arange(1, columns + 1, dtype=np.int32)
-    return counts, cols.astype(np.int32), index(rows, cols).astype(np.int32)
+        places = self._places()
+        # A column of Lambdat is a row of Lambda.
+        stored = places >= 0
+        counts = np.count_nonzero(stored, axis=1)
+        return (
+            counts.astype(np.int32),
+            np.nonzero(stored)[1].astype(np.int32),
+            places[stored].astype(np.int32),
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Unstructured:
+class Unstructured(Covariance):
     """``us``: any positive semidefinite covariance; what a plain bar means.
 
     par is theta: the lower triangle of Lambda, column by column.
@@ -120,224 +162,56 @@ class Unstructured:
     [0, 1, 3, 2, 4, 5]
     """
 
-    columns: int
     name: ClassVar[str] = "us"
-    hom: ClassVar[bool] = False
 
-    @property
-    def parameters(self) -> int:
-        """Number of theta, c (c + 1) / 2."""
-        return self.columns * (self.columns + 1) // 2
-
-    def _diagonal(self) -> NDArray[np.intp]:
-        each = np.arange(self.columns)
-        return _by_columns(self.columns, each, each)
+    def _filled(self, diagonal: float, elsewhere: float) -> FloatArray:
+        rows, cols = self._first_places()
+        return np.where(rows == cols, diagonal, elsewhere)
 
     def par(self) -> FloatArray:
         """Return the identity: 1 on the diagonal, 0 elsewhere."""
-        start = np.zeros(self.parameters)
-        start[self._diagonal()] = 1.0
-        return start
+        return self._filled(1.0, 0.0)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
-        """Return ``A``, ``B.A`` ...: row before column."""
-        return _triangle_names(columns)
-
-    def theta_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the names of par."""
-        return _triangle_names(columns)
+        """Return the names of theta."""
+        return self.theta_names(columns)
 
     def lower(self) -> FloatArray:
         """Return 0 for the diagonal, no bound elsewhere."""
-        bounds = np.full(self.parameters, -np.inf)
-        bounds[self._diagonal()] = 0.0
-        return bounds
+        return self._filled(0.0, -np.inf)
 
     def upper(self) -> FloatArray:
         """Return no bounds."""
-        return np.full(self.parameters, np.inf)
-
-    def theta(self, par: FloatArray | None = None) -> FloatArray:
-        """Return par."""
-        return self.par() if par is None else np.asarray(par, dtype=np.float64)
-
-    def template(self) -> Template:
-        """Return one block of Lambdat."""
-        return _full_template(
-            self.columns, lambda rows, cols: _by_columns(self.columns, rows, cols)
-        )
-
-
-def _triangle_names(columns: Sequence[str]) -> list[str]:
-    """Return the names of a lower triangle's entries, column by column."""
-    return [
-        name if row == column else f"{columns[row]}.{name}"
-        for column, name in enumerate(columns)
-        for row in range(column, len(columns))
-    ]
+        return self._filled(np.inf, np.inf)
 
 
 @dataclass(frozen=True, slots=True)
-class _Deviations:
-    """The standard deviations that ``diag``, ``cs`` and ``ar1`` share: one each, or one for all."""
+class Diagonal(Covariance):
+    """``diag``: independent effects; par is their standard deviations, and theta is par."""
 
-    columns: int
-    common: bool
-
-    @property
-    def count(self) -> int:
-        return min(1, self.columns) if self.common else self.columns
-
-    def names(self, columns: Sequence[str]) -> list[str]:
-        return ["*"] * self.count if self.common else list(columns)
-
-
-@dataclass(frozen=True, slots=True)
-class Diagonal:
-    """``diag``: independent effects; par is their standard deviations.
-
-    Parameters
-    ----------
-    columns : int
-        Number of columns.
-    hom : bool
-        One common standard deviation.
-    """
-
-    columns: int
-    hom: bool = False
     name: ClassVar[str] = "diag"
-
-    @property
-    def _deviations(self) -> _Deviations:
-        return _Deviations(self.columns, self.hom)
 
     @property
     def parameters(self) -> int:
         """Number of theta: the standard deviations."""
-        return self._deviations.count
-
-    def par(self) -> FloatArray:
-        """Return ones."""
-        return np.ones(self.parameters)
-
-    def par_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the columns' names, ``*`` for a common value."""
-        return self._deviations.names(columns)
-
-    def theta_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the names of par."""
-        return self.par_names(columns)
-
-    def lower(self) -> FloatArray:
-        """Return zeros."""
-        return np.zeros(self.parameters)
-
-    def upper(self) -> FloatArray:
-        """Return no bounds."""
-        return np.full(self.parameters, np.inf)
-
-    def theta(self, par: FloatArray | None = None) -> FloatArray:
-        """Return par."""
-        return self.par() if par is None else np.asarray(par, dtype=np.float64)
+        return self.par().size
 
     def template(self) -> Template:
         """Return one block of Lambdat: its diagonal."""
         each = np.arange(self.columns, dtype=np.int32)
         return np.ones_like(each), each, np.zeros_like(each) if self.hom else each
 
-
-@dataclass(frozen=True, slots=True)
-class _Correlated:
-    """Standard deviations and one correlation rho: the frame of ``cs`` and ``ar1``.
-
-    par is the standard deviations, then rho when there are two columns or more.
-    With different deviations theta is the whole lower triangle of Lambda, column by
-    column; with a common one, only its distinct values.
-    """
-
-    columns: int
-    hom: bool
-
-    @property
-    def _deviations(self) -> _Deviations:
-        return _Deviations(self.columns, self.hom)
-
-    @property
-    def parameters(self) -> int:
-        """Number of theta."""
-        if self.hom:
-            return max(2 * self.columns - 1, 0)
-        return self.columns * (self.columns + 1) // 2
-
-    def par(self) -> FloatArray:
-        """Return ones for the standard deviations and 0 for rho."""
-        return np.array([1.0] * self._deviations.count + [0.0] * (self.columns > 1))
-
-    def par_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the columns' names (``*`` for a common value), then ``rho``."""
-        return self._deviations.names(columns) + ["rho"] * (self.columns > 1)
-
     def theta_names(self, columns: Sequence[str]) -> list[str]:
-        """Return ``A``, ``B.A`` ...: row before column, ``*`` for any row below."""
-        return self._shared_names(columns) if self.hom else _triangle_names(columns)
-
-    def lower(self) -> FloatArray:
-        """Return 0 for standard deviations and the least rho."""
-        return np.array([0.0] * self._deviations.count + [self._least()] * (self.columns > 1))
-
-    def upper(self) -> FloatArray:
-        """Return no bound for standard deviations and 1 for rho."""
-        return np.array([np.inf] * self._deviations.count + [1.0] * (self.columns > 1))
-
-    def _least(self) -> float:
-        raise NotImplementedError
-
-    def _factor(self, rho: float) -> FloatArray:
-        """Return the Cholesky factor of the correlation matrix."""
-        raise NotImplementedError
-
-    def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return rows and columns of the entries that are theta under a common deviation."""
-        raise NotImplementedError
-
-    def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the theta of entries under a common deviation."""
-        raise NotImplementedError
-
-    def _shared_names(self, columns: Sequence[str]) -> list[str]:
-        """Return the names of theta under a common deviation."""
-        raise NotImplementedError
-
-    def theta(self, par: FloatArray | None = None) -> FloatArray:
-        """Return the distinct entries of Lambda at `par`."""
-        values = self.par() if par is None else np.asarray(par, dtype=np.float64)
-        if self.columns < 2:
-            return values
-        factor = values[:-1, None] * self._factor(float(values[-1]))
-        if self.hom:
-            return factor[self._distinct()]
-        return factor.T[np.triu_indices(self.columns)]
-
-    def template(self) -> Template:
-        """Return one block of Lambdat."""
-        if self.hom:
-            return _full_template(self.columns, self._shared)
-        return _full_template(
-            self.columns, lambda rows, cols: _by_columns(self.columns, rows, cols)
-        )
+        """Return the names of par."""
+        return self.par_names(columns)
 
 
 @dataclass(frozen=True, slots=True)
-class CompoundSymmetry(_Correlated):
+class CompoundSymmetry(Covariance):
     """``cs``: every two effects have the same correlation.
 
-    Parameters
-    ----------
-    columns : int
-        Number of columns.
-    hom : bool
-        One common standard deviation.
+    With different deviations theta is the whole lower triangle of Lambda, column by
+    column; with a common one, only its distinct values.
 
     Examples
     --------
@@ -345,7 +219,6 @@ class CompoundSymmetry(_Correlated):
     [1.0, -0.5, 0.866, -0.866, 0.0]
     """
 
-    hom: bool = False
     name: ClassVar[str] = "cs"
 
     def _least(self) -> float:
@@ -366,29 +239,22 @@ class CompoundSymmetry(_Correlated):
             factor[j + 1 :, j] = rho * np.sqrt((1.0 - rho) / (last[j - 1] * scale[j - 1]))
         return factor
 
-    def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        cols = np.repeat(np.arange(self.columns), 2)[: self.parameters]
-        rows = cols + np.tile([0, 1], self.columns)[: self.parameters]
-        return rows, cols
-
     def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
         return 2 * cols + (rows > cols)
 
-    def _shared_names(self, columns: Sequence[str]) -> list[str]:
+    def theta_names(self, columns: Sequence[str]) -> list[str]:
+        """Return ``A``, ``B.A`` ...: row before column, ``*`` for any row below."""
+        if not self.hom:
+            return Covariance.theta_names(self, columns)
         pairs = [name for column in columns for name in (column, f"*.{column}")]
         return pairs[: self.parameters]
 
 
 @dataclass(frozen=True, slots=True)
-class Autoregressive(_Correlated):
+class Autoregressive(Covariance):
     """``ar1``: effects k columns apart have correlation rho to the power k.
 
-    Parameters
-    ----------
-    columns : int
-        Number of columns.
-    hom : bool
-        One common standard deviation, lme4's default here.
+    A common standard deviation is lme4's default here. Theta is as of `CompoundSymmetry`.
 
     Examples
     --------
@@ -409,19 +275,8 @@ class Autoregressive(_Correlated):
         factor[:, 1:] *= np.sqrt(max(1.0 - rho * rho, 0.0))
         return factor
 
-    def _distinct(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        each = np.arange(self.columns)
-        cols = np.repeat([0, 1], [self.columns, max(self.columns - 1, 0)])
-        return np.concatenate([each, each[1:]]), cols
-
     def _shared(self, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.intp]:
         return np.where(cols == 0, rows, self.columns + rows - cols)
-
-    def _shared_names(self, columns: Sequence[str]) -> list[str]:
-        return [
-            columns[row] if row == col else f"{columns[row]}.{columns[col]}"
-            for row, col in zip(*self._distinct(), strict=True)
-        ]
 
 
 def relative_factor(covariance: Covariance, theta: FloatArray) -> FloatArray:

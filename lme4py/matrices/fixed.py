@@ -131,8 +131,7 @@ def learn_fixed_part(
         As the checks of rank and scale say.
     """
     warn = context.warn
-    seen = replace(context, rows=frame.rows)
-    layout = plan(terms, frame, seen, _contrasts_argument(contrasts, warn))
+    layout = plan(terms, frame, context, _contrasts_argument(contrasts, warn))
     for text in layout.warnings:
         warn(text)
     matrix = sparse_matrix(layout) if sparse else layout.matrix()

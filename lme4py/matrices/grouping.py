@@ -140,15 +140,21 @@ def _named(frame: ModelFrame, bars: Iterable[Bar]) -> dict[str, Value]:
 
 @dataclass(frozen=True, slots=True)
 class BarFrame:
-    """The frame as one bar sees it: the columns its group names are factors."""
+    """The frame as one bar sees it: the columns its group names are factors.
+
+    The group itself sees levels that are new (`open_levels`); the columns of a bar have no
+    place for them.
+    """
 
     grouping: Grouping
     factors: frozenset[str]
+    open_levels: bool
 
     @classmethod
-    def of(cls, bar: Bar, grouping: Grouping) -> BarFrame:
+    def of(cls, bar: Bar, grouping: Grouping, *, open_levels: bool = False) -> BarFrame:
         """Return the frame as `bar` sees it."""
-        return cls(grouping, frozenset(symbol.name for symbol in symbols(bar.group)))
+        names = frozenset(symbol.name for symbol in symbols(bar.group))
+        return cls(grouping, names, open_levels)
 
     @property
     def names(self) -> Sequence[str]:
@@ -156,11 +162,11 @@ class BarFrame:
         return self.grouping.frame.names
 
     def get(self, name: str) -> Value | None:
-        """Return a column, or None; new levels have no place in the columns of a bar."""
+        """Return a column, or None."""
         found = self.grouping.get(name) if name in self.factors else None
         if found is None:
             return self.grouping.frame.get(name)
-        if self.grouping.new(name):
+        if not self.open_levels and self.grouping.new(name):
             raise unknown_levels(name, found.levels, self.grouping.levels[name])
         return found
 
@@ -251,7 +257,7 @@ def new_random_term(
             bar.group.span,
         )
     if not allow_new:
-        for name in {symbol.name: None for symbol in symbols(bar.group)}:
+        for name in dict.fromkeys(symbol.name for symbol in symbols(bar.group)):
             if grouping.new(name):
                 raise _new_levels(name, grouping.new(name), grouping.levels[name], bar)
     placed = place_levels(_without_missing_level(found), learned.levels)
@@ -278,26 +284,8 @@ def _group_value(
     bar: Bar, grouping: Grouping, scope: Scope, state: State | None
 ) -> tuple[Factor, State]:
     """Return the value of a grouping expression, all its levels kept, and what it learned."""
-    frame = BarFrame.of(bar, grouping)
-    inner = replace(scope, columns=_Open(grouping, frame.factors), context=grouping.context)
-    factor, learned = _factor(bar.group, inner, state)
-    return factor, learned
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """The frame as a grouping expression sees it: its factors with levels that are new."""
-
-    grouping: Grouping
-    factors: frozenset[str]
-
-    @property
-    def names(self) -> Sequence[str]:
-        return self.grouping.frame.names
-
-    def get(self, name: str) -> Value | None:
-        found = self.grouping.get(name) if name in self.factors else None
-        return self.grouping.frame.get(name) if found is None else found
+    seen = BarFrame.of(bar, grouping, open_levels=True)
+    return _factor(bar.group, Scope(seen, scope.env, grouping.context), state)
 
 
 def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, State]:
@@ -353,9 +341,8 @@ def _above(*parts: State) -> State:
 
 def _without_missing_level(factor: Factor) -> Factor:
     """Return the factor with an NA level (R's ``addNA``) turned into missing values."""
-    factor = replace(factor, contrasts=None)
     if None not in factor.levels:
-        return factor
+        return Factor(factor.codes, factor.levels, factor.ordered)
     place = factor.levels.index(None)
     codes = np.where(factor.codes == place, -1, factor.codes)
     codes = np.where(codes > place, codes - 1, codes).astype(np.int32)

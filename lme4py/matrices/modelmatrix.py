@@ -119,6 +119,7 @@ def plan(
         contrasts=chosen,
         rows=context.rows,
         products=tuple(products),
+        variables=terms.frame_names,
         warnings=tuple(warnings),
     )
 

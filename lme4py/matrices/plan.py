@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray, Matrix
-from lme4py.linpack import sum_of_squares
-from lme4py.matrices.variables import Indicators, Numbers, VariableColumns, pieces
+from lme4py.matrices.variables import Indicators, Numbers, Rows, VariableColumns, pieces
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -76,6 +76,8 @@ class Plan(Abbreviated):
         Number of rows.
     products : tuple
         For each column the (variable columns, column number) pairs it multiplies.
+    variables : tuple of str
+        The names of the variables, whether or not a column is made of them.
     warnings : tuple of str
         R's warnings.
     whole : bool
@@ -89,6 +91,7 @@ class Plan(Abbreviated):
     rows: int
     # Every product would print all numbers of its variables.
     products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
+    variables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     whole: bool = False
 
@@ -121,28 +124,24 @@ class Plan(Abbreviated):
         for number, factors in enumerate(self.products):
             self._fill_column(factors, rows, out[:, number])
 
-    def column(self, number: int) -> FloatArray:
-        """Return one column, shape (rows,)."""
-        out = np.empty(self.rows)
-        self._fill_column(self.products[number], slice(None), out)
+    def column(self, number: int, rows: NDArray[np.integer] | None = None) -> FloatArray:
+        """Return one column, shape (rows,), or some of its rows."""
+        out = np.empty(self.rows if rows is None else rows.size)
+        self._fill_column(self.products[number], slice(None) if rows is None else rows, out)
         return out
 
     @staticmethod
     def _fill_column(
-        factors: tuple[tuple[VariableColumns, int], ...], rows: slice, out: NDArray[np.float64]
+        factors: tuple[tuple[VariableColumns, int], ...], rows: Rows, out: NDArray[np.float64]
     ) -> None:
         if not factors:
             out[...] = 1.0
             return
         variable, column = factors[0]
-        if len(factors) == 1:
-            variable.fill(column, rows, out)
-            return
-        product = variable.operand(column, rows)
+        out[...] = variable.part(column, rows)
         with np.errstate(invalid="ignore", over="ignore"):
             for variable, column in factors[1:]:
-                np.multiply(product, variable.operand(column, rows), out=out)
-                product = out
+                out *= variable.part(column, rows)
 
     def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
         """Tell whether some rows of a column, filled into `values`, have a zero."""

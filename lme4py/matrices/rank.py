@@ -1,7 +1,11 @@
 """Columns of X that carry nothing new are dropped as lme4 drops them.
 
 R's ``qr`` walks the columns from left to right and sets a column aside when what is
-left of it, after projecting out the kept ones, is below 1e-7 of its own norm.
+left of it, after projecting out the kept ones, is below 1e-7 of its own norm. The Gram
+matrix tells what is left of a column to half of the digits: mostly it is plainly much.
+Otherwise the rule runs on the triangular factor of an ordinary QR, or, for a sparse matrix,
+on residuals; and where a column lies so near the tolerance that rounding decides, on the
+dense matrix itself.
 """
 
 from __future__ import annotations
@@ -14,17 +18,27 @@ from numpy.typing import NDArray
 
 from lme4py.errors import CheckError
 from lme4py.frame.values import FloatArray
-from lme4py.linpack import column_squares, limited_rank
+from lme4py.linpack import decompose
 from lme4py.matrices.plan import ModelMatrix
-from lme4py.matrices.sparserank import sparse_rank
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
+__all__ = ["Reduced", "drop_dependent_columns", "limited_rank", "rank_of", "sparse_rank"]
 
 _TOLERANCE = 1e-7
 _NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
+_MARGIN = 2.0
+# A share of a column above this cannot be rounding error in a scaled Gram matrix.
+_CLEARLY_INDEPENDENT = 1e-3
+# A share above this is not near the tolerance that R's rule is run with.
+_CLEARLY_LEFT = 1e-5
+_SMALL_NORM = 1e-150
+_SAMPLE = 4096
+# OpenBLAS multiplies on one thread up to so many products.
+_SERIAL = 1 << 18
+_REFINEMENTS = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,12 +79,12 @@ def rank_of(
         if not np.isfinite(values.data).all():
             raise CheckError(_NOT_FINITE)
         return sparse_rank(values, _TOLERANCE)
+    if squares is None:
+        squares = np.array([sum_of_squares(column) for column in values.T])
     # A sum of squares is finite only if every value is; large values overflow, though.
-    squares = column_squares(values) if squares is None else squares
     if not np.isfinite(squares).all() and not np.isfinite(values).all():
         raise CheckError(_NOT_FINITE)
-    rank, pivot = limited_rank(values, _TOLERANCE, squares)
-    return rank, np.asarray(pivot, dtype=np.int64)
+    return limited_rank(values, _TOLERANCE, squares)
 
 
 def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
@@ -96,3 +110,142 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     dropped = {name: int(i) for name, i in zip(names, pivot[rank:], strict=True)}
     message = f"fixed-effect model matrix is rank deficient so dropping {count} {plural}"
     return Reduced(reduced, dropped, tuple(kept.tolist()), message)
+
+
+def limited_rank(
+    x: FloatArray, tolerance: float, squares: FloatArray
+) -> tuple[int, NDArray[np.int64]]:
+    """Return rank and pivot of R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Finite numbers; the caller sees to that.
+    tolerance : float
+        A column is dependent when less than this share of its norm is left.
+    squares : ndarray, shape (p,)
+        The sum of squares of each column.
+
+    Returns
+    -------
+    rank : int
+    pivot : ndarray of int, shape (p,)
+        0-based; the first `rank` entries are the columns R keeps, in order.
+
+    Examples
+    --------
+    >>> limited_rank(np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]), 1e-7, np.array([3.0, 3.0]))
+    (1, array([0, 1]))
+    """
+    rows, columns = x.shape
+    if columns == 0:
+        return 0, np.arange(0)
+    with np.errstate(all="ignore"):
+        if rows > columns:
+            # What some rows leave of a column, after the columns before it are taken out as
+            # well as these rows allow, is a lower bound of what all rows leave of it.
+            sample = max(4 * columns, min(_SAMPLE, _SERIAL // columns**2))
+            step = max(1, rows // sample)
+            for some in (x[::step], x) if step > 1 else (x,):
+                if _clearly_full(some.T @ some, squares):
+                    return columns, np.arange(columns)
+            small, ratios = decompose(np.asarray(np.linalg.qr(x, mode="r")), tolerance)
+            if not any(tolerance / _MARGIN <= ratio <= tolerance * _MARGIN for ratio in ratios):
+                return small.rank, small.pivot
+        found = decompose(x, tolerance)[0]
+    return found.rank, found.pivot
+
+
+def _clearly_full(gram: FloatArray, squares: FloatArray) -> bool:
+    """Tell whether the Gram matrix of some rows proves full rank, with a wide margin."""
+    sizes, norms = np.sqrt(np.diag(gram)), np.sqrt(squares)
+    if not (np.isfinite(norms).all() and (norms > _SMALL_NORM).all() and (sizes > 0).all()):
+        return False
+    try:
+        factor = np.linalg.cholesky(gram / np.outer(sizes, sizes))
+    except np.linalg.LinAlgError:
+        return False
+    # The diagonal is what R tests: the share of each column that those before leave.
+    left = np.diag(factor)
+    return bool(left.min() > _CLEARLY_INDEPENDENT and (left * sizes / norms).min() > _CLEARLY_LEFT)
+
+
+def sparse_rank(x: csc_array, tolerance: float) -> tuple[int, NDArray[np.int64]]:
+    """Return rank and pivot of R's ``qr(x, tol = tolerance)`` for a sparse matrix.
+
+    Parameters
+    ----------
+    x : csc_array, shape (n, p)
+        Finite numbers.
+    tolerance : float
+        A column is dependent when less than this share of its norm is left.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csc_array
+    >>> x = csc_array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    >>> rank, pivot = sparse_rank(x, 1e-7)
+    >>> rank, pivot.tolist()
+    (2, [0, 1, 2])
+    """
+    rows, columns = x.shape
+    with np.errstate(all="ignore"):
+        kept = _independent(x, tolerance) if rows > columns > 0 else None
+    if kept is None:
+        dense = x.toarray(order="F")
+        return limited_rank(dense, tolerance, np.einsum("ij,ij->j", dense, dense))
+    dropped = sorted(set(range(columns)) - set(kept))
+    return len(kept), np.array([*kept, *dropped], dtype=np.int64)
+
+
+def _independent(x: csc_array, tolerance: float) -> list[int] | None:
+    """Return the independent columns, None where only the dense matrix can tell."""
+    from scipy.linalg import solve_triangular
+
+    gram = (x.T @ x).toarray()
+    if _clearly_full(gram, np.diag(gram)):
+        return list(range(x.shape[1]))
+    norms = np.sqrt(np.diag(gram))
+    positive = norms > 0
+    if not np.isfinite(norms).all() or (norms[positive] < _SMALL_NORM).any():
+        return None
+    scales = np.where(positive, norms, 1.0)
+    gram /= np.outer(scales, scales)
+    factor = np.zeros_like(gram)
+    kept: list[int] = []
+    for j in np.flatnonzero(positive).tolist():
+        size = len(kept)
+        known = factor[:size, :size]
+        share = solve_triangular(known, gram[kept, j], lower=True, check_finite=False)
+        left = gram[j, j] - float(share @ share)
+        if left > _CLEARLY_INDEPENDENT**2:
+            factor[size, :size], factor[size, size] = share, np.sqrt(left)
+            kept.append(j)
+        elif _residual(x, kept, j, known, scales, tolerance) >= tolerance / _MARGIN:
+            return None
+    return kept
+
+
+def _residual(
+    x: csc_array,
+    kept: list[int],
+    j: int,
+    factor: FloatArray,
+    scales: FloatArray,
+    tolerance: float,
+) -> float:
+    """Return the share of a column's norm that others leave of it, or one below `tolerance`."""
+    from scipy.linalg import cho_solve
+
+    rest = x[:, [j]].toarray()[:, 0] / scales[j]
+    # Zeros for the columns that do not count: choosing the others copies the matrix.
+    shares, left = np.zeros(x.shape[1]), 1.0
+    for _ in range(_REFINEMENTS):
+        across = (x.T @ rest)[kept] / scales[kept]
+        shares[kept] = cho_solve((factor, True), across) / scales[kept]
+        rest = rest - x @ shares
+        left = np.sqrt(sum_of_squares(rest))
+        # What some combination of the others leaves, the best one does not exceed.
+        if left < tolerance / 100:
+            break
+    return left

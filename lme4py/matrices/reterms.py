@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -407,10 +408,10 @@ def stored_order(levels: Sequence[int]) -> NDArray[np.int64]:
     >>> stored_order([2, 4, 4]).tolist(), stored_order([4, 4, 2]).tolist()
     ([2, 1, 0], [0, 1, 2])
     """
-    counts = np.asarray(levels, dtype=np.int64)
-    if np.any(np.diff(counts) > 0):
-        return np.argsort(counts, kind="stable")[::-1].astype(np.int64)
-    return np.arange(counts.size, dtype=np.int64)
+    order = list(range(len(levels)))
+    if any(later > earlier for earlier, later in pairwise(levels)):
+        order = sorted(order, key=levels.__getitem__)[::-1]
+    return np.array(order, dtype=np.int64)
 
 
 def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:

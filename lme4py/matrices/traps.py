@@ -11,26 +11,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
-from lme4py.formula.terms import Terms, terms
+from lme4py.formula.terms import Terms
 from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import LearnedFrame, ModelFrame
 from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.state import kept_items
 from lme4py.frame.values import Character, Factor, Numeric
-from lme4py.linpack import sum_of_squares
 from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
+from lme4py.moments import sum_of_squares
 
 __all__ = ["Traps"]
 
@@ -78,13 +77,8 @@ class Traps:
     contrasts: Mapping[str, Any] | None
     messages: Messages
 
-    @cached_property
-    def _fixed(self) -> Terms:
-        """The terms of the fixed part."""
-        return terms(self.formula.nobars().node, self.frame.names)
-
-    def report(self, fixed: Plan) -> None:
-        """Look for all of them; `fixed` tells the columns of X before any was dropped."""
+    def report(self, fixed: Terms, X: Plan) -> None:
+        """Look for all of them; `X` tells the columns of X before any was dropped."""
         self._double_bars()
         self._repeated_effects()
         for term in self.random.terms:
@@ -94,13 +88,13 @@ class Traps:
         for term in {term.bar.group_name: term for term in self.random.terms}.values():
             self._single_rows(term)
             self._numbers_as_groups(term)
-        self._groups_as_fixed_effects()
+        self._groups_as_fixed_effects(fixed)
         self._names_in_two_places()
         self._contrasts_of_random_effects()
-        self._ordered_categories(fixed)
+        self._ordered_categories(X)
         self._numbers_as_text()
         self._computed_on_all_rows()
-        self._rows_lost_to_unused_variables()
+        self._rows_lost_to_unused_variables(fixed)
         self._impossible_values()
 
     def merged_numbers(self) -> None:
@@ -257,9 +251,8 @@ class Traps:
 
     # -- fixed part ---------------------------------------------------------------------
 
-    def _groups_as_fixed_effects(self) -> None:
+    def _groups_as_fixed_effects(self, fixed: Terms) -> None:
         """Find grouping factors that are fixed effects as well, by name or in ``.``."""
-        fixed = self._fixed
         single = {
             fixed.names[member.bit_length() - 1]
             for member in fixed.members
@@ -297,10 +290,10 @@ class Traps:
                     "attached_contrasts= acts on both"
                 )
 
-    def _ordered_categories(self, fixed: Plan) -> None:
+    def _ordered_categories(self, X: Plan) -> None:
         """Find ordered categories of the data, whose columns R makes polynomials."""
         columns = self.scope.columns
-        plans = [fixed, *(term.plan for term in self.random.terms)]
+        plans = [X, *(term.plan for term in self.random.terms)]
         parts = {part for plan in plans for label in plan.names for part in label.split(":")}
         for name in dict.fromkeys(symbol.name for symbol in self._predictors()):
             if f"{name}.L" not in parts or name in (self.contrasts or {}):
@@ -363,11 +356,10 @@ class Traps:
                 f"{text} is computed from all {total} rows, as in R; {kept} of them are kept"
             )
 
-    def _rows_lost_to_unused_variables(self) -> None:
+    def _rows_lost_to_unused_variables(self, fixed: Terms) -> None:
         """Find variables in no term that take rows with missing values along."""
         if not self.frame.omitted:
             return
-        fixed = self._fixed
         used = {fixed.names[i] for member in fixed.members for i in fixed.positions(member)}
         bars = {symbol.name for term in self.random.terms for symbol in symbols(term.bar.source)}
         for name in self.frame.names:

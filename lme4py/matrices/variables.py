@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray
-from lme4py.linpack import sum_of_squares
+from lme4py.moments import sum_of_squares
 
-__all__ = ["Coded", "Indicators", "Numbers", "VariableColumns", "pieces"]
+__all__ = ["Coded", "Indicators", "Numbers", "Rows", "VariableColumns", "pieces"]
+
+Rows: TypeAlias = slice | NDArray[Any]
 
 _PIECE = 1 << 18
 _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
@@ -27,12 +29,8 @@ class Numbers(Abbreviated):
     columns: tuple[FloatArray, ...]
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        np.copyto(out, self.columns[column][rows])
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
+    def part(self, column: int, rows: Rows) -> NDArray[Any]:
+        """Return some rows of one column."""
         return self.columns[column][rows]
 
     def finite(self, column: int) -> bool:
@@ -48,12 +46,8 @@ class Indicators(Abbreviated):
     first: int
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        np.equal(self.codes[rows], self.first + column, out=out, casting="unsafe")
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
+    def part(self, column: int, rows: Rows) -> NDArray[Any]:
+        """Return some rows of one column."""
         marks: NDArray[Any] = self.codes[rows] == self.first + column
         return marks
 
@@ -70,13 +64,9 @@ class Coded(Abbreviated):
     table: FloatArray
     suffixes: tuple[str, ...]
 
-    def fill(self, column: int, rows: slice, out: NDArray[np.float64]) -> None:
-        """Write some rows of one column."""
-        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
-        np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
-
-    def operand(self, column: int, rows: slice) -> NDArray[Any]:
-        """Return some rows of one column as a factor of a product."""
+    def part(self, column: int, rows: Rows) -> NDArray[Any]:
+        """Return some rows of one column."""
+        # "wrap" takes code -1 to the last row.
         return np.take(self.table[:, column], self.codes[rows], mode="wrap")
 
     def finite(self, column: int) -> bool:

@@ -1,9 +1,8 @@
 """Whether Z has as many independent directions as rows, found without a huge dense matrix.
 
 lme4's check asks one thing of the rank of Z: is it the number of observations? So most
-models are answered by counting, and the rest by ever dearer steps: a matching of rows
-and columns, taking out observations that have a random effect of their own, a dense
-decomposition of a small remainder, a sparse one of a large remainder.
+models are answered by counting, and the rest by ever dearer steps: a matching of rows and
+columns, a dense decomposition of a small matrix, a sparse one of a large matrix.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ __all__ = ["has_full_row_rank"]
 
 _DENSE = 1_000_000
 _INT32_LIMIT = 2**31
-_ROUNDS = 100
 
 
 def has_full_row_rank(entries: Entries) -> bool:
@@ -53,54 +51,26 @@ def has_full_row_rank(entries: Entries) -> bool:
     narrow = (Zt.data, Zt.indices.astype(np.int32), Zt.indptr.astype(np.int32))
     if max(Zt.nnz, q) < _INT32_LIMIT and structural_rank(csc_array(narrow, shape=(q, n))) < n:
         return False
-    tolerance = max(q, n) * np.finfo(np.float64).eps
-    rest = _without_private_effects(Zt, tolerance)
-    if rest.shape[1] == 0:
-        return True
-    if rest.shape[0] < rest.shape[1]:
-        return False
-    if rest.shape[0] * rest.shape[1] <= _DENSE:
-        return _dense(rest, tolerance)
-    return _sparse(rest, tolerance)
+    return bool(_smallest_share(Zt) >= max(q, n) * np.finfo(np.float64).eps)
 
 
-def _without_private_effects(Zt: csc_array, tolerance: float) -> csc_array:
-    """Return what is left when observations with an effect that no other one has are taken out."""
-    rest = Zt.tocsr()
-    threshold = tolerance * np.abs(rest.data).max(initial=0.0)
-    for _ in range(_ROUNDS):
-        alone = np.flatnonzero(np.diff(rest.indptr) == 1)
-        places = rest.indptr[alone]
-        places = places[np.abs(rest.data[places]) > threshold]
-        if not places.size:
-            break
-        keep = np.ones(rest.shape[1], dtype=np.bool_)
-        keep[rest.indices[places]] = False
-        rest = rest[:, np.flatnonzero(keep)]
-        rest = rest[np.flatnonzero(np.diff(rest.indptr))]
-    return rest.tocsc()
+def _smallest_share(matrix: csc_array) -> float:
+    """Return the smallest pivot of a decomposition as a share of the largest, 0 if singular."""
+    if matrix.shape[0] * matrix.shape[1] <= _DENSE:
+        from scipy.linalg import qr
 
+        triangle = qr(matrix.toarray(), mode="r", pivoting=True, check_finite=False)[0]
+        pivots = np.abs(np.diagonal(triangle))
+    else:
+        from scipy.sparse import block_array, eye_array
+        from scipy.sparse.linalg import splu
 
-def _dense(matrix: csc_array, tolerance: float) -> bool:
-    from scipy.linalg import qr
-
-    triangle = qr(matrix.toarray(), mode="r", pivoting=True, check_finite=False)[0]
-    diagonal = np.abs(np.diagonal(triangle))
-    return bool(diagonal.min() >= tolerance * diagonal.max() > 0)
-
-
-def _sparse(matrix: csc_array, tolerance: float) -> bool:
-    """Decide by the LU factors of [[I, A], [A', 0]], which is regular if A has full rank."""
-    from scipy.sparse import block_array, eye_array
-    from scipy.sparse.linalg import splu
-
-    scale = np.abs(matrix.data).max()
-    scaled = matrix / scale
-    system = block_array([[eye_array(matrix.shape[0]), scaled], [scaled.T, None]], format="csc")
-    try:
-        factors = splu(system)
-    except RuntimeError:
-        # SuperLU's word for "exactly singular".
-        return False
-    diagonal = np.abs(factors.U.diagonal())
-    return bool(diagonal.min() >= tolerance * diagonal.max())
+        # [[I, A], [A', 0]] is regular if A has full rank.
+        scaled = matrix / np.abs(matrix.data).max()
+        corner = eye_array(matrix.shape[0])
+        try:
+            factors = splu(block_array([[corner, scaled], [scaled.T, None]], format="csc"))
+        except RuntimeError:  # SuperLU's word for "exactly singular"
+            return 0.0
+        pivots = np.abs(factors.U.diagonal())
+    return float(pivots.min() / pivots.max()) if pivots.max() > 0 else 0.0

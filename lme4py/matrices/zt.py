@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.frame.values import FloatArray
-from lme4py.linpack import sum_of_squares
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.variables import pieces
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py import linpack
 from lme4py.frame.factors import drop_unused
 from lme4py.frame.values import Factor
 from lme4py.matrices import checks, plan, variables
+from lme4py.matrices.rank import rank_of
 
 ROWS = 30_000
 
@@ -34,7 +34,7 @@ def test_some_rows_never_prove_what_all_rows_deny(columns, dependent):
     x[:, 0] = 1.0
     if dependent:
         x[:, -1] = x[:, :-1] @ random.standard_normal(columns - 1)
-    rank, pivot = linpack.limited_rank(x)
+    rank, pivot = rank_of(x)
     assert rank == columns - dependent
     assert pivot.tolist() == list(range(columns))
 
@@ -43,7 +43,7 @@ def test_a_column_that_few_rows_set_apart():
     """No sampled row shows it; the full Gram matrix, or the QR, does."""
     x = np.ones((ROWS, 2), order="F")
     x[1, 1] = 2.0
-    assert linpack.limited_rank(x)[0] == 2
+    assert rank_of(x)[0] == 2
 
 
 @pytest.mark.parametrize(

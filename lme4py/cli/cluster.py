@@ -12,7 +12,7 @@ from lme4py.cli.design_options import FORMULA, add_model, design_of
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
-    from lme4py.explain.clusters.single_cluster import Cluster
+    from lme4py.explain.clusters import Cluster
     from lme4py.frame.values import FloatArray
 
 __all__ = ["COMMAND"]

@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from tabmat import SplitMatrix
     from typing_extensions import TypeVar
 
-    from lme4py.explain.clusters.all_clusters import Clusters
-    from lme4py.explain.clusters.block_structure import BlockStructure
-    from lme4py.explain.clusters.single_cluster import Cluster
-    from lme4py.explain.equations.equations import Equations
+    from lme4py.explain.blocks import BlockStructure
+    from lme4py.explain.clusters import Cluster, Clusters
+    from lme4py.explain.equations import Equations
     from lme4py.explain.words.explanation import Explanation
     from lme4py.export import files, to_formulaic
     from lme4py.export.coordinates import Coordinates
@@ -186,7 +185,7 @@ class MixedDesign(Generic[XType]):
         return html(self)
 
     def _repr_latex_(self) -> str:
-        from lme4py.explain.equations.equations import equations
+        from lme4py.explain.equations import equations
 
         return equations(self).levels._repr_latex_()
 
@@ -203,7 +202,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.single_cluster.Cluster
+        lme4py.explain.clusters.Cluster
             Shown as the equation y_j = X_j β + Z_j b_j + ε_j with its numbers.
 
         Raises
@@ -218,7 +217,7 @@ class MixedDesign(Generic[XType]):
         >>> design.cluster(Subject="308").Z.shape, design.cluster(309).rows[0]
         ((10, 1), np.int64(10))
         """
-        from lme4py.explain.clusters.all_clusters import cluster
+        from lme4py.explain.clusters import cluster
 
         return cluster(self, *level, **factor)
 
@@ -232,7 +231,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.all_clusters.Clusters
+        lme4py.explain.clusters.Clusters
             A sequence: iterate, index or slice it.
 
         Raises
@@ -247,7 +246,7 @@ class MixedDesign(Generic[XType]):
         >>> len(design.clusters()), design.clusters("Subject")[-1].level
         (18, '372')
         """
-        from lme4py.explain.clusters.all_clusters import Clusters
+        from lme4py.explain.clusters import Clusters
 
         return Clusters(self, group)
 
@@ -256,7 +255,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.clusters.block_structure.BlockStructure
+        lme4py.explain.blocks.BlockStructure
 
         Examples
         --------
@@ -265,7 +264,7 @@ class MixedDesign(Generic[XType]):
         >>> print(design.blocks())
         Z is block-diagonal as it stands: 18 blocks, one for each level of Subject, at most 10 × 1
         """
-        from lme4py.explain.clusters.block_structure import block_structure
+        from lme4py.explain.blocks import block_structure
 
         return block_structure(self)
 
@@ -300,7 +299,7 @@ class MixedDesign(Generic[XType]):
 
         Returns
         -------
-        lme4py.explain.equations.equations.Equations
+        lme4py.explain.equations.Equations
             With the views ``.levels``, ``.combined``, ``.matrix`` and ``.distribution``.
 
         Raises
@@ -315,7 +314,7 @@ class MixedDesign(Generic[XType]):
         >>> print(design.equations(names={"Reaction": "y", "Days": "X"}).combined)
         y_ij = γ_00 + U_0j + γ_10·X_ij + ε_ij
         """
-        from lme4py.explain.equations.equations import equations
+        from lme4py.explain.equations import equations
 
         return equations(
             self,
@@ -401,7 +400,7 @@ class MixedDesign(Generic[XType]):
         >>> design.plot_cluster("308")  # doctest: +SKIP
         <Figure size ...>
         """
-        from lme4py.explain.clusters.all_clusters import cluster
+        from lme4py.explain.clusters import cluster
         from lme4py.explain.pictures.cluster_picture import plot_cluster
 
         return plot_cluster(self, cluster(self, *level, **factor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from lme4py.explain.markup.page import (
     filled,
     one_line,
 )
-from lme4py.matrices.covariance import Covariance
 
 __all__ = ["brief", "html", "rows_and_columns_gone", "summary"]
 
@@ -127,31 +126,26 @@ def summary(design: MixedDesign, *, rows: int = 6, width: int = 88) -> str:
       308  Days         .  1
     """
     width = max(width, 20)
-    random = Page([_random_terms(design)]).text(width)
-    gone = rows_and_columns_gone(design)
-    sections = [
-        filled(one_line(str(design.formula)), width, "", "  "),
-        "\n".join([f"  {_dimensions(design)}", *_indented(gone, width)]),
-        "\n".join([f"X  {_size(design.X)}", *_indented(_fixed_part(design), width)]),
-        f"Zt  {_size(design.random.Zt)}, {design.random.Zt.nnz} values\n{random}",
+    parts = [
+        (f"  {_dimensions(design)}", rows_and_columns_gone(design)),
+        (f"X  {_size(design.X)}", _fixed_part(design)),
     ]
-    if rows > 0:
-        sections += [_head(_y_and_x(design, rows), "y and X", width)]
-        sections += [_head(_corner_of_zt(design, rows), "Zt", width)]
     for title, texts in (("messages", design.messages), ("advice", design.advice)):
-        if texts:
-            sections.append("\n".join([title, *_indented(texts, width)]))
-    return "\n\n".join(sections)
-
-
-def _head(table: Table, what: str, width: int) -> str:
-    """Return the head of a matrix: as many columns as fit."""
-    shown = table.fitting(width)
-    rest = len(table.names) - len(shown.names) if what != "Zt" else 0
-    title = f"{what}, first {len(table.rows)} row{_plural(len(table.rows))}"
-    title += " and columns" if what == "Zt" else ""
-    more = [f"  ... and {rest} more column{_plural(rest)}"] if rest else []
-    return "\n".join([title, Page([shown]).text(10**6), *more])
+        parts += [(title, texts)] if texts else []
+    sections = [
+        "\n".join([title, *(filled(text, width, "  ", "  ") for text in texts)])
+        for title, texts in parts
+    ]
+    terms = Page([_random_terms(design)]).text(width)
+    heads = [f"Zt  {_size(design.random.Zt)}, {design.random.Zt.nnz} values\n{terms}"]
+    if rows > 0:
+        for title, table in _heads(design, rows):
+            shown = table.fitting(width)
+            rest = len(table.names) - len(shown.names) if title.startswith("y") else 0
+            more = f"\n  ... and {rest} more column{_plural(rest)}" if rest else ""
+            heads.append(f"{title}\n{Page([shown]).text(10**6)}{more}")
+    formula = filled(one_line(str(design.formula)), width, "", "  ")
+    return "\n\n".join([formula, *sections[:2], *heads, *sections[2:]])
 
 
 def html(design: MixedDesign, *, rows: int = 6) -> str:
@@ -178,16 +172,23 @@ def html(design: MixedDesign, *, rows: int = 6) -> str:
         *map(Paragraph, rows_and_columns_gone(design)),
         _random_terms(design),
     ]
-    if rows > 0:
-        table = _y_and_x(design, rows)
-        passages += [Paragraph(f"y and X, first {len(table.rows)} rows")]
-        passages += [table.first(_LONGEST_NAMES)]
-        if len(table.names) > _LONGEST_NAMES:
-            passages.append(Paragraph(f"... and {len(table.names) - _LONGEST_NAMES} more columns"))
-        table = _corner_of_zt(design, rows)
-        passages += [Paragraph(f"Zt, first {len(table.rows)} rows"), table]
+    for title, table in _heads(design, rows) if rows > 0 else ():
+        passages += [Paragraph(title), table.first(_LONGEST_NAMES)]
+        rest = len(table.names) - _LONGEST_NAMES
+        if rest > 0 and title.startswith("y"):
+            passages.append(Paragraph(f"... and {rest} more column{_plural(rest)}"))
     passages += map(Paragraph, [*design.messages, *design.advice])
     return Page(passages).html()
+
+
+def _heads(design: MixedDesign, rows: int) -> Iterator[tuple[str, Table]]:
+    """Yield the head of X and the corner of Zt, each with its title."""
+    for what, more, table in (
+        ("y and X", "", _y_and_x(design, rows)),
+        ("Zt", " and columns", _corner_of_zt(design, rows)),
+    ):
+        count = len(table.rows)
+        yield f"{what}, first {count} row{_plural(count)}{more}", table
 
 
 def _dimensions(design: MixedDesign) -> str:
@@ -203,21 +204,19 @@ def _dimensions(design: MixedDesign) -> str:
     return "   ".join(parts)
 
 
-def _fixed_part(design: MixedDesign) -> Iterator[str]:
-    if design.fixed.names:
-        yield _shortened(design.fixed.names, _LONGEST_NAMES)
-    if design.fixed.contrasts:
-        coding = [
-            f"{name}: {value if isinstance(value, str) else 'matrix'}"
-            for name, value in design.fixed.contrasts.items()
-        ]
-        yield f"contrasts {', '.join(coding)}"
+def _fixed_part(design: MixedDesign) -> list[str]:
+    coding = [
+        f"{name}: {value if isinstance(value, str) else 'matrix'}"
+        for name, value in design.fixed.contrasts.items()
+    ]
+    said = [_shortened(design.fixed.names, _LONGEST_NAMES)] if design.fixed.names else []
+    return [*said, f"contrasts {', '.join(coding)}"] if coding else said
 
 
 def _random_terms(design: MixedDesign) -> Table:
     """Return one line per random term: label, group, levels, rows, theta, columns."""
     random = design.random
-    names = ["term", "group", "levels", "rows of Zt", "theta", "columns"]
+    names = ["term", "structure", "group", "levels", "rows of Zt", "theta", "columns"]
     lines = []
     for k, ((group, columns), (label, _)) in enumerate(
         zip(random.cnms, random.Ztlist, strict=True)
@@ -229,20 +228,14 @@ def _random_terms(design: MixedDesign) -> Table:
         theta = [f"{value:.{_DIGITS}g}" for value in random.theta[places]]
         if len(theta) > _LONGEST_THETA:
             theta = [*theta[: _LONGEST_THETA - 1], f"... ({len(theta)})"]
-        cells = [one_line(label), group, str(random.nl[k]), f"{begin}:{end}", " ".join(theta)]
-        lines.append([*cells, _shortened(columns, 8)])
+        covariance = random.terms[k].covariance
+        spread = "" if covariance.name == "us" else " hom" if covariance.hom else " het"
+        cells = [one_line(label), f"{covariance.name}{spread}", group, str(random.nl[k])]
+        cells += [f"{begin}:{end}", " ".join(theta), _shortened(columns, 8)]
+        lines.append(cells)
     if all(term.bar.structure == "us" for term in random.terms):
-        return Table(names, lines, {2})
-    structures = [_structure(term.covariance) for term in random.terms]
-    lines = [[line[0], name, *line[1:]] for line, name in zip(lines, structures, strict=True)]
-    return Table([names[0], "structure", *names[1:]], lines, {3})
-
-
-def _structure(covariance: Covariance) -> str:
-    """Return a structure's name, and whether its standard deviations are common."""
-    if covariance.name == "us":
-        return covariance.name
-    return f"{covariance.name} {'hom' if covariance.hom else 'het'}"
+        return Table([names[0], *names[2:]], [[line[0], *line[2:]] for line in lines], {2})
+    return Table(names, lines, {3})
 
 
 def _y_and_x(design: MixedDesign, rows: int) -> Table:
@@ -261,26 +254,21 @@ def _y_and_x(design: MixedDesign, rows: int) -> Table:
 def _corner_of_zt(design: MixedDesign, rows: int) -> Table:
     """Return the corner of Zt: level, column of the term, then entries with dots for zeros."""
     random = design.random
-    corner = random.Zt[:rows, :][:, :rows].tocsc()
-    dense = corner.toarray()
-    present = np.zeros(dense.shape, dtype=bool)
-    present[corner.indices, np.repeat(np.arange(dense.shape[1]), np.diff(corner.indptr))] = True
-    columns: list[list[str]] = [random.row_names[:rows], _row_columns(design, dense.shape[0])]
-    for j in range(dense.shape[1]):
-        text = iter(aligned_numbers(dense[present[:, j], j]))
-        columns.append([next(text) if stored else "." for stored in present[:, j]])
-    names = ["", "", *map(str, design.frame.index[: dense.shape[1]])]
-    return Table(names, list(zip(*columns, strict=True)), range(2, len(names)))
-
-
-def _row_columns(design: MixedDesign, count: int) -> list[str]:
-    """Return, for the first rows of Zt, the term's column that each row belongs to."""
-    names: list[str] = []
-    for (_, columns), levels in zip(design.random.cnms, design.random.nl, strict=True):
-        need = count - len(names)
-        if need > 0 and columns:
-            names += (columns * min(int(levels), need // len(columns) + 1))[:need]
-    return names
+    corner = random.Zt[:rows, :][:, :rows].tocoo()
+    height, width = corner.shape
+    cells = np.full(corner.shape, ".", dtype=object)
+    for j in range(width):
+        own = corner.col == j
+        cells[corner.row[own], j] = aligned_numbers(corner.data[own])
+    # The column of its term that each row belongs to.
+    kinds = (
+        columns[k % len(columns)]
+        for (_, columns), levels in zip(random.cnms, random.nl, strict=True)
+        for k in range(min(int(levels) * len(columns), height))
+    )
+    lines = zip(random.row_names[:height], kinds, cells.tolist(), strict=False)
+    names = ["", "", *map(str, design.frame.index[:width])]
+    return Table(names, [[level, kind, *line] for level, kind, line in lines], range(2, len(names)))
 
 
 def _plural(count: int) -> str:
@@ -295,7 +283,3 @@ def _shortened(names: Sequence[str], most: int) -> str:
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[: most - 1])}, ... {len(names) - most + 1} more"
-
-
-def _indented(texts: Iterable[str], width: int) -> list[str]:
-    return [filled(text, width, "  ", "  ") for text in texts]

@@ -1,11 +1,14 @@
-"""What a subcommand is: its words, its options, and the answer it gives."""
+"""What a subcommand is: a function whose docstring is its help, its options, its answer."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 __all__ = [
     "BAD_INPUT",
@@ -13,15 +16,20 @@ __all__ = [
     "DONE",
     "Answer",
     "Command",
-    "add_format",
-    "in_format",
+    "Option",
+    "command",
+    "doing",
+    "option",
     "whole_number",
 ]
 
 DONE = 0
 DIFFERENT = 1
 BAD_INPUT = 2
-_FORMATS = {"text": "text", "latex": "latex", "html": "html", "md": "markdown"}
+Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
+"""What argparse's ``add_argument`` takes."""
+
+_CLEAR = "\r\x1b[K"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +57,36 @@ class Command:
 
     Parameters
     ----------
-    name : str
-    help : str
-        One line for the list of commands.
-    description : str
-        A paragraph for its own help.
-    examples : sequence of str
-        Lines that a user can type.
-    arguments : callable
-        Adds its arguments to its parser; ``--json`` is added for it.
     run : callable
-        Turns the parsed arguments into the answer; may raise `Lme4pyError`.
+        Turns the parsed arguments into the answer; may raise `Lme4pyError`. It has the
+        command's name; its docstring is a line for the list of commands, a paragraph for the
+        command's own help, and lines that a user can type.
+    options : tuple of Option
+        Its arguments beside ``--json``.
     """
 
-    name: str
-    help: str
-    description: str
-    examples: tuple[str, ...]
-    arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], Answer]
+    options: tuple[Option, ...]
+
+    @property
+    def name(self) -> str:
+        """The word after ``lme4py``."""
+        return self.run.__name__
+
+    @property
+    def help(self) -> list[str]:
+        """The line, the paragraph and the examples."""
+        return str(inspect.getdoc(self.run)).split("\n\n")
+
+
+def command(*options: Option) -> Callable[[Callable[[argparse.Namespace], Answer]], Command]:
+    """Make a function the subcommand of its name."""
+    return lambda run: Command(run, options)
+
+
+def option(*flags: str, **settings: Any) -> Option:
+    """Return an option of a subcommand."""
+    return flags, settings
 
 
 def whole_number(least: int = 0, most: float = float("inf")) -> Callable[[str], int]:
@@ -82,13 +101,14 @@ def whole_number(least: int = 0, most: float = float("inf")) -> Callable[[str], 
     return read
 
 
-def add_format(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """Add the option that chooses the format of a page."""
-    help_text = f"of the page (default: text){more}"
-    parser.add_argument("--format", choices=tuple(_FORMATS), default="text", help=help_text)
-
-
-def in_format(view: Any, form: str) -> str:
-    """Return equations or a cluster in the format that was chosen."""
-    text: str = getattr(view, _FORMATS[form])()
-    return text
+@contextmanager
+def doing(what: str) -> Iterator[None]:
+    """Tell on a terminal's standard error what is being done, on a line that goes again."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(f"{_CLEAR}{what} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print(_CLEAR, end="", file=sys.stderr, flush=True)

@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lme4py.cli.command import DIFFERENT, DONE, Answer, Command
-from lme4py.cli.design_options import add_options, chosen_of
-from lme4py.cli.progress import doing
+from lme4py.cli.command import DIFFERENT, DONE, Answer, command, doing, option
+from lme4py.cli.design_options import OPTIONS, chosen_of
 from lme4py.cli.table_files import EXPECTED, read_table
 from lme4py.errors import DataError, Lme4pyError
 
@@ -17,30 +16,46 @@ if TYPE_CHECKING:
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture
 
-__all__ = ["COMMAND"]
+__all__ = ["compare"]
 
 
-def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "files", nargs="+", type=Path, metavar="FILE", help="files that R's saveRDS wrote"
-    )
-    parser.add_argument("--formula", metavar="FORMULA", help="instead of the file's own formula")
-    parser.add_argument(
-        "--data", type=Path, metavar="DATA", help=f"instead of the file's own data: {EXPECTED}"
-    )
-    parser.add_argument("--quiet", action="store_true", help="one line for each file that is equal")
-    add_options(parser)
-    # What is not asked for here is as the file tells.
-    parser.set_defaults(na_action=None, collation=None, double_bar=None, lme4=None)
+# What is not asked for here is as the file tells.
+_AS_RECORDED = {"--na-action", "--collation", "--double-bar", "--lme4"}
 
 
-def _run(options: argparse.Namespace) -> Answer:
+@command(
+    option("files", nargs="+", type=Path, metavar="FILE", help="files that R's saveRDS wrote"),
+    option("--formula", help="instead of the file's own formula"),
+    option("--data", type=Path, help=f"instead of the file's own data: {EXPECTED}"),
+    option("--quiet", action="store_true", help="one line for each file that is equal"),
+    *(
+        (flags, {**settings, "default": None} if flags[0] in _AS_RECORDED else settings)
+        for flags, settings in OPTIONS
+    ),
+)
+def compare(options: argparse.Namespace) -> Answer:
+    """Compare with what R made of the same model.
+
+    Make the model in a file of R's again, from the formula and the data in it, and compare
+    every component with R's: equal, equal up to order, or different, with the first
+    differences and what probably caused them. In R:
+    saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds').
+
+    lme4py compare m.rds
+    lme4py compare m.rds --formula 'y ~ x + (x || g)'
+    lme4py compare models/*.rds --quiet
+    lme4py compare m.rds --data mine.csv --collation C
+    lme4py compare m.rds --json | jq .equal
+    """
     comparisons = []
     for number, path in enumerate(options.files, start=1):
         with doing(f"{number}/{len(options.files)} {path.name}"):
             comparisons.append(_compared(path, options))
-    code = DONE if all(comparisons) else DIFFERENT
-    return Answer(lambda: _page(comparisons, options.quiet), lambda: _record(comparisons), code)
+    return Answer(
+        lambda: _page(comparisons, options.quiet),
+        lambda: {"equal": all(comparisons), "files": [item.record() for item in comparisons]},
+        DONE if all(comparisons) else DIFFERENT,
+    )
 
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
@@ -82,26 +97,3 @@ def _page(comparisons: list[Comparison], quiet: bool) -> str:
         equal = sum(map(bool, comparisons))
         pages.append(f"{equal} of {len(comparisons)} files equal")
     return ("\n" if quiet else "\n\n").join(pages)
-
-
-def _record(comparisons: list[Comparison]) -> dict[str, Any]:
-    return {"equal": all(comparisons), "files": [item.record() for item in comparisons]}
-
-
-COMMAND = Command(
-    "compare",
-    "compare with what R made of the same model",
-    "Make the model in a file of R's again, from the formula and the data in it, and compare "
-    "every component with R's: equal, equal up to order, or different, with the first "
-    "differences and what probably caused them. In R: "
-    "saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds').",
-    (
-        "lme4py compare m.rds",
-        "lme4py compare m.rds --formula 'y ~ x + (x || g)'",
-        "lme4py compare models/*.rds --quiet",
-        "lme4py compare m.rds --data mine.csv --collation C",
-        "lme4py compare m.rds --json | jq .equal",
-    ),
-    _arguments,
-    _run,
-)

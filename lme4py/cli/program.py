@@ -11,20 +11,14 @@ import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from lme4py.cli import cluster, compare, explain, export, plot, show
 from lme4py.cli.command import BAD_INPUT, Command
+from lme4py.cli.compare import compare
+from lme4py.cli.views import cluster, explain, export, plot, show
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
 __all__ = ["main"]
 
-COMMANDS: tuple[Command, ...] = (
-    show.COMMAND,
-    explain.COMMAND,
-    plot.COMMAND,
-    cluster.COMMAND,
-    compare.COMMAND,
-    export.COMMAND,
-)
+COMMANDS = (show, explain, plot, cluster, compare, export)
 
 _CODES = """\
 exit codes:
@@ -95,16 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lme4py {version('lme4py')}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
+        title, description, examples = command.help
         own = parsers.add_parser(
             command.name,
-            help=command.help,
-            description=textwrap.fill(command.description, 79),
-            epilog="\n".join(
-                ["examples:", *(f"  {line}" for line in command.examples), "", _CODES]
-            ),
+            help=title[0].lower() + title[1:].rstrip("."),
+            description=textwrap.fill(description, 79),
+            epilog=f"examples:\n{textwrap.indent(examples, '  ')}\n\n{_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        command.arguments(own)
+        for flags, settings in command.options:
+            own.add_argument(*flags, **settings)
         own.add_argument("--json", action="store_true", help="print JSON, for scripts")
         own.set_defaults(command=command)
     return parser

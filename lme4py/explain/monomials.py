@@ -15,7 +15,7 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import Quantity
-from lme4py.explain.hierarchy import Hierarchy, hierarchy
+from lme4py.explain.hierarchy import hierarchy
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
@@ -29,7 +29,6 @@ __all__ = [
     "column_of_X",
     "fixed_terms",
     "left_side",
-    "monomials",
 ]
 
 
@@ -55,10 +54,8 @@ class RandomColumn:
 
     Parameters
     ----------
-    term : int
-        Position of the term in the random part.
-    column : int
-        Its place among the columns of the term.
+    term, column : int
+        Position of the term in the random part, and its place among the term's columns.
     factor : int
         Position of the grouping factor in the hierarchy.
     atoms : tuple of Quantity
@@ -69,36 +66,6 @@ class RandomColumn:
     column: int
     factor: int
     atoms: tuple[Quantity, ...]
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Monomials:
-    """All columns of a design, what they are made of, and at which level that lies.
-
-    Parameters
-    ----------
-    levels : Hierarchy
-        The grouping factors.
-    fixed : tuple of FixedColumn
-    random : tuple of RandomColumn
-    values : mapping of Quantity to ndarray, shape (n,)
-        The numbers of every atom.
-    places : mapping of str to (int or None)
-        The grouping factor each variable belongs to, None for the observations.
-    """
-
-    levels: Hierarchy
-    fixed: tuple[FixedColumn, ...]
-    random: tuple[RandomColumn, ...]
-    values: Mapping[Quantity, FloatArray]
-    places: Mapping[str, int | None]
-
-    def __repr__(self) -> str:
-        return f"<Monomials: {len(self.fixed)} columns of X, {len(self.random)} of random terms>"
-
-    def stage(self, atom: Quantity) -> int:
-        """Return the stage of an atom: 0 if it varies between rows."""
-        return self.levels.stage[atom.factors[0]] if atom.factors else 0
 
 
 def column_of_X(design: MixedDesign, number: int) -> FloatArray:
@@ -119,8 +86,8 @@ def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
     return terms(call("~", term.bar.effects), design.model_frame.names)
 
 
-def monomials(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> Monomials:
-    """Take the columns of a design apart.
+class Monomials:
+    """All columns of a design, what they are made of, and at which level that lies.
 
     Parameters
     ----------
@@ -130,36 +97,48 @@ def monomials(design: MixedDesign, chosen: Mapping[str, str | None] | None = Non
         The grouping factor a variable belongs to, None for the level of the
         observations, instead of what the data say.
 
+    Attributes
+    ----------
+    levels : Hierarchy
+        The grouping factors.
+    fixed : tuple of FixedColumn
+    random : tuple of RandomColumn
+    values : mapping of Quantity to ndarray, shape (n,)
+        The numbers of every atom.
+    places : mapping of str to (int or None)
+        The grouping factor each variable belongs to, None for the observations.
+
     Raises
     ------
     DataError
         If `chosen` names what is not there, or the data contradict it.
     """
-    taking = _Factorization(design, chosen or {})
-    fixed, random = tuple(taking.fixed()), tuple(taking.random())
-    for name in chosen or {}:
-        if name not in taking.used:
-            known = taking.used | set(taking.places)
-            raise DataError(
-                f"'{name}' is not a variable of the model's columns",
-                hint=nearest(str(name), known)
-                or f"its variables: {', '.join(sorted(known)) or 'none'}",
-            )
-    return Monomials(taking.levels, fixed, random, taking.values, taking.places)
 
-
-class _Factorization:
-    def __init__(self, design: MixedDesign, chosen: Mapping[str, str | None]) -> None:
-        self.design = design
+    def __init__(self, design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> None:
         self.levels = hierarchy(design)
-        self.chosen = chosen
         self.values: dict[Quantity, FloatArray] = {}
         self.places: dict[str, int | None] = {}
-        self.used: set[str] = set()
+        self._design, self._chosen, self._used = design, chosen or {}, set[str]()
+        self.fixed, self.random = tuple(self._fixed()), tuple(self._random())
+        for name in self._chosen:
+            if name not in self._used:
+                known = self._used | set(self.places)
+                raise DataError(
+                    f"'{name}' is not a variable of the model's columns",
+                    hint=nearest(str(name), known)
+                    or f"its variables: {', '.join(sorted(known)) or 'none'}",
+                )
 
-    def fixed(self) -> Iterator[FixedColumn]:
-        fixed, plan = self.design.fixed, self.design.fixed.plan
-        found = fixed_terms(self.design)
+    def __repr__(self) -> str:
+        return f"<Monomials: {len(self.fixed)} columns of X, {len(self.random)} of random terms>"
+
+    def stage(self, atom: Quantity) -> int:
+        """Return the stage of an atom: 0 if it varies between rows."""
+        return self.levels.stage[atom.factors[0]] if atom.factors else 0
+
+    def _fixed(self) -> Iterator[FixedColumn]:
+        fixed, plan = self._design.fixed, self._design.fixed.plan
+        found = fixed_terms(self._design)
         position = 0
         for number, name in enumerate(plan.names):
             if position == len(fixed.names):
@@ -169,7 +148,7 @@ class _Factorization:
             scale = fixed.scales.get(name, 1.0)
             # Names may repeat; a dropped column differs from the kept one of its name.
             if same and len(plan.names) > len(fixed.names):
-                kept = column_of_X(self.design, position)
+                kept = column_of_X(self._design, position)
                 same = np.array_equal(kept, plan.column(number) / scale, equal_nan=True)
             if same:
                 atoms = self._atoms(found, plan, number)
@@ -177,9 +156,9 @@ class _Factorization:
                     yield FixedColumn(atoms, float(np.divide(1.0, scale)))
                 position += 1
 
-    def random(self) -> Iterator[RandomColumn]:
-        for number, term in enumerate(self.design.random.terms):
-            found = left_side(self.design, term)
+    def _random(self) -> Iterator[RandomColumn]:
+        for number, term in enumerate(self._design.random.terms):
+            found = left_side(self._design, term)
             factor = self.levels.position(term.bar.group_name)
             for column in range(term.columns):
                 yield RandomColumn(number, column, factor, self._atoms(found, term.plan, column))
@@ -215,15 +194,15 @@ class _Factorization:
     def _place(self, name: str, node: Node) -> int | None:
         """Return the level of a variable; `chosen` may name it or the one variable inside it."""
         inside = list(dict.fromkeys(symbol.name for symbol in symbols(node)))
-        alone = name not in self.chosen and isinstance(node, Call) and len(inside) == 1
+        alone = name not in self._chosen and isinstance(node, Call) and len(inside) == 1
         label = inside[0] if alone else name
-        self.used.add(label)
-        value = self.design.model_frame.get(name)
+        self._used.add(label)
+        value = self._design.model_frame.get(name)
         if value is None:
             return None
-        if label not in self.chosen:
+        if label not in self._chosen:
             return self.levels.home(value)
-        factor = self.chosen[label]
+        factor = self._chosen[label]
         if factor is None:
             return None
         place = self.levels.position(factor)

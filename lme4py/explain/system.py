@@ -35,7 +35,7 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import Hierarchy
-from lme4py.explain.monomials import Monomials, monomials
+from lme4py.explain.monomials import Monomials
 from lme4py.frame.values import FloatArray, Matrix, Numeric
 
 __all__ = ["System", "system"]
@@ -175,8 +175,8 @@ def _inner(
 
 
 def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:
-    """Return the equations of a design; `chosen` as `monomials` takes it."""
-    return _Derivation(design, monomials(design, chosen)).system()
+    """Return the equations of a design; `chosen` as `Monomials` takes it."""
+    return _Derivation(design, Monomials(design, chosen)).system()
 
 
 class _Derivation:

@@ -100,10 +100,10 @@ def test_plot_without_matplotlib(capsys, table, tmp_path, monkeypatch):
 
     from lme4py.explain.pictures import figure
 
-    figure.figure_class.cache_clear()
+    figure._figure_class.cache_clear()
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     try:
         assert main(["plot", FORMULA, table, "-o", str(tmp_path / "model.png")]) == 2
     finally:
-        figure.figure_class.cache_clear()
+        figure._figure_class.cache_clear()
     assert "pip install -e '.[plot]'" in capsys.readouterr().err

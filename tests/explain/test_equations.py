@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.equations.randomness import random_relation
+from lme4py.explain.distributions import random_relation
 from lme4py.explain.expression import (
     Numeral,
     Power,

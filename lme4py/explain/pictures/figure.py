@@ -20,24 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "BETWEEN",
-    "FAINT",
-    "FIXED",
-    "INK",
-    "LINE_COLOUR",
-    "colour_of",
-    "colours_of",
-    "cut",
-    "figure_class",
-    "new_figure",
-    "paint",
-    "put",
-    "short",
-]
+__all__ = ["FAINT", "INK", "colours_of", "new_figure", "paint", "put", "short"]
 
-
-_LONGEST_LABEL = 18
 _PALEST = 0.28
 _COLOURS = (
     "#0072b2",
@@ -49,22 +33,14 @@ _COLOURS = (
     "#7a5195",
     "#8c6d31",
 )
-FIXED = ("#3b4252", "#7b8494")
-BETWEEN = "#8a8f98"
-LINE_COLOUR = "#9aa1ab"
 INK = "#1f2328"
 FAINT = "#6b7280"
 
 
 @cache
-def figure_class() -> type[Figure]:
+def _figure_class() -> type[Figure]:
     """Return a Figure that a notebook shows also when pyplot was never imported."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise Lme4pyError(
-            "plots need matplotlib, which is not installed", hint="pip install -e '.[plot]'"
-        ) from error
+    from matplotlib.figure import Figure
 
     return type("Picture", (Figure,), {"_repr_png_": _png})
 
@@ -77,39 +53,37 @@ def _png(figure: Figure) -> bytes:
     return page.getvalue()
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of that size in inches."""
-    figure = figure_class()(figsize=(width, height), dpi=100)
-    figure.set_facecolor("white")
-    return figure
+def new_figure(width: float, height: float, layout: Any = None) -> Figure:
+    """Return an empty figure of that size in inches, laid out by matplotlib if so asked.
+
+    Raises
+    ------
+    Lme4pyError
+        Without matplotlib.
+    """
+    try:
+        return _figure_class()((width, height), dpi=100, facecolor="white", layout=layout)
+    except ImportError as error:
+        raise Lme4pyError(
+            "plots need matplotlib, which is not installed", hint="pip install -e '.[plot]'"
+        ) from error
 
 
-def put(
-    target: Figure | Axes, x: float, y: float, text: str, *, size: float = 8.5, **style: Any
-) -> None:
+def put(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
     """Write text as it is: a dollar sign begins no formula."""
-    style = {"color": INK, "ha": "left", "va": "center", "parse_math": False, **style}
-    target.text(x, y, text, fontsize=size, **style)
+    style = {"color": INK, "fontsize": 8.5, "va": "center", "parse_math": False, **style}
+    axes.text(x, y, text, **style)
 
 
-def cut(text: str, longest: int) -> str:
-    """Return text, its end left out where it is long."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def short(name: str) -> str:
-    """Return a name on one line, cut where it is long."""
-    return cut(one_line(name), _LONGEST_LABEL)
-
-
-def colour_of(k: int) -> str:
-    """Return the colour of random term `k`."""
-    return _COLOURS[k % len(_COLOURS)]
+def short(name: str, longest: int = 18) -> str:
+    """Return a name on one line, its end left out where it is long."""
+    name = one_line(name)
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
 def colours_of(count: int) -> list[str]:
     """Return the colours of so many random terms."""
-    return list(map(colour_of, range(count)))
+    return [_COLOURS[k % len(_COLOURS)] for k in range(count)]
 
 
 def paint(weights: FloatArray, colours: NDArray[np.int64], palette: Sequence[str]) -> FloatArray:
@@ -117,6 +91,6 @@ def paint(weights: FloatArray, colours: NDArray[np.int64], palette: Sequence[str
     from matplotlib.colors import to_rgb
 
     table = np.array([to_rgb(colour) for colour in palette])
-    strength = np.where(weights > 0, _PALEST + (1 - _PALEST) * np.clip(weights, 0, 1), 0.0)
+    strength = np.where(weights > 0, _PALEST + (1 - _PALEST) * weights, 0.0)
     pixels: FloatArray = 1 - strength[..., None] * (1 - table[colours])
     return pixels

@@ -1,28 +1,26 @@
-"""The equations of a model in one notation."""
+"""The equations of a model in one notation, and their evaluation beside the matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from lme4py.argument_types import count_of, mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.equations.matrix_form import matrix_sections
-from lme4py.explain.equations.randomness import distribution_sections, response_relation
-from lme4py.explain.equations.verification import Verification, verify
-from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, substituted
+from lme4py.explain.distributions import distribution_sections, response_relation
+from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, evaluate, substituted
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.formats import TEXT
 from lme4py.explain.markup.typesetting import Typesetter
+from lme4py.explain.matrix_form import matrix_sections
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.system import System, system
 
-__all__ = ["Equations", "equations"]
+__all__ = ["Equations", "Verification", "equations"]
 
 _LINKS = {
     "logit": "logit(μ) = log(μ / (1 - μ))",
@@ -30,6 +28,36 @@ _LINKS = {
     "cloglog": "cloglog(μ) = log(-log(1 - μ))",
     "cauchit": "cauchit(μ) = tan(π (μ - 1/2))",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome of evaluating the equations beside ``X @ beta + Z @ b``.
+
+    Parameters
+    ----------
+    rows : int
+        Number of rows compared: those without missing or infinite values, for which an
+        equation multiplied out may differ from one that is not.
+    combined, levels, matrix : float
+        Largest difference of each form, relative to the size of the terms of its row.
+    tolerance : float
+        What they may be.
+    """
+
+    rows: int
+    combined: float
+    levels: float
+    matrix: float
+    tolerance: float = 1e-10
+
+    @property
+    def ok(self) -> bool:
+        """Whether all differences are within the tolerance."""
+        return max(self.combined, self.levels, self.matrix) <= self.tolerance
+
+    def __bool__(self) -> bool:
+        return self.ok
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -139,7 +167,26 @@ class Equations(Shown):
         >>> bool(equations(design).verify())
         True
         """
-        return verify(self.system, count_of("seed", seed, 0))
+        system, design = self.system, self.system.design
+        random = np.random.default_rng(count_of("seed", seed, 0))
+        beta = random.standard_normal(len(design.fixed.names))
+        b = random.standard_normal(int(design.random.Gp[-1]))
+        offset = 0.0 if design.offset is None else design.offset
+        values = system.values_at(beta, b)
+        forms = system.combined_predictor(), system.nested_predictor(), Sum((*system.row_terms(),))
+        with np.errstate(all="ignore"):
+            direct = design.X @ beta + design.Z @ b + offset
+            size = abs(design.X) @ abs(beta) + abs(design.Z) @ abs(b) + abs(offset)
+            known = np.isfinite(size)
+            # Relative to the size of a row's terms where that is above 1.
+            differences = [
+                (abs(evaluate(form, values) - direct) / np.maximum(size, 1.0))[known]
+                for form in forms
+            ]
+        combined, levels, matrix = (
+            float(np.nan_to_num(found, nan=np.inf).max(initial=0.0)) for found in differences
+        )
+        return Verification(int(known.sum()), combined, levels, matrix)
 
     def display(self) -> Display:
         """Return all equations."""
@@ -179,15 +226,7 @@ def equations(
     digits: int = 4,
     terms_per_line: int | None = None,
 ) -> Equations:
-    """Return the equations of a model; the arguments are those of ``design.equations``.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> print(equations(design, names={"Reaction": "y"}).combined)
-    y_ij = γ_00 + U_0j + γ_10·Days_ij + U_1j·Days_ij + ε_ij
-    """
+    """Return the equations of a model; the arguments are those of ``design.equations``."""
     found = system(design, mapping_of("levels", levels, '{"M": "g"}'))
     renamed = dict(mapping_of("names", names, '{"Reaction": "y"}'))
     response = design.model_frame.response or "y"
@@ -195,15 +234,10 @@ def equations(
         response,
         *found.monomials.places,
         *(factor.name for factor in found.hierarchy.factors),
-        *(quantity.name + quantity.part for quantity in found.monomials.values),
-        *(offset.name for offset in found.offsets),
+        *(quantity.name + quantity.part for quantity in found.values),
     }
     for name, other in renamed.items():
-        if name not in known:
-            raise DataError(
-                f"'{name}' is not in the equations",
-                hint=nearest(str(name), known) or f"they have: {', '.join(sorted(known))}",
-            )
+        _check_name(name, sorted(known), "in the equations", "they have")
         if not isinstance(other, str) or not other.strip():
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
     return Equations(
@@ -218,37 +252,34 @@ def equations(
     )
 
 
+def _check_name(name: object, known: Sequence[str], what: str, they: str) -> None:
+    if name not in known:
+        hint = nearest(str(name), known) or f"{they}: {', '.join(known)}"
+        raise DataError(f"'{name}' is not {what}", hint=hint)
+
+
 def _numbers(
     found: System, coefficients: Sequence[float] | Mapping[str, float] | None
 ) -> dict[Quantity, Tree]:
+    """Return the fixed effects whose numbers are given."""
     if coefficients is None:
         return {}
     names = found.design.fixed.names
-    effects = dict(zip(names, found.fixed, strict=True))
+    effects, given = list(found.fixed), coefficients
     if isinstance(coefficients, Mapping):
         for name in coefficients:
-            if name not in effects:
-                raise DataError(
-                    f"'{name}' is not a column of X",
-                    hint=nearest(str(name), names) or f"its columns: {', '.join(names)}",
-                )
-        chosen = [effects[name] for name in coefficients]
-        values = _numeric(list(coefficients.values()))
-    else:
-        chosen, values = list(found.fixed), _numeric(coefficients)
-    if len(values) != len(chosen):
-        raise DataError(
-            f"{len(values)} coefficients for {len(names)} columns of X",
-            hint=f"in this order: {', '.join(names)}",
-        )
-    return {effect: Numeral(value) for effect, value in zip(chosen, values, strict=True)}
-
-
-def _numeric(coefficients: Any) -> list[float]:
+            _check_name(name, names, "a column of X", "its columns")
+        effects = [found.fixed[names.index(name)] for name in coefficients]
+        given = list(coefficients.values())
     try:
-        values = np.asarray(coefficients, dtype=np.float64)
+        values = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         values = np.empty((0, 0))
     if values.ndim != 1:
         raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
-    return [float(value) for value in values]
+    if values.size != len(effects):
+        raise DataError(
+            f"{values.size} coefficients for {len(names)} columns of X",
+            hint=f"in this order: {', '.join(names)}",
+        )
+    return {effect: Numeral(value) for effect, value in zip(effects, values.tolist(), strict=True)}

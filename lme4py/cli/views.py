@@ -1,0 +1,287 @@
+"""The subcommands that show a design or write it: show, explain, plot, cluster, export."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lme4py.cli.command import Answer, command, doing, option, whole_number
+from lme4py.cli.design_options import MODEL, design_of
+from lme4py.errors import DataError
+from lme4py.export.files import FORMATS
+from lme4py.export.files import export as export_design
+
+if TYPE_CHECKING:
+    from lme4py.design import MixedDesign
+    from lme4py.explain.clusters import Cluster
+    from lme4py.frame.values import FloatArray
+
+__all__ = ["cluster", "explain", "export", "plot", "show"]
+
+_NOTATIONS = ("raudenbush-bryk", "gelman-hill")
+_MARKUPS = {"text": "text", "latex": "latex", "html": "html", "md": "markdown"}
+_FORMAT = option("--format", choices=_MARKUPS, default="text", help="of the page (default: text)")
+
+
+@command(
+    *MODEL,
+    option(
+        "--rows", type=whole_number(), default=6, metavar="N", help="rows of X and Zt (default: 6)"
+    ),
+)
+def show(options: argparse.Namespace) -> Answer:
+    """Print the design of a formula and a table.
+
+    Print the design that a formula and a table make: dimensions, the columns of X, the random
+    terms, and the head of X and Zt. Without arguments, the sleepstudy data and
+    Reaction ~ Days + (Days | Subject).
+
+    lme4py show
+    lme4py show 'y ~ x + (x | g)' table.csv --rows 3
+    lme4py show 'cbind(s, n - s) ~ x + (1 | g)' table.parquet --family binomial
+    lme4py show 'y ~ f + (1 | g)' table.rds --contrasts f=contr.sum --weights w
+    lme4py show 'y ~ x + (1 | g)' table.csv --json
+    """
+    from lme4py.summary import summary
+
+    design = design_of(options)
+    return Answer(lambda: summary(design, rows=options.rows), lambda: _record_of_design(design))
+
+
+def _record_of_design(design: MixedDesign) -> dict[str, Any]:
+    """Return what the page says, positions counting from 0."""
+    fixed, random, family = design.fixed, design.random, design.family
+    return {
+        "formula": str(design.formula),
+        "rows": int(design.X.shape[0]),
+        "omitted": design.model_frame.omitted,
+        "lost_levels": dict(design.lost_levels),
+        "reml": design.reml,
+        "family": None if family is None else {"name": family.name, "link": family.link},
+        "weights": design.weights is not None,
+        "offset": design.offset is not None,
+        "X": {
+            "shape": list(design.X.shape),
+            "names": fixed.names,
+            "assign": fixed.assign.tolist(),
+            "contrasts": {
+                name: coding if isinstance(coding, str) else coding.values.tolist()
+                for name, coding in fixed.contrasts.items()
+            },
+            "dropped": fixed.dropped,
+        },
+        "Zt": {"shape": list(random.Zt.shape), "values": int(random.Zt.nnz)},
+        "terms": [
+            {"label": label, "group": group, "columns": columns, "levels": int(levels)}
+            for (label, _), (group, columns), levels in zip(
+                random.Ztlist, random.cnms, random.nl, strict=True
+            )
+        ],
+        "Gp": random.Gp.tolist(),
+        "theta": random.theta.tolist(),
+        "lower": _numbers(random.lower),
+        "messages": list(design.messages),
+        "advice": list(design.advice),
+    }
+
+
+def _numbers(values: FloatArray | None) -> Any:
+    """Return numbers as lists, with None for what JSON cannot write."""
+    if values is None:
+        return None
+    known = values.astype(object)
+    known[~np.isfinite(values)] = None
+    return known.tolist()
+
+
+@command(
+    *MODEL,
+    option(
+        "--notation",
+        choices=_NOTATIONS,
+        default=_NOTATIONS[0],
+        help=f"of the equations (default: {_NOTATIONS[0]})",
+    ),
+    option(
+        "--format",
+        choices=_MARKUPS,
+        default="text",
+        help="of the page (default: text); latex prints the equations alone",
+    ),
+)
+def explain(options: argparse.Namespace) -> Answer:
+    """Tell a model in words and equations.
+
+    Tell what each part of a formula adds to the model: its level, its columns of X and rows of
+    Zt, its theta, and why a slope's column stands in X and in Z; then the equations by
+    level, combined and as matrices. Without arguments, the sleepstudy data and
+    Reaction ~ Days + (Days | Subject).
+
+    lme4py explain
+    lme4py explain 'y ~ x*M + (1 + x | g)' table.csv
+    lme4py explain 'y ~ x + (x | g)' table.csv --notation gelman-hill --format latex
+    lme4py explain 'y ~ x + (x | a/b)' table.csv --format md > model.md
+    """
+    design = design_of(options)
+    equations, words = design.equations(notation=options.notation), design.explain()
+
+    def page() -> str:
+        match options.format:
+            case "latex":
+                return equations.latex()
+            case "html":
+                return f"{words.html}\n<h4>Equations</h4>\n{equations.html()}"
+            case "md":
+                return f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}"
+            case _:
+                return f"{words.text}\n\nEquations\n---------\n\n{equations.text()}"
+
+    def record() -> dict[str, Any]:
+        return {
+            "formula": str(design.formula),
+            "words": words.text,
+            "notation": options.notation,
+            "equations": equations.text(),
+            "latex": equations.latex(),
+        }
+
+    return Answer(page, record)
+
+
+@command(
+    *MODEL,
+    option(
+        "--output",
+        "-o",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the picture: .png, .svg or .pdf",
+    ),
+    option(
+        "--dpi",
+        type=whole_number(10, 2400),
+        default=150,
+        metavar="N",
+        help="pixels per inch (default: 150)",
+    ),
+)
+def plot(options: argparse.Namespace) -> Answer:
+    """Draw X, Zt, Lambdat and ZtZ as a picture.
+
+    Draw where the matrices of a model have entries, its random terms in colour, and write the
+    picture to a file. Without formula and data, the sleepstudy data and
+    Reaction ~ Days + (Days | Subject). Needs matplotlib: pip install -e '.[plot]'.
+
+    lme4py plot -o sleepstudy.png
+    lme4py plot 'y ~ x + (x | g) + (1 | h)' table.csv -o model.svg
+    """
+    design = design_of(options)
+    figure = design.plot()
+    path: Path = options.output
+    try:
+        figure.savefig(path, dpi=options.dpi)
+    except (OSError, ValueError) as error:
+        # matplotlib answers an unknown suffix with a ValueError.
+        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
+        raise DataError(f"cannot write '{path}': {reason}") from error
+    return Answer(
+        lambda: f"{path}: X, Zt, Lambdat and ZtZ of {design.formula}",
+        lambda: {"formula": str(design.formula), "file": str(path)},
+    )
+
+
+@command(
+    *MODEL,
+    option("--level", help="level of the grouping factor (default: its first)"),
+    option(
+        "--group", metavar="FACTOR", help="grouping factor; needed where several have the level"
+    ),
+    option(
+        "--rows",
+        type=whole_number(3),
+        default=8,
+        metavar="N",
+        help="rows to print; the middle of longer matrices is left out (default: 8)",
+    ),
+    _FORMAT,
+)
+def cluster(options: argparse.Namespace) -> Answer:
+    """Print the equation of one cluster with its numbers.
+
+    Print the rows of one level of a grouping factor as y_j = X_j β + Z_j b_j + ε_j with their
+    numbers, which columns of Z belong to which factor, and whether Z is block-diagonal. Without
+    arguments, the first subject of the sleepstudy data and Reaction ~ Days + (Days | Subject).
+
+    lme4py cluster
+    lme4py cluster 'y ~ x + (x | g)' table.csv --level 308
+    lme4py cluster 'y ~ x + (x | g) + (1 | item)' table.csv --group item --rows 20
+    lme4py cluster 'y ~ x + (x | g)' table.csv --level a --format latex
+    """
+    design = design_of(options)
+    if options.level is None:
+        found = design.clusters(options.group)[0]
+    else:
+        found = design.cluster(options.level, group=options.group)
+
+    def page() -> str:
+        shown = found.display(rows=options.rows)
+        text: str = getattr(shown, _MARKUPS[options.format])()
+        return f"{text}\n\n{design.blocks()}" if options.format == "text" else text
+
+    return Answer(page, lambda: _record_of_cluster(design, found))
+
+
+def _record_of_cluster(design: MixedDesign, found: Cluster) -> dict[str, Any]:
+    """Return the cluster's numbers, positions counting from 0."""
+    blocks = design.blocks()
+    return {
+        "group": found.group,
+        "level": found.level,
+        "rows": found.rows.tolist(),
+        "y": _numbers(found.y),
+        "X": {"names": list(found.fixed_names), "values": _numbers(found.X)},
+        "parts": [
+            {
+                "group": part.group,
+                "levels": list(part.levels),
+                "columns": part.columns.tolist(),
+                "names": [list(pair) for pair in part.names],
+                "Z": _numbers(part.Z),
+            }
+            for part in found.parts
+        ],
+        "offset": _numbers(found.offset),
+        "weights": _numbers(found.weights),
+        "blocks": {"count": int(blocks.row_sizes.size), "group": blocks.group},
+    }
+
+
+@command(
+    *MODEL,
+    option("--output", "-o", type=Path, required=True, metavar="FILE", help="where to write"),
+    option("--format", choices=FORMATS, help="default: by the ending of the file's name"),
+)
+def export(options: argparse.Namespace) -> Answer:
+    """Write the matrices into a file.
+
+    Write the design for other programs: npz (numpy arrays and JSON; lme4py.load reads it), mtx
+    (Matrix Market), arrow, or rds (R's own, read with readRDS). Prints the files written.
+
+    lme4py export 'y ~ x + (x | g)' table.csv -o design.npz
+    lme4py export 'y ~ x + (x | g)' table.csv -o design.rds
+    lme4py export 'y ~ x + (x | g)' table.csv -o folder/design.mtx --json
+    """
+    chosen = options.format or options.output.suffix.removeprefix(".").lower()
+    if chosen not in FORMATS:
+        raise DataError(
+            f"cannot tell the format of '{options.output}' from its name",
+            hint="add --format " + ", ".join(FORMATS),
+        )
+    design = design_of(options)
+    with doing(f"writing {options.output}"):
+        written = [str(path) for path in export_design(design, options.output, chosen)]
+    return Answer(lambda: "\n".join(written), lambda: {"format": chosen, "written": written})

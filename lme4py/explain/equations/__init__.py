@@ -1,1 +1,0 @@
-"""The equations of a model: by level, combined, as matrices, and their distributions."""

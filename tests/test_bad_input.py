@@ -56,7 +56,7 @@ FORMULAS = [
     "y ~ ave(f, g) + (1 | g)", "y ~ ave(x, g, FUN = scale) + (1 | g)", "y ~ diff(f) + (1 | g)",
     "y ~ diff(x, 0) + (1 | g)", "y ~ months(x) + (1 | g)", "y ~ format(x, '%Y') + (1 | g)",
     "y ~ which(x) + (1 | g)", "y ~ complete.cases() + (1 | g)", "y ~ as.matrix(f) + (1 | g)",
-    "y ~ difftime(x, x) + (1 | g)", "y ~ duplicated(cbind(x, y)) + (1 | g)",
+    "y ~ difftime(lg, x) + (1 | g)", "y ~ duplicated(cbind(x, y)) + (1 | g)",
     "y ~ system('ls') + (1 | g)", "y ~ __import__('os') + (1 | g)", "y ~ library(x) + (1 | g)",
     # functions that cannot take their arguments
     "y ~ poly(x, 30) + (1 | g)", "y ~ poly(x, 0) + (1 | g)", "y ~ poly(f, 2) + (1 | g)",
@@ -65,7 +65,7 @@ FORMULAS = [
     "y ~ cut(x) + (1 | g)", "y ~ cut(x, 1) + (1 | g)", "y ~ cut(f, 3) + (1 | g)",
     "y ~ scale(f) + (1 | g)", "y ~ splines::ns(s) + (1 | g)",
     "y ~ splines::bs(s) + (1 | g)", "y ~ relevel(f, 'zz') + (1 | g)", "y ~ relevel(o, 1) + (1 | g)",
-    "y ~ factor(f, labels = c('a', 'b')) + (1 | g)", "y ~ C(x, contr.sum) + (1 | g)",
+    "y ~ factor(f, labels = c('a', 'b')) + (1 | g)", "y ~ C(f, contr.sums) + (1 | g)",
     "y ~ C(f, nope)", "y ~ I(1) + (1 | g)", "y ~ c(1, 2) + (1 | g)", "y ~ NULL(x)",
     "y ~ mean + (1 | g)", "y ~ x[30] + (1 | g)", "y ~ log(x - 20) + (1 | g)",
     "y ~ log(x - .5) + (1 | g)", "y ~ I(1 / (x - 1)) + (1 | g)", "y ~ x + (log(x - 99) | g)",
@@ -189,6 +189,8 @@ def _refused(call, characters=0):
 def warm():
     """What is imported with the first call is no work of the calls that are counted."""
     lme4py.lformula(GOOD, D)
+    with pytest.raises(Lme4pyError):
+        lme4py.lformula("y ~ nofun(x) + (1 | g)", D)  # all functions are entered
     for data in (pl.from_pandas(D), pa.Table.from_pandas(D)):
         lme4py.lformula(GOOD, data)
 

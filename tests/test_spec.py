@@ -216,6 +216,18 @@ def test_functions_of_the_user():
         lme4py.register("mean", lambda x: x)
 
 
+def test_the_lme4_that_is_followed_is_kept(tmp_path):
+    frame = data().assign(h=np.resize(["u", "v", "w"], 60))
+    made = design("y ~ x + (1 | k/h/f)", frame, lme4="1.1-31")
+    assert made.random.cnms[0][0] == "f:(h:k)"
+    assert lme4py.Spec.from_json(made.spec.to_json()).formula == made.formula
+    made.save(tmp_path / "design.npz")
+    loaded = lme4py.load(tmp_path / "design.npz")
+    assert loaded.formula == made.formula
+    assert loaded.formula.lme4.version == "1.1-31"
+    np.testing.assert_array_equal(loaded.spec.apply(frame).Zt.toarray(), made.Zt.toarray())
+
+
 def test_json_is_exact_and_versioned():
     made = design("y ~ poly(x, 3) + splines::bs(z, df = 5) + C(k, sum) + (scale(x) || g)")
     text = made.spec.to_json()

@@ -256,6 +256,8 @@ def test_a_leading_structure_loses_what_follows_it():
         ),
         ("y ~ cs(x | g, TRUE)", [("x | g", "cs", False)], "hom = TRUE"),
         ("y ~ us(x | g, hom = TRUE)", [("x | g", "us", False)], "us has none"),
+        ("y ~ (1 | k) + cs(x | g, TRUE, 2)", [("1 | k", "us", False)], "lme4 loses cs(x | g, "),
+        ("y ~ cs(x) + (1 | k)", [("1 | k", "us", False)], "lme4 reads x for cs(x)"),
     ],
 )
 def test_what_lme4_passes_over_is_told(formula, expected, written):
@@ -269,6 +271,44 @@ def test_what_lme4_passes_over_is_told(formula, expected, written):
 def test_nothing_is_told_where_nothing_is_lost(formula):
     design = lme4py.lformula(formula, D, control=CONTROL)
     assert not [text for text in design.advice if "us(" in text]
+
+
+@pytest.mark.parametrize(
+    "formula,names",
+    [
+        # lme4 2.1: colnames(lFormula(...)$X)
+        ("y ~ cs(x) + (1 | g)", ["(Intercept)", "x"]),
+        ("y ~ log(z^2 + diag(x | g))", ["(Intercept)", "z"]),
+        ("y ~ offset(x + diag(z | g)) + z", ["(Intercept)", "x", "z"]),
+        ("y ~ x * (z + cs(x | g))", ["(Intercept)", "x", "z", "x:z"]),
+        ("y ~ us(x, z) + (1 | g)", ["(Intercept)", "x"]),
+    ],
+)
+def test_what_is_left_of_calls_that_hold_a_structure(formula, names):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert lme4py.lformula(formula, D, control=CONTROL).fixed.names == names
+
+
+@pytest.mark.parametrize("version", ["1.1-31", "1.1.35.5"])
+def test_older_releases_have_no_structures(version):
+    with pytest.raises(FormulaError, match='could not find function "cs"') as found:
+        lme4py.lformula("y ~ x + cs(x | g)", D, control=CONTROL, lme4=version)
+    assert 'give lme4="2.1"' in str(found.value)
+    with pytest.raises(DataError, match='double_bar="diag"'):
+        lme4py.lformula("y ~ (x || g)", D, double_bar="diag", lme4=version)
+    with pytest.raises(DataError, match="autoscale"):
+        lme4py.lformula("y ~ (x | g)", D, control={"autoscale": True}, lme4=version)
+
+
+@pytest.mark.parametrize("version", ["2", "lme4", "0.9", "3.0", 2.1, None, "", "2.1 "])
+def test_a_version_is_written_as_r_prints_it(version):
+    if version == "2.1 ":
+        assert lme4py.Formula.parse("y ~ x", version).lme4.version == "2.1"
+        return
+    with pytest.raises(DataError, match="unknown version of lme4") as found:
+        lme4py.lformula("y ~ (x | g)", D, lme4=version)
+    assert "packageVersion" in str(found.value)
 
 
 @pytest.mark.parametrize("hom", ["T", "NA", "1", "!FALSE", '"TRUE"', ""])

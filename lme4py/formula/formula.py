@@ -240,7 +240,7 @@ class Formula:
         >>> Formula.parse("y ~ cs(x | g)").structure_remarks()
         []
         """
-        return structure_remarks(self.right, double_bar)
+        return structure_remarks(self.right, double_bar, self.lme4)
 
     def __str__(self) -> str:
         return deparse(self.node)

@@ -61,6 +61,9 @@ def hom_of(structured: Call) -> bool | None:
 def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     """Return the expression with every structured term written as a bar in parentheses.
 
+    lme4 looks for the names, whether or not there is a bar. Of a call that holds one it keeps
+    the operator only if it has two arguments: of others the first argument is left.
+
     Raises
     ------
     FormulaError
@@ -71,13 +74,16 @@ def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     >>> from lme4py.formula.parse import parse
     >>> deparse(plain_bars(parse("x + cs(1 + x | g, hom = TRUE)")))
     'x + (1 + x | g)'
+    >>> deparse(plain_bars(parse("!x + cs(1 | g)")))
+    'x + (1 | g)'
     """
     refuse_foreign(node, lme4)
 
     def simplify(item: Call, operands: tuple[Node, ...]) -> Node:
-        if is_structure(item):
+        if item.name in lme4.structures and operands:
             return call("(", operands[0], span=item.span)
-        return rebuilt(item, operands)
+        made = rebuilt(item, operands)
+        return made if made is item or len(item.arguments) == 2 else operands[0]
 
     return rewrite(node, simplify)
 
@@ -112,7 +118,9 @@ def refuse_foreign(node: Node, lme4: Lme4) -> None:
             )
 
 
-def structure_remarks(node: Node, double_bar: DoubleBar = "split") -> list[str]:
+def structure_remarks(
+    node: Node, double_bar: DoubleBar = "split", lme4: Lme4 = LME4_2
+) -> list[str]:
     """Return where an expression asks for a structure in a way that lme4 passes over in silence.
 
     Examples
@@ -124,6 +132,9 @@ def structure_remarks(node: Node, double_bar: DoubleBar = "split") -> list[str]:
     remarks: list[str] = []
     for item in calls_in(node):
         if not is_structure(item):
+            if item.name in lme4.structures and item.operands:
+                first = deparse(item.operands[0])
+                remarks.append(f"lme4 reads {first} for {deparse(item)}, which has no bar")
             continue
         inner = strip_parentheses(item.operands[0])
         if structured_bar(item) is not None:

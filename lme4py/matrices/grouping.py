@@ -17,7 +17,7 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
+from lme4py.formula.syntax import Call, Node, Symbol, call, strip_parentheses, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
@@ -319,7 +319,8 @@ def _joined(node: Call, scope: Scope, state: State | None) -> tuple[Factor, Stat
         part = _part(state, place)
         if not isinstance(operand, Call | Symbol):
             raise DataError("both inputs must be factors", operand.span)
-        if isinstance(operand, Symbol) or operand.name in ("(", ":"):
+        inner = strip_parentheses(operand)
+        if isinstance(inner, Symbol) or (isinstance(inner, Call) and inner.name == ":"):
             found, part_learned = _factor(operand, scope, part)
         else:
             result = evaluate(operand, scope, part)

@@ -11,6 +11,7 @@ import lme4py
 from lme4py import DataError
 from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
+from lme4py.versions import LME4_1, following
 
 pl = pytest.importorskip("polars")
 pa = pytest.importorskip("pyarrow")
@@ -320,7 +321,7 @@ DAYS = [dt.date(1969, 12, 31), dt.date(2020, 1, 2)]
 LEVELS = [
     (pd.to_datetime(DAYS), ["1969-12-31", "2020-01-02"]),
     (pd.to_datetime(["1969-03-07 08:00", "2020-01-02 00:00"]),
-     ["1969-03-07 08:00:00", "2020-01-02 00:00:00"]),
+     ["1969-03-07 08:00:00", "2020-01-02"]),
     (pd.to_datetime(DAYS).as_unit("s"), ["1969-12-31", "2020-01-02"]),
     (pd.to_datetime(DAYS).tz_localize("UTC"), ["1969-12-31", "2020-01-02"]),
     (pd.Index(DAYS, dtype=object), ["1969-12-31", "2020-01-02"]),
@@ -339,6 +340,14 @@ def test_levels_are_named_as_in_r(categories, levels):
 
     assert value.levels == tuple(levels)
     assert value.codes.tolist() == codes
+
+
+def test_r_4_2_writes_midnights_together():
+    categories, _ = LEVELS[1]
+    with following(LME4_1):
+        value = value_of(pd.Categorical.from_codes([0, 1], categories))
+
+    assert value.levels == ("1969-03-07 08:00:00", "2020-01-02 00:00:00")
 
 
 @pytest.mark.parametrize(

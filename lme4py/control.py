@@ -141,6 +141,9 @@ def _check(name: str, value: Any) -> None:
     )
 
 
+_DEFAULTS = Control()
+
+
 def control_of(
     control: Control | Mapping[str, Any] | None,
     *,
@@ -172,7 +175,7 @@ def control_of(
     'ignore'
     """
     if control is None:
-        return Control()
+        return _DEFAULTS
     if isinstance(control, Control):
         return control
     if not isinstance(control, Mapping):

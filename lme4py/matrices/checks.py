@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from lme4py.matrices.rank import Reduced, drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -27,6 +29,7 @@ __all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
 _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))
 _HEAD = 64
+_MANY, _STEP = 4096, 64
 _NOT_CANCELLED, _MARGIN = 1e-4, 1e-3
 
 
@@ -317,24 +320,29 @@ def _divided(
 
 
 def _clearly_close(matrix: ModelMatrix) -> bool:
-    """Tell whether sums prove the scales alike, with a wide margin.
+    """Tell whether bounds prove the scales alike, with a wide margin.
 
     Standard deviations to the last digit need several passes over every column.
     """
     rows, squares = matrix.values.shape[0], matrix.squares
-    numbers = [place for place, known in enumerate(matrix.indicators) if not known]
-    if squares is None:
+    if squares is None or rows < 2:
         return False
-    # Columns of zeros and ones count only if there is something else further down.
-    if any(_zeros_and_ones(matrix.column(place)[:_HEAD]) for place in numbers):
-        return False
-    square = squares[numbers]
-    left = square - np.array([matrix.column(place).sum() for place in numbers]) ** 2 / rows
-    if not (left > _NOT_CANCELLED * square).all():
-        return False
-    logs = 0.5 * np.log(left / (rows - 1))
-    far = max(np.abs(logs).max(initial=0.0), np.ptp(logs) if numbers else 0.0)
-    return bool(far < _SCALE_LIMIT - _MARGIN)
+    logs = []
+    for place, indicator in enumerate(matrix.indicators):
+        if indicator:
+            continue
+        column, high = matrix.column(place), float(squares[place])
+        # Columns of zeros and ones count only if there is something else further down.
+        if _zeros_and_ones(column[:_HEAD]):
+            return False
+        # Some rows differ from their own mean no more than all rows do from theirs.
+        some = column[:: _STEP if rows > _MANY else 1]
+        low = sum_of_squares(some - some.sum() / some.size)
+        if not low > _NOT_CANCELLED * high:
+            return False
+        logs += [0.5 * log(low / (rows - 1)), 0.5 * log(high / (rows - 1))]
+    least, most = min(logs, default=0.0), max(logs, default=0.0)
+    return max(-least, most, most - least) < _SCALE_LIMIT - _MARGIN
 
 
 def _zeros_and_ones(column: FloatArray) -> bool:

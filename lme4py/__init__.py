@@ -24,8 +24,7 @@ from lme4py.formula.formula import Formula
 from lme4py.functions.user_functions import register
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.spec.newrows import NewRows
-from lme4py.spec.spec import Spec
+from lme4py.spec.spec import NewRows, Spec
 
 if TYPE_CHECKING:
     from lme4py.export.files import load

@@ -11,13 +11,7 @@ from lme4py.errors import CheckError, DataError, nearest
 __all__ = ["Control", "control_of"]
 
 _LEVELS = ("message", "warning", "stop", "ignore")
-_RANK_X = (
-    "message+drop.cols",
-    "silent.drop.cols",
-    "warn+drop.cols",
-    "stop.deficient",
-    "ignore",
-)
+_RANK_X = ("message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore")
 _SCALE_X = (
     "warning",
     "stop",
@@ -26,18 +20,7 @@ _SCALE_X = (
     "warn+rescale",
     "ignore",
 )
-_R_NAMES = {
-    "check_nobs_vs_rankZ": "check.nobs.vs.rankZ",
-    "check_nobs_vs_nlev": "check.nobs.vs.nlev",
-    "check_nlev_gtreq_5": "check.nlev.gtreq.5",
-    "check_nlev_gtr_1": "check.nlev.gtr.1",
-    "check_nobs_vs_nRE": "check.nobs.vs.nRE",
-    "check_rankX": "check.rankX",
-    "check_scaleX": "check.scaleX",
-    "check_formula_LHS": "check.formula.LHS",
-    "check_response_not_const": "check.response.not.const",
-    "autoscale": "autoscale",
-}
+_CHOICES = {"check_rankX": _RANK_X, "check_scaleX": _SCALE_X}
 _GENERALIZED_ONLY = frozenset({"check_response_not_const"})
 # Arguments of lmerControl and glmerControl that steer the fit alone.
 _FITTING = frozenset(
@@ -137,28 +120,28 @@ are {‘message’,‘warning’,‘stop’,‘ignore’}
                 _check(item.name, value)
 
 
-_CHOICES = {"check_rankX": _RANK_X, "check_scaleX": _SCALE_X}
+def _r_name(name: str) -> str:
+    return name.replace("_", ".")
 
 
 def _check(name: str, value: Any) -> None:
     """Raise lme4's error for a value that an option cannot have."""
-    if name in _CHOICES:
-        allowed: tuple[str, ...] = _CHOICES[name]
-        if not isinstance(value, str) or value not in allowed:
-            quoted = ", ".join(f"“{choice}”" for choice in allowed)
-            raise CheckError(
-                f"'arg' should be one of {quoted}", hint=f"in {_R_NAMES[name]}: {value!r}"
-            )
-        return
-    allowed = _LEVELS
+    allowed: tuple[str, ...] = _CHOICES.get(name, _LEVELS)
     if name == "check_nobs_vs_rankZ":
         allowed = (*_LEVELS, *(f"{level}Small" for level in _LEVELS))
-    if not isinstance(value, str) or value not in allowed:
-        quoted = ",".join(f"‘{choice}’" for choice in allowed)
-        raise CheckError(
-            f"invalid control level ‘{value}’ in {_R_NAMES[name]}: valid options are {{{quoted}}}",
-            hint=nearest(str(value), allowed),
-        )
+    if isinstance(value, str) and value in allowed:
+        return
+    if name in _CHOICES:
+        quoted = ", ".join(f"“{choice}”" for choice in allowed)
+        raise CheckError(f"'arg' should be one of {quoted}", hint=f"in {_r_name(name)}: {value!r}")
+    quoted = ",".join(f"‘{choice}’" for choice in allowed)
+    raise CheckError(
+        f"invalid control level ‘{value}’ in {_r_name(name)}: valid options are {{{quoted}}}",
+        hint=nearest(str(value), allowed),
+    )
+
+
+_DEFAULTS = Control()
 
 
 def control_of(
@@ -192,17 +175,15 @@ def control_of(
     'ignore'
     """
     if control is None:
-        return Control()
+        return _DEFAULTS
     if isinstance(control, Control):
         return control
     if not isinstance(control, Mapping):
         raise DataError("is.list(ctrl) is not TRUE", hint="give a lme4py.Control or a mapping")
-    known = [
-        name
-        for pair in _R_NAMES.items()
-        if generalized or pair[0] not in _GENERALIZED_ONLY
-        for name in pair
-    ]
+    names = [item.name for item in fields(Control)]
+    if not generalized:
+        names = [name for name in names if name not in _GENERALIZED_ONLY]
+    known = [spelled for name in names for spelled in (name, _r_name(name))]
     fitting = _FITTING | _FITTING_GENERALIZED if generalized else _FITTING
     options: dict[str, Any] = {}
     for given, value in control.items():
@@ -219,7 +200,7 @@ def control_of(
             raise DataError(f"unused argument ({spelled} = {value!r})", hint=hint)
         if name in options:
             raise DataError(
-                f'formal argument "{_R_NAMES[name]}" matched by multiple actual arguments'
+                f'formal argument "{_r_name(name)}" matched by multiple actual arguments'
             )
         options[name] = value
     return Control(**options)

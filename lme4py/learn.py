@@ -151,7 +151,7 @@ def learn(
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
     fixed_terms = terms(parsed.nobars().node, frame.names)
-    part = learn_fixed_part(
+    X, fixed, learned_columns = learn_fixed_part(
         fixed_terms,
         frame,
         grouping.context,
@@ -160,7 +160,7 @@ def learn(
         control=control,
         sparse=flag_of("sparse_X", arguments.sparse_X),
     )
-    traps.report(fixed_terms, part.fixed.plan)
+    traps.report(fixed_terms, fixed.plan)
     types = _needed_types(learned, fixed_terms, random, collation)
     offset = arguments.extras.get("(offset)")
     spec = Spec(
@@ -172,7 +172,7 @@ def learn(
         states=learned.states,
         grouping=grouping.levels,
         groups=tuple(group for _, group in found),
-        fixed=part.learned,
+        fixed=learned_columns,
         collation=arguments.collation,
         default_contrasts=defaults,
         na_action=na_action_of(arguments.na_action),
@@ -182,8 +182,8 @@ def learn(
     return MixedDesign(
         formula=parsed,
         # With sparse_X it is a csc_array, which has the same columns.
-        X=part.X,
-        fixed=part.fixed,
+        X=X,
+        fixed=fixed,
         y=response(frame, family),
         weights=frame.weights(),
         offset=frame.offset(),

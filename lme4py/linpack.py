@@ -20,7 +20,6 @@ FloatArray = NDArray[np.float64]
 
 _RECOMPUTE = 1e-6
 _BIG, _SMALL = 2.0**486, 2.0**-511
-_BIG_SCALE, _SMALL_SCALE = 2.0**-538, 2.0**537
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,33 +53,13 @@ def _sums(products: FloatArray) -> FloatArray:
 
 
 def _norms(columns: FloatArray) -> FloatArray:
-    """Return column norms; values whose squares leave the range are scaled, as in BLAS 3.10."""
-    size = np.abs(columns)
-    if not size.size:
-        return np.zeros(columns.shape[1])
-    big, small = size > _BIG, (size < _SMALL) & (size > 0)
-    if not big.any() and not small.any():
-        return np.sqrt(_sums(size * size))
-    norms = np.empty(columns.shape[1])
-    for j in range(columns.shape[1]):
-        column = size[:, j : j + 1]
-        is_big, is_small = big[:, j], small[:, j]
-        middle = float(_sums(column[~(is_big | is_small)] ** 2)[0])
-        large = float(_sums((column[is_big] * _BIG_SCALE) ** 2)[0])
-        tiny = float(_sums((column[is_small] * _SMALL_SCALE) ** 2)[0])
-        if large > 0:
-            if middle > 0:
-                large += middle * _BIG_SCALE * _BIG_SCALE
-            norms[j] = math.sqrt(large) / _BIG_SCALE
-        elif tiny > 0:
-            low, high = sorted((math.sqrt(middle), math.sqrt(tiny) / _SMALL_SCALE))
-            norms[j] = (
-                math.sqrt(high * high * (1 + (low / high) ** 2))
-                if middle > 0
-                else (math.sqrt(tiny) / _SMALL_SCALE)
-            )
-        else:
-            norms[j] = math.sqrt(middle)
+    """Return column norms; columns whose squares leave the range are scaled by a power of two."""
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    scales = np.ones_like(largest)
+    far = (largest > _BIG) | ((largest < _SMALL) & (largest > 0))
+    scales[far] = np.ldexp(1.0, np.frexp(largest[far])[1])
+    scaled = columns / scales if far.any() else columns
+    norms: FloatArray = scales * np.sqrt(_sums(scaled * scaled))
     return norms
 
 

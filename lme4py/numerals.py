@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["constant", "integer_label", "label", "labels"]
+__all__ = ["constant", "label", "labels"]
 
 _DIGITS = 15
 _LEAST_EXPONENT = -308
@@ -69,17 +69,6 @@ def labels(values: NDArray[np.float64]) -> list[str]:
     written[whole] = [_whole(number) for number in values[whole].astype(np.int64).tolist()]
     written[~whole] = [_without_trailing_zeros(text) for text in _written(values[~whole])]
     return list(written.tolist())
-
-
-def integer_label(value: int) -> str:
-    """Return `value` as R's ``as.character`` writes an integer: never in scientific notation.
-
-    Examples
-    --------
-    >>> integer_label(100000)
-    '100000'
-    """
-    return str(int(value))
 
 
 def constant(value: float) -> str:

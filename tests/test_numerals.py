@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lme4py.numerals import constant, integer_label, label, labels
+from lme4py.numerals import constant, label, labels
 
 TABLE = [
     (0.0, "0"),
@@ -49,10 +49,6 @@ def test_labels_of_a_mixed_array_are_the_labels_one_by_one() -> None:
 
 def test_labels_of_no_values() -> None:
     assert labels(np.array([])) == []
-
-
-def test_integers_are_never_scientific() -> None:
-    assert integer_label(100000) == "100000"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
-from lme4py.numerals import constant, integer_label
+from lme4py.numerals import constant
 
 __all__ = ["deparse", "term_label", "variable_name"]
 
@@ -311,7 +311,7 @@ class _Writer:
             sign = "-" if value.imag < 0 else "+"
             return f"{constant(value.real)}{sign}{constant(abs(value.imag))}i"
         if node.integer:
-            return integer_label(int(value)) + ("L" if self.keep_integer else "")
+            return str(int(value)) + ("L" if self.keep_integer else "")
         return constant(value)
 
     def _enclosed(self, node: Node, parentheses: bool, edge: int = 0) -> None:

@@ -342,7 +342,7 @@ def _new_value(name: str, node: Node, scope: Scope, columns: NewColumns, state: 
     """Return a variable of the model frame for the new rows."""
     if isinstance(node, Symbol):
         # New levels may be allowed; whoever uses the variable knows.
-        value = columns.get_open(node.name)
+        value = columns.get(node.name, open_levels=True)
         if value is not None:
             return value
     value = value_of_rows(node, scope, state)

@@ -237,21 +237,16 @@ class NewColumns:
         self._known = frozenset(names)
         self._types = types
 
-    def get(self, name: str) -> Value | None:
+    def get(self, name: str, *, open_levels: bool = False) -> Value | None:
         """Return a column on the model's type and levels, None for what was no column.
+
+        New levels stand behind the known ones where they are allowed (`open_levels`).
 
         Raises
         ------
         DataError
             If the new data lack the column, or it has another type or new levels.
         """
-        return self._read(name, open_levels=False)
-
-    def get_open(self, name: str) -> Value | None:
-        """Return a column as `get` does, but with new levels behind the known ones."""
-        return self._read(name, open_levels=True)
-
-    def _read(self, name: str, *, open_levels: bool) -> Value | None:
         if name not in self._known:
             return None
         value = self._columns.get(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from lme4py.matrices.rank import Reduced, drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -26,8 +28,8 @@ __all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
 
 _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))
-_MANY = 10_000
 _HEAD = 64
+_MANY, _STEP = 4096, 64
 _NOT_CANCELLED, _MARGIN = 1e-4, 1e-3
 
 
@@ -68,35 +70,40 @@ class Checks:
 
     def levels(self, random: RandomEffects) -> list[str]:
         """Check the numbers of levels of the grouping factors (``checkNlevels``)."""
-        terms = {term.bar.group_name: term for term in reversed(random.terms)}
-        groups = {
-            name: terms[name] for name in dict.fromkeys(t.bar.group_name for t in random.terms)
-        }
-        found: list[str] = []
-        level = self.control.check_nlev_gtr_1
-        few = [term for term in groups.values() if term.levels < 2]
-        if level != "ignore" and few:
-            text = "grouping factors must have > 1 sampled level"
-            found.append(self._act(level, text, "check.nlev.gtr.1", few[0].bar.group.span))
-        level = self.control.check_nobs_vs_nlev
-        many = {name: term for name, term in groups.items() if self._exceeds(term.levels)}
-        if level != "ignore" and many:
-            comparison = "<=" if self.equal_allowed else "<"
-            text = (
-                f"number of levels of each grouping factor must be {comparison} "
-                f"number of observations (problems: {', '.join(many)})"
-            )
-            # lme4 accepts "message" here and then says nothing.
-            span = next(iter(many.values())).bar.group.span
-            found.append(
-                text if level == "message" else self._act(level, text, "check.nobs.vs.nlev", span)
-            )
-        level = self.control.check_nlev_gtreq_5
-        fewer = [term for term in groups.values() if term.levels < 5]
-        if level != "ignore" and fewer:
-            text = "grouping factors with < 5 sampled levels may give unreliable estimates"
-            found.append(self._act(level, text, "check.nlev.gtreq.5", fewer[0].bar.group.span))
-        return found
+        groups: dict[str, RandomTerm] = {}
+        for term in random.terms:
+            groups.setdefault(term.bar.group_name, term)
+        many = [name for name, term in groups.items() if self._exceeds(term.levels)]
+        found = [
+            self._levels(
+                "check.nlev.gtr.1",
+                [term for term in groups.values() if term.levels < 2],
+                "grouping factors must have > 1 sampled level",
+            ),
+            self._levels(
+                "check.nobs.vs.nlev",
+                [groups[name] for name in many],
+                "number of levels of each grouping factor must be "
+                f"{'<=' if self.equal_allowed else '<'} "
+                f"number of observations (problems: {', '.join(many)})",
+            ),
+            self._levels(
+                "check.nlev.gtreq.5",
+                [term for term in groups.values() if term.levels < 5],
+                "grouping factors with < 5 sampled levels may give unreliable estimates",
+            ),
+        ]
+        return [text for text in found if text is not None]
+
+    def _levels(self, option: str, wrong: Sequence[RandomTerm], text: str) -> str | None:
+        """Act on terms with a wrong number of levels; return the text if something is said."""
+        level: str = getattr(self.control, option.replace(".", "_"))
+        if level == "ignore" or not wrong:
+            return None
+        if level == "message" and option == "check.nobs.vs.nlev":
+            # lme4 accepts it here and then says nothing.
+            return text
+        return self._act(level, text, option, wrong[0].bar.group.span)
 
     def random_effects(self, terms: Sequence[RandomTerm]) -> list[str]:
         """Check each term's number of random effects (``checkZdims``)."""
@@ -313,24 +320,29 @@ def _divided(
 
 
 def _clearly_close(matrix: ModelMatrix) -> bool:
-    """Tell whether sums prove the scales of many rows alike, with a wide margin.
+    """Tell whether bounds prove the scales alike, with a wide margin.
 
     Standard deviations to the last digit need several passes over every column.
     """
     rows, squares = matrix.values.shape[0], matrix.squares
-    numbers = [place for place, known in enumerate(matrix.indicators) if not known]
-    if rows < _MANY or squares is None:
+    if squares is None or rows < 2:
         return False
-    # Columns of zeros and ones count only if there is something else further down.
-    if any(_zeros_and_ones(matrix.column(place)[:_HEAD]) for place in numbers):
-        return False
-    square = squares[numbers]
-    left = square - np.array([matrix.column(place).sum() for place in numbers]) ** 2 / rows
-    if not (left > _NOT_CANCELLED * square).all():
-        return False
-    logs = 0.5 * np.log(left / (rows - 1))
-    far = max(np.abs(logs).max(initial=0.0), np.ptp(logs) if numbers else 0.0)
-    return bool(far < _SCALE_LIMIT - _MARGIN)
+    logs = []
+    for place, indicator in enumerate(matrix.indicators):
+        if indicator:
+            continue
+        column, high = matrix.column(place), float(squares[place])
+        # Columns of zeros and ones count only if there is something else further down.
+        if _zeros_and_ones(column[:_HEAD]):
+            return False
+        # Some rows differ from their own mean no more than all rows do from theirs.
+        some = column[:: _STEP if rows > _MANY else 1]
+        low = sum_of_squares(some - some.sum() / some.size)
+        if not low > _NOT_CANCELLED * high:
+            return False
+        logs += [0.5 * log(low / (rows - 1)), 0.5 * log(high / (rows - 1))]
+    least, most = min(logs, default=0.0), max(logs, default=0.0)
+    return max(-least, most, most - least) < _SCALE_LIMIT - _MARGIN
 
 
 def _zeros_and_ones(column: FloatArray) -> bool:

@@ -27,7 +27,7 @@ from lme4py.messages import Messages
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["FixedEffects", "FixedPart", "LearnedColumns", "learn_fixed_part", "new_fixed_matrix"]
+__all__ = ["FixedEffects", "LearnedColumns", "learn_fixed_part", "new_fixed_matrix"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
@@ -94,23 +94,6 @@ class LearnedColumns(Abbreviated):
     divisors: tuple[float, ...]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class FixedPart:
-    """X with everything about it.
-
-    Parameters
-    ----------
-    X : ndarray of float64, shape (n, p), Fortran order
-        A csc_array where a sparse X was asked for.
-    fixed : FixedEffects
-    learned : LearnedColumns
-    """
-
-    X: FloatArray | csc_array
-    fixed: FixedEffects
-    learned: LearnedColumns
-
-
 def learn_fixed_part(
     terms: Terms,
     frame: ModelFrame,
@@ -120,8 +103,8 @@ def learn_fixed_part(
     contrasts: Any,
     control: Control,
     sparse: bool,
-) -> FixedPart:
-    """Return X without its dependent columns, scaled as the checks say.
+) -> tuple[FloatArray | csc_array, FixedEffects, LearnedColumns]:
+    """Return X without its dependent columns, scaled as the checks say, and all about it.
 
     Raises
     ------
@@ -170,7 +153,7 @@ def learn_fixed_part(
         centers=tuple(centers.get(name, 0.0) for name in matrix.names),
         divisors=tuple(divisors.get(name, 1.0) for name in matrix.names),
     )
-    return FixedPart(matrix.values, fixed, learned)
+    return matrix.values, fixed, learned
 
 
 def new_fixed_matrix(

@@ -10,6 +10,7 @@ Without an intercept the first factor met, term by term, has indicators instead.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import product
 from typing import Protocol
 
@@ -19,12 +20,12 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
-from lme4py.frame.attached import ContrastArgument
+from lme4py.frame.attached import ContrastArgument, given_contrast, refuse_single_level
+from lme4py.frame.coding import DefaultContrasts, coding_matrix
 from lme4py.frame.collation import Collation
 from lme4py.frame.factors import factor_of, logical_factor
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.functions.table import Context
-from lme4py.matrices.contrasts import contrast_table, indicator_names, resolve
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 from lme4py.unique_names import make_unique
@@ -83,11 +84,17 @@ def plan(
         name = names[terms.response]
         response = {name: factors.pop(name)}
         if codes[terms.response].any() or name in arguments:
-            coded = resolve(response, arguments, defaults)
-    chosen = resolve(factors, arguments, defaults)
+            coded = _chosen(response, arguments, defaults)
+    chosen = _chosen(factors, arguments, defaults)
     if not terms.intercept:
         _expand_first_factor(codes, values, terms)
-    coder = _Coder(values, terms.names, [(coded | chosen).get(name) for name in names])
+    coded |= chosen
+
+    @cache
+    def columns(position: int, code: int) -> VariableColumns:
+        contrast = coded.get(names[position])
+        return _columns(values[position], terms.names[position], contrast, code)
+
     labels: list[str] = []
     assign: list[int] = []
     products: list[tuple[tuple[VariableColumns, int], ...]] = []
@@ -101,13 +108,17 @@ def plan(
                 f"problem with term {number + 1} in model.matrix: no columns are assigned",
             )
             continue
-        parts = [coder.columns(i, int(codes[i, number])) for i in positions]
+        # Numbers are the same under every code.
+        parts = [
+            columns(i, int(codes[i, number]) if isinstance(values[i], Factor) else 0)
+            for i in positions
+        ]
         # product() runs its last argument fastest, R the first variable.
         for choice in product(*(range(len(part.suffixes)) for part in reversed(parts))):
             picked = tuple(zip(parts, reversed(choice), strict=True))
             labels.append(
                 ":".join(
-                    coder.names[i] + part.suffixes[column]
+                    terms.names[i] + part.suffixes[column]
                     for i, (part, column) in zip(positions, picked, strict=True)
                 )
             )
@@ -166,6 +177,27 @@ def _usable(
     return usable, tuple(warnings)
 
 
+def _chosen(
+    factors: Mapping[str, Factor],
+    arguments: Mapping[str, ContrastArgument],
+    defaults: DefaultContrasts,
+) -> dict[str, str | Matrix]:
+    """Return the contrast of every factor, ``contrasts=`` before the factor's own.
+
+    It is an error if a factor has fewer than two levels, whether or not a term would use
+    its contrast.
+    """
+    chosen: dict[str, str | Matrix] = {}
+    for name, factor in factors.items():
+        refuse_single_level(factor, name)
+        own = factor.contrasts
+        if name in arguments:
+            # R's contrasts = list(f = NULL) takes the factor's own away.
+            own = given_contrast(arguments[name], factor, name, as_wide_as_given=True)
+        chosen[name] = defaults[factor.ordered] if own is None else own
+    return chosen
+
+
 def _expand_first_factor(codes: NDArray[np.uint8], values: Sequence[Value], terms: Terms) -> None:
     """Give indicators to the first factor met, term by term, that is not the response."""
     for column in range(len(terms.members)):
@@ -175,61 +207,38 @@ def _expand_first_factor(codes: NDArray[np.uint8], values: Sequence[Value], term
                 return
 
 
-class _Coder:
-    """The columns of each variable under each coding, made once."""
+def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> VariableColumns:
+    """Return the columns of a variable under code 1 (contrasts) or 2 (indicators)."""
+    match value:
+        case Factor():
+            return _coded(value, contrast or "contr.treatment", code)
+        case Numeric():
+            return Numbers((value.as_float(),), ("",))
+        case Matrix(values=matrix, names=names):
+            width = matrix.shape[1]
+            suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
+            columns = tuple(matrix[:, i] for i in range(width))
+            return Numbers(columns, ("",) if width == 1 else suffixes)
+        case _:
+            raise DataError(f"variables of this type cannot be used in a term: '{name}'")
 
-    def __init__(
-        self,
-        values: Sequence[Value],
-        names: Sequence[str],
-        contrasts: Sequence[str | Matrix | None],
-    ) -> None:
-        self.names = names
-        self._values = values
-        self._contrasts = contrasts
-        self._made: dict[tuple[int, int], VariableColumns] = {}
 
-    def columns(self, position: int, code: int) -> VariableColumns:
-        """Return the columns of a variable under code 1 (contrasts) or 2 (indicators)."""
-        value = self._values[position]
-        key = (position, code if isinstance(value, Factor) else 0)
-        if key not in self._made:
-            self._made[key] = self._make(position, code)
-        return self._made[key]
-
-    def _make(self, position: int, code: int) -> VariableColumns:
-        value = self._values[position]
-        match value:
-            case Factor():
-                contrast = self._contrasts[position] or "contr.treatment"
-                return self._coded(value, contrast, code)
-            case Numeric():
-                return Numbers((value.as_float(),), ("",))
-            case Matrix(values=matrix, names=names):
-                width = matrix.shape[1]
-                suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
-                columns = tuple(matrix[:, i] for i in range(width))
-                return Numbers(columns, ("",) if width == 1 else suffixes)
-            case _:
-                name = self.names[position]
-                raise DataError(f"variables of this type cannot be used in a term: '{name}'")
-
-    @staticmethod
-    def _coded(factor: Factor, contrast: str | Matrix, code: int) -> Indicators | Coded:
-        missing = bool(factor.codes.size) and int(factor.codes.min()) < 0
-        if not missing:
-            if code == 2:
-                return Indicators(factor.codes, 0, indicator_names(factor))
-            if contrast == "contr.treatment" and len(factor.levels) > 1:
-                return Indicators(factor.codes, 1, indicator_names(factor)[1:])
+def _coded(factor: Factor, contrast: str | Matrix, code: int) -> Indicators | Coded:
+    missing = bool(factor.codes.size) and int(factor.codes.min()) < 0
+    levels = tuple("NA" if level is None else level for level in factor.levels)
+    if not missing:
         if code == 2:
-            table, suffixes = np.eye(len(factor.levels)), indicator_names(factor)
-        else:
-            coding = contrast_table(contrast, factor)
-            table = coding.values
-            width = table.shape[1]
-            suffixes = coding.names or tuple(str(i + 1) for i in range(width))
-        if missing:
-            # Code -1 picks the last row.
-            table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
-        return Coded(factor.codes, np.asfortranarray(table), suffixes)
+            return Indicators(factor.codes, 0, levels)
+        if contrast == "contr.treatment" and len(levels) > 1:
+            return Indicators(factor.codes, 1, levels[1:])
+    if code == 2:
+        table, suffixes = np.eye(len(levels)), levels
+    else:
+        coding = contrast if isinstance(contrast, Matrix) else coding_matrix(contrast, levels)
+        table = coding.values
+        width = table.shape[1]
+        suffixes = coding.names or tuple(str(i + 1) for i in range(width))
+    if missing:
+        # Code -1 picks the last row.
+        table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
+    return Coded(factor.codes, np.asfortranarray(table), suffixes)

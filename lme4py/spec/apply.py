@@ -20,8 +20,7 @@ from lme4py.matrices.fixed import new_fixed_matrix
 from lme4py.matrices.grouping import Grouping, new_random_term
 from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
-from lme4py.spec.newrows import NewLevels, NewRows
-from lme4py.spec.spec import Spec
+from lme4py.spec.spec import NewLevels, NewRows, Spec
 
 __all__ = ["apply", "apply_fixed"]
 

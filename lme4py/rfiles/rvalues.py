@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "character",
     "coding_of",
     "integers",
+    "named_items",
     "texts",
 ]
 
@@ -113,6 +114,10 @@ class RMatrix:
     column_names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
+    def as_float(self) -> NDArray[np.float64]:
+        """Return the numbers as float64, NA as NaN."""
+        return self.values.astype(np.float64)
+
     def __repr__(self) -> str:
         return f"RMatrix({_extents(self.values)} {self.kind})"
 
@@ -182,6 +187,12 @@ class RList:
         if self.names is None or name not in self.names:
             return default
         return self.items[self.names.index(name)]
+
+    def put(self, name: str, value: Any) -> RList:
+        """Return the list with another value for an element."""
+        names = self.names or ()
+        items = zip(names, self.items, strict=True)
+        return replace(self, items=tuple(value if key == name else item for key, item in items))
 
     def __repr__(self) -> str:
         return f"RList({len(self)}: {_first(self.names or ())})"
@@ -344,6 +355,14 @@ def _first(names: Iterable[str]) -> str:
 def texts(value: Any) -> tuple[Any, ...]:
     """Return the elements of a vector, nothing for anything else."""
     return tuple(value.values) if isinstance(value, RVector) else ()
+
+
+def named_items(value: RList | RFrame) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of the elements of a list or of the columns of a frame."""
+    if isinstance(value, RFrame):
+        yield from value.columns.items()
+    else:
+        yield from zip(value.names or (), value, strict=True)
 
 
 def coding_of(value: Any) -> str | Matrix | None:

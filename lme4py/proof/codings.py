@@ -100,7 +100,7 @@ def _fits(random: RandomEffects, theirs: Components) -> bool:
 def _recoded(design: MixedDesign, option: DefaultContrasts, collation: Collation) -> RandomEffects:
     """Return the random terms under another option."""
     frame, random = design.model_frame, design.random
-    context = Context(frame.rows, collation, lambda _: None, option)
+    context = Context(frame.rows, collation, lambda _: None, option, design.formula.lme4)
     grouping = Grouping.learn(frame, [term.bar for term in random.terms], context)
     in_formula = [random.terms[place] for place in np.argsort(random.order)]
     return random_effects(

@@ -34,6 +34,7 @@ __all__ = [
     "integers",
     "named_items",
     "texts",
+    "whole_names",
 ]
 
 _SHOWN = 8
@@ -260,51 +261,28 @@ class RFrame:
     def __len__(self) -> int:
         return len(self.row_names)
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return name to column: a pandas Series, or our own value where pandas has none.
+    def table(self) -> pd.DataFrame | dict[str, Any]:
+        """Return a pandas DataFrame, or name to column where pandas cannot hold one of them.
 
         A matrix column becomes a `Matrix` with its names, a factor with contrasts of its
         own or with an NA level a `Factor` that has them. Any other factor becomes an
         (ordered) categorical, a character column one of str with missing values, integer
         and logical int64 and bool, or pandas' nullable ``Int64`` and ``boolean`` where
-        something is NA; ``Date`` and ``POSIXct`` datetime64. A list column has no
-        counterpart and raises `DataError`.
-        """
-        index = self._index()
-        found = {}
-        for name, column in self.columns.items():
-            own = _own_value(column)
-            found[name] = _pandas_column(name, column, index) if own is None else own
-        return found
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the frame as a pandas DataFrame; row names that are not 1, 2, ... are its index.
+        something is NA; ``Date`` and ``POSIXct`` datetime64. Row names that are not 1, 2, ...
+        are the index.
 
         Raises
         ------
         DataError
-            If pandas cannot hold a column: a matrix, or a factor with contrasts of its own
-            or an NA level. `table` and `to_mapping` keep them.
+            For a list column, which has no counterpart.
         """
-        found = self.table()
-        if isinstance(found, dict):
-            name, own = next((at, item) for at, item in found.items() if _is_own(item))
-            kind = (
-                "is a matrix"
-                if isinstance(own, Matrix)
-                else "has contrasts of its own or an NA level"
-            )
-            raise DataError(f"column '{name}' {kind}; pandas has no such column")
-        return found
-
-    def table(self) -> pd.DataFrame | dict[str, Any]:
-        """Return a pandas DataFrame, or `to_mapping` where pandas cannot hold a column."""
         import pandas as pd
 
-        columns = self.to_mapping()
-        if any(map(_is_own, columns.values())):
+        index = self._index()
+        columns = {name: _column(name, column, index) for name, column in self.columns.items()}
+        if any(isinstance(column, Factor | Matrix) for column in columns.values()):
             return columns
-        frame = pd.DataFrame(columns, index=self._index())
+        frame = pd.DataFrame(columns, index=index)
         frame.attrs |= FROM_R
         return frame
 
@@ -313,9 +291,8 @@ class RFrame:
 
         if self.automatic:
             return pd.RangeIndex(1, len(self) + 1)
-        if all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
-            return pd.Index([int(name) for name in self.row_names])
-        return pd.Index(self.row_names)
+        numbers = whole_names(self.row_names)
+        return pd.Index(self.row_names if numbers is None else numbers)
 
     def __repr__(self) -> str:
         return f"RFrame({len(self)} rows: {_first(self.columns)})"
@@ -382,50 +359,44 @@ def _own_matrix(matrix: RMatrix) -> Matrix:
     return Matrix(values, matrix.column_names, kind)
 
 
-def _own_value(column: Any) -> Factor | Matrix | None:
-    """Return a column that pandas cannot hold as our own value, None for all others."""
-    if isinstance(column, RMatrix):
-        return _own_matrix(column)
-    if not isinstance(column, RFactor):
-        return None
-    contrasts = column.attributes.get("contrasts")
-    if contrasts is None and None not in column.levels:
-        return None
-    return Factor(column.codes, column.levels, column.ordered, coding_of(contrasts))
+def whole_names(names: Sequence[str]) -> list[int] | None:
+    """Return row names that are whole numbers as numbers, None where one is not."""
+    if all(name.isdecimal() and str(int(name)) == name for name in names):
+        return [int(name) for name in names]
+    return None
 
 
-def _is_own(column: Any) -> bool:
-    return isinstance(column, Factor | Matrix)
-
-
-def _pandas_column(name: str, column: Any, index: pd.Index[Any]) -> Any:
+def _column(name: str, column: Any, index: pd.Index[Any]) -> Any:
+    """Return a column as a pandas Series, or as our own value where pandas has none."""
     import pandas as pd
 
-    if isinstance(column, RFactor):
-        categories = pd.Categorical.from_codes(
-            column.codes.astype(np.int64),
-            categories=pd.Index(list(column.levels), dtype=object),
-            ordered=column.ordered,
-        )
-        return pd.Series(categories, index=index)
-    if not isinstance(column, RVector):
-        raise DataError(f"column '{name}' is a list or an R object; no column of numbers or text")
-    if {"Date", "POSIXct", "difftime"} & set(column.classes):
-        return _times(column, index)
-    match column.kind:
-        case "character":
+    values: Any
+    match column:
+        case RMatrix():
+            return _own_matrix(column)
+        case RFactor() if "contrasts" in column.attributes or None in column.levels:
+            contrasts = coding_of(column.attributes.get("contrasts"))
+            return Factor(column.codes, column.levels, column.ordered, contrasts)
+        case RFactor():
+            levels = pd.CategoricalDtype(pd.Index(column.levels, dtype=object), column.ordered)
+            values = pd.Categorical.from_codes(column.codes, dtype=levels)
+        case RVector() if {"Date", "POSIXct", "difftime"} & set(column.classes):
+            return _times(column, index)
+        case RVector(kind="character"):
             dtype = None if any(text is not None for text in column.values) else object
             return pd.Series(list(column.values), index=index, dtype=dtype)
-        case "integer" if column.missing is not None:
-            whole = pd.arrays.IntegerArray(column.values.astype(np.int64), column.missing)
-            return pd.Series(whole, index=index)
-        case "logical" if column.missing is not None:
-            truth = pd.arrays.BooleanArray(column.values.astype(np.bool_), column.missing)
-            return pd.Series(truth, index=index)
-        case "integer":
-            return pd.Series(column.values.astype(np.int64), index=index)
+        case RVector(kind="integer", missing=missing):
+            whole = column.values.astype(np.int64)
+            values = whole if missing is None else pd.arrays.IntegerArray(whole, missing)
+        case RVector(kind="logical", missing=missing) if missing is not None:
+            values = pd.arrays.BooleanArray(column.values.astype(np.bool_), missing)
+        case RVector():
+            values = column.values
         case _:
-            return pd.Series(column.values, index=index)
+            raise DataError(
+                f"column '{name}' is a list or an R object; no column of numbers or text"
+            )
+    return pd.Series(values, index=index)
 
 
 def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:

@@ -94,11 +94,6 @@ def _missing_values(case: _Case) -> Iterator[str]:
         )
 
 
-def _row_order(case: _Case) -> Iterator[str]:
-    if case.verdict("frame.row_names") == "order":
-        yield "the rows of the data stand in another order: sort the data alike in both"
-
-
 def _types(case: _Case) -> Iterator[str]:
     for component, finding in case.unequal.items():
         if not component.startswith("frame["):
@@ -251,24 +246,10 @@ def _generations(case: _Case) -> Iterator[str]:
         )
 
 
-def _stored_zeros(case: _Case) -> Iterator[str]:
-    for name, rule in (
-        ("Zt", "drops zeros from Zt"),
-        ("Lambdat", "keeps the starting zeros of Lambdat"),
-    ):
-        if name in case.unequal and "zeros are stored" in case.unequal[name].summary:
-            yield f"stored zeros: {name} is the same matrix with other stored places; lme4 {rule}"
-
-
 def _columns(case: _Case) -> Iterator[str]:
     X = case.fixture.X
     if X is None:
         return
-    if "fixed.dropped" in case.unequal:
-        yield (
-            "rank: other columns of X were dropped as dependent (check_rankX, or numbers close to "
-            "the tolerance of 1e-7)"
-        )
     if "X" in case.unequal and {"scaled:scale", "scaled:center"} & set(X.attributes):
         yield "scale: R rescaled the columns of X (check.scaleX or autoscale); give check_scaleX"
     here, there = set(case.design.fixed.names), set(X.column_names or ())
@@ -310,9 +291,6 @@ def _values(case: _Case) -> Iterator[str]:
         yield f"the data differ: {names} hold other numbers"
     elif case.other_numbers("y"):
         yield "the response differs although the frames agree: another left side of the formula"
-    for name in ("weights", "offset"):
-        if name in case.unequal:
-            yield f"{name}: give the same {name} in both calls"
 
 
 def _inconsistent(case: _Case) -> Iterator[str]:
@@ -355,36 +333,52 @@ def _theta(case: _Case) -> Iterator[str]:
             )
 
 
-def _order_of_terms(case: _Case) -> Iterator[str]:
-    if case.verdict("cnms") == "order":
-        yield (
-            "the random terms stand in another order: lme4 sorts them by their number of levels "
-            "(other data or versions give another order)"
-        )
+_SIGNS = {
+    ("frame.row_names", "order"): (
+        "the rows of the data stand in another order: sort the data alike in both"
+    ),
+    ("fixed.dropped", ""): (
+        "rank: other columns of X were dropped as dependent (check_rankX, or numbers close to "
+        "the tolerance of 1e-7)"
+    ),
+    ("Zt", "zeros are stored"): (
+        "stored zeros: Zt is the same matrix with other stored places; lme4 drops zeros from Zt"
+    ),
+    ("Lambdat", "zeros are stored"): (
+        "stored zeros: Lambdat is the same matrix with other stored places; lme4 keeps the "
+        "starting zeros of Lambdat"
+    ),
+    ("cnms", "order"): (
+        "the random terms stand in another order: lme4 sorts them by their number of levels "
+        "(other data or versions give another order)"
+    ),
+    ("weights", ""): "weights: give the same weights in both calls",
+    ("offset", ""): "offset: give the same offset in both calls",
+    ("reml", ""): "REML against ML: give reml=False for lFormula(REML = FALSE)",
+    ("family", ""): "family or link: give the family of glFormula",
+}
+"""The causes of single components, by a verdict or by words of the summary."""
 
 
-def _kinds(case: _Case) -> Iterator[str]:
-    if "reml" in case.unequal:
-        yield "REML against ML: give reml=False for lFormula(REML = FALSE)"
-    if "family" in case.unequal:
-        yield "family or link: give the family of glFormula"
+def _signs(case: _Case) -> Iterator[str]:
+    for (component, sign), cause in _SIGNS.items():
+        found = case.unequal.get(component)
+        if found is not None and sign in f"{found.verdict}: {found.summary}":
+            yield cause
 
 
 _RULES: tuple[Callable[[_Case], Iterator[str]], ...] = (
     _missing_values,
-    _row_order,
     _types,
     _levels,
     _codings,
     _double_bars,
     _versions,
     _generations,
-    _stored_zeros,
+    _signs,
     _columns,
     _scaled,
     _values,
     _inconsistent,
     _theta,
-    _order_of_terms,
-    _kinds,
 )

@@ -14,8 +14,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.export.row_names import row_names
-from lme4py.export.to_rds import design_as_list
+from lme4py.export.to_rds import design_as_list, row_names
 from lme4py.proof.causes import causes
 from lme4py.proof.components import Component, Components, components
 from lme4py.proof.findings import Comparison, Finding
@@ -136,7 +135,7 @@ def _by_column(terms: RList) -> RList:
         for at, column in enumerate(columns.values):
             rows = block.row_names[at::step]
             found[f"{group}.{column}"] = RSparse(block.matrix[at::step], rows, None)
-    return RList(tuple(found.values()), tuple(found))
+    return RList.of(found)
 
 
 def findings(ours: Components, theirs: Components) -> Iterator[Finding]:

@@ -231,7 +231,7 @@ def _components(fit: RSlots) -> RList | None:
     except (AttributeError, KeyError):
         return None
     found |= {name: fit.slots[name] for name in ("upper", "reCovs") if name in fit.slots}
-    return RList(tuple(found.values()), tuple(found))
+    return RList.of(found)
 
 
 def _fixture(record: RList, name: str) -> Fixture:

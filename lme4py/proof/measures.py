@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -139,68 +139,71 @@ def _unlike(component: str, ours: Any, theirs: Any) -> Finding:
     return Finding(component, "different", f"shape {ours.shape}, R has {theirs.shape}")
 
 
+def _differing(
+    component: str,
+    what: str,
+    total: int,
+    places: Any,
+    shown: Callable[[int], tuple[str, str]],
+    labels: Labels = (),
+) -> Finding:
+    """Return the finding of places that differ; `shown` gives both values of the first ones."""
+    return Finding(
+        component,
+        "different" if len(places) else "equal",
+        f"{len(places)} of {total} {what}" if len(places) else "",
+        tuple(
+            Difference(_place(at, labels), *map(_short, shown(number)))
+            for number, at in enumerate(places[:_FIRST])
+        ),
+    )
+
+
 def _numbers(
     component: str, ours: NDArray[np.float64], theirs: NDArray[np.float64], labels: Labels
 ) -> Finding:
     """Compare arrays: same shape, NaN at the same places, close by column."""
     if ours.shape != theirs.shape:
         return _unlike(component, ours, theirs)
-    wrong = np.argwhere(~_close(ours, theirs, _largest(theirs)))
-    if not wrong.size:
-        return Finding(component, "equal")
-    first = [tuple(at) for at in wrong[:_FIRST].tolist()]
-    return Finding(
-        component,
-        "different",
-        f"{len(wrong)} of {ours.size} numbers differ",
-        tuple(
-            Difference(_place(at, labels), repr(float(ours[at])), repr(float(theirs[at])))
-            for at in first
-        ),
-    )
+    places = np.argwhere(~_close(ours, theirs, _largest(theirs)))
+
+    def shown(number: int) -> tuple[str, str]:
+        at = tuple(places[number])
+        return repr(float(ours[at])), repr(float(theirs[at]))
+
+    return _differing(component, "numbers differ", ours.size, places, shown, labels)
 
 
-def _short(value: Any, limit: int = 300) -> str:
-    """Return the text of a value, cut to a readable length."""
-    text = value if isinstance(value, str) else repr(value)
+def _short(text: str, limit: int = 300) -> str:
+    """Return a text cut to a readable length."""
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _texts(component: str, ours: list[Any], theirs: list[Any]) -> Finding:
     """Compare sequences of texts (or other exact values)."""
-    if ours == theirs:
-        return Finding(component, "equal")
+    here, there = _surplus(ours, theirs), _surplus(theirs, ours)
     if len(ours) != len(theirs):
-        only = [
-            f"only {where} {surplus}"
-            for where, surplus in (
-                ("in R", _surplus(theirs, ours)),
-                ("here", _surplus(ours, theirs)),
-            )
-            if surplus
-        ]
+        only = [f"only in R {there}"] * bool(there) + [f"only here {here}"] * bool(here)
         summary = f"{len(ours)} elements, R has {len(theirs)}; {', '.join(only)}"
-        return Finding(component, "different", _short(summary), _whole(ours, theirs))
-    wrong = [at for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
-    if not _surplus(ours, theirs):
+        return Finding(component, "different", _short(summary))
+    wrong = [[at] for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
+    if wrong and not here:
         summary = f"{ours}, in R {theirs}"
         if len(ours) > _ORDER_SHOWN:
-            at = wrong[0]
+            at = wrong[0][0]
             summary = f"element {at} is {ours[at]!r}, R has {theirs[at]!r} there"
         return Finding(component, "order", _short(summary))
-    return Finding(
-        component,
-        "different",
-        f"{len(wrong)} of {len(ours)} differ",
-        tuple(
-            Difference(f"[{at}]", _short(repr(ours[at])), _short(repr(theirs[at])))
-            for at in wrong[:_FIRST]
-        ),
-    )
+
+    def shown(number: int) -> tuple[str, str]:
+        return repr(ours[wrong[number][0]]), repr(theirs[wrong[number][0]])
+
+    return _differing(component, "differ", len(ours), wrong, shown)
 
 
-def _surplus(items: Iterable[Any], others: Iterable[Any]) -> list[Any]:
+def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
     """Return what stands in one sequence more often than in another, the first of it."""
+    if items == others:
+        return []
     # By their texts: names of columns are lists.
     counts = Counter(map(repr, others))
     found = []
@@ -211,29 +214,22 @@ def _surplus(items: Iterable[Any], others: Iterable[Any]) -> list[Any]:
     return found[:_FIRST]
 
 
-def _whole(ours: list[Any], theirs: list[Any]) -> tuple[Difference, ...]:
-    if max(len(ours), len(theirs)) > _ORDER_SHOWN:
-        return ()
-    return (Difference("", _short(repr(ours)), _short(repr(theirs))),)
-
-
 def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     """Compare compressed columns: stored places exactly, stored numbers within the tolerance."""
     if ours.shape != theirs.shape:
         return _unlike(component, ours, theirs)
     scale = float(_largest(theirs.data))
-    if (
-        np.array_equal(ours.indptr, theirs.indptr)
-        and np.array_equal(ours.indices, theirs.indices)
-        and bool(_close(ours.data, theirs.data, scale).all())
-    ):
+    same = np.array_equal(ours.indptr, theirs.indptr) and np.array_equal(
+        ours.indices, theirs.indices
+    )
+    if same and bool(_close(ours.data, theirs.data, scale).all()):
         return Finding(component, "equal")
     (left, here), (right, there) = (_entries(matrix) for matrix in (ours, theirs))
-    places = np.union1d(here, there)
-    values = np.zeros((2, places.size))
-    stored = np.zeros((2, places.size), dtype=np.bool_)
+    known = np.union1d(here, there)
+    values = np.zeros((2, known.size))
+    stored = np.zeros((2, known.size), dtype=np.bool_)
     for side, numbers, own in ((0, left, here), (1, right, there)):
-        at = np.searchsorted(places, own)
+        at = np.searchsorted(known, own)
         values[side, at], stored[side, at] = numbers, True
     wrong = np.flatnonzero(~_close(values[0], values[1], scale))
     if not wrong.size:
@@ -245,15 +241,16 @@ def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
                 "in R only"
             )
         return Finding(component, "different", summary)
-    differences = [
-        Difference(
-            _place(divmod(int(places[at]), ours.shape[1]), labels),
-            *(repr(float(values[side, at])) if stored[side, at] else "nothing" for side in (0, 1)),
+
+    def shown(number: int) -> tuple[str, str]:
+        here, there = (
+            repr(float(value)) if present else "nothing"
+            for value, present in zip(*(a[:, wrong[number]] for a in (values, stored)), strict=True)
         )
-        for at in wrong[:_FIRST]
-    ]
-    summary = f"{wrong.size} of {places.size} stored numbers differ"
-    return Finding(component, "different", summary, tuple(differences))
+        return here, there
+
+    places = np.column_stack(np.divmod(known[wrong], ours.shape[1]))
+    return _differing(component, "stored numbers differ", known.size, places, shown, labels)
 
 
 def _entries(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -268,7 +265,7 @@ def _factors(component: str, ours: RFactor, theirs: RFactor, labels: Labels) -> 
     """Compare factors: levels in order, codes, and whether they are ordered."""
     # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
     mine, others = (
-        ["NA" if level is None else level for level in f.levels] for f in (ours, theirs)
+        ["NA" if level is None else level for level in factor.levels] for factor in (ours, theirs)
     )
     levels = _texts(component, mine, others)
     if levels.verdict == "different":
@@ -277,26 +274,17 @@ def _factors(component: str, ours: RFactor, theirs: RFactor, labels: Labels) -> 
         return _unlike(component, ours.codes, theirs.codes)
     place = {level: at for at, level in enumerate(others)}
     renumbered = np.array([*(place[level] for level in mine), -1])[ours.codes]
-    wrong = np.flatnonzero(renumbered != theirs.codes)
-    if wrong.size:
-        names, known = [*mine, "NA"], [*others, "NA"]
-        return Finding(
-            component,
-            "different",
-            f"{wrong.size} of {ours.codes.size} rows have another level",
-            tuple(
-                Difference(
-                    _place((int(at),), labels),
-                    repr(names[ours.codes[at]]),
-                    repr(known[theirs.codes[at]]),
-                )
-                for at in wrong[:_FIRST]
-            ),
-        )
+    wrong = np.argwhere(renumbered != theirs.codes)
+
+    def shown(number: int) -> tuple[str, str]:
+        (row,) = wrong[number]
+        return repr([*mine, "NA"][ours.codes[row]]), repr([*others, "NA"][theirs.codes[row]])
+
+    if len(wrong):
+        what = "rows have another level"
+        return _differing(component, what, len(ours), wrong, shown, labels)
     if ours.ordered != theirs.ordered:
         words = {True: "ordered", False: "not ordered"}
         summary = f"{words[ours.ordered]}, in R {words[theirs.ordered]}"
         return Finding(component, "different", summary)
-    if levels.verdict == "order":
-        return replace(levels, summary=f"levels {levels.summary}")
-    return levels
+    return replace(levels, summary=f"levels {levels.summary}" if levels.summary else "")

@@ -166,6 +166,11 @@ class RList:
     names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
+    @classmethod
+    def of(cls, items: Mapping[str, Any], **attributes: Any) -> RList:
+        """Return a list of named elements."""
+        return cls(tuple(items.values()), tuple(items), attributes)
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -248,18 +253,20 @@ class RFrame:
     ----------
     columns : dict of str to RVector, RFactor, RMatrix, RFrame or RList
     row_names : tuple of str
-    automatic : bool
-        Whether R itself numbers the rows 1, 2, ...
     attributes : mapping
     """
 
     columns: dict[str, Any]
     row_names: tuple[str, ...]
-    automatic: bool = True
     attributes: Attributes = field(default_factory=_no_attributes)
 
     def __len__(self) -> int:
         return len(self.row_names)
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the rows are called 1, 2, ..."""
+        return all(name == str(at) for at, name in enumerate(self.row_names, start=1))
 
     def table(self) -> pd.DataFrame | dict[str, Any]:
         """Return a pandas DataFrame, or name to column where pandas cannot hold one of them.
@@ -289,7 +296,7 @@ class RFrame:
     def _index(self) -> pd.Index[Any]:
         import pandas as pd
 
-        if self.automatic:
+        if self.numbered:
             return pd.RangeIndex(1, len(self) + 1)
         numbers = whole_names(self.row_names)
         return pd.Index(self.row_names if numbers is None else numbers)
@@ -298,14 +305,18 @@ class RFrame:
         return f"RFrame({len(self)} rows: {_first(self.columns)})"
 
 
-def character(items: Sequence[str | None]) -> RVector:
+def character(items: Sequence[str | None], names: tuple[str, ...] | None = None) -> RVector:
     """Return a character vector, NA where None stands."""
     values = np.empty(len(items), dtype=object)
     values[:] = items
-    return RVector(values, "character")
+    return RVector(values, "character", None, names)
 
 
-def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> RVector:
+def integers(
+    values: NDArray[Any],
+    missing: NDArray[np.bool_] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> RVector:
     """Return an integer vector.
 
     Raises
@@ -316,7 +327,7 @@ def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> 
     known = values if missing is None else values[~missing]
     if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
-    return RVector(values.astype(np.int32), "integer", missing)
+    return RVector(values.astype(np.int32), "integer", missing, names)
 
 
 def _extents(matrix: Any) -> str:

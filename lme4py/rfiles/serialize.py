@@ -176,7 +176,7 @@ def _list(items: Sequence[Any], attributes: Mapping[str, Any]) -> bytes:
 
 
 def _frame(frame: RFrame) -> bytes:
-    if frame.automatic:
+    if frame.numbered:
         # R's compact form of 1 .. n.
         rows = integers(np.array([0, -len(frame)]), np.array([True, False]))
     else:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.argument_types import mapping_of
 from lme4py.design import MixedDesign
@@ -335,10 +334,7 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
     """Return a matrix with the names, the term of each column, and the terms' labels."""
     own, assign, terms = _described(given)
     dense = given.toarray() if hasattr(given, "toarray") else given
-    try:
-        values = np.array(_filled(dense), dtype=np.float64, order="F")
-    except (TypeError, ValueError) as fault:
-        raise DataError(f"{what}: {fault}") from fault
+    values = _floats(dense, what)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
@@ -363,10 +359,14 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
     return kept(values, given), found, assign, terms
 
 
-def _filled(given: Any) -> Any:
-    """Return what was given, masked entries as NaN."""
-    masked = isinstance(given, np.ma.MaskedArray)
-    return np.ma.filled(given.astype(np.float64), np.nan) if masked else given
+def _floats(given: Any, what: str) -> FloatArray:
+    """Return what was given as an array of its own, masked entries as NaN."""
+    try:
+        if isinstance(given, np.ma.MaskedArray):
+            given = np.ma.filled(given.astype(np.float64), np.nan)
+        return np.array(given, dtype=np.float64, order="F")
+    except (TypeError, ValueError) as fault:
+        raise DataError(f"{what}: {fault}") from fault
 
 
 def _described(given: Any) -> tuple[list[str] | None, list[int], list[str]]:
@@ -397,13 +397,10 @@ def _by_slices(
     return spelled, assign, terms
 
 
-def _vector(given: Any, name: str, rows: int) -> NDArray[np.float64] | None:
+def _vector(given: Any, name: str, rows: int) -> FloatArray | None:
     if given is None:
         return None
-    try:
-        values = np.array(_filled(given), dtype=np.float64)
-    except (TypeError, ValueError) as fault:
-        raise DataError(f"{name}: {fault}") from fault
+    values = _floats(given, name)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}, not ({rows},)")
     return kept(values, given)

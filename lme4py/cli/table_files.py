@@ -74,7 +74,7 @@ def _rds(path: Path) -> Any:
         content = content["data"]
     if not isinstance(content, RFrame):
         raise DataError(f"cannot read '{path}': it holds no data frame")
-    return content.to_mapping()
+    return content.table()
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = {

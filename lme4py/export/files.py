@@ -19,7 +19,7 @@ from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.export.npz_archive import damaged, read_archive, write_archive
-from lme4py.export.stored_parts import StoredParts, stored_parts
+from lme4py.export.stored_parts import stored_parts
 from lme4py.export.stored_reading import design_of_parts
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
@@ -28,19 +28,17 @@ Format = Literal["npz", "mtx", "arrow", "rds"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 """The formats that `export` writes."""
 
-_TEXTS = frozenset({"metadata", "X_names", "Zt_names"})
-
 
 def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
     """Write a whole design into a ``.npz`` file: `MixedDesign.save`."""
-    parts = stored_parts(design)
+    arrays, metadata = stored_parts(design)
     texts = {
-        "metadata": json.dumps(parts.metadata, ensure_ascii=False, indent=1),
+        "metadata": json.dumps(metadata, ensure_ascii=False, indent=1),
         "X_names": _lines(design.fixed.names),
         "Zt_names": _lines(design.random.row_names),
     }
-    arrays = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
-    write_archive(path, arrays | parts.arrays)
+    written = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
+    write_archive(path, written | arrays)
 
 
 def _lines(names: list[str]) -> str:
@@ -88,8 +86,7 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
         raise damaged(f"its metadata: {error}") from None
     if not isinstance(metadata, dict):
         raise damaged("its metadata are no object")
-    kept = {name: array for name, array in arrays.items() if name not in _TEXTS}
-    return design_of_parts(StoredParts(kept, metadata))
+    return design_of_parts(arrays, metadata)
 
 
 def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> list[Path]:

@@ -7,103 +7,259 @@ grouping factor, the variables of the model frame; everything else is plain data
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.codec import Codec
+from lme4py.control import Control
 from lme4py.design import MixedDesign
-from lme4py.errors import DataError, Lme4pyError
+from lme4py.errors import DataError, Lme4pyError, Span
+from lme4py.family import Family
+from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.matrices.fixed import FixedEffects
+from lme4py.frame.values import Factor, Matrix, length
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.spec.saved import VALUES
+from lme4py.spec.saved import FORMULA, VALUES
+from lme4py.spec.spec import Spec
 
-__all__ = ["FORMAT", "VERSION", "StoredParts", "stored_parts", "write_metadata"]
+__all__ = [
+    "FORMAT",
+    "VERSION",
+    "RowLabels",
+    "StoredColumns",
+    "StoredDesign",
+    "StoredTerm",
+    "codec",
+    "stored_parts",
+    "write_metadata",
+]
 
 FORMAT = "lme4py design"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class StoredParts:
-    """A design taken apart.
+class StoredColumns:
+    """What `FixedEffects` says of X."""
 
-    Parameters
-    ----------
-    arrays : dict of str to ndarray
-        float64, integers, bool; one or two dimensions.
-    metadata : dict
-        Everything else, as JSON can hold it.
-    """
-
-    arrays: dict[str, NDArray[Any]]
-    metadata: dict[str, Any]
+    names: tuple[str, ...]
+    terms: tuple[str, ...]
+    contrasts: Mapping[str, str | Matrix]
+    dropped: Mapping[str, int]
+    scales: Mapping[str, float]
+    centers: Mapping[str, float]
 
 
-def stored_parts(design: MixedDesign) -> StoredParts:
-    """Take a design apart.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class StoredTerm:
+    """One random term; label, name of the group and covariance are there for other readers."""
+
+    label: str
+    group: str
+    covariance: str
+    hom: bool
+    factor: Factor
+    columns: tuple[str, ...]
+    assign: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RowLabels:
+    """The labels of the rows of the data: ``values`` are start, stop and step of a range."""
+
+    kind: Literal["range", "numbers", "times", "text"]
+    name: str | None
+    values: NDArray[Any] | None = None
+    texts: tuple[str, ...] = ()
+    dtype: str = ""
+
+    @classmethod
+    def of(cls, index: Any) -> RowLabels | None:
+        """Return the labels that pandas has.
+
+        Raises
+        ------
+        DataError
+            If they are something other than numbers, text or times.
+        """
+        import pandas as pd
+
+        if index is None:
+            return None
+        name = None if index.name is None else str(index.name)
+        numpys = isinstance(index.dtype, np.dtype)
+        if isinstance(index, pd.RangeIndex):
+            return cls("range", name, np.array([index.start, index.stop, index.step]))
+        if numpys and index.dtype.kind in "iuf":
+            return cls("numbers", name, index.to_numpy())
+        if numpys and index.dtype.kind == "M":
+            numbers = index.to_numpy().astype(np.int64)
+            return cls("times", name, numbers, dtype=str(index.dtype))
+        if index.nlevels == 1 and all(isinstance(label, str) for label in index):
+            return cls("text", name, texts=tuple(index))
+        raise DataError(
+            f"row labels of type {index.dtype} cannot be stored",
+            hint="numbers, text and times can; data.reset_index() makes columns of the labels",
+        )
+
+    def index(self) -> Any:
+        """Return the labels as pandas has them; ValueError or TypeError if they are none."""
+        import pandas as pd
+
+        if self.kind == "text":
+            return pd.Index(self.texts, name=self.name)
+        numbers = np.asarray(self.values)
+        if self.kind == "range":
+            start, stop, step = numbers.tolist()
+            return pd.RangeIndex(start, stop, step, name=self.name)
+        return pd.Index(numbers.astype(self.dtype) if self.dtype else numbers, name=self.name)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class StoredDesign:
+    """Everything of a design but the arrays that stand in the file under names of their own."""
+
+    formula: Formula
+    reml: bool | None
+    family: Family | None
+    fixed: StoredColumns
+    random: tuple[StoredTerm, ...]
+    messages: tuple[str, ...]
+    advice: tuple[str, ...]
+    control: Control
+    lost_levels: Mapping[str, int]
+    spec: Spec | None
+    frame: ModelFrame
+    index: RowLabels | None
+
+
+_NAMES = {"fixed": "contrast", "random": "codes", "frame": "frame", "index": "index"}
+"""How the arrays of a part are called in the file: ``frame_0``, ``frame_1``, ..."""
+
+
+def _frame_fits(frame: ModelFrame) -> bool:
+    used = (*frame.offset_terms, *([] if frame.response is None else [frame.response]))
+    return frame.rows >= 0 and (
+        all(length(value) == frame.rows for value in frame.variables.values())
+        and all(name in frame.variables for name in used)
+    )
+
+
+def codec(
+    put: Callable[[NDArray[Any]], Any] | None = None,
+    get: Callable[[str], NDArray[Any]] | None = None,
+) -> Codec:
+    """Return the codec of stored designs, whose arrays stand elsewhere."""
+    return Codec(
+        "a stored design",
+        {
+            **VALUES,
+            **dict.fromkeys((Control, Family, RowLabels, StoredColumns), lambda _: True),
+            **dict.fromkeys((StoredTerm, StoredDesign), lambda _: True),
+            ModelFrame: _frame_fits,
+            Span: lambda span: 0 <= span.start <= span.end <= len(span.text),
+        },
+        {
+            Formula: FORMULA,
+            Spec: (
+                lambda spec: json.loads(spec.to_json()),
+                lambda plain: Spec.from_json(json.dumps(plain)),
+            ),
+        },
+        put,
+        get,
+    )
+
+
+def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return a design's arrays by name, and everything else as JSON can hold it.
 
     Raises
     ------
     DataError
         If the rows are labelled by something other than numbers, text or times.
     """
-    random = design.random
+    random, frame = design.random, design.model_frame
+    known = {
+        "assign": design.fixed.assign,
+        "y": design.y,
+        "weights": design.weights,
+        "offset": design.offset,
+        **{name: getattr(random, name) for name in ("theta", "lower", "upper")},
+        **{name: getattr(random, name) for name in ("Lind", "Gp", "nl", "order")},
+        "positions": frame.positions,
+    }
     arrays: dict[str, NDArray[Any]] = {
         **({"X": design.X} if isinstance(design.X, np.ndarray) else _sparse("X", design.X)),
-        "assign": design.fixed.assign,
-        **_given(y=design.y, weights=design.weights, offset=design.offset),
         **_sparse("Zt", random.Zt),
         **_sparse("Lambdat", random.Lambdat),
-        "theta": random.theta,
-        "lower": random.lower,
-        "upper": random.upper,
-        "Lind": random.Lind,
-        "Gp": random.Gp,
-        "nl": random.nl,
-        "order": random.order,
-        **{f"codes_{k}": term.group.codes for k, term in enumerate(random.terms)},
+        **{name: array for name, array in known.items() if array is not None},
     }
-    metadata = {
-        "format": FORMAT,
-        "version": VERSION,
-        "formula": {
-            "text": str(design.formula),
-            "written": design.formula.text,
-            "lme4": design.formula.lme4.version,
-        },
-        "reml": design.reml,
-        "family": None
-        if design.family is None
-        else {"name": design.family.name, "link": design.family.link},
-        "fixed": _fixed(design.fixed, arrays),
-        "random": [_term(term) for term in random.terms],
-        "row_names": random.row_names,
-        "messages": list(design.messages),
-        "advice": list(design.advice),
-        "control": asdict(design.control),
-        "lost_levels": dict(design.lost_levels),
-        "spec": _spec(design),
-        "frame": _frame(design.model_frame, arrays),
-        "index": _index(design.index, arrays),
-    }
-    return StoredParts(arrays, metadata)
+    metadata: dict[str, Any] = {"format": FORMAT, "version": VERSION, "is": StoredDesign.__name__}
+    stored = _stored(design)
+    for item in fields(stored):
+        name = _NAMES.get(item.name, item.name)
+        metadata[item.name] = codec(_put(name, arrays)).to_plain(getattr(stored, item.name))
+    return arrays, metadata
 
 
-def write_metadata(design: MixedDesign, folder: Path) -> Path:
-    """Write everything about a design but its arrays as ``design.json`` into a folder."""
-    path = folder / "design.json"
-    text = json.dumps(stored_parts(design).metadata, ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
+def _put(name: str, arrays: dict[str, NDArray[Any]]) -> Callable[[NDArray[Any]], Any]:
+    """Return what puts arrays beside others under a name with a number."""
+    count = iter(range(10**9))
+
+    def put(values: NDArray[Any]) -> Any:
+        key = f"{name}_{next(count)}"
+        arrays[key] = values
+        return {"array": key}
+
+    return put
 
 
-def _given(**values: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
-    return {name: value for name, value in values.items() if value is not None}
+def _stored(design: MixedDesign) -> StoredDesign:
+    fixed, spec = design.fixed, design.learned
+    try:
+        if spec is not None:
+            spec.to_json()
+    except Lme4pyError:
+        spec = None
+    return StoredDesign(
+        formula=design.formula,
+        reml=design.reml,
+        family=design.family,
+        fixed=StoredColumns(
+            tuple(fixed.names),
+            tuple(fixed.terms),
+            fixed.contrasts,
+            fixed.dropped,
+            fixed.scales,
+            fixed.centers,
+        ),
+        random=tuple(_term(term) for term in design.random.terms),
+        messages=tuple(design.messages),
+        advice=tuple(design.advice),
+        control=design.control,
+        lost_levels=design.lost_levels,
+        spec=spec,
+        frame=replace(design.model_frame, positions=None),
+        index=RowLabels.of(design.index),
+    )
+
+
+def _term(term: RandomTerm) -> StoredTerm:
+    return StoredTerm(
+        label=term.bar.label,
+        group=term.bar.group_name,
+        covariance=term.covariance.name,
+        hom=term.covariance.hom,
+        factor=term.group,
+        columns=tuple(term.plan.names),
+        assign=tuple(term.plan.assign),
+    )
 
 
 def _sparse(name: str, matrix: Any) -> dict[str, NDArray[Any]]:
@@ -115,89 +271,9 @@ def _sparse(name: str, matrix: Any) -> dict[str, NDArray[Any]]:
     }
 
 
-def _plain(value: Any, arrays: dict[str, NDArray[Any]], name: str) -> Any:
-    """Return a value as plain data, its array beside them, and the contrasts' of a factor."""
-
-    def put(values: NDArray[Any]) -> Any:
-        key = f"{name}_contrasts" if name in arrays else name
-        arrays[key] = values
-        return {"array": key}
-
-    return Codec("a stored design", VALUES, put=put).to_plain(value)
-
-
-def _fixed(fixed: FixedEffects, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    return {
-        "names": fixed.names,
-        "terms": fixed.terms,
-        "contrasts": {
-            name: _plain(value, arrays, f"contrast_{k}")
-            for k, (name, value) in enumerate(fixed.contrasts.items())
-        },
-        "dropped": {name: int(place) for name, place in fixed.dropped.items()},
-        "scales": {name: float(value) for name, value in fixed.scales.items()},
-        "centers": {name: float(value) for name, value in fixed.centers.items()},
-    }
-
-
-def _term(term: RandomTerm) -> dict[str, Any]:
-    return {
-        "label": term.bar.label,
-        "group": term.bar.group_name,
-        "levels": list(term.group.levels),
-        "ordered": term.group.ordered,
-        "columns": list(term.plan.names),
-        "assign": list(term.plan.assign),
-        "covariance": term.covariance.name,
-        "hom": term.covariance.hom,
-    }
-
-
-def _spec(design: MixedDesign) -> Any:
-    """Return what new rows need as plain data; None where that cannot be written."""
-    try:
-        return json.loads(design.spec.to_json())
-    except Lme4pyError:
-        return None
-
-
-def _frame(frame: ModelFrame, arrays: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    if frame.positions is not None:
-        arrays["positions"] = frame.positions
-    return {
-        "variables": [
-            {"name": name, "value": _plain(value, arrays, f"frame_{k}")}
-            for k, (name, value) in enumerate(frame.variables.items())
-        ],
-        "response": frame.response,
-        "offset_terms": frame.offset_terms,
-        "rows": frame.rows,
-        "omitted": frame.omitted,
-        "spans": {
-            name: None if span is None else [span.text, span.start, span.end]
-            for name, span in frame.spans.items()
-        },
-    }
-
-
-def _index(index: Any, arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
-    """Describe the labels of the rows: a range, numbers, times or text."""
-    if index is None:
-        return None
-    import pandas as pd
-
-    name = None if index.name is None else str(index.name)
-    if isinstance(index, pd.RangeIndex):
-        return {"type": "range", "name": name, "range": [index.start, index.stop, index.step]}
-    if index.dtype.kind in "iuf" and isinstance(index.dtype, np.dtype):
-        arrays["index"] = index.to_numpy()
-        return {"type": "numbers", "name": name}
-    if index.dtype.kind == "M" and isinstance(index.dtype, np.dtype):
-        arrays["index"] = index.to_numpy().astype(np.int64)
-        return {"type": "times", "name": name, "dtype": str(index.dtype)}
-    if index.nlevels == 1 and all(isinstance(label, str) for label in index):
-        return {"type": "text", "name": name, "labels": index.tolist()}
-    raise DataError(
-        f"row labels of type {index.dtype} cannot be stored",
-        hint="numbers, text and times can; data.reset_index() makes columns of the labels",
-    )
+def write_metadata(design: MixedDesign, folder: Path) -> Path:
+    """Write everything about a design but its arrays as ``design.json`` into a folder."""
+    path = folder / "design.json"
+    text = json.dumps(stored_parts(design)[1], ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path

@@ -44,7 +44,7 @@ def to_arrow(design: MixedDesign) -> dict[str, Table]:
         },
         "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
     }
-    told = {"lme4py": json.dumps(stored_parts(design).metadata, ensure_ascii=False)}
+    told = {"lme4py": json.dumps(stored_parts(design)[1], ensure_ascii=False)}
     return {name: table.replace_schema_metadata(told) for name, table in tables.items()}
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
-from lme4py.export.row_names import numbered, row_names
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value
@@ -31,8 +31,9 @@ from lme4py.rfiles.rvalues import (
     integers,
 )
 from lme4py.rfiles.serialize import serialize
+from lme4py.unique_names import make_unique
 
-__all__ = ["design_as_list", "write_rds"]
+__all__ = ["design_as_list", "row_names", "write_rds"]
 
 _ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
 _GLOBAL = RUnread("environment")
@@ -73,10 +74,10 @@ def design_as_list(design: MixedDesign) -> RList:
     kind = (
         RVector(np.array([bool(design.reml)]), "logical")
         if family is None
-        else _named(family=character([family.name]), link=character([family.link]))
+        else RList.of({"family": character([family.name]), "link": character([family.link])})
     )
     structured = any(term.covariance.name in ("cs", "ar1") for term in design.random.terms)
-    return _of_dict(
+    return RList.of(
         {
             "fr": _frame(design),
             "X": _X(design),
@@ -90,14 +91,6 @@ def design_as_list(design: MixedDesign) -> RList:
             "lme4": character(["2.0" if structured else "1.1"]),
         }
     )
-
-
-def _of_dict(items: Mapping[str, Any], **attributes: Any) -> RList:
-    return RList(tuple(items.values()), tuple(items), attributes)
-
-
-def _named(**items: Any) -> RList:
-    return _of_dict(items)
 
 
 def _doubles(values: Any, names: tuple[str, ...] | None = None) -> RVector:
@@ -161,13 +154,9 @@ def _class_of_times(time: Time | None) -> dict[str, RVector]:
 
 def _frame(design: MixedDesign) -> RFrame:
     frame = design.model_frame
-    places = numbered(design)
-    names = row_names(design)
-    automatic = places is not None and names == [str(at + 1) for at in range(frame.rows)]
     return RFrame(
         {name: _value(value) for name, value in frame.variables.items()},
-        tuple(names),
-        automatic,
+        tuple(row_names(design)),
         {
             "terms": _terms(design),
             "class": character(["data.frame"]),
@@ -175,6 +164,48 @@ def _frame(design: MixedDesign) -> RFrame:
             **_omitted(design),
         },
     )
+
+
+def _numbered(design: MixedDesign) -> NDArray[np.int64] | None:
+    """Return the position of each row where the data's rows have no names of their own.
+
+    None where they have. It is -1 for a row that ``subset`` asked for in vain.
+    """
+    import pandas as pd
+
+    index, frame = design.index, design.model_frame
+    unnamed = index is None or (
+        isinstance(index, pd.RangeIndex) and index.start == 0 and index.step == 1
+    )
+    if not unnamed:
+        return None
+    return np.arange(frame.rows) if frame.positions is None else frame.positions
+
+
+def row_names(design: MixedDesign, given: Sequence[str] | None = None) -> list[str]:
+    """Return the names of a design's rows as R would give them.
+
+    Parameters
+    ----------
+    design : MixedDesign
+    given : sequence of str, optional
+        R's names of the rows of the data, taken where they have none here. Otherwise such
+        rows count from 1.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> rows = {"y": [1.0, None, 4, 3, 2], "g": ["a", "a", "b", "b", "b"]}
+    >>> row_names(lme4py.lformula("y ~ 1 + (1 | g)", rows))
+    ['1', '3', '4', '5']
+    """
+    places = _numbered(design)
+    # pandas repeats a row's label; R makes it unique: 13, 13.1, ...
+    if places is None:
+        return make_unique(map(str, design.frame.index))
+    if given is not None and places.size and int(places.max()) < len(given):
+        return make_unique(given[at] if at >= 0 else "NA" for at in places.tolist())
+    return make_unique(str(at + 1) if at >= 0 else "NA" for at in places.tolist())
 
 
 def _omitted(design: MixedDesign) -> dict[str, RVector]:
@@ -186,19 +217,12 @@ def _omitted(design: MixedDesign) -> dict[str, RVector]:
     gone = np.setdiff1d(np.arange(rows), frame.positions)
     if gone.size != frame.omitted or int(frame.positions.max(initial=-1)) >= rows:
         return {}
-    labels = design.index if numbered(design) is None else range(1, rows + 1)
+    labels = design.index if _numbered(design) is None else range(1, rows + 1)
     if len(labels) != rows:
         return {}
     action = "exclude" if spec.na_action == "exclude" else "omit"
-    return {
-        "na.action": RVector(
-            integers(gone + 1).values,
-            "integer",
-            None,
-            tuple(str(labels[at]) for at in gone.tolist()),
-            {"class": character([action])},
-        )
-    }
+    lost = integers(gone + 1, names=tuple(str(labels[at]) for at in gone.tolist()))
+    return {"na.action": replace(lost, attributes={"class": character([action])})}
 
 
 def _terms(design: MixedDesign) -> RLanguage:
@@ -228,10 +252,8 @@ def _terms(design: MixedDesign) -> RLanguage:
             "class": character(["terms", "formula"]),
             ".Environment": _GLOBAL,
             "predvars": _predicted(found),
-            "dataClasses": RVector(
-                character([_class_of(*item, design) for item in frame.variables.items()]).values,
-                "character",
-                names=frame.names,
+            "dataClasses": character(
+                [_class_of(*item, design) for item in frame.variables.items()], frame.names
             ),
             "predvars.fixed": _predicted(fixed),
             "varnames.fixed": character([*fixed.frame_names, *extras]),
@@ -304,12 +326,12 @@ def _X(design: MixedDesign) -> RMatrix:
     fixed = design.fixed
     attributes: dict[str, Any] = {"assign": integers(fixed.assign)}
     if fixed.contrasts:
-        attributes["contrasts"] = _of_dict(
+        attributes["contrasts"] = RList.of(
             {name: _coding(value) for name, value in fixed.contrasts.items()}
         )
     if fixed.dropped:
-        places = integers(np.array(list(fixed.dropped.values()), dtype=np.int64) + 1)
-        attributes["col.dropped"] = RVector(places.values, "integer", None, tuple(fixed.dropped))
+        places = np.array(list(fixed.dropped.values()), dtype=np.int64) + 1
+        attributes["col.dropped"] = integers(places, names=tuple(fixed.dropped))
     for name, numbers in (("scaled:center", fixed.centers), ("scaled:scale", fixed.scales)):
         if numbers:
             attributes[name] = _doubles(list(numbers.values()), tuple(numbers))
@@ -322,27 +344,30 @@ def _random(design: MixedDesign) -> RList:
     groups = tuple(group for group, _ in random.cnms)
     # R has each factor once, in the order of first use.
     factors = {name: _factor(group) for name, group in grouping_factors(random).items()}
-    return _named(
-        Zt=RSparse(random.Zt, tuple(random.row_names), None),
-        theta=_doubles(random.theta),
-        Lind=integers(random.Lind.astype(np.int64) + 1),
-        Gp=integers(random.Gp),
-        lower=_doubles(random.lower),
-        Lambdat=RSparse(random.Lambdat, None, None),
-        flist=_of_dict(factors, assign=integers(random.assign + 1)),
-        cnms=RList(tuple(character(columns) for _, columns in random.cnms), groups),
-        Ztlist=RList(
-            tuple(
-                RSparse(block, tuple(random.row_names[begin:end]), None)
-                for (_, block), (begin, end) in zip(random.Ztlist, bounds, strict=True)
+    blocks = zip(random.Ztlist, bounds, strict=True)
+    return RList.of(
+        {
+            "Zt": RSparse(random.Zt, tuple(random.row_names), None),
+            "theta": _doubles(random.theta),
+            "Lind": integers(random.Lind.astype(np.int64) + 1),
+            "Gp": integers(random.Gp),
+            "lower": _doubles(random.lower),
+            "Lambdat": RSparse(random.Lambdat, None, None),
+            "flist": RList.of(factors, assign=integers(random.assign + 1)),
+            "cnms": RList(tuple(character(columns) for _, columns in random.cnms), groups),
+            "Ztlist": RList(
+                tuple(
+                    RSparse(block, tuple(random.row_names[begin:end]), None)
+                    for (_, block), (begin, end) in blocks
+                ),
+                tuple(label for label, _ in random.Ztlist),
             ),
-            tuple(label for label, _ in random.Ztlist),
-        ),
-        nl=RVector(integers(random.nl).values, "integer", None, groups),
-        ord=integers(random.order + 1),
-        par=_doubles(random.par),
-        upper=_doubles(random.upper),
-        reCovs=RList(tuple(_covariance(term) for term in random.terms)),
+            "nl": integers(random.nl, names=groups),
+            "ord": integers(random.order + 1),
+            "par": _doubles(random.par),
+            "upper": _doubles(random.upper),
+            "reCovs": RList(tuple(_covariance(term) for term in random.terms)),
+        }
     )
 
 

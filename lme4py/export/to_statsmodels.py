@@ -61,26 +61,6 @@ class _Component:
     values: FloatArray
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Grouping:
-    """MixedLM's groups: the group of each row, and what the groups are called."""
-
-    codes: NDArray[np.int64]
-    labels: NDArray[Any]
-
-    def of_rows(self) -> NDArray[Any]:
-        """Return the label of each row."""
-        return self.labels[self.codes]
-
-    def rows(self) -> list[NDArray[np.int64]]:
-        """Return the rows of each group, ascending, groups by sorted label as MixedLM has them."""
-        order = np.argsort(self.codes, kind="stable")
-        ends = np.cumsum(np.bincount(self.codes, minlength=self.labels.size))
-        pieces = np.split(order, ends[:-1])
-        sorted_places = sorted(range(self.labels.size), key=self.labels.tolist().__getitem__)
-        return [pieces[place] for place in sorted_places]
-
-
 def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
     y, X = _checked(design)
@@ -90,7 +70,7 @@ def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
         grouping = _connected(terms)
         main = _main(terms, grouping)
     else:
-        grouping, main = _on_levels(correlated.group), correlated
+        grouping, main = correlated.group, correlated
         for term in terms:
             _check_nested(term, correlated)
     components = [part for term in terms if term is not main for part in _components(term)]
@@ -180,12 +160,7 @@ def _check_nested(term: RandomTerm, correlated: RandomTerm) -> None:
         )
 
 
-def _on_levels(factor: Factor) -> _Grouping:
-    labels = np.array([str(level) for level in factor.levels], dtype=object)
-    return _Grouping(factor.codes.astype(np.int64), labels)
-
-
-def _connected(terms: Sequence[RandomTerm]) -> _Grouping:
+def _connected(terms: Sequence[RandomTerm]) -> Factor:
     """Return the finest groups that no grouping factor crosses."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -201,15 +176,14 @@ def _connected(terms: Sequence[RandomTerm]) -> _Grouping:
     for term in terms:
         # No factor crosses the groups, so one with as many levels has one group per level.
         if term.levels == count:
-            return _on_levels(term.group)
-    labels = np.arange(1, count + 1)
-    return _Grouping(component[nodes[0]].astype(np.int64), labels)
+            return term.group
+    return Factor(component[nodes[0]].astype(np.int32), tuple(str(k + 1) for k in range(count)))
 
 
-def _main(terms: Sequence[RandomTerm], grouping: _Grouping) -> RandomTerm | None:
+def _main(terms: Sequence[RandomTerm], grouping: Factor) -> RandomTerm | None:
     """Return the term to hand over as ``exog_re``: the first single column on the groups."""
     for term in terms:
-        if term.columns == 1 and term.levels == grouping.labels.size:
+        if term.columns == 1 and term.levels == len(grouping.levels):
             return term
     return None
 
@@ -233,7 +207,7 @@ def _mixed_lm(
     design: MixedDesign,
     y: FloatArray,
     X: FloatArray,
-    grouping: _Grouping,
+    grouping: Factor,
     main: RandomTerm | None,
     components: Sequence[_Component],
     options: Mapping[str, Any],
@@ -253,7 +227,7 @@ def _mixed_lm(
         exog_re = pd.DataFrame(effects(main), columns=make_unique(names))
     exog_vc = None
     if components:
-        rows = grouping.rows()
+        rows = _rows_of_groups(grouping)
         parts = [_by_group(component, rows) for component in components]
         exog_vc = VCSpec(
             make_unique([component.name for component in components]),
@@ -263,11 +237,19 @@ def _mixed_lm(
     return MixedLM(
         pd.Series(y, name=design.model_frame.response),
         pd.DataFrame(X, columns=design.fixed.names),
-        groups=grouping.of_rows(),
+        groups=np.array(grouping.levels, dtype=object)[grouping.codes],
         exog_re=exog_re,
         exog_vc=exog_vc,
         **options,
     )
+
+
+def _rows_of_groups(grouping: Factor) -> list[NDArray[np.int64]]:
+    """Return the rows of each group, ascending, groups by sorted label as MixedLM has them."""
+    order = np.argsort(grouping.codes, kind="stable")
+    ends = np.cumsum(np.bincount(grouping.codes, minlength=len(grouping.levels)))
+    pieces = np.split(order, ends[:-1])
+    return [pieces[place] for place in np.argsort(np.array(grouping.levels, dtype=str))]
 
 
 def _by_group(

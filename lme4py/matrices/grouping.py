@@ -39,7 +39,14 @@ from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["BarFrame", "Grouping", "LearnedGroup", "learn_random_term", "new_random_term"]
+__all__ = [
+    "BarFrame",
+    "Grouping",
+    "LearnedGroup",
+    "learn_random_term",
+    "new_random_term",
+    "random_term",
+]
 
 _ARITHMETIC = (
     "in a grouping factor R computes with this operator, which gives factors no value: "
@@ -223,7 +230,7 @@ def learn_random_term(
             _ARITHMETIC if _is_arithmetic(bar.group) else "every value of it is missing",
         )
     group = _without_missing_level(drop_unused(factor))
-    term = _term(bar, group, grouping)
+    term = random_term(bar, group, grouping)
     for text in term.plan.warnings:
         scope.context.warn(text)
     return term, LearnedGroup(tuple(map(str, group.levels)), group.ordered, state)
@@ -270,10 +277,11 @@ def new_random_term(
             names = [str(placed.levels[code]) for code in np.unique(codes[new])]
             raise _new_levels(bar.group_name, names, learned.levels, bar)
         codes = np.where(lost, np.int32(-1), codes)
-    return _term(bar, Factor(codes, learned.levels, learned.ordered), grouping)
+    return random_term(bar, Factor(codes, learned.levels, learned.ordered), grouping)
 
 
-def _term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
+def random_term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
+    """Return a bar on its grouping factor, the columns of its left side planned."""
     frame = BarFrame.of(bar, grouping)
     left = call("~", bar.effects, span=bar.effects.span)
     columns = plan(terms(left, frame.names), frame, grouping.context)

@@ -1,25 +1,34 @@
-"""A design against what R recorded, component by component."""
+"""A design against what R recorded, component by component.
+
+The design is written as R's own list, as for an ``.rds`` file, and both lists are taken apart by
+the same rules; so there is one comparison for all components.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import cache
 
+import numpy as np
+
+from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.proof.alignment import Pair
-from lme4py.proof.by_rows import row_findings
+from lme4py.export.to_rds import design_as_list, row_names
 from lme4py.proof.causes import causes
+from lme4py.proof.components import Component, Components, components
 from lme4py.proof.findings import Comparison, Finding
-from lme4py.proof.fixed_part import fixed_findings
 from lme4py.proof.fixture import Fixture
-from lme4py.proof.measures import compare_texts
-from lme4py.proof.random_part import random_findings
+from lme4py.proof.measures import Order, extent, measure, permutation, put_in_order
+from lme4py.rfiles.rvalues import RList, RSparse
 
-if TYPE_CHECKING:
-    from lme4py.design import MixedDesign
+__all__ = ["compare", "compare_either", "findings"]
 
-__all__ = ["compare", "compare_either"]
+_MOVED = {
+    "rows": "the rows of the data",
+    "columns": "the columns of X",
+    "effects": "the rows of Zt (levels or terms)",
+}
 
 
 def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
@@ -54,18 +63,17 @@ def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
     >>> bool(report), report.findings[0].component
     (True, 'X')
     """
-    # Whatever has a design's components can be compared.
-    given: object = fixture
-    if not hasattr(design, "random") or not isinstance(given, Fixture):
+    given: tuple[object, object] = design, fixture
+    if not isinstance(given[0], MixedDesign) or not isinstance(given[1], Fixture):
         raise DataError(
             f"compare() takes a design and a fixture, not {type(design).__name__} and "
             f"{type(fixture).__name__}",
             hint='compare(design, lme4py.read_fixture("m.rds"))',
         )
-    findings = tuple(_findings(Pair(design, fixture)))
-    version = design.formula.lme4.version if hasattr(design, "formula") else ""
-    comparison = Comparison(fixture.name, findings, (), fixture.notes, version)
-    return replace(comparison, causes=tuple(causes(design, fixture, comparison)))
+    ours, theirs = components(_recorded(design, fixture)), components(fixture)
+    found = tuple(findings(ours, theirs))
+    likely = tuple(causes(design, fixture, ours, theirs, found))
+    return Comparison(fixture.name, found, likely, fixture.notes, design.formula.lme4.version)
 
 
 def compare_either(fixture: Fixture, make: Callable[[str], MixedDesign]) -> Comparison:
@@ -96,22 +104,96 @@ def compare_either(fixture: Fixture, make: Callable[[str], MixedDesign]) -> Comp
     return min(found, key=lambda comparison: len(comparison.different))
 
 
-def _findings(pair: Pair) -> Iterator[Finding]:
-    fixture = pair.fixture
-    if fixture.X is not None:
-        yield from fixed_findings(pair, fixture.X)
-    if fixture.frame is not None:
-        yield from row_findings(pair, fixture.frame)
-    yield from random_findings(pair, fixture.terms)
-    yield from _kind(pair)
-
-
-def _kind(pair: Pair) -> Iterator[Finding]:
-    fixture, design = pair.fixture, pair.design
-    if fixture.family is None:
-        if fixture.reml is not None:
-            yield compare_texts("reml", [design.reml], [fixture.reml])
-        return
+def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
+    """Return a design as R would have recorded it."""
+    # A list without the data has its model frame in their place, whose rows are fewer.
+    data = None if fixture.data is fixture.frame else fixture.data
+    own = design_as_list(design)
+    terms = own["reTrms"]
+    if fixture.fitted:
+        terms = terms.put("Ztlist", _by_column(terms))
     family = design.family
-    ours = str(getattr(family, "name", family)), getattr(family, "link", fixture.family[1])
-    yield compare_texts("family", [ours[0].split("(")[0], ours[1]], fixture.family)
+    return replace(
+        fixture,
+        X=own["X"],
+        frame=replace(
+            own["fr"], row_names=tuple(row_names(design, None if data is None else data.row_names))
+        ),
+        terms=terms,
+        model=(own["y"], own["weights"], own["offset"]),
+        reml=design.reml,
+        family=None if family is None else (family.name, family.link),
+    )
+
+
+def _by_column(terms: RList) -> RList:
+    """Return the blocks as ``getME(fit, "Ztlist")`` has them: one for each column of a term."""
+    found = {}
+    names = zip(terms["cnms"].names or (), terms["cnms"], strict=True)
+    for block, (group, columns) in zip(terms["Ztlist"], names, strict=True):
+        step = len(columns)
+        for at, column in enumerate(columns.values):
+            rows = block.row_names[at::step]
+            found[f"{group}.{column}"] = RSparse(block.matrix[at::step], rows, None)
+    return RList.of(found)
+
+
+def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
+    """Yield a finding for each component of R's, and for what is ours alone."""
+
+    @cache
+    def order(axis: str) -> Order:
+        """Return where their elements along an axis stand in ours; None where all stay."""
+        found = permutation(ours.labels.get(axis, ()), theirs.labels.get(axis, ()))
+        return None if found is None or np.array_equal(found, np.arange(found.size)) else found
+
+    other_rows = False
+    for name, expected in theirs.parts.items():
+        mine = ours.parts.get(name)
+        if other_rows and name.startswith("frame["):
+            continue
+        if mine is not None:
+            labels = [ours.labels.get(axis, ()) for axis in mine.axes]
+            found = measure(name, mine.value, expected.value, labels)
+            if found.verdict != "equal" and mine.axes:
+                found = _up_to_order(found, mine, expected, [order(axis) for axis in mine.axes])
+            other_rows |= name == "frame.row_names" and found.verdict == "different"
+            yield found
+        elif "[" not in name:
+            # Of single variables, groups and blocks the names are compared.
+            yield Finding(name, "different", "absent, unlike R's")
+    for name in ("y", "weights", "offset"):
+        if name in ours.parts and name not in theirs.parts and "frame.names" in theirs.parts:
+            yield Finding(name, "different", "present, R has none")
+
+
+def _up_to_order(
+    found: Finding, ours: Component, theirs: Component, orders: Sequence[Order]
+) -> Finding:
+    """Return a finding, "order" where the components agree once they are put in their order."""
+    if isinstance(ours.value, list) and found.verdict == "order":
+        # Moved elements of their own are no order of the rows or terms.
+        found = replace(found, verdict="different")
+    if extent(ours.value) != extent(theirs.value):
+        return found
+    if ours.axes == ("terms",):
+        # Where these stand depends on the terms, and so do the numbers of the index.
+        same = isinstance(ours.value, list) or np.array_equal(
+            np.sort(ours.value), np.sort(theirs.value)
+        )
+        follows = orders[0] is not None and same
+        what = "follows from the order of the terms"
+        return Finding(found.component, "order", what) if follows else found
+    for places in ((0,), (1,), (0, 1)):
+        chosen = [order if at in places else None for at, order in enumerate(orders)]
+        if all(order is None for order in chosen):
+            continue
+        again = measure(found.component, put_in_order(ours.value, chosen), theirs.value)
+        if again.verdict != "different":
+            axes = dict.fromkeys(
+                _MOVED.get(axis, "its rows")
+                for axis, order in zip(ours.axes, chosen, strict=True)
+                if order is not None
+            )
+            return Finding(found.component, "order", f"{' and '.join(axes)} stand in another order")
+    return found

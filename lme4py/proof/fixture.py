@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,19 @@ from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
-from lme4py.proof.call_arguments import CallArguments, floats_of
-from lme4py.proof.shapes import TERMS, refuse_others
+from lme4py.proof.call_arguments import call_arguments, first_column
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFrame, RLanguage, RList, RMatrix, RSlots, RVector
+from lme4py.rfiles.rvalues import (
+    RFactor,
+    RFrame,
+    RLanguage,
+    RList,
+    RMatrix,
+    RSlots,
+    RSparse,
+    RVector,
+    named_items,
+)
 from lme4py.versions import LME4_1, LME4_2
 
 if TYPE_CHECKING:
@@ -25,6 +35,16 @@ if TYPE_CHECKING:
 __all__ = ["Fixture", "fixture_of", "read_fixture"]
 
 _HOW = "in R: saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds')"
+_FITTED = (
+    "the components are a fitted model's (getME): theta holds estimates, of which only "
+    "their number and their places in Lambdat are compared"
+)
+_CALL_UNKNOWN = "; the arguments of the call (weights, offset, subset, family) are not in the file"
+_FRAME_ONLY = (
+    "the file holds the model frame only, without the rows that subset and missing values "
+    "took and the variables inside of calls: write the data beside it, "
+    "saveRDS(list(data = d, fit = fit), 'm.rds')"
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -211,7 +231,7 @@ def _components(fit: RSlots) -> RList | None:
     except (AttributeError, KeyError):
         return None
     found |= {name: fit.slots[name] for name in ("upper", "reCovs") if name in fit.slots}
-    return RList(tuple(found.values()), tuple(found))
+    return RList.of(found)
 
 
 def _fixture(record: RList, name: str) -> Fixture:
@@ -220,26 +240,27 @@ def _fixture(record: RList, name: str) -> Fixture:
         raise DataError(
             f"{name} holds no model: no element of its list is what lFormula returns", hint=_HOW
         )
-    terms = lf["reTrms"] if isinstance(lf.get("reTrms"), RList) else lf
-    absent = [item for item in TERMS if item not in terms]
+    fitted = not isinstance(lf.get("reTrms"), RList)
+    terms = lf if fitted else lf["reTrms"]
+    absent = [item for item in _NEEDED if item not in terms]
     if "nl" not in terms and "Gp" not in terms:
         absent.append("Gp")
     if absent:
         raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
-    refuse_others(terms, lf.get("X"), name)
-    fitted = "reTrms" not in lf
+    for item, fits in _SHAPES.items():
+        if item in terms and not fits(terms[item]):
+            raise DataError(f"{item} in {name} is not what lme4 writes")
+    X: RMatrix | None = lf.get("X")
+    if X is not None and not isinstance(X, RMatrix):
+        raise DataError(f"X in {name} is not a dense matrix")
     frame = lf.get("fr") if isinstance(lf.get("fr"), RFrame) else None
     data = next((item for item in record if isinstance(item, RFrame)), None)
     notes: list[str] = []
     formula = _formula(lf, record, notes)
-    given = record.get("model")
-    model = tuple(given) if isinstance(given, RList) and len(given) == 3 else _model(frame, formula)
-    family = _family(lf.get("family"))
-    X: RMatrix | None = lf.get("X")
-    arguments = CallArguments(data, frame, X, model, notes).found()
-    reml = _truth(lf.get("REML"))
-    if reml is None and fitted:
-        reml = _reml_of(lf.get("devcomp"))
+    arguments = call_arguments(data, frame, X, notes)
+    if formula is not None and formula.response is None:
+        arguments["control"]["check_formula_LHS"] = "ignore"
+    family, reml = _family(lf.get("family")), _reml(lf)
     if family is not None:
         arguments["family"] = f"{family[0]}(link = '{family[1]}')"
         if family[0].startswith("Negative Binomial"):
@@ -247,26 +268,14 @@ def _fixture(record: RList, name: str) -> Fixture:
     elif reml is not None:
         arguments["reml"] = reml
     if fitted:
-        notes.append(
-            "the components are a fitted model's (getME): theta holds estimates, of which only "
-            "their number and their places in Lambdat are compared"
-            + (
-                "; the arguments of the call (weights, offset, subset, family) are not in the file"
-                if frame is None
-                else ""
-            )
-        )
+        notes.append(_FITTED + (_CALL_UNKNOWN if frame is None else ""))
     if data is not None and data is frame:
-        notes.append(
-            "the file holds the model frame only, without the rows that subset and missing values "
-            "took and the variables inside of calls: write the data beside it, "
-            "saveRDS(list(data = d, fit = fit), 'm.rds')"
-        )
-    if formula is not None and formula.response is None:
-        arguments["control"]["check_formula_LHS"] = "ignore"
+        notes.append(_FRAME_ONLY)
     versions = _versions(record)
     if "lme4" in versions:
         arguments["lme4"] = versions["lme4"]
+    given = record.get("model")
+    model = given.items if isinstance(given, RList) else _model(frame, formula)
     return Fixture(
         name=name,
         data=data,
@@ -285,29 +294,61 @@ def _fixture(record: RList, name: str) -> Fixture:
     )
 
 
+def _numeric(value: Any) -> bool:
+    return isinstance(value, RVector) and value.kind in ("integer", "double")
+
+
+def _counts(value: Any) -> bool:
+    return _numeric(value) and bool(np.isfinite(value.as_float()).all())
+
+
+def _texts(value: Any) -> bool:
+    return value is None or (isinstance(value, RVector) and value.kind == "character")
+
+
+def _factors(value: Any) -> bool:
+    if not isinstance(value, RList | RFrame):
+        return False
+    factors = all(isinstance(factor, RFactor) for _, factor in named_items(value))
+    return factors and _counts(value.attributes.get("assign", _NO_COUNTS))
+
+
+_NEEDED = ("Zt", "Lambdat", "Lind", "theta", "cnms", "flist")
+_NO_COUNTS = RVector(np.zeros(0, dtype=np.int32), "integer")
+_SHAPES: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("Zt", "Lambdat"), lambda value: isinstance(value, RSparse)),
+    "Ztlist": lambda value: (
+        isinstance(value, RList) and all(isinstance(block, RSparse | RVector) for block in value)
+    ),
+    **dict.fromkeys(("Lind", "Gp", "nl", "ord"), _counts),
+    **dict.fromkeys(("theta", "lower", "upper", "par"), _numeric),
+    "cnms": lambda value: isinstance(value, RList) and all(map(_texts, value)),
+    "flist": _factors,
+}
+"""What each element of lme4's ``reTrms`` must be."""
+
+
 def _model_list(record: RList) -> RList | None:
     """Return the list that lFormula or getME made: an element, or the record itself."""
-    elements = [item for item in record if isinstance(item, RList)]
-    for candidate in (*elements, record):
+    candidates = [*(item for item in record if isinstance(item, RList)), record]
+    for candidate in candidates:
         if "reTrms" in candidate:
             return candidate
-    for candidate in (*elements, record):
-        if sum(item in candidate for item in TERMS) >= 3:
+    for candidate in candidates:
+        if sum(item in candidate for item in _NEEDED) >= 3:
             return candidate
     return None
 
 
-def _truth(value: Any) -> bool | None:
+def _reml(lf: RList) -> bool | None:
+    """Return whether REML was asked for: of a fit, its ``devcomp`` tells."""
+    value, devcomp = lf.get("REML"), lf.get("devcomp")
     if isinstance(value, RVector) and len(value) == 1 and value.missing is None:
         return bool(value.values[0])
-    return None
-
-
-def _reml_of(devcomp: Any) -> bool | None:
     dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
-    if not isinstance(dims, RVector) or dims.names is None or "REML" not in dims.names:
+    if not isinstance(dims, RVector) or "REML" not in (dims.names or ()):
         return None
-    return bool(dims.values[dims.names.index("REML")])
+    return bool(dims.values[(dims.names or ()).index("REML")])
 
 
 def _family(value: Any) -> tuple[str, str] | None:
@@ -318,13 +359,8 @@ def _family(value: Any) -> tuple[str, str] | None:
 
 def _versions(record: RList) -> dict[str, str]:
     found = record.get("versions")
-    if not isinstance(found, RList) or found.names is None:
-        return {}
-    return {
-        name: str(value.values[0])
-        for name, value in zip(found.names, found, strict=True)
-        if isinstance(value, RVector) and len(value) == 1
-    }
+    named = named_items(found) if isinstance(found, RList) else ()
+    return {name: str(value.values[0]) for name, value in named if isinstance(value, RVector)}
 
 
 def _formula(lf: RList, record: RList, notes: list[str]) -> Formula | None:
@@ -347,7 +383,7 @@ def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any
         return None, None, None
     names = list(frame.columns)
     offsets = [name for name in names if name.startswith("offset(") or name == "(offset)"]
-    total = sum((floats_of(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
+    total = sum((first_column(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
     answered = bool(names) and (formula is None or formula.response is not None)
     return (
         _response(frame.columns[names[0]]) if answered else None,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,30 +14,60 @@ from scipy import sparse
 from lme4py.proof.findings import Difference, Finding
 from lme4py.rfiles.rvalues import RFactor, RSparse
 
-__all__ = [
-    "TOLERANCE",
-    "compare_factor",
-    "compare_numbers",
-    "compare_sparse",
-    "compare_texts",
-    "permutation",
-    "short",
-]
+__all__ = ["TOLERANCE", "Order", "extent", "measure", "permutation", "put_in_order"]
 
 TOLERANCE = 1e-12
 _FIRST = 5
 _ORDER_SHOWN = 12
+_AXES = ("row", "column")
 
-Place = Callable[[tuple[int, ...]], str]
-
-
-def short(value: Any, limit: int = 300) -> str:
-    """Return the text of a value, cut to a readable length."""
-    text = value if isinstance(value, str) else repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+Labels = Sequence[Sequence[Any]]
+Order = NDArray[np.int64] | None
 
 
-def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> NDArray[np.int64] | None:
+def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Finding:
+    """Compare two values of a component.
+
+    Parameters
+    ----------
+    component : str
+    ours, theirs : ndarray of float64, RFactor, RSparse or list
+    labels : sequence of sequences
+        What our rows and columns are called, for the places of differences.
+    """
+    match ours, theirs:
+        case np.ndarray(), np.ndarray():
+            return _numbers(component, ours, theirs, labels)
+        case RFactor(), RFactor():
+            return _factors(component, ours, theirs, labels)
+        case RSparse(), RSparse():
+            return _sparse(component, ours.matrix, theirs.matrix, labels)
+        case list(), list():
+            return _texts(component, ours, theirs)
+        case _:
+            return Finding(component, "different", f"{_kind(ours)}, R has {_kind(theirs)}")
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case np.ndarray():
+            return "numbers"
+        case RFactor():
+            return "a factor"
+        case RSparse():
+            return "a sparse matrix"
+        case _:
+            return "text"
+
+
+def extent(value: Any) -> tuple[int, ...]:
+    """Return the numbers of rows and columns of a value."""
+    if isinstance(value, list | RFactor):
+        return (len(value),)
+    return tuple(value.matrix.shape if isinstance(value, RSparse) else value.shape)
+
+
+def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Order:
     """Return where each of their elements stands in ours, None unless both hold the same.
 
     Equal elements are paired in order.
@@ -54,217 +85,206 @@ def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> NDArray
     return np.array([places[item].pop() for item in theirs], dtype=np.int64)
 
 
-def _bracketed(at: tuple[int, ...]) -> str:
-    return f"[{', '.join(map(str, at))}]"
+def put_in_order(value: Any, orders: Sequence[Order]) -> Any:
+    """Return a value with its rows and columns in other orders, None for those that stay."""
+    rows, columns = (*orders, None)[:2]
+    match value:
+        case RFactor():
+            return value if rows is None else replace(value, codes=value.codes[rows])
+        case list():
+            return value if rows is None else [value[at] for at in rows]
+        case RSparse(matrix=matrix):
+            moved = matrix if rows is None else matrix.tocsr()[rows].tocsc()
+            moved = moved if columns is None else moved[:, columns]
+            return replace(value, matrix=_tidied(moved))
+        case _:
+            moved = value if rows is None else value[rows]
+            return moved if columns is None else moved[:, columns]
 
 
-def close(
-    left: NDArray[np.float64],
-    right: NDArray[np.float64],
-    tolerance: float = TOLERANCE,
-    scale: Any = None,
-) -> NDArray[np.bool_]:
-    """Return where two arrays agree: equal, both missing, or close in their column's scale."""
-    usual = np.isfinite(right)
-    same = (left == right) | (np.isnan(left) & np.isnan(right))
-    if scale is None:
-        scale = np.max(np.where(usual, np.abs(right), 0.0), axis=0)
-    with np.errstate(invalid="ignore"):
-        near = usual & (np.abs(left - right) <= tolerance * np.maximum(np.abs(right), scale))
-    agreed: NDArray[np.bool_] = same | near
-    return agreed
-
-
-def compare_numbers(
-    component: str,
-    ours: Any,
-    theirs: Any,
-    place: Place = _bracketed,
-    tolerance: float = TOLERANCE,
-) -> Finding:
-    """Compare arrays: same shape, NaN at the same places, close by column."""
-    left, right = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
-    if left.shape != right.shape:
-        return Finding(component, "different", f"shape {left.shape}, R has {right.shape}")
-    if left.size == 0:
-        return Finding(component, "equal")
-    wrong = ~close(left, right, tolerance)
-    if not wrong.any():
-        return Finding(component, "equal")
-    found = np.argwhere(wrong)
-    first = [tuple(int(axis) for axis in at) for at in found[:_FIRST]]
-    return Finding(
-        component,
-        "different",
-        f"{len(found)} of {left.size} numbers differ",
-        tuple(Difference(place(at), repr(float(left[at])), repr(float(right[at]))) for at in first),
+def _tidied(matrix: Any) -> Any:
+    """Return a moved matrix as one made at once: sorted, int32."""
+    matrix.sort_indices()
+    return sparse.csc_array(
+        (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)),
+        shape=matrix.shape,
     )
 
 
-def compare_texts(
-    component: str, ours: Iterable[Any] | None, theirs: Iterable[Any] | None
+def _close(left: NDArray[np.float64], right: NDArray[np.float64], scale: Any) -> NDArray[np.bool_]:
+    """Return where two arrays agree: equal, both missing, or close in their scale."""
+    same = (left == right) | (np.isnan(left) & np.isnan(right))
+    with np.errstate(invalid="ignore"):
+        near = np.abs(left - right) <= TOLERANCE * np.maximum(np.abs(right), scale)
+    agreed: NDArray[np.bool_] = same | (np.isfinite(right) & near)
+    return agreed
+
+
+def _largest(numbers: NDArray[np.float64]) -> Any:
+    """Return the largest finite number of each column without its sign."""
+    return np.max(np.abs(numbers), axis=0, initial=0.0, where=np.isfinite(numbers))
+
+
+def _place(at: Sequence[int], labels: Labels) -> str:
+    """Return a position, and its names where it has any."""
+    named = [
+        f"{axis} '{known[place][-1] if isinstance(known[place], tuple) else known[place]}'"
+        for axis, place, known in zip(_AXES, at, labels, strict=False)
+        if place < len(known)
+    ]
+    return f"[{', '.join(map(str, at))}]{' ' if named else ''}{', '.join(named)}"
+
+
+def _unlike(component: str, ours: Any, theirs: Any) -> Finding:
+    return Finding(component, "different", f"shape {ours.shape}, R has {theirs.shape}")
+
+
+def _differing(
+    component: str,
+    what: str,
+    total: int,
+    places: Any,
+    shown: Callable[[int], tuple[str, str]],
+    labels: Labels = (),
 ) -> Finding:
-    """Compare sequences of texts (or other exact values); None equals an empty one."""
-    left, right = list(() if ours is None else ours), list(() if theirs is None else theirs)
-    if left == right:
-        return Finding(component, "equal")
-    if len(left) != len(right):
-        gone = list((Counter(right) - Counter(left)).elements())[:_FIRST]
-        new = list((Counter(left) - Counter(right)).elements())[:_FIRST]
-        only = [f"only in R {gone}"] * bool(gone) + [f"only here {new}"] * bool(new)
-        summary = f"{len(left)} elements, R has {len(right)}; {', '.join(only)}"
-        return Finding(component, "different", short(summary), _whole(left, right))
-    if Counter(left) == Counter(right):
-        if len(left) <= _ORDER_SHOWN:
-            return Finding(component, "order", short(f"{left}, in R {right}"))
-        at = next(i for i, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1])
-        summary = f"element {at} is {left[at]!r}, R has {right[at]!r} there"
-        return Finding(component, "order", short(summary))
-    wrong = [i for i, pair in enumerate(zip(left, right, strict=True)) if pair[0] != pair[1]]
+    """Return the finding of places that differ; `shown` gives both values of the first ones."""
     return Finding(
         component,
-        "different",
-        f"{len(wrong)} of {len(left)} differ",
+        "different" if len(places) else "equal",
+        f"{len(places)} of {total} {what}" if len(places) else "",
         tuple(
-            Difference(f"[{at}]", short(repr(left[at])), short(repr(right[at])))
-            for at in wrong[:_FIRST]
+            Difference(_place(at, labels), *map(_short, shown(number)))
+            for number, at in enumerate(places[:_FIRST])
         ),
     )
 
 
-def _whole(left: list[Any], right: list[Any]) -> tuple[Difference, ...]:
-    if max(len(left), len(right)) > _ORDER_SHOWN:
-        return ()
-    return (Difference("", short(repr(left)), short(repr(right))),)
-
-
-def compare_sparse(
-    component: str, ours: Any, theirs: RSparse, names: tuple[Sequence[str], Sequence[str]]
+def _numbers(
+    component: str, ours: NDArray[np.float64], theirs: NDArray[np.float64], labels: Labels
 ) -> Finding:
-    """Compare compressed columns: stored places exactly, stored numbers within the tolerance.
+    """Compare arrays: same shape, NaN at the same places, close by column."""
+    if ours.shape != theirs.shape:
+        return _unlike(component, ours, theirs)
+    places = np.argwhere(~_close(ours, theirs, _largest(theirs)))
 
-    Parameters
-    ----------
-    component : str
-    ours : csc_array
-    theirs : RSparse
-    names : pair of sequences of str
-        Names of the rows and columns, empty where they have none.
-    """
-    right = theirs.matrix
-    if not isinstance(ours, sparse.csc_array):
-        return Finding(component, "different", f"{type(ours).__name__} is not csc")
-    if ours.shape != right.shape:
-        return Finding(component, "different", f"shape {ours.shape}, R has {right.shape}")
-    if ours.indices.dtype != np.int32 or ours.indptr.dtype != np.int32:
-        return Finding(component, "different", f"indices are {ours.indices.dtype}, not int32")
-    scale = np.max(np.abs(right.data), initial=0.0, where=np.isfinite(right.data))
-    same_places = np.array_equal(ours.indptr, right.indptr) and np.array_equal(
-        ours.indices, right.indices
+    def shown(number: int) -> tuple[str, str]:
+        at = tuple(places[number])
+        return repr(float(ours[at])), repr(float(theirs[at]))
+
+    return _differing(component, "numbers differ", ours.size, places, shown, labels)
+
+
+def _short(text: str, limit: int = 300) -> str:
+    """Return a text cut to a readable length."""
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _texts(component: str, ours: list[Any], theirs: list[Any]) -> Finding:
+    """Compare sequences of texts (or other exact values)."""
+    here, there = _surplus(ours, theirs), _surplus(theirs, ours)
+    if len(ours) != len(theirs):
+        only = [f"only in R {there}"] * bool(there) + [f"only here {here}"] * bool(here)
+        summary = f"{len(ours)} elements, R has {len(theirs)}; {', '.join(only)}"
+        return Finding(component, "different", _short(summary))
+    wrong = [[at] for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
+    if wrong and not here:
+        summary = f"{ours}, in R {theirs}"
+        if len(ours) > _ORDER_SHOWN:
+            at = wrong[0][0]
+            summary = f"element {at} is {ours[at]!r}, R has {theirs[at]!r} there"
+        return Finding(component, "order", _short(summary))
+
+    def shown(number: int) -> tuple[str, str]:
+        return repr(ours[wrong[number][0]]), repr(theirs[wrong[number][0]])
+
+    return _differing(component, "differ", len(ours), wrong, shown)
+
+
+def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
+    """Return what stands in one sequence more often than in another, the first of it."""
+    if items == others:
+        return []
+    # By their texts: names of columns are lists.
+    counts = Counter(map(repr, others))
+    found = []
+    for item in items:
+        if not counts[repr(item)]:
+            found.append(item)
+        counts[repr(item)] -= counts[repr(item)] > 0
+    return found[:_FIRST]
+
+
+def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
+    """Compare compressed columns: stored places exactly, stored numbers within the tolerance."""
+    if ours.shape != theirs.shape:
+        return _unlike(component, ours, theirs)
+    scale = float(_largest(theirs.data))
+    same = np.array_equal(ours.indptr, theirs.indptr) and np.array_equal(
+        ours.indices, theirs.indices
     )
-    if same_places and bool(close(ours.data, right.data, TOLERANCE, scale).all()):
+    if same and bool(_close(ours.data, theirs.data, scale).all()):
         return Finding(component, "equal")
-    return _sparse_differences(component, _sorted(ours), _sorted(right), float(scale), names)
+    (left, here), (right, there) = (_entries(matrix) for matrix in (ours, theirs))
+    known = np.union1d(here, there)
+    values = np.zeros((2, known.size))
+    stored = np.zeros((2, known.size), dtype=np.bool_)
+    for side, numbers, own in ((0, left, here), (1, right, there)):
+        at = np.searchsorted(known, own)
+        values[side, at], stored[side, at] = numbers, True
+    wrong = np.flatnonzero(~_close(values[0], values[1], scale))
+    if not wrong.size:
+        only_ours, only_theirs = (stored & ~stored[::-1]).sum(axis=1).tolist()
+        summary = "the stored places are in another sequence"
+        if only_ours or only_theirs:
+            summary = (
+                f"the same matrix, but {only_ours} zeros are stored here only and {only_theirs} "
+                "in R only"
+            )
+        return Finding(component, "different", summary)
+
+    def shown(number: int) -> tuple[str, str]:
+        here, there = (
+            repr(float(value)) if present else "nothing"
+            for value, present in zip(*(a[:, wrong[number]] for a in (values, stored)), strict=True)
+        )
+        return here, there
+
+    places = np.column_stack(np.divmod(known[wrong], ours.shape[1]))
+    return _differing(component, "stored numbers differ", known.size, places, shown, labels)
 
 
-def _sorted(matrix: Any) -> Any:
+def _entries(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the stored numbers, each place once, and their places counted row by row."""
     found = matrix.copy()
     found.sum_duplicates()
-    return found
+    columns = np.repeat(np.arange(found.shape[1]), np.diff(found.indptr))
+    return found.data, found.indices.astype(np.int64) * found.shape[1] + columns
 
 
-def _sparse_differences(
-    component: str, ours: Any, theirs: Any, scale: float, names: tuple[Sequence[str], Sequence[str]]
-) -> Finding:
-    places = [
-        (np.repeat(np.arange(item.shape[1]), np.diff(item.indptr)), item.indices)
-        for item in (ours, theirs)
-    ]
-    rows = ours.shape[0]
-    keys = [columns.astype(np.int64) * rows + indices for columns, indices in places]
-    union = np.union1d(*keys)
-    left, right = np.zeros(union.size), np.zeros(union.size)
-    stored = []
-    for values, key, item in zip((left, right), keys, (ours, theirs), strict=True):
-        at = np.searchsorted(union, key)
-        values[at] = item.data
-        mask = np.zeros(union.size, dtype=np.bool_)
-        mask[at] = True
-        stored.append(mask)
-    wrong = ~close(left, right, TOLERANCE, scale)
-    if not wrong.any():
-        only_ours = int((stored[0] & ~stored[1]).sum())
-        only_theirs = int((stored[1] & ~stored[0]).sum())
-        if not only_ours and not only_theirs:
-            return Finding(component, "different", "the stored places are in another sequence")
-        return Finding(
-            component,
-            "different",
-            f"the same matrix, but {only_ours} zeros are stored here only and {only_theirs} "
-            "in R only",
-        )
-    found = np.flatnonzero(wrong)
-    differences = []
-    for at in found[:_FIRST]:
-        column, row = divmod(int(union[at]), rows)
-        differences.append(
-            Difference(
-                f"[{row}, {column}]{_named(names, row, column)}",
-                _stored(left[at], bool(stored[0][at])),
-                _stored(right[at], bool(stored[1][at])),
-            )
-        )
-    summary = f"{len(found)} of {union.size} stored numbers differ"
-    return Finding(component, "different", summary, tuple(differences))
-
-
-def _stored(value: float, present: bool) -> str:
-    return repr(float(value)) if present else "nothing"
-
-
-def _named(names: tuple[Sequence[str], Sequence[str]], row: int, column: int) -> str:
-    texts = [
-        f"{kind} '{labels[at]}'"
-        for kind, labels, at in zip(("row", "column"), names, (row, column), strict=True)
-        if at < len(labels)
-    ]
-    return f" {', '.join(texts)}" if texts else ""
-
-
-def compare_factor(
-    component: str, levels: Any, codes: Any, ordered: bool, theirs: RFactor
-) -> Finding:
-    """Compare a factor: levels in order, codes, and whether it is ordered."""
+def _factors(component: str, ours: RFactor, theirs: RFactor, labels: Labels) -> Finding:
+    """Compare factors: levels in order, codes, and whether they are ordered."""
     # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
-    mine = [str(level) for level in levels]
-    expected = ["NA" if level is None else str(level) for level in theirs.levels]
-    found = compare_texts(f"{component} levels", mine, expected)
-    left, right = np.asarray(codes), np.asarray(theirs.codes)
-    if found.verdict == "different":
-        return Finding(component, "different", f"levels: {found.summary}", found.differences)
-    if left.shape != right.shape:
-        return Finding(component, "different", f"{left.size} rows, R has {right.size}")
-    renumbered = left
-    if found.verdict == "order":
-        place = {level: at for at, level in enumerate(expected)}
-        table = np.array([*(place[level] for level in mine), -1])
-        renumbered = table[left]
-    wrong = np.flatnonzero(renumbered != right)
-    if wrong.size:
-        names, others = [*mine, "NA"], [*expected, "NA"]
-        return Finding(
-            component,
-            "different",
-            f"{wrong.size} of {left.size} rows have another level",
-            tuple(
-                Difference(f"[{at}]", repr(names[left[at]]), repr(others[right[at]]))
-                for at in wrong[:_FIRST]
-            ),
-        )
-    if bool(ordered) != theirs.ordered:
+    mine, others = (
+        ["NA" if level is None else level for level in factor.levels] for factor in (ours, theirs)
+    )
+    levels = _texts(component, mine, others)
+    if levels.verdict == "different":
+        return replace(levels, summary=f"levels: {levels.summary}")
+    if ours.codes.shape != theirs.codes.shape:
+        return _unlike(component, ours.codes, theirs.codes)
+    place = {level: at for at, level in enumerate(others)}
+    renumbered = np.array([*(place[level] for level in mine), -1])[ours.codes]
+    wrong = np.argwhere(renumbered != theirs.codes)
+
+    def shown(number: int) -> tuple[str, str]:
+        (row,) = wrong[number]
+        return repr([*mine, "NA"][ours.codes[row]]), repr([*others, "NA"][theirs.codes[row]])
+
+    if len(wrong):
+        what = "rows have another level"
+        return _differing(component, what, len(ours), wrong, shown, labels)
+    if ours.ordered != theirs.ordered:
         words = {True: "ordered", False: "not ordered"}
-        summary = f"{words[bool(ordered)]}, in R {words[theirs.ordered]}"
+        summary = f"{words[ours.ordered]}, in R {words[theirs.ordered]}"
         return Finding(component, "different", summary)
-    if found.verdict == "order":
-        return Finding(component, "order", f"levels {found.summary}")
-    return Finding(component, "equal")
+    return replace(levels, summary=f"levels {levels.summary}" if levels.summary else "")

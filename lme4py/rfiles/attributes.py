@@ -64,8 +64,8 @@ def dressed_list(items: tuple[Any, ...], attributes: Mapping[str, Any]) -> RList
         raise DataError("a list in it has more names than elements, or fewer")
     if "data.frame" not in texts(attributes.get("class")):
         return RList(items, names, others)
-    row_names, automatic = _row_names(others.pop("row.names", None), _rows(items))
-    return RFrame(dict(zip(names or (), items, strict=True)), row_names, automatic, others)
+    row_names = _row_names(others.pop("row.names", None), _rows(items))
+    return RFrame(dict(zip(names or (), items, strict=True)), row_names, others)
 
 
 def formal(slots: dict[str, Any]) -> RSparse | RSlots:
@@ -115,18 +115,15 @@ def _rows(columns: tuple[Any, ...]) -> int | None:
     return next(iter(lengths), None)
 
 
-def _row_names(value: Any, rows: int | None) -> tuple[tuple[str, ...], bool]:
-    """Return the row names and whether they are R's compact 1, 2, ... (stored as NA, -n)."""
+def _row_names(value: Any, rows: int | None) -> tuple[str, ...]:
+    """Return the row names; R has 1, 2, ... in short, as NA and -n."""
     if not isinstance(value, RVector):
-        return (), True
-    if value.missing is not None and len(value) == 2 and value.missing[0]:
-        count = abs(int(value.values[1]))
-        if count != (0 if rows is None else rows) and (rows is not None or count > _MOST_ROWS):
-            raise DataError("the columns of a data frame in it differ in length from its row names")
-        return tuple(str(row + 1) for row in range(count)), True
-    if rows not in (None, len(value)):
+        return ()
+    short = value.missing is not None and len(value) == 2 and bool(value.missing[0])
+    count = abs(int(value.values[1])) if short else len(value)
+    if rows not in (None, count) or (short and rows is None and count > _MOST_ROWS):
         raise DataError("the columns of a data frame in it differ in length from its row names")
-    return tuple(str(name) for name in value.values), False
+    return tuple(map(str, range(1, count + 1) if short else value.values))
 
 
 def _names(value: Any) -> tuple[str, ...] | None:

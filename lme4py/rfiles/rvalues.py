@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -32,7 +32,9 @@ __all__ = [
     "character",
     "coding_of",
     "integers",
+    "named_items",
     "texts",
+    "whole_names",
 ]
 
 _SHOWN = 8
@@ -113,6 +115,10 @@ class RMatrix:
     column_names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
+    def as_float(self) -> NDArray[np.float64]:
+        """Return the numbers as float64, NA as NaN."""
+        return self.values.astype(np.float64)
+
     def __repr__(self) -> str:
         return f"RMatrix({_extents(self.values)} {self.kind})"
 
@@ -160,6 +166,11 @@ class RList:
     names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
+    @classmethod
+    def of(cls, items: Mapping[str, Any], **attributes: Any) -> RList:
+        """Return a list of named elements."""
+        return cls(tuple(items.values()), tuple(items), attributes)
+
     def __len__(self) -> int:
         return len(self.items)
 
@@ -182,6 +193,12 @@ class RList:
         if self.names is None or name not in self.names:
             return default
         return self.items[self.names.index(name)]
+
+    def put(self, name: str, value: Any) -> RList:
+        """Return the list with another value for an element."""
+        names = self.names or ()
+        items = zip(names, self.items, strict=True)
+        return replace(self, items=tuple(value if key == name else item for key, item in items))
 
     def __repr__(self) -> str:
         return f"RList({len(self)}: {_first(self.names or ())})"
@@ -236,88 +253,70 @@ class RFrame:
     ----------
     columns : dict of str to RVector, RFactor, RMatrix, RFrame or RList
     row_names : tuple of str
-    automatic : bool
-        Whether R itself numbers the rows 1, 2, ...
     attributes : mapping
     """
 
     columns: dict[str, Any]
     row_names: tuple[str, ...]
-    automatic: bool = True
     attributes: Attributes = field(default_factory=_no_attributes)
 
     def __len__(self) -> int:
         return len(self.row_names)
 
-    def to_mapping(self) -> dict[str, Any]:
-        """Return name to column: a pandas Series, or our own value where pandas has none.
+    @property
+    def numbered(self) -> bool:
+        """Whether the rows are called 1, 2, ..."""
+        return all(name == str(at) for at, name in enumerate(self.row_names, start=1))
+
+    def table(self) -> pd.DataFrame | dict[str, Any]:
+        """Return a pandas DataFrame, or name to column where pandas cannot hold one of them.
 
         A matrix column becomes a `Matrix` with its names, a factor with contrasts of its
         own or with an NA level a `Factor` that has them. Any other factor becomes an
         (ordered) categorical, a character column one of str with missing values, integer
         and logical int64 and bool, or pandas' nullable ``Int64`` and ``boolean`` where
-        something is NA; ``Date`` and ``POSIXct`` datetime64. A list column has no
-        counterpart and raises `DataError`.
-        """
-        index = self._index()
-        found = {}
-        for name, column in self.columns.items():
-            own = _own_value(column)
-            found[name] = _pandas_column(name, column, index) if own is None else own
-        return found
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the frame as a pandas DataFrame; row names that are not 1, 2, ... are its index.
+        something is NA; ``Date`` and ``POSIXct`` datetime64. Row names that are not 1, 2, ...
+        are the index.
 
         Raises
         ------
         DataError
-            If pandas cannot hold a column: a matrix, or a factor with contrasts of its own
-            or an NA level. `table` and `to_mapping` keep them.
+            For a list column, which has no counterpart.
         """
-        found = self.table()
-        if isinstance(found, dict):
-            name, own = next((at, item) for at, item in found.items() if _is_own(item))
-            kind = (
-                "is a matrix"
-                if isinstance(own, Matrix)
-                else "has contrasts of its own or an NA level"
-            )
-            raise DataError(f"column '{name}' {kind}; pandas has no such column")
-        return found
-
-    def table(self) -> pd.DataFrame | dict[str, Any]:
-        """Return a pandas DataFrame, or `to_mapping` where pandas cannot hold a column."""
         import pandas as pd
 
-        columns = self.to_mapping()
-        if any(map(_is_own, columns.values())):
+        index = self._index()
+        columns = {name: _column(name, column, index) for name, column in self.columns.items()}
+        if any(isinstance(column, Factor | Matrix) for column in columns.values()):
             return columns
-        frame = pd.DataFrame(columns, index=self._index())
+        frame = pd.DataFrame(columns, index=index)
         frame.attrs |= FROM_R
         return frame
 
     def _index(self) -> pd.Index[Any]:
         import pandas as pd
 
-        if self.automatic:
+        if self.numbered:
             return pd.RangeIndex(1, len(self) + 1)
-        if all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
-            return pd.Index([int(name) for name in self.row_names])
-        return pd.Index(self.row_names)
+        numbers = whole_names(self.row_names)
+        return pd.Index(self.row_names if numbers is None else numbers)
 
     def __repr__(self) -> str:
         return f"RFrame({len(self)} rows: {_first(self.columns)})"
 
 
-def character(items: Sequence[str | None]) -> RVector:
+def character(items: Sequence[str | None], names: tuple[str, ...] | None = None) -> RVector:
     """Return a character vector, NA where None stands."""
     values = np.empty(len(items), dtype=object)
     values[:] = items
-    return RVector(values, "character")
+    return RVector(values, "character", None, names)
 
 
-def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> RVector:
+def integers(
+    values: NDArray[Any],
+    missing: NDArray[np.bool_] | None = None,
+    names: tuple[str, ...] | None = None,
+) -> RVector:
     """Return an integer vector.
 
     Raises
@@ -328,7 +327,7 @@ def integers(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> 
     known = values if missing is None else values[~missing]
     if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
-    return RVector(values.astype(np.int32), "integer", missing)
+    return RVector(values.astype(np.int32), "integer", missing, names)
 
 
 def _extents(matrix: Any) -> str:
@@ -344,6 +343,14 @@ def _first(names: Iterable[str]) -> str:
 def texts(value: Any) -> tuple[Any, ...]:
     """Return the elements of a vector, nothing for anything else."""
     return tuple(value.values) if isinstance(value, RVector) else ()
+
+
+def named_items(value: RList | RFrame) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of the elements of a list or of the columns of a frame."""
+    if isinstance(value, RFrame):
+        yield from value.columns.items()
+    else:
+        yield from zip(value.names or (), value, strict=True)
 
 
 def coding_of(value: Any) -> str | Matrix | None:
@@ -363,50 +370,44 @@ def _own_matrix(matrix: RMatrix) -> Matrix:
     return Matrix(values, matrix.column_names, kind)
 
 
-def _own_value(column: Any) -> Factor | Matrix | None:
-    """Return a column that pandas cannot hold as our own value, None for all others."""
-    if isinstance(column, RMatrix):
-        return _own_matrix(column)
-    if not isinstance(column, RFactor):
-        return None
-    contrasts = column.attributes.get("contrasts")
-    if contrasts is None and None not in column.levels:
-        return None
-    return Factor(column.codes, column.levels, column.ordered, coding_of(contrasts))
+def whole_names(names: Sequence[str]) -> list[int] | None:
+    """Return row names that are whole numbers as numbers, None where one is not."""
+    if all(name.isdecimal() and str(int(name)) == name for name in names):
+        return [int(name) for name in names]
+    return None
 
 
-def _is_own(column: Any) -> bool:
-    return isinstance(column, Factor | Matrix)
-
-
-def _pandas_column(name: str, column: Any, index: pd.Index[Any]) -> Any:
+def _column(name: str, column: Any, index: pd.Index[Any]) -> Any:
+    """Return a column as a pandas Series, or as our own value where pandas has none."""
     import pandas as pd
 
-    if isinstance(column, RFactor):
-        categories = pd.Categorical.from_codes(
-            column.codes.astype(np.int64),
-            categories=pd.Index(list(column.levels), dtype=object),
-            ordered=column.ordered,
-        )
-        return pd.Series(categories, index=index)
-    if not isinstance(column, RVector):
-        raise DataError(f"column '{name}' is a list or an R object; no column of numbers or text")
-    if {"Date", "POSIXct", "difftime"} & set(column.classes):
-        return _times(column, index)
-    match column.kind:
-        case "character":
+    values: Any
+    match column:
+        case RMatrix():
+            return _own_matrix(column)
+        case RFactor() if "contrasts" in column.attributes or None in column.levels:
+            contrasts = coding_of(column.attributes.get("contrasts"))
+            return Factor(column.codes, column.levels, column.ordered, contrasts)
+        case RFactor():
+            levels = pd.CategoricalDtype(pd.Index(column.levels, dtype=object), column.ordered)
+            values = pd.Categorical.from_codes(column.codes, dtype=levels)
+        case RVector() if {"Date", "POSIXct", "difftime"} & set(column.classes):
+            return _times(column, index)
+        case RVector(kind="character"):
             dtype = None if any(text is not None for text in column.values) else object
             return pd.Series(list(column.values), index=index, dtype=dtype)
-        case "integer" if column.missing is not None:
-            whole = pd.arrays.IntegerArray(column.values.astype(np.int64), column.missing)
-            return pd.Series(whole, index=index)
-        case "logical" if column.missing is not None:
-            truth = pd.arrays.BooleanArray(column.values.astype(np.bool_), column.missing)
-            return pd.Series(truth, index=index)
-        case "integer":
-            return pd.Series(column.values.astype(np.int64), index=index)
+        case RVector(kind="integer", missing=missing):
+            whole = column.values.astype(np.int64)
+            values = whole if missing is None else pd.arrays.IntegerArray(whole, missing)
+        case RVector(kind="logical", missing=missing) if missing is not None:
+            values = pd.arrays.BooleanArray(column.values.astype(np.bool_), missing)
+        case RVector():
+            values = column.values
         case _:
-            return pd.Series(column.values, index=index)
+            raise DataError(
+                f"column '{name}' is a list or an R object; no column of numbers or text"
+            )
+    return pd.Series(values, index=index)
 
 
 def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:

@@ -29,6 +29,7 @@ from lme4py.rfiles.rvalues import (
     RVector,
     character,
     integers,
+    whole_names,
 )
 
 __all__ = ["serialize"]
@@ -175,13 +176,12 @@ def _list(items: Sequence[Any], attributes: Mapping[str, Any]) -> bytes:
 
 
 def _frame(frame: RFrame) -> bytes:
-    if frame.automatic:
+    if frame.numbered:
         # R's compact form of 1 .. n.
         rows = integers(np.array([0, -len(frame)]), np.array([True, False]))
-    elif all(name.isdecimal() and str(int(name)) == name for name in frame.row_names):
-        rows = integers(np.array([int(name) for name in frame.row_names]))
     else:
-        rows = character(frame.row_names)
+        numbers = whole_names(frame.row_names)
+        rows = character(frame.row_names) if numbers is None else integers(np.array(numbers))
     own = {"names": character(list(frame.columns)), "row.names": rows}
     return _list(list(frame.columns.values()), own | dict(frame.attributes))
 

@@ -22,7 +22,7 @@ from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.spec import Spec
 
-__all__ = ["VALUES", "read", "write"]
+__all__ = ["FORMULA", "VALUES", "read", "write"]
 
 _FORMAT = "lme4py.Spec"
 _VERSION = 3
@@ -159,6 +159,9 @@ def _formula(plain: Any) -> Formula:
             raise DataError("not a saved spec: unknown double_bar")
 
 
+FORMULA = (_written, _formula)
+"""How a formula is written as plain data, and read."""
+
 _CODEC = Codec(
     "a saved spec",
     {
@@ -169,5 +172,5 @@ _CODEC = Codec(
         LearnedColumns: _columns_fit,
         Spec: _spec_fits,
     },
-    {Formula: (_written, _formula)},
+    {Formula: FORMULA},
 )

@@ -48,7 +48,7 @@ def _design(recorded, fit):
     contrasts, offset = fit["contrasts"], fit["offset"]
     return lme4py.lformula(
         fit["formula"].values[0],
-        recorded["data"][fit["data"].values[0]].to_pandas(),
+        recorded["data"][fit["data"].values[0]].table(),
         reml=bool(fit["reml"].values[0]),
         contrasts=contrasts
         and {name: value.values[0] for name, value in zip(contrasts.names, contrasts, strict=True)},
@@ -84,7 +84,7 @@ def test_fit_is_lme4s(recorded, name):
     # The covariance parameters, by group and columns; lme4 lists each term's own.
     sigma = expected["sigma"].values[0]
     assert np.sqrt(result.scale) == pytest.approx(sigma, rel=1e-3)
-    table = expected["vcov"].to_pandas()
+    table = expected["vcov"].table()
     variances = table.loc[table["var2"].isna() & (table["grp"] != "Residual"), "vcov"]
     ours = [*np.diag(np.atleast_2d(result.cov_re)), *np.atleast_1d(result.vcomp)]
     np.testing.assert_allclose(sorted(ours), sorted(variances), rtol=5e-3, atol=1e-3 * sigma**2)

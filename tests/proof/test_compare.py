@@ -6,19 +6,21 @@ fixtures/make_compare.R wrote the files; `tests/live/test_compare_live.py` has i
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csc_array
 
 import lme4py
 from lme4py.cli import main
 from lme4py.errors import DataError
 from lme4py.proof.fixture import fixture_of
-from lme4py.proof.measures import compare_sparse, permutation
+from lme4py.proof.measures import measure, permutation
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFactor, RList, RMatrix, RSparse, RVector
+from lme4py.rfiles.rvalues import RFactor, RList, RMatrix, RVector
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FOLDER = FIXTURES / "compare"
@@ -252,13 +254,19 @@ def test_permutation_pairs_repeats_in_order():
 
 
 def test_sparse_matrices_of_another_kind(sleep):
-    fixture, data = sleep
-    Zt = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data).Zt
-    theirs = fixture.terms["Zt"]
-    assert isinstance(theirs, RSparse)
-    assert compare_sparse("Zt", Zt, theirs, ((), ())).verdict == "equal"
-    assert "not csc" in compare_sparse("Zt", Zt.tocsr(), theirs, ((), ())).summary
-    assert "shape" in compare_sparse("Zt", Zt[1:], theirs, ((), ())).summary
+    theirs = sleep[0].terms["Zt"]
+    assert measure("Zt", theirs, theirs).verdict == "equal"
+    fewer = replace(theirs, matrix=theirs.matrix[1:])
+    assert measure("Zt", fewer, theirs).summary == "shape (35, 180), R has (36, 180)"
+    assert measure("Zt", np.zeros(3), theirs).summary == "numbers, R has a sparse matrix"
+
+
+def test_types_that_the_list_for_r_does_not_show(sleep):
+    random = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleep[1]).random
+    for matrix in (random.Zt, random.Lambdat):
+        assert isinstance(matrix, csc_array)
+        assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
+    assert random.Lind.dtype == random.Gp.dtype == random.nl.dtype == np.int32
 
 
 class TestCommand:

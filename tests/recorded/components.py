@@ -34,11 +34,11 @@ def differences(design: Any, reference: RList, said: Iterable[str] | None = None
     """
     found = [str(finding) for finding in compare(design, fixture_of(reference)).different]
     if said is not None:
-        found += _conditions(design.messages, said, reference)
+        found += conditions(design.messages, said, reference)
     return found
 
 
-def _conditions(ours: Iterable[str], said: Iterable[str], reference: RList) -> list[str]:
+def conditions(ours: Iterable[str], said: Iterable[str], reference: RList) -> list[str]:
     """Compare the sets of texts.
 
     Warnings are R's warnings. `messages` must hold all that R said, and may hold

@@ -109,33 +109,31 @@ def test_frames_become_pandas(values: RList):
             "d": RVector(np.array([1.5, np.nan, 2.0]), "double"),
         },
         ("1", "2", "3"),
-    ).to_pandas()
+    ).table()
     assert str(frame["l"].dtype) == "boolean"
     assert str(frame["i"].dtype) == "Int64"
     assert str(frame["whole"].dtype) == "int64"
     assert frame["f"].cat.categories.tolist() == ["z", "a", "unused"]
     assert frame["s"].isna().tolist() == [False, True, False]
     assert frame.index.tolist() == [1, 2, 3]
-    assert values["frame"].to_pandas().index.tolist() == ["one", "two"]
+    assert values["frame"].table().index.tolist() == ["one", "two"]
 
 
 def test_times_become_pandas(values: RList):
-    frame = RFrame({"when": values["date"], "span": values["span"]}, ("1", "2")).to_pandas()
+    frame = RFrame({"when": values["date"], "span": values["span"]}, ("1", "2")).table()
     assert frame["when"][1] == pd.Timestamp("2024-02-29")
     assert pd.isna(frame["when"][2])
     assert frame["span"][2] == pd.Timedelta(hours=2)
-    stamp = RFrame({"t": values["time"]}, ("1",)).to_pandas()["t"][1]
+    stamp = RFrame({"t": values["time"]}, ("1",)).table()["t"][1]
     assert stamp == pd.Timestamp("2024-02-29 12:30", tz="UTC")
 
 
 def test_columns_pandas_cannot_hold(values: RList):
     frame = RFrame({"m": values["matrix"]}, ("1", "2"))
-    assert frame.to_mapping()["m"].values.shape == (2, 3)
-    with pytest.raises(DataError, match="'m' is a matrix"):
-        frame.to_pandas()
-    for name in ("na_level", "nested"):
-        with pytest.raises(DataError, match="column 'v'"):
-            RFrame({"v": values[name]}, ("1", "2")).to_pandas()
+    assert frame.table()["m"].values.shape == (2, 3)
+    assert RFrame({"v": values["na_level"]}, ("1", "2")).table()["v"].levels == ("a", None)
+    with pytest.raises(DataError, match="column 'v'"):
+        RFrame({"v": values["nested"]}, ("1", "2")).table()
 
 
 def test_what_a_user_writes():

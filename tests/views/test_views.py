@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.export.row_names import row_names
+from lme4py.export.to_rds import row_names
 from lme4py.proof.fixture import read_fixture
 from lme4py.ready_arrays import TermArrays
 

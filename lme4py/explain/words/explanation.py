@@ -12,8 +12,7 @@ from lme4py.design import MixedDesign
 from lme4py.explain.markup.display import head_of
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
 from lme4py.explain.words.deviations import columns_in_both
-from lme4py.explain.words.fixed_in_words import fixed_part
-from lme4py.explain.words.random_in_words import random_part
+from lme4py.explain.words.parts import fixed_part, random_part
 from lme4py.explain.words.reading import MOST_NAMES, MOST_TERMS, Reading, joined, spans, written
 
 __all__ = ["Explanation", "explain", "overview"]

@@ -1,4 +1,9 @@
-"""A model told in words: what each part of the formula adds, and where it stands."""
+"""A model told in words: what each part of the formula adds, and where it stands.
+
+For every part of the formula: what it adds to the model, the level at which it acts, the columns
+of X, rows of Zt and elements of theta it makes. Columns that stand both in X and in Z are pointed
+out: X holds the mean, Z the deviations from it.
+"""
 
 from __future__ import annotations
 
@@ -47,22 +52,7 @@ class Explanation:
 
 
 def explain(design: MixedDesign, *, width: int = 88) -> Explanation:
-    r"""Tell the model in words, term by term.
-
-    For every part of the formula: what it adds to the model, the level at which it acts,
-    the columns of X, rows of Zt and elements of theta it makes. Columns that stand both in
-    X and in Z are pointed out: X holds the mean, Z the deviations from it.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> print("\n".join(explain(design).text.splitlines()[7:11]))
-      part              acts at                columns of X  rows of Zt  theta
-      1                 all observations       0:1
-      Days              level 1: observations  1:2
-      (Days | Subject)  level 2: Subject                     0:36        0:3
-    """
+    """Tell the model in words, term by term: ``design.explain``."""
     width = count_of("width", width, 0)
     reading = Reading(design)
     page = Page(

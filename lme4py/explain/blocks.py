@@ -69,46 +69,31 @@ def block_structure(design: MixedDesign) -> BlockStructure:
 
     Levels belong to one block when an observation has both. The blocks are the levels
     of a grouping factor exactly if all others are nested in it (or the same).
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> print(block_structure(design))
-    Z is block-diagonal as it stands: 18 blocks, one for each level of Subject, at most 10 × 2
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     factors = hierarchy(design).factors
     n = design.X.shape[0]
-    starts = n + np.cumsum([0, *(factor.size for factor in factors)])
+    bounds = n + np.cumsum([0, *(factor.size for factor in factors)])
     row = np.concatenate([np.flatnonzero(factor.codes >= 0) for factor in factors])
     level = np.concatenate(
-        [begin + f.codes[f.codes >= 0] for begin, f in zip(starts, factors, strict=False)]
+        [begin + f.codes[f.codes >= 0] for begin, f in zip(bounds, factors, strict=False)]
     )
-    size = int(starts[-1])
-    graph = coo_array((np.ones(row.size), (row, level)), shape=(size, size))
-    _, label = connected_components(graph, directed=False)
-    by_row = label[:n]
-    by_level = {
-        factor.name: label[begin : begin + factor.size]
-        for begin, factor in zip(starts, factors, strict=False)
-    }
-    count = np.unique(by_row).size
+    shape = (int(bounds[-1]), int(bounds[-1]))
+    graph = coo_array((np.ones(row.size), (row, level)), shape=shape)
+    _, block = connected_components(graph, directed=False)
+    by_row, *by_level = np.split(block, bounds[:-1])
+    own = {factor.name: blocks for factor, blocks in zip(factors, by_level, strict=True)}
+    found, first = np.unique(by_row, return_index=True)
     group = next(
-        (name for name, own in by_level.items() if np.unique(own).size == own.size == count), None
+        (name for name, o in own.items() if np.unique(o).size == o.size == found.size), None
     )
-    if group is not None:
-        # The blocks in the order of the levels.
-        key = by_level[group]
-    else:
-        # In the order of the rows they begin with.
-        found, first = np.unique(by_row, return_index=True)
-        key = found[np.argsort(first)]
-    rank = np.zeros(label.max() + 1, dtype=np.int64)
+    # The blocks in the order of the levels, or of the rows they begin with.
+    key = found[np.argsort(first)] if group is None else own[group]
+    rank = np.zeros(block.max() + 1, dtype=np.int64)
     rank[key] = np.arange(key.size)
-    by_column = [np.repeat(by_level[name], len(names)) for name, names in design.random.cnms]
+    by_column = [np.repeat(own[name], len(names)) for name, names in design.random.cnms]
     row_rank, column_rank = rank[by_row], rank[np.concatenate(by_column)]
     return BlockStructure(
         group=group,

@@ -14,8 +14,7 @@ from lme4py.errors import DataError, nearest
 from lme4py.explain.distributions import distribution_sections, response_relation
 from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, evaluate, substituted
 from lme4py.explain.markup.display import Display, Section, Shown
-from lme4py.explain.markup.formats import TEXT
-from lme4py.explain.markup.typesetting import Typesetter
+from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.matrix_form import matrix_sections
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.system import System, system
@@ -137,7 +136,7 @@ class Equations(Shown):
     @property
     def coefficients(self) -> dict[str, str]:
         """The symbol of each column of X, as text."""
-        setter = Typesetter(TEXT, self.notation.write)
+        setter = TextSetter(self.notation.write)
         written = [setter.symbol(self.notation.write(effect)) for effect in self.system.fixed]
         return dict(zip(self.system.design.fixed.names, written, strict=True))
 

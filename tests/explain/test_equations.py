@@ -29,8 +29,8 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.display import Display, Section
-from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
-from lme4py.explain.markup.typesetting import Typesetter, Written
+from lme4py.explain.markup.formats import LatexSetter, MathmlSetter, TextSetter
+from lme4py.explain.markup.typesetting import Written
 from tests.explain.random_designs import check_markup, valid_design
 from tests.explain.readers import ElidedError, read
 
@@ -274,7 +274,7 @@ def _well_formed(equations):
     assert latex.count(r"\left") == latex.count(r"\right")
     # Within a group of equations no two quantities look the same.
     for display in (equations.levels, equations.combined, equations.distribution):
-        setter = Typesetter(TEXT, display.write)
+        setter = TextSetter(display.write)
         for section in display.sections:
             seen = {}
             for relation in section.relations:
@@ -530,7 +530,7 @@ def test_missing_groups():
 
 # -- what is printed, read by another reader -----------------------------------------------------
 
-FORMS = {"text": TEXT, "latex": LATEX, "mathml": MATHML}
+FORMS = {"text": TextSetter, "latex": LatexSetter, "mathml": MathmlSetter}
 
 
 def _right_sides(display, section, form):
@@ -549,7 +549,7 @@ def _right_sides(display, section, form):
 
 def _named(display, section, form, values):
     """Return the values by the symbols that are printed for them."""
-    setter = Typesetter(FORMS[form], display.write)
+    setter = FORMS[form](display.write)
     printed = {
         setter.symbol(display.write(item, section.stage)): value for item, value in values.items()
     }

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from lme4py.explain.expression import Quantity, Relation
-from lme4py.explain.markup.formats import LATEX, MATHML, TEXT, escaped
-from lme4py.explain.markup.typesetting import OutputFormat, Typesetter, Written
+from lme4py.explain.markup.formats import LatexSetter, MathmlSetter, TextSetter, escaped
+from lme4py.explain.markup.typesetting import Typesetter, Written
 
 __all__ = ["Display", "Section", "Shown", "head_of"]
 
@@ -121,11 +121,8 @@ class Display(Shown):
         """Return the display itself."""
         return self
 
-    def _lines(self, section: Section, form: OutputFormat) -> list[str]:
-        def write(quantity: Quantity) -> Written:
-            return self.write(quantity, section.stage)
-
-        setter = Typesetter(form, write, self.digits)
+    def _lines(self, section: Section, form: type[Typesetter]) -> list[str]:
+        setter = form(lambda quantity: self.write(quantity, section.stage), self.digits)
         relations, most = section.relations, self.terms_per_line
         return [line for relation in relations for line in setter.lines(relation, most)]
 
@@ -136,7 +133,7 @@ class Display(Shown):
             indent = "  " if section.title else ""
             lines = [section.title] if section.title else []
             lines += ["-" * len(section.title)] if section.heads else []
-            lines += [indent + line for line in (*self._lines(section, TEXT), *section.notes)]
+            lines += [indent + line for line in (*self._lines(section, TextSetter), *section.notes)]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 
@@ -145,7 +142,7 @@ class Display(Shown):
         lines: list[str] = []
         for section in self.sections:
             lines += [f"&\\textbf{{{escaped(section.title)}}}"] if section.title else []
-            lines += self._lines(section, LATEX)
+            lines += self._lines(section, LatexSetter)
             lines += [f"&\\text{{{escaped(note)}}}" for note in section.notes]
         body = " \\\\\n".join(lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
@@ -159,7 +156,7 @@ class Display(Shown):
                 parts.append(
                     f"<h4>{title}</h4>" if section.heads else f"<p><strong>{title}</strong></p>"
                 )
-            if rows := "".join(self._lines(section, MATHML)):
+            if rows := "".join(self._lines(section, MathmlSetter)):
                 parts.append(
                     '<div style="overflow-x:auto">'
                     '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from html import escape
 
 from lme4py.explain.markup.page import one_line
-from lme4py.explain.markup.typesetting import Box, OutputFormat
+from lme4py.explain.markup.typesetting import Box, Typesetter
 
-__all__ = ["LATEX", "MATHML", "TEXT", "escaped"]
+__all__ = ["LatexSetter", "MathmlSetter", "TextSetter", "escaped"]
 
 # A name, a call or a call with what follows it: legible without parentheses around it.
 _LEGIBLE = re.compile(r"[^\W]?[\w.]*|[\w.:]+\([^()]*(\([^()]*\)[^()]*)*\)")
@@ -50,120 +50,132 @@ def escaped(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in one_line(text))
 
 
-def _name_in_text(name: str, bold: bool) -> str:
-    """Return a name, in parentheses if it could be taken for an expression."""
-    del bold
-    name = one_line(name)
-    enclosed = name.startswith("(") and name.endswith(")") and "(" not in name[1:]
-    return name if enclosed or _LEGIBLE.fullmatch(name) else f"({name})"
+class TextSetter(Typesetter):
+    """Unicode text for a terminal."""
+
+    form = 0
+    drawn = True
+
+    def name(self, name: str, bold: bool = False) -> str:
+        """Return a name, in parentheses if it could be taken for an expression."""
+        del bold
+        name = one_line(name)
+        enclosed = name.startswith("(") and name.endswith(")") and "(" not in name[1:]
+        return name if enclosed or _LEGIBLE.fullmatch(name) else f"({name})"
+
+    def label(self, text: str) -> str:
+        """Return text on one line."""
+        return one_line(text)
+
+    def script(self, index: str, above: bool) -> str:
+        """Return an index, in braces where its end could not be seen."""
+        if above and index.isdigit():
+            return index.translate(_SUPERSCRIPTS)
+        if above:
+            bare = len(index) == 1 or index.startswith("(")
+        else:
+            bare = bool(re.fullmatch(r"([^\W_]|[\[\]()])+", index))
+        return f"{'^' if above else '_'}{index if bare else f'{{{index}}}'}"
+
+    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
+        """Return a matrix as lines between brackets."""
+        widths = [max(box.width for box in column) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                box.lines[0].rjust(width) if right else box.lines[0].ljust(width)
+                for box, width, right in zip(row, widths, numeric, strict=True)
+            )
+            for row in rows
+        ]
+        if len(lines) <= 1:
+            return Box((f"[{''.join(lines)}]",))
+        sides = ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
+        framed = tuple(f"{side[0]}{line}{side[1]}" for side, line in zip(sides, lines, strict=True))
+        return Box(framed, (len(framed) - 1) // 2)
 
 
-def _script_in_text(index: str, above: bool) -> str:
-    if above and index.isdigit():
-        return index.translate(_SUPERSCRIPTS)
-    if above:
-        bare = len(index) == 1 or index.startswith("(")
-    else:
-        bare = bool(re.fullmatch(r"([^\W_]|[\[\]()])+", index))
-    return f"{'^' if above else '_'}{index if bare else f'{{{index}}}'}"
+class LatexSetter(Typesetter):
+    """LaTeX's mathematics."""
+
+    form = 1
+
+    def number(self, number: str) -> str:
+        """Return a number, its exponent as a power of ten."""
+        mantissa, exponent, power = number.partition("e")
+        return f"{mantissa} \\times 10^{{{int(power)}}}" if exponent else mantissa
+
+    def name(self, name: str, bold: bool = False) -> str:
+        """Return a letter or a name."""
+        if name in _GREEK:
+            return f"\\boldsymbol{{{_GREEK[name]}}}" if bold else _GREEK[name]
+        if name[:1] in _GREEK and name[1:].isdigit():
+            return f"{{{_GREEK[name[0]]}^{{({name[1:]})}}}}"
+        return f"\\mathbf{{{name}}}" if bold else self.label(name)
+
+    def label(self, text: str) -> str:
+        """Return a letter in italics, all else as text."""
+        letter = len(text) == 1 and text.isascii() and text.isalpha()
+        return text if letter else f"\\text{{{escaped(text)}}}"
+
+    def function(self, name: str) -> str:
+        """Return the upright name of a function."""
+        return r"\mathcal{N}" if name == "N" else f"\\operatorname{{{name}}}"
+
+    def index(self, index: str) -> str:
+        """Return a piece of an index."""
+        return index.replace("′", "'")
+
+    def script(self, index: str, above: bool) -> str:
+        """Return an index in braces."""
+        return f"{'^' if above else '_'}{{{index}}}"
+
+    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
+        """Return an array between brackets."""
+        columns = "".join("r" if right else "c" for right in numeric) or "c"
+        body = r" \\ ".join(" & ".join(box.lines[0] for box in row) for row in rows)
+        return Box((f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]",))
 
 
-def _grid_in_text(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-    widths = [max(box.width for box in column) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            box.lines[0].rjust(width) if right else box.lines[0].ljust(width)
-            for box, width, right in zip(row, widths, numeric, strict=True)
-        )
-        for row in rows
-    ]
-    if len(lines) <= 1:
-        return Box((f"[{''.join(lines)}]",))
-    sides = ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
-    framed = tuple(f"{side[0]}{line}{side[1]}" for side, line in zip(sides, lines, strict=True))
-    return Box(framed, (len(framed) - 1) // 2)
+class MathmlSetter(Typesetter):
+    """MathML, inside ``<math>``."""
 
+    form = 2
 
-TEXT = OutputFormat(
-    column=0,
-    number=str,
-    name=_name_in_text,
-    label=one_line,
-    function=str,
-    index=str,
-    script=_script_in_text,
-    grid=_grid_in_text,
-    drawn=True,
-)
+    def number(self, number: str) -> str:
+        """Return a number."""
+        return f"<mn>{number}</mn>"
 
+    def name(self, name: str, bold: bool = False) -> str:
+        """Return a letter or a name."""
+        # A browser would break the line, or drop the rest, at an ordinary space.
+        inside = escape("\N{NO-BREAK SPACE}".join(name.split()))
+        return f'<mi style="font-weight:bold">{inside}</mi>' if bold else f"<mi>{inside}</mi>"
 
-def _number_in_latex(number: str) -> str:
-    mantissa, exponent, power = number.partition("e")
-    return f"{mantissa} \\times 10^{{{int(power)}}}" if exponent else mantissa
+    def label(self, text: str) -> str:
+        """Return the level or column of a variable."""
+        return self.name(text)
 
+    def function(self, name: str) -> str:
+        """Return the name of a function."""
+        return self.name("𝒩" if name == "N" else name)
 
-def _name_in_latex(name: str, bold: bool) -> str:
-    if name in _GREEK:
-        return f"\\boldsymbol{{{_GREEK[name]}}}" if bold else _GREEK[name]
-    if name[:1] in _GREEK and name[1:].isdigit():
-        return f"{{{_GREEK[name[0]]}^{{({name[1:]})}}}}"
-    return f"\\mathbf{{{name}}}" if bold else _label_in_latex(name)
+    def index(self, index: str) -> str:
+        """Return a piece of an index as a number, signs or letters."""
+        if index.isdigit():
+            return f"<mn>{index}</mn>"
+        return f"<mo>{index}</mo>" if all(mark in "(),′" for mark in index) else self.name(index)
 
+    def script(self, index: str, above: bool) -> str:
+        """Return an index."""
+        del above
+        return index
 
-def _label_in_latex(text: str) -> str:
-    """Return a letter in italics, all else as text."""
-    letter = len(text) == 1 and text.isascii() and text.isalpha()
-    return text if letter else f"\\text{{{escaped(text)}}}"
-
-
-def _grid_in_latex(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-    columns = "".join("r" if right else "c" for right in numeric) or "c"
-    body = r" \\ ".join(" & ".join(box.lines[0] for box in row) for row in rows)
-    return Box((f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]",))
-
-
-LATEX = OutputFormat(
-    column=1,
-    number=_number_in_latex,
-    name=_name_in_latex,
-    label=_label_in_latex,
-    function=lambda name: r"\mathcal{N}" if name == "N" else f"\\operatorname{{{name}}}",
-    index=lambda index: index.replace("′", "'"),
-    script=lambda index, above: f"{'^' if above else '_'}{{{index}}}",
-    grid=_grid_in_latex,
-)
-
-
-def _name_in_mathml(name: str, bold: bool = False) -> str:
-    # A browser would break the line, or drop the rest, at an ordinary space.
-    inside = escape("\N{NO-BREAK SPACE}".join(name.split()))
-    return f'<mi style="font-weight:bold">{inside}</mi>' if bold else f"<mi>{inside}</mi>"
-
-
-def _index_in_mathml(index: str) -> str:
-    if index.isdigit():
-        return f"<mn>{index}</mn>"
-    return f"<mo>{index}</mo>" if all(mark in "(),′" for mark in index) else _name_in_mathml(index)
-
-
-def _grid_in_mathml(rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-    sides = [' style="text-align:right"' if right else "" for right in numeric]
-    body = "".join(
-        "<mtr>"
-        + "".join(f"<mtd{side}>{box.lines[0]}</mtd>" for box, side in zip(row, sides, strict=True))
-        + "</mtr>"
-        for row in rows
-    )
-    return Box((f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>",))
-
-
-MATHML = OutputFormat(
-    column=2,
-    number=lambda number: f"<mn>{number}</mn>",
-    name=_name_in_mathml,
-    label=_name_in_mathml,
-    function=lambda name: _name_in_mathml("𝒩" if name == "N" else name),
-    index=_index_in_mathml,
-    script=lambda index, _: index,
-    grid=_grid_in_mathml,
-)
+    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
+        """Return a table between brackets."""
+        sides = [' style="text-align:right"' if right else "" for right in numeric]
+        body = ""
+        for row in rows:
+            cells = zip(row, sides, strict=True)
+            inside = "".join(f"<mtd{side}>{box.lines[0]}</mtd>" for box, side in cells)
+            body += f"<mtr>{inside}</mtr>"
+        return Box((f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>",))

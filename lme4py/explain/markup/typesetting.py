@@ -1,17 +1,18 @@
 """Trees set in type: each construct is defined here, once, in all formats.
 
 A `Typesetter` walks through a tree and decides what stands where: signs, dots between
-factors, parentheses, matrices, subscripts. An `OutputFormat` (text, LaTeX, MathML) only knows
-how it writes names, numbers and matrices.
+factors, parentheses, matrices, subscripts. Its kinds (text, LaTeX, MathML) only know how they
+write names, numbers and matrices.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from lme4py.explain.expression import (
     Applied,
@@ -33,7 +34,7 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.markup.page import aligned_numbers
 
-__all__ = ["Box", "Mark", "OutputFormat", "Typesetter", "Written"]
+__all__ = ["Box", "Mark", "Typesetter", "Written"]
 
 _CELL = '<mtd style="text-align:{}">□</mtd>'
 _MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
@@ -131,61 +132,54 @@ def _beside(boxes: Sequence[Box]) -> Box:
     return Box(tuple("".join(box.line(k) for box in boxes) for k in lines), above)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OutputFormat:
-    """How an output format writes what is not made of parts.
-
-    Parameters
-    ----------
-    column : int
-        Its column in the table of constructs.
-    number : callable
-        A number, which may have an exponent behind an e.
-    name : callable
-        A letter or the name of a variable, and whether it is bold.
-    label : callable
-        The level or column of a variable.
-    function : callable
-        The name of a function or distribution.
-    index : callable
-        A piece of an index: digits, or letters and brackets.
-    script : callable
-        A whole index, and whether it stands above.
-    grid : callable
-        A matrix by rows, and which of its columns hold numbers alone.
-    drawn : bool
-        Whether lines are drawn with characters: then fractions stand in the line and
-        further lines are indented.
-    """
-
-    column: int
-    number: Callable[[str], str]
-    name: Callable[[str, bool], str]
-    label: Callable[[str], str]
-    function: Callable[[str], str]
-    index: Callable[[str], str]
-    script: Callable[[str, bool], str]
-    grid: Callable[[Sequence[Sequence[Box]], Sequence[bool]], Box]
-    drawn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Typesetter:
+class Typesetter(ABC):
     """Sets trees in a format.
 
     Parameters
     ----------
-    form : OutputFormat
-        Text, LaTeX or MathML.
     write : callable
         The notation: what a quantity looks like.
     digits : int
         Significant digits of numbers.
     """
 
-    form: OutputFormat
-    write: Callable[[Quantity], Written]
-    digits: int = 4
+    form: ClassVar[int]
+    """The format's column in the table of constructs."""
+    drawn: ClassVar[bool] = False
+    """Whether lines are drawn with characters: then fractions stand in the line and further
+    lines are indented."""
+
+    def __init__(self, write: Callable[[Quantity], Written], digits: int = 4) -> None:
+        self.write = write
+        self.digits = digits
+
+    def number(self, number: str) -> str:
+        """Return a number, which may have an exponent behind an e."""
+        return number
+
+    @abstractmethod
+    def name(self, name: str, bold: bool = False) -> str:
+        """Return a letter or the name of a variable."""
+
+    @abstractmethod
+    def label(self, text: str) -> str:
+        """Return the level or column of a variable."""
+
+    def function(self, name: str) -> str:
+        """Return the name of a function or distribution."""
+        return name
+
+    def index(self, index: str) -> str:
+        """Return a piece of an index: digits, or letters and brackets."""
+        return index
+
+    @abstractmethod
+    def script(self, index: str, above: bool) -> str:
+        """Return a whole index."""
+
+    @abstractmethod
+    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
+        """Return a matrix by rows; `numeric` tells which of its columns hold numbers alone."""
 
     def lines(self, relation: Relation, terms_per_line: int | None = None) -> list[str]:
         """Return the lines of an equation, its sum broken after so many terms."""
@@ -195,7 +189,7 @@ class Typesetter:
             return [
                 line.rstrip() for line in self._built("line", left, sign, self._box(right)).lines
             ]
-        indent = Box((" " * (left.width + sign.width - 2) if self.form.drawn else "",))
+        indent = Box((" " * (left.width + sign.width - 2) if self.drawn else "",))
         lines: list[str] = []
         for start in range(0, len(right.operands), terms_per_line):
             part = self._sum(right.operands[start : start + terms_per_line], leading=start > 0)
@@ -206,12 +200,11 @@ class Typesetter:
 
     def symbol(self, written: Written) -> str:
         """Return a quantity with its indices."""
-        form = self.form
-        text = form.name(written.base, written.bold)
+        text = self.name(written.base, written.bold)
         if written.part:
-            text = self._filled("part", text, form.label(written.part))
+            text = self._filled("part", text, self.label(written.part))
         if written.primes:
-            text = self._filled("primed", text, form.index("′" * written.primes))
+            text = self._filled("primed", text, self.index("′" * written.primes))
         below, above = self._script(written.below, False), self._script(written.above, True)
         if below and above:
             return self._filled("below and above", text, below, above)
@@ -227,18 +220,18 @@ class Typesetter:
             for mark in ["".join(map(str, group))] if digits else group:
                 if apart:
                     parts.append(self._filled("after an index's index"))
-                parts.append(self.form.index(mark) if isinstance(mark, str) else self.symbol(mark))
+                parts.append(self.index(mark) if isinstance(mark, str) else self.symbol(mark))
                 apart = isinstance(mark, Written) and bool(mark.below)
         text = "".join(parts)
         text = self._filled("sequence", text) if len(parts) > 1 else text
-        return self.form.script(text, above) if text else ""
+        return self.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
+        first, *rest = _CONSTRUCTS[construct][self.form].split(_SLOT)
         return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
-        first, *rest = _CONSTRUCTS[construct][self.form.column].split(_SLOT)
+        first, *rest = _CONSTRUCTS[construct][self.form].split(_SLOT)
         boxes = [Box((first,))]
         for part, text in zip(parts, rest, strict=True):
             boxes += [part, Box((text,))]
@@ -250,7 +243,7 @@ class Typesetter:
     def _box(self, tree: Tree) -> Box:
         match tree:
             case Numeral(value):
-                return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
+                return Box((self.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
                 return Box((self.symbol(self.write(tree)),))
             case Dots(direction):
@@ -264,10 +257,10 @@ class Typesetter:
             case Product(factors):
                 return self._product(factors)
             case Power((base, Numeral(exponent))):
-                power = self.form.script(self.form.index(f"{exponent:g}"), True)
+                power = self.script(self.index(f"{exponent:g}"), True)
                 return self._built("power", self._enclosed(base, _TIGHT), Box((power,)))
             case Quotient(parts):
-                part = partial(self._enclosed, kinds=_DIVIDED) if self.form.drawn else self._box
+                part = partial(self._enclosed, kinds=_DIVIDED) if self.drawn else self._box
                 return self._built("fraction", *map(part, parts))
             case Root((inside,)):
                 return self._built("root", self._box(inside))
@@ -278,7 +271,7 @@ class Typesetter:
                 for argument in arguments:
                     boxes += [self._built(",")] * bool(boxes) + [self._box(argument)]
                 inside_parentheses = self._built("parentheses", _beside(boxes))
-                return self._sequence([Box((self.form.function(function),)), inside_parentheses])
+                return self._sequence([Box((self.function(function),)), inside_parentheses])
             case Grid():
                 return self._grid(tree)
             case _:
@@ -317,7 +310,7 @@ class Typesetter:
     def _grid(self, grid: Grid) -> Box:
         columns = _columns(grid)
         numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
-        return self.form.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
+        return self.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
 
     def _cells(self, columns: Sequence[Sequence[Tree]]) -> list[Sequence[Box]]:
         return list(zip(*map(self._column, columns), strict=True))
@@ -327,9 +320,7 @@ class Typesetter:
         numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
         shown = iter(aligned_numbers(numbers, self.digits))
         return [
-            Box((self.form.number(next(shown)),))
-            if isinstance(entry, Numeral)
-            else self._box(entry)
+            Box((self.number(next(shown)),)) if isinstance(entry, Numeral) else self._box(entry)
             for entry in entries
         ]
 

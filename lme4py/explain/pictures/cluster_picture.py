@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -11,9 +10,8 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import shortened
-from lme4py.explain.markup.formats import TEXT
+from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.markup.page import one_line
-from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.pictures.figure import FAINT, INK, colours_of, new_figure, put, short
 
 if TYPE_CHECKING:
@@ -26,19 +24,23 @@ _MOST = (14, 10)
 _SUBSCRIPTS = str.maketrans("0123456789j", "₀₁₂₃₄₅₆₇₈₉ⱼ")
 
 
-def _script(index: str, above: bool) -> str:
-    """Return digits and the letter of the cluster as a subscript, names in brackets."""
-    del above
-    return index.translate(_SUBSCRIPTS) if index.isdigit() or index == "j" else f"[{index}]"
+class _PictureSetter(TextSetter):
+    """Text as it stands in a picture, where nothing has to be told apart by signs alone."""
+
+    def number(self, number: str) -> str:
+        return number.replace("-", "\N{MINUS SIGN}")
+
+    def name(self, name: str, bold: bool = False) -> str:
+        del bold
+        return one_line(name)
+
+    def script(self, index: str, above: bool) -> str:
+        """Return digits and the letter of the cluster as a subscript, names in brackets."""
+        del above
+        known = index.isdigit() or index == "j"
+        return index.translate(_SUBSCRIPTS) if known else f"[{index}]"
 
 
-# Text as it stands in a picture, where nothing has to be told apart by signs alone.
-_FORM = replace(
-    TEXT,
-    number=lambda number: number.replace("-", "\N{MINUS SIGN}"),
-    name=lambda name, _: one_line(name),
-    script=_script,
-)
 _CELL = 0.34
 _ROW = 0.225
 _CHARACTER = 0.072
@@ -55,7 +57,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     """
     left, terms = found.equation(_MOST)
     heads = iter(_heads(design, found))
-    setter = Typesetter(_FORM, found.write, digits=5)
+    setter = _PictureSetter(found.write, digits=5)
     figure = new_figure(1, 1)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()

@@ -1,4 +1,10 @@
-"""The picture of a model: where X, Zt, Lambdat and ZᵗZ have entries."""
+"""The picture of a model: where X, Zt, Lambdat and ZᵗZ have entries.
+
+Every random term has a colour, the same in all panels; the terms of X alternate between two
+greys. A darker pixel holds larger absolute values (relative to the largest of the column of the
+model matrix). The marks over X tell which of its columns stand again in the rows of which random
+term. The model may have 20 or 1,000,000 columns.
+"""
 
 from __future__ import annotations
 
@@ -33,19 +39,7 @@ _LINE_COLOUR = "#9aa1ab"
 
 
 def plot(design: MixedDesign) -> Figure:
-    """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side.
-
-    Every random term has a colour, the same in all panels; the terms of X alternate
-    between two greys. A darker pixel holds larger absolute values (relative to the largest of
-    the column of the model matrix). The marks over X tell which of its columns stand again
-    in the rows of which random term. The model may have 20 or 1,000,000 columns.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> plot(design).savefig("model.png")  # doctest: +SKIP
-    """
+    """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side: ``design.plot``."""
     p, terms = len(design.fixed.names), len(design.random.terms)
     named = design.fixed.names if p <= _MOST_NAMES else []
     above = 0.06 * max((len(short(name)) for name in named), default=0)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lme4py.explain.markup.page import Definitions, Heading, Paragraph, Passage, Prose, code
+from lme4py.explain.markup.page import Heading, Passage, Prose, code
 from lme4py.explain.monomials import column_of_X
-from lme4py.explain.words.reading import MOST_TERMS, Reading, joined, listed
+from lme4py.explain.words.reading import Reading, definitions, joined, listed
 from lme4py.frame.values import FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -100,21 +100,20 @@ def columns_in_both(reading: Reading) -> Iterator[Passage]:
     by_column: dict[tuple[str, object], list[_Effect]] = {}
     for effect in effects:
         by_column.setdefault((effect.name, effect.mean), []).append(effect)
-    items: list[tuple[Prose, list[Prose]]] = []
     # Slopes first: they are what surprises in X and Z. The reason is given once.
-    known = False
-    for (name, _), same in sorted(by_column.items(), key=lambda item: item[1][0].is_intercept):
-        if same[0].mean is not None:
-            items.append((code(name), list(_mean_and_deviations(reading, same, known))))
-            known = known or same[0].shared
-    if not items:
-        return
-    shared = any(effect.shared for effect in effects)
-    title = "Why columns of X stand again in Z" if shared else "What the effects deviate from"
-    yield Heading(title)
-    yield Definitions(items[:MOST_TERMS])
-    if len(items) > MOST_TERMS:
-        yield Paragraph(f"... and {len(items) - MOST_TERMS} more columns.")
+    found = sorted(by_column.values(), key=lambda same: same[0].is_intercept)
+    known = [same for same in found if same[0].mean is not None]
+    first = next((same for same in known if same[0].shared), None)
+    told = [
+        (code(same[0].name), _mean_and_deviations(reading, same, same is not first))
+        for same in known
+    ]
+    if told:
+        shared = any(effect.shared for effect in effects)
+        yield Heading(
+            "Why columns of X stand again in Z" if shared else "What the effects deviate from"
+        )
+        yield from definitions(told, "columns")
 
 
 def _mean_and_deviations(reading: Reading, same: Sequence[_Effect], known: bool) -> Iterator[Prose]:

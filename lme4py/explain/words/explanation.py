@@ -1,4 +1,9 @@
-"""A model told in words: what each part of the formula adds, and where it stands."""
+"""A model told in words: what each part of the formula adds, and where it stands.
+
+For every part of the formula: what it adds to the model, the level at which it acts, the columns
+of X, rows of Zt and elements of theta it makes. Columns that stand both in X and in Z are pointed
+out: X holds the mean, Z the deviations from it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,7 @@ from lme4py.design import MixedDesign
 from lme4py.explain.markup.display import head_of
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
 from lme4py.explain.words.deviations import columns_in_both
-from lme4py.explain.words.fixed_in_words import fixed_part
-from lme4py.explain.words.random_in_words import random_part
+from lme4py.explain.words.parts import fixed_part, random_part
 from lme4py.explain.words.reading import MOST_NAMES, MOST_TERMS, Reading, joined, spans, written
 
 __all__ = ["Explanation", "explain", "overview"]
@@ -48,22 +52,7 @@ class Explanation:
 
 
 def explain(design: MixedDesign, *, width: int = 88) -> Explanation:
-    r"""Tell the model in words, term by term.
-
-    For every part of the formula: what it adds to the model, the level at which it acts,
-    the columns of X, rows of Zt and elements of theta it makes. Columns that stand both in
-    X and in Z are pointed out: X holds the mean, Z the deviations from it.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> print("\n".join(explain(design).text.splitlines()[7:11]))
-      part              acts at                columns of X  rows of Zt  theta
-      1                 all observations       0:1
-      Days              level 1: observations  1:2
-      (Days | Subject)  level 2: Subject                     0:36        0:3
-    """
+    """Tell the model in words, term by term: ``design.explain``."""
     width = count_of("width", width, 0)
     reading = Reading(design)
     page = Page(

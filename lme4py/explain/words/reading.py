@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
-from lme4py.explain.markup.page import Prose, code, one_line
+from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import fixed_terms, left_side
 from lme4py.formula.deparse import deparse
 from lme4py.formula.terms import Terms
 from lme4py.frame.values import Numeric, Value
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["MOST_NAMES", "MOST_TERMS", "Reading", "joined", "listed", "spans", "written"]
+__all__ = [
+    "MOST_NAMES",
+    "MOST_TERMS",
+    "Reading",
+    "definitions",
+    "joined",
+    "listed",
+    "spans",
+    "written",
+]
 
 MOST_NAMES = 6
 MOST_TERMS = 30
@@ -119,6 +128,13 @@ def spans(columns: Sequence[int]) -> str:
     breaks = [k for k in range(1, len(columns)) if columns[k] != columns[k - 1] + 1]
     ends = zip([0, *breaks], [*breaks, len(columns)], strict=True)
     return ", ".join(f"{columns[begin]}:{columns[end - 1] + 1}" for begin, end in ends)
+
+
+def definitions(told: Sequence[tuple[Prose, Iterable[Prose]]], what: str) -> Iterator[Passage]:
+    """Yield what is told of each thing; those beyond a number are counted."""
+    yield Definitions([(label, list(said)) for label, said in told[:MOST_TERMS]])
+    if len(told) > MOST_TERMS:
+        yield Paragraph(f"... and {len(told) - MOST_TERMS} more {what}.")
 
 
 def joined(parts: Sequence[Prose]) -> Prose:

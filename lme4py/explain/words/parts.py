@@ -1,0 +1,265 @@
+"""The fixed and the random part in words, term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
+from lme4py.explain.monomials import left_side
+from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed, written
+from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
+from lme4py.frame.values import Character, Factor, Matrix, Numeric
+from lme4py.matrices.randomterm import RandomTerm
+
+__all__ = ["fixed_part", "random_part"]
+
+_CODINGS = {
+    "contr.sum": "each column compares a level with the mean of the levels' means",
+    "contr.helmert": "each column compares a level with the mean of the levels before it",
+    "contr.poly": "the columns are the linear, quadratic, ... trend over the ordered levels",
+}
+_MOST_PARAMETERS = 10
+# Families whose dispersion is estimated, so that Λ is relative to it.
+_SCALED = frozenset({"gaussian", "Gamma", "inverse.gaussian"})
+_STRUCTURES = {
+    "diag": "its effects are independent of each other: variances, no covariances",
+    "cs": "every two of its effects have the same correlation",
+    "ar1": "effects k columns apart have correlation rho to the power k",
+}
+
+
+def fixed_part(reading: Reading) -> Iterator[Passage]:
+    """Yield what each term of the fixed part says."""
+    fixed, numbered = reading.design.fixed, reading.numbered_terms
+    if numbered:
+        told = [(code(label), _fixed_term(reading, number)) for number, label in numbered]
+        yield from definitions(told, "terms")
+    if not numbered:
+        yield Paragraph("The fixed part has no terms: X has no columns.")
+    elif not reading.fixed_terms.intercept:
+        yield Paragraph("The formula takes the intercept away (0 or -1): no column of ones in X.")
+    if fixed.dropped:
+        names = listed(list(fixed.dropped))
+        yield Paragraph(f"Left out of X, because they are combinations of others: {names}.")
+    if fixed.scales:
+        yield Paragraph("Columns of X were rescaled (check_scaleX).")
+
+
+def _fixed_term(reading: Reading, number: int) -> Iterator[Prose]:
+    columns, names = reading.column_names(number), reading.variables(number)
+    if number == 0:
+        yield (
+            f"{_columns(columns)}{_expected(reading)} where all other columns of X are 0. "
+            "R adds it unless the formula says 0 or -1."
+        )
+        return
+    if len(names) == 1:
+        said = _main_effect(reading, names[0], columns) + _where(reading, number)
+    elif len(names) == 2:
+        said = f"how the effect of {code(names[0])} changes with {code(names[1])}"
+    else:
+        inner = joined([code(name) for name in names[:-1]])
+        said = f"how the interaction of {inner} changes with {code(names[-1])}"
+    yield f"{_columns(columns)}{said}."
+    yield from _level_effect(reading, names)
+
+
+def _columns(columns: Sequence[str]) -> Prose:
+    if not columns:
+        return "No column of X is left of it: "
+    if len(columns) == 1:
+        return f"Column {code(columns[0])}: "
+    return f"{len(columns)} columns, {listed(columns)}: "
+
+
+def _expected(reading: Reading) -> str:
+    linear = reading.design.family is None
+    return "the expected response" if linear else "the linear predictor g(E[y])"
+
+
+def _main_effect(reading: Reading, name: str, columns: Sequence[str]) -> Prose:
+    match reading.value(name):
+        case Factor(levels=levels):
+            return _coding(reading, name, list(map(str, levels)), columns)
+        case Character(pool=pool):
+            return _coding(reading, name, list(pool), columns)
+        case Numeric(kind="logical"):
+            return _coding(reading, name, ["FALSE", "TRUE"], columns)
+        case Matrix(values=values):
+            return (
+                f"together the {values.shape[1]} columns that {code(name)} makes; "
+                "only all of them have a meaning (a curve, a basis)"
+            )
+        case _:
+            return f"the change of {_expected(reading)} per unit of {code(name)}"
+
+
+def _coding(reading: Reading, name: str, levels: list[str], columns: Sequence[str]) -> Prose:
+    if len(columns) >= len(levels):
+        return f"a factor without contrasts: one column per level, {_expected(reading)} there"
+    factor = f"a factor with {len(levels)} levels"
+    contrast = reading.design.fixed.contrasts.get(name)
+    if contrast in ("contr.treatment", "contr.SAS"):
+        base = levels[0] if contrast == "contr.treatment" else levels[-1]
+        return f"{factor}: each column is the difference of a level from {code(base)}"
+    if not isinstance(contrast, str):
+        return f"{factor}, coded by the matrix that was given"
+    meaning = _CODINGS.get(contrast)
+    return f"{factor}, coded by {contrast}{f': {meaning}' if meaning else ''}"
+
+
+def _where(reading: Reading, number: int) -> Prose:
+    """Return what the other variables of a main effect's interactions are held at."""
+    others = reading.beside(number)
+    if not others:
+        return ""
+    held = joined([_held_at(reading, name) for name in others[:MOST_NAMES]])
+    more = len(others) - MOST_NAMES
+    return f", where {held}{f', ... {more} more' if more > 0 else ''}"
+
+
+def _held_at(reading: Reading, name: str) -> Prose:
+    """Return the value of a variable at which its columns are 0."""
+    value = reading.value(name)
+    treatment = reading.design.fixed.contrasts.get(name) == "contr.treatment"
+    if isinstance(value, Factor) and treatment:
+        return f"{code(name)} is {code(value.levels[0])}"
+    if reading.is_number(name):
+        return f"{code(name)} is 0"
+    return f"the columns of {code(name)} are 0"
+
+
+def _level_effect(reading: Reading, names: Sequence[str]) -> Iterator[Prose]:
+    """Yield what variables that are constant within groups do: they move means of effects."""
+    upper = [name for name in names if reading.home(name) is not None]
+    lower = [name for name in names if reading.home(name) is None]
+    home = reading.home(upper[0]) if upper else None
+    if home is None:
+        return
+    who, verb = joined(list(map(code, upper))), "is" if len(upper) == 1 else "are"
+    said = f"{who} {verb} constant within each {code(home)}"
+    if not lower:
+        yield (
+            f"{said}, so its column has one value per group: it moves all observations of one "
+            f"{code(home)} alike, a part of what makes their intercepts differ."
+        )
+        return
+    slope = joined(list(map(code, lower)))
+    rest = "; the slope is not random there, so it has no other differences between groups"
+    if reading.has_effect(home, lower):
+        rest = "; what is left of the slope's differences is in Z b"
+    yield (
+        f"{said}, {slope} is not: a cross-level interaction. It gives each {code(home)} "
+        f"its own slope of {slope}, by what {who} {verb} there{rest}."
+    )
+
+
+def random_part(reading: Reading) -> Iterator[Passage]:
+    """Yield what each random term says."""
+    random = reading.design.random
+    starts = np.cumsum([0, *(term.covariance.parameters for term in random.terms)]).tolist()
+    told = [
+        (code(written(term)), _random_term(reading, k, term, starts[k]))
+        for k, term in enumerate(random.terms)
+    ]
+    yield from definitions(told, "terms")
+    by_group: dict[str, list[RandomTerm]] = {}
+    for term in random.terms:
+        by_group.setdefault(term.bar.group_name, []).append(term)
+    for group, together in by_group.items():
+        if len(together) > 1:
+            said = (
+                f"{listed([written(term) for term in together])} have the same groups, "
+                f"{code(group)}, but blocks of their own in Λ: effects of different terms are "
+                "uncorrelated."
+            )
+            if any("||" in _source(term) for term in together):
+                said += (
+                    " That is what || asks for; it parts terms, not columns, so the columns of a "
+                    "factor stay correlated."
+                )
+            yield Paragraph(said)
+    if len(random.terms) > 1 and np.any(np.diff(random.order) < 0):
+        yield Paragraph("Terms stand in lme4's order: those with more groups come first.")
+
+
+def _source(term: RandomTerm) -> str:
+    span = term.bar.source.span
+    return "" if span is None else one_line(span.source)
+
+
+def _random_term(reading: Reading, k: int, term: RandomTerm, theta: int) -> Iterator[Prose]:
+    group, columns = reading.group(term), list(term.plan.names)
+    source, label = _source(term), one_line(term.bar.label)
+    if source and source.replace(" ", "") != label.replace(" ", ""):
+        yield f"Written {code(f'({source})')} in the formula."
+    if not columns:
+        yield "The left side has no columns: the term adds nothing."
+        return
+    one = len(columns) == 1
+    yield (
+        f"Each of the {group.size:,} groups of {code(group.name)} has "
+        f"{'an effect' if one else f'{len(columns)} effects'} of its own in b, for the "
+        f"column{'' if one else 's'} {listed(columns)}. An effect is zero on average: it is a "
+        "deviation from what X β says."
+    )
+    if left_side(reading.design, term).intercept and not _writes_one(term.bar.effects):
+        explicit = f"(1 + {one_line(deparse(term.bar.effects))} | {group.name})"
+        yield f"R adds the 1 that is not written: it means {code(explicit)}."
+    yield _rows_of_zt(reading, k, term)
+    yield _parameters(reading, term, theta)
+
+
+def _writes_one(effects: Node) -> bool:
+    """Return whether a sum has a 1 among its terms."""
+    pending = [effects]
+    while pending:
+        node = strip_parentheses(pending.pop())
+        if isinstance(node, Number) and node.value == 1:
+            return True
+        if isinstance(node, Call) and node.name in ("+", "-"):
+            pending.extend(node.operands)
+    return False
+
+
+def _rows_of_zt(reading: Reading, k: int, term: RandomTerm) -> Prose:
+    """Return which row of Zt belongs to which group and column, the first three and the last."""
+    begin, end = map(int, reading.design.random.Gp[k : k + 2])
+    columns, count = term.plan.names, end - begin
+    shown = []
+    for number in [*range(min(count, 3)), *([count - 1] if count > 3 else [])]:
+        level, column = divmod(number, len(columns))
+        gap = "..., " if number > 3 else ""
+        name = f"{code(term.group.levels[level])} {code(columns[column])}"
+        shown.append(f"{gap}row {begin + number} is {name}")
+    return (
+        f"It makes the rows {begin}:{end} of Zt, group by group: {', '.join(shown)}. An "
+        "observation has entries only in the rows of its own group."
+    )
+
+
+def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:
+    covariance, family = term.covariance, reading.design.family
+    scaled = family is None or family.name in _SCALED
+    scale, relative = ("σ² ", ", relative to σ") if scaled else ("", "")
+    count = covariance.parameters
+    if count == 1 and covariance.columns == 1:
+        return (
+            f"theta[{theta}] is the standard deviation of the effects{relative}: "
+            f"their variance is {scale}theta[{theta}]²."
+        )
+    said = (
+        f"theta[{theta}:{theta + count}] fills one block T of Λ, {covariance.columns} x "
+        f"{covariance.columns}, the same for every group; the effects of one group have the "
+        f"covariance {scale}T Tᵗ. "
+    )
+    if covariance.name != "us":
+        return f"{said}Structure {covariance.name}: {_STRUCTURES[covariance.name]}."
+    names = listed(covariance.par_names(list(term.plan.names)), _MOST_PARAMETERS)
+    return (
+        f"{said}theta is the lower triangle of T by columns: {names}. "
+        "Every variance and covariance is free."
+    )

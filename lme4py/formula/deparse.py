@@ -70,25 +70,9 @@ _SIGNS = {name: _Operator(_SIGN, _Kind.PREFIX) for name in "+-"}
 _NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
 _RESERVED = frozenset(
     [
-        "NULL",
-        "NA",
-        "TRUE",
-        "FALSE",
-        "Inf",
-        "NaN",
-        "NA_integer_",
-        "NA_real_",
-        "NA_character_",
-        "NA_complex_",
-        "function",
-        "while",
-        "repeat",
-        "for",
-        "if",
-        "in",
-        "else",
-        "next",
-        "break",
+        *("NULL", "NA", "TRUE", "FALSE", "Inf", "NaN"),
+        *("NA_integer_", "NA_real_", "NA_character_", "NA_complex_"),
+        *("function", "while", "repeat", "for", "if", "in", "else", "next", "break"),
     ]
 )
 _TYPED_MISSING = frozenset(["NA_integer_", "NA_real_", "NA_character_"])

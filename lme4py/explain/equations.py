@@ -125,7 +125,7 @@ class Equations(Shown):
     def levels_of_variables(self) -> dict[str, str | None]:
         """The grouping factor each variable belongs to; None: it varies between rows.
 
-        Found in the data by exact equality within the groups, unless it was given.
+        Found in the data by the values within the groups, unless it was given.
         """
         factors = self.system.hierarchy.factors
         return {

@@ -87,8 +87,45 @@ def test_the_models_of_the_question(data):
 
 def test_cross_level_product_without_random_slope(data):
     said = flat(lme4py.lformula("y ~ x*M + (1 | g)", data).explain().text)
-    assert "the slope is not random there, so it has no other differences between groups" in said
+    assert "the slope is not random there, so its differences are those that X says" in said
     assert "slope of x in one" not in said
+
+
+@pytest.mark.parametrize(
+    "formula, told, never",
+    [
+        (
+            "y ~ M*D + (1 | g) + (1 | h)",
+            "D is constant within each h, so its column has one value per combination of g and h",
+            "D and M are constant",
+        ),
+        (
+            "y ~ W*M + (1 | s/g)",
+            "M is constant within each g:s, so its column has one value per g:s",
+            "combination",
+        ),
+        (
+            "y ~ x*W + (x | g) + (1 | s)",
+            "It gives each s its own slope of x, by what W is there; what is left",
+            "not random",
+        ),
+        (
+            "y ~ x*M*D + (x | g) + (x | h)",
+            "is β[x] + β[x:M]·M + β[x:D]·D + β[x:M:D]·M·D + b[g, x] + b[h, x].",
+            "not random",
+        ),
+        (
+            "y ~ x*M*D + (x | g) + (1 | h)",
+            "It gives each h its own slope of x, by what D is there; the slope is not random there",
+            "of one h is",
+        ),
+    ],
+)
+def test_products_of_variables_of_different_groups(data, formula, told, never):
+    data = data.assign(D=data["h"].map(dict(zip("uvwxyz", range(6), strict=True))) ** 2.0)
+    said = flat(lme4py.lformula(formula, data).explain().text)
+    assert told in said
+    assert never not in said
 
 
 def test_slope_without_fixed_effect(data):

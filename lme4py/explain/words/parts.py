@@ -134,26 +134,44 @@ def _held_at(reading: Reading, name: str) -> Prose:
 
 def _level_effect(reading: Reading, names: Sequence[str]) -> Iterator[Prose]:
     """Yield what variables that are constant within groups do: they move means of effects."""
-    upper = [name for name in names if reading.home(name) is not None]
-    lower = [name for name in names if reading.home(name) is None]
-    home = reading.home(upper[0]) if upper else None
-    if home is None:
+    upper: dict[str, list[Prose]] = {}
+    lower = []
+    for name in names:
+        home = reading.home(name)
+        if home is None:
+            lower.append(name)
+        else:
+            upper.setdefault(home, []).append(code(name))
+    if not upper:
         return
-    who, verb = joined(list(map(code, upper))), "is" if len(upper) == 1 else "are"
-    said = f"{who} {verb} constant within each {code(home)}"
+    said = joined(
+        [
+            f"{joined(own)} {'is' if len(own) == 1 else 'are'} constant within each {code(home)}"
+            for home, own in upper.items()
+        ]
+    )
+    # The product is constant within the finest of these groups, or where crossed ones meet.
+    finest = [
+        home for home in upper if not any(reading.within(o, home) for o in upper if o != home)
+    ]
+    unit = joined([code(home) for home in finest])
+    unit = unit if len(finest) == 1 else f"combination of {unit}"
     if not lower:
         yield (
-            f"{said}, so its column has one value per group: it moves all observations of one "
-            f"{code(home)} alike, a part of what makes their intercepts differ."
+            f"{said}, so its column has one value per {'group' if len(upper) == 1 else unit}: it "
+            f"moves all observations of one {unit} alike, a part of what makes their intercepts "
+            "differ."
         )
         return
     slope = joined(list(map(code, lower)))
-    rest = "; the slope is not random there, so it has no other differences between groups"
-    if reading.has_effect(home, lower):
+    rest = "; the slope is not random there, so its differences are those that X says"
+    if any(reading.has_effect(home, lower) for home in upper):
         rest = "; what is left of the slope's differences is in Z b"
+    who = joined([name for own in upper.values() for name in own])
+    verb = "is" if sum(map(len, upper.values())) == 1 else "are"
     yield (
-        f"{said}, {slope} is not: a cross-level interaction. It gives each {code(home)} "
-        f"its own slope of {slope}, by what {who} {verb} there{rest}."
+        f"{said}, {slope} {'is' if len(lower) == 1 else 'are'} not: a cross-level interaction. It "
+        f"gives each {unit} its own slope of {slope}, by what {who} {verb} there{rest}."
     )
 
 

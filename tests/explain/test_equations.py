@@ -370,7 +370,7 @@ def test_rescaled_columns():
             "binomial",
             "cbind(won, trials - won) ~ X + (1|g)",
             "logit(μ_ij)",
-            "cbind(won, trials - won)_ij ~ Binomial(n_ij, μ_ij)",
+            "won_ij ~ Binomial(n_ij, μ_ij)",
         ),
         ("poisson(link='sqrt')", "count ~ X + (1|g)", "√(μ_ij)", "count_ij ~ Poisson(μ_ij)"),
         ("Gamma", "trials ~ X + (1|g)", "1/μ_ij", "trials_ij ~ Gamma(μ_ij, σ²)"),
@@ -394,11 +394,73 @@ def test_families(family, formula, left, response):
     equations = _design("two", formula, family).equations()
     lines = _lines(equations.levels.text())
     assert lines[1] == response
-    assert lines[2] == f"{left} = β_0j + β_1j·X_ij"
+    assert f"{left} = β_0j + β_1j·X_ij" in lines
     assert equations.combined.text() == f"{left} = γ_00 + U_0j + γ_10·X_ij"
     assert "η = X β + Z b" in equations.matrix.text()
+    assert f"η_ij = {left}" in equations.matrix.text()
+    assert ("n_ij = won_ij + (trials - won)_ij" in lines) is ("cbind" in formula)
     assert response in equations.distribution.text()
     assert equations.verify()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "family, shown",
+    [
+        ("Gamma", "trials_ij ~ Gamma(μ_ij, σ²/w_ij)"),
+        ("Gamma", "Gamma(μ, σ²) has mean μ and variance σ²·μ²"),
+        ("inverse.gaussian", "trials_ij ~ InverseGaussian(μ_ij, σ²/w_ij)"),
+        ("inverse.gaussian", "variance σ²·μ³"),
+        ("gaussian(link='log')", "trials_ij ~ N(μ_ij, σ²/w_ij)"),
+        ("poisson", "weights multiply the log-likelihood"),
+    ],
+)
+def test_weights_of_generalized_models(family, shown):
+    equations = _design("two", "trials ~ X + (1|g)", family, weights="count + 1").equations()
+    assert shown in equations.distribution.text()
+    assert shown in equations.levels.text()
+
+
+def test_which_level_is_success():
+    """R's glm: the first level is failure, all others success."""
+    data = {**DATA["two"], "f": np.tile(["no", "yes"], 30), "h": np.tile(list("abc"), 20)}
+    for response, success in (("f", "is yes; no is"), ("h", "is any other level; a is")):
+        design = lme4py.glformula(f"factor({response}) ~ X + (1|g)", data, control=IGNORED)
+        assert f"success, counted as 1, {success} counted as 0" in design.equations().levels.text()
+
+
+def test_linear_predictor_and_errors_have_letters_of_their_own():
+    design = _design("two", "count ~ X + (1 + X|g)", "poisson")
+    equations = design.equations(notation="gelman-hill")
+    assert "ν = X β + Z b" in equations.matrix.text()
+    assert "ν_i = log(μ_i)" in equations.matrix.text()
+    assert "η_j^α" in equations.levels.text()
+    assert "η_i" not in equations.text()
+
+
+def test_rows_of_one_cluster_as_gelman_and_hill_index_them():
+    equations = _design("two", "y ~ X + (1 + X|g)").equations(notation="gelman-hill")
+    shown = equations.matrix.text()
+    assert "y_{i_1}" in shown
+    assert "X_{i_{n_j}}" in shown
+
+
+@pytest.mark.parametrize(
+    "bars, variances",
+    [
+        # The effects are U_0j, U_2j; U_0j and U_01j; U_0j and U_0j again.
+        ("(1 | g) + (0 + f2 | g)", ["U_2j", "τ_22"]),
+        ("(M | g)", ["U_01j", "τ_{0,0}", "τ_{0,01}", "τ_{01,01}"]),
+        ("(1 | g) + (1 | g)", ["U′_0j", "τ_00", "τ′_00"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_variance_has_the_number_of_its_effect(bars, variances):
+    data = {**DATA["two"], "f2": np.cos(np.arange(60.0))}
+    design = lme4py.lformula(f"y ~ X + f2 + {bars}", data, control=IGNORED)
+    shown = design.equations().distribution.text()
+    for found in variances:
+        assert found in shown
 
 
 def test_offsets_and_weights():
@@ -623,7 +685,8 @@ def test_printed_equations_give_the_predictor(case, form, notation):
     known |= dict.fromkeys(equations.system.residual, 0.0)
 
     def check(display, section, values):
-        (printed,) = _right_sides(display, section, form)
+        # A generalized model has its link in a further line.
+        printed = _right_sides(display, section, form)[0]
         found = read(printed, _named(display, section, form, values), form)
         finite = np.isfinite(expected)
         np.testing.assert_allclose(

@@ -8,7 +8,15 @@ import numpy as np
 
 from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import left_side
-from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed, written
+from lme4py.explain.words.reading import (
+    MOST_NAMES,
+    Reading,
+    definitions,
+    joined,
+    listed,
+    spans,
+    written,
+)
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
@@ -254,7 +262,8 @@ def _rows_of_zt(reading: Reading, k: int, term: RandomTerm) -> Prose:
         name = f"{code(term.group.levels[level])} {code(columns[column])}"
         shown.append(f"{gap}row {begin + number} is {name}")
     return (
-        f"It makes the rows {begin}:{end} of Zt, group by group: {', '.join(shown)}. An "
+        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: "
+        f"{', '.join(shown)}. An "
         "observation has entries only in the rows of its own group."
     )
 
@@ -270,7 +279,8 @@ def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:
             f"their variance is {scale}theta[{theta}]²."
         )
     said = (
-        f"theta[{theta}:{theta + count}] fills one block T of Λ, {covariance.columns} x "
+        f"theta {spans(range(theta, theta + count))} {'fills' if count == 1 else 'fill'} "
+        f"one block T of Λ, {covariance.columns} x "
         f"{covariance.columns}, the same for every group; the effects of one group have the "
         f"covariance {scale}T Tᵗ. "
     )

@@ -125,12 +125,11 @@ def _variables(expanded: Terms, member: int) -> list[str]:
 
 
 def spans(columns: Sequence[int]) -> str:
-    """Return positions as half-open ranges, as Python counts them."""
-    if not columns:
-        return "none"
+    """Return positions as ranges, their ends included: 0 to 3, 7."""
     breaks = [k for k in range(1, len(columns)) if columns[k] != columns[k - 1] + 1]
-    ends = zip([0, *breaks], [*breaks, len(columns)], strict=True)
-    return ", ".join(f"{columns[begin]}:{columns[end - 1] + 1}" for begin, end in ends)
+    ends = zip([0, *breaks], [*breaks, len(columns)], strict=True) if columns else ()
+    runs = [(columns[begin], columns[end - 1]) for begin, end in ends]
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs) or "none"
 
 
 def definitions(told: Sequence[tuple[Prose, Iterable[Prose]]], what: str) -> Iterator[Passage]:

@@ -24,16 +24,23 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.markup.display import Section
 from lme4py.explain.system import System
+from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Call
+from lme4py.frame.values import Factor
 
-__all__ = ["distribution_sections", "random_relation", "response_relation"]
+__all__ = ["distribution_sections", "random_relation", "response_section"]
 
 _MOST = 12
 _ZERO = Numeral(0.0)
+# A family's distribution, and what its parameters mean where that is not known by itself.
 _DISTRIBUTIONS = {
-    "poisson": "Poisson",
-    "Gamma": "Gamma",
-    "inverse.gaussian": "InverseGaussian",
-    "gaussian": "N",
+    "poisson": ("Poisson", ""),
+    "Gamma": ("Gamma", "Gamma(μ, σ²) has mean μ and variance σ²·μ²"),
+    "inverse.gaussian": (
+        "InverseGaussian",
+        "InverseGaussian(μ, σ²) has mean μ and variance σ²·μ³",
+    ),
+    "gaussian": ("N", ""),
 }
 
 
@@ -45,11 +52,13 @@ def distribution_sections(
     With `about_means`, as Gelman and Hill write it, the response and the coefficients
     are distributed about their means; without, the residuals and the random effects.
     """
-    shown = response_relation(system.design)
+    lowest = response_section(system.design)
     if about_means and system.design.family is None:
         mean = Sum((*system.observations, *system.offsets))
-        shown = replace(shown, left=system.left_side, right=_about(shown.right, mean))
-    yield Section("", (shown,))
+        (residual,) = lowest.relations
+        shown = replace(residual, left=system.left_side, right=_about(residual.right, mean))
+        lowest = replace(lowest, relations=(shown,))
+    yield lowest
     levels = system.hierarchy
     for factor in levels.from_stage(1):
         relation = random_relation(system, factor, tau=not about_means)
@@ -72,25 +81,54 @@ def _about(distribution: Tree, mean: Tree) -> Tree:
             return distribution
 
 
-def response_relation(design: MixedDesign) -> Relation:
+def response_section(design: MixedDesign) -> Section:
     """Return the distribution of the residual, or of the response of a generalized model."""
     variance: Tree = Quantity("residual variance")
+    if design.weights is not None:
+        variance = Quotient((variance, Quantity("weight", row="i")))
     if design.family is None:
-        if design.weights is not None:
-            variance = Quotient((variance, Quantity("weight", row="i")))
-        return _normal(Quantity("residual", row="i"), _ZERO, variance)
+        return Section("", (_normal(Quantity("residual", row="i"), _ZERO, variance),))
     response, mean = Quantity("response", row="i"), Quantity("mean", row="i")
     name = design.family.name
-    if name != "binomial":
-        arguments = (mean,) if name == "poisson" else (mean, variance)
-        return Relation(response, Applied(arguments, _DISTRIBUTIONS[name]), "~")
-    pairs = design.y is not None and design.y.ndim == 2
-    if design.weights is None and not pairs:
-        return Relation(response, Applied((mean,), "Bernoulli"), "~")
+    if name == "binomial":
+        return _binomial(design, response, mean)
+    distribution, meaning = _DISTRIBUTIONS[name]
+    arguments = (mean,) if name == "poisson" else (mean, variance)
+    notes = [meaning] if meaning else []
+    if name == "poisson" and design.weights is not None:
+        notes.append("weights multiply the log-likelihood of each observation")
+    return Section(
+        "", (Relation(response, Applied(arguments, distribution), "~"),), notes=(*notes,)
+    )
+
+
+def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Section:
+    """Return what is binomial: successes, or a response of two values."""
     trials = Quantity("trials", row="i")
-    # A proportion times its number of trials is a count.
-    count = response if pairs else Product((trials, response))
-    return Relation(count, Applied((trials, mean), "Binomial"), "~")
+    if design.y is not None and design.y.ndim == 2:
+        node, name = design.formula.response, design.model_frame.response or "y"
+        texts = [f"{name}[1]", f"{name}[2]"]
+        if isinstance(node, Call) and node.name == "cbind" and len(node.operands) == 2:
+            texts = list(map(deparse, node.operands))
+        succeeded, failed = (Quantity("response", text, row="i") for text in texts)
+        return Section(
+            "",
+            (
+                Relation(succeeded, Applied((trials, mean), "Binomial"), "~"),
+                Relation(trials, Sum((succeeded, failed))),
+            ),
+        )
+    if design.weights is not None:
+        # A proportion times its number of trials is a count.
+        count = Product((trials, response))
+        shown = Relation(count, Applied((trials, mean), "Binomial"), "~")
+        return Section("", (shown,), notes=("n is the number of trials, given as weights",))
+    notes: tuple[str, ...] = ()
+    if isinstance(value := design.model_frame.get(design.model_frame.response or ""), Factor):
+        failure, *others = map(str, value.levels)
+        success = others[0] if len(others) == 1 else "any other level"
+        notes = (f"success, counted as 1, is {success}; {failure} is counted as 0",)
+    return Section("", (Relation(response, Applied((mean,), "Bernoulli"), "~"),), notes=notes)
 
 
 def random_relation(
@@ -127,14 +165,15 @@ def _covariance(
     columns = [system.monomials.random[place] for place in places]
     copies = list(dict.fromkeys(found.term for found in columns))
     factors = effects[0].factors
-    # The index of each effect in tau: its own number where that is unique.
-    labels = [effect.numbers[0] for effect in effects]
-    if len(set(labels)) < len(labels):
-        labels = list(range(len(labels)))
+    # An effect has its own number in tau; all its numbers where the first is not enough.
+    numbers = {effect.numbers for effect in effects}
+    short = len({first for first, *_ in numbers}) == len(numbers)
 
     def of_pair(kind: QuantityKind, one: int, two: int) -> Quantity:
         pair = tuple(effects[place] for place in dict.fromkeys((one, two)))
-        return Quantity(kind, numbers=(labels[one], labels[two]), factors=factors, of=pair)
+        first = (effects[one].numbers[0], effects[two].numbers[0]) if short else ()
+        copy = effects[one].copy
+        return Quantity(kind, numbers=first, factors=factors, of=pair, copy=copy)
 
     def deviations(one: int, two: int) -> tuple[Tree, ...]:
         if tau:

@@ -11,7 +11,7 @@ import numpy as np
 from lme4py.argument_types import count_of, mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.distributions import distribution_sections, response_relation
+from lme4py.explain.distributions import distribution_sections, response_section
 from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, evaluate, substituted
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.formats import TextSetter
@@ -93,12 +93,13 @@ class Equations(Shown):
         """The equations of the observations and of each level above."""
         system = self.system
         terms = (*system.observations, *system.offsets, *system.residual)
-        lowest: tuple[Relation, ...] = (Relation(system.left_side, Sum(terms)),)
-        notes: tuple[str, ...] = ()
+        lowest = Section("", (Relation(system.left_side, Sum(terms)),))
         if (family := system.design.family) is not None:
-            lowest = (response_relation(system.design), *lowest)
-            notes = (_LINKS[family.link],) if family.link in _LINKS else ()
-        sections = [Section("Level 1: observations i", lowest, 0, notes)]
+            response = response_section(system.design)
+            link = (_LINKS[family.link],) if family.link in _LINKS else ()
+            relations = (*response.relations, *lowest.relations)
+            lowest = replace(lowest, relations=relations, notes=(*response.notes, *link))
+        sections = [replace(lowest, title="Level 1: observations i")]
         for stage, relations in enumerate(system.stages, start=1):
             factors = ", ".join(map(self._caption, system.hierarchy.at(stage)))
             sections.append(Section(f"Level {stage + 1}: {factors}", relations, stage))
@@ -125,7 +126,7 @@ class Equations(Shown):
     def levels_of_variables(self) -> dict[str, str | None]:
         """The grouping factor each variable belongs to; None: it varies between rows.
 
-        Found in the data by exact equality within the groups, unless it was given.
+        Found in the data by the values within the groups, unless it was given.
         """
         factors = self.system.hierarchy.factors
         return {

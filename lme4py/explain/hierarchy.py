@@ -1,9 +1,9 @@
-"""Which level of the hierarchy a variable belongs to, found in the data by exact equality.
+"""Which level of the hierarchy a variable belongs to.
 
-A variable belongs to a grouping factor if it has one value in each of its levels; one
-factor is nested in another if the other is such a variable of it. The factors stand in
-stages: the finest first, each one a stage above the highest that is nested in it.
-Crossed factors may share a stage.
+A variable belongs to a grouping factor if it has one value in each of its levels, but for the
+rounding of computed numbers; an expression belongs where the variables inside it do. One factor is
+nested in another if the other is such a variable of it. The factors stand in stages: the finest
+first, each one a stage above the highest that is nested in it. Crossed factors may share a stage.
 """
 
 from __future__ import annotations
@@ -17,9 +17,16 @@ from numpy.typing import NDArray
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
+from lme4py.formula.syntax import Call, Node, symbols
+from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.functions.table import lookup
 
-__all__ = ["GroupingFactor", "Hierarchy", "hierarchy"]
+__all__ = ["CONTRADICTION", "ROUNDING", "GroupingFactor", "Hierarchy", "hierarchy"]
+
+ROUNDING, CONTRADICTION = 1e-8, 1e-3
+"""In parts of a column's range: what the values of one level may be apart by rounding, and what
+contradicts a level that was chosen."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,18 +64,31 @@ class GroupingFactor:
         first[self.codes[::-1]] = np.arange(rows - 1, -1, -1)
         return first
 
-    def differs(self, column: NDArray[Any]) -> NDArray[np.int64]:
-        """Return the rows whose value is not that of the first row of their level."""
-        expected = column[self.first][self.codes]
-        different = column != expected
-        if column.dtype.kind == "f":
-            different &= ~(np.isnan(column) & np.isnan(expected))
-        return np.flatnonzero(different)
+    def spread(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Return a column with the value of its level's first row in each row."""
+        return column[self.first][self.codes]
 
-    def exception(self, value: Value) -> str | None:
+    def differs(self, column: NDArray[Any], tolerance: float = ROUNDING) -> Any:
+        """Tell which rows have not the value of their level: codes exactly, numbers nearly.
+
+        `tolerance` is relative to the range of the column.
+        """
+        expected = self.spread(column)
+        if column.dtype.kind != "f":
+            return column != expected
+        with np.errstate(invalid="ignore"):
+            apart = abs(column - expected)
+        known = column[np.isfinite(column)]
+        span, size = (np.ptp(known), abs(known).max()) if known.size else (0.0, 0.0)
+        # Where the same is infinite or missing, the difference is missing.
+        same = (column == expected) | (np.isnan(column) & np.isnan(expected))
+        rounding = 8 * np.finfo(np.float64).eps * size
+        return ~(same | (apart <= tolerance * span + rounding))
+
+    def exception(self, value: Value, tolerance: float = ROUNDING) -> str | None:
         """Return a level in which a variable has several values, None if there is none."""
         for column in _columns(value):
-            rows = self.differs(column)
+            rows = np.flatnonzero(self.differs(column, tolerance))
             if rows.size:
                 code = int(self.codes[rows[0]])
                 return self.levels[code] if code >= 0 else "NA"
@@ -87,6 +107,15 @@ def _columns(value: Value) -> list[NDArray[Any]]:
             return []
 
 
+def _row_by_row(node: Node) -> bool:
+    """Tell whether the value of an expression in a row follows from its variables' values there."""
+    if not isinstance(node, Call):
+        return True
+    entry = lookup(node.name) if node.name else None
+    known = entry is not None and entry.role in ("elementwise", "summary", "basis")
+    return known and all(map(_row_by_row, node.operands))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
     """The grouping factors and how they are nested.
@@ -99,11 +128,14 @@ class Hierarchy:
         Whether the row's factor is nested in the column's, and not the same partition.
     stage : tuple of int
         The stage of each factor, from 1; observations are stage 0.
+    frame : ModelFrame
+        The variables.
     """
 
     factors: tuple[GroupingFactor, ...]
     nested: NDArray[np.bool_]
     stage: tuple[int, ...]
+    frame: ModelFrame
 
     def __repr__(self) -> str:
         return f"<Hierarchy: {', '.join(factor.name for factor in self.factors)}>"
@@ -146,13 +178,29 @@ class Hierarchy:
         """Return the factor of a name."""
         return self.factors[self.position(name)]
 
-    def home(self, value: Value) -> int | None:
-        """Return the position of the factor that a variable belongs to: one value in each level.
+    def home(self, name: str, node: Node) -> int | None:
+        """Return the position of the factor that a variable belongs to; None: to no factor.
 
-        Of several it is the coarsest, on one stage the first; None if the variable differs
-        between the rows of every factor.
+        Of several it is the coarsest, on one stage the first. In a factor with one level for each
+        row nothing could change. An expression that is computed row by row belongs where the
+        variables inside it do, if the model frame has them; all else goes by its own values.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the model frame.
+        node : Node
+            Its expression.
         """
-        found = [i for i, factor in enumerate(self.factors) if factor.exception(value) is None]
+        inside = [self.frame.get(symbol.name) for symbol in symbols(node)]
+        known = [value for value in inside if value is not None]
+        if not known or len(known) < len(inside) or not _row_by_row(node):
+            known = [self.frame.variables[name]]
+        found = [
+            i
+            for i, factor in enumerate(self.factors)
+            if factor.size < self.frame.rows and not any(map(factor.exception, known))
+        ]
         return max(found, key=lambda i: (self.stage[i], -i), default=None)
 
 
@@ -175,7 +223,7 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
             levels = tuple(str(level) for level in term.group.levels)
             found[name] = GroupingFactor(name, levels, term.group.codes)
     factors = tuple(found.values())
-    constant = np.array([[not g.differs(h.codes).size for h in factors] for g in factors])
+    constant = np.array([[not g.differs(h.codes).any() for h in factors] for g in factors])
     nested = constant & ~constant.T
     stage: dict[int, int] = {}
 
@@ -185,4 +233,5 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
             stage[factor] = 1 + max((rank(i) for i in finer), default=0)
         return stage[factor]
 
-    return Hierarchy(factors, nested, tuple(rank(i) for i in range(len(factors))))
+    stages = tuple(rank(i) for i in range(len(factors)))
+    return Hierarchy(factors, nested, stages, design.model_frame)

@@ -35,7 +35,8 @@ def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[S
     linear = system.design.family is None
     left = Quantity("response" if linear else "predicted", row="i")
     terms = list(system.row_terms(_MOST))
-    yield Section("One observation", (Relation(left, Sum((*terms, *system.residual))),))
+    link = () if linear else (Relation(left, system.left_side),)
+    yield Section("One observation", (Relation(left, Sum((*terms, *system.residual))), *link))
     factors = [f for f in system.hierarchy.from_stage(1) if system.effects_of(f)]
     whole = "y" if linear else "η"
     if len(factors) != 1:

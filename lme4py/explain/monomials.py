@@ -15,7 +15,7 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import Quantity
-from lme4py.explain.hierarchy import hierarchy
+from lme4py.explain.hierarchy import CONTRADICTION, hierarchy
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.values import FloatArray
@@ -23,49 +23,35 @@ from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = [
-    "FixedColumn",
+    "ColumnProduct",
     "Monomials",
-    "RandomColumn",
     "column_of_X",
     "fixed_terms",
     "left_side",
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class FixedColumn:
-    """A column of X.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProduct:
+    """A column of X, or of a random-effects term: then one column of Z for each level.
 
     Parameters
     ----------
     atoms : tuple of Quantity
-        What it multiplies; empty for the intercept.
+        What it multiplies; empty for an intercept.
     scale : float
-        What the product is multiplied by: not 1 after ``check_scaleX`` rescaled the column.
-    """
-
-    atoms: tuple[Quantity, ...]
-    scale: float
-
-
-@dataclass(frozen=True, slots=True)
-class RandomColumn:
-    """A column of a random-effects term: one column of Z for each level.
-
-    Parameters
-    ----------
+        What the product is multiplied by: not 1 after ``check_scaleX`` rescaled a column of X.
     term, column : int
         Position of the term in the random part, and its place among the term's columns.
     factor : int
-        Position of the grouping factor in the hierarchy.
-    atoms : tuple of Quantity
-        What it multiplies.
+        Position of the term's grouping factor in the hierarchy.
     """
 
-    term: int
-    column: int
-    factor: int
     atoms: tuple[Quantity, ...]
+    scale: float = 1.0
+    term: int = -1
+    column: int = -1
+    factor: int = -1
 
 
 def column_of_X(design: MixedDesign, number: int) -> FloatArray:
@@ -101,8 +87,8 @@ class Monomials:
     ----------
     levels : Hierarchy
         The grouping factors.
-    fixed : tuple of FixedColumn
-    random : tuple of RandomColumn
+    fixed, random : tuple of ColumnProduct
+        Of X, and of the random terms.
     values : mapping of Quantity to ndarray, shape (n,)
         The numbers of every atom.
     places : mapping of str to (int or None)
@@ -136,7 +122,7 @@ class Monomials:
         """Return the stage of an atom: 0 if it varies between rows."""
         return self.levels.stage[atom.factors[0]] if atom.factors else 0
 
-    def _fixed(self) -> Iterator[FixedColumn]:
+    def _fixed(self) -> Iterator[ColumnProduct]:
         fixed, plan = self._design.fixed, self._design.fixed.plan
         found = fixed_terms(self._design)
         position = 0
@@ -153,15 +139,16 @@ class Monomials:
             if same:
                 atoms = self._atoms(found, plan, number)
                 with np.errstate(divide="ignore"):
-                    yield FixedColumn(atoms, float(np.divide(1.0, scale)))
+                    yield ColumnProduct(atoms=atoms, scale=float(np.divide(1.0, scale)))
                 position += 1
 
-    def _random(self) -> Iterator[RandomColumn]:
+    def _random(self) -> Iterator[ColumnProduct]:
         for number, term in enumerate(self._design.random.terms):
             found = left_side(self._design, term)
             factor = self.levels.position(term.bar.group_name)
             for column in range(term.columns):
-                yield RandomColumn(number, column, factor, self._atoms(found, term.plan, column))
+                atoms = self._atoms(found, term.plan, column)
+                yield ColumnProduct(atoms=atoms, term=number, column=column, factor=factor)
 
     def _atoms(self, found: Terms, plan: Plan, number: int) -> tuple[Quantity, ...]:
         picked = plan.products[number]
@@ -201,12 +188,12 @@ class Monomials:
         if value is None:
             return None
         if label not in self._chosen:
-            return self.levels.home(value)
+            return self.levels.home(name, node)
         factor = self._chosen[label]
         if factor is None:
             return None
         place = self.levels.position(factor)
-        level = self.levels.factors[place].exception(value)
+        level = self.levels.factors[place].exception(value, CONTRADICTION)
         if level is not None:
             raise DataError(
                 f"'{name}' cannot belong to '{factor}': it has several values in level '{level}'"

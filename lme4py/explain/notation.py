@@ -23,7 +23,6 @@ _INDEX_LETTERS = "jklmnopqrstuvw"
 _COEFFICIENTS = "γβπκψωφχζ"
 _SINGLE = {
     "mean": "μ",
-    "predicted": "η",
     "residual": "ε",
     "weight": "w",
     "trials": "n",
@@ -68,6 +67,8 @@ class Notation(ABC):
     """
 
     name: ClassVar[str]
+    predicted: ClassVar[str]
+    """The letter of the linear predictor."""
 
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
@@ -91,10 +92,14 @@ class Notation(ABC):
             case "predictor" | "offset":
                 return Written(self.names.get(name, name), part, below, primes=copy)
             case "response":
-                return Written(self.names.get(self.response, self.response), below=below)
+                name = name or self.response
+                return Written(self.names.get(name, name), below=below)
+            case "predicted":
+                return Written(self.predicted, below=below)
             case "matrix":
                 numbered = _after(_digits(quantity.numbers), below)
-                return Written(name, below=numbered, bold=True, primes=copy)
+                letter = self.predicted if name == "η" else name
+                return Written(letter, below=numbered, bold=True, primes=copy)
             case "residual variance":
                 return Written("σ", above=("2",))
             case kind:
@@ -105,6 +110,7 @@ class RaudenbushBryk(Notation):
     """Raudenbush and Bryk (2002): y_ij, gamma_00, U_0j; covariances are tau."""
 
     name = "raudenbush-bryk"
+    predicted = "η"
 
     def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
         if quantity.row:
@@ -136,6 +142,9 @@ class RaudenbushBryk(Notation):
                 several = len(self.levels.factors) > 1
                 above = ("(", self.letters[quantity.factors[0]], ")") if several else ()
                 base = "τ" if kind == "variance" else "ρ"
+                if quantity.of and not numbers:
+                    one, *_, two = ("".join(_digits(e.numbers)) for e in quantity.of * 2)
+                    numbers = (f"{one},{two}",)
                 return Written(base, below=numbers, above=above, primes=quantity.copy)
             case _:
                 return self._common(quantity, index)
@@ -145,6 +154,8 @@ class GelmanHill(Notation):
     """Gelman and Hill (2007): y_i, alpha_j[i]; covariances are rho sigma sigma."""
 
     name = "gelman-hill"
+    # Their eta is the error of a coefficient.
+    predicted = "ν"
 
     def _letter(self, factor: int, stage: int) -> str:
         letter = self.letters[factor]
@@ -156,6 +167,11 @@ class GelmanHill(Notation):
         return f"{letter}[{self.letters[below[0]] if below else 'i'}]"
 
     def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:
+        if quantity.row in ("1", "n"):
+            # The first and the last of the rows i of one group.
+            letter = self.letters[self.levels.at(stage)[0]]
+            last = Written("n", below=(letter,))
+            return (Written("i", below=(last if quantity.row == "n" else "1",)),)
         if quantity.row:
             return (quantity.row,)
         factors = quantity.factors
@@ -168,6 +184,8 @@ class GelmanHill(Notation):
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity in writing, its index as seen from the equation's level."""
         index = self._index(quantity, stage)
+        # Effects carry their own primes.
+        primes = 0 if quantity.of else quantity.copy
         match quantity.kind:
             case "fixed" | "coefficient":
                 return self._coefficient(quantity, index)
@@ -178,11 +196,11 @@ class GelmanHill(Notation):
                 return Written("η", below=below, above=(top,), primes=quantity.copy)
             case "variance":
                 # Of one effect with itself; written as the square of its deviation.
-                return Written("σ", below=self._of(quantity), above=("2",), primes=quantity.copy)
+                return Written("σ", below=self._of(quantity), above=("2",), primes=primes)
             case "deviation":
                 return Written("σ", below=self._of(quantity), primes=quantity.copy)
             case "correlation":
-                return Written("ρ", below=self._of(quantity), primes=quantity.copy)
+                return Written("ρ", below=self._of(quantity), primes=primes)
             case _:
                 return self._common(quantity, index)
 

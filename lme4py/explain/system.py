@@ -34,7 +34,7 @@ from lme4py.explain.expression import (
     summed,
     times,
 )
-from lme4py.explain.hierarchy import Hierarchy
+from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
 from lme4py.explain.monomials import Monomials
 from lme4py.frame.values import FloatArray, Matrix, Numeric
 
@@ -149,9 +149,10 @@ class System:
         for quantity, numbers in self.values.items():
             values[quantity] = numbers
             if quantity.factors:
-                # One value per level, spread over its rows: false unless the level is right.
                 group = self.hierarchy.factors[quantity.factors[0]]
-                values[quantity] = numbers[group.first][group.codes]
+                if group.differs(numbers, CONTRADICTION).any():
+                    # One value per level, spread over its rows: the level is not right.
+                    values[quantity] = group.spread(numbers)
         values.update(zip(self.fixed, beta, strict=True))
         Gp, terms = self.design.random.Gp, self.design.random.terms
         for found, effect in zip(self.monomials.random, self.random, strict=True):

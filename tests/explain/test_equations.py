@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -370,7 +369,7 @@ def test_rescaled_columns():
             "binomial",
             "cbind(won, trials - won) ~ X + (1|g)",
             "logit(μ_ij)",
-            "cbind(won, trials - won)_ij ~ Binomial(n_ij, μ_ij)",
+            "won_ij ~ Binomial(n_ij, μ_ij)",
         ),
         ("poisson(link='sqrt')", "count ~ X + (1|g)", "√(μ_ij)", "count_ij ~ Poisson(μ_ij)"),
         ("Gamma", "trials ~ X + (1|g)", "1/μ_ij", "trials_ij ~ Gamma(μ_ij, σ²)"),
@@ -394,11 +393,73 @@ def test_families(family, formula, left, response):
     equations = _design("two", formula, family).equations()
     lines = _lines(equations.levels.text())
     assert lines[1] == response
-    assert lines[2] == f"{left} = β_0j + β_1j·X_ij"
+    assert f"{left} = β_0j + β_1j·X_ij" in lines
     assert equations.combined.text() == f"{left} = γ_00 + U_0j + γ_10·X_ij"
     assert "η = X β + Z b" in equations.matrix.text()
+    assert f"η_ij = {left}" in equations.matrix.text()
+    assert ("n_ij = won_ij + (trials - won)_ij" in lines) is ("cbind" in formula)
     assert response in equations.distribution.text()
     assert equations.verify()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "family, shown",
+    [
+        ("Gamma", "trials_ij ~ Gamma(μ_ij, σ²/w_ij)"),
+        ("Gamma", "Gamma(μ, σ²) has mean μ and variance σ²·μ²"),
+        ("inverse.gaussian", "trials_ij ~ InverseGaussian(μ_ij, σ²/w_ij)"),
+        ("inverse.gaussian", "variance σ²·μ³"),
+        ("gaussian(link='log')", "trials_ij ~ N(μ_ij, σ²/w_ij)"),
+        ("poisson", "weights multiply the log-likelihood"),
+    ],
+)
+def test_weights_of_generalized_models(family, shown):
+    equations = _design("two", "trials ~ X + (1|g)", family, weights="count + 1").equations()
+    assert shown in equations.distribution.text()
+    assert shown in equations.levels.text()
+
+
+def test_which_level_is_success():
+    """R's glm: the first level is failure, all others success."""
+    data = {**DATA["two"], "f": np.tile(["no", "yes"], 30), "h": np.tile(list("abc"), 20)}
+    for response, success in (("f", "is yes; no is"), ("h", "is any other level; a is")):
+        design = lme4py.glformula(f"factor({response}) ~ X + (1|g)", data, control=IGNORED)
+        assert f"success, counted as 1, {success} counted as 0" in design.equations().levels.text()
+
+
+def test_linear_predictor_and_errors_have_letters_of_their_own():
+    design = _design("two", "count ~ X + (1 + X|g)", "poisson")
+    equations = design.equations(notation="gelman-hill")
+    assert "ν = X β + Z b" in equations.matrix.text()
+    assert "ν_i = log(μ_i)" in equations.matrix.text()
+    assert "η_j^α" in equations.levels.text()
+    assert "η_i" not in equations.text()
+
+
+def test_rows_of_one_cluster_as_gelman_and_hill_index_them():
+    equations = _design("two", "y ~ X + (1 + X|g)").equations(notation="gelman-hill")
+    shown = equations.matrix.text()
+    assert "y_{i_1}" in shown
+    assert "X_{i_{n_j}}" in shown
+
+
+@pytest.mark.parametrize(
+    "bars, variances",
+    [
+        # The effects are U_0j, U_2j; U_0j and U_01j; U_0j and U_0j again.
+        ("(1 | g) + (0 + f2 | g)", ["U_2j", "τ_22"]),
+        ("(M | g)", ["U_01j", "τ_{0,0}", "τ_{0,01}", "τ_{01,01}"]),
+        ("(1 | g) + (1 | g)", ["U′_0j", "τ_00", "τ′_00"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_variance_has_the_number_of_its_effect(bars, variances):
+    data = {**DATA["two"], "f2": np.cos(np.arange(60.0))}
+    design = lme4py.lformula(f"y ~ X + f2 + {bars}", data, control=IGNORED)
+    shown = design.equations().distribution.text()
+    for found in variances:
+        assert found in shown
 
 
 def test_offsets_and_weights():
@@ -623,7 +684,8 @@ def test_printed_equations_give_the_predictor(case, form, notation):
     known |= dict.fromkeys(equations.system.residual, 0.0)
 
     def check(display, section, values):
-        (printed,) = _right_sides(display, section, form)
+        # A generalized model has its link in a further line.
+        printed = _right_sides(display, section, form)[0]
         found = read(printed, _named(display, section, form, values), form)
         finite = np.isfinite(expected)
         np.testing.assert_allclose(
@@ -749,23 +811,25 @@ def test_odd_names_are_escaped():
     formula = "y ~ `50% of x_1 & {y}^#~$\\\\` + (1 | g)"
     equations = lme4py.lformula(formula, data).equations()
     latex = equations.combined.latex()
-    assert (
-        r"\text{50\% of x\_1 \& \{y\}\textasciicircum{}\#\textasciitilde{}\$\textbackslash{}}"
-        in latex
-    )
+    # MathJax knows no commands inside text, but mathematics.
+    assert r"\text{50$\%$ of x$\_$1 $\&$ \{y\}$\wedge$$\#$$\sim$\$$\backslash$}" in latex
     check_markup(equations.html())
     assert "(50% of x_1 & {y}^#~$\\)_ij" in equations.combined.text()
 
 
-def test_more_than_seventeen_terms():
-    """equatiomatic runs out of letters at seventeen."""
+def _many_factors():
     n = 120
     dice = np.random.default_rng(8)
     data = {"y": dice.normal(size=n)}
     for k in range(20):
         data[f"g{k}"] = dice.integers(0, 5, n)
     formula = "y ~ 1 + " + " + ".join(f"(1|g{k})" for k in range(20))
-    equations = lme4py.lformula(formula, data, control=IGNORED).equations()
+    return lme4py.lformula(formula, data, control=IGNORED)
+
+
+def test_more_than_seventeen_terms():
+    """equatiomatic runs out of letters at seventeen."""
+    equations = _many_factors().equations()
     assert equations.verify()
     _well_formed(equations)
 
@@ -804,7 +868,19 @@ console.log(JSON.stringify(bad));
 """
 
 
-def _texts():
+# Read by LaTeX itself, by KaTeX and by MathJax; those of further scripts need XeLaTeX.
+ODD_NAMES = [
+    "50% of x_1 & {y}^#~$\\ <a|b>",
+    "δ θ λ ν Δ Σ Ω ∂",
+    "x₁ µ σ² ± 10 € (½) a′",
+    "élève naïf Łódź ạ",
+    "☃ 😀 ✓ ﷽",
+    "δ",
+]
+FURTHER_SCRIPTS = ["年齢", "возраст", "나이"]
+
+
+def _texts(further=()):
     for data, formula, family in EQUATIOMATIC:
         design = _design(data, formula, family)
         for notation, wrap in zip(NOTATIONS, (None, 3), strict=True):
@@ -814,29 +890,57 @@ def _texts():
         _, design = valid_design(13, number)
         yield design.equations(notation=NOTATIONS[number % 2]).latex()
         yield design.clusters(design.random.cnms[-1][0])[-1].latex()
-    odd = {**DATA["two"], "50% of x_1 & {y}^#~$\\ <a|b>": DATA["two"]["X"]}
-    formula = "y ~ `50% of x_1 & {y}^#~$\\\\ <a|b>` + (1 | g)"
-    yield lme4py.lformula(formula, odd).equations().latex()
+    for name in (*ODD_NAMES, *further):
+        odd = {**DATA["two"], name: DATA["two"]["X"], f"group {name}": DATA["two"]["g"]}
+        quoted = name.replace("\\", "\\\\")
+        design = lme4py.lformula(f"y ~ `{quoted}` + (1 | `group {quoted}`)", odd, control=IGNORED)
+        for notation in NOTATIONS:
+            yield design.equations(notation=notation).latex()
+        yield design.clusters()[0].latex()
+    yield _many_factors().equations().latex()
+    yield _many_factors().equations(notation="gelman-hill").latex()
 
 
-def _katex():
-    node = shutil.which("node")
-    if node is None:
-        return None
-    found = subprocess.run(
-        [node, "-e", "require('katex')"], capture_output=True, check=False, env=os.environ
-    )
-    return node if found.returncode == 0 else None
+_MATHJAX = """
+const {mathjax} = require("mathjax-full/js/mathjax.js");
+const {TeX} = require("mathjax-full/js/input/tex.js");
+const {liteAdaptor} = require("mathjax-full/js/adaptors/liteAdaptor.js");
+const {RegisterHTMLHandler} = require("mathjax-full/js/handlers/html.js");
+const {SerializedMmlVisitor} = require("mathjax-full/js/core/MmlTree/SerializedMmlVisitor.js");
+const {STATE} = require("mathjax-full/js/core/MathItem.js");
+require("mathjax-full/js/input/tex/base/BaseConfiguration.js");
+require("mathjax-full/js/input/tex/ams/AmsConfiguration.js");
+// Browsers load it when it is met.
+require("mathjax-full/js/input/tex/boldsymbol/BoldsymbolConfiguration.js");
+RegisterHTMLHandler(liteAdaptor());
+const formatError = (jax, error) => { throw error };
+const packages = ["base", "ams", "boldsymbol"];
+const page = mathjax.document("", {InputJax: new TeX({packages, formatError})});
+const visitor = new SerializedMmlVisitor();
+const bad = [];
+for (const text of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
+  try {
+    const made = visitor.visitTree(page.convert(text, {display: true, end: STATE.CONVERT}));
+    // A command that it does not know inside text is shown as it stands.
+    if (made.includes("\\\\")) bad.push(made);
+  } catch (error) { bad.push(error.message); }
+}
+console.log(JSON.stringify(bad));
+"""
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_katex_reads_it():
-    node = _katex()
-    if node is None:
-        pytest.skip("needs node with KaTeX (npm install katex, NODE_PATH)")
+@pytest.mark.parametrize("package, script", [("katex", _KATEX), ("mathjax-full", _MATHJAX)])
+def test_browsers_read_it(package, script):
+    node = shutil.which("node")
+    known = node and subprocess.run(
+        [node, "-e", f"require.resolve('{package}/package.json')"], capture_output=True, check=False
+    )
+    if not known or known.returncode:
+        pytest.skip(f"needs node with {package} (npm install {package}, NODE_PATH)")
     done = subprocess.run(
-        [node, "-e", _KATEX],
-        input=json.dumps(list(_texts())),
+        [node, "-e", script],
+        input=json.dumps(list(_texts(FURTHER_SCRIPTS))),
         capture_output=True,
         text=True,
         check=True,
@@ -849,8 +953,7 @@ def test_latex_reads_it(tmp_path):
     engine = shutil.which("pdflatex")
     if engine is None:
         pytest.skip("needs pdflatex")
-    texts = list(_texts())
-    body = "\n".join(f"\\[\n{text}\n\\]" for text in [*texts[:-1:20], texts[-1]])
+    body = "\n".join(f"\\[\n{text}\n\\]" for text in _texts())
     head = "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage{amsmath,textcomp}"
     page = f"{head}\\usepackage[T1]{{fontenc}}\\begin{{document}}{body}\\end{{document}}"
     (tmp_path / "page.tex").write_text(page, encoding="utf-8")

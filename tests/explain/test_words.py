@@ -64,8 +64,8 @@ def test_sleepstudy(sleep):
         "Level 2 is Subject: 18 groups of 10 observations.",
         "R adds the 1 that is not written: it means (1 + Days | Subject).",
         (
-            "It makes the rows 0:36 of Zt, group by group: row 0 is 308 (Intercept), row 1 is 308 "
-            "Days, row 2 is 309 (Intercept), ..., row 35 is 372 Days."
+            "It makes the rows 0 to 35 of Zt, group by group: row 0 is 308 (Intercept), row 1 is "
+            "308 Days, row 2 is 309 (Intercept), ..., row 35 is 372 Days."
         ),
         "theta is the lower triangle of T by columns: (Intercept), Days.(Intercept) and Days.",
         "The slope of Days in one Subject is β[Days] + b[Subject, Days].",
@@ -87,8 +87,45 @@ def test_the_models_of_the_question(data):
 
 def test_cross_level_product_without_random_slope(data):
     said = flat(lme4py.lformula("y ~ x*M + (1 | g)", data).explain().text)
-    assert "the slope is not random there, so it has no other differences between groups" in said
+    assert "the slope is not random there, so its differences are those that X says" in said
     assert "slope of x in one" not in said
+
+
+@pytest.mark.parametrize(
+    "formula, told, never",
+    [
+        (
+            "y ~ M*D + (1 | g) + (1 | h)",
+            "D is constant within each h, so its column has one value per combination of g and h",
+            "D and M are constant",
+        ),
+        (
+            "y ~ W*M + (1 | s/g)",
+            "M is constant within each g:s, so its column has one value per g:s",
+            "combination",
+        ),
+        (
+            "y ~ x*W + (x | g) + (1 | s)",
+            "It gives each s its own slope of x, by what W is there; what is left",
+            "not random",
+        ),
+        (
+            "y ~ x*M*D + (x | g) + (x | h)",
+            "is β[x] + β[x:M]·M + β[x:D]·D + β[x:M:D]·M·D + b[g, x] + b[h, x].",
+            "not random",
+        ),
+        (
+            "y ~ x*M*D + (x | g) + (1 | h)",
+            "It gives each h its own slope of x, by what D is there; the slope is not random there",
+            "of one h is",
+        ),
+    ],
+)
+def test_products_of_variables_of_different_groups(data, formula, told, never):
+    data = data.assign(D=data["h"].map(dict(zip("uvwxyz", range(6), strict=True))) ** 2.0)
+    said = flat(lme4py.lformula(formula, data).explain().text)
+    assert told in said
+    assert never not in said
 
 
 def test_slope_without_fixed_effect(data):
@@ -150,8 +187,9 @@ def test_one_level_per_observation_is_level_1_for_variables(data):
     assert "constant within" not in design.explain().text
 
 
-def _ranges(text):
-    return [tuple(map(int, found)) for found in re.findall(r"\b(\d+):(\d+)\b", text)]
+def _places(text):
+    parts = [list(map(int, part.split(" to "))) for part in text.split(", ") if part[:1].isdigit()]
+    return [place for part in parts for place in range(part[0], part[-1] + 1)]
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -159,14 +197,14 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
     design = lme4py.lformula(formula, data)
     table = overview(Reading(design))
     columns, rows, theta = (
-        [place for row in table.rows for place in _ranges(row[k])] for k in (2, 3, 4)
+        [place for row in table.rows for place in _places(row[k])] for k in (2, 3, 4)
     )
     for places, total in [
         (columns, design.X.shape[1]),
         (rows, design.Zt.shape[0]),
         (theta, len(design.random.theta)),
     ]:
-        assert sorted(k for begin, end in places for k in range(begin, end)) == [*range(total)]
+        assert sorted(places) == [*range(total)]
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

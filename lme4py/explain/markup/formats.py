@@ -8,7 +8,9 @@ and LaTeX with amsmath read; matrices are ``array``, which has no limit on its c
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 
 from lme4py.explain.markup.page import one_line
@@ -25,29 +27,80 @@ _COMMANDS = """
     upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
 """
 _GREEK = {letter: f"\\{name}" for letter, name in zip(_LETTERS, _COMMANDS.split(), strict=True)}
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "…": "...",
-    "×": r"$\times$",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    **{letter: f"${command}$" for letter, command in _GREEK.items()},
+# What LaTeX's text mode does not take: as mathematics, which KaTeX, MathJax and LaTeX read alike
+# also inside text (MathJax knows none of LaTeX's commands there).
+_MATHEMATICS = {
+    **{character: f"\\{character}" for character in "&%#_"},
+    "\\": r"\backslash",
+    "~": r"\sim",
+    "^": r"\wedge",
+    "<": "<",
+    ">": ">",
+    "|": "|",
+    "×": r"\times",
+    "÷": r"\div",
+    "±": r"\pm",
+    "·": r"\cdot",
+    "−": "-",
+    "¬": r"\lnot",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "≠": r"\ne",
+    "≈": r"\approx",
+    "∞": r"\infty",
+    "√": r"\surd",
+    "∂": r"\partial",
+    "∑": r"\sum",
+    "∏": r"\prod",
+    "→": r"\to",
+    "•": r"\bullet",
+    "°": r"{}^{\circ}",
+    "′": r"{}^{\prime}",
+    "″": r"{}^{\prime\prime}",
+    "ς": r"\varsigma",
+    **_GREEK,
 }
+_IN_WORDS = {"€": "EUR", "¥": "JPY", "⁄": "/", "…": "..."}
+# Scripts that KaTeX knows, beside ASCII: Latin, Cyrillic, Indic and Georgian, kana, Han, Hangul.
+_SCRIPTS = ((0xC0, 0x24F), (0x400, 0x4FF), (0x900, 0x10FF), (0x3000, 0x9FAF), (0xAC00, 0xD7AF))
+_KNOWN_SIGNS = frozenset("£©®–—‘’“”")
 
 
 def escaped(text: str) -> str:
     r"""Return text for LaTeX's text mode, its special characters escaped.
 
+    Latin letters, Greek and the common signs are read by any LaTeX, KaTeX and MathJax; other
+    scripts stay as they are, for which LaTeX needs XeLaTeX or LuaLaTeX. What no font has is
+    written by its number.
+
     Examples
     --------
-    >>> print(escaped("50% of x_1"))
-    50\% of x\_1
+    >>> print(escaped("50% of x_1"), escaped("σ² ☃"))
+    50$\%$ of x$\_$1 $\sigma$$^{2}$ U+2603
     """
-    return "".join(_SPECIAL.get(character, character) for character in one_line(text))
+    return "".join(map(_character_in_latex, unicodedata.normalize("NFC", one_line(text))))
+
+
+@cache
+def _character_in_latex(character: str) -> str:
+    if character in _MATHEMATICS:
+        return f"${_MATHEMATICS[character]}$"
+    if character in "{}$":
+        return f"\\{character}"
+    if character in _IN_WORDS:
+        return _IN_WORDS[character]
+    code = ord(character)
+    known = any(first <= code <= last for first, last in _SCRIPTS)
+    if (32 <= code < 127) or known or character in _KNOWN_SIGNS:
+        return character
+    kind, _, _ = unicodedata.decomposition(character).partition(" ")
+    plain = unicodedata.normalize("NFKD", character)
+    bare = "".join(part for part in plain if not unicodedata.combining(part))
+    if bare in ("", character):
+        return f"U+{code:04X}"
+    if kind in ("<super>", "<sub>") and bare.isascii() and bare.isalnum():
+        return f"${'^' if kind == '<super>' else '_'}{{{bare}}}$"
+    return escaped(bare)
 
 
 class TextSetter(Typesetter):

@@ -127,9 +127,7 @@ def _mean_and_deviations(reading: Reading, same: Sequence[_Effect], known: bool)
         yield _without_mean(reading, first, what, owner)
         return
     moving = [
-        number
-        for number, _ in reading.numbered_terms
-        if number and any(_moves(reading, number, effect) for effect in same)
+        number for number, _ in reading.numbered_terms if number and _moves(reading, number, same)
     ]
     total = [_product(coefficient, f"β[{name}]") for coefficient, name in first.mean]
     total += [_moved(reading, first, number) for number in moving]
@@ -160,15 +158,14 @@ def _mean_and_deviations(reading: Reading, same: Sequence[_Effect], known: bool)
         )
 
 
-def _moves(reading: Reading, number: int, effect: _Effect) -> bool:
-    """Return whether a fixed term is this column's term times variables of the group."""
+def _moves(reading: Reading, number: int, same: Sequence[_Effect]) -> bool:
+    """Return whether a fixed term is this column's term times variables of its groups."""
     members = set(reading.variables(number))
-    own = set(reading.effect_variables(effect.term, effect.number))
-    return (
-        own < members
-        and bool(reading.columns(number))
-        and all(effect.term.bar.group_name == reading.home(name) for name in members - own)
-    )
+    own = set(reading.effect_variables(same[0].term, same[0].number))
+    groups = [effect.term.bar.group_name for effect in same]
+    homes = [reading.home(name) for name in members - own]
+    inside = all(home and any(reading.within(group, home) for group in groups) for home in homes)
+    return own < members and bool(reading.columns(number)) and inside
 
 
 def _without_mean(reading: Reading, effect: _Effect, what: Prose, owner: Prose) -> Prose:

@@ -107,7 +107,7 @@ def overview(reading: Reading) -> Table:
         group = term.bar.group_name
         acts_at = f"level {reading.level(group)}: {code(group)}"
         following = theta + term.covariance.parameters
-        places = [f"{int(random.Gp[k])}:{int(random.Gp[k + 1])}", f"{theta}:{following}"]
+        places = [spans(range(*map(int, random.Gp[k : k + 2]))), spans(range(theta, following))]
         rows.append([code(written(term)), acts_at, "", *places])
         theta = following
     return Table(["part", "acts at", "columns of X", "rows of Zt", "theta"], rows)

@@ -8,7 +8,15 @@ import numpy as np
 
 from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import left_side
-from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed, written
+from lme4py.explain.words.reading import (
+    MOST_NAMES,
+    Reading,
+    definitions,
+    joined,
+    listed,
+    spans,
+    written,
+)
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
@@ -134,26 +142,44 @@ def _held_at(reading: Reading, name: str) -> Prose:
 
 def _level_effect(reading: Reading, names: Sequence[str]) -> Iterator[Prose]:
     """Yield what variables that are constant within groups do: they move means of effects."""
-    upper = [name for name in names if reading.home(name) is not None]
-    lower = [name for name in names if reading.home(name) is None]
-    home = reading.home(upper[0]) if upper else None
-    if home is None:
+    upper: dict[str, list[Prose]] = {}
+    lower = []
+    for name in names:
+        home = reading.home(name)
+        if home is None:
+            lower.append(name)
+        else:
+            upper.setdefault(home, []).append(code(name))
+    if not upper:
         return
-    who, verb = joined(list(map(code, upper))), "is" if len(upper) == 1 else "are"
-    said = f"{who} {verb} constant within each {code(home)}"
+    said = joined(
+        [
+            f"{joined(own)} {'is' if len(own) == 1 else 'are'} constant within each {code(home)}"
+            for home, own in upper.items()
+        ]
+    )
+    # The product is constant within the finest of these groups, or where crossed ones meet.
+    finest = [
+        home for home in upper if not any(reading.within(o, home) for o in upper if o != home)
+    ]
+    unit = joined([code(home) for home in finest])
+    unit = unit if len(finest) == 1 else f"combination of {unit}"
     if not lower:
         yield (
-            f"{said}, so its column has one value per group: it moves all observations of one "
-            f"{code(home)} alike, a part of what makes their intercepts differ."
+            f"{said}, so its column has one value per {'group' if len(upper) == 1 else unit}: it "
+            f"moves all observations of one {unit} alike, a part of what makes their intercepts "
+            "differ."
         )
         return
     slope = joined(list(map(code, lower)))
-    rest = "; the slope is not random there, so it has no other differences between groups"
-    if reading.has_effect(home, lower):
+    rest = "; the slope is not random there, so its differences are those that X says"
+    if any(reading.has_effect(home, lower) for home in upper):
         rest = "; what is left of the slope's differences is in Z b"
+    who = joined([name for own in upper.values() for name in own])
+    verb = "is" if sum(map(len, upper.values())) == 1 else "are"
     yield (
-        f"{said}, {slope} is not: a cross-level interaction. It gives each {code(home)} "
-        f"its own slope of {slope}, by what {who} {verb} there{rest}."
+        f"{said}, {slope} {'is' if len(lower) == 1 else 'are'} not: a cross-level interaction. It "
+        f"gives each {unit} its own slope of {slope}, by what {who} {verb} there{rest}."
     )
 
 
@@ -236,7 +262,8 @@ def _rows_of_zt(reading: Reading, k: int, term: RandomTerm) -> Prose:
         name = f"{code(term.group.levels[level])} {code(columns[column])}"
         shown.append(f"{gap}row {begin + number} is {name}")
     return (
-        f"It makes the rows {begin}:{end} of Zt, group by group: {', '.join(shown)}. An "
+        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: "
+        f"{', '.join(shown)}. An "
         "observation has entries only in the rows of its own group."
     )
 
@@ -252,7 +279,8 @@ def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:
             f"their variance is {scale}theta[{theta}]²."
         )
     said = (
-        f"theta[{theta}:{theta + count}] fills one block T of Λ, {covariance.columns} x "
+        f"theta {spans(range(theta, theta + count))} {'fills' if count == 1 else 'fill'} "
+        f"one block T of Λ, {covariance.columns} x "
         f"{covariance.columns}, the same for every group; the effects of one group have the "
         f"covariance {scale}T Tᵗ. "
     )

@@ -68,11 +68,10 @@ class Reading:
     def home(self, name: str) -> str | None:
         """Return the coarsest group within which a variable never changes; None for level 1."""
         if name not in self._homes:
-            value = self.value(name)
-            place = None if value is None else self.hierarchy.home(value)
-            group = None if place is None else self.hierarchy.factors[place]
-            # In a factor with one level per observation nothing can change.
-            self._homes[name] = None if group is None or group.size == self.rows else group.name
+            places = self.fixed_terms.frame_names.index(name)
+            node = self.fixed_terms.variables[places]
+            place = self.hierarchy.home(name, node) if self.value(name) is not None else None
+            self._homes[name] = None if place is None else self.hierarchy.factors[place].name
         return self._homes[name]
 
     @property
@@ -107,14 +106,18 @@ class Reading:
         place = term.plan.assign[column]
         return _variables(left, left.members[place - 1]) if place else []
 
-    def has_effect(self, group: str, names: Sequence[str]) -> bool:
-        """Tell whether the effect of a product of variables is random in a group."""
-        for term in self.design.random.terms:
-            left = left_side(self.design, term)
-            members = [set(_variables(left, member)) for member in left.members]
-            if term.bar.group_name == group and set(names) in members:
-                return True
-        return False
+    def within(self, group: str, home: str) -> bool:
+        """Tell whether the levels of a group lie inside those of another, or are the same."""
+        inner, outer = map(self.hierarchy.position, (group, home))
+        return inner == outer or bool(self.hierarchy.nested[inner, outer])
+
+    def has_effect(self, home: str, names: Sequence[str]) -> bool:
+        """Tell whether the effect of a product of variables is random in a group or inside it."""
+        return any(
+            self.within(term.bar.group_name, home)
+            and any(set(self.effect_variables(term, k)) == set(names) for k in range(term.columns))
+            for term in self.design.random.terms
+        )
 
 
 def _variables(expanded: Terms, member: int) -> list[str]:
@@ -122,12 +125,11 @@ def _variables(expanded: Terms, member: int) -> list[str]:
 
 
 def spans(columns: Sequence[int]) -> str:
-    """Return positions as half-open ranges, as Python counts them."""
-    if not columns:
-        return "none"
+    """Return positions as ranges, their ends included: 0 to 3, 7."""
     breaks = [k for k in range(1, len(columns)) if columns[k] != columns[k - 1] + 1]
-    ends = zip([0, *breaks], [*breaks, len(columns)], strict=True)
-    return ", ".join(f"{columns[begin]}:{columns[end - 1] + 1}" for begin, end in ends)
+    ends = zip([0, *breaks], [*breaks, len(columns)], strict=True) if columns else ()
+    runs = [(columns[begin], columns[end - 1]) for begin, end in ends]
+    return ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in runs) or "none"
 
 
 def definitions(told: Sequence[tuple[Prose, Iterable[Prose]]], what: str) -> Iterator[Passage]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -159,13 +160,6 @@ CONTRASTS: dict[str, Callable[..., Matrix]] = {
     "contr.helmert": _helmert,
     "contr.poly": _poly,
 }
-_OPTIONS = {
-    "contr.treatment": ("base", "contrasts"),
-    "contr.SAS": ("contrasts",),
-    "contr.sum": ("contrasts",),
-    "contr.helmert": ("contrasts",),
-    "contr.poly": ("scores", "contrasts"),
-}
 
 
 def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
@@ -206,7 +200,7 @@ def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
     if name not in CONTRASTS:
         raise _unknown(name)
     for option in options:
-        if option not in _OPTIONS[name]:
+        if option not in signature(CONTRASTS[name]).parameters:
             raise DataError(f"unused argument ({option}) in {name}()")
     return CONTRASTS[name](levels, **options)
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
-from lme4py.formula.terms import terms
+from lme4py.formula.terms import Terms, terms
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import NAAction, new_frame
+from lme4py.frame.modelframe import ModelFrame, NAAction, new_frame
 from lme4py.frame.schema import NewColumns
 from lme4py.frame.values import FloatArray
 from lme4py.functions.table import Context
@@ -38,34 +38,20 @@ def apply(
     messages: Messages,
 ) -> NewRows:
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
-    columns = NewColumns(newdata, spec.names, spec.columns)
-    collation = Collation(spec.collation)
-    context = Context(
-        columns.rows, collation, messages.warn, spec.default_contrasts, spec.formula.lme4
-    )
-    scope = Scope(columns, env, context)
-    frame = new_frame(
-        spec.terms,
-        scope,
-        columns,
-        labels=spec.frame_names,
-        types=spec.variables,
-        states=spec.states,
-        offset=_offset(spec, offset),
-        na_action=na_action,
-    )
+    given = _offset(spec, offset)
+    frame, scope = _framed(spec, spec.terms, newdata, na_action, env, messages, given)
     bars = spec.formula.bars
-    grouping = Grouping.of_new_rows(frame, bars, context, spec.grouping)
+    grouping = Grouping.of_new_rows(frame, bars, scope.context, spec.grouping)
     terms_of_bars = [
         new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
         for bar, learned in zip(bars, spec.groups, strict=True)
     ]
     fixed_terms = terms(spec.formula.nobars().node, spec.frame_names)
     return NewRows(
-        new_fixed_matrix(fixed_terms, frame, context, spec.fixed),
+        new_fixed_matrix(fixed_terms, frame, scope.context, spec.fixed),
         random_effects(terms_of_bars, frame.rows).Zt,
         frame.offset(),
-        np.arange(frame.rows) if frame.positions is None else frame.positions,
+        _positions(frame),
     )
 
 
@@ -77,24 +63,44 @@ def apply_fixed(spec: Spec, newdata: Any, na_action: NAAction) -> tuple[FloatArr
     DataError, FormulaError
         As `Spec.apply`.
     """
-    columns = NewColumns(newdata, spec.names, spec.columns)
     messages = Messages()
-    collation = Collation(spec.collation)
-    context = Context(columns.rows, collation, messages.warn, spec.default_contrasts)
     expanded = terms(spec.formula.nobars().node, spec.frame_names)
     with np.errstate(all="ignore"):
-        frame = new_frame(
-            expanded,
-            Scope(columns, spec.env, context),
-            columns,
-            labels=spec.frame_names,
-            types=spec.variables,
-            states=spec.states,
-            na_action=na_action,
-        )
-        X = new_fixed_matrix(expanded, frame, context, spec.fixed)
+        frame, scope = _framed(spec, expanded, newdata, na_action, spec.env, messages)
+        X = new_fixed_matrix(expanded, frame, scope.context, spec.fixed)
     messages.tell(stacklevel=4)
-    return X, np.arange(frame.rows) if frame.positions is None else frame.positions
+    return X, _positions(frame)
+
+
+def _framed(
+    spec: Spec,
+    expanded: Terms,
+    newdata: Any,
+    na_action: NAAction,
+    env: Mapping[str, Any],
+    messages: Messages,
+    offset: Any = None,
+) -> tuple[ModelFrame, Scope]:
+    """Return the model frame of new rows, and what names meant in it."""
+    columns = NewColumns(newdata, spec.names, spec.columns)
+    collation, defaults = Collation(spec.collation), spec.default_contrasts
+    context = Context(columns.rows, collation, messages.warn, defaults, spec.formula.lme4)
+    scope = Scope(columns, env, context)
+    frame = new_frame(
+        expanded,
+        scope,
+        columns,
+        labels=spec.frame_names,
+        types=spec.variables,
+        states=spec.states,
+        offset=offset,
+        na_action=na_action,
+    )
+    return frame, scope
+
+
+def _positions(frame: ModelFrame) -> IntArray:
+    return np.arange(frame.rows) if frame.positions is None else frame.positions
 
 
 def _offset(spec: Spec, given: Any) -> Any:

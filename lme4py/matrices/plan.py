@@ -138,10 +138,13 @@ class Plan(Abbreviated):
             out[...] = 1.0
             return
         variable, column = factors[0]
-        out[...] = variable.part(column, rows)
+        if len(factors) == 1:
+            variable.part(column, rows, out)
+            return
+        product = variable.part(column, rows)
         with np.errstate(invalid="ignore", over="ignore"):
             for variable, column in factors[1:]:
-                out *= variable.part(column, rows)
+                product = np.multiply(product, variable.part(column, rows), out=out)
 
     def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
         """Tell whether some rows of a column, filled into `values`, have a zero."""

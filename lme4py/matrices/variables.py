@@ -29,9 +29,13 @@ class Numbers(Abbreviated):
     columns: tuple[FloatArray, ...]
     suffixes: tuple[str, ...]
 
-    def part(self, column: int, rows: Rows) -> NDArray[Any]:
-        """Return some rows of one column."""
-        return self.columns[column][rows]
+    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows of one column, in `out` where that is given."""
+        values = self.columns[column][rows]
+        if out is None:
+            return values
+        np.copyto(out, values)
+        return out
 
     def finite(self, column: int) -> bool:
         """Tell whether one column is plainly free of missing and infinite numbers."""
@@ -46,9 +50,11 @@ class Indicators(Abbreviated):
     first: int
     suffixes: tuple[str, ...]
 
-    def part(self, column: int, rows: Rows) -> NDArray[Any]:
-        """Return some rows of one column."""
-        marks: NDArray[Any] = self.codes[rows] == self.first + column
+    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows of one column, in `out` where that is given."""
+        marks: NDArray[Any] = np.equal(
+            self.codes[rows], self.first + column, out=out, casting="unsafe"
+        )
         return marks
 
     def finite(self, column: int) -> bool:  # noqa: ARG002
@@ -64,10 +70,11 @@ class Coded(Abbreviated):
     table: FloatArray
     suffixes: tuple[str, ...]
 
-    def part(self, column: int, rows: Rows) -> NDArray[Any]:
-        """Return some rows of one column."""
-        # "wrap" takes code -1 to the last row.
-        return np.take(self.table[:, column], self.codes[rows], mode="wrap")
+    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows of one column, in `out` where that is given."""
+        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
+        taken: NDArray[Any] = np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
+        return taken
 
     def finite(self, column: int) -> bool:
         """Tell whether one column is free of missing and infinite numbers."""

@@ -30,15 +30,15 @@ OPTIONS = (
     option("--subset", metavar="EXPR", help="rows to use, an R expression"),
     option("--weights", metavar="EXPR", help="weights, a column or an R expression"),
     option("--offset", metavar="EXPR", help="offset, a column or an R expression"),
+    option(
+        "--collation",
+        metavar="ORDER",
+        help="order of levels made from text: icu (as in R), C, or that of a locale, as sv",
+    ),
     *(
         option(flag, choices=choices, default=choices[0], help=f"{meaning} (default: {choices[0]})")
         for flag, choices, meaning in (
             ("--na-action", ["omit", "exclude", "fail", "pass"], "what to do with missing values"),
-            (
-                "--collation",
-                ["icu", "C"],
-                "order of levels made from text; icu is R's in a UTF-8 locale",
-            ),
             ("--double-bar", ["split", "diag"], "what || means; split is lme4's"),
         )
     ),

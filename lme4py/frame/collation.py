@@ -146,7 +146,7 @@ class Collation:
     name: str = "icu"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or self.name not in ("icu", "C"):
+        if str(self.name) not in ("icu", "C"):
             _of_locale(str(self.name))
 
     def order(self, texts: Sequence[str]) -> list[int]:

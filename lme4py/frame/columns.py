@@ -215,7 +215,7 @@ def _no_frame(data: Any) -> DataError:
 def _how_to_a_frame(data: Any) -> str:
     """Return what makes a frame of data of another kind."""
     if isinstance(data, str | os.PathLike):
-        return "read the file first, by pandas.read_csv() for one"
+        return "read the file first: lme4py.read_csv(path)"
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "make it a frame: pandas.DataFrame(data)"
     if isinstance(data, np.ndarray) and data.ndim == 2:

@@ -252,8 +252,8 @@ def value_of(column: Any) -> Value:
     column : array-like, scalar or Value
         Text becomes character, pandas Categorical and polars Enum become factors,
         arrow dictionaries too; polars Categorical is text, as it has no order of its own.
-        A pandas column of midnights is a Date. Masked entries are missing. The result has
-        memory of its own, which is read-only.
+        A column of midnights without a zone is a Date, other moments are POSIXct. Masked
+        entries are missing. The result has memory of its own, which is read-only.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def _read(column: Any) -> Value:
     module = type(column).__module__.partition(".")[0]
     if module == "pandas":
         return _from_pandas(column)
-    if module == "polars":
+    if module == "polars" and hasattr(column, "dtype"):
         return _from_polars(column)
     if module == "pyarrow":
         return _from_arrow(column)
@@ -384,9 +384,15 @@ def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
     return numbers * step * 86400 if unit == "D" else numbers * step / _EPOCH_UNITS[unit]
 
 
-def _times(values: NDArray[Any]) -> Numeric:
-    """Return days for a column of midnights (R's Date), else seconds (POSIXct)."""
+def _times(values: NDArray[Any], zone: Any = None) -> Numeric:
+    """Return days for a column of midnights without a zone (R's Date), else seconds (POSIXct).
+
+    `values` are in UTC; `zone` is that of the clock.
+    """
     seconds = _in_seconds(values)
+    if zone is not None:
+        name = getattr(zone, "key", None) or str(zone).replace(" ", "_")
+        return Numeric(seconds, "double", f"POSIXct {name}")
     # The remainder is negative before 1970, and NaN where the time is missing.
     if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.abs(np.fmod(seconds, 86400)) > 0):
         return Numeric(seconds / 86400, "double", "Date")
@@ -418,13 +424,13 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
                 try:
                     return _numeric(array.astype(target))
                 except OverflowError:
-                    return _numeric(array.astype(np.float64))
+                    return _numeric(_doubles(array))
             floats = np.full(len(array), np.nan)
-            floats[~missing] = array[~missing].astype(np.float64)
+            floats[~missing] = _doubles(array[~missing])
             named: Kind = "logical" if kind == "boolean" else "integer"
             return Numeric(floats, named if kind in ("boolean", "integer") else "double")
         case "date" | "datetime" | "datetime64":
-            return _times(pd.to_datetime(pd.Series(array)).to_numpy())
+            return _times(*_moments(array))
         case "timedelta" | "timedelta64":
             return Numeric(
                 _in_seconds(pd.to_timedelta(pd.Series(array)).to_numpy()), "double", "secs"
@@ -438,6 +444,26 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
             if any(masked):
                 return _from_objects([None if item is np.ma.masked else item for item in array])
             raise _mixed([type(item).__name__ for item in array])
+
+
+def _doubles(array: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return array.astype(np.float64)
+    except (OverflowError, ValueError) as fault:  # 10**400, a signalling NaN
+        raise DataError("a number is beyond the range of doubles", hint=str(fault)) from fault
+
+
+def _moments(array: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Return dates and moments as datetime64 in UTC, and their zone: UTC if they differ in it."""
+    import pandas as pd
+
+    zones = {item.tzinfo for item in array if getattr(item, "tzinfo", None) is not None}
+    try:
+        stamps = pd.to_datetime(pd.Series(array, dtype=object), utc=bool(zones))
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise DataError("a date is out of range", hint=str(fault)) from fault
+    values = (stamps.dt.tz_localize(None) if zones else stamps).to_numpy()
+    return values, (zones.pop() if len(zones) == 1 else "UTC") if zones else None
 
 
 def _mixed(kinds: Sequence[str]) -> DataError:
@@ -494,8 +520,12 @@ def _from_pandas(series: Any) -> Value:
     import pandas as pd
 
     if isinstance(series, pd.DataFrame):
+        try:
+            values = series.to_numpy(dtype=np.float64)
+        except (TypeError, ValueError) as fault:
+            raise DataError("invalid type (list)", hint=f"a matrix of numbers: {fault}") from fault
         return Matrix(
-            np.asfortranarray(series.to_numpy(dtype=np.float64)),
+            np.asfortranarray(values),
             tuple(str(name) for name in series.columns),
         )
     if isinstance(series, pd.api.extensions.ExtensionArray):
@@ -517,7 +547,7 @@ def _from_pandas(series: Any) -> Value:
     if isinstance(dtype, pd.ArrowDtype):
         return _from_arrow(series.array.__arrow_array__())
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return _times(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+        return _times(series.dt.tz_convert(None).to_numpy(), series.dt.tz)
     if pd.api.types.is_numeric_dtype(dtype):
         return _masked(series.to_numpy(np.float64, na_value=np.nan), series, dtype.kind)
     return _from_objects(series.to_numpy(dtype=object))
@@ -546,8 +576,9 @@ def _from_polars(series: Any) -> Value:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
         return Numeric(days, "double", "Date")
     if dtype == pl.Datetime:
-        seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
-        return Numeric(seconds, "double", "POSIXct")
+        zone = dtype.time_zone
+        utc = series if zone is None else series.dt.convert_time_zone("UTC")
+        return _times(utc.dt.replace_time_zone(None).to_numpy(), zone)
     if dtype == pl.Duration:
         return Numeric(_in_seconds(series.to_numpy()), "double", "secs")
     if dtype.is_integer() and str(dtype).endswith("128"):  # numpy has none
@@ -598,9 +629,10 @@ def _from_arrow(column: Any) -> Value:
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return Numeric(_of_arrow(days), "double", "Date")
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        seconds = _in_seconds(_of_arrow(column))
-        return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "secs")
+    if pa.types.is_timestamp(kind):
+        return _times(_of_arrow(column), kind.tz)
+    if pa.types.is_duration(kind):
+        return Numeric(_in_seconds(_of_arrow(column)), "double", "secs")
     if pa.types.is_boolean(kind):
         if not column.null_count:
             return _numeric(_of_arrow(column))

@@ -11,12 +11,11 @@ import json
 import sys
 import unicodedata
 from functools import cache
+from importlib import import_module
 from itertools import pairwise, product
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
-
-import icu
 
 from lme4py.frame import collation
 
@@ -24,16 +23,20 @@ FULL_STRENGTH = 0x3F3F  # a tertiary weight without the bits of the letter's cas
 CONTINUED = 0xC0
 BLOCK = 128
 
-root: Any = icu.Collator.createInstance(icu.Locale("root"))
-elements_of: Any = root.createCollationElementIterator("")
+
+@cache
+def elements() -> Any:
+    """Return ICU's reader of collation elements."""
+    icu: Any = import_module("icu")
+    return icu.Collator.createInstance(icu.Locale("root")).createCollationElementIterator("")
 
 
 @cache
 def weights(text: str) -> tuple[tuple[int, int, int], ...]:
     """Return the weights of a text: three numbers for each of its collation elements."""
-    elements_of.setText(text)
+    elements().setText(text)
     found: list[tuple[int, int, int]] = []
-    for signed in elements_of:
+    for signed in elements():
         order = signed & 0xFFFFFFFF
         high, middle, low = order >> 16, order >> 8 & 0xFF, order & 0xFF
         if low & CONTINUED == CONTINUED and found:
@@ -106,14 +109,14 @@ def main() -> None:
     characters = [chr(code) for code in range(sys.maxunicode) if is_listed(chr(code))]
     joined = contractions(characters)
     names = {text: chr(collation.FIRST_CONTRACTION + i) for i, text in enumerate(joined)}
-    elements = {names.get(text, text): weights(text) for text in (*characters, *joined)}
-    levels = [level_of(elements, level) for level in range(3)]
+    found = {names.get(text, text): weights(text) for text in (*characters, *joined)}
+    levels = [level_of(found, level) for level in range(3)]
     groups: dict[str, str] = {}
     for name, text in sorted(levels[0].items(), key=itemgetter(1)):
         if len(text) == 1:
             groups[text] = groups.get(text, "") + name
     content = {
-        "ICU": icu.ICU_VERSION,
+        "ICU": import_module("icu").ICU_VERSION,
         "contractions": joined,
         # One text for each primary weight, in order: the characters that have this weight alone.
         "alike": [

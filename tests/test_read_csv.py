@@ -1,4 +1,4 @@
-"""Text files against what R 4.2.2's read.csv made of them (``fixtures/read_csv``)."""
+"""Text files against what R 4.6's read.csv made of them (``fixtures/read_csv``)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_read_csv(case):
     frame = read(case)
     assert list(frame.columns) == list(expected.columns)
     assert len(frame) == len(expected)
-    if not expected.automatic:
+    if not expected.numbered:
         assert list(frame.index) == list(expected.row_names)
     for name, vector in expected.columns.items():
         found = frame[name]

@@ -30,7 +30,7 @@ _LOOKED_AT = 5
 _LARGEST_INTEGER = 2**31 - 1
 _TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
-_DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]*)?")
+_DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]+)?")
 _RESERVED = re.compile(
     "if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|"
@@ -242,4 +242,4 @@ def _number(text: str, decimal: str) -> float | None:
         lowered = lowered.replace(".", "\0").replace(decimal, ".")
     if _HEXADECIMAL.fullmatch(lowered):
         return sign * float.fromhex(lowered)
-    return sign * float(lowered.rstrip("e+-")) if _DECIMAL.fullmatch(lowered) else None
+    return sign * float(lowered) if _DECIMAL.fullmatch(lowered) else None

@@ -7,6 +7,7 @@ Each column is converted when it is first asked for, and kept.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections import Counter
@@ -265,7 +266,13 @@ def value_of(column: Any) -> Value:
     >>> value_of([1, 2, None]).kind
     'integer'
     """
-    value = _read(column)
+    try:
+        value = _read(column)
+    except DataError:
+        raise
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as fault:
+        # 10**400, a signalling NaN of decimal, a date that its own library does not hold ...
+        raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
     match value:
         case Numeric() | Matrix():
             return replace(value, values=kept(value.values, column))
@@ -296,10 +303,7 @@ def _read(column: Any) -> Value:
         rows = _rows_of_numbers(column)
         return _from_objects(column) if rows is None else _from_numpy(rows)
     if hasattr(column, "__array__"):  # xarray's, torch's, jax's
-        try:
-            return _from_numpy(np.asarray(column))
-        except (TypeError, ValueError, RuntimeError) as fault:
-            raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
+        return _from_numpy(np.asarray(column))
     raise DataError(
         f"invalid type ({type(column).__name__})", hint="give a list, an array or a frame's column"
     )
@@ -391,7 +395,9 @@ def _times(values: NDArray[Any], zone: Any = None) -> Numeric:
     """
     seconds = _in_seconds(values)
     if zone is not None:
-        name = getattr(zone, "key", None) or str(zone).replace(" ", "_")
+        # A fixed offset may be called anything.
+        fixed = isinstance(zone, dt.timezone)
+        name = dt.timezone(zone.utcoffset(None)) if fixed else zone
         return Numeric(seconds, "double", f"POSIXct {name}")
     # The remainder is negative before 1970, and NaN where the time is missing.
     if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.abs(np.fmod(seconds, 86400)) > 0):
@@ -424,9 +430,9 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
                 try:
                     return _numeric(array.astype(target))
                 except OverflowError:
-                    return _numeric(_doubles(array))
+                    return _numeric(array.astype(np.float64))
             floats = np.full(len(array), np.nan)
-            floats[~missing] = _doubles(array[~missing])
+            floats[~missing] = array[~missing].astype(np.float64)
             named: Kind = "logical" if kind == "boolean" else "integer"
             return Numeric(floats, named if kind in ("boolean", "integer") else "double")
         case "date" | "datetime" | "datetime64":
@@ -446,22 +452,12 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
             raise _mixed([type(item).__name__ for item in array])
 
 
-def _doubles(array: NDArray[Any]) -> NDArray[np.float64]:
-    try:
-        return array.astype(np.float64)
-    except (OverflowError, ValueError) as fault:  # 10**400, a signalling NaN
-        raise DataError("a number is beyond the range of doubles", hint=str(fault)) from fault
-
-
 def _moments(array: NDArray[Any]) -> tuple[NDArray[Any], Any]:
     """Return dates and moments as datetime64 in UTC, and their zone: UTC if they differ in it."""
     import pandas as pd
 
     zones = {item.tzinfo for item in array if getattr(item, "tzinfo", None) is not None}
-    try:
-        stamps = pd.to_datetime(pd.Series(array, dtype=object), utc=bool(zones))
-    except (ValueError, TypeError, OverflowError) as fault:
-        raise DataError("a date is out of range", hint=str(fault)) from fault
+    stamps = pd.to_datetime(pd.Series(array, dtype=object), utc=bool(zones))
     values = (stamps.dt.tz_localize(None) if zones else stamps).to_numpy()
     return values, (zones.pop() if len(zones) == 1 else "UTC") if zones else None
 
@@ -520,12 +516,8 @@ def _from_pandas(series: Any) -> Value:
     import pandas as pd
 
     if isinstance(series, pd.DataFrame):
-        try:
-            values = series.to_numpy(dtype=np.float64)
-        except (TypeError, ValueError) as fault:
-            raise DataError("invalid type (list)", hint=f"a matrix of numbers: {fault}") from fault
         return Matrix(
-            np.asfortranarray(values),
+            np.asfortranarray(series.to_numpy(dtype=np.float64)),
             tuple(str(name) for name in series.columns),
         )
     if isinstance(series, pd.api.extensions.ExtensionArray):

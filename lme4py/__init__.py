@@ -27,6 +27,7 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec.spec import NewRows, Spec
 
 if TYPE_CHECKING:
+    from lme4py.data.read_csv import read_csv
     from lme4py.export.files import load
     from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
@@ -62,6 +63,7 @@ __all__ = [
     "load",
     "mixed_design",
     "mk_re_terms",
+    "read_csv",
     "read_fixture",
     "register",
 ]
@@ -75,6 +77,7 @@ _LATER = {
     "load": "lme4py.export.files",
     "mixed_design": "lme4py.ready_arrays",
     "mk_re_terms": "lme4py.ready_arrays",
+    "read_csv": "lme4py.data.read_csv",
     "read_fixture": "lme4py.proof.fixture",
 }
 

@@ -38,7 +38,7 @@ class SharedOptions(TypedDict, total=False):
     na_action: str
     contrasts: Mapping[str, ContrastArgument] | None
     control: Control | Mapping[str, Any] | None
-    collation: Literal["icu", "C"]
+    collation: str
     double_bar: Literal["split", "diag"]
     env: Mapping[str, Any] | None
     attached_contrasts: Mapping[str, ContrastArgument] | None
@@ -90,7 +90,7 @@ def lformula(
     na_action: str = "omit",
     contrasts: Mapping[str, ContrastArgument] | None = None,
     control: Control | Mapping[str, Any] | None = None,
-    collation: Literal["icu", "C"] = "icu",
+    collation: str = "icu",
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,
@@ -118,8 +118,9 @@ def lformula(
         goes before what `attached_contrasts` says.
     control : Control or mapping, optional
         lme4's ``check.*`` options.
-    collation : {"icu", "C"}
-        Order of levels made from text: R's in a UTF-8 locale, or in the C locale.
+    collation : str
+        Order of levels made from text: ``"icu"`` is R's in a UTF-8 locale, ``"C"`` R's in the
+        C locale, the name of a locale (``"sv"``) R's there; that needs PyICU.
     double_bar : {"split", "diag"}
         What ``||`` means; "split" is lme4's meaning.
     sparse_X : bool
@@ -206,7 +207,7 @@ def glformula(
     na_action: str = "omit",
     contrasts: Mapping[str, ContrastArgument] | None = None,
     control: Control | Mapping[str, Any] | None = None,
-    collation: Literal["icu", "C"] = "icu",
+    collation: str = "icu",
     double_bar: Literal["split", "diag"] = "split",
     sparse_X: bool = False,
     env: Mapping[str, Any] | None = None,

@@ -88,7 +88,7 @@ def mk_re_terms(
         which need no formula. ``||`` and ``a/b`` are expanded as in lme4.
     frame : pandas, polars or pyarrow frame, or mapping of arrays, optional
         What the bars written as text are evaluated in; every row is used.
-    collation : {"icu", "C"}
+    collation : str
         Order of levels made from text.
     attached_contrasts, default_contrasts
         How factors of `frame` are coded, as for `lme4py.lformula`.
@@ -167,7 +167,7 @@ def mixed_design(
         Kept for the fitting code.
     family : str or Family, optional
         For a generalized model.
-    collation : {"icu", "C"}
+    collation : str
         Order of levels made from text.
 
     Returns

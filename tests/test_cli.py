@@ -1,5 +1,6 @@
 """The command, run in this process and once as a program."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -77,6 +78,35 @@ def test_files(capsys, table, tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
+    "name, content, options",
+    [
+        ("t.csv", "y;x;g\n1,5;2;a\n2;3;a\n4;1;é\n3;2;é\n", ["--sep", ";", "--decimal", ","]),
+        ("t.csv", "y,x,g\n1,-9,z\n1.5,2,a\n2,3,a\n4,1,é\n3,2,é\n", ["--na", "-9"]),
+        ("t.csv.gz", "y,x,g\n1.5,2,a\n2,3,a\n4,1,é\n3,2,é\n", []),
+        ("t.tsv", "y\tx\tg\n1.5\t2\ta\n2\t3\ta\n4\t1\té\n3\t2\té\n", []),
+    ],
+)
+def test_marks_of_text_files(capsys, tmp_path, name, content, options):
+    path = tmp_path / name
+    packed = content.encode("latin1")
+    path.write_bytes(gzip.compress(packed) if name.endswith(".gz") else packed)
+    words = ["y ~ x + (1 | g)", str(path), "--encoding", "latin1", "--rows", "4", *options]
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    # R: rownames(Zt), and X.
+    assert re.search(r"a  \(Intercept\) +1 +1 +\. +\.\n *é  \(Intercept\) +\. +\. +1 +1\n", out)
+    assert re.search(r"1 +2 *\n", out)
+
+
+def test_marks_are_for_text(capsys, tmp_path):
+    path = tmp_path / "table.rds"
+    path.write_bytes(b"")
+    code, _, err = run(capsys, "y ~ x + (1 | g)", str(path), "--sep", ";")
+    assert code == 2
+    assert "--sep is for text" in err
+
+
+@pytest.mark.parametrize(
     "words, expected",
     [
         (["--subset", "x > 1"], "19 rows"),
@@ -131,7 +161,7 @@ def test_bad_formula(capsys, csv, formula, expected):
     [
         ("absent.csv", None, "No such file"),
         ("empty.csv", b"", "cannot read"),
-        ("binary.csv", b"\xff\xfe\x00\x80", "cannot read"),
+        ("binary.csv", b"\xff\x00\x80", "cannot read"),
         ("ragged.csv", b"a,b\n1,2\n1,2,3,4\n", "cannot read"),
         ("text.parquet", b"not parquet", "cannot read"),
         ("table.xlsx", b"", "expected a .csv, .tsv, .parquet, .arrow, .feather or .rds file"),

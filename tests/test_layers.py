@@ -28,7 +28,7 @@ LAYERS = (
     "moments",
     "messages",
     "control",
-    "data",
+    "data.*",
     "formula.syntax",
     "formula.syntax_errors",
     "formula.literals",

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lme4py.cli.command import DIFFERENT, DONE, Answer, command, doing, option
-from lme4py.cli.design_options import OPTIONS, chosen_of
-from lme4py.cli.table_files import EXPECTED, read_table
+from lme4py.cli.design_options import OPTIONS, TEXT, chosen_of, data_of
+from lme4py.cli.table_files import EXPECTED
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _AS_RECORDED = {"--na-action", "--collation", "--double-bar", "--lme4"}
     option("--formula", help="instead of the file's own formula"),
     option("--data", type=Path, help=f"instead of the file's own data: {EXPECTED}"),
     option("--quiet", action="store_true", help="one line for each file that is equal"),
+    *TEXT,
     *(
         (flags, {**settings, "default": None} if flags[0] in _AS_RECORDED else settings)
         for flags, settings in OPTIONS
@@ -67,7 +68,7 @@ def _compared(path: Path, options: argparse.Namespace) -> Comparison:
     formula = options.formula if options.formula is not None else fixture.formula
     if formula is None:
         raise DataError(f"{path} holds no formula", hint="give it: --formula 'y ~ x + (1 | g)'")
-    data = fixture.table() if options.data is None else read_table(options.data)
+    data = fixture.table() if options.data is None else data_of(options)
     arguments = {**fixture.arguments, **chosen_of(options)}
     make: Any = glformula if "family" in arguments else lformula
     if make is glformula:

@@ -13,7 +13,7 @@ from lme4py.errors import DataError
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
-__all__ = ["MODEL", "OPTIONS", "chosen_of", "design_of"]
+__all__ = ["MODEL", "OPTIONS", "TEXT", "chosen_of", "data_of", "design_of"]
 
 _FORMULA = "Reaction ~ Days + (Days | Subject)"
 
@@ -30,15 +30,15 @@ OPTIONS = (
     option("--subset", metavar="EXPR", help="rows to use, an R expression"),
     option("--weights", metavar="EXPR", help="weights, a column or an R expression"),
     option("--offset", metavar="EXPR", help="offset, a column or an R expression"),
+    option(
+        "--collation",
+        metavar="ORDER",
+        help="order of levels made from text: icu (as in R), C, or that of a locale, as sv",
+    ),
     *(
         option(flag, choices=choices, default=choices[0], help=f"{meaning} (default: {choices[0]})")
         for flag, choices, meaning in (
             ("--na-action", ["omit", "exclude", "fail", "pass"], "what to do with missing values"),
-            (
-                "--collation",
-                ["icu", "C"],
-                "order of levels made from text; icu is R's in a UTF-8 locale",
-            ),
             ("--double-bar", ["split", "diag"], "what || means; split is lme4's"),
         )
     ),
@@ -79,6 +79,14 @@ OPTIONS = (
 )
 """The options of the model: family, subset, weights ..."""
 
+TEXT = (
+    option("--sep", help="what separates the fields of a .csv file, e.g. ';' (default: ,)"),
+    option("--decimal", help="its decimal point, e.g. , (default: .)"),
+    option("--encoding", help="its encoding, e.g. latin1 (default: UTF-8, or UTF-16 if marked)"),
+    option("--na", action="append", help="a missing value (default: NA); may be repeated"),
+)
+"""What the fields of a text file are like."""
+
 MODEL = (
     option("formula", nargs="?", default=_FORMULA, metavar="FORMULA", help=f"default: {_FORMULA}"),
     option(
@@ -88,9 +96,17 @@ MODEL = (
         metavar="DATA",
         help=f"{EXPECTED}; without it the sleepstudy data",
     ),
+    *TEXT,
     *OPTIONS,
 )
 """The formula, the data and the options."""
+
+
+def data_of(options: argparse.Namespace) -> Any:
+    """Return the table that was named, read as the options of `TEXT` say."""
+    given = {name: getattr(options, name) for name in ("sep", "decimal", "encoding", "na")}
+    marks = {name: value for name, value in given.items() if value is not None}
+    return read_table(options.data, **marks)
 
 
 def design_of(options: argparse.Namespace) -> MixedDesign:
@@ -107,7 +123,7 @@ def design_of(options: argparse.Namespace) -> MixedDesign:
         data = sleepstudy()
     else:
         with doing(f"reading {options.data}"):
-            data = read_table(options.data)
+            data = data_of(options)
     chosen = chosen_of(options)
     with doing("building the design"):
         if "family" in chosen:

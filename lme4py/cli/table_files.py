@@ -6,31 +6,49 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lme4py.data.read_csv import read_csv
 from lme4py.errors import DataError
 
 __all__ = ["EXPECTED", "is_table", "read_table"]
 
 EXPECTED = "a .csv, .tsv, .parquet, .arrow, .feather or .rds file"
+_PACKED = (".gz", ".bz2", ".xz")
 
 
 def is_table(text: str) -> bool:
     """Return whether a text looks like the name of a file that `read_table` reads."""
-    return Path(text).suffix.lower() in _READERS
+    return _kind(Path(text)) in _READERS
 
 
-def read_table(path: Path) -> Any:
+def _kind(path: Path) -> str:
+    """Return the ending that tells what a file holds: ``.csv`` of ``a.csv.gz``."""
+    inner = path.with_suffix("") if path.suffix.lower() in _PACKED else path
+    return inner.suffix.lower()
+
+
+def read_table(path: Path, **marks: Any) -> Any:
     """Return the table in a file.
+
+    Parameters
+    ----------
+    path : Path
+    **marks
+        Arguments of `lme4py.read_csv`, for text.
 
     Raises
     ------
     DataError
         With the reason it cannot be read.
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    kind = _kind(path)
+    if kind not in _READERS:
         raise DataError(f"cannot read '{path}': expected {EXPECTED}")
+    if kind in (".csv", ".tsv"):
+        return read_csv(path, **({"sep": "\t"} if kind == ".tsv" else {}) | marks)
+    if marks:
+        raise DataError(f"--{next(iter(marks))} is for text: '{path}' is none")
     try:
-        return reader(path)
+        return _READERS[kind](path)
     except DataError:
         raise
     except ImportError as error:
@@ -38,18 +56,15 @@ def read_table(path: Path) -> Any:
             f"cannot read '{path}' without pyarrow", hint="pip install -e '.[arrow]'"
         ) from error
     except (OSError, ValueError) as error:
-        # pandas' parsing errors and pyarrow's are ValueErrors, a missing file is an OSError.
+        # pyarrow's parsing errors are ValueErrors, a missing file is an OSError.
         reason = getattr(error, "strerror", None) or [*str(error).strip().splitlines(), "empty"][0]
         raise DataError(f"cannot read '{path}': {reason}") from error
 
 
-def _pandas(reader: str, **options: str) -> Callable[[Path], Any]:
-    def read(path: Path) -> Any:
-        import pandas as pd
+def _parquet(path: Path) -> Any:
+    import pandas as pd
 
-        return getattr(pd, reader)(path, **options)
-
-    return read
+    return pd.read_parquet(path)
 
 
 def _arrow(path: Path) -> Any:
@@ -78,9 +93,9 @@ def _rds(path: Path) -> Any:
 
 
 _READERS: Mapping[str, Callable[[Path], Any]] = {
-    ".csv": _pandas("read_csv"),
-    ".tsv": _pandas("read_csv", sep="\t"),
-    ".parquet": _pandas("read_parquet"),
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": _parquet,
     ".arrow": _arrow,
     ".feather": _arrow,
     ".rds": _rds,

@@ -15,7 +15,7 @@ from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value
+from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value, time_class
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.rfiles.rvalues import (
     RFactor,
@@ -141,15 +141,17 @@ def _value(value: Value) -> Any:
 
 def _class_of_times(time: Time | None) -> dict[str, RVector]:
     """Return the attributes that make numbers R's dates, date-times or time differences."""
-    match time:
+    match time_class(time):
         case None:
             return {}
         case "Date":
             return {"class": character(["Date"])}
         case "POSIXct":
-            return {"class": character(["POSIXct", "POSIXt"])}
-        case _:
-            return {"class": character(["difftime"]), "units": character([time])}
+            zone = str(time).split(" ")[1:2]
+            known = {"tzone": character(zone)} if zone else {}
+            return {"class": character(["POSIXct", "POSIXt"]), **known}
+        case unit:
+            return {"class": character(["difftime"]), "units": character([unit])}
 
 
 def _frame(design: MixedDesign) -> RFrame:

@@ -2,100 +2,119 @@
 
 from __future__ import annotations
 
-import importlib.util
+import gzip
+import json
+import re
 import unicodedata
-import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
+from importlib.resources import files
 from typing import Any
 
-from lme4py.errors import DataError, Lme4pyAdvice
+from lme4py.errors import DataError
 
-__all__ = ["Collation"]
+__all__ = ["FIRST_CONTRACTION", "FIRST_LETTER", "TABLE", "Collation"]
 
-_NAMES = ("icu", "C")
+TABLE = "root_order.json.gz"
+"""ICU's root order of the characters that have a place of their own; see `_root`."""
+FIRST_CONTRACTION = 0xD800
+"""The first of the code points that stand for contractions: surrogates, in no text of R's."""
+FIRST_LETTER = 0x10000
+"""What the lowest weight of a letter is written as: the ranks from here on meet no surrogate."""
+
 # White space, punctuation, symbols and digits in ICU's root order, then the letters.
 _ORDER = "\t\n\v\f\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
+_BETWEEN = "\udfff"
 
 
-def _primary_table() -> dict[int, str | None]:
-    """Map each ASCII character to its rank; ICU ignores the other control characters."""
-    table: dict[int, str | None] = dict.fromkeys(range(128))
-    for rank, character in enumerate(_ORDER, start=1):
-        table[ord(character)] = chr(rank)
-        table[ord(character.upper())] = chr(rank)
-    return table
+class _Level(dict[int, str]):
+    """The weights of one level as `str.translate` takes them, with a rule for all others."""
 
+    def __init__(self, listed: Mapping[int, str], others: Callable[[int], str]) -> None:
+        super().__init__(listed)
+        self[ord(_BETWEEN)] = _BETWEEN
+        self._others = others
 
-_PRIMARY = _primary_table()
-_CASE: dict[int, str | None] = {
-    code: None if rank is None else ("1" if chr(code).isupper() else "0")
-    for code, rank in _PRIMARY.items()
-}
-
-
-_BETWEEN = "\x7f"
-_PRIMARY_KEPT = {**_PRIMARY, ord(_BETWEEN): _BETWEEN}
-_CASE_KEPT = {**_CASE, ord(_BETWEEN): _BETWEEN}
-
-
-def _ascii_key(text: str) -> str:
-    """Return a string whose code-point order is ICU's order of ASCII text."""
-    key = text.translate(_PRIMARY)
-    if text.lower() == text:
-        return key + "\0"
-    return f"{key}\0{text.translate(_CASE)}"
-
-
-def _ascii_keys(texts: Sequence[str]) -> list[str]:
-    """Return the keys of many texts: translated as one, which is several times faster."""
-    joined = _BETWEEN.join(texts)
-    if joined.count(_BETWEEN) != len(texts) - 1:
-        return [_ascii_key(text) for text in texts]
-    keys = joined.translate(_PRIMARY_KEPT).split(_BETWEEN)
-    lower = joined.lower()
-    if lower == joined:
-        # With no capitals at all what comes behind the primary key is the same for all.
-        return keys
-    cases = joined.translate(_CASE_KEPT).split(_BETWEEN)
-    return [
-        f"{key}\0" if small == text else f"{key}\0{case}"
-        for key, case, small, text in zip(keys, cases, lower.split(_BETWEEN), texts, strict=True)
-    ]
-
-
-def _decomposed_key(text: str) -> tuple[str, str, str]:
-    """Return base letters, then accents, then case: Latin text, near enough to ICU."""
-    parts = unicodedata.normalize("NFKD", text)
-    base = "".join(part for part in parts if not unicodedata.combining(part))
-    folded = base.casefold()
-    # Beyond ASCII every character keeps its code point, behind all ranks of _PRIMARY.
-    primary = folded.translate(_PRIMARY)
-    accents = [part if unicodedata.combining(part) else " " for part in parts]
-    case = "".join("1" if part.isupper() else "0" for part in base)
-    return primary, "".join(accents).rstrip(), case
+    def __missing__(self, code: int) -> str:
+        return self._others(code)
 
 
 @cache
-def _general_key() -> Callable[[str], Any]:
-    """Return the key for text beyond ASCII: PyICU, else pyuca, else decomposition."""
-    if importlib.util.find_spec("icu") is not None:
-        icu: Any = importlib.import_module("icu")
-        from_icu: Callable[[str], Any] = icu.Collator.createInstance(icu.Locale("")).getSortKey
-        return from_icu
-    if importlib.util.find_spec("pyuca") is not None:
-        pyuca: Any = importlib.import_module("pyuca")
-        from_pyuca: Callable[[str], Any] = pyuca.Collator().sort_key
-        return from_pyuca
-    # Kept by the cache, so this is said once.
-    warnings.warn(
-        "text beyond ASCII is put in order by an approximation of R's rules, exact for accented "
-        "Latin letters: pip install -e '.[collation]'",
-        Lme4pyAdvice,
-        stacklevel=2,
+def _ascii() -> tuple[_Level, _Level]:
+    """Return the levels of ASCII: letters and case. ICU ignores all other control characters."""
+    letters = {ord(item): chr(rank) for rank, item in enumerate(_ORDER, start=1)}
+    letters |= {ord(chr(code).upper()): weight for code, weight in letters.items()}
+    case = {code: "1" if chr(code).isupper() else "0" for code in letters}
+    return _Level(letters, lambda _: ""), _Level(case, lambda _: "")
+
+
+@cache
+def _root() -> tuple[dict[str, str], re.Pattern[str], tuple[_Level, _Level, _Level]]:
+    """Return contractions, with what stands for each, and the levels: letters, accents, case.
+
+    A contraction is a text that sorts as one character does: Thai vowels that are written
+    before their consonant, or a letter with an accent that makes another letter of it.
+    """
+    packed = files("lme4py.frame").joinpath(TABLE).read_bytes()
+    table = json.loads(gzip.decompress(packed).decode("utf-8", "surrogatepass"))
+    contractions = {
+        text: chr(code) for code, text in enumerate(table["contractions"], FIRST_CONTRACTION)
+    }
+    # The longest first: a pair may begin a triple.
+    choices = "|".join(sorted(contractions, key=len, reverse=True))
+    beginnings = "".join({text[0] for text in contractions})
+    letters = {
+        ord(item): chr(rank)
+        for rank, group in enumerate(table["alike"], FIRST_LETTER)
+        for item in group
+    }
+    _, accent, case = table["common"]
+    levels = (
+        # Characters without a place stand behind all others.
+        _Level(letters | str.maketrans(table["primary"]), lambda code: "\U0010ffff" + chr(code)),
+        _Level(str.maketrans(table["secondary"]), lambda _: accent),
+        _Level(str.maketrans(table["tertiary"]), lambda _: case),
     )
-    return _decomposed_key
+    return contractions, re.compile(f"(?=[{beginnings}])(?:{choices})"), levels
+
+
+def _keys(texts: Sequence[str]) -> Iterable[Any]:
+    """Return what texts are sorted by: a text of weights for each level.
+
+    They are translated as one, which is several times faster.
+    """
+    levels: Sequence[_Level] = _ascii()
+    joined = _BETWEEN.join(texts)
+    if joined.replace(_BETWEEN, "").isascii():
+        # With no capitals at all what comes behind the letters is the same for all.
+        levels = levels[:1] if joined.lower() == joined else levels
+    else:
+        contractions, pattern, levels = _root()
+        decomposed = unicodedata.normalize("NFD", joined)
+        joined = pattern.sub(lambda found: contractions[found[0]], decomposed)
+    return zip(*(joined.translate(level).split(_BETWEEN) for level in levels), strict=True)
+
+
+@cache
+def _of_locale(name: str) -> Callable[[str], Any]:
+    """Return the key of a locale, from PyICU."""
+    try:
+        icu: Any = import_module("icu")
+    except ImportError as error:
+        raise DataError(
+            f"unknown collation '{name}': choose 'icu' or 'C'",
+            hint="the order of a locale ('sv') needs PyICU: pip install -e '.[locales]'",
+        ) from error
+    locale = icu.Locale(name)
+    languages = {icu.Locale(known).getLanguage() for known in icu.Locale.getAvailableLocales()}
+    if locale.getLanguage() not in languages:
+        raise DataError(
+            f"unknown collation '{name}': choose 'icu', 'C' or the name of a locale, as 'sv'"
+        )
+    key: Callable[[str], Any] = icu.Collator.createInstance(locale).getSortKey
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +123,22 @@ class Collation:
 
     Parameters
     ----------
-    name : {"icu", "C"}
-        ``"icu"`` is R's order in any UTF-8 locale (also ``C.UTF-8``): punctuation,
-        digits, letters; accents and then case break ties, lower case first. It is
-        exact for ASCII; beyond ASCII it is PyICU's order if that is installed, else
-        pyuca's, else one made from Unicode decompositions, which is right for
-        accented Latin letters. ``"C"`` is the order of code points, R's under
-        ``LC_ALL=C``.
+    name : str
+        ``"icu"`` is R's order in a UTF-8 locale of most languages (also ``C.UTF-8``):
+        punctuation, digits, letters; accents and then case break ties, lower case
+        first. It is the root order of ICU 72. ``"C"`` is the order of code points, R's
+        under ``LC_ALL=C``. The name of a locale (``"sv"``) is R's order there, with the
+        ICU of PyICU, which must be installed.
 
     Raises
     ------
     DataError
-        For another name.
+        For another name, or that of a locale without PyICU.
 
     Examples
     --------
-    >>> Collation().sort(["b", "B", "a_1", "a 1", "s10", "s2", "A"])
-    ['A', 'a 1', 'a_1', 'b', 'B', 's10', 's2']
+    >>> Collation().sort(["b", "B", "a_1", "a 1", "s10", "s2", "A", "é", "Ø"])
+    ['A', 'a 1', 'a_1', 'b', 'B', 'é', 'Ø', 's10', 's2']
     >>> Collation("C").sort(["b", "B", "a"])
     ['B', 'a', 'b']
     """
@@ -128,26 +146,22 @@ class Collation:
     name: str = "icu"
 
     def __post_init__(self) -> None:
-        if str(self.name) not in _NAMES:
-            raise DataError(f"unknown collation '{self.name}': choose 'icu' or 'C'")
-
-    def key(self, text: str) -> Any:
-        """Return a sort key of one text, comparable with the keys of any other text."""
-        return text if self.name == "C" else _general_key()(text)
+        if str(self.name) not in ("icu", "C"):
+            _of_locale(str(self.name))
 
     def order(self, texts: Sequence[str]) -> list[int]:
         """Return the positions of the texts in order (R's ``order``); ties keep their order."""
-        keys = self._keys(texts)
-        return sorted(range(len(keys)), key=keys.__getitem__)
+        # A lone surrogate is no character; R has none.
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        if self.name == "C":
+            keys: list[Any] = clean
+        elif self.name == "icu":
+            keys = list(_keys(clean))
+        else:
+            keys = list(map(_of_locale(self.name), clean))
+        return sorted(range(len(texts)), key=keys.__getitem__)
 
     def sort(self, texts: Iterable[str]) -> list[str]:
         """Return the texts in order (R's ``sort``)."""
         known = list(texts)
         return [known[position] for position in self.order(known)]
-
-    def _keys(self, texts: Sequence[str]) -> list[Any]:
-        if self.name == "C":
-            return list(texts)
-        if all(map(str.isascii, texts)):
-            return _ascii_keys(texts)
-        return [self.key(text) for text in texts]

@@ -7,6 +7,7 @@ Each column is converted when it is first asked for, and kept.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import sys
 from collections import Counter
@@ -215,7 +216,7 @@ def _no_frame(data: Any) -> DataError:
 def _how_to_a_frame(data: Any) -> str:
     """Return what makes a frame of data of another kind."""
     if isinstance(data, str | os.PathLike):
-        return "read the file first, by pandas.read_csv() for one"
+        return "read the file first: lme4py.read_csv(path)"
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "make it a frame: pandas.DataFrame(data)"
     if isinstance(data, np.ndarray) and data.ndim == 2:
@@ -252,8 +253,8 @@ def value_of(column: Any) -> Value:
     column : array-like, scalar or Value
         Text becomes character, pandas Categorical and polars Enum become factors,
         arrow dictionaries too; polars Categorical is text, as it has no order of its own.
-        A pandas column of midnights is a Date. Masked entries are missing. The result has
-        memory of its own, which is read-only.
+        A column of midnights without a zone is a Date, other moments are POSIXct. Masked
+        entries are missing. The result has memory of its own, which is read-only.
 
     Raises
     ------
@@ -265,7 +266,13 @@ def value_of(column: Any) -> Value:
     >>> value_of([1, 2, None]).kind
     'integer'
     """
-    value = _read(column)
+    try:
+        value = _read(column)
+    except DataError:
+        raise
+    except (ArithmeticError, RuntimeError, TypeError, ValueError) as fault:
+        # 10**400, a signalling NaN of decimal, a date that its own library does not hold ...
+        raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
     match value:
         case Numeric() | Matrix():
             return replace(value, values=kept(value.values, column))
@@ -284,7 +291,7 @@ def _read(column: Any) -> Value:
     module = type(column).__module__.partition(".")[0]
     if module == "pandas":
         return _from_pandas(column)
-    if module == "polars":
+    if module == "polars" and hasattr(column, "dtype"):
         return _from_polars(column)
     if module == "pyarrow":
         return _from_arrow(column)
@@ -296,10 +303,7 @@ def _read(column: Any) -> Value:
         rows = _rows_of_numbers(column)
         return _from_objects(column) if rows is None else _from_numpy(rows)
     if hasattr(column, "__array__"):  # xarray's, torch's, jax's
-        try:
-            return _from_numpy(np.asarray(column))
-        except (TypeError, ValueError, RuntimeError) as fault:
-            raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
+        return _from_numpy(np.asarray(column))
     raise DataError(
         f"invalid type ({type(column).__name__})", hint="give a list, an array or a frame's column"
     )
@@ -384,9 +388,17 @@ def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
     return numbers * step * 86400 if unit == "D" else numbers * step / _EPOCH_UNITS[unit]
 
 
-def _times(values: NDArray[Any]) -> Numeric:
-    """Return days for a column of midnights (R's Date), else seconds (POSIXct)."""
+def _times(values: NDArray[Any], zone: Any = None) -> Numeric:
+    """Return days for a column of midnights without a zone (R's Date), else seconds (POSIXct).
+
+    `values` are in UTC; `zone` is that of the clock.
+    """
     seconds = _in_seconds(values)
+    if zone is not None:
+        # A fixed offset may be called anything.
+        fixed = isinstance(zone, dt.timezone)
+        name = dt.timezone(zone.utcoffset(None)) if fixed else zone
+        return Numeric(seconds, "double", f"POSIXct {name}")
     # The remainder is negative before 1970, and NaN where the time is missing.
     if np.datetime_data(values.dtype)[0] == "D" or not np.any(np.abs(np.fmod(seconds, 86400)) > 0):
         return Numeric(seconds / 86400, "double", "Date")
@@ -424,7 +436,7 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
             named: Kind = "logical" if kind == "boolean" else "integer"
             return Numeric(floats, named if kind in ("boolean", "integer") else "double")
         case "date" | "datetime" | "datetime64":
-            return _times(pd.to_datetime(pd.Series(array)).to_numpy())
+            return _times(*_moments(array))
         case "timedelta" | "timedelta64":
             return Numeric(
                 _in_seconds(pd.to_timedelta(pd.Series(array)).to_numpy()), "double", "secs"
@@ -438,6 +450,16 @@ def _from_objects(values: Sequence[Any] | NDArray[Any]) -> Value:
             if any(masked):
                 return _from_objects([None if item is np.ma.masked else item for item in array])
             raise _mixed([type(item).__name__ for item in array])
+
+
+def _moments(array: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Return dates and moments as datetime64 in UTC, and their zone: UTC if they differ in it."""
+    import pandas as pd
+
+    zones = {item.tzinfo for item in array if getattr(item, "tzinfo", None) is not None}
+    stamps = pd.to_datetime(pd.Series(array, dtype=object), utc=bool(zones))
+    values = (stamps.dt.tz_localize(None) if zones else stamps).to_numpy()
+    return values, (zones.pop() if len(zones) == 1 else "UTC") if zones else None
 
 
 def _mixed(kinds: Sequence[str]) -> DataError:
@@ -517,7 +539,7 @@ def _from_pandas(series: Any) -> Value:
     if isinstance(dtype, pd.ArrowDtype):
         return _from_arrow(series.array.__arrow_array__())
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return _times(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy())
+        return _times(series.dt.tz_convert(None).to_numpy(), series.dt.tz)
     if pd.api.types.is_numeric_dtype(dtype):
         return _masked(series.to_numpy(np.float64, na_value=np.nan), series, dtype.kind)
     return _from_objects(series.to_numpy(dtype=object))
@@ -546,8 +568,9 @@ def _from_polars(series: Any) -> Value:
         days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
         return Numeric(days, "double", "Date")
     if dtype == pl.Datetime:
-        seconds = _in_seconds(series.dt.replace_time_zone(None).to_numpy())
-        return Numeric(seconds, "double", "POSIXct")
+        zone = dtype.time_zone
+        utc = series if zone is None else series.dt.convert_time_zone("UTC")
+        return _times(utc.dt.replace_time_zone(None).to_numpy(), zone)
     if dtype == pl.Duration:
         return Numeric(_in_seconds(series.to_numpy()), "double", "secs")
     if dtype.is_integer() and str(dtype).endswith("128"):  # numpy has none
@@ -598,9 +621,10 @@ def _from_arrow(column: Any) -> Value:
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return Numeric(_of_arrow(days), "double", "Date")
-    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
-        seconds = _in_seconds(_of_arrow(column))
-        return Numeric(seconds, "double", "POSIXct" if pa.types.is_timestamp(kind) else "secs")
+    if pa.types.is_timestamp(kind):
+        return _times(_of_arrow(column), kind.tz)
+    if pa.types.is_duration(kind):
+        return Numeric(_in_seconds(_of_arrow(column)), "double", "secs")
     if pa.types.is_boolean(kind):
         if not column.null_count:
             return _numeric(_of_arrow(column))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.frame.collation import Collation
-from lme4py.frame.values import Character, Codes, Factor, Numeric, Value
+from lme4py.frame.values import Character, Codes, Factor, Numeric, Time, Value, time_class
 from lme4py.numerals import labels
 from lme4py.versions import followed
 
@@ -24,7 +24,9 @@ __all__ = [
     "factor_of",
     "interaction_of",
     "logical_factor",
+    "on_clock",
     "recode",
+    "shows_clock",
     "value_labels",
 ]
 
@@ -91,6 +93,63 @@ def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     return found, inverse.astype(np.int32)
 
 
+def on_clock(
+    seconds: NDArray[np.float64], time: Time | None, *, back: bool = False
+) -> NDArray[np.float64]:
+    """Return whole seconds since 1970 as the clock of a POSIXct's zone shows them.
+
+    Parameters
+    ----------
+    seconds : ndarray
+        Moments in UTC; infinite and missing ones stay.
+    time : str
+        The class of the times, with its zone.
+    back : bool
+        Return moments in UTC of what the clock shows instead.
+
+    Raises
+    ------
+    DataError
+        For a zone that this machine does not know.
+
+    Examples
+    --------
+    >>> on_clock(np.array([0.0]), "POSIXct Asia/Kathmandu")
+    array([19800.])
+    """
+    zone = _zone(time)
+    whole = np.floor(seconds)
+    if zone == "UTC" or not whole.size:
+        return whole
+    import pandas as pd
+
+    finite = np.isfinite(whole)
+    try:
+        stamps = pd.DatetimeIndex(whole[finite].astype("M8[s]"))
+        if back:
+            clock = stamps.tz_localize(
+                zone, ambiguous=np.ones(stamps.size, bool), nonexistent="shift_forward"
+            )
+            shown = clock.tz_convert(None)
+        else:
+            shown = stamps.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    except (LookupError, ValueError, OverflowError, OSError) as fault:
+        raise DataError(f"unknown time zone '{zone}'") from fault
+    whole[finite] = shown.to_numpy().astype("M8[s]").astype(np.int64)
+    return whole
+
+
+def _zone(time: Time | None) -> str:
+    return (*(time or "").split(" ")[1:2], "UTC")[0]
+
+
+def shows_clock(time: Time | None, seconds: NDArray[np.float64]) -> bool:
+    """Tell whether moments are written with the hour: R does if one of them is no midnight."""
+    if (time or "").endswith(" clock"):
+        return True
+    return bool((on_clock(seconds, time) % _SECONDS_PER_DAY != 0).any())
+
+
 def _without_year_padding(text: str) -> str:
     """Return a date as R writes it: years below 1000 are not padded."""
     sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
@@ -99,7 +158,7 @@ def _without_year_padding(text: str) -> str:
 
 
 def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[str]:
-    """Return the days or seconds since 1970 as R's text, in UTC."""
+    """Return the days or seconds since 1970 as R's text."""
     if unit == "D" and (np.abs(values) > _MOST_DAYS).any():
         raise DataError("a date is out of range")
     try:
@@ -145,18 +204,19 @@ def value_labels(value: Numeric, numbers: NDArray[Any], *, together: bool = Fals
     """
     if value.kind == "logical":
         return ["TRUE" if number else "FALSE" for number in numbers.tolist()]
-    if value.time in ("Date", "POSIXct"):
+    if time_class(value.time) in ("Date", "POSIXct"):
         ends = numbers.astype(np.float64)
         finite = np.isfinite(ends)
+        known = ends[finite]
         if value.time == "Date":
-            texts = iter(_time_labels(ends[finite], "D", "U32"))
+            texts = iter(_time_labels(known, "D", "U32"))
         elif followed().times_one_by_one and not together:
-            texts = iter(_moments_one_by_one(ends[finite]))
-        elif (np.floor(ends[finite]) % _SECONDS_PER_DAY == 0).all():
-            days = np.floor(ends[finite]) // _SECONDS_PER_DAY
-            texts = iter(_time_labels(days, "D", "U32"))
+            texts = iter(_moments_one_by_one(on_clock(known, value.time) + known % 1))
+        elif shows_clock(value.time, known):
+            texts = iter(_time_labels(on_clock(known, value.time), "s", "U32"))
         else:
-            texts = iter(_time_labels(ends[finite], "s", "U32"))
+            days = on_clock(known, value.time) // _SECONDS_PER_DAY
+            texts = iter(_time_labels(days, "D", "U32"))
         infinite = {np.inf: "Inf", -np.inf: "-Inf"}
         return [
             next(texts) if plain else infinite[float(number)]

@@ -11,8 +11,8 @@ import numpy as np
 from lme4py.abbreviation import Abbreviated
 from lme4py.errors import DataError, nearest
 from lme4py.frame.columns import Columns
-from lme4py.frame.factors import drop_unused, logical_factor, recode
-from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value
+from lme4py.frame.factors import drop_unused, logical_factor, recode, shows_clock
+from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value, time_class
 
 __all__ = [
     "ColumnType",
@@ -84,6 +84,12 @@ class ColumnType(Abbreviated):
         """
         if isinstance(value, Numeric) and (value.kind, value.time) == (self.kind, self.time):
             return value
+        # The clock of the model's data holds.
+        if (
+            isinstance(value, Numeric)
+            and time_class(value.time) == time_class(self.time) == "POSIXct"
+        ):
+            return Numeric(value.values, value.kind, self.time)
         # Contrasts attached to a logical column have made a factor of it.
         if isinstance(value, Numeric) and value.kind == "logical" and self.levels == _TRUTH:
             value = logical_factor(value.values)
@@ -121,10 +127,10 @@ class ColumnType(Abbreviated):
             raise self._mismatch(value, name)
         values = value.values
         if not unknown and self.time != value.time:
-            if {self.time, value.time} != {"Date", "POSIXct"}:
+            if {time_class(self.time), time_class(value.time)} != {"Date", "POSIXct"}:
                 raise self._mismatch(value, name)
             # A column of midnights was taken for dates; which it is, the model's data said.
-            factor = _SECONDS_PER_DAY if self.time == "POSIXct" else 1 / _SECONDS_PER_DAY
+            factor = 1 / _SECONDS_PER_DAY if self.time == "Date" else _SECONDS_PER_DAY
             values = values * factor
         if self.kind == "double":
             values = values.astype(np.float64, copy=False)
@@ -138,7 +144,7 @@ class ColumnType(Abbreviated):
         return Numeric(values, self.kind, self.time)  # type: ignore[arg-type]
 
     def _mismatch(self, value: Value, name: str) -> DataError:
-        wanted: str = self.time or self.kind
+        wanted: str = time_class(self.time) or self.kind
         if self.kind == "matrix":
             wanted = f"matrix of {self.width} columns"
         return DataError(
@@ -150,11 +156,25 @@ class ColumnType(Abbreviated):
 def _type_name(value: Value) -> str:
     match value:
         case Numeric(kind=kind, time=time):
-            return time or kind
+            return time_class(time) or kind
         case Matrix(values=values):
             return f"matrix of {values.shape[1]} columns"
         case _:
             return type(value).__name__.lower()
+
+
+def _with_clock(value: Numeric) -> Time | None:
+    """Return the class of times; that of moments tells whether new ones are written with a clock.
+
+    Else a new midnight would have another label alone than beside other moments.
+    """
+    time, seconds = value.time, value.as_float()
+    if time is None or time_class(time) != "POSIXct":
+        return time
+    if not shows_clock(time, seconds[np.isfinite(seconds)]):
+        return time
+    zoned = time if " " in time else f"{time} UTC"
+    return f"{zoned.removesuffix(' clock')} clock"
 
 
 def type_of(value: Value) -> ColumnType:
@@ -166,8 +186,8 @@ def type_of(value: Value) -> ColumnType:
     ('a', 'b')
     """
     match value:
-        case Numeric(kind=kind, time=time):
-            return ColumnType(kind, time)
+        case Numeric(kind=kind):
+            return ColumnType(kind, _with_clock(value))
         case Character():
             return ColumnType("character")
         case Factor():

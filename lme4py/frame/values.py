@@ -30,12 +30,13 @@ __all__ = [
     "length",
     "take",
     "take_or_missing",
+    "time_class",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.int32]
 Kind: TypeAlias = Literal["logical", "integer", "double"]
-Time: TypeAlias = Literal["Date", "POSIXct", "secs", "mins", "hours", "days", "weeks"]
+Time: TypeAlias = str
 
 UNITS: dict[Time, float] = {
     "secs": 1.0,
@@ -58,9 +59,12 @@ class Numeric(Abbreviated):
         whatever `kind` says; `kind` remembers R's type.
     kind : {"logical", "integer", "double"}
         R's type.
-    time : {"Date", "POSIXct", "secs", "mins", "hours", "days", "weeks"}, optional
-        R's class for times: a Date (days), a POSIXct (seconds), or a difftime, which is
-        named by its unit.
+    time : str, optional
+        R's class for times: ``"Date"`` (days), ``"POSIXct"`` (seconds in UTC), or a
+        difftime, which is named by its unit (``"secs"`` ... ``"weeks"``). Behind POSIXct
+        the zone of its clock may stand, and ``clock`` where midnight is always written
+        with the hour: ``"POSIXct Europe/Rome clock"``. By default a vector of midnights
+        is written as days, as R does.
     """
 
     values: NDArray[Any]
@@ -166,6 +170,17 @@ class Null:
 
 
 Value: TypeAlias = Numeric | Matrix | Character | Factor | MalformedFactor | FunctionName | Null
+
+
+def time_class(time: Time | None) -> Time | None:
+    """Return R's class of a time without its zone.
+
+    Examples
+    --------
+    >>> time_class("POSIXct Europe/Rome")
+    'POSIXct'
+    """
+    return None if time is None else time.partition(" ")[0]
 
 
 def is_difftime(time: Time | None) -> bool:

@@ -1,4 +1,6 @@
-"""Dates and date-times: read from text, written as text, and in parts; all in UTC.
+"""Dates and date-times: read from text, written as text, and in parts.
+
+Moments count in UTC; those of a column with a zone are written by its clock.
 
 pandas names the parts and writes them. Text is read here, because R's ``strptime`` takes
 what Python's does not: numbers with fewer digits, months by full or short name in any case,
@@ -16,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.factors import distinct
-from lme4py.frame.values import UNITS, Character, Factor, Null, Numeric, Time, Value
+from lme4py.frame.factors import distinct, on_clock
+from lme4py.frame.values import UNITS, Character, Factor, Null, Numeric, Time, Value, time_class
 from lme4py.functions.coercion import (
     Array,
     FloatArray,
@@ -78,9 +80,11 @@ def _written(x: Value, name: str, write: Callable[[Any], str]) -> Character:
     """Return times as text, each distinct day or second written once."""
     import pandas as pd
 
-    if not isinstance(x, Numeric) or x.time not in ("Date", "POSIXct"):
+    if not isinstance(x, Numeric) or time_class(x.time) not in ("Date", "POSIXct"):
         raise DataError(f"{name}() is for dates and date-times")
     found, codes = distinct(np.floor(x.as_float()) * (DAY if x.time == "Date" else 1.0))
+    if x.time != "Date":
+        found = on_clock(found, x.time)
     if ((found < _FIRST) | (found > _LAST)).any():
         raise DataError("a date is out of range: years 1 to 9999 can be written")
     return encoded(codes, [write(item) for item in pd.DatetimeIndex(found.astype("M8[s]"))])
@@ -95,7 +99,7 @@ def formatted(x: Value, dots: tuple[Dot, ...] = ()) -> Character:
     DataError
         For other values, unknown parts of a format, and time zones other than UTC.
     """
-    if time_of(x) not in ("Date", "POSIXct"):
+    if time_class(time_of(x)) not in ("Date", "POSIXct"):
         raise DataError(
             "format() is for dates and date-times here", hint="paste() makes text of numbers"
         )
@@ -241,11 +245,11 @@ def as_time(
         return _time_of_text(value, time, template)
     if isinstance(value, Numeric):
         numbers = value.as_float()
-        if value.time == time:
+        if time_class(value.time) == time:
             return value
         if value.time == "Date":
             return Numeric(numbers * DAY, "double", time)
-        if value.time == "POSIXct":
+        if time_class(value.time) == "POSIXct":
             return Numeric(np.floor(numbers / DAY), "double", time)
         if value.kind == "logical" and np.isnan(numbers).all():
             return Numeric(numbers, "double", time)

@@ -171,7 +171,7 @@ def reject_classes(value: Value, name: str) -> None:
     if time == "Date":
         raise DataError(f'{name} not defined for "Date" objects')
     if time is not None:
-        shown = "POSIXt" if time == "POSIXct" else "difftime"
+        shown = "POSIXt" if values.time_class(time) == "POSIXct" else "difftime"
         raise DataError(f"'{name}' not defined for \"{shown}\" objects")
 
 

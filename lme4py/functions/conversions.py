@@ -17,6 +17,7 @@ from lme4py.frame.values import (
     Numeric,
     Value,
     is_difftime,
+    time_class,
 )
 from lme4py.functions.calendar import formatted
 from lme4py.functions.coercion import (
@@ -134,7 +135,7 @@ def _as_logical(x: Value, _dots: tuple[Dot, ...] = ()) -> Value:
 @function("as.character", role="elementwise")
 def _as_character(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
     """Return text, numbers to 15 digits."""
-    if dots and isinstance(x, Numeric) and x.time in ("Date", "POSIXct"):
+    if dots and isinstance(x, Numeric) and time_class(x.time) in ("Date", "POSIXct"):
         if context.lme4.times_one_by_one:
             raise DataError(
                 "'digits' must be numeric, integer valued",

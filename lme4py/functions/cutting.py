@@ -9,8 +9,17 @@ import re
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.factors import recode
-from lme4py.frame.values import Character, Codes, Factor, Matrix, Numeric, Value, is_difftime
+from lme4py.frame.factors import on_clock, recode
+from lme4py.frame.values import (
+    Character,
+    Codes,
+    Factor,
+    Matrix,
+    Numeric,
+    Value,
+    is_difftime,
+    time_class,
+)
 from lme4py.functions.calendar import DAY, months_from
 from lme4py.functions.coercion import FloatArray, as_flag, flat, pack, strings_of
 from lme4py.functions.table import MISSING, Context, Dot, State, function
@@ -178,7 +187,7 @@ def _time_breaks(x: Numeric, breaks: Value, monday: bool) -> Numeric:
     `breaks` is text such as ``"month"`` or ``"2 weeks"``, times, or a number of intervals;
     `monday` tells whether weeks start on Monday, else on Sunday.
     """
-    if isinstance(breaks, Numeric) and breaks.time == x.time:
+    if isinstance(breaks, Numeric) and time_class(breaks.time) == time_class(x.time):
         return Numeric(breaks.values, "double")
     if isinstance(breaks, Numeric) and breaks.time is None and breaks.kind != "logical":
         if breaks.values.size == 1:
@@ -193,11 +202,13 @@ def _time_breaks(x: Numeric, breaks: Value, monday: bool) -> Numeric:
         raise DataError("'from' must be a finite number")
     low, high = float(numbers.min()), float(numbers.max())
     each_day = 1.0 if x.time == "Date" else DAY
+    # The intervals begin where the clock says so; seconds run on when it is changed.
+    ahead = float(on_clock(np.array([low]), x.time)[0] - np.floor(low))
     if unit in _MONTHS:
-        found = _by_months(low, high, step, unit, each_day)
-    else:
-        found = _by_seconds(low, high, step, unit, each_day, monday)
-    return Numeric(found, "double")
+        found = _by_months(low + ahead, high + ahead, step, unit, each_day)
+        return Numeric(on_clock(found, x.time, back=True), "double")
+    found = _by_seconds(low + ahead, high + ahead, step, unit, each_day, monday)
+    return Numeric(found - ahead, "double")
 
 
 def _bounded(count: float) -> None:

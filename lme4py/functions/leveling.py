@@ -76,15 +76,15 @@ def _labelled(kept: Levels, labels: Value) -> tuple[Levels, list[int]]:
     """Return the levels after R's treatment of `labels`, and which one each of `kept` becomes."""
     places = list(range(len(kept)))
     if labels is MISSING:
-        for place, level in enumerate(kept):
-            if level in kept[:place]:
-                raise DataError(f"factor level [{place + 1}] is duplicated")
+        if len(set(kept)) < len(kept):
+            twice = next(place for place in places if kept.index(kept[place]) < place)
+            raise DataError(f"factor level [{twice + 1}] is duplicated")
         return kept, places
     given = strings_of(labels)
     if len(given) == len(kept):
         # Equal labels are one level.
-        final = list(dict.fromkeys(given))
-        return final, [final.index(label) for label in given]
+        final = {label: place for place, label in enumerate(dict.fromkeys(given))}
+        return list(final), [final[label] for label in given]
     if len(given) == 1:
         stem = level_texts(given)[0]
         return [f"{stem}{number + 1}" for number in places], places
@@ -111,7 +111,7 @@ def _factor(
 ) -> State:
     if isinstance(x, FunctionName):
         raise DataError("unique() applies only to vectors")
-    excluded = strings_of(exclude)
+    excluded = dict.fromkeys(strings_of(exclude))
     known: Levels
     if levels is MISSING:
         found = factor_of(x, context.collation)

@@ -28,6 +28,7 @@ from lme4py.frame.values import (
     Value,
     is_difftime,
     length,
+    time_class,
 )
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
@@ -125,7 +126,7 @@ def classes(value: Value | None) -> tuple[str, ...]:
     match value:
         case Factor(ordered=ordered) | MalformedFactor(ordered=ordered):
             return ("ordered", "factor") if ordered else ("factor",)
-        case Numeric(time="POSIXct"):
+        case Numeric(time=time) if time_class(time) == "POSIXct":
             return ("POSIXct", "POSIXt")
         case Numeric(time="Date"):
             return ("Date",)

@@ -1,6 +1,6 @@
 """Operators of dates, date-times and differences of times, and what goes with them.
 
-A Date counts days, a POSIXct seconds (in UTC), a difftime its own unit.
+A Date counts days, a POSIXct seconds in UTC, a difftime its own unit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from lme4py.errors import DataError
 from lme4py.frame import values
-from lme4py.frame.values import UNITS, Character, Numeric, Value, is_difftime
+from lme4py.frame.values import UNITS, Character, Numeric, Value, is_difftime, time_class
 from lme4py.functions.calendar import DAY, as_time, only_utc
 from lme4py.functions.coercion import Array, Time, align, time_of, untimed
 from lme4py.functions.operators import Operation, method
@@ -140,24 +140,25 @@ def _plus(operation: Operation) -> Value:
     clock, first, second = _clock(operation), operation.first, operation.second
     if second is None:
         return first
-    if time_of(first) == time_of(second) == clock.time:
+    times = [time_of(value) for value in (first, second) if not is_difftime(time_of(value))]
+    if time_class(times[0]) == time_class(times[-1]) == clock.time and len(times) == 2:
         raise DataError(f"binary {clock.operator} is not {clock.objects}")
     one, two = (untimed(clock.counted(value)) for value in (first, second))
-    return _timed(operation.without_method(one, two), clock.time)
+    return _timed(operation.without_method(one, two), next(filter(None, times)))
 
 
 @method("-.Date", "-.POSIXt")
 def _minus(operation: Operation) -> Value:
     clock, first, second = _clock(operation), operation.first, operation.second
-    if time_of(first) != clock.time:
+    if time_class(time_of(first)) != clock.time:
         raise DataError(f"can only subtract from {clock.objects.removeprefix('defined for ')}")
     if second is None:
         raise DataError(f"unary {clock.operator} is not {clock.objects}")
-    if time_of(second) == clock.time:
+    if time_class(time_of(second)) == clock.time:
         unit: Time = "days" if clock.time == "Date" else None
         return _difference(first, second, unit, operation.context)
     result = operation.without_method(untimed(first), clock.counted(second))
-    return _timed(result, clock.time)
+    return _timed(result, time_of(first))
 
 
 @method("Ops.Date", "Ops.POSIXt")

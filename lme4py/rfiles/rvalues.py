@@ -422,5 +422,6 @@ def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:
     if "Date" in column.classes:
         return pd.Series(pd.to_datetime(numbers, unit="D").as_unit("s"), index=index)
     stamps = pd.to_datetime(numbers, unit="s", utc=True)
+    # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC here.
     zone = (*texts(column.attributes.get("tzone")), "")[0]
-    return pd.Series(stamps.tz_convert(zone) if zone else stamps.tz_localize(None), index=index)
+    return pd.Series(stamps.tz_convert(zone or "UTC"), index=index)

@@ -9,7 +9,9 @@ import pytest
 
 import lme4py
 from lme4py import DataError
+from lme4py.frame.collation import Collation
 from lme4py.frame.columns import Columns, value_of
+from lme4py.frame.factors import factor_of
 from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.versions import LME4_1, following
 
@@ -449,3 +451,36 @@ def test_data_are_left_alone():
     design.Zt.data[:] = 0
 
     pd.testing.assert_frame_equal(data, before)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [10**400, 1],
+        [None, -(10**400)],
+        [Decimal("sNaN"), Decimal(1)],
+        [dt.timedelta.max, None],
+        pa.array([0, 1], pa.date64()),
+        pl.col("x"),
+        pd.DataFrame({"a": ["u", "v"]}),
+    ],
+)
+def test_what_no_vector_of_r_holds_is_our_error(column):
+    with pytest.raises(DataError, match="invalid type"):
+        value_of(column)
+
+
+def test_moments_as_objects_keep_the_clock_of_their_zone():
+    """R 4.6: as.character(as.POSIXct("2020-01-01 10:00", tz = "Etc/GMT-5"))."""
+    zone = dt.timezone(dt.timedelta(hours=5), "at home")
+    times = [dt.datetime(2020, 1, 1, 10, tzinfo=zone), None, dt.datetime(2020, 1, 2, tzinfo=zone)]
+    assert factor_of(value_of(times), Collation()).levels == (
+        "2020-01-01 10:00:00",
+        "2020-01-02",
+    )
+    # In several zones: in UTC.
+    times[2] = dt.datetime(2020, 1, 2, tzinfo=dt.UTC)
+    assert factor_of(value_of(times), Collation()).levels == (
+        "2020-01-01 05:00:00",
+        "2020-01-02",
+    )

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from lme4py.errors import Lme4pyError
+from lme4py.formula.parse import parse
 from lme4py.frame.collation import Collation
+from lme4py.frame.columns import Columns
+from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.values import (
     Character,
     Factor,
@@ -95,3 +98,22 @@ def test_any_arguments_give_a_value_or_our_error(name):
         except Lme4pyError:
             continue
         _check_form(value[0] if entry.role == "basis" else value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "factor(1:400000)",
+        "factor(x, labels = x)",
+        "factor(x, levels = x)",
+        "factor(x, exclude = x)",
+        "ordered(x)",
+    ],
+)
+def test_factors_of_many_levels_take_a_linear_number_of_steps(call):
+    """Every level beside every other would be 10^11 comparisons: hours."""
+    many = np.arange(400_000)
+    columns = Columns({"x": many})
+    scope = Scope(columns, {}, Context(many.size, Collation("icu"), lambda _: None))
+    value = evaluate(parse(call), scope).value
+    assert len(value.levels) == (0 if "exclude" in call else many.size)

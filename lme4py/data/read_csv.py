@@ -1,0 +1,245 @@
+"""Text files as R's read.csv reads them."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import re
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.errors import DataError
+from lme4py.unique_names import make_unique
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_csv"]
+
+_BLANK = " \t\n\v\f\r"
+_LOOKED_AT = 5
+_LARGEST_INTEGER = 2**31 - 1
+_TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
+_INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
+_DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
+_HEXADECIMAL = re.compile(r"0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]+)?")
+_RESERVED = re.compile(
+    "if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|"
+    "NA(_integer_|_real_|_character_|_complex_)?"
+)
+_UNPACK: Mapping[bytes, Callable[[bytes], bytes]] = {
+    b"\x1f\x8b": gzip.decompress,
+    b"BZh": bz2.decompress,
+    b"\xfd7zXZ": lzma.decompress,
+}
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+def read_csv(
+    path: str | PathLike[str],
+    *,
+    sep: str = ",",
+    decimal: str = ".",
+    encoding: str | None = None,
+    na: str | Collection[str] = "NA",
+    comment: str = "",
+    check_names: bool = True,
+) -> pd.DataFrame:
+    r"""Read a table from a text file by the rules of R's ``read.csv``.
+
+    Parameters
+    ----------
+    path : path
+        The file; it may be packed by gzip, bzip2 or xz.
+    sep : str
+        The character between fields; R's ``sep``.
+    decimal : str
+        The decimal point, ``","`` for instance; R's ``dec``.
+    encoding : str, optional
+        As Python or R names it, R's ``fileEncoding``: ``"latin1"``, ``"cp1252"``. By
+        default a byte order mark tells UTF-16 from UTF-8.
+    na : str or collection of str
+        The fields that are missing values, quoted or not; R's ``na.strings``.
+    comment : str
+        The character that begins a comment, none by default; R's ``comment.char``.
+    check_names : bool
+        Make names of the header that R can read in a formula, and no name twice.
+
+    Returns
+    -------
+    DataFrame
+        All fields of a column decide its type: bool for ``T``, ``F``, ``TRUE`` and
+        ``FALSE``, then int64, then float64 (``boolean`` and ``Int64`` where a value is
+        missing), else text as it stands, in which an empty field is the text ``""``.
+        Where the header is one field shorter than the lines below, the first column
+        becomes the index.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, decoded or taken apart.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "trial.csv"
+    >>> _ = path.write_text("y;dose;done\n1,5;None;T\n2,5;Low;F\n")
+    >>> read_csv(path, sep=";", decimal=",")
+         y  dose   done
+    0  1.5  None   True
+    1  2.5   Low  False
+    """
+    import pandas as pd
+
+    marks: Mapping[str, Any] = {"sep": sep, "decimal": decimal, "comment": comment}
+    for name, given in marks.items():
+        if not isinstance(given, str) or len(given) > 1 or not (given or name == "comment"):
+            raise DataError(f"invalid '{name}' argument: one character is needed, not {given!r}")
+    text = _decoded(path, encoding)
+    if comment:
+        text = "".join(_without_comment(line, comment) for line in io.StringIO(text))
+    fault = f"cannot read '{path}'"
+    try:
+        records = (record for record in csv.reader(io.StringIO(text), delimiter=sep) if record)
+        first = list(islice(records, _LOOKED_AT))
+        if not first:
+            raise DataError(f"{fault}: no lines available in input")
+        header = [name.strip(_BLANK) for name in first[0]]
+        width = max(map(len, first))
+        if width > len(header) + 1:
+            raise DataError(
+                f"{fault}: more columns than column names",
+                hint=f"the header has {len(header)}, a line {width} fields between {sep!r}",
+            )
+        cells = pd.read_csv(
+            io.StringIO(text),
+            sep=sep,
+            header=None,
+            names=range(width),
+            index_col=False,
+            dtype=str,
+            na_filter=False,
+            low_memory=False,
+        ).iloc[1:]
+    except (csv.Error, pd.errors.ParserError) as error:
+        reason = str(error).strip().rpartition("C error: ")[2]
+        raise DataError(f"{fault}: {reason}", hint=f"fields are separated by {sep!r}") from error
+    missing = frozenset([na] if isinstance(na, str) else na)
+    index: Any = pd.RangeIndex(len(cells))
+    if width > len(header):
+        index = pd.Index(cells[0].to_numpy(dtype=object), dtype=object)
+        if not index.is_unique:
+            raise DataError(
+                f"{fault}: duplicate 'row.names' are not allowed",
+                hint="the header is one field shorter than the lines below, so that the first "
+                "column holds the names of the rows; does a line end with the separator?",
+            )
+    columns = [
+        _column(cells[place], missing, decimal, index)
+        for place in range(width - len(header), width)
+    ]
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    frame.columns = pd.Index(_names(header) if check_names else header)
+    return frame
+
+
+def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
+    try:
+        content = Path(path).read_bytes()
+        for magic, unpack in _UNPACK.items():
+            if content.startswith(magic):
+                content = unpack(content)
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(f"cannot read '{path}': {reason}") from error
+    name = encoding or _MARKS.get(content[:2], "utf-8")
+    try:
+        return content.decode(name).removeprefix("\ufeff")
+    except LookupError as error:
+        raise DataError(f"unknown encoding '{name}'", hint="latin1, cp1252, utf-16") from error
+    except UnicodeError as error:
+        line = content[: getattr(error, "start", 0)].count(b"\n") + 1
+        raise DataError(
+            f"cannot read '{path}': line {line} is not {name}",
+            hint="give the encoding, 'latin1' or 'cp1252' for one",
+        ) from error
+
+
+def _without_comment(line: str, mark: str) -> str:
+    """Return a line up to its comment; a mark between quotes begins none."""
+    parts = line.split(mark)
+    kept = parts[0]
+    for part in parts[1:]:
+        if kept.count('"') % 2 == 0:
+            return kept + "\n" if kept.strip(_BLANK) else ""
+        kept += mark + part
+    return kept
+
+
+def _names(header: list[str]) -> list[str]:
+    """Return R's ``make.names(header, unique = TRUE)``."""
+    names = []
+    for given in header:
+        readable = re.match(r"[^\W\d_]|\.(?!\d)", given) is not None
+        name = re.sub(r"[^\w.]", ".", given if readable else f"X{given}")
+        names.append(f"{name}." if _RESERVED.fullmatch(name) else name)
+    return make_unique(names)
+
+
+def _column(cells: pd.Series[Any], missing: Collection[str], decimal: str, index: Any) -> Any:
+    """Return R's ``type.convert`` of the fields of a column; each distinct one is read once."""
+    import pandas as pd
+
+    codes, found = pd.factorize(cells)
+    pool = [None if item in missing else str(item) for item in found]
+    known = [item for item in pool if item is not None and item.strip(_BLANK)]
+    absent = np.array([item is None or not item.strip(_BLANK) for item in pool], dtype=bool)
+    if all(item in _TRUTH for item in known):
+        truth = np.array([_TRUTH.get(item or "", False) for item in pool], dtype=bool)
+        return _masked(truth, absent, codes, index)
+    numbers = [_number(item, decimal) for item in known]
+    if None in numbers:
+        texts = np.array([*pool, None], dtype=object)[codes]
+        return pd.Series(texts, index=index, dtype=None if known else object)
+    values = np.full(len(pool), np.nan)
+    values[~absent] = numbers
+    if all(map(_INTEGER.fullmatch, known)) and (np.abs(values[~absent]) <= _LARGEST_INTEGER).all():
+        return _masked(np.where(absent, 0, values).astype(np.int64), absent, codes, index)
+    return pd.Series(values[codes], index=index)
+
+
+def _masked(
+    pool: NDArray[Any], absent: NDArray[np.bool_], codes: NDArray[np.intp], index: Any
+) -> Any:
+    import pandas as pd
+
+    values = pd.Series(pool[codes], index=index)
+    if not absent.any():
+        return values
+    kind: Any = "boolean" if pool.dtype == bool else "Int64"
+    return values.astype(kind).mask(absent[codes])
+
+
+def _number(text: str, decimal: str) -> float | None:
+    """Return the number that R reads from a text, None if it is none."""
+    given = text.strip(_BLANK)
+    sign = -1.0 if given.startswith("-") else 1.0
+    bare = given[1:] if given.startswith(("+", "-")) else given
+    lowered = bare.lower()
+    # R looks for NA first, and does not go on to read NAN.
+    if lowered in ("inf", "infinity") or (lowered == "nan" and not bare.startswith("NA")):
+        return sign * float(lowered)
+    if decimal != ".":
+        lowered = lowered.replace(".", "\0").replace(decimal, ".")
+    if _HEXADECIMAL.fullmatch(lowered):
+        return sign * float.fromhex(lowered)
+    return sign * float(lowered) if _DECIMAL.fullmatch(lowered) else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import effects, fixed_matrix, in_formula_order
 from lme4py.frame.values import FloatArray
@@ -16,7 +17,7 @@ __all__ = ["Coordinates", "TermCoordinates", "coordinates"]
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
-class TermCoordinates:
+class TermCoordinates(Abbreviated):
     """One random term: which level each row has, and what its effects are multiplied by.
 
     The term adds ``(block * effects[codes]).sum(axis=1)`` to the predictor, where
@@ -50,13 +51,9 @@ class TermCoordinates:
     dims: tuple[str, str]
     covariance: str
 
-    def __repr__(self) -> str:
-        size = f"{len(self.levels)} levels x {len(self.columns)}"
-        return f"TermCoordinates({self.label!r}: {size}, {self.covariance})"
-
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
-class Coordinates:
+class Coordinates(Abbreviated):
     """A design as arrays with named dimensions.
 
     Parameters
@@ -78,10 +75,6 @@ class Coordinates:
     weights: FloatArray | None
     offset: FloatArray | None
     terms: tuple[TermCoordinates, ...]
-
-    def __repr__(self) -> str:
-        rows, columns = self.X.shape
-        return f"Coordinates(X {rows} x {columns}, {', '.join(map(repr, self.terms))})"
 
     def linear_predictor(self, beta: FloatArray, effects: Sequence[FloatArray]) -> FloatArray:
         """Return the predictor at given effects, shape (n,); offset included.

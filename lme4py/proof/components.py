@@ -132,8 +132,10 @@ def _numbers(value: Any, *, generalized: bool) -> NDArray[np.float64] | None:
             return np.where(codes < 0, np.nan, numbers)
         case RVector(kind="integer" | "double" | "logical"):
             return value.as_float()
-        case RMatrix(values=values):
-            return values.astype(np.float64)
+        case RMatrix():
+            # R's model.response: a matrix of one column as a vector.
+            numbers = value.as_float()
+            return numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
         case _:
             return None
 

@@ -65,8 +65,7 @@ class Finding:
         return [part for part in (self.summary, *map(str, self.differences[:_SHOWN])) if part]
 
     def __str__(self) -> str:
-        parts = [part for part in (self.summary, *map(str, self.differences)) if part]
-        return f"{self.component}: {'; '.join(parts) or _WORDS[self.verdict]}"
+        return f"{self.component}: {'; '.join(self.told()) or _WORDS[self.verdict]}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)

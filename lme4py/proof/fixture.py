@@ -386,14 +386,7 @@ def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any
     total = sum((first_column(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
     answered = bool(names) and (formula is None or formula.response is not None)
     return (
-        _response(frame.columns[names[0]]) if answered else None,
+        frame.columns[names[0]] if answered else None,
         frame.columns.get("(weights)"),
         RVector(np.asarray(total), "double") if offsets else None,
     )
-
-
-def _response(column: Any) -> Any:
-    """Return a response as R's ``model.response``: a matrix of one column as a vector."""
-    if isinstance(column, RMatrix) and column.values.shape[1] == 1:
-        return RVector(column.values[:, 0], column.kind)
-    return column

@@ -94,12 +94,6 @@ class TextEncoding:
         # Every number takes a word; twice as many bytes would do in the binary encodings.
         return 8 * (len(self._words) - self._at)
 
-    def _word(self) -> bytes:
-        if self._at >= len(self._words):
-            raise TruncatedError
-        self._at += 1
-        return self._words[self._at - 1]
-
     def _several(self, length: int) -> list[bytes]:
         if not 0 <= length <= len(self._words) - self._at:
             raise TruncatedError
@@ -108,7 +102,7 @@ class TextEncoding:
 
     def integer(self) -> int:
         """Read one integer."""
-        return self._whole(self._word())
+        return self._whole(self._several(1)[0])
 
     @staticmethod
     def _whole(word: bytes) -> int:
@@ -139,7 +133,7 @@ class TextEncoding:
 
     def text(self, length: int) -> bytes:
         """Read the bytes of a text."""
-        return self._unescaped(self._word()) if length else b""
+        return self._unescaped(self._several(1)[0]) if length else b""
 
     def octets(self, length: int) -> bytes:
         """Read the bytes of a raw vector."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
 from lme4py.frame.columns import FROM_R
@@ -37,8 +38,6 @@ __all__ = [
     "whole_names",
 ]
 
-_SHOWN = 8
-
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
 Attributes: TypeAlias = Mapping[str, Any]
 
@@ -48,7 +47,7 @@ def _no_attributes() -> Attributes:
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RVector:
+class RVector(Abbreviated):
     """An atomic vector.
 
     Parameters
@@ -90,12 +89,9 @@ class RVector:
         """Return the elements of a character vector."""
         return list(self.values)
 
-    def __repr__(self) -> str:
-        return f"RVector({len(self)} x {self.kind})"
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RMatrix:
+class RMatrix(Abbreviated):
     """An atomic matrix or array.
 
     Parameters
@@ -119,12 +115,9 @@ class RMatrix:
         """Return the numbers as float64, NA as NaN."""
         return self.values.astype(np.float64)
 
-    def __repr__(self) -> str:
-        return f"RMatrix({_extents(self.values)} {self.kind})"
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RFactor:
+class RFactor(Abbreviated):
     """A factor: 0-based codes (-1 is NA), levels in R's order."""
 
     codes: NDArray[np.int32]
@@ -135,24 +128,18 @@ class RFactor:
     def __len__(self) -> int:
         return int(self.codes.shape[0])
 
-    def __repr__(self) -> str:
-        return f"RFactor({len(self)} rows, {len(self.levels)} levels)"
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RSparse:
+class RSparse(Abbreviated):
     """A ``dgCMatrix`` with its names."""
 
     matrix: sparse.csc_array
     row_names: tuple[str, ...] | None
     column_names: tuple[str, ...] | None
 
-    def __repr__(self) -> str:
-        return f"RSparse({_extents(self.matrix)}, {self.matrix.nnz} stored)"
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RList:
+class RList(Abbreviated):
     """A list; names may be absent, empty or repeated.
 
     Examples
@@ -200,20 +187,14 @@ class RList:
         items = zip(names, self.items, strict=True)
         return replace(self, items=tuple(value if key == name else item for key, item in items))
 
-    def __repr__(self) -> str:
-        return f"RList({len(self)}: {_first(self.names or ())})"
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RSlots:
+class RSlots(Abbreviated):
     """An S4 object of any other class, the package of that class, and its slots."""
 
     name: str
     slots: Attributes
     package: str = ""
-
-    def __repr__(self) -> str:
-        return f"RSlots({self.name!r}: {_first(self.slots)})"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -246,7 +227,7 @@ class REnvironment(RUnread):
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RFrame:
+class RFrame(Abbreviated):
     """A data frame: its columns with R's types.
 
     Parameters
@@ -301,9 +282,6 @@ class RFrame:
         numbers = whole_names(self.row_names)
         return pd.Index(self.row_names if numbers is None else numbers)
 
-    def __repr__(self) -> str:
-        return f"RFrame({len(self)} rows: {_first(self.columns)})"
-
 
 def character(items: Sequence[str | None], names: tuple[str, ...] | None = None) -> RVector:
     """Return a character vector, NA where None stands."""
@@ -328,16 +306,6 @@ def integers(
     if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
     return RVector(values.astype(np.int32), "integer", missing, names)
-
-
-def _extents(matrix: Any) -> str:
-    return " x ".join(map(str, matrix.shape))
-
-
-def _first(names: Iterable[str]) -> str:
-    """Return names as text, no more of them than a line holds."""
-    found = list(names)
-    return ", ".join(found[:_SHOWN]) + (", ..." if len(found) > _SHOWN else "")
 
 
 def texts(value: Any) -> tuple[Any, ...]:

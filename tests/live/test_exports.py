@@ -74,7 +74,9 @@ def _pairs(folder: Path, records: list[Path]) -> None:
         fixture = lme4py.read_fixture(path)
         general = "family" in fixture.arguments
         design = (lme4py.glformula if general else lme4py.lformula)(
-            fixture.formula, fixture.table(), **fixture.arguments
+            fixture.formula,
+            fixture.table(),
+            **{"lme4": fixture.generations[-1], **fixture.arguments},
         )
         shutil.copy(path, folder / f"{path.stem}_own.rds")
         export(design, folder / f"{path.stem}_ours.rds", "rds")

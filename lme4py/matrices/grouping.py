@@ -49,8 +49,8 @@ __all__ = [
 ]
 
 _ARITHMETIC = (
-    "in a grouping factor R computes with this operator, which gives factors no value: "
-    "write g:h or g/h, or two terms"
+    "R computes with this operator here, which gives factors no value: write g:h or two terms "
+    "(lme4 expands the groups of structures only where they have no further argument)"
 )
 
 
@@ -362,7 +362,7 @@ def _without_missing_level(factor: Factor) -> Factor:
 
 def _is_arithmetic(group: Node) -> bool:
     """Tell whether an operator that computes stands where ``:`` or ``/`` is meant."""
-    return isinstance(group, Call) and group.name in ("+", "-", "*", "^")
+    return isinstance(group, Call) and group.name in ("+", "-", "*", "/", "^")
 
 
 def _joins_names(group: Node) -> bool:

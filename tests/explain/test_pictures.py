@@ -113,6 +113,16 @@ def test_products_are_counted_in_full_where_rows_share_pixels():
     np.testing.assert_array_equal(filled(pixels), expected[axis.shown][:, axis.shown])
 
 
+def test_products_are_shaded_by_their_values():
+    """Both groups have six rows; the larger sum of squares is darker."""
+    data = {"y": np.arange(12.0), "x": np.repeat([1.0, 3.0], 6), "g": list("aaaaaabbbbbb")}
+    ignored = {"check_nlev_gtreq_5": "ignore", "check_nobs_vs_nlev": "ignore"}
+    design = lme4py.lformula("y ~ 1 + (0 + x | g)", data, control=ignored)
+    pixels, _ = raster.ztz_pixels(design)
+    darkness = 3 - pixels.sum(axis=2)
+    assert darkness[1, 1] > darkness[0, 0] > darkness[0, 1] == 0
+
+
 def test_a_small_term_beside_a_large_one_can_be_seen():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(40_000, 20_000))
     axis = TermAxis(design.random.Gp)

@@ -341,14 +341,17 @@ def _model_list(record: RList) -> RList | None:
 
 
 def _reml(lf: RList) -> bool | None:
-    """Return whether REML was asked for: of a fit, its ``devcomp`` tells."""
+    """Return whether REML was asked for: of a fit, its ``devcomp`` tells; None for a GLMM."""
     value, devcomp = lf.get("REML"), lf.get("devcomp")
+    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
+    known: dict[str, Any] = {}
+    if isinstance(dims, RVector):
+        known = dict(zip(dims.names or (), dims.values.tolist(), strict=False))
+    if known.get("GLMM"):
+        return None
     if isinstance(value, RVector) and len(value) == 1 and value.missing is None:
         return bool(value.values[0])
-    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
-    if not isinstance(dims, RVector) or "REML" not in (dims.names or ()):
-        return None
-    return bool(dims.values[(dims.names or ()).index("REML")])
+    return bool(known["REML"]) if "REML" in known else None
 
 
 def _family(value: Any) -> tuple[str, str] | None:

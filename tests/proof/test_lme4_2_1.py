@@ -12,6 +12,7 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "lme4-2.1"
 FILES = sorted(FIXTURES.glob("*.rds"))
 LACKING = "v21_39_getME_weights_subset"
 """A record without its weights and subset."""
+WITHOUT_FORMULA = "r46_m27_glmer_getME_ALL"
 
 
 # lme4 says what it drops; here it is compared.
@@ -26,24 +27,33 @@ def _compared(path, **arguments):
 
 
 def test_there_are_enough():
-    assert len(FILES) == 20
+    assert len(FILES) >= 30
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_reading_never_fails(path):
     fixture = lme4py.read_fixture(path)
-    assert fixture.formula is not None
+    assert (fixture.formula is None) == (path.stem == WITHOUT_FORMULA)
     assert len(repr(fixture).splitlines()) == 1
 
 
 @pytest.mark.filterwarnings("ignore::lme4py.Lme4pyMessage")  # columns are dropped in one
 @pytest.mark.parametrize(
-    "path", [path for path in FILES if path.stem != LACKING], ids=lambda path: path.stem
+    "path",
+    [path for path in FILES if path.stem not in (LACKING, WITHOUT_FORMULA)],
+    ids=lambda path: path.stem,
 )
 def test_equal(path, capsys):
     report = _compared(path)
     assert report, str(report)
     assert main(["compare", "--quiet", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(" components equal R's, as lme4 2.1 makes them\n")
+
+
+def test_a_generalized_fit_is_neither_reml_nor_ml(capsys):
+    path = FIXTURES / f"{WITHOUT_FORMULA}.rds"
+    model = ["--formula", "b ~ x + (1 | g)", "--family", "binomial"]
+    assert main(["compare", "--quiet", *model, str(path)]) == 0
     assert capsys.readouterr().out.endswith(" components equal R's, as lme4 2.1 makes them\n")
 
 

@@ -100,19 +100,18 @@ def _keys(texts: Sequence[str]) -> Iterable[Any]:
 @cache
 def _of_locale(name: str) -> Callable[[str], Any]:
     """Return the key of a locale, from PyICU."""
+    unknown = DataError(
+        f"unknown collation '{name}': choose 'icu', 'C' or a locale",
+        hint="the order of a locale, as 'sv', needs PyICU: pip install -e '.[locales]'",
+    )
     try:
         icu: Any = import_module("icu")
     except ImportError as error:
-        raise DataError(
-            f"unknown collation '{name}': choose 'icu' or 'C'",
-            hint="the order of a locale ('sv') needs PyICU: pip install -e '.[locales]'",
-        ) from error
+        raise unknown from error
     locale = icu.Locale(name)
     languages = {icu.Locale(known).getLanguage() for known in icu.Locale.getAvailableLocales()}
     if locale.getLanguage() not in languages:
-        raise DataError(
-            f"unknown collation '{name}': choose 'icu', 'C' or the name of a locale, as 'sv'"
-        )
+        raise unknown
     key: Callable[[str], Any] = icu.Collator.createInstance(locale).getSortKey
     return key
 

@@ -17,7 +17,16 @@ from lme4py.frame.collation import Collation
 from lme4py.frame.modelframe import NA_ACTIONS
 from lme4py.frame.schema import ColumnType
 from lme4py.frame.state import State
-from lme4py.frame.values import UNITS, Character, Factor, FunctionName, Matrix, Null, Numeric
+from lme4py.frame.values import (
+    UNITS,
+    Character,
+    Factor,
+    FunctionName,
+    Matrix,
+    Null,
+    Numeric,
+    time_class,
+)
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.spec import Spec
@@ -83,9 +92,14 @@ def _contrasts_fit(contrasts: str | Matrix | None, levels: Sequence[Any]) -> boo
     return not isinstance(contrasts, Matrix) or contrasts.values.shape[0] == len(levels)
 
 
+def _time_fits(time: str | None) -> bool:
+    return time is None or time_class(time) in (*UNITS, "Date", "POSIXct")
+
+
 def _type_fits(item: ColumnType) -> bool:
     return (
         _differ(item.levels)
+        and _time_fits(item.time)
         and item.width >= 0
         and (item.names is None or len(item.names) == item.width)
         and _contrasts_fit(item.contrasts, item.levels)
@@ -124,7 +138,9 @@ def _spec_fits(item: Spec) -> bool:
 
 
 VALUES = {
-    Numeric: lambda item: item.values.ndim == 1 and item.values.dtype != np.int32,
+    Numeric: lambda item: (
+        item.values.ndim == 1 and item.values.dtype != np.int32 and _time_fits(item.time)
+    ),
     Matrix: _matrix_fits,
     Character: lambda item: _are_codes(item.codes, len(item.pool)) and _differ(item.pool),
     Factor: lambda item: (

@@ -105,3 +105,16 @@ def test_an_unknown_zone():
     times = pa.array([0], pa.timestamp("us", "Nowhere/Land"))
     with pytest.raises(lme4py.DataError, match="unknown time zone 'Nowhere/Land'"):
         evaluated("factor(x)", pa.table({"x": times}))
+
+
+def test_a_damaged_class_of_times_is_no_spec():
+    at = pd.date_range("2020-01-01 06:00", periods=12, tz="Europe/Rome")
+    data = pd.DataFrame({"y": np.arange(12.0) ** 2, "at": at, "h": list("abcdef") * 2})
+    design = lme4py.lformula("y ~ weekdays(at) + (1 | h)", data)
+    saved = design.spec.to_json()
+    assert "POSIXct Europe/Rome clock" in saved
+    with pytest.raises(lme4py.DataError, match="do not fit together"):
+        lme4py.Spec.from_json(saved.replace("POSIXct Europe/Rome", "POSIXlt"))
+    spec = lme4py.Spec.from_json(saved.replace("Europe/Rome", "Nowhere"))
+    with pytest.raises(lme4py.DataError, match="unknown time zone 'Nowhere'"):
+        spec.apply(data)

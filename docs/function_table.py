@@ -10,6 +10,7 @@ BEGIN = "<!-- The table is written by docs/function_table.py. -->\n"
 ROLES = {
     "elementwise": "row by row",
     "shape": "row by row, or frozen",
+    "index": "row by row, or frozen",
     "summary": "frozen",
     "basis": "its state is frozen",
     "whole": "not for new rows",

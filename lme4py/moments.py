@@ -22,15 +22,6 @@ __all__ = ["mean", "quantile", "running_total", "sum_of_squares", "total", "vari
 FloatArray = NDArray[np.float64]
 
 _WIDE = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
-_FUZZ = 4 * float(np.finfo(np.float64).eps)
-_PLOTTING = {
-    4: (0.0, 1.0),
-    5: (0.5, 0.5),
-    6: (0.0, 0.0),
-    7: (1.0, 1.0),
-    8: (1 / 3, 1 / 3),
-    9: (3 / 8, 3 / 8),
-}
 
 
 def running_total(values: ArrayLike) -> NDArray[np.longdouble]:
@@ -127,8 +118,8 @@ def variance(values: ArrayLike) -> float:
         return float(_sum(residuals * residuals) / (array.size - 1))
 
 
-def quantile(values: ArrayLike, probs: ArrayLike, type: int = 7) -> FloatArray:
-    """Return R's ``quantile(values, probs, type = type, names = FALSE)``.
+def quantile(values: ArrayLike, probs: ArrayLike) -> FloatArray:
+    """Return R's ``quantile(values, probs, names = FALSE)``, which is of its type 7.
 
     Parameters
     ----------
@@ -136,8 +127,6 @@ def quantile(values: ArrayLike, probs: ArrayLike, type: int = 7) -> FloatArray:
         Without missing values; in any order.
     probs : array_like, shape (k,)
         Probabilities; a missing one gives NaN.
-    type : int
-        1 to 9, R's numbering of the definitions.
 
     Returns
     -------
@@ -146,7 +135,7 @@ def quantile(values: ArrayLike, probs: ArrayLike, type: int = 7) -> FloatArray:
     Raises
     ------
     DataError
-        If a value is missing, a probability lies outside [0, 1] or `type` is unknown.
+        If a value is missing or a probability lies outside [0, 1].
 
     Examples
     --------
@@ -161,40 +150,14 @@ def quantile(values: ArrayLike, probs: ArrayLike, type: int = 7) -> FloatArray:
     known = ~np.isnan(p)
     if ((p[known] < -slack) | (p[known] > 1 + slack)).any():
         raise DataError("'probs' outside [0,1]")
-    if type not in range(1, 10):
-        raise DataError("'type' must be one of 1 to 9")
     result = np.full(p.shape, np.nan)
-    n = x.size
-    if not n or not known.any():
+    if not x.size or not known.any():
         return result
-    p = np.clip(p[known], 0.0, 1.0)
-    if type == 7:
-        index = (n - 1) * p + 1
-        low = np.floor(index)
-        weight = index - low
-        below, above = x[low.astype(np.int64) - 1], x[np.ceil(index).astype(np.int64) - 1]
-    else:
-        if type <= 3:
-            place = n * p - 0.5 if type == 3 else n * p
-            low = np.floor(place)
-            past = place > low
-            if type == 1:
-                weight = past.astype(np.float64)
-            elif type == 2:
-                weight = (past + 1.0) / 2
-            else:
-                weight = ((place != low) | (low % 2 == 1)).astype(np.float64)
-        else:
-            a, b = _PLOTTING[type]
-            place = a + p * (n + 1 - a - b)
-            low = np.floor(place + _FUZZ)
-            weight = place - low
-            weight[np.abs(weight) < _FUZZ] = 0.0
-        padded = np.concatenate((x[:1], x[:1], x, x[-1:], x[-1:]))
-        position = low.astype(np.int64) + 1
-        below, above = padded[position], padded[position + 1]
+    index = (x.size - 1) * np.clip(p[known], 0.0, 1.0) + 1
+    low = np.floor(index)
+    weight = index - low
+    below, above = x[low.astype(np.int64) - 1], x[np.ceil(index).astype(np.int64) - 1]
     with np.errstate(invalid="ignore"):
         mixed = (1 - weight) * below + weight * above
-    mixed = np.where((weight == 0) | (below == above), below, mixed)
-    result[known] = np.where(weight == 1, above, mixed)
+    result[known] = np.where((weight == 0) | (below == above), below, mixed)
     return result

@@ -48,8 +48,6 @@ class Lme4:
         ``as.Date``, ``as.POSIXct`` and ``difftime`` take numbers without an origin.
     moves_knots : bool
         ``bs`` and ``ns`` move inner knots that `df` puts on a boundary to the inside.
-    compares_one : bool
-        ``&&`` and ``||`` of more than one element are errors.
     times_one_by_one : bool
         ``as.character`` of a date-time leaves out midnight and shows parts of a second, each
         element for itself; otherwise midnights are left out where there is nothing else.
@@ -72,7 +70,6 @@ class Lme4:
     codes_any_vector: bool
     counts_from_1970: bool
     moves_knots: bool
-    compares_one: bool
     times_one_by_one: bool
     averages_what_is_there: bool
     reads_open_exponents: bool
@@ -92,7 +89,6 @@ LME4_1 = Lme4(
     codes_any_vector=False,
     counts_from_1970=False,
     moves_knots=False,
-    compares_one=False,
     times_one_by_one=False,
     averages_what_is_there=False,
     reads_open_exponents=True,
@@ -112,7 +108,6 @@ LME4_2 = Lme4(
     codes_any_vector=True,
     counts_from_1970=True,
     moves_knots=True,
-    compares_one=True,
     times_one_by_one=True,
     averages_what_is_there=True,
     reads_open_exponents=False,

@@ -230,11 +230,6 @@ def _is_operation(node: Call) -> bool:
     )
 
 
-def _keeps_length(node: Call) -> bool:
-    """Tell whether a call is arithmetic, whose result is never shorter than the rows."""
-    return node.name != ":" and _is_operation(node)
-
-
 def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | None) -> Evaluated:
     """Apply the called function; `first` is its first argument where that is known already."""
     function = _function(node, scope)
@@ -275,16 +270,15 @@ def _applied(
         parts[place] = found.state
         return found
 
-    named: dict[str, Any] = {}
+    named: dict[str, Any] = {"context": scope.context}
     given: list[Given] = []
     for formal, place in matched.items():
-        python_name = formal.replace(".", "_").lower()
         item = node.arguments[place].value
         if formal in function.quoted and _is_word(item, function.words, scope):
-            named[python_name] = item
+            named[formal] = item
         else:
             found = argument(place)
-            named[python_name] = found.value
+            named[formal] = found.value
             given.append(Given(formal, found.value, found.rowwise))
     if "..." in function.formals:
         taken = [(name, node.arguments[place].value, argument(place)) for name, place in dots]
@@ -292,8 +286,6 @@ def _applied(
             Dot(name, found.value, item, found.rowwise) for name, item, found in taken
         )
         given += [Given("...", found.value, found.rowwise) for _, _, found in taken]
-    if function.takes_context:
-        named["context"] = scope.context
     below = tuple(parts) if any(part is not NOTHING for part in parts) else ()
     if state is None:
         return _learned(function, named, given, node, scope, below)
@@ -316,9 +308,9 @@ def _learned(
         return Evaluated(value, rowwise, State("basis", kept, below) if rowwise else inner)
     value = function.compute(**named)
     if rowwise and follows_rows(function, given, value, scope.context.rows):
-        unit = _chosen_unit(value, given, node)
+        unit = _chosen_unit(value, given, function)
         return Evaluated(value, True, inner if unit is None else State("unit", unit, below))
-    if _keeps_length(node) or not (rowwise or below):
+    if _is_operation(node) or not (rowwise or below):
         return Evaluated(value, False, inner)
     # A parameter: what its arguments learned is not looked at again.
     return Evaluated(value, False, State("value", value))
@@ -344,19 +336,19 @@ def _replayed(
     if not rowwise:
         return Evaluated(value, False)
     if follows_rows(function, given, value, scope.context.rows):
-        if state.kind == "unit" and _chosen_unit(value, given, node) is not None:
+        if state.kind == "unit" and _chosen_unit(value, given, function) is not None:
             value = in_unit(value, state.kept)
         return Evaluated(value, True)
-    if not _keeps_length(node):
+    if not _is_operation(node):
         raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
     return Evaluated(value, False)
 
 
-def _chosen_unit(value: Value, given: Sequence[Given], node: Call) -> str | None:
+def _chosen_unit(value: Value, given: Sequence[Given], function: Function) -> str | None:
     """Return the unit that R chose for a difference of times, None where it chose none."""
-    if node.name not in ("-", "difftime"):
+    if not function.chooses_unit or not isinstance(value, Numeric):
         return None
-    if not isinstance(value, Numeric) or not is_difftime(value.time):
+    if not is_difftime(value.time):
         return None
     if any(isinstance(item.value, Numeric) and is_difftime(item.value.time) for item in given):
         return None  # the operand's is kept

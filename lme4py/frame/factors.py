@@ -93,9 +93,7 @@ def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
     return found, inverse.astype(np.int32)
 
 
-def on_clock(
-    seconds: NDArray[np.float64], time: Time | None, *, back: bool = False
-) -> NDArray[np.float64]:
+def on_clock(seconds: NDArray[np.float64], time: Time | None) -> NDArray[np.float64]:
     """Return whole seconds since 1970 as the clock of a POSIXct's zone shows them.
 
     Parameters
@@ -104,8 +102,6 @@ def on_clock(
         Moments in UTC; infinite and missing ones stay.
     time : str
         The class of the times, with its zone.
-    back : bool
-        Return moments in UTC of what the clock shows instead.
 
     Raises
     ------
@@ -126,13 +122,7 @@ def on_clock(
     finite = np.isfinite(whole)
     try:
         stamps = pd.DatetimeIndex(whole[finite].astype("M8[s]"))
-        if back:
-            clock = stamps.tz_localize(
-                zone, ambiguous=np.ones(stamps.size, bool), nonexistent="shift_forward"
-            )
-            shown = clock.tz_convert(None)
-        else:
-            shown = stamps.tz_localize("UTC").tz_convert(zone).tz_localize(None)
+        shown = stamps.tz_localize("UTC").tz_convert(zone).tz_localize(None)
     except (LookupError, ValueError, OverflowError, OSError) as fault:
         raise DataError(f"unknown time zone '{zone}'") from fault
     whole[finite] = shown.to_numpy().astype("M8[s]").astype(np.int64)

@@ -31,7 +31,6 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -372,15 +371,13 @@ def _checked(name: str, node: Node, found: Evaluated) -> Evaluated:
             raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
         case Null():
             raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
-        case MalformedFactor():
-            raise DataError(f"'{name}' is a malformed factor", node.span)
         case _:
             return found
 
 
 def _extra(name: str, found: Evaluated) -> Evaluated | None:
     """Return an argument, None where it is NULL."""
-    if isinstance(found.value, FunctionName | MalformedFactor):
+    if isinstance(found.value, FunctionName):
         raise DataError(f"invalid type (closure) for variable '{name}'")
     return None if isinstance(found.value, Null) else found
 

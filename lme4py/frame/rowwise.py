@@ -30,12 +30,10 @@ def follows_rows(function: Function, given: Sequence[Given], value: Value, rows:
     """Tell whether a result made from row-wise arguments has one element per row."""
     if function.role == "summary" or length(value) != rows:
         return False
+    if function.role == "index":
+        return _index_keeps_rows(given)
     if function.role != "shape":
         return True
-    if function.name == ":":
-        return isinstance(value, Factor)
-    if function.name == "[":
-        return _index_keeps_rows(given)
     # c, rep and their kin: one vector of rows, and nothing added to it.
     whole = [item for item in given if item.rowwise]
     return len(whole) == 1 and whole[0].formal in ("x", "data", "...")
@@ -58,7 +56,7 @@ def _is_logical(item: Given) -> bool:
 def refuse_new_rows(function: Function, given: Sequence[Given], node: Call) -> None:
     """Raise an error for what cannot be computed for new rows, one by one."""
     hint = "put it into the data as a column"
-    if function.role == "whole" or (function.role == "shape" and _reorders(function, given)):
+    if function.role == "whole" or (function.role == "index" and _reorders(given)):
         raise FormulaError(
             f"{function.name}() uses all rows together and cannot be computed for new rows",
             node.span,
@@ -84,8 +82,6 @@ def refuse_new_rows(function: Function, given: Sequence[Given], node: Call) -> N
             )
 
 
-def _reorders(function: Function, given: Sequence[Given]) -> bool:
+def _reorders(given: Sequence[Given]) -> bool:
     """Tell whether ``x[i]`` picks rows by numbers that each row gives."""
-    if function.name != "[" or not given[0].rowwise:
-        return False
-    return any(item.rowwise and not _is_logical(item) for item in given[1:])
+    return given[0].rowwise and any(item.rowwise and not _is_logical(item) for item in given[1:])

@@ -20,7 +20,6 @@ __all__ = [
     "Character",
     "Factor",
     "FunctionName",
-    "MalformedFactor",
     "Matrix",
     "Null",
     "Numeric",
@@ -134,29 +133,6 @@ class Factor(Abbreviated):
     contrasts: str | Matrix | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class MalformedFactor(Abbreviated):
-    """Numbers that R calls a factor although they are no codes of its levels.
-
-    R makes one where an operator's two operands have different methods (a factor plus
-    a Date), and stops at most uses of it.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        float64.
-    kind : {"integer", "double"}
-        R's type.
-    levels : tuple of str
-    ordered : bool
-    """
-
-    values: FloatArray
-    kind: Kind
-    levels: tuple[str | None, ...]
-    ordered: bool = False
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class FunctionName:
     """A function of the table, named as an argument (``C(f, contr.sum)``)."""
@@ -169,7 +145,7 @@ class Null:
     """R's NULL."""
 
 
-Value: TypeAlias = Numeric | Matrix | Character | Factor | MalformedFactor | FunctionName | Null
+Value: TypeAlias = Numeric | Matrix | Character | Factor | FunctionName | Null
 
 
 def time_class(time: Time | None) -> Time | None:
@@ -191,7 +167,7 @@ def is_difftime(time: Time | None) -> bool:
 def length(value: Value) -> int:
     """Return the number of elements of a vector, or of rows of a matrix."""
     match value:
-        case Numeric() | Matrix() | MalformedFactor():
+        case Numeric() | Matrix():
             return len(value.values)
         case Character() | Factor():
             return len(value.codes)
@@ -212,8 +188,6 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
             return Character(value.codes[rows], value.pool)
         case Factor():
             return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
-        case MalformedFactor():
-            return replace(value, values=value.values[rows])
         case _:
             return value
 
@@ -232,7 +206,5 @@ def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:
             return Character(np.where(absent, np.int32(-1), found.codes), found.pool)
         case Factor():
             return replace(found, codes=np.where(absent, np.int32(-1), found.codes))
-        case MalformedFactor():
-            return replace(found, values=np.where(absent, np.nan, found.values))
         case _:
             return found

@@ -10,6 +10,11 @@ from lme4py.functions.table import lookup, names
 __all__ = ["advice"]
 
 _ELSEWHERE: Mapping[str, str] = {
+    "&&": "write &",
+    "||": "write |",
+    "[[": "write x[2]",
+    "proportions": "write prop.table(x)",
+    "polym": "write poly(x, z, degree = 2)",
     "get": "the formula is text: put the name into it, f'{name} ~ x'",
     "logit": "R's own logit is qlogis()",
     "inv.logit": "R's own inverse of the logit is plogis()",
@@ -49,8 +54,8 @@ _ELSEWHERE: Mapping[str, str] = {
 
 # Of R itself: no misspelling of another one.
 _OF_R = (
-    "ISOdatetime NCOL NROW Reduce all any as.difftime beta by choose cospi digamma dnorm endsWith "
-    "lbeta mad sapply sinpi sprintf strtoi tail tanpi trigamma units"
+    "ISOdatetime NCOL NROW Reduce all any as.difftime atan2 beta by choose cospi cummin cumprod "
+    "digamma dnorm endsWith lbeta mad sapply sinpi sprintf strtoi tail tanpi trigamma units"
 )
 
 

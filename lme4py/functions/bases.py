@@ -16,7 +16,7 @@ from lme4py import linpack
 from lme4py.errors import DataError
 from lme4py.frame.coding import orthogonal_powers, power
 from lme4py.frame.values import FloatArray, Matrix, Numeric, Value, length
-from lme4py.functions.coercion import as_flag, as_number, flat
+from lme4py.functions.coercion import as_flag, as_integer, flat
 from lme4py.functions.table import MISSING, Context, Dot, State, function
 from lme4py.moments import mean, quantile, running_total, total
 from lme4py.versions import followed
@@ -103,7 +103,6 @@ def scale(matrix: Matrix) -> tuple[Matrix, State]:
 _FEW_POINTS = "'degree' must be less than number of unique points"
 _MOST_DEGREES = 1_000
 _MOST_PRODUCTS = 1_000_000
-_ONE = Numeric(np.array([1.0]), "double")
 
 
 def _column_sums(columns: FloatArray) -> FloatArray:
@@ -111,25 +110,12 @@ def _column_sums(columns: FloatArray) -> FloatArray:
     return np.array([total(column) for column in columns.T], dtype=np.float64)
 
 
-def _whole_degree(degree: Value, variables: int) -> int:
-    if length(degree) != 1:
-        raise DataError("the condition has length > 1")
-    chosen = as_number(degree, "degree")
-    if math.isnan(chosen):
-        raise DataError("missing value where TRUE/FALSE needed")
-    if chosen < 1:
-        raise DataError("'degree' must be at least 1")
-    if chosen > _MOST_DEGREES or (chosen + 1) ** variables > _MOST_PRODUCTS:
-        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
-    return int(chosen)
-
-
-def _variables(x: Value, dots: tuple[Dot, ...], degree: Value) -> tuple[list[FloatArray], Value]:
+def _variables(x: Value, dots: tuple[Dot, ...], degree: int) -> tuple[list[FloatArray], int]:
     """Return the variables of a call of poly, and its degree, which may stand in their place."""
     values = [x]
     # One new row makes a second variable look like a degree.
     if len(dots) == 1 and length(dots[0].value) == 1 and not dots[0].rowwise:
-        degree = dots[0].value
+        degree = as_integer(dots[0].value, "degree")
     else:
         values += [dot.value for dot in dots]
     columns: list[FloatArray] = []
@@ -202,24 +188,9 @@ def _products(bases: list[FloatArray], degree: int) -> Matrix:
     return Matrix(values, tuple(".".join(map(str, choice)) for choice in exponents))
 
 
-def _fitted(columns: list[FloatArray], degree: int, raw: bool) -> tuple[Matrix, State]:
-    """Return the polynomials of all variables and, for each, the mean and the recurrence."""
-    with np.errstate(all="ignore"):
-        if raw:
-            bases = [_raw_powers(column, degree) for column in columns]
-            return _products(bases, degree), {"degree": degree, "alpha": None}
-        fits = [_fit(column, degree) for column in columns]
-    state = {
-        "degree": degree,
-        "mean": np.array([centre for _, centre, _, _ in fits]),
-        "alpha": np.array([alpha for _, _, alpha, _ in fits]),
-        "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
-    }
-    return _products([basis for basis, _, _, _ in fits], degree), state
-
-
-def _recomputed(state: State, columns: list[FloatArray]) -> Matrix:
+def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: int = 1) -> Matrix:
     """Return the polynomials at new points, by R's recurrence on the stored numbers."""
+    columns, _ = _variables(x, dots, degree)
     degree = int(state["degree"])
     with np.errstate(all="ignore"):
         if state["alpha"] is None:
@@ -233,41 +204,32 @@ def _recomputed(state: State, columns: list[FloatArray]) -> Matrix:
     return _products(bases, degree)
 
 
-def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: Value = _ONE) -> Matrix:
-    return _recomputed(state, _variables(x, dots, degree)[0])
-
-
 @function("poly", role="basis", package="stats", replay=_poly_again)
 def _poly(
     x: Value,
     dots: tuple[Dot, ...] = (),
-    degree: Value = _ONE,
-    coefs: Value | None = None,
+    degree: int = 1,
     raw: bool = False,
-    _simple: bool = False,
+    simple: bool = False,  # noqa: ARG001  # only attributes differ
 ) -> tuple[Matrix, State]:
     """Return orthogonal or raw polynomials, of one variable or several."""
-    if coefs is not None:
-        raise DataError("poly(coefs = ) is for prediction; it cannot be given in a formula")
     columns, degree = _variables(x, dots, degree)
-    return _fitted(columns, _whole_degree(degree, len(columns)), raw)
-
-
-def _polym_again(state: State, dots: tuple[Dot, ...] = ()) -> Matrix:
-    return _poly_again(state, dots[0].value, dots[1:]) if dots else _recomputed(state, [])
-
-
-@function("polym", role="basis", package="stats", replay=_polym_again)
-def _polym(
-    dots: tuple[Dot, ...] = (),
-    degree: Value = _ONE,
-    coefs: Value | None = None,
-    raw: bool = False,
-) -> tuple[Matrix, State]:
-    """Return polynomials of several variables."""
-    if not dots:
-        raise DataError("must supply one or more vectors")
-    return _poly(dots[0].value, dots[1:], degree, coefs, raw)
+    if degree < 1:
+        raise DataError("'degree' must be at least 1")
+    if degree > _MOST_DEGREES or (degree + 1) ** len(columns) > _MOST_PRODUCTS:
+        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
+    with np.errstate(all="ignore"):
+        if raw:
+            bases = [_raw_powers(column, degree) for column in columns]
+            return _products(bases, degree), {"degree": degree, "alpha": None}
+        fits = [_fit(column, degree) for column in columns]
+    state = {
+        "degree": degree,
+        "mean": np.array([centre for _, centre, _, _ in fits]),
+        "alpha": np.array([alpha for _, _, alpha, _ in fits]),
+        "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
+    }
+    return _products([basis for basis, _, _, _ in fits], degree), state
 
 
 # Splines ------------------------------------------------------------------------------------
@@ -430,17 +392,15 @@ def _boundary(points: FloatArray, given: Value) -> FloatArray:
     return ends
 
 
-def _inner_count(df: float | None, fewest: int, context: Context) -> int:
+def _inner_count(df: int | None, fewest: int, context: Context) -> int:
     """Return how many knots `df` asks for, where so many columns need none."""
     if df is None:
         return 0
-    if math.isnan(df) or df != math.floor(df):
-        raise DataError("'df' must be a whole number")
     if df > _MOST_KNOTS:
         raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
     if df < fewest:
         context.warn(f"'df' was too small; have used {fewest}")
-    return int(df) - fewest
+    return df - fewest
 
 
 def _inner_knots(
@@ -464,21 +424,18 @@ def _inside(
     knots: FloatArray, boundary: FloatArray, context: Context, *, stops: bool
 ) -> FloatArray:
     """Return inner knots with those that lie on the boundary moved inside, as R 4.6 does."""
-    touching = np.isin([knots.min(), knots.max()], boundary) if knots.size else np.zeros(2, bool)
-    if not context.lme4.moves_knots or not touching.any():
+    if not context.lme4.moves_knots or not np.isin(knots, boundary).any():
         return knots
     moved, stuck = knots.copy(), False
-    for side, end, touches in zip(("left", "right"), boundary, touching, strict=True):
+    for side, end in zip(("left", "right"), boundary, strict=True):
         there = moved == end
-        if not touches or not there.any():
-            continue
         if there.all():
             stuck = True
             text = f"all interior knots match {side} boundary knot"
             if stops:
                 raise DataError(text)
             context.warn(text)
-        else:
+        elif there.any():
             others = moved[~there]
             nearest = others.min() if side == "left" else others.max()
             moved[there] = end + (nearest - end) / 8
@@ -491,20 +448,20 @@ def _inside(
 def _bs(
     x: Value,
     context: Context,
-    df: float | None = None,
+    df: int | None = None,
     knots: Value | None = None,
-    degree: float = 3,
+    degree: int = 3,
     intercept: bool = False,
     Boundary_knots: Value = MISSING,
 ) -> State:
     """Return a B-spline basis."""
-    if math.isnan(degree) or degree < 1:
+    if degree < 1:
         raise DataError("'degree' must be integer >= 1")
     if degree > _HIGHEST_DEGREE:
         raise DataError(f"splines have a degree of at most {_HIGHEST_DEGREE} here")
     points, _ = _points(x)
     boundary = _boundary(points, Boundary_knots)
-    fewest = int(degree) + (1 if intercept else 0)
+    fewest = degree + (1 if intercept else 0)
     count = _inner_count(df if knots is None else None, fewest, context)
     found = _inner_knots(points, boundary, knots, count)
     if knots is None:
@@ -512,7 +469,7 @@ def _bs(
     return {
         "knots": found,
         "boundary": boundary,
-        "degree": int(degree),
+        "degree": degree,
         "intercept": intercept,
     }
 
@@ -521,7 +478,7 @@ def _bs(
 def _ns(
     x: Value,
     context: Context,
-    df: float | None = None,
+    df: int | None = None,
     knots: Value | None = None,
     intercept: bool = False,
     Boundary_knots: Value = MISSING,

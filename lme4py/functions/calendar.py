@@ -21,15 +21,11 @@ from lme4py.errors import DataError
 from lme4py.frame.factors import distinct, on_clock
 from lme4py.frame.values import UNITS, Character, Factor, Null, Numeric, Time, Value, time_class
 from lme4py.functions.coercion import (
-    Array,
-    FloatArray,
-    as_flag,
-    as_string,
     encoded,
     text,
     time_of,
 )
-from lme4py.functions.table import MISSING, Context, Dot, function
+from lme4py.functions.table import MISSING, Context, function
 from lme4py.versions import LME4_2, Lme4
 
 DAY = UNITS["days"]
@@ -91,27 +87,14 @@ def _written(x: Value, name: str, write: Callable[[Any], str]) -> Character:
 
 
 @function("format", role="elementwise")
-def formatted(x: Value, dots: tuple[Dot, ...] = ()) -> Character:
-    """Return dates and date-times as text, by a format such as `"%Y-%m"`.
-
-    Raises
-    ------
-    DataError
-        For other values, unknown parts of a format, and time zones other than UTC.
-    """
+def _formatted(x: Value, format: str = "", tz: str = "") -> Character:
+    """Return dates and date-times as text, by a format such as `"%Y-%m"`."""
     if time_class(time_of(x)) not in ("Date", "POSIXct"):
         raise DataError(
             "format() is for dates and date-times here", hint="paste() makes text of numbers"
         )
-    free = iter(("format", "usetz") if time_of(x) == "Date" else ("format", "tz", "usetz"))
-    given = {dot.name or next(free, ""): dot.value for dot in dots}
-    if "tz" in given:
-        only_utc(as_string(given["tz"], "tz"))
-    if "usetz" in given and as_flag(given["usetz"], "usetz"):
-        raise DataError("'usetz = TRUE' is not supported")
-    wanted = given.get("format", Null())
-    template = "" if isinstance(wanted, Null) else as_string(wanted, "format")
-    return _written(x, "format", _writer(template)) if template else text(x, together=True)
+    only_utc(tz)
+    return _written(x, "format", _writer(format)) if format else text(x, together=True)
 
 
 @function(
@@ -124,7 +107,7 @@ def _name_of_part(x: Value, called: str, abbreviate: bool = False) -> Value:
 
 
 @function("quarters", role="elementwise")
-def _quarters(x: Value, _dots: tuple[Dot, ...] = ()) -> Value:
+def _quarters(x: Value) -> Value:
     """Return quarters of the year, Q1 to Q4."""
     found = _written(x, "quarters", lambda moment: f"Q{moment.quarter}")
     # R pastes the missing ones, too.
@@ -251,10 +234,10 @@ def as_time(
             return Numeric(numbers * DAY, "double", time)
         if time_class(value.time) == "POSIXct":
             return Numeric(np.floor(numbers / DAY), "double", time)
-        if value.kind == "logical" and np.isnan(numbers).all():
+        if np.isnan(numbers).all() and (value.kind == "logical" or time == "Date"):
             return Numeric(numbers, "double", time)
         if value.time is None and value.kind != "logical":
-            if lme4.counts_from_1970 or (time == "Date" and not np.isfinite(numbers).any()):
+            if lme4.counts_from_1970:
                 return Numeric(numbers, "double", time)
             raise DataError("'origin' must be supplied")
     # R names the expression where we say x.
@@ -272,12 +255,7 @@ def _since(x: Value, time: Time, format: str, origin: Value, lme4: Lme4) -> Nume
 
 @function("as.POSIXct", role="elementwise")
 def _as_posixct(
-    x: Value,
-    context: Context,
-    tz: str = "",
-    format: str = MISSING,
-    origin: Value = MISSING,
-    _dots: tuple[Dot, ...] = (),
+    x: Value, context: Context, tz: str = "", format: str = MISSING, origin: Value = MISSING
 ) -> Value:
     """Return date-times, in UTC."""
     only_utc(tz)
@@ -287,53 +265,6 @@ def _as_posixct(
 
 
 @function("as.Date", role="elementwise")
-def _as_date(
-    x: Value,
-    context: Context,
-    format: str = MISSING,
-    tryFormats: Value = MISSING,
-    origin: Value = MISSING,
-    _dots: tuple[Dot, ...] = (),
-) -> Value:
+def _as_date(x: Value, context: Context, format: str = MISSING, origin: Value = MISSING) -> Value:
     """Return dates."""
-    if tryFormats is not MISSING:
-        raise DataError("as.Date() with 'tryFormats' is not supported: give 'format'")
     return _since(x, "Date", format, origin, context.lme4)
-
-
-# Months and years ---------------------------------------------------------------------------
-
-
-def _first_days(months: Array) -> FloatArray:
-    """Return the first days of months counted from January 1970."""
-    days: Array = months.astype(np.int64).astype("M8[M]").astype("M8[D]")
-    return days.astype(np.int64).astype(np.float64)
-
-
-def months_from(first: float, steps: Array) -> FloatArray:
-    """Return the first days of months counted from that of a day.
-
-    Examples
-    --------
-    >>> months_from(45.0, np.array([0, 1])).tolist()
-    [31.0, 59.0]
-    """
-    month = np.datetime64(int(np.floor(first)), "D").astype("M8[M]").astype(np.int64)
-    return _first_days(month + steps)
-
-
-def truncated_date(x: Numeric, unit: str) -> Numeric:
-    """Return R's ``trunc`` of a Date: the first day of its month or year, or the day."""
-    units = ("secs", "mins", "hours", "days", "months", "years")
-    fits = [known for known in units if known.startswith(unit)]
-    if len(fits) != 1:
-        shown = ", ".join(f"“{known}”" for known in units)
-        raise DataError(f"'arg' should be one of {shown}")
-    numbers = x.as_float()
-    code = {"months": "M", "years": "Y"}.get(fits[0])
-    if code is None:
-        return Numeric(np.rint(numbers - 0.4999999), "double", "Date")
-    missing = ~np.isfinite(numbers)
-    days = np.floor(np.where(missing, 0.0, numbers)).astype(np.int64).astype("M8[D]")
-    months = days.astype(f"M8[{code}]").astype("M8[M]").astype(np.int64)
-    return Numeric(np.where(missing, np.nan, _first_days(months)), "double", "Date")

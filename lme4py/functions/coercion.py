@@ -17,7 +17,6 @@ from lme4py.frame.values import (
     Factor,
     FunctionName,
     Kind,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -34,7 +33,6 @@ LARGEST_INTEGER = 2**31 - 1
 NON_NUMERIC = "non-numeric argument to mathematical function"
 
 _LONGEST = 2**21
-_UNEVEN = "longer object length is not a multiple of shorter object length"
 
 
 # Results as values ------------------------------------------------------------------------
@@ -83,11 +81,6 @@ def scalar(value: float | bool, kind: Kind, time: Time = None) -> Numeric:
     return pack(np.array([value], dtype=np.float64), kind, time)
 
 
-def string(value: str | None) -> Character:
-    """Return a character vector of length one; None is NA."""
-    return encoded(np.zeros(1, dtype=np.int32), [value])
-
-
 def select(value: Value, rows: Array | slice) -> Value:
     """Return the elements that `rows` selects, in exact dtype where none is missing any more."""
     taken = take(value, rows)
@@ -132,11 +125,6 @@ def column_names(*values: Value | None) -> tuple[str, ...] | None:
     return None
 
 
-def codes_as_numbers(factor: Factor) -> FloatArray:
-    """Return the codes of a factor as R counts them, from 1; NaN is missing."""
-    return np.where(factor.codes < 0, np.nan, factor.codes + 1.0)
-
-
 def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
     """Return the numbers of a vector or matrix as float64, and R's type, or raise `complaint`."""
     if isinstance(value, Numeric):
@@ -151,9 +139,7 @@ def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
 def bare_numbers(value: Value, complaint: str) -> tuple[Array, Kind]:
     """Return the numbers below a value's class, those of a factor its codes from 1."""
     if isinstance(value, Factor):
-        return codes_as_numbers(value), "integer"
-    if isinstance(value, MalformedFactor):
-        return value.values, value.kind
+        return np.where(value.codes < 0, np.nan, value.codes + 1.0), "integer"
     return elements(value, complaint)
 
 
@@ -165,7 +151,7 @@ def flat(value: Value, complaint: str) -> tuple[FloatArray, Kind]:
 
 def reject_classes(value: Value, name: str) -> None:
     """Raise R's error of the group of mathematical functions for factors and times."""
-    if isinstance(value, Factor | MalformedFactor):
+    if isinstance(value, Factor):
         raise DataError(f"‘{name}’ not meaningful for factors")
     time = time_of(value)
     if time == "Date":
@@ -187,35 +173,21 @@ def recycle(values: Array, size: int) -> Array:
 
 def align(first: Array, second: Array, warn: Callable[[str], None]) -> tuple[Array, Array]:
     """Return two arrays that numpy may combine as R combines vectors and matrices."""
-    if first.ndim == 2 and second.ndim == 2:
-        if first.shape != second.shape:
+    sizes = (first.size, second.size)
+    if 2 in (first.ndim, second.ndim):
+        one, two = (values if values.ndim == 2 else values[:, None] for values in (first, second))
+        if first.ndim == second.ndim and first.shape != second.shape:
             raise DataError("non-conformable arrays")
+        if len(one) != len(two) and 1 not in sizes:
+            raise DataError("a vector beside a matrix has one element for each of its rows")
+        return one, two
+    if 0 in sizes:
+        return np.empty(0), np.empty(0)
+    if 1 in sizes or first.size == second.size:
         return first, second
-    if first.size == 0 or second.size == 0:
-        # A matrix without rows stays one: new data may have none.
-        shapes = [
-            values.shape for values in (first, second) if values.ndim == 2 and not values.size
-        ]
-        empty = np.empty(shapes[0] if shapes else 0)
-        return empty, empty
-    if first.size != second.size and max(first.size, second.size) % min(first.size, second.size):
-        warn(_UNEVEN)
-    if first.ndim == 2:
-        return first, _below(second, first.shape)
-    if second.ndim == 2:
-        return _below(first, second.shape), second
-    if 1 in (first.size, second.size) or first.size == second.size:
-        return first, second
-    size = max(first.size, second.size)
-    return recycle(first, size), recycle(second, size)
-
-
-def _below(vector: Array, shape: tuple[int, ...]) -> Array:
-    """Return a vector spread down the columns of a matrix of `shape`."""
-    size = shape[0] * shape[1]
-    if vector.size > size:
-        raise DataError(f"dims [product {size}] do not match the length of object [{vector.size}]")
-    return recycle(vector, size).reshape(shape, order="F")
+    if max(sizes) % min(sizes):
+        warn("longer object length is not a multiple of shorter object length")
+    return recycle(first, max(sizes)), recycle(second, max(sizes))
 
 
 # Values as text ---------------------------------------------------------------------------
@@ -244,8 +216,6 @@ def text(value: Value, *, together: bool = False) -> Character:
             return value
         case Factor():
             return encoded(value.codes, value.levels)
-        case MalformedFactor():
-            raise DataError("malformed factor")
         case Null():
             return encoded(np.empty(0, dtype=np.int32), [])
         case FunctionName():
@@ -278,46 +248,35 @@ def union_codes(
     return first.codes, table[second.codes].astype(np.int32), tuple(place)
 
 
-def ranks(pool: Sequence[str], collation: Collation) -> tuple[FloatArray, list[str]]:
-    """Return the rank of each string, with NaN for NA behind them, and the strings in order."""
-    order = collation.order(pool)
+def ranks(pool: Sequence[str], collation: Collation) -> FloatArray:
+    """Return the rank of each string, with NaN for NA behind them."""
     table = np.full(len(pool) + 1, np.nan)
-    table[order] = np.arange(len(pool))
-    return table, [pool[place] for place in order]
+    table[collation.order(pool)] = np.arange(len(pool))
+    return table
 
 
 def sort_keys(value: Value, collation: Collation, complaint: str) -> FloatArray:
     """Return floats that sort as R sorts the value, NaN where missing."""
     if isinstance(value, Character):
-        return ranks(value.pool, collation)[0][value.codes]
+        return ranks(value.pool, collation)[value.codes]
     return bare_numbers(value, complaint)[0].reshape(-1, order="F")
 
 
-def joined_text(values: Sequence[Value]) -> Character:
-    """Return several values one after the other as text: without classes, as ``c`` does."""
-    joined = encoded(np.empty(0, dtype=np.int32), [])
-    for value in values:
-        bare = pack(codes_as_numbers(value), "integer") if isinstance(value, Factor) else value
-        one, two, pool = union_codes(joined, text(untimed(bare)))
-        joined = Character(np.concatenate((one, two)), pool)
-    return joined
-
-
-# Options: the first element of an argument --------------------------------------------------
+# Options: arguments of one element ------------------------------------------------------------
 
 
 def as_number(value: Value, name: str) -> float:
-    """Return the first element of an option as a float; missing is NaN."""
+    """Return an option that is one number; missing is NaN."""
     array, _ = flat(value, f"invalid '{name}' argument")
-    if not array.size:
-        raise DataError(f"invalid '{name}' argument")
+    if array.size != 1:
+        raise DataError(f"invalid '{name}' argument", hint=f"it is one value, not {array.size}")
     return float(array[0])
 
 
 def as_integer(value: Value, name: str) -> int:
-    """Return the first element of an option as a whole number."""
+    """Return an option that is one whole number."""
     number = as_number(value, name)
-    if not np.isfinite(number) or abs(number) > LARGEST_INTEGER:
+    if not abs(number) <= LARGEST_INTEGER or number != int(number):
         raise DataError(f"invalid '{name}' argument")
     return int(number)
 
@@ -332,6 +291,6 @@ def as_flag(value: Value, name: str) -> bool:
 
 def as_string(value: Value, name: str) -> str:
     """Return an option that is one string."""
-    if not isinstance(value, Character) or value.codes.size == 0 or value.codes[0] < 0:
+    if not isinstance(value, Character) or value.codes.size != 1 or value.codes[0] < 0:
         raise DataError(f"invalid '{name}' argument")
     return value.pool[int(value.codes[0])]

@@ -35,38 +35,25 @@ from lme4py.functions.coercion import (
 from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
 from lme4py.functions.table import MISSING, Context, Dot, State, function, lookup, match_arguments
 
-_SHORT = {
-    "poly": "contr.poly",
-    "helmert": "contr.helmert",
-    "sum": "contr.sum",
-    "treatment": "contr.treatment",
-    "SAS": "contr.SAS",
-}
+_SHORT = {name.removeprefix("contr."): name for name in CONTRASTS}
 _MOST_CODED = 5_000
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    return tuple(str(number) for number in range(1, count + 1))
 
 
 def _levels_argument(n: Value, name: str) -> tuple[str, ...]:
     """Return the levels that the first argument of a contrast function stands for."""
-    if isinstance(n, Numeric) and n.values.size == 1:
-        count = as_number(n, "n")
-        if math.isnan(count) or (count <= 1 and name != "contr.poly"):
-            raise DataError("not enough degrees of freedom to define contrasts")
-        if count > _MOST_CODED:
-            raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
-        return _numbered(int(count))
-    if length(n) > _MOST_CODED:
+    single = isinstance(n, Numeric) and n.values.size == 1
+    count = as_number(n, "n") if single else length(n)
+    if single and (math.isnan(count) or (count <= 1 and name != "contr.poly")):
+        raise DataError("not enough degrees of freedom to define contrasts")
+    if count > _MOST_CODED:
         raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
+    if single:
+        return tuple(str(number) for number in range(1, int(count) + 1))
     return tuple(level_texts(strings_of(n)))
 
 
 @function("contr.treatment", role="summary", package="stats")
-def _contr_treatment(
-    n: Value, base: float = 1, contrasts: bool = True, _sparse: bool = False
-) -> Matrix:
+def _contr_treatment(n: Value, base: float = 1, contrasts: bool = True) -> Matrix:
     """Return a coding matrix: each level against a base."""
     levels = _levels_argument(n, "contr.treatment")
     return coding_matrix("contr.treatment", levels, base=base, contrasts=contrasts)
@@ -81,14 +68,12 @@ def _contr_treatment(
     role="summary",
     package="stats",
 )
-def _contr(n: Value, called: str, contrasts: bool = True, _sparse: bool = False) -> Matrix:
+def _contr(n: Value, called: str, contrasts: bool = True) -> Matrix:
     return coding_matrix(called, _levels_argument(n, called), contrasts=contrasts)
 
 
 @function("contr.poly", role="summary", package="stats")
-def _contr_poly(
-    n: Value, scores: Value = MISSING, contrasts: bool = True, _sparse: bool = False
-) -> Matrix:
+def _contr_poly(n: Value, scores: Value = MISSING, contrasts: bool = True) -> Matrix:
     """Return a coding matrix: orthogonal polynomials."""
     levels, options = _levels_argument(n, "contr.poly"), {}
     if scores is not MISSING:

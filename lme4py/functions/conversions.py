@@ -7,26 +7,20 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lme4py.errors import DataError
 from lme4py.frame.values import (
     Character,
     Factor,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
     is_difftime,
-    time_class,
 )
-from lme4py.functions.calendar import formatted
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     FloatArray,
-    as_string,
     as_vector,
     bare_numbers,
-    codes_as_numbers,
     flat,
     logical,
     pack,
@@ -34,7 +28,7 @@ from lme4py.functions.coercion import (
     text,
     untimed,
 )
-from lme4py.functions.table import Context, Dot, function
+from lme4py.functions.table import Context, function
 from lme4py.functions.times import in_unit
 from lme4py.versions import followed
 
@@ -60,41 +54,20 @@ def _number(item: str) -> float | None:
     return None if word is None else sign * word
 
 
-def numbers_of_text(value: Character, context: Context) -> FloatArray:
-    """Return R's ``as.numeric`` of text: missing, with a warning, where it is no number.
-
-    Parameters
-    ----------
-    value : Character
-    context : Context
-        Takes the warning.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-    """
-    numbers = [_number(item) for item in value.pool]
+def _numbers(x: Value, context: Context) -> FloatArray:
+    """Return R's ``as.numeric``: missing, with a warning, where text is no number."""
+    if not isinstance(x, Character):
+        array, _ = bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")
+        return array.reshape(-1, order="F")
+    numbers = [_number(item) for item in x.pool]
     table = np.array([np.nan if item is None else item for item in numbers] + [np.nan])
     # Blank text is missing without a word.
     strange = [
-        item is None and bool(word.strip()) for item, word in zip(numbers, value.pool, strict=True)
+        item is None and bool(word.strip()) for item, word in zip(numbers, x.pool, strict=True)
     ]
-    if any(strange) and np.array([*strange, False])[value.codes].any():
+    if any(strange) and np.array([*strange, False])[x.codes].any():
         context.warn("NAs introduced by coercion")
-    return table[value.codes]
-
-
-def truth_of_text(value: Character) -> FloatArray:
-    """Return R's ``as.logical`` of text as 0, 1 and NaN."""
-    table = [1.0 if item in _TRUE else 0.0 if item in _FALSE else np.nan for item in value.pool]
-    return np.array([*table, np.nan])[value.codes]
-
-
-def _numbers(x: Value, context: Context) -> FloatArray:
-    if isinstance(x, Character):
-        return numbers_of_text(x, context)
-    array, _ = bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")
-    return array.reshape(-1, order="F")
+    return table[x.codes]
 
 
 @function(
@@ -104,16 +77,14 @@ def _numbers(x: Value, context: Context) -> FloatArray:
     },
     role="elementwise",
 )
-def _as_double(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
-    units = [dot.value for dot in dots if dot.name == "units"]
-    if units and isinstance(x, Numeric) and is_difftime(x.time):
-        wanted = as_string(units[0], "units")
-        x = x if wanted == "auto" else in_unit(x, wanted)
+def _as_double(x: Value, context: Context, units: str = "auto") -> Value:
+    if units != "auto" and isinstance(x, Numeric) and is_difftime(x.time):
+        x = in_unit(x, units)
     return Numeric(_numbers(x, context), "double")
 
 
 @function("as.integer", role="elementwise")
-def _as_integer(x: Value, context: Context, _dots: tuple[Dot, ...] = ()) -> Value:
+def _as_integer(x: Value, context: Context) -> Value:
     """Return whole numbers, rounded to zero."""
     values = np.trunc(_numbers(x, context))
     beyond = np.abs(values) > LARGEST_INTEGER
@@ -124,55 +95,32 @@ def _as_integer(x: Value, context: Context, _dots: tuple[Dot, ...] = ()) -> Valu
 
 
 @function("as.logical", role="elementwise")
-def _as_logical(x: Value, _dots: tuple[Dot, ...] = ()) -> Value:
+def _as_logical(x: Value) -> Value:
     """Return truth: zero is FALSE."""
     if isinstance(x, Factor | Character):
-        return pack(truth_of_text(text(x)), "logical")
+        words = text(x)
+        table = [1.0 if item in _TRUE else 0.0 if item in _FALSE else np.nan for item in words.pool]
+        return pack(np.array([*table, np.nan])[words.codes], "logical")
     values, _ = flat(x, "cannot coerce type 'closure' to vector of type 'logical'")
     return logical(values != 0, np.isnan(values))
 
 
 @function("as.character", role="elementwise")
-def _as_character(x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
+def _as_character(x: Value) -> Value:
     """Return text, numbers to 15 digits."""
-    if dots and isinstance(x, Numeric) and time_class(x.time) in ("Date", "POSIXct"):
-        if context.lme4.times_one_by_one:
-            raise DataError(
-                "'digits' must be numeric, integer valued",
-                hint="since R 4.3 as.character() of times takes no format: write format(x, ...)",
-            )
-        return formatted(x, dots)
     return text(x)
 
 
 @function("as.vector", role="elementwise")
-def _as_vector(x: Value, context: Context, mode: str = "any") -> Value:
+def _as_vector(x: Value) -> Value:
     """Return a bare vector: a matrix down its columns, a factor as text."""
-    match mode:
-        case "numeric" | "double":
-            return _as_double(x, context)
-        case "integer":
-            return _as_integer(x, context)
-        case "logical":
-            return _as_logical(x)
-        case "character":
-            return text(x)
-        case "any":
-            return text(x) if isinstance(x, Factor) else untimed(as_vector(x))
-        case _:
-            raise DataError(f"vector: cannot make a vector of mode '{mode}'.")
+    return text(x) if isinstance(x, Factor) else untimed(as_vector(x))
 
 
 @function("unclass", role="elementwise")
 def _unclass(x: Value) -> Value:
     """Return a factor's codes, the number of a date."""
-    match x:
-        case Factor():
-            return pack(codes_as_numbers(x), "integer")
-        case MalformedFactor(values=values, kind=kind):
-            return Numeric(values, kind)
-        case _:
-            return untimed(x)
+    return pack(*bare_numbers(x, "")) if isinstance(x, Factor) else untimed(x)
 
 
 # Questions ----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Indexing: ``x[i]``, ``m[, j]``, ``m[i, j]``, ``x[[i]]``."""
+"""Indexing: ``x[i]``, ``m[, j]``, ``m[i, j]``."""
 
 from __future__ import annotations
 
@@ -15,105 +15,85 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    MalformedFactor,
     Matrix,
     Null,
-    Numeric,
     Value,
-    is_difftime,
     length,
+    take_or_missing,
 )
-from lme4py.functions.coercion import as_vector, bare_numbers, pack, recycle, select, untimed
+from lme4py.functions.coercion import as_vector, bare_numbers, pack, recycle, select
 from lme4py.functions.table import MISSING, Dot, function
 
 Positions = NDArray[np.int64]
 
+_OUTSIDE = "subscript out of bounds"
 
-def _by_name(index: Character, names: Sequence[str] | None) -> Positions:
-    place = {name: at for at, name in reversed(list(enumerate(names or ())))}
-    wanted = [index.pool[int(code)] if code >= 0 else None for code in index.codes]
+
+def _by_name(index: Character, names: Sequence[str]) -> Positions:
+    wanted = [index.pool[code] if code >= 0 else "NA" for code in index.codes.tolist()]
     for name in wanted:
-        if name is None or name not in place:
-            hint = nearest(name, place) if name else None
-            raise DataError("subscript out of bounds", hint=hint)
-    return np.array([place[name] for name in wanted if name is not None], dtype=np.int64)
+        if name not in names:
+            raise DataError(_OUTSIDE, hint=nearest(name, names))
+    return np.array([names.index(name) for name in wanted], dtype=np.int64)
 
 
 def _positions(
-    index: Value | None, size: int, names: Sequence[str] | None, bounded: bool
+    index: Value, size: int, names: Sequence[str] = (), *, bounded: bool = False
 ) -> Positions:
     """Return 0-based positions of what an index selects; -1 is a missing element."""
-    if index is None:
-        return np.arange(size)
-    if isinstance(index, Null):
-        return np.empty(0, dtype=np.int64)
     if isinstance(index, Character):
-        # A vector has no names, so none is found.
-        return _by_name(index, names) if bounded else np.full(index.codes.size, -1, dtype=np.int64)
-    array, kind = bare_numbers(index, "invalid subscript type 'closure'")
-    array = array.reshape(-1, order="F")
-    if kind == "logical":
-        if bounded and array.size > size:
-            raise DataError("(subscript) logical subscript too long")
-        full = recycle(array, max(size, array.size)) if array.size else array
-        chosen = np.flatnonzero((full != 0) | np.isnan(full))
-        lost = np.isnan(full[chosen]) | (chosen >= size)
-        return np.where(lost, -1, chosen).astype(np.int64)
+        return _by_name(index, names)
+    array, kind = bare_numbers(as_vector(index), "invalid subscript type 'closure'")
     missing = np.isnan(array)
-    whole = np.trunc(np.where(missing, 1, array))
+    if kind == "logical":
+        if array.size > size:
+            raise DataError("(subscript) logical subscript too long")
+        full = recycle(array, size)
+        chosen = np.flatnonzero(full != 0)
+        return np.where(np.isnan(full[chosen]), -1, chosen).astype(np.int64)
+    within = np.where(missing, 0, np.clip(array, -size - 1, size + 1))
+    whole: Positions = np.trunc(within).astype(np.int64)
     if (whole < 0).any():
         if (whole > 0).any() or missing.any():
-            raise DataError(
-                "can't mix NAs with negative subscripts"
-                if missing.any()
-                else "only 0's may be mixed with negative subscripts"
-            )
-        keep = np.ones(size, dtype=np.bool_)
-        dropped = -whole[(whole < 0) & (-whole <= size)]
-        keep[dropped.astype(np.int64) - 1] = False
-        return np.flatnonzero(keep)
-    kept = whole != 0
-    whole, missing = whole[kept], missing[kept]
-    beyond = whole > size
-    if bounded and beyond.any():
-        raise DataError("subscript out of bounds")
-    return np.where(missing | beyond, 0, whole).astype(np.int64) - 1
+            raise DataError("only 0's may be mixed with negative subscripts")
+        return np.setdiff1d(np.arange(size), -whole - 1)
+    if bounded and (whole > size).any():
+        raise DataError(_OUTSIDE, hint=f"there are {size}")
+    picked: Positions = np.where(whole > size, 0, whole)[missing | (whole != 0)] - 1
+    return picked
 
 
 def _picked(value: Value, positions: Positions) -> Value:
     """Return the elements at the positions, NA at -1."""
     if not (positions < 0).any():
         return select(value, positions)
-    match value:
-        case Numeric():
-            return pack(np.append(value.as_float(), np.nan)[positions], value.kind, value.time)
-        case Character() | Factor():
-            return replace(value, codes=np.append(value.codes, np.int32(-1))[positions])
-        case _:
-            raise DataError("subscript out of bounds")
+    if not length(value):
+        raise DataError(_OUTSIDE)
+    return take_or_missing(value, positions)
 
 
 def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -> Value:
-    rows = _positions(row, value.values.shape[0], None, bounded=True)
-    columns = _positions(column, value.values.shape[1], value.names, bounded=True)
-    padded: NDArray[Any] = value.values
-    if (rows < 0).any():
-        padded = np.vstack((padded, np.full((1, padded.shape[1]), np.nan)))
-    if (columns < 0).any():
-        raise DataError("subscript out of bounds")
-    block = padded[:, columns] if row is None else padded[np.ix_(rows, columns)]
+    block, names = value.values, value.names
+    if column is not None:
+        places = _positions(column, block.shape[1], names or (), bounded=True)
+        if (places < 0).any():
+            raise DataError(_OUTSIDE)
+        block = block[:, places]
+        names = None if names is None else tuple(names[at] for at in places)
+    if row is not None:
+        positions = _positions(row, len(block), bounded=True)
+        if positions.size and not len(block):
+            raise DataError(_OUTSIDE)
+        block = np.where((positions < 0)[:, None], np.nan, block[positions])
     if drop and 1 in block.shape:
         return pack(block.reshape(-1, order="F"), value.kind)
-    names = None if value.names is None else tuple(value.names[at] for at in columns)
     return Matrix(np.asfortranarray(block), names, value.kind)
 
 
-@function({"[": "Elements, or cells of a matrix."}, role="shape")
+@function({"[": "Elements, or cells of a matrix."}, role="index")
 def _index(x: Value, dots: tuple[Dot, ...] = (), drop: bool = MISSING) -> Value:
     if isinstance(x, FunctionName):
         raise DataError("object of type 'closure' is not subsettable")
-    if isinstance(x, MalformedFactor):
-        raise DataError('adding class "factor" to an invalid object')
     # An empty argument comes as None.
     given: list[Value | None] = [dot.value for dot in dots]
     if isinstance(x, Null):
@@ -122,41 +102,16 @@ def _index(x: Value, dots: tuple[Dot, ...] = (), drop: bool = MISSING) -> Value:
         if len(given) > 2 or not isinstance(x, Matrix):
             raise DataError("incorrect number of dimensions")
         return _cells(x, given[0], given[1], drop is MISSING or drop)
-    index = given[0] if given else None
-    if index is not None:
-        if isinstance(x, Matrix) and isinstance(index, Matrix):
-            raise DataError("a matrix as index of a matrix is not supported")
-        x = as_vector(x)
-        x = _picked(x, _positions(index, length(x), None, bounded=False))
+    if given and given[0] is not None:
+        if isinstance(x, Matrix):
+            raise DataError("one index of a matrix", hint="write m[, 1] for its first column")
+        x = _picked(x, _positions(given[0], length(x)))
     if isinstance(x, Factor) and drop is not MISSING and drop:
         # A new factor: contrasts go even when every level is used.
         return replace(drop_unused(x), contrasts=None)
     return x
 
 
-@function({"[[": "One element."}, role="summary")
-def _element(x: Value, dots: tuple[Dot, ...] = ()) -> Value:
-    if isinstance(x, Null):
-        return x
-    given: list[Value | None] = [dot.value for dot in dots]
-    if len(given) == 2 and isinstance(x, Matrix):
-        result = _cells(x, given[0], given[1], drop=True)
-    elif len(given) == 1 and given[0] is not None and not isinstance(x, FunctionName):
-        x = as_vector(x)
-        result = _picked(x, _positions(given[0], length(x), None, bounded=True))
-    else:
-        raise DataError("invalid subscript")
-    if length(result) > 1:
-        raise DataError("attempt to select more than one element in vectorIndex")
-    if length(result) < 1:
-        raise DataError("attempt to select less than one element in get1index")
-    if isinstance(result, Numeric) and is_difftime(result.time):
-        return untimed(result)
-    return result
-
-
 @function({"$": "Not for vectors."}, role="elementwise", quoted=("name",))
 def _member(x: Value, name: Any) -> Value:  # noqa: ARG001
-    if isinstance(x, FunctionName):
-        raise DataError("object of type 'closure' is not subsettable")
     raise DataError("$ operator is invalid for atomic vectors")

@@ -21,7 +21,6 @@ from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
 Levels = Sequence[str | None]
 
 ONE_LEVEL = "contrasts can be applied only to factors with 2 or more levels"
-_EMPTY = Character(np.zeros(0, dtype=np.int32), ())
 _MOST_COMBINATIONS = 5_000_000
 _SHOWN = 8
 
@@ -40,7 +39,7 @@ def frozen(made: Factor) -> State:
     return {"levels": made.levels, "ordered": made.ordered}
 
 
-def thawed(state: State, called: str, x: Value = _EMPTY) -> Factor:
+def thawed(state: State, called: str, x: Value) -> Factor:
     """Return rows with stored levels: of their text, or of the text that stands for a level.
 
     A value without a level is an error, unless the user listed the levels: these leave
@@ -100,14 +99,13 @@ def _labelled(kept: Levels, labels: Value) -> tuple[Levels, list[int]]:
     replay=thawed,
 )
 def _factor(
+    x: Value,
     context: Context,
     called: str,
-    x: Value = _EMPTY,
     levels: Value = MISSING,
     labels: Value = MISSING,
     exclude: Value = NA,
     ordered: bool = MISSING,
-    _nmax: Value = NA,
 ) -> State:
     if isinstance(x, FunctionName):
         raise DataError("unique() applies only to vectors")
@@ -133,14 +131,10 @@ def _factor(
 
 
 @function("droplevels", role="basis", replay=thawed)
-def _droplevels(
-    x: Value, context: Context, exclude: Value = MISSING, _dots: tuple[Dot, ...] = ()
-) -> State | tuple[Factor, State]:
+def _droplevels(x: Value) -> tuple[Factor, State]:
     """Return a factor with unused levels dropped."""
     if not isinstance(x, Factor):
         raise DataError("no applicable method for 'droplevels': it takes a factor")
-    if exclude is not MISSING:
-        return _factor(context, "factor", x, exclude=exclude)
     kept = drop_unused(x)
     return Factor(kept.codes, kept.levels, kept.ordered), frozen(kept)
 
@@ -165,7 +159,7 @@ def _as_factor(x: Value, context: Context, called: str) -> tuple[Factor, State]:
 
 
 @function("relevel", role="basis", package="stats", replay=thawed)
-def _relevel(x: Value, ref: Value, _dots: tuple[Dot, ...] = ()) -> tuple[Factor, State]:
+def _relevel(x: Value, ref: Value) -> tuple[Factor, State]:
     """Return a factor with one level moved first."""
     if not isinstance(x, Factor):
         raise DataError("'relevel' only for (unordered) factors")

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py import moments
 from lme4py.errors import DataError
@@ -14,8 +13,6 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    Kind,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -24,8 +21,7 @@ from lme4py.frame.values import (
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     NON_NUMERIC,
-    Array,
-    as_number,
+    as_flag,
     as_string,
     as_vector,
     column_names,
@@ -45,31 +41,10 @@ from lme4py.functions.table import Context, Dot, Function, function, lookup
 
 _NOT_VECTOR = "argument 1 is not a vector"
 _TRUE = Numeric(np.array([True]), "logical")
-_FALSE = Numeric(np.array([False]), "logical")
 _MEAN = FunctionName("mean")
 
 
 # Orders ---------------------------------------------------------------------------------------
-
-
-def _last(value: Value) -> bool | None:
-    """Return whether missing values go last, first, or (None) nowhere."""
-    number = as_number(value, "na.last")
-    return None if np.isnan(number) else number != 0
-
-
-def _sorted_rows(keys: list[Array], decreasing: bool, last: bool | None) -> NDArray[np.intp]:
-    """Return the stable permutation that sorts by the first key, then the next."""
-    columns: list[Array] = []
-    for key in reversed(keys):
-        columns.append(-key if decreasing else key)
-        missing = np.isnan(key)
-        columns.append(~missing if last is False else missing)
-    rows = np.lexsort(columns)
-    if last is None:
-        lost = np.any([np.isnan(key) for key in keys], axis=0)
-        rows = rows[~lost[rows]]
-    return rows
 
 
 @function("rev", role="whole")
@@ -80,17 +55,16 @@ def _rev(x: Value) -> Value:
 
 @function("order", role="whole")
 def _order(
-    context: Context,
-    dots: tuple[Dot, ...] = (),
-    na_last: Value = _TRUE,
-    decreasing: bool = False,
-    _method: str = "auto",
+    context: Context, dots: tuple[Dot, ...] = (), na_last: bool = True, decreasing: bool = False
 ) -> Value:
-    """Return the positions that sort the arguments."""
+    """Return the positions that sort the arguments, missing values last."""
+    if not na_last:
+        raise DataError("order() takes na.last = TRUE here")
     keys = [sort_keys(dot.value, context.collation, _NOT_VECTOR) for dot in dots]
     if len({key.size for key in keys}) > 1:
         raise DataError("argument lengths differ")
-    rows = _sorted_rows(keys, decreasing, _last(na_last)) if keys else np.empty(0)
+    columns = [-key if decreasing else key for key in reversed(keys)]
+    rows = np.lexsort(columns) if keys else np.empty(0)
     return pack(rows.astype(np.int64) + 1, "integer")
 
 
@@ -99,35 +73,22 @@ def _rank(
     x: Value, context: Context, na_last: Value = _TRUE, ties_method: str = "average"
 ) -> Value:
     """Return ranks; equal values share theirs."""
-    keep = isinstance(na_last, Character)
-    if keep and as_string(na_last, "na.last") != "keep":
-        raise DataError("invalid 'na.last' argument")
-    last = None if keep else _last(na_last)
+    keep = isinstance(na_last, Character) and as_string(na_last, "na.last") == "keep"
+    if not keep and not as_flag(na_last, "na.last"):
+        raise DataError("rank() takes na.last = TRUE or 'keep' here")
     keys = sort_keys(x, context.collation, _NOT_VECTOR)
     missing = np.isnan(keys)
-    known = keys[~missing]
-    _, group, counts = np.unique(known, return_inverse=True, return_counts=True)
-    places = np.arange(known.size)
+    _, group, counts = np.unique(keys[~missing], return_inverse=True, return_counts=True)
     greatest = np.cumsum(counts)
     least = greatest - counts + 1
     of_group = {"average": (least + greatest) / 2, "min": least, "max": greatest}
-    rank = np.empty(known.size)
-    if ties_method in of_group:
-        rank = of_group[ties_method][group.reshape(-1)].astype(np.float64)
-    elif ties_method in ("first", "last"):
-        ties = places if ties_method == "first" else -places
-        rank[np.lexsort((ties, group.reshape(-1)))] = places + 1
-    else:
+    if ties_method not in of_group:
         raise DataError(f"ties.method '{ties_method}' is not supported")
-    kind: Kind = "double" if ties_method == "average" else "integer"
-    if not missing.any() or (last is None and not keep):
-        return pack(rank, kind)
-    lost = int(missing.sum())
     result = np.full(keys.size, np.nan)
-    result[~missing] = rank + (lost if last is False else 0)
+    result[~missing] = of_group[ties_method][group.reshape(-1)]
     if not keep:
-        result[missing] = np.arange(1, lost + 1) + (known.size if last else 0)
-    return pack(result, kind)
+        result[missing] = np.arange(1, missing.sum() + 1) + group.size
+    return pack(result, "double" if ties_method == "average" else "integer")
 
 
 # Running totals and what was there before -----------------------------------------------------
@@ -136,9 +97,7 @@ def _rank(
 @function(
     {
         "cumsum": "Running total.",
-        "cumprod": "Running product.",
         "cummax": "Greatest so far.",
-        "cummin": "Least so far.",
     },
     role="whole",
 )
@@ -149,24 +108,17 @@ def _cumulative(x: Value, context: Context, called: str) -> Value:
     array, kind = flat(x, NON_NUMERIC)
     kind = higher(kind, "integer")
     with np.errstate(all="ignore"):
-        match called:
-            case "cumsum":
-                result = moments.running_total(array).astype(np.float64)
-                if kind == "integer" and (beyond := np.abs(result) > LARGEST_INTEGER).any():
-                    context.warn("integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'")
-                    result = np.where(np.cumsum(beyond) > 0, np.nan, result)
-            case "cumprod":
-                wide = np.multiply.accumulate(array.astype(np.longdouble))
-                result, kind = wide.astype(np.float64), "double"
-            case "cummax":
-                result = np.maximum.accumulate(array)
-            case _:
-                result = np.minimum.accumulate(array)
+        if called == "cummax":
+            return pack(np.maximum.accumulate(array), kind)
+        result = moments.running_total(array).astype(np.float64)
+    if kind == "integer" and (beyond := np.abs(result) > LARGEST_INTEGER).any():
+        context.warn("integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'")
+        result = np.where(np.cumsum(beyond) > 0, np.nan, result)
     return pack(result, kind)
 
 
 @function("diff", role="whole")
-def _diff(x: Value, lag: int = 1, differences: int = 1, _dots: tuple[Dot, ...] = ()) -> Value:
+def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
     """Return differences of elements that follow each other."""
     if isinstance(x, Null):
         raise DataError("non-numeric argument to binary operator")
@@ -181,28 +133,21 @@ def _diff(x: Value, lag: int = 1, differences: int = 1, _dots: tuple[Dot, ...] =
 
 
 @function("which", role="whole")
-def _which(x: Value, arr_ind: bool = False, _useNames: bool = True) -> Value:
+def _which(x: Value) -> Value:
     """Return the places of what is true."""
     if not isinstance(x, Numeric | Matrix) or x.kind != "logical":
         raise DataError("argument to 'which' is not logical")
-    if isinstance(x, Matrix) and arr_ind:
-        raise DataError("which(arr.ind = TRUE) is not supported")
     return pack(np.flatnonzero(flat(x, "")[0] == 1) + 1, "integer")
 
 
 @function("duplicated", role="whole")
-def _duplicated(
-    x: Value,
-    incomparables: Value = _FALSE,
-    fromLast: bool = False,
-    _dots: tuple[Dot, ...] = (),
-) -> Value:
+def _duplicated(x: Value, incomparables: bool = False, fromLast: bool = False) -> Value:
     """Return whether an element was there before."""
-    if not isinstance(incomparables, Numeric) or as_number(incomparables, "incomparables") != 0:
+    if incomparables:
         raise DataError("duplicated(incomparables = ) is not supported")
     if fromLast:
         return _rev(_duplicated(_rev(x)))
-    if isinstance(x, Matrix | FunctionName | MalformedFactor):
+    if isinstance(x, Matrix | FunctionName):
         raise DataError("duplicated() is for vectors")
     keys = x.codes if isinstance(x, Character | Factor) else elements(x, "")[0]
     repeated = np.ones(keys.size, dtype=np.bool_)
@@ -217,8 +162,7 @@ def _of_group(entry: Function, value: Numeric, context: Context) -> Numeric:
     """Return what a function of the table makes of the elements of one group."""
     first = entry.formals[0]
     given: Any = (Dot(None, value),) if first == "..." else value
-    more = {"context": context} if entry.takes_context else {}
-    made = entry.compute(**{"dots" if first == "..." else first: given}, **more)
+    made = entry.compute(context=context, **{"dots" if first == "..." else first: given})
     if not isinstance(made, Numeric) or made.values.size not in (1, max(value.values.size, 1)):
         raise DataError(f"ave(FUN = {entry.name}) is not supported")
     return made
@@ -253,16 +197,9 @@ def _ave(x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _M
     return pack(result, kind)
 
 
-@function(
-    {
-        "proportions": "Each element as a share of the sum.",
-        "prop.table": "The older name of proportions.",
-    },
-    role="whole",
-)
-def _proportions(x: Value, margin: Value | None = None) -> Value:
-    if margin is not None:
-        raise DataError("proportions(margin = ) is not supported")
+@function("prop.table", role="whole")
+def _proportions(x: Value) -> Value:
+    """Return each element as a share of the sum."""
     array, _ = elements(x, "invalid 'type' (character) of argument")
     with np.errstate(all="ignore"):
         shares = array / moments.total(array.reshape(-1, order="F"))

@@ -15,76 +15,50 @@ from typing import Any
 import numpy as np
 
 from lme4py.errors import DataError
-from lme4py.frame.values import Character, Value
-from lme4py.functions.coercion import as_string, encoded, logical, text
-from lme4py.functions.table import Context, function
+from lme4py.frame.values import Value
+from lme4py.functions.coercion import encoded, logical, text
+from lme4py.functions.table import function
 from lme4py.functions.text import bounded_texts
 
 _SIGNS = frozenset("\\^$.|?*+()[]{}")
 _SECONDS = 5.0
 _LONGEST_PATTERN = 2_000
-_MOST_COPIES = 255
 _CASES: Mapping[str, Callable[[str], str]] = {"U": str.upper, "L": str.lower, "E": str}
 # What TRE writes otherwise than the package.
-_ESCAPED = {"<": r"\m", ">": r"\M"}
-# The package's words for a fault, and TRE's.
-_REASONS = {
-    "missing )": "Missing ')'",
-    "unterminated character set": "Missing ']'",
-    "multiple repeat": "Invalid use of repetition operators",
-    "bad escape": "Trailing backslash",
-    "min repeat greater than max": "Invalid contents of {}",
-    "bad character range": "Invalid character range",
-    "unknown property": "Unknown character class name",
-    "invalid group reference": "Invalid back reference",
-}
-
-
-def _invalid(text: str, reason: str) -> DataError:
-    return DataError(f"invalid regular expression '{text}', reason '{reason}'")
+_ESCAPED = {r"\<": r"\m", r"\>": r"\M", "$": r"\Z"}
+# A bracket with its classes, or an escaped letter.
+_WHOLE = r"(\[\^?\]?(?:\[[:.=].*?[:.=]\]|[^\]])*\])|\\."
+# What is no expression to TRE, or is read by rules of its own: a repetition repeated, a group
+# repeated by numbers, more than 99 times, an open brace, groups with a question mark.
+_OF_TRE = re.compile(r"[*+?}][*+?]|\)\{|\{[^}]*\d{3}|\{(?!\d+(?:,\d*)?\})|\(\?(?![:i])")
+_OF_TRE_WITH_GROUPS = re.compile(r"[|]|\)[*+?]")
 
 
 def _unsupported(what: str) -> DataError:
     """Return the error for what TRE does by rules of its own."""
     return DataError(
-        f"{what} in a regular expression is not supported without perl = TRUE",
+        f"{what} is not supported without perl = TRUE",
         hint="give perl = TRUE, or write it in another way",
     )
-
-
-# A bracket with its classes, an escaped letter, a repetition with what follows it, or a letter.
-_PIECES = re.compile(
-    r"(?P<bracket>\[\^?\]?(?:\[[:.=].*?[:.=]\]|[^\]])*\])|(?P<escaped>\\.)"
-    r"|(?P<repeated>(?:[*+?]|\{(?P<least>\d*)(?P<most>,\d*)?\})(?P<again>[*+?]?))|.",
-    re.DOTALL,
-)
 
 
 def _from_posix(pattern: str) -> str:
     """Return a POSIX regular expression, as R's TRE reads it, in the package's syntax."""
 
     def written(match: re.Match[str]) -> str:
-        piece = match[0]
-        if match["bracket"]:
+        if match[1]:
             # A backslash is a letter in there, and so is what the package takes for operators.
-            return re.sub(r"(?<!^)(\[(?![:.=])|[\\&~|])", r"\\\1", piece)
-        if match["escaped"]:
-            return _ESCAPED.get(piece[1], piece)
-        if match["again"] == "?":
-            raise _unsupported("a repetition with '?' after it")
-        if match["again"]:
-            raise _invalid(pattern, "Invalid use of repetition operators")
-        if match["least"] and pattern[: match.start()].endswith(")"):
-            raise _unsupported("'{' after a group")
-        if match["least"] and max(map(int, re.findall(r"\d+", piece))) > _MOST_COPIES:
-            raise _invalid(pattern, "Invalid contents of {}")
-        if piece == "{":
-            raise _invalid(pattern, "Missing '}'")
-        return r"\Z" if piece == "$" else piece
+            return re.sub(r"(?<!^)(\[(?![:.=])|[\\&~|])", r"\\\1", match[1])
+        return _ESCAPED.get(match[0], match[0])
 
-    if re.search(r"\(\?(?![:i])", pattern):
-        raise _invalid(pattern, "Invalid regexp")
-    return _PIECES.sub(written, pattern)
+    if _OF_TRE.search(_bare(pattern)):
+        raise _unsupported(f"the regular expression '{pattern}'")
+    return re.sub(_WHOLE + r"|\$", written, pattern, flags=re.DOTALL)
+
+
+def _bare(pattern: str) -> str:
+    """Return the signs of a pattern: a letter for each bracket and each escaped letter."""
+    return re.sub(_WHOLE, "x", pattern, flags=re.DOTALL)
 
 
 class Pattern:
@@ -108,8 +82,8 @@ class Pattern:
     --------
     >>> Pattern("x+").replaced("axxb", lambda match: "-", every=True)
     'a-b'
-    >>> Pattern("a|ab").search("ab").group()
-    'ab'
+    >>> Pattern("a|ab").replaced("abc", lambda match: f"<{match.group()}>", every=True)
+    '<ab>c'
     """
 
     def __init__(self, text: str, *, perl: bool = False, fold: bool = False) -> None:
@@ -127,29 +101,18 @@ class Pattern:
         try:
             self._compiled = regex.compile(source, flags | (regex.IGNORECASE if fold else 0))
         except (regex.error, RecursionError, OverflowError, ValueError) as error:
-            said = str(error)
-            reason = next(
-                (ours for start, ours in _REASONS.items() if said.startswith(start)), said
-            )
-            raise _invalid(text, reason) from None
+            raise DataError(f"invalid regular expression '{text}': {error}") from None
         self.groups: int = self._compiled.groups
         # TRE fills the groups of other expressions by rules of its own.
-        bare = _PIECES.sub(lambda match: "" if match["bracket"] else match[0], text)
-        self.clear = perl or not re.search(r"[|]|\)[*+?]", bare)
+        self.clear = perl or not _OF_TRE_WITH_GROUPS.search(_bare(text))
         self._end = time.monotonic() + _SECONDS
 
-    def search(self, text: str, start: int = 0) -> Any:
-        """Return the first match from `start` on, or None.
-
-        Raises
-        ------
-        DataError
-            If the pattern takes too long on the texts so far.
-        """
+    def _timed(self, find: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of the package, or raise an error if the texts so far took too long."""
         left = self._end - time.monotonic()
         try:
             if left > 0:
-                return self._compiled.search(text, start, timeout=left)
+                return find(*arguments, timeout=left)
         except TimeoutError:
             pass
         raise DataError(
@@ -157,38 +120,32 @@ class Pattern:
             hint="write it without repetitions inside repetitions, or compute the column before",
         )
 
+    def occurs(self, text: str) -> bool:
+        """Tell whether the pattern matches somewhere."""
+        return self._timed(self._compiled.search, text) is not None
+
     def replaced(self, text: str, fill: Callable[[Any], str], *, every: bool) -> str:
         """Return a text with the first match, or every one, replaced."""
-        pieces: list[str] = []
-        copied, place, last = 0, 0, -1
-        while place <= len(text):
-            match = self.search(text, place)
-            if match is None:
-                break
+        ends: set[tuple[bool, int]] = set()
+
+        def filled(match: Any) -> str:
             begin, end = match.span()
-            if not begin == end == last:
-                pieces += [text[copied:begin], fill(match)]
-                copied = last = end
-                if not every:
-                    break
-            place = end + 1 if begin == end else end
-        return "".join([*pieces, text[copied:]])
+            if (True, begin) in ends:
+                raise DataError("a regular expression with two matches in one place")
+            ends.add((begin == end, end))
+            # R has no empty match at the end of another one.
+            return "" if begin == end and (False, begin) in ends else fill(match)
+
+        return str(self._timed(self._compiled.sub, filled, text, 0 if every else 1))
 
 
-def _wanted(
-    pattern: Value, fold: bool, perl: bool, fixed: bool, context: Context, new: str = ""
-) -> str | Pattern:
+def _wanted(wanted: str, fold: bool, perl: bool, fixed: bool, new: str = "") -> str | Pattern:
     """Return what is searched for: text, or a regular expression where signs make it one.
 
     `new` is the replacement, whose backslashes mean groups.
     """
-    wanted = as_string(pattern, "pattern")
-    if isinstance(pattern, Character) and pattern.codes.size > 1:
-        context.warn("argument 'pattern' has length > 1 and only the first element will be used")
-    if fixed and fold:
-        context.warn("argument 'ignore.case = TRUE' will be ignored")
-    if fixed and perl:
-        context.warn("argument 'perl = TRUE' will be ignored")
+    if fixed and (fold or perl):
+        raise DataError("fixed = TRUE takes neither ignore.case nor perl")
     if not wanted:
         raise DataError("zero-length pattern")
     plain = not fold and "\\" not in new and not any(sign in wanted for sign in _SIGNS)
@@ -199,21 +156,19 @@ def _wanted(
 
 @function("grepl", role="elementwise")
 def _grepl(
-    pattern: Value,
+    pattern: str,
     x: Value,
-    context: Context,
     ignore_case: bool = False,
     perl: bool = False,
     fixed: bool = False,
-    _useBytes: bool = False,
 ) -> Value:
     """Return whether a pattern occurs."""
-    wanted = _wanted(pattern, ignore_case, perl, fixed, context)
+    wanted = _wanted(pattern, ignore_case, perl, fixed)
     words = text(x)
     if isinstance(wanted, str):
         found = [wanted in item for item in words.pool]
     else:
-        found = [wanted.search(item) is not None for item in words.pool]
+        found = [wanted.occurs(item) for item in words.pool]
     return logical(np.array([*found, False])[words.codes])
 
 
@@ -254,17 +209,15 @@ def _filler(new: str, groups: int, perl: bool) -> Callable[[Any], str]:
     role="elementwise",
 )
 def _replace(
-    pattern: Value,
+    pattern: str,
     replacement: str,
     x: Value,
-    context: Context,
     called: str,
     ignore_case: bool = False,
     perl: bool = False,
     fixed: bool = False,
-    _useBytes: bool = False,
 ) -> Value:
-    wanted = _wanted(pattern, ignore_case, perl, fixed, context, replacement)
+    wanted = _wanted(pattern, ignore_case, perl, fixed, replacement)
     words, every = text(x), called == "gsub"
     letters = sum(map(len, words.pool)) + len(words.pool)
     bounded_texts(letters * (len(replacement) + 1))
@@ -272,7 +225,7 @@ def _replace(
         strings = [item.replace(wanted, replacement, -1 if every else 1) for item in words.pool]
     else:
         if not wanted.clear and re.search(r"\\[1-9]", replacement):
-            raise _unsupported("a group beside | or repeated groups")
+            raise _unsupported("\\\\1 beside | or repeated groups")
         fill = _filler(replacement, wanted.groups, perl)
         strings = [wanted.replaced(item, fill, every=every) for item in words.pool]
     return encoded(words.codes, strings)

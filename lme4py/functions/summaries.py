@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from lme4py import moments
 from lme4py.errors import DataError
 from lme4py.frame.values import (
-    Character,
-    Codes,
     Factor,
     Kind,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
     is_difftime,
     length,
+    time_class,
 )
 from lme4py.functions.coercion import (
     LADDER,
     LARGEST_INTEGER,
     FloatArray,
+    Time,
     as_vector,
-    codes_as_numbers,
-    elements,
     encoded,
     flat,
     higher,
-    joined_text,
     pack,
-    ranks,
     reject_classes,
     scalar,
     time_of,
 )
-from lme4py.functions.conversions import numbers_of_text
 from lme4py.functions.table import MISSING, Context, Dot, function
 from lme4py.functions.times import in_one_unit
-
-_VAR_OF_FACTOR = (
-    "Calling var(x) on a factor x is defunct.\n"
-    "  Use something like 'all(duplicated(x)[-1L])' to test for a constant vector."
-)
 
 
 def _present(array: FloatArray, na_rm: bool = True) -> FloatArray:
@@ -56,27 +45,15 @@ def _present(array: FloatArray, na_rm: bool = True) -> FloatArray:
 
 
 @function("mean", role="summary")
-def _mean(
-    x: Value,
-    context: Context,
-    trim: float = 0,
-    na_rm: bool = False,
-    _dots: tuple[Dot, ...] = (),
-) -> Value:
-    """Return the arithmetic mean, or the trimmed one."""
+def _mean(x: Value, context: Context, trim: float = 0, na_rm: bool = False) -> Value:
+    """Return the arithmetic mean."""
+    if trim:
+        raise DataError("mean(trim = ) is not supported")
     if not isinstance(x, Numeric | Matrix):
         context.warn("argument is not numeric or logical: returning NA")
         return scalar(np.nan, "double")
     array, kind = flat(x, "")
     array = _present(array, na_rm)
-    if trim > 0 and array.size:
-        if np.isnan(array).any():
-            return scalar(np.nan, "double", time_of(x))
-        if trim >= 0.5:
-            return scalar(float(np.median(array)), "double", time_of(x))
-        cut = int(array.size * trim)
-        array = np.sort(array)[cut : array.size - cut]
-        kind = "double"
     if kind == "double" or not array.size:
         return scalar(moments.mean(array), "double", time_of(x))
     # Whole numbers: the total is exact, and R corrects nothing.
@@ -85,43 +62,31 @@ def _mean(
 
 
 @function("var", role="summary", package="stats")
-def _var(x: Value, context: Context, y: Value | None = None, na_rm: bool = False) -> Numeric:
+def _var(x: Value, y: Value | None = None, na_rm: bool = False) -> Numeric:
     """Return the variance."""
-    if y is not None:
-        raise DataError("var() of two variables is not supported in a formula")
-    if isinstance(x, Factor):
-        raise DataError(_VAR_OF_FACTOR)
-    if isinstance(x, Null):
-        raise DataError("'x' is NULL")
-    if isinstance(x, Character):
-        array = numbers_of_text(x, context)
-    else:
-        array, _ = elements(x, "is.atomic(x) is not TRUE")
-    if array.ndim == 2:
-        if array.shape[1] != 1:
-            raise DataError("var() of a matrix is a matrix, which a formula has no use for")
-        array = array[:, 0]
+    if y is not None or (isinstance(x, Matrix) and x.values.shape[1] != 1):
+        raise DataError("var() is for one variable here")
+    array, _ = flat(x, "var() is for numbers")
     return scalar(moments.variance(_present(array, na_rm)), "double")
 
 
 @function("sd", role="summary", package="stats")
-def _sd(x: Value, context: Context, na_rm: bool = False) -> Value:
+def _sd(x: Value, na_rm: bool = False) -> Value:
     """Return the standard deviation."""
-    variance = _var(as_vector(x), context, na_rm=na_rm)
-    return scalar(float(np.sqrt(variance.values[0])), "double")
+    return scalar(float(np.sqrt(_var(as_vector(x), na_rm=na_rm).values[0])), "double")
 
 
 @function("median", role="summary", package="stats")
-def _median(x: Value, na_rm: bool = False, _dots: tuple[Dot, ...] = ()) -> Value:
+def _median(x: Value, na_rm: bool = False) -> Value:
     """Return the median."""
     array, kind = flat(x, "need numeric data")
     array = _present(array, na_rm)
     if not array.size or np.isnan(array).any():
         return scalar(np.nan, kind, time_of(x))
-    half = (array.size + 1) // 2
-    if array.size % 2:
-        return scalar(float(np.partition(array, half - 1)[half - 1]), kind, time_of(x))
-    pair = np.partition(array, (half - 1, half))[half - 1 : half + 1]
+    low, high = (array.size - 1) // 2, array.size // 2
+    pair = np.partition(array, (low, high))[low : high + 1]
+    if low == high:
+        return scalar(float(pair[0]), kind, time_of(x))
     return scalar(moments.mean(pair), "double", time_of(x))
 
 
@@ -130,89 +95,49 @@ def _quantile(
     x: Value,
     probs: Value = MISSING,
     na_rm: bool = False,
-    _names: bool = True,
-    type: int = 7,
-    _dots: tuple[Dot, ...] = (),
+    names: bool = True,  # noqa: ARG001  # a vector has no names here
 ) -> Value:
-    """Return quantiles, R's types 1 to 9."""
-    if isinstance(x, Factor):
-        if not x.ordered:
-            raise DataError("(unordered) factors are not allowed")
-        if type not in (1, 3):
-            raise DataError("'type' must be 1 or 3 for ordered factors")
-        array = codes_as_numbers(x) - 1
-    else:
-        array, _ = flat(x, "non-numeric argument to binary operator")
+    """Return quantiles, R's type 7."""
+    array, _ = flat(x, "quantile() is for numbers")
     wanted = np.linspace(0, 1, 5) if probs is MISSING else flat(probs, "invalid 'probs'")[0]
-    result = moments.quantile(_present(array, na_rm), wanted, type)
-    if isinstance(x, Factor):
-        codes = np.where(np.isnan(result), -1, result).astype(np.int32)
-        return Factor(codes, x.levels, True)
-    return Numeric(result, "double", time_of(x))
+    return Numeric(moments.quantile(_present(array, na_rm), wanted), "double", time_of(x))
 
 
-# The group Summary: sum, range, any, ... ------------------------------------------------------
+# The group Summary: sum, min, max, range -------------------------------------------------------
 
 
-def _gathered(values: Sequence[Value]) -> tuple[FloatArray, Kind]:
-    """Return the numbers of all arguments, and R's type of them, at least integer."""
-    arrays, kind = [np.empty(0)], LADDER[1]
+def _gathered(
+    name: str, dots: tuple[Dot, ...], na_rm: bool, *timed: Time
+) -> tuple[FloatArray, Kind, Time]:
+    """Return the numbers of all arguments, R's type of them, and the class of the first.
+
+    `timed` are the classes beside differences of times that the function is defined for.
+    """
+    values = in_one_unit([dot.value for dot in dots])
+    time = time_of(values[0]) if values else None
+    arrays, kinds = [np.empty(0)], [LADDER[1]]
     for value in values:
-        shown = {"Character": "character", "FunctionName": "closure"}.get(
-            type(value).__name__, "list"
-        )
-        array, part = flat(value, f"invalid 'type' ({shown}) of argument")
-        arrays.append(array)
-        kind = higher(kind, part)
-    return np.concatenate(arrays), kind
+        if time_class(time_of(value)) != time_class(time):
+            raise DataError(f"{name}() of values with different classes")
+        if not is_difftime(time) and time_class(time) not in timed:
+            reject_classes(value, name)
+        array, kind = flat(value, f"{name}() is for numbers and times")
+        arrays.append(_present(array, na_rm))
+        kinds.append(kind)
+    return np.concatenate(arrays), higher(*kinds), time
 
 
 @function("sum", role="summary")
 def _sum(dots: tuple[Dot, ...] = (), na_rm: bool = False) -> Value:
     """Return the sum."""
-    values = [dot.value for dot in dots]
-    for value in values:
-        if isinstance(value, Factor) and value.ordered:
-            raise DataError("'sum' not defined for ordered factors")
-        if not is_difftime(time_of(value)):
-            reject_classes(value, "sum")
-    values = in_one_unit(values)
-    array, kind = _gathered(values)
-    result = moments.total(_present(array, na_rm))
-    if kind == "integer" and abs(result) > LARGEST_INTEGER:
-        kind = "double"  # R goes on in doubles
-    return scalar(result, kind, time_of(values[0]) if values else None)
+    array, kind, time = _gathered("sum", dots, na_rm)
+    result = moments.total(array)
+    # R goes on in doubles.
+    large = kind == "integer" and abs(result) > LARGEST_INTEGER
+    return scalar(result, "double" if large else kind, time)
 
 
-def _ranked(
-    name: str, values: list[Value], context: Context
-) -> tuple[FloatArray, Callable[[FloatArray], Value]]:
-    """Return numbers that sort as the arguments do, and what makes values of them again."""
-    if any(isinstance(value, Factor) and value.ordered for value in values):
-        factors = [value for value in values if isinstance(value, Factor) and value.ordered]
-        levels = factors[0].levels
-        if len(factors) < len(values) or any(factor.levels != levels for factor in factors):
-            raise DataError(
-                f"'{name}' is only meaningful for ordered factors if all arguments have the same "
-                "level sets"
-            )
-        codes = np.concatenate([codes_as_numbers(factor) - 1 for factor in factors])
-        return codes, lambda ends: Factor(_as_codes(ends), levels, True)
-    for value in values:
-        if isinstance(value, Factor):
-            reject_classes(value, name)
-    if any(isinstance(value, Character) for value in values):
-        joined = joined_text(values)
-        table, ordered = ranks(joined.pool, context.collation)
-        return table[joined.codes], lambda ends: encoded(_as_codes(ends), ordered)
-    values = in_one_unit(values)
-    array, kind = _gathered(values)
-    time = time_of(values[0]) if values else None
-    return array, lambda ends: pack(ends, kind, time)
-
-
-def _as_codes(ends: FloatArray) -> Codes:
-    return np.where(np.isnan(ends), -1, ends).astype(np.int32)
+_ENDS = {"min": slice(0, 1), "max": slice(1, 2), "range": slice(0, 2)}
 
 
 @function(
@@ -222,23 +147,13 @@ def _as_codes(ends: FloatArray) -> Codes:
 def _extremes(
     context: Context, called: str, dots: tuple[Dot, ...] = (), na_rm: bool = False
 ) -> Value:
-    numbers, valued = _ranked(called, [dot.value for dot in dots], context)
-    numbers = _present(numbers, na_rm)
-    wanted = {"min": slice(0, 1), "max": slice(1, 2), "range": slice(0, 2)}[called]
-    if numbers.size:
-        return valued(np.array([numbers.min(), numbers.max()])[wanted])
-    nothing = valued(np.full(2, np.nan)[wanted])
-    if isinstance(nothing, Factor):
-        return nothing
-    if isinstance(nothing, Character):
-        if called == "range":
-            raise DataError("no non-missing arguments, returning NA")
-        context.warn("no non-missing arguments, returning NA")
-        return nothing
+    array, kind, time = _gathered(called, dots, na_rm, "Date", "POSIXct")
+    if array.size:
+        return pack(np.array([array.min(), array.max()])[_ENDS[called]], kind, time)
     for name, infinity in (("min", "Inf"), ("max", "-Inf")):
         if called in (name, "range"):
             context.warn(f"no non-missing arguments to {name}; returning {infinity}")
-    return pack(np.array([np.inf, -np.inf])[wanted], "double", time_of(nothing))
+    return pack(np.array([np.inf, -np.inf])[_ENDS[called]], "double", time)
 
 
 # Sizes and levels -----------------------------------------------------------------------------
@@ -260,6 +175,6 @@ def _size(x: Value, called: str) -> Value:
 @function("levels", role="summary")
 def _levels(x: Value) -> Value:
     """Return the levels of a factor."""
-    if not isinstance(x, Factor | MalformedFactor):
+    if not isinstance(x, Factor):
         return Null()
     return encoded(np.arange(len(x.levels)), x.levels)

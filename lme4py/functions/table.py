@@ -9,8 +9,7 @@ in Python             in R
 ``na_rm``             ``na.rm``: one underscore is a dot
 ``ordered__result``   ``ordered_result``: two are an underscore
 ``from_``             ``from``: a last one, where Python keeps the word for itself, is left out
-``_useBytes``         ``useBytes``, accepted and not used
-``dots``, ``_dots``   ``...``, a tuple of `Dot`
+``dots``              ``...``, a tuple of `Dot`
 ``context``           none: the `Context` is handed in
 ``called``            none: the name under which the function was called, where it has several
 no default            required
@@ -40,17 +39,18 @@ from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Node
 from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.frame.collation import Collation
-from lme4py.frame.values import Character, FunctionName, Null, Numeric, Value
+from lme4py.frame.values import FunctionName, Null, Numeric, Value
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 
-Role: TypeAlias = Literal["elementwise", "shape", "summary", "basis", "whole"]
+Role: TypeAlias = Literal["elementwise", "shape", "index", "summary", "basis", "whole"]
 """How a function treats rows.
 
 ``elementwise``: row i of the result depends on row i of the arguments only.
-``shape``: a vector put together from parts (``c``, ``rep``, ``x[i]``): like
-``elementwise`` where the result has one element per row, else like ``summary``.
+``shape``: a vector put together from parts (``c``, ``rep``): like ``elementwise`` where
+the result has one element per row, else like ``summary``.
+``index``: elements that are picked (``x[i]``): the same, unless rows pick among rows.
 ``summary``: the result is a parameter (a mean, levels, knots), frozen for new rows.
 ``basis``: row i of the result depends on row i and on a state found from all rows.
 ``whole``: each row may depend on every row and there is no state (``rev``); it
@@ -122,17 +122,14 @@ class Function:
     signature : str
         The formal arguments with their defaults, as R writes them.
     compute : callable
-        Called with one keyword per formal argument given by the caller, by its name, or in
-        lower case with R's dots turned into underscores (``na.rm`` -> ``na_rm``); ``...`` as
-        ``dots``; and with ``context`` if `takes_context`. A basis returns
-        ``(value, state)``, all others a value.
-    role : {"elementwise", "shape", "summary", "basis", "whole"}
+        Called with one keyword per formal argument given by the caller, by its name; ``...``
+        as ``dots``; and with ``context``. A basis returns ``(value, state)``, all others a
+        value.
+    role : {"elementwise", "shape", "index", "summary", "basis", "whole"}
     package : str
         The R package (``pkg::name`` is accepted for it).
     purpose : str
         One line for the documentation.
-    takes_context : bool
-        Whether `compute` wants the context.
     replay : callable, optional
         For a basis: called like `compute` with the state first, returns the value.
     quoted : tuple of str
@@ -143,6 +140,8 @@ class Function:
     tables : tuple of str
         Formal arguments of an elementwise function that every row looks things up in
         (``x %in% table``); other vectors are repeated along the rows.
+    chooses_unit : bool
+        Whether R chooses the unit of a difference of times by the rows; new rows keep it.
     """
 
     name: str
@@ -153,11 +152,11 @@ class Function:
     role: Role
     package: str
     purpose: str
-    takes_context: bool
     replay: Compute | None = None
     quoted: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    chooses_unit: bool = False
 
 
 # Entries from Python functions --------------------------------------------------------------
@@ -179,29 +178,20 @@ class _Formal:
     name: str
     default: Any
     required: bool
-    used: bool
     annotation: str
 
     @classmethod
     def of(cls, parameter: inspect.Parameter) -> _Formal:
         """Return what a parameter says, by the rules above."""
-        bare = parameter.name.removeprefix("_")
-        name = bare.removesuffix("_").replace("__", "\0").replace("_", ".").replace("\0", "_")
+        given = parameter.name.removesuffix("_")
+        name = given.replace("__", "\0").replace("_", ".").replace("\0", "_")
         return cls(
             parameter.name,
-            "..." if bare == "dots" else name,
+            "..." if name == "dots" else name,
             parameter.default,
-            parameter.default is parameter.empty and bare != "dots",
-            parameter.name == bare,
+            parameter.default is parameter.empty and name != "dots",
             str(parameter.annotation),
         )
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keywords by which a caller may give the argument."""
-        if self.name == "...":
-            return ("dots",)
-        return (self.name, self.name.replace(".", "_").lower())
 
     @property
     def shown(self) -> str:
@@ -217,8 +207,6 @@ class _Formal:
                 written = '"' + self.default.encode("unicode_escape").decode() + '"'
             case FunctionName(name=written):
                 pass
-            case Character():
-                written = "character()"
             case Numeric(kind="logical"):
                 written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(self.default.values[0]), "NA")
             case Numeric():
@@ -247,7 +235,7 @@ def _takes(compute: Compute, parameter: str) -> bool:
 
 def _adapted(compute: Compute, name: str) -> Compute:
     """Return the function as the evaluator calls it: by R's names, with values."""
-    formals = {key: formal for formal in _formals(compute) for key in formal.keys if formal.used}
+    formals = {"dots" if item.name == "..." else item.name: item for item in _formals(compute)}
     with_context = _takes(compute, "context")
     if _takes(compute, "called"):
         compute = partial(compute, called=name)
@@ -256,9 +244,10 @@ def _adapted(compute: Compute, name: str) -> Compute:
         named: dict[str, Any] = {}
         for key, value in given.items():
             formal = formals.get(key)
-            if formal is None:
-                if key == "context" and with_context:
-                    named[key] = value
+            if key == "context" and with_context:
+                named[key] = value
+            elif formal is None:
+                continue  # a replay takes fewer
             elif value is not None:
                 named[formal.parameter] = formal.taken(value)
             elif formal.required:
@@ -286,9 +275,9 @@ def function_entry(
     role: Role,
     package: str = "base",
     replay: Compute | None = None,
-    **taken: tuple[str, ...],
+    **taken: Any,
 ) -> Function:
-    """Return a Python function as an entry; `taken` is quoted, words and tables of `Function`."""
+    """Return a Python function as an entry; `taken` are further fields of `Function`."""
     formals = _formals(compute)
     called = _adapted(compute, name)
     again = None if replay is None else _adapted(replay, name)
@@ -301,7 +290,6 @@ def function_entry(
         role=role,
         package=package,
         purpose=purpose,
-        takes_context=any(_takes(part, "context") for part in (compute, replay) if part),
         replay=again,
         **taken,
     )
@@ -337,7 +325,7 @@ def function(
     role: Role,
     package: str = "base",
     replay: Compute | None = None,
-    **taken: tuple[str, ...],
+    **taken: Any,
 ) -> Callable[[_F], _F]:
     """Return a decorator that enters a Python function into the table.
 
@@ -346,7 +334,7 @@ def function(
     names : str, or mapping of str to str
         R's name; the first line of the docstring says its purpose. Or the names of a
         family of functions, each with its purpose.
-    role : {"elementwise", "shape", "summary", "basis", "whole"}
+    role : {"elementwise", "shape", "index", "summary", "basis", "whole"}
     package : str
         The R package.
     replay : callable, optional
@@ -354,8 +342,8 @@ def function(
         has parameters for, and returns the value. The decorated function returns the state
         (its value is then what the replay makes of it), or ``(value, state)`` where it finds
         both in one go.
-    **taken : tuple of str
-        ``quoted``, ``words`` and ``tables``, as in `Function`.
+    **taken
+        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``chooses_unit``.
     """
 
     def enter(compute: _F) -> _F:
@@ -427,26 +415,21 @@ def match_arguments(
     formals = function.formals
     before = formals[: formals.index("...")] if "..." in formals else formals
     matched: dict[str, Any] = {}
-    rest: list[tuple[str | None, Any]] = []
-    for name, item in given:
-        if name is not None and name in formals and name != "...":
-            if name in matched:
-                raise DataError(f'formal argument "{name}" matched by multiple actual arguments')
-            matched[name] = item
-        else:
-            rest.append((name, item))
     unnamed: list[tuple[str | None, Any]] = []
-    for name, item in rest:
-        open_formals = [formal for formal in before if formal not in matched]
-        prefixed = [formal for formal in open_formals if name and formal.startswith(name)]
-        if len(prefixed) == 1:
-            matched[prefixed[0]] = item
-        elif len(prefixed) > 1:
+    for name, item in given:
+        fits = [formal for formal in before if name and formal.startswith(name)]
+        if name in formals:
+            fits = [name]
+        if len(fits) > 1:
             raise DataError(
                 f"argument '{name}' of {function.name}() matches multiple formal arguments"
             )
-        else:
+        if not fits:
             unnamed.append((name, item))
+        elif fits[0] in matched:
+            raise DataError(f'formal argument "{fits[0]}" matched by multiple actual arguments')
+        else:
+            matched[fits[0]] = item
     free = iter([formal for formal in before if formal not in matched])
     dots: list[tuple[str | None, Any]] = []
     for name, item in unnamed:

@@ -10,36 +10,30 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
+from lme4py.frame.rows import missing
 from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    Kind,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
     Value,
-    is_difftime,
     length,
+    time_class,
 )
 from lme4py.functions.coercion import (
     LADDER,
     Array,
-    as_number,
     as_vector,
     bare_numbers,
     bounded,
-    codes_as_numbers,
     column_names,
     elements,
-    encoded,
     flat,
     higher,
-    joined_text,
     logical,
     pack,
-    ranks,
     recycle,
     select,
     shaped,
@@ -48,30 +42,21 @@ from lme4py.functions.coercion import (
     union_codes,
     untimed,
 )
-from lme4py.functions.conversions import truth_of_text
 from lme4py.functions.table import MISSING, NA, Context, Dot, function
 from lme4py.functions.times import in_one_unit
 
 # The value as it is ---------------------------------------------------------------------------
 
 
-@function("I", role="elementwise")
-def _as_is(x: Value) -> Value:
-    """Return an expression protected from the formula's algebra."""
-    if isinstance(x, MalformedFactor) and x.kind == "double":
-        raise DataError('adding class "factor" to an invalid object')
-    return x
-
-
-@function("identity", role="elementwise")
-def _identity(x: Value) -> Value:
-    """Return the value itself."""
-    return x
-
-
-@function("unlist", role="elementwise")
-def _unlist(x: Value, _recursive: bool = True, _use_names: bool = True) -> Value:
-    """Return the value itself: there are no lists here."""
+@function(
+    {
+        "I": "An expression protected from the formula's algebra.",
+        "identity": "The value itself.",
+        "unlist": "The value itself: there are no lists here.",
+    },
+    role="elementwise",
+)
+def _itself(x: Value) -> Value:
     return x
 
 
@@ -84,18 +69,17 @@ def _offset(object: Value) -> Value:
 # Put together ---------------------------------------------------------------------------------
 
 
-def _joined_factors(factors: list[Factor]) -> Factor:
-    """Return several factors as one whose levels are the union, in order of appearance."""
-    levels: dict[str | None, int] = {}
-    for factor in factors:
-        for level in factor.levels:
-            levels.setdefault(level, len(levels))
-    parts = [
-        np.array([*(levels[level] for level in factor.levels), -1], dtype=np.int32)[factor.codes]
-        for factor in factors
-    ]
-    ordered = all(factor.ordered and factor.levels == factors[0].levels for factor in factors)
-    return Factor(np.concatenate(parts), tuple(levels), ordered)
+def _bare_vector(value: Value) -> Value:
+    return replace(value, contrasts=None) if isinstance(value, Factor) else as_vector(value)
+
+
+def _joined_text(values: Sequence[Value]) -> Character:
+    """Return several values one after the other as text."""
+    joined = text(Null())
+    for value in values:
+        one, two, pool = union_codes(joined, text(untimed(value)))
+        joined = Character(np.concatenate((one, two)), pool)
+    return joined
 
 
 @function("c", role="shape")
@@ -104,61 +88,40 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     values: list[Value] = [dot.value for dot in dots if not isinstance(dot.value, Null)]
     if not values:
         return Null()
-    factors = [value for value in values if isinstance(value, Factor)]
-    if len(factors) == len(values):
-        return _joined_factors(factors)
-    if any(isinstance(value, FunctionName) for value in values):
-        raise DataError("c() of functions is not supported")
-    if any(isinstance(value, Character) for value in values):
-        return joined_text(values)
+    kinds = {type(value) for value in values}
+    if kinds == {Factor} and len(values) == 1:
+        return _bare_vector(values[0])
+    if kinds == {Factor} or {Factor, Character} <= kinds or FunctionName in kinds:
+        raise DataError("c() is for numbers and text", hint="as.character(f) makes a factor text")
+    if Character in kinds:
+        return _joined_text(values)
     values = in_one_unit(values)
     time = time_of(values[0])
-    if time == "Date" and any(time_of(value) != "Date" for value in values):
-        raise DataError("'origin' must be supplied")
-    if is_difftime(time) and any(
-        not isinstance(value, Numeric | Matrix)
-        or value.kind == "logical"
-        or time_of(value) not in (None, time)
-        for value in values
-    ):
-        raise DataError("'tim' is not character or numeric")
+    if any(time_class(time_of(value)) != time_class(time) for value in values):
+        raise DataError("c() of values with different classes", hint="make them one class")
     parts = [bare_numbers(value, "invalid argument of c()") for value in values]
     joined = np.concatenate([array.reshape(-1, order="F") for array, _ in parts])
     return pack(joined, higher(*(kind for _, kind in parts)), time)
 
 
-def _counts(value: Value, name: str) -> NDArray[np.int64]:
-    """Return the whole numbers of an argument that counts; R's error for others."""
-    array, _ = flat(value, f"invalid '{name}' argument")
-    if not array.size or not (array >= 0).all():
-        raise DataError(f"invalid '{name}' argument")
-    bounded(float(array.max()))
-    return np.trunc(array).astype(np.int64)
-
-
 @function("rep", role="shape")
-def _rep(
-    x: Value,
-    times: Value = MISSING,
-    each: Value = MISSING,
-    length_out: Value | None = None,
-    _dots: tuple[Dot, ...] = (),
-) -> Value:
+def _rep(x: Value, times: Value = MISSING, each: int = 1, length_out: int | None = None) -> Value:
     """Return a vector repeated, whole or each element."""
-    value = replace(x, contrasts=None) if isinstance(x, Factor) else as_vector(x)
+    value = _bare_vector(x)
     rows = np.arange(length(value))
-    if each is not MISSING and not np.isnan(as_number(each, "each")):
-        count = int(_counts(each, "each")[0])
-        bounded(float(rows.size) * count)
-        rows = np.repeat(rows, count)
+    if min(each, length_out or 0) < 0:
+        raise DataError("invalid 'each' or 'length.out' argument")
+    bounded(max(float(rows.size) * each, length_out or 0))
+    rows = np.repeat(rows, each)
     if length_out is not None:
-        rows = recycle(rows, int(_counts(length_out, "length.out")[0]))
+        rows = recycle(rows, length_out)
     elif times is not MISSING:
-        counts = _counts(times, "times")
-        if counts.size not in (1, rows.size):
+        counts, _ = flat(times, "invalid 'times' argument")
+        if counts.size not in (1, rows.size) or not (counts >= 0).all():
             raise DataError("invalid 'times' argument")
         bounded(float(counts.sum()) * (rows.size if counts.size == 1 else 1))
-        rows = np.tile(rows, counts[0]) if counts.size == 1 else np.repeat(rows, counts)
+        whole = counts.astype(np.int64)
+        rows = np.tile(rows, whole[0]) if whole.size == 1 else np.repeat(rows, whole)
     return select(value, rows)
 
 
@@ -180,24 +143,19 @@ def _parallel(
     values = [dot.value for dot in dots]
     if not values:
         raise DataError("no arguments")
-    if any(isinstance(value, Factor) for value in values):
-        raise DataError(f"{called}() of factors is not supported")
-    first, sizes = values[0], [length(as_vector(value)) for value in values]
-    size = max(sizes)
+    first = values[0]
+    time = time_of(first)
+    values = in_one_unit(values, time or "")
+    if any(time_class(time_of(value)) not in (None, time_class(time)) for value in values):
+        raise DataError(f"{called}() of values with different classes")
+    parts = [flat(value, f"{called}() is for numbers") for value in values]
+    sizes = [array.size for array, _ in parts]
     if 0 in sizes:
         return Numeric(np.empty(0), "double")
-    kind, order = LADDER[1], None
-    if any(isinstance(value, Character) for value in values):
-        words = joined_text(values)
-        table, order = ranks(words.pool, context.collation)
-        arrays = np.split(table[words.codes], np.cumsum(sizes)[:-1])
-    else:
-        same = in_one_unit(values, time_of(first) or "")
-        parts = [flat(value, "invalid input type") for value in same]
-        arrays, kind = [array for array, _ in parts], higher(kind, *(part for _, part in parts))
+    size = max(sizes)
     choose = np.minimum if called == "pmin" else np.maximum
     result = np.full(size, np.nan)
-    for place, array in enumerate(arrays):
+    for place, (array, _) in enumerate(parts):
         if size % array.size:
             context.warn("an argument will be fractionally recycled")
         spread = recycle(array, size)
@@ -206,35 +164,22 @@ def _parallel(
             result = np.where(np.isnan(result), spread, result)
             spread = np.where(np.isnan(spread), result, spread)
         result = choose(result, spread)
-    if order is not None:
-        return encoded(np.where(np.isnan(result), -1, result).astype(np.int32), order)
+    kind = higher("integer", *(part for _, part in parts))
     if isinstance(first, Matrix) and sizes[0] == size:
         return shaped(result.reshape(first.values.shape, order="F"), kind, first.names)
-    return pack(result, kind, time_of(first))
+    return pack(result, kind, time)
 
 
 @function("ifelse", role="elementwise")
 def _ifelse(test: Value, yes: Value, no: Value) -> Value:
     """Return one of two values, element by element."""
-    if isinstance(test, Factor):
-        raise DataError("ifelse() of a factor is not supported: compare it first")
-    if isinstance(test, Character):
-        truth: Array = truth_of_text(test)
-    else:
-        truth, _ = elements(test, 'argument "test" is not logical')
+    truth, _ = elements(test, "the test of ifelse() is neither TRUE nor FALSE: compare it first")
     decided = truth.reshape(-1, order="F")
-    if decided.size == 1 and not isinstance(test, Matrix) and time_of(test) is None:
-        if np.isnan(decided[0]):
-            return Numeric(np.array([np.nan]), "logical")
-        branch = yes if decided[0] else no
-        bare = isinstance(branch, Character | Numeric) and time_of(branch) is None
-        if bare and length(branch) == 1:
-            return branch
     live: list[tuple[NDArray[np.bool_], Value]] = []
     for mask, value in (((decided != 0) & ~np.isnan(decided), yes), (decided == 0, no)):
         branch = as_vector(untimed(value))
         if isinstance(branch, Factor):
-            branch = pack(codes_as_numbers(branch), "integer")
+            branch = pack(*bare_numbers(branch, ""))
         if not isinstance(branch, Character):
             elements(branch, "invalid branch of ifelse()")
         if mask.any():
@@ -262,6 +207,11 @@ def _chosen_text(size: int, live: Sequence[tuple[NDArray[np.bool_], Value]]) -> 
 # Looked up ------------------------------------------------------------------------------------
 
 
+@function(
+    dict.fromkeys(("%in%", "is.element"), "Whether each element is in a set."),
+    role="elementwise",
+    tables=("table",),
+)
 def _within(x: Value, table: Value) -> Value:
     x, table = untimed(x), untimed(table)
     if any(isinstance(value, Character | Factor) for value in (x, table)):
@@ -277,52 +227,23 @@ def _within(x: Value, table: Value) -> Value:
     return logical(result)
 
 
-@function("%in%", role="elementwise", tables=("table",))
-def _in(x: Value, table: Value) -> Value:
-    """Return whether each element is in a set."""
-    return _within(x, table)
-
-
-@function("is.element", role="elementwise", tables=("table",))
-def _is_element(el: Value, table: Value) -> Value:
-    """Return whether each element is in a set."""
-    return _within(el, table)
-
-
 @function("complete.cases", role="elementwise", package="stats")
 def _complete_cases(dots: tuple[Dot, ...] = ()) -> Value:
     """Return whether nothing is missing in a row."""
-    complete: NDArray[np.bool_] | None = None
-    for value in (dot.value for dot in dots):
-        match value:
-            case Matrix(values=values):
-                known = np.asarray(~np.isnan(values).any(axis=1))
-            case Numeric():
-                known = ~np.isnan(value.as_float())
-            case Character(codes=codes) | Factor(codes=codes):
-                known = codes >= 0
-            case Null():
-                continue
-            case _:
-                raise DataError("invalid 'type' (closure) of argument")
-        if complete is not None and complete.size != known.size:
-            raise DataError("not all arguments have the same length")
-        complete = known if complete is None else complete & known
-    if complete is None:
+    known: list[NDArray[np.bool_]] = []
+    for value in (dot.value for dot in dots if not isinstance(dot.value, Null)):
+        if isinstance(value, FunctionName):
+            raise DataError("invalid 'type' (closure) of argument")
+        lost = missing(value)
+        known.append(np.ones(length(value), dtype=np.bool_) if lost is None else ~lost)
+    if not known:
         raise DataError("no input has determined the number of cases")
-    return logical(complete)
+    if len({rows.size for rows in known}) > 1:
+        raise DataError("not all arguments have the same length")
+    return logical(np.logical_and.reduce(known))
 
 
 # Matrices -----------------------------------------------------------------------------------
-
-_LONGEST = 2**21
-
-
-def _bindable(value: Value) -> tuple[Array, Kind]:
-    """Return an argument of cbind as an array, with R's type."""
-    if isinstance(value, Character):
-        raise DataError("cbind() of text makes a character matrix, which no model can use")
-    return bare_numbers(value, "cbind() takes numbers, factors and matrices of numbers")
 
 
 @function("cbind", role="elementwise")
@@ -331,11 +252,11 @@ def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 
     used = [dot for dot in dots if not isinstance(dot.value, Null)]
     if not used:
         return Null()
-    parts = [_bindable(dot.value) for dot in used]
+    complaint = "cbind() takes numbers, factors and matrices of numbers"
+    parts = [bare_numbers(dot.value, complaint) for dot in used]
     heights = [part.shape[0] for part, _ in parts if part.ndim == 2]
     if len(set(heights)) > 1:
-        odd = (at for at, (part, _) in enumerate(parts, 1) if _is_other(part, parts[0][0]))
-        raise DataError(f"number of rows of matrices must match (see arg {next(odd)})")
+        raise DataError("number of rows of matrices must match")
     rows = heights[0] if heights else max(part.shape[0] for part, _ in parts)
     columns: list[Array] = []
     names: list[str] = []
@@ -358,22 +279,14 @@ def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 
     return Matrix(values, tuple(names) if any(names) else None, kind)
 
 
-def _is_other(part: Array, first: Array) -> bool:
-    return part.ndim == 2 and part.shape[0] != first.shape[0]
-
-
 @function("as.matrix", role="elementwise")
-def _as_matrix(x: Value, _dots: tuple[Dot, ...] = ()) -> Value:
+def _as_matrix(x: Value) -> Value:
     """Return a vector as a matrix of one column."""
     match x:
         case Matrix():
             return x
         case Numeric(time=None):
             return Matrix(x.as_float()[:, None], None, x.kind)
-        case Character() | Factor():
-            raise DataError("a matrix of text cannot be used in a model")
-        case Null():
-            raise DataError("'data' must be of a vector type, was 'NULL'")
         case _:
             raise DataError("as.matrix() is for numbers")
 
@@ -385,68 +298,26 @@ def _drop(x: Value) -> Value:
     return as_vector(x) if isinstance(x, Matrix) and x.values.shape[1] == 1 else x
 
 
-def _matrix_extent(value: Value, name: str) -> int | None:
-    """Return the number of rows or columns that is asked for, None if it is left open."""
-    if value is MISSING:
-        return None
-    array, _ = flat(value, f"non-numeric matrix extent '{name}'")
-    if not array.size or np.isnan(array[0]) or array[0] >= _LONGEST:
-        raise DataError(f"invalid '{name}' value (too large or NA)")
-    if array[0] < 0:
-        raise DataError(f"invalid '{name}' value (< 0)")
-    return int(array[0])
-
-
-def _shape(size: int, rows: int | None, columns: int | None) -> tuple[int, int]:
-    """Return the number of rows and columns; what is not given follows from the size."""
-    if rows is not None and columns is not None:
-        return rows, columns
-    if rows is not None:
-        return rows, -(-size // rows) if rows else 0
-    if columns is not None:
-        return -(-size // columns) if columns else 0, columns
-    return size, 1
-
-
-def _uneven(size: int, extent: int) -> bool:
-    return extent > 0 and (size % extent != 0 if size > extent else extent % size != 0)
-
-
 @function("matrix", role="shape")
 def _matrix(
-    context: Context,
-    data: Value = NA,
-    nrow: Value = MISSING,
-    ncol: Value = MISSING,
-    byrow: bool = False,
-    dimnames: Value | None = None,
+    data: Value = NA, nrow: int | None = None, ncol: int | None = None, byrow: bool = False
 ) -> Value:
     """Return a vector as a matrix, column after column."""
-    if dimnames is not None:
-        raise DataError("matrix(dimnames = ) is not supported", hint="cbind() names its columns")
-    if isinstance(data, Null):
-        raise DataError("'data' must be of a vector type, was 'NULL'")
-    if isinstance(data, Character | Factor):
-        raise DataError("a matrix of text cannot be used in a model")
+    if isinstance(data, Character | Factor | Null):
+        raise DataError("matrix() takes numbers here")
     array, kind = flat(data, "'data' must be of a vector type")
-    size = array.size
-    rows, columns = _shape(size, _matrix_extent(nrow, "nrow"), _matrix_extent(ncol, "ncol"))
+    if nrow is None and ncol is None:
+        nrow = array.size
+    known = nrow if ncol is None else ncol
+    other = -(-array.size // known) if known else 0
+    rows, columns = other if nrow is None else nrow, other if ncol is None else ncol
+    if rows < 0 or columns < 0:
+        raise DataError("invalid 'nrow' or 'ncol' value (< 0)")
     cells = rows * columns
     bounded(float(cells))
-    if size > 1 and cells % size:
-        for what, extent in (("rows", rows), ("columns", columns)):
-            if _uneven(size, extent):
-                context.warn(
-                    f"data length [{size}] is not a sub-multiple or multiple of the number of "
-                    f"{what} [{extent}]"
-                )
-                break
-        else:
-            context.warn(f"data length differs from size of matrix: [{size} != {rows} x {columns}]")
-    elif size > 1 and cells == 0:
-        context.warn("non-empty data for zero-extent matrix")
-    filled = recycle(array, cells) if size else np.full(cells, np.nan)
-    values = filled.reshape((rows, columns), order="C" if byrow else "F")
+    if array.size not in (1, cells):
+        raise DataError(f"{array.size} elements do not fill a matrix of {rows} x {columns}")
+    values = recycle(array, cells).reshape((rows, columns), order="C" if byrow else "F")
     return Matrix(np.asfortranarray(values, dtype=np.float64), None, kind)
 
 
@@ -454,7 +325,7 @@ def _matrix(
     {"rowSums": "Sums of a matrix's rows.", "rowMeans": "Means of a matrix's rows."},
     role="elementwise",
 )
-def _over_rows(x: Value, called: str, na_rm: bool = False, _dims: int = 1) -> Value:
+def _over_rows(x: Value, called: str, na_rm: bool = False) -> Value:
     if not isinstance(x, Matrix):
         raise DataError("'x' must be an array of at least two dimensions")
     counted = ~np.isnan(x.values) if na_rm else np.ones(x.values.shape, dtype=np.bool_)

@@ -29,7 +29,6 @@ from lme4py.frame.values import (
     Character,
     Factor,
     FunctionName,
-    MalformedFactor,
     Matrix,
     Null,
     Numeric,
@@ -312,7 +311,7 @@ def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, Stat
             pass
     result = evaluate(node, scope, state)
     value = result.value
-    if isinstance(value, FunctionName | Null | Matrix | MalformedFactor):
+    if isinstance(value, FunctionName | Null | Matrix):
         raise DataError(f"the grouping expression {deparse(node)} gives no factor", node.span)
     if not isinstance(value, Factor):
         value = factor_of(value, scope.context.collation)

@@ -19,38 +19,30 @@ def build(call):
     return lme4py.lformula(f"y ~ {call} + (1 | g)", DATA)
 
 
-@pytest.mark.parametrize("text", ["a+?", "a*?b", "(ab){2}", "a(?=b)", "*a", "{1}", "a)"])
+@pytest.mark.parametrize("text", ["a+?", "a*?b", "a**", "(ab){2}", "a(?=b)", "a{2", "a{1,300}"])
 def test_what_tre_reads_by_rules_of_its_own(text):
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="is not supported without perl = TRUE"):
         Pattern(text)
 
 
-@pytest.mark.parametrize(
-    "text,reason",
-    [
-        ("(", "Missing ')'"),
-        ("[a", "Missing ']'"),
-        ("a{2", "Missing '}'"),
-        ("a**", "Invalid use of repetition operators"),
-        ("\\", "Trailing backslash"),
-        ("[b-a]", "Invalid character range"),
-        ("a{3,1}", "Invalid contents of {}"),
-        ("a{1,300}", "Invalid contents of {}"),
-        ("[[:foo:]]", "Unknown character class name"),
-        ("(a)\\2", "Invalid back reference"),
-    ],
-)
-def test_no_regular_expression_in_the_words_of_r(text, reason):
+@pytest.mark.parametrize("text", ["(", "a)", "*a", "{1}", "[a", "\\", "[b-a]", "a{3,1}", "(a)\\2"])
+def test_no_regular_expression(text):
     with pytest.raises(DataError) as caught:
         Pattern(text)
-    assert caught.value.message == f"invalid regular expression '{text}', reason '{reason}'"
+    assert caught.value.message.startswith(f"invalid regular expression '{text}': ")
+
+
+def test_an_empty_match_beside_another_one():
+    """PCRE under R leaves out the letter after an empty match, the package does not."""
+    with pytest.raises(DataError, match="two matches in one place"):
+        Pattern("a||b", perl=True).replaced("cb", lambda _: "#", every=True)
 
 
 @pytest.mark.parametrize("perl", [False, True])
 def test_what_takes_too_long_is_an_error(perl, monkeypatch):
     monkeypatch.setattr(search, "_SECONDS", 0.05)
     with pytest.raises(DataError, match="takes too long on these texts"):
-        Pattern("(a|a|aa)*$", perl=perl).search("a" * 5000 + "c")
+        Pattern("(a|a|aa)*$", perl=perl).occurs("a" * 5000 + "c")
 
 
 def test_a_long_pattern_is_refused():

@@ -11,7 +11,7 @@ from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call
 from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.values import Character, Factor, MalformedFactor, Matrix, Null, Numeric, take
+from lme4py.frame.values import Character, Factor, Matrix, Null, Numeric, take
 from lme4py.functions.table import Context, lookup, names
 from lme4py.versions import LME4_1, LME4_2, following
 
@@ -168,8 +168,6 @@ def _kind(value):
             return f"matrix {kind} {values.shape[1]}"
         case Numeric(kind=kind, time=time):
             return time or kind
-        case MalformedFactor(kind=kind, ordered=ordered):
-            return f"malformed {'ordered' if ordered else 'factor'} {kind}"
         case _:
             return type(value).__name__
 
@@ -210,7 +208,7 @@ def test_value_is_that_of_r(subject, lme4, expression, kind, values, names, warn
             assert list(value.levels) == _texts(names)
             numbers = np.where(value.codes < 0, NA, value.codes + 1.0)
             np.testing.assert_array_equal(numbers, _numbers(values))
-        case Numeric() | Matrix() | MalformedFactor():
+        case Numeric() | Matrix():
             numbers = value.values.astype(float).reshape(-1, order="F")
             np.testing.assert_allclose(numbers, _numbers(values), rtol=TOLERANCE, atol=0)
     if isinstance(value, Matrix):

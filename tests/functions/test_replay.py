@@ -29,8 +29,7 @@ def words(*values):
 
 def call(name, *, state=None, **arguments):
     entry = lookup(name)
-    if entry.takes_context:
-        arguments["context"] = CONTEXT
+    arguments["context"] = CONTEXT
     if state is None:
         return entry.compute(**arguments)
     return entry.replay(state, **arguments)

@@ -449,7 +449,6 @@ class _Maker:
             f"seq_along({x})",
             f"rank({x}, ties.method = 'min')",
             f"order({x})",
-            f"polym({x}, {z}, degree = 2)",
             f"I({x} * sum({x} > 0, na.rm = TRUE))",
             f"I({x} - range({x})[2])",
             f"I({x} - mean({x}[{x} > 0]))",
@@ -520,7 +519,7 @@ class _Maker:
             ]
         times = [name for name in ("when", "at") if name in self.columns]
         if times and self.chance(0.4):
-            return time_call(self.dice, times, f, self.number())
+            return time_call(self.dice, times)
         if "d" in self.columns:
             calls += ["factor(d)", "as.factor(d)", "ordered(d)"]
         if "i" in self.columns:
@@ -538,11 +537,7 @@ class _Maker:
         roll = self.dice.random()
         times = [name for name in ("when", "at") if name in self.columns]
         if times and self.chance(0.25):
-            return (
-                str(self.pick(times))
-                if self.chance(0.2)
-                else time_call(self.dice, times, self.code(), self.number())
-            )
+            return str(self.pick(times)) if self.chance(0.2) else time_call(self.dice, times)
         if roll < 0.42:
             return self.number()
         if roll < 0.72:

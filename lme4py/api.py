@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 import numpy as np
 
 from lme4py.control import Control
+from lme4py.data.attached import ContrastArgument
+from lme4py.data.coding import DEFAULT_CONTRASTS
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
 from lme4py.formula.formula import Formula
-from lme4py.frame.attached import ContrastArgument
-from lme4py.frame.coding import DEFAULT_CONTRASTS
 from lme4py.frame.modelframe import Expression
-from lme4py.frame.values import FloatArray
 from lme4py.learn import Arguments, learn
 from lme4py.messages import Messages
 from lme4py.versions import following, lme4_of

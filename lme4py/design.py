@@ -9,12 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 from lme4py.control import Control
+from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.pandas_frame import pandas_frame
-from lme4py.frame.values import FloatArray
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects

@@ -15,22 +15,24 @@ import numpy as np
 
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.control import Control, control_of
+from lme4py.data.attached import AttachedColumns, ContrastArgument
+from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
+from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns
+from lme4py.data.factors import factor_of
+from lme4py.data.missing_rows import missing, rows_text
+from lme4py.data.values import Character, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
 from lme4py.formula.bars import DoubleBar
 from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
+from lme4py.formula.formula_traps import Trap
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.formula.traps import Trap
-from lme4py.frame.attached import AttachedColumns, ContrastArgument
-from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
-from lme4py.frame.collation import Collation
-from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.factors import factor_of
 from lme4py.frame.modelframe import (
     Expression,
     LearnedFrame,
@@ -38,16 +40,14 @@ from lme4py.frame.modelframe import (
     learn_frame,
     na_action_of,
 )
-from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.schema import ColumnType, type_of
-from lme4py.frame.values import Character, Value
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
+from lme4py.matrices.data_traps import Traps
 from lme4py.matrices.fixed import learn_fixed_part
 from lme4py.matrices.grouping import Grouping, learn_random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
-from lme4py.matrices.traps import Traps
 from lme4py.messages import Messages
 from lme4py.spec.spec import Spec
 from lme4py.versions import Lme4

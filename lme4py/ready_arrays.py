@@ -9,6 +9,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lme4py.argument_types import mapping_of
+from lme4py.data.attached import AttachedColumns, ContrastArgument
+from lme4py.data.coding import DEFAULT_CONTRASTS, default_contrasts_of
+from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns, value_of
+from lme4py.data.factors import drop_unused, factor_of
+from lme4py.data.memory import kept
+from lme4py.data.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
@@ -17,15 +24,8 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
-from lme4py.frame.attached import AttachedColumns, ContrastArgument
-from lme4py.frame.coding import DEFAULT_CONTRASTS, default_contrasts_of
-from lme4py.frame.collation import Collation
-from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.factors import drop_unused, factor_of
-from lme4py.frame.memory import kept
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.grouping import Grouping, learn_random_term

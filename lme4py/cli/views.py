@@ -15,9 +15,9 @@ from lme4py.export.files import FORMATS
 from lme4py.export.files import export as export_design
 
 if TYPE_CHECKING:
+    from lme4py.data.values import FloatArray
     from lme4py.design import MixedDesign
     from lme4py.explain.clusters import Cluster
-    from lme4py.frame.values import FloatArray
 
 __all__ = ["cluster", "explain", "export", "plot", "show"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.argument_types import count_of
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import (
@@ -27,7 +28,6 @@ from lme4py.explain.expression import (
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.typesetting import Written
-from lme4py.frame.values import FloatArray
 from lme4py.numerals import label as number_label
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from lme4py.data.values import Factor
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Applied,
@@ -26,7 +27,6 @@ from lme4py.explain.markup.display import Section
 from lme4py.explain.system import System
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
-from lme4py.frame.values import Factor
 
 __all__ = ["distribution_sections", "random_relation", "response_section"]
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Call, Node, symbols
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.functions.table import lookup
 
 __all__ = ["CONTRADICTION", "ROUNDING", "GroupingFactor", "Hierarchy", "hierarchy"]

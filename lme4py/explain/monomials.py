@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import CONTRADICTION, hierarchy
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.values import FloatArray
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
     Applied,
@@ -36,7 +37,6 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
 from lme4py.explain.monomials import Monomials
-from lme4py.frame.values import FloatArray, Matrix, Numeric
 
 __all__ = ["System", "system"]
 

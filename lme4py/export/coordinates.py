@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import effects, fixed_matrix, in_formula_order
-from lme4py.frame.values import FloatArray
 
 __all__ = ["Coordinates", "TermCoordinates", "coordinates"]
 

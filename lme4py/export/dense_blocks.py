@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from lme4py.codec import Codec
 from lme4py.control import Control
+from lme4py.data.values import Factor, Matrix, length
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError, Span
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Factor, Matrix, length
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.spec.saved import FORMULA, VALUES
 from lme4py.spec.spec import Spec

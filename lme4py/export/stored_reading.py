@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.collation import Collation
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.export.dense_blocks import dense
 from lme4py.export.npz_archive import damaged
 from lme4py.export.stored_parts import FORMAT, VERSION, StoredDesign, StoredTerm, codec
 from lme4py.formula.terms import terms
-from lme4py.frame.collation import Collation
-from lme4py.frame.values import FloatArray
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.matrices.grouping import Grouping, random_term

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Time, Value, time_class
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Time, Value, time_class
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.rfiles.rvalues import (
     RFactor,

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.dense_blocks import (
@@ -34,7 +35,6 @@ from lme4py.export.dense_blocks import (
     in_formula_order,
     response,
 )
-from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.unique_names import make_unique
 

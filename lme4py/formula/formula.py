@@ -9,12 +9,12 @@ from lme4py.errors import FormulaError
 from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.deparse import deparse
 from lme4py.formula.double_bars import expand_double_bars
+from lme4py.formula.formula_traps import Trap, formula_traps
 from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Call, Node, Number, call
-from lme4py.formula.traps import Trap, formula_traps
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
 __all__ = ["Formula"]

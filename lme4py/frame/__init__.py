@@ -1,1 +1,1 @@
-"""Columns to model frame: the values of a formula's variables, as R computes them."""
+"""The model frame: expressions evaluated on columns, rows chosen, levels settled."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from lme4py.frame.values import Character, Null, Numeric, Value
+from lme4py.data.values import Character, Null, Numeric, Value
 
 __all__ = ["BASE_VARIABLES", "CONSTANTS"]
 

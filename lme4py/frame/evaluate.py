@@ -15,14 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
-from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
-from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
-from lme4py.frame.columns import Columns, value_of
-from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
-from lme4py.frame.state import NOTHING, State
-from lme4py.frame.values import (
+from lme4py.data.columns import Columns, value_of
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -31,6 +25,12 @@ from lme4py.frame.values import (
     Value,
     is_difftime,
 )
+from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
+from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
+from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
+from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
+from lme4py.frame.state import NOTHING, State
 from lme4py.functions.absent import advice
 from lme4py.functions.table import (
     Context,

@@ -16,18 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import few
-from lme4py.errors import DataError, Span, nearest
-from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, Symbol, symbols
-from lme4py.formula.terms import Terms, terms
-from lme4py.frame.columns import value_of
-from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
-from lme4py.frame.factors import distinct, drop_unused, factor_of
-from lme4py.frame.memory import read_only
-from lme4py.frame.rows import missing, rows_text
-from lme4py.frame.schema import ColumnType, NewColumns
-from lme4py.frame.state import NOTHING, State
-from lme4py.frame.values import (
+from lme4py.data.columns import value_of
+from lme4py.data.factors import distinct, drop_unused, factor_of
+from lme4py.data.memory import read_only
+from lme4py.data.missing_rows import missing, rows_text
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -39,6 +32,13 @@ from lme4py.frame.values import (
     take,
     take_or_missing,
 )
+from lme4py.errors import DataError, Span, nearest
+from lme4py.formula.parse import parse
+from lme4py.formula.syntax import Call, Node, Symbol, symbols
+from lme4py.formula.terms import Terms, terms
+from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
+from lme4py.frame.schema import ColumnType, NewColumns
+from lme4py.frame.state import NOTHING, State
 
 __all__ = [
     "NA_ACTIONS",

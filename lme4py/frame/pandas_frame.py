@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 
 if TYPE_CHECKING:
     import pandas as pd

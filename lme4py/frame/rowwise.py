@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value, length
 from lme4py.errors import FormulaError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value, length
 from lme4py.functions.table import Function
 
 __all__ = ["Given", "follows_rows", "refuse_new_rows"]

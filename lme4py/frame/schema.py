@@ -9,10 +9,10 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.data.columns import Columns
+from lme4py.data.factors import drop_unused, logical_factor, recode, shows_clock
+from lme4py.data.values import Character, Factor, Kind, Matrix, Numeric, Time, Value, time_class
 from lme4py.errors import DataError, nearest
-from lme4py.frame.columns import Columns
-from lme4py.frame.factors import drop_unused, logical_factor, recode, shows_clock
-from lme4py.frame.values import Character, Factor, Kind, Matrix, Numeric, Time, Value, time_class
 
 __all__ = [
     "ColumnType",

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py import linpack
+from lme4py.data.coding import orthogonal_powers, power
+from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
-from lme4py.frame.coding import orthogonal_powers, power
-from lme4py.frame.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.functions.coercion import as_flag, as_integer, flat
 from lme4py.functions.table import MISSING, Context, Dot, State, function
 from lme4py.moments import mean, quantile, running_total, total

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.factors import distinct, on_clock
+from lme4py.data.values import UNITS, Character, Factor, Null, Numeric, Time, Value, time_class
 from lme4py.errors import DataError
-from lme4py.frame.factors import distinct, on_clock
-from lme4py.frame.values import UNITS, Character, Factor, Null, Numeric, Time, Value, time_class
 from lme4py.functions.coercion import (
     encoded,
     text,

@@ -8,11 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError
-from lme4py.frame import values
-from lme4py.frame.collation import Collation
-from lme4py.frame.factors import distinct, value_labels
-from lme4py.frame.values import (
+from lme4py.data import values
+from lme4py.data.collation import Collation
+from lme4py.data.factors import distinct, value_labels
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -23,6 +22,7 @@ from lme4py.frame.values import (
     Value,
     take,
 )
+from lme4py.errors import DataError
 
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]

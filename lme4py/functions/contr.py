@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.errors import DataError, nearest
-from lme4py.formula.syntax import Constant, Symbol, Text
-from lme4py.frame.coding import CONTRASTS, coding_matrix, complete_contrasts
-from lme4py.frame.factors import as_factor
-from lme4py.frame.values import (
+from lme4py.data.coding import CONTRASTS, coding_matrix, complete_contrasts
+from lme4py.data.factors import as_factor
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -23,6 +21,8 @@ from lme4py.frame.values import (
     Value,
     length,
 )
+from lme4py.errors import DataError, nearest
+from lme4py.formula.syntax import Constant, Symbol, Text
 from lme4py.functions.coercion import (
     as_number,
     as_string,

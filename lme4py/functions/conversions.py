@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lme4py.frame.values import (
+from lme4py.data.values import (
     Character,
     Factor,
     Matrix,

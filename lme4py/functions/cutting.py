@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
+from lme4py.data.factors import recode
+from lme4py.data.values import Codes, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError
-from lme4py.frame.factors import recode
-from lme4py.frame.values import Codes, Factor, Matrix, Numeric, Value
 from lme4py.functions.coercion import FloatArray, as_flag, flat, pack, strings_of
 from lme4py.functions.table import Context, State, function
 

@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError, nearest
-from lme4py.frame.factors import drop_unused
-from lme4py.frame.values import (
+from lme4py.data.factors import drop_unused
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -21,6 +20,7 @@ from lme4py.frame.values import (
     length,
     take_or_missing,
 )
+from lme4py.errors import DataError, nearest
 from lme4py.functions.coercion import as_vector, bare_numbers, pack, recycle, select
 from lme4py.functions.table import MISSING, Dot, function
 

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lme4py.data.collation import Collation
+from lme4py.data.factors import as_factor, drop_unused, factor_of, recode
+from lme4py.data.values import Character, Factor, FunctionName, Matrix, Value, length
 from lme4py.errors import DataError, nearest
-from lme4py.frame.collation import Collation
-from lme4py.frame.factors import as_factor, drop_unused, factor_of, recode
-from lme4py.frame.values import Character, Factor, FunctionName, Matrix, Value, length
 from lme4py.functions.coercion import as_number, level_texts, strings_of, text
 from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
 

@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import Character, Factor, Kind, Null, Value, is_difftime
 from lme4py.errors import DataError
-from lme4py.frame.values import Character, Factor, Kind, Null, Value, is_difftime
 from lme4py.functions.coercion import (
     NON_NUMERIC,
     Time,

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from lme4py.errors import DataError
-from lme4py.frame.values import (
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -27,6 +26,7 @@ from lme4py.frame.values import (
     length,
     time_class,
 )
+from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     Array,

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from lme4py import moments
-from lme4py.errors import DataError
-from lme4py.frame.values import (
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -18,6 +17,7 @@ from lme4py.frame.values import (
     Numeric,
     Value,
 )
+from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     NON_NUMERIC,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.values import Value
 from lme4py.errors import DataError
-from lme4py.frame.values import Value
 from lme4py.functions.coercion import encoded, logical, text
 from lme4py.functions.table import function
 from lme4py.functions.text import bounded_texts

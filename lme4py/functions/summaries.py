@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from lme4py import moments
-from lme4py.errors import DataError
-from lme4py.frame.values import (
+from lme4py.data.values import (
     Factor,
     Kind,
     Matrix,
@@ -19,6 +18,7 @@ from lme4py.frame.values import (
     length,
     time_class,
 )
+from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LADDER,
     LARGEST_INTEGER,

@@ -35,11 +35,11 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
+from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
+from lme4py.data.collation import Collation
+from lme4py.data.values import FunctionName, Null, Numeric, Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Node
-from lme4py.frame.coding import DEFAULT_CONTRASTS, DefaultContrasts
-from lme4py.frame.collation import Collation
-from lme4py.frame.values import FunctionName, Null, Numeric, Value
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4

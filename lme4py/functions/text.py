@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from lme4py.data.factors import distinct
+from lme4py.data.values import Character, Factor, Value
 from lme4py.errors import DataError
-from lme4py.frame.factors import distinct
-from lme4py.frame.values import Character, Factor, Value
 from lme4py.functions.coercion import (
     Array,
     encoded,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from lme4py.data import values
+from lme4py.data.values import UNITS, Character, Numeric, Value, is_difftime, time_class
 from lme4py.errors import DataError
-from lme4py.frame import values
-from lme4py.frame.values import UNITS, Character, Numeric, Value, is_difftime, time_class
 from lme4py.functions.calendar import DAY, as_time, only_utc
 from lme4py.functions.coercion import Array, Time, align, time_of, untimed
 from lme4py.functions.operators import Operation, rule

@@ -8,10 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError
-from lme4py.formula.syntax import Symbol
-from lme4py.frame.rows import missing
-from lme4py.frame.values import (
+from lme4py.data.missing_rows import missing
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -22,6 +20,8 @@ from lme4py.frame.values import (
     length,
     time_class,
 )
+from lme4py.errors import DataError
+from lme4py.formula.syntax import Symbol
 from lme4py.functions.coercion import (
     LADDER,
     Array,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lme4py.control import Control
+from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, Span
-from lme4py.frame.values import FloatArray, Matrix
 from lme4py.functions.bases import scale
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm

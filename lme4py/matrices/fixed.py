@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
+from lme4py.data.attached import ContrastArgument
+from lme4py.data.missing_rows import rows_text
+from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
-from lme4py.frame.attached import ContrastArgument
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.rows import rows_text
-from lme4py.frame.values import FloatArray, Matrix
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan

@@ -14,18 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.errors import DataError, FormulaError, Lme4pyError
-from lme4py.formula.bars import Bar
-from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Call, Node, Symbol, call, strip_parentheses, symbols
-from lme4py.formula.terms import terms
-from lme4py.frame.collation import Collation
-from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.factors import as_factor, drop_unused, factor_of, interaction_of
-from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
-from lme4py.frame.state import NOTHING, State
-from lme4py.frame.values import (
+from lme4py.data.collation import Collation
+from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -34,6 +25,15 @@ from lme4py.frame.values import (
     Numeric,
     Value,
 )
+from lme4py.errors import DataError, FormulaError, Lme4pyError
+from lme4py.formula.bars import Bar
+from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Call, Node, Symbol, call, strip_parentheses, symbols
+from lme4py.formula.terms import terms
+from lme4py.frame.evaluate import Scope, evaluate
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
+from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.randomterm import RandomTerm

@@ -17,14 +17,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.attached import ContrastArgument, given_contrast, refuse_single_level
+from lme4py.data.coding import DefaultContrasts, coding_matrix
+from lme4py.data.collation import Collation
+from lme4py.data.factors import factor_of, logical_factor
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
-from lme4py.frame.attached import ContrastArgument, given_contrast, refuse_single_level
-from lme4py.frame.coding import DefaultContrasts, coding_matrix
-from lme4py.frame.collation import Collation
-from lme4py.frame.factors import factor_of, logical_factor
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.frame.values import FloatArray, Matrix
+from lme4py.data.values import FloatArray, Matrix
 from lme4py.matrices.variables import Indicators, Numbers, Rows, VariableColumns, pieces
 from lme4py.moments import sum_of_squares
 

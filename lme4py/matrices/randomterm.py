@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lme4py.abbreviation import few
+from lme4py.data.values import Factor
 from lme4py.formula.bars import Bar
-from lme4py.frame.values import Factor
 from lme4py.matrices.covariance import Covariance, structure
 from lme4py.matrices.plan import Plan
 

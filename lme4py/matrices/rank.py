@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError
-from lme4py.frame.values import FloatArray
 from lme4py.linpack import decompose
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.moments import sum_of_squares

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
+from lme4py.data.missing_rows import rows_text
+from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.errors import CheckError, DataError
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.rows import rows_text
-from lme4py.frame.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 
 __all__ = ["Response", "fitting_response", "response"]
 

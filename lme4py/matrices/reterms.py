@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lme4py.abbreviation import Abbreviated, few
+from lme4py.data.values import Factor, FloatArray
 from lme4py.errors import DataError
-from lme4py.frame.values import Factor, FloatArray
 from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.zt import Entries, zt_entries

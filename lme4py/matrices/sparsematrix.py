@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import FloatArray
+from lme4py.data.values import FloatArray
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.variables import Indicators
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.frame.values import FloatArray
+from lme4py.data.values import FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.variables import pieces
 from lme4py.moments import sum_of_squares

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import Matrix
+from lme4py.data.values import Matrix
 from lme4py.matrices.rank import rank_of
 from lme4py.rfiles.rvalues import (
     RFactor,

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.collation import Collation
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
-from lme4py.frame.collation import Collation
 from lme4py.proof.codings import attached_contrasts, explaining_option, told
 from lme4py.proof.components import Components
 from lme4py.proof.findings import Finding

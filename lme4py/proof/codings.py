@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.data.coding import CONTRASTS, DefaultContrasts
+from lme4py.data.collation import Collation
+from lme4py.data.values import Matrix
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
-from lme4py.frame.coding import CONTRASTS, DefaultContrasts
-from lme4py.frame.collation import Collation
-from lme4py.frame.values import Matrix
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, random_term
 from lme4py.matrices.reterms import RandomEffects, random_effects

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.data.columns import FROM_R
+from lme4py.data.values import Factor, Matrix
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
-from lme4py.frame.columns import FROM_R
-from lme4py.frame.values import Factor, Matrix
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,13 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.collation import Collation
+from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame, NAAction, new_frame
 from lme4py.frame.schema import NewColumns
-from lme4py.frame.values import FloatArray
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import new_fixed_matrix
 from lme4py.matrices.grouping import Grouping, new_random_term

@@ -10,14 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.codec import Codec, Plain
-from lme4py.errors import DataError, Lme4pyError
-from lme4py.formula.formula import Formula
-from lme4py.frame.coding import default_contrasts_of
-from lme4py.frame.collation import Collation
-from lme4py.frame.modelframe import NA_ACTIONS
-from lme4py.frame.schema import ColumnType
-from lme4py.frame.state import State
-from lme4py.frame.values import (
+from lme4py.data.coding import default_contrasts_of
+from lme4py.data.collation import Collation
+from lme4py.data.values import (
     UNITS,
     Character,
     Factor,
@@ -27,6 +22,11 @@ from lme4py.frame.values import (
     Numeric,
     time_class,
 )
+from lme4py.errors import DataError, Lme4pyError
+from lme4py.formula.formula import Formula
+from lme4py.frame.modelframe import NA_ACTIONS
+from lme4py.frame.schema import ColumnType
+from lme4py.frame.state import State
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.spec import Spec

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lme4py.data.collation import Collation
+from lme4py.data.values import Character, Factor, Matrix, Null, Numeric, take
 from lme4py.errors import Lme4pyError
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call
-from lme4py.frame.collation import Collation
 from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.values import Character, Factor, Matrix, Null, Numeric, take
 from lme4py.functions.table import Context, lookup, names
 from lme4py.versions import LME4_1, LME4_2, following
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lme4py.data.collation import Collation
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
-from lme4py.frame.collation import Collation
-from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.functions.table import Context, Dot, lookup
 
 FILE = Path(__file__).resolve().parents[2] / "fixtures" / "functions" / "replay.tsv"

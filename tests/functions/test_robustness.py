@@ -5,12 +5,9 @@ import random
 import numpy as np
 import pytest
 
-from lme4py.errors import Lme4pyError
-from lme4py.formula.parse import parse
-from lme4py.frame.collation import Collation
-from lme4py.frame.columns import Columns
-from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.values import (
+from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns
+from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
@@ -18,6 +15,9 @@ from lme4py.frame.values import (
     Null,
     Numeric,
 )
+from lme4py.errors import Lme4pyError
+from lme4py.formula.parse import parse
+from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.functions import table
 from lme4py.functions.table import Context, Dot
 

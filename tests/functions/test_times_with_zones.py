@@ -11,11 +11,11 @@ import pyarrow as pa
 import pytest
 
 import lme4py
+from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns, value_of
+from lme4py.data.values import Factor
 from lme4py.formula.parse import parse
-from lme4py.frame.collation import Collation
-from lme4py.frame.columns import Columns, value_of
 from lme4py.frame.evaluate import Scope, evaluate
-from lme4py.frame.values import Factor
 from lme4py.functions.coercion import text
 from lme4py.functions.table import Context
 from lme4py.rfiles.read_rds import read_rds

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.frame.factors import drop_unused
-from lme4py.frame.values import Factor
+from lme4py.data.factors import drop_unused
+from lme4py.data.values import Factor
 from lme4py.matrices import checks, plan, variables
 from lme4py.matrices.rank import rank_of
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.values import FloatArray
 from lme4py.errors import Lme4pyError
 from lme4py.explain.markup.page import one_line
-from lme4py.frame.values import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import one_line
 from lme4py.explain.monomials import column_of_X
@@ -25,7 +26,6 @@ from lme4py.explain.pictures.raster import (
     zt_pixels,
     ztz_pixels,
 )
-from lme4py.frame.values import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

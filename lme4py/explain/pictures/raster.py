@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.pictures.figure import colours_of, paint
-from lme4py.frame.values import FloatArray
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lme4py.data.values import FloatArray
 from lme4py.explain.markup.page import Heading, Passage, Prose, code
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.words.reading import Reading, definitions, joined, listed
-from lme4py.frame.values import FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["columns_in_both", "effects_of"]

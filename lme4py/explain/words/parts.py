@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import left_side
 from lme4py.explain.words.reading import (
@@ -19,7 +20,6 @@ from lme4py.explain.words.reading import (
 )
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
-from lme4py.frame.values import Character, Factor, Matrix, Numeric
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["fixed_part", "random_part"]

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from lme4py.data.values import Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
 from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import fixed_terms, left_side
 from lme4py.formula.deparse import deparse
 from lme4py.formula.terms import Terms
-from lme4py.frame.values import Numeric, Value
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = [

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lme4py.data.coding import coding_matrix
 from lme4py.errors import DataError
-from lme4py.frame.coding import coding_matrix
 
 # sprintf("%a", contr.poly(n)), column by column
 POLY = {

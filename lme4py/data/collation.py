@@ -57,7 +57,7 @@ def _root() -> tuple[dict[str, str], re.Pattern[str], tuple[_Level, _Level, _Lev
     A contraction is a text that sorts as one character does: Thai vowels that are written
     before their consonant, or a letter with an accent that makes another letter of it.
     """
-    packed = files("lme4py.frame").joinpath(TABLE).read_bytes()
+    packed = files("lme4py.data").joinpath(TABLE).read_bytes()
     table = json.loads(gzip.decompress(packed).decode("utf-8", "surrogatepass"))
     contractions = {
         text: chr(code) for code, text in enumerate(table["contractions"], FIRST_CONTRACTION)

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lme4py.data.collation import Collation
+from lme4py.data.factors import as_factor, distinct, drop_unused, factor_of, interaction_of
+from lme4py.data.values import Character, Factor, Null, Numeric
 from lme4py.errors import DataError
-from lme4py.frame.collation import Collation
-from lme4py.frame.factors import as_factor, distinct, drop_unused, factor_of, interaction_of
-from lme4py.frame.values import Character, Factor, Null, Numeric
 
 ICU = Collation("icu")
 DOUBLES = Numeric(np.array([10, 9, 0.3, 0.1 + 0.2, 1 / 3, -0.0, 0.0, np.nan]), "double")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 
 __all__ = ["missing", "rows_text"]
 

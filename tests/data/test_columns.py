@@ -9,10 +9,10 @@ import pytest
 
 import lme4py
 from lme4py import DataError
-from lme4py.frame.collation import Collation
-from lme4py.frame.columns import Columns, value_of
-from lme4py.frame.factors import factor_of
-from lme4py.frame.values import Character, Factor, Matrix, Numeric
+from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns, value_of
+from lme4py.data.factors import factor_of
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.versions import LME4_1, following
 
 pl = pytest.importorskip("polars")

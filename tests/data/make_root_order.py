@@ -1,4 +1,4 @@
-"""Write the root collation of ICU beside its reader: ``python -m tests.frame.make_root_order``.
+"""Write the root collation of ICU beside its reader: ``python -m tests.data.make_root_order``.
 
 Needs PyICU. The file follows the ICU release that PyICU was built with; R 4.2.2 of Debian 12 has
 ICU 72. What R makes of it is in ``fixtures/collation``.
@@ -17,7 +17,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from lme4py.frame import collation
+from lme4py.data import collation
 
 FULL_STRENGTH = 0x3F3F  # a tertiary weight without the bits of the letter's case
 CONTINUED = 0xC0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.frame.values import Value
+from lme4py.data.values import Value
 
 __all__ = ["kept", "read_only"]
 

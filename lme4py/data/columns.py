@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError
-from lme4py.frame.factors import recode, value_labels
-from lme4py.frame.memory import kept
-from lme4py.frame.values import (
+from lme4py.data.factors import recode, value_labels
+from lme4py.data.memory import kept
+from lme4py.data.values import (
     Character,
     Codes,
     Factor,
@@ -32,6 +31,7 @@ from lme4py.frame.values import (
     Numeric,
     Value,
 )
+from lme4py.errors import DataError
 
 __all__ = ["FROM_R", "Columns", "value_of"]
 

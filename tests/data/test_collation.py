@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lme4py.data import collation
+from lme4py.data.collation import Collation
 from lme4py.errors import DataError
-from lme4py.frame import collation
-from lme4py.frame.collation import Collation
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "collation"
 

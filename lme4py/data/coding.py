@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lme4py import linpack
+from lme4py.data.values import Matrix
 from lme4py.errors import DataError, nearest
-from lme4py.frame.values import Matrix
 from lme4py.moments import mean, total
 
 __all__ = [

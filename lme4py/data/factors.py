@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.collation import Collation
+from lme4py.data.values import Character, Codes, Factor, Numeric, Time, Value, time_class
 from lme4py.errors import DataError
-from lme4py.frame.collation import Collation
-from lme4py.frame.values import Character, Codes, Factor, Numeric, Time, Value, time_class
 from lme4py.numerals import labels
 from lme4py.versions import followed
 

@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.columns import Columns
+from lme4py.data.missing_rows import missing, rows_text
+from lme4py.data.values import Character, Factor, Numeric
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
 from lme4py.formula.terms import Terms
-from lme4py.frame.columns import Columns
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import LearnedFrame, ModelFrame
-from lme4py.frame.rows import missing, rows_text
 from lme4py.frame.state import kept_items
-from lme4py.frame.values import Character, Factor, Numeric
 from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm

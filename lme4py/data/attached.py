@@ -12,11 +12,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.data.coding import complete_contrasts
+from lme4py.data.columns import Columns
+from lme4py.data.factors import logical_factor
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError, nearest
-from lme4py.frame.coding import complete_contrasts
-from lme4py.frame.columns import Columns
-from lme4py.frame.factors import logical_factor
-from lme4py.frame.values import Character, Factor, Matrix, Numeric, Value
 
 __all__ = ["AttachedColumns", "ContrastArgument", "given_contrast", "refuse_single_level"]
 

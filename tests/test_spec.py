@@ -60,7 +60,7 @@ FROZEN = {
     ],
     "I(x - mean(x[x > 0]))": ["mean(x[x > 0])"],
     "I(x * sd(x - mean(x)))": ["sd(x - mean(x))"],
-    "I(nchar(paste(f, collapse = '')) * x)": ['nchar(paste(f, collapse = ""))'],
+    "I(nchar(levels(k)[1]) * x)": ["nchar(levels(k)[1])"],
     "factor(f, levels = rev(levels(factor(f))))": [
         "factor(f, levels = rev(levels(factor(f))))",
         "rev(levels(factor(f)))",

@@ -287,6 +287,8 @@ def _as_matrix(x: Value) -> Value:
             return x
         case Numeric(time=None):
             return Matrix(x.as_float()[:, None], None, x.kind)
+        case Character() | Factor():
+            raise DataError("a matrix of text cannot be used in a model")
         case _:
             raise DataError("as.matrix() is for numbers")
 

@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +87,11 @@ def learn(
     """
     family = arguments.family
     control = _control(arguments, messages)
+    if isinstance(formula, Formula) and formula.lme4 != arguments.lme4:
+        messages.remark(
+            f"the formula was read as lme4 {formula.lme4.version} reads it; this call follows "
+            f"lme4 {arguments.lme4.version}"
+        )
     written = parsed = _two_sided(formula, control, arguments.lme4)
     attached = mapping_of("attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}')
     columns = AttachedColumns(data, attached)
@@ -292,9 +297,11 @@ def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
     for name, value in {**arguments.extras, "subset": arguments.subset}.items():
         if value is None:
             continue
-        # A series' labels; a list has an `index`, too.
-        labels = None if isinstance(value, Sequence) else getattr(value, "index", None)
-        if labels is None or columns.index is None or len(labels) != columns.rows:
+        # A series' labels; a list and an Arrow array have a method of that name.
+        labels = getattr(value, "index", None)
+        if labels is None or callable(labels) or columns.index is None:
+            continue
+        if len(labels) != columns.rows:
             continue
         if not columns.index.equals(labels):
             yield (

@@ -262,3 +262,30 @@ def test_mixed_types_name_the_rows():
     error = _refused(lambda: lme4py.lformula(GOOD, DATA["numbers and text"]))
     assert "x" in str(error)
     assert "row 23" in str(error)
+
+
+def _tables():
+    return {
+        "a frame of text": pd.DataFrame({"a": list("xy")}),
+        "an expression": pl.col("x"),
+        "a table": pa.table({"a": [1.0, 2.0]}),
+        "NA": pd.NA,
+        "a moment": pd.Timestamp("2020-01-01"),
+        "a scalar of Arrow": pa.scalar(1),
+    }
+
+
+@pytest.mark.parametrize("argument", ["weights", "offset", "subset", "env"])
+@pytest.mark.parametrize("name", _tables())
+def test_what_is_no_column_is_our_error(name, argument):
+    """Objects of other libraries that have no column's attributes."""
+    given = _tables()[name]
+    formula = "y ~ I(x * k) + (1 | g)" if argument == "env" else GOOD
+    with pytest.raises(lme4py.Lme4pyError):
+        lme4py.lformula(formula, D, **{argument: {"k": given} if argument == "env" else given})
+
+
+def test_an_array_of_arrow_is_weights_beside_a_pandas_frame():
+    weights = np.arange(1.0, len(D) + 1)
+    made = lme4py.lformula(GOOD, D, weights=pa.array(weights))
+    np.testing.assert_array_equal(made.weights, weights)

@@ -48,10 +48,18 @@ def compare(options: argparse.Namespace) -> Answer:
     lme4py compare m.rds --data mine.csv --collation C
     lme4py compare m.rds --json | jq .equal
     """
-    comparisons = []
+    comparisons: list[Comparison] = []
+    faults: list[Lme4pyError] = []
     for number, path in enumerate(options.files, start=1):
         with doing(f"{number}/{len(options.files)} {path.name}"):
-            comparisons.append(_compared(path, options))
+            try:
+                comparisons.append(_compared(path, options))
+            except Lme4pyError as error:
+                faults.append(error)
+    if faults:
+        # What could be compared is told all the same.
+        told = [_page(comparisons, options.quiet)] if comparisons else []
+        raise DataError("\n\n".join([*told, *map(str, faults)]))
     return Answer(
         lambda: _page(comparisons, options.quiet),
         lambda: {"equal": all(comparisons), "files": [item.record() for item in comparisons]},

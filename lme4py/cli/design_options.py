@@ -139,9 +139,16 @@ def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
         name = settings.get("dest", flag.removeprefix("--").replace("-", "_"))
         if (value := getattr(options, name)) is not None:
             chosen[name] = dict(value) if settings.get("action") == "append" else value
+    if "autoscale" in chosen.get("control", {}):
+        word = chosen["control"]["autoscale"]
+        chosen["control"]["autoscale"] = _LOGICAL.get(word, word)
     if "env" in chosen:
         chosen["env"] = {name: _variable(text) for name, text in chosen["env"].items()}
     return chosen
+
+
+# As R writes them.
+_LOGICAL = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None}
 
 
 def _variable(text: str) -> float | str:

@@ -270,8 +270,8 @@ def value_of(column: Any) -> Value:
         value = _read(column)
     except DataError:
         raise
-    except (ArithmeticError, RuntimeError, TypeError, ValueError) as fault:
-        # 10**400, a signalling NaN of decimal, a date that its own library does not hold ...
+    except (ArithmeticError, AttributeError, RuntimeError, TypeError, ValueError) as fault:
+        # 10**400, a signalling NaN of decimal, a whole table in place of a column ...
         raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
     match value:
         case Numeric() | Matrix():

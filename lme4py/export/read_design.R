@@ -52,7 +52,7 @@ read_design <- function(folder) {
     lapply(seq_len(nrow(terms)), function(k) {
       hom <- if (terms$covariance[k] != "us") list(hom = terms$hom[k] == "True")
       class <- getClass(paste0("Covariance.", terms$covariance[k]), where = asNamespace("lme4"))
-      do.call(new, c(list(class, nc = terms$columns[k]), hom))
+      do.call(methods::new, c(list(class, nc = terms$columns[k]), hom))
     })
   }
   y <- as.matrix(response[grepl("^y[0-9]*$", names(response))])

@@ -111,7 +111,11 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
     own = design_as_list(design)
     terms = own["reTrms"]
     if fixture.fitted:
-        terms = terms.put("Ztlist", _by_column(terms))
+        blocks = _by_column(terms)
+        theirs = fixture.terms.get("Ztlist")
+        if isinstance(theirs, RList) and theirs.names is None:
+            blocks = RList(blocks.items)
+        terms = terms.put("Ztlist", blocks)
     family = design.family
     return replace(
         fixture,

@@ -30,6 +30,7 @@ _CHECKED = (
     "check_nobs_vs_nRE",
     "check_scaleX",
 )
+_CLOSE = 1e-8
 _BY_ROWS = ("weights", "offset", "mustart", "etastart")
 
 
@@ -69,7 +70,9 @@ def _control(X: RMatrix | None) -> dict[str, Any]:
     options: dict[str, Any] = dict.fromkeys(_CHECKED, "ignore")
     if X is None:
         return options
-    if "scaled:center" in X.attributes:
+    # lme4 loses the attributes of scaling where it drops columns.
+    lost = "col.dropped" in X.attributes and _standardized(X)
+    if "scaled:center" in X.attributes or lost:
         options["autoscale"] = True
     elif "scaled:scale" in X.attributes:
         options["check_scaleX"] = "silent.rescale"
@@ -78,6 +81,16 @@ def _control(X: RMatrix | None) -> dict[str, Any]:
         if not known or rank_of(X.values)[0] < X.values.shape[1]:
             options["check_rankX"] = "ignore"
     return options
+
+
+def _standardized(X: RMatrix) -> bool:
+    """Tell whether every column but the intercept has mean 0 and standard deviation 1."""
+    names = X.column_names or ()
+    values = X.values[:, [at for at, name in enumerate(names) if name != "(Intercept)"]]
+    if values.shape[0] < 2 or not values.shape[1] or not np.isfinite(values).all():
+        return False
+    close = np.abs(values.mean(axis=0)) < _CLOSE, np.abs(values.std(axis=0, ddof=1) - 1) < _CLOSE
+    return bool(np.all(close))
 
 
 def _by_rows(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lme4py.errors import DataError
 from lme4py.proof.fixture import Fixture
 from lme4py.rfiles.rvalues import RFactor, RFrame, RList, RMatrix, RSparse, RVector, named_items
 from lme4py.unique_names import make_unique
@@ -157,7 +158,8 @@ def _random(model: Fixture) -> Iterator[tuple[str, Component]]:
     yield "random.row_names", Component(list(terms["Zt"].row_names or ()))
     if isinstance(terms.get("Ztlist"), RList):
         blocks = {f"Ztlist[{name!r}]": block for name, block in _blocks(terms["Ztlist"])}
-        yield "Ztlist labels", Component(list(terms["Ztlist"].names or ()))
+        if terms["Ztlist"].names is not None:
+            yield "Ztlist labels", Component(list(terms["Ztlist"].names))
         yield from ((name, Component(block, (name, "rows"))) for name, block in blocks.items())
     yield from _template(terms)
     for name, first in (("Lind", 1), ("Gp", 0), ("nl", 0), ("ord", 1)):
@@ -182,7 +184,10 @@ def _random(model: Fixture) -> Iterator[tuple[str, Component]]:
 
 
 def _blocks(blocks: RList) -> Iterator[tuple[str, RSparse]]:
-    for name, block in zip(make_unique(blocks.names or ()), blocks, strict=True):
+    names = blocks.names or tuple(str(at) for at in range(len(blocks)))
+    if len(names) != len(blocks):
+        raise DataError(f"Ztlist has {len(blocks)} elements and {len(names)} names")
+    for name, block in zip(make_unique(names), blocks, strict=True):
         if isinstance(block, RVector):
             # lme4 takes a row at a time and lets a single one become a vector.
             row = sparse.csc_array(block.as_float()[None, :])
@@ -199,7 +204,8 @@ def _template(terms: RList) -> Iterator[tuple[str, Component]]:
     """
     Lambdat, theta = terms["Lambdat"], terms["theta"].as_float()
     index = terms["Lind"].values.astype(np.int64) - 1
-    if index.size != Lambdat.matrix.nnz or not index.size or index.max() >= theta.size:
+    inside = index.size > 0 and index.min() >= 0 and index.max() < theta.size
+    if index.size != Lambdat.matrix.nnz or not inside:
         yield "Lambdat", Component(Lambdat, ("effects", "effects"))
         return
     places = Lambdat.matrix.copy()

@@ -268,6 +268,7 @@ def _fixture(record: RList, name: str) -> Fixture:
     elif reml is not None:
         arguments["reml"] = reml
     if fitted:
+        terms = _named_by_columns(terms)
         notes.append(_FITTED + (_CALL_UNKNOWN if frame is None else ""))
     if data is not None and data is frame:
         notes.append(_FRAME_ONLY)
@@ -338,6 +339,19 @@ def _model_list(record: RList) -> RList | None:
         if sum(item in candidate for item in _NEEDED) >= 3:
             return candidate
     return None
+
+
+def _named_by_columns(terms: RList) -> RList:
+    """Return the terms of a fit; ``getME`` names blocks by parameters where these are shared.
+
+    Then there are fewer names than blocks (NA for the rest), or names that tell nothing.
+    """
+    blocks = terms.get("Ztlist")
+    if not isinstance(blocks, RList) or not any(
+        name in (None, "", "NA") or name.endswith((".*", ".rho")) for name in blocks.names or ()
+    ):
+        return terms
+    return terms.put("Ztlist", RList(blocks.items))
 
 
 def _reml(lf: RList) -> bool | None:

@@ -91,6 +91,8 @@ def _factor(vector: RVector, attributes: Mapping[str, Any], ordered: bool) -> RF
     known = texts(attributes.get("levels"))
     if codes.size and not -1 <= codes.min() <= codes.max() < max(len(known), 1):
         raise DataError("a factor in it has codes without a level")
+    if len(set(known)) < len(known):
+        raise DataError("a factor in it has levels that repeat")
     return RFactor(codes.astype(np.int32), known, ordered, _others(attributes, "class", "levels"))
 
 

@@ -267,6 +267,9 @@ class RFrame(Abbreviated):
         import pandas as pd
 
         index = self._index()
+        for name, column in self.columns.items():
+            if hasattr(column, "__len__") and len(column) != len(self):
+                raise DataError(f"column '{name}' has {len(column)} rows, the frame {len(self)}")
         columns = {name: _column(name, column, index) for name, column in self.columns.items()}
         if any(isinstance(column, Factor | Matrix) for column in columns.values()):
             return columns

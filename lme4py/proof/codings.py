@@ -72,14 +72,30 @@ def explaining_option(design: MixedDesign, theirs: Components) -> DefaultContras
         return None
     now = spec.default_contrasts
     options = [(plain, ordered) for plain in CONTRASTS for ordered in CONTRASTS]
-    # The nearest first: what codes no factor of the model stays.
-    options.sort(key=lambda option: sum(a != b for a, b in zip(option, now, strict=True)))
+    # What R says of X goes first, then the nearest: what codes no factor of the model stays.
+    likely = [_of_x(theirs, ordered=ordered) or now[ordered] for ordered in (False, True)]
+    options.sort(key=lambda option: sum(a != b for a, b in zip(option, likely, strict=True)))
     for option in options:
         try:
             if _fits(_recoded(design, option, Collation(spec.collation)), theirs):
                 return option
         except Lme4pyError:
             continue
+    return None
+
+
+def _of_x(theirs: Components, *, ordered: bool) -> str | None:
+    """Return the coding that R's X has of an ordered, or another, factor without its own."""
+    for component, part in theirs.parts.items():
+        factor = theirs.parts.get(component.replace("fixed.contrasts", "frame", 1))
+        if not component.startswith("fixed.contrasts[") or factor is None:
+            continue
+        match factor.value, part.value:
+            case RFactor() as found, [str(name)]:
+                if found.ordered == ordered and "contrasts" not in found.attributes:
+                    return name
+            case _:
+                pass
     return None
 
 

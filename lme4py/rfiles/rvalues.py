@@ -12,7 +12,7 @@ from scipy import sparse
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import FROM_R
-from lme4py.data.values import Factor, Matrix
+from lme4py.data.values import UNITS, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
 
@@ -253,7 +253,8 @@ class RFrame(Abbreviated):
         """Return a pandas DataFrame, or name to column where pandas cannot hold one of them.
 
         A matrix column becomes a `Matrix` with its names, a factor with contrasts of its
-        own or with an NA level a `Factor` that has them. Any other factor becomes an
+        own or with an NA level a `Factor` that has them, a ``difftime`` a `Numeric` that
+        knows its unit. Any other factor becomes an
         (ordered) categorical, a character column one of str with missing values, integer
         and logical int64 and bool, or pandas' nullable ``Int64`` and ``boolean`` where
         something is NA; ``Date`` and ``POSIXct`` datetime64. Row names that are not 1, 2, ...
@@ -271,7 +272,7 @@ class RFrame(Abbreviated):
             if hasattr(column, "__len__") and len(column) != len(self):
                 raise DataError(f"column '{name}' has {len(column)} rows, the frame {len(self)}")
         columns = {name: _column(name, column, index) for name, column in self.columns.items()}
-        if any(isinstance(column, Factor | Matrix) for column in columns.values()):
+        if any(isinstance(column, Factor | Matrix | Numeric) for column in columns.values()):
             return columns
         frame = pd.DataFrame(columns, index=index)
         frame.attrs |= FROM_R
@@ -362,7 +363,11 @@ def _column(name: str, column: Any, index: pd.Index[Any]) -> Any:
         case RFactor():
             levels = pd.CategoricalDtype(pd.Index(column.levels, dtype=object), column.ordered)
             values = pd.Categorical.from_codes(column.codes, dtype=levels)
-        case RVector() if {"Date", "POSIXct", "difftime"} & set(column.classes):
+        case RVector() if "difftime" in column.classes:
+            # pandas' differences know no unit of their own, in which R computes.
+            unit = (*texts(column.attributes.get("units")), "secs")[0]
+            return Numeric(column.as_float(), "double", unit if unit in UNITS else "secs")
+        case RVector() if {"Date", "POSIXct"} & set(column.classes):
             return _times(column, index)
         case RVector(kind="character"):
             dtype = None if any(text is not None for text in column.values) else object
@@ -382,14 +387,10 @@ def _column(name: str, column: Any, index: pd.Index[Any]) -> Any:
 
 
 def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:
-    """Return days or seconds since 1970, or a time difference, as pandas' times."""
+    """Return days or seconds since 1970 as pandas' times."""
     import pandas as pd
 
     numbers = column.as_float()
-    if "difftime" in column.classes:
-        unit = (*texts(column.attributes.get("units")), "secs")[0]
-        scale = {"secs": 1, "mins": 60, "hours": 3600, "days": 86400, "weeks": 604800}
-        return pd.Series(pd.to_timedelta(numbers * scale.get(unit, 1), unit="s"), index=index)
     if "Date" in column.classes:
         return pd.Series(pd.to_datetime(numbers, unit="D").as_unit("s"), index=index)
     stamps = pd.to_datetime(numbers, unit="s", utc=True)

@@ -46,7 +46,7 @@ def time_call(dice: Random, times: list[str]) -> str:
     ]
     if name == "when":
         calls += [
-            f"when > as.Date('{day}')",
+            f"(when > as.Date('{day}'))",
             f"I(when - as.Date('{day}'))",
             f"I(when %in% as.Date('{day}'))",
         ]

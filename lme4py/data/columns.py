@@ -456,10 +456,12 @@ def _moments(array: NDArray[Any]) -> tuple[NDArray[Any], Any]:
     """Return dates and moments as datetime64 in UTC, and their zone: UTC if they differ in it."""
     import pandas as pd
 
-    zones = {item.tzinfo for item in array if getattr(item, "tzinfo", None) is not None}
+    # By name: a zone of pytz is another object in summer than in winter.
+    known = [item.tzinfo for item in array if getattr(item, "tzinfo", None) is not None]
+    zones = {str(zone): zone for zone in known}
     stamps = pd.to_datetime(pd.Series(array, dtype=object), utc=bool(zones))
     values = (stamps.dt.tz_localize(None) if zones else stamps).to_numpy()
-    return values, (zones.pop() if len(zones) == 1 else "UTC") if zones else None
+    return values, ("UTC" if len(zones) > 1 else next(iter(zones.values()), None))
 
 
 def _mixed(kinds: Sequence[str]) -> DataError:

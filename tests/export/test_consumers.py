@@ -12,6 +12,13 @@ from lme4py.rfiles.read_rds import read_rds
 from tests.export.designs import DESIGNS, make
 
 
+def _numbers(path):
+    """Return a table of numbers, each read to its last bit by every pandas."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype=str, keep_default_na=False).replace("NA", "nan").astype(float)
+
+
 def _x(design):
     return design.X if isinstance(design.X, np.ndarray) else design.X.toarray()
 
@@ -47,15 +54,14 @@ def _rds(design, folder):
 
 
 def _matrix_market(design, folder):
-    import pandas as pd
     from scipy.io import mmread
 
     export(design, folder / "d", "mtx")
-    y = pd.read_csv(folder / "d" / "response.csv").filter(regex="^y[0-9]*$").to_numpy()
+    y = _numbers(folder / "d" / "response.csv").filter(regex="^y[0-9]*$").to_numpy()
     return {
         "X": mmread(folder / "d" / "X.mtx").toarray(),
         "Zt": mmread(folder / "d" / "Zt.mtx").toarray(),
-        "theta": pd.read_csv(folder / "d" / "theta.csv")["theta"].to_numpy(),
+        "theta": _numbers(folder / "d" / "theta.csv")["theta"].to_numpy(),
         "y": y[:, 0] if y.shape[1] == 1 else y,
     }
 

@@ -123,9 +123,6 @@ def _unclass(x: Value) -> Value:
     return pack(*bare_numbers(x, "")) if isinstance(x, Factor) else untimed(x)
 
 
-# Questions ----------------------------------------------------------------------------------
-
-
 def _kind(x: Value) -> str | None:
     return x.kind if isinstance(x, Numeric | Matrix) else None
 

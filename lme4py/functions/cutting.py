@@ -137,9 +137,6 @@ def _cut(
     }
 
 
-# Numbers of intervals -----------------------------------------------------------------------
-
-
 @function("findInterval", role="elementwise", tables=("vec",))
 def _find_interval(x: Value, vec: Value) -> Numeric:
     """Return the number of the interval that holds each number, closed on the left."""

@@ -31,8 +31,8 @@ from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     Array,
     align,
-    as_number,
     as_vector,
+    bare_numbers,
     bounded,
     column_names,
     elements,
@@ -228,7 +228,14 @@ def _colon(from_: Value, to: Value, context: Context) -> Value:
         if from_.codes.size != to.codes.size:
             raise DataError("unequal factor lengths")
         return crossed((from_, to), context.collation, separator=":", last_fastest=True)
-    start, stop = as_number(from_, "from"), as_number(to, "to")
+    ends = [bare_numbers(end, "NA/NaN argument")[0].reshape(-1, order="F") for end in (from_, to)]
+    for numbers in ends:
+        if not numbers.size:
+            raise DataError("argument of length 0")
+        if numbers.size > 1:
+            text = f"numerical expression has {numbers.size} elements: only the first used"
+            context.warn(text)
+    start, stop = (float(numbers[0]) for numbers in ends)
     if np.isnan(start) or np.isnan(stop):
         raise DataError("NA/NaN argument")
     bounded(abs(stop - start))

@@ -72,6 +72,8 @@ def _pairs(folder: Path, records: list[Path]) -> None:
         if path.stem.startswith("tampered") or path.stem in NOT_FITTED:
             continue
         fixture = lme4py.read_fixture(path)
+        if fixture.formula is None or fixture.fitted:
+            continue
         general = "family" in fixture.arguments
         design = (lme4py.glformula if general else lme4py.lformula)(
             fixture.formula,
@@ -144,6 +146,7 @@ def test_fits_are_lme4s(fits):
                 continue
             assert (own[part] is None) == (ours[part] is None), (name, part)
             if own[part] is not None:
-                assert _numbers(ours[part]) == _numbers(own[part]), (name, part)
+                # NaN is equal: where lme4 has no correlation to tell.
+                np.testing.assert_equal(_numbers(ours[part]), _numbers(own[part]), f"{name} {part}")
         for part in text.names:
-            assert _numbers(text[part]) == _numbers(ours[part]), (name, part)
+            np.testing.assert_equal(_numbers(text[part]), _numbers(ours[part]), f"{name} {part}")

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 from lme4py.control import Control
+from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 from lme4py.family import Family
@@ -153,6 +154,29 @@ class MixedDesign(Generic[XType]):
         found = fitting_response(self.model_frame, self.family, self.control, messages.warn)
         messages.tell(stacklevel=4)
         return found
+
+    def crossproducts(self) -> Crossproducts:
+        """Return the cross-products of X, Z and y, from which a linear model can be fitted.
+
+        Returns
+        -------
+        Crossproducts
+
+        Raises
+        ------
+        DataError
+            If the response cannot be fitted, in R's words.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.crossproducts().ZtX[0].tolist()
+        [10.0, 45.0]
+        """
+        return Crossproducts.of(
+            self.X, self.Zt, self.response.y, weights=self.weights, offset=self.offset
+        )
 
     @property
     def spec(self) -> Spec:

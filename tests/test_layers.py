@@ -64,6 +64,7 @@ LAYERS = (
     "frame.modelframe",
     "frame.pandas_frame",
     "matrices.*",
+    "crossproducts",
     "spec.spec",
     "spec.saved",
     "spec.apply",

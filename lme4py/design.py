@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from formulaic import ModelMatrix
     from matplotlib.figure import Figure
+    from numpy.random import Generator
+    from numpy.typing import ArrayLike
     from patsy import DesignMatrix
     from pyarrow import Table
     from scipy.sparse import csc_array, csr_array
@@ -428,6 +430,59 @@ class MixedDesign(Generic[XType]):
         from lme4py.explain.pictures.cluster_picture import plot_cluster
 
         return plot_cluster(self, cluster(self, *level, **factor))
+
+    def simulate(
+        self,
+        beta: Sequence[float] | Mapping[str, float],
+        par: ArrayLike,
+        sigma: float | None = None,
+        seed: int | Generator | None = None,
+    ) -> FloatArray:
+        """Draw random effects, then a response, from the model at given parameters.
+
+        Parameters
+        ----------
+        beta : sequence of float or mapping of str to float
+            Fixed effects, in the order of X or by the names of its columns.
+        par : array-like of float
+            What the covariance of the random effects is made of, as ``random.par_names``
+            says: lme4's theta for plain bars. Relative to `sigma` in linear models.
+        sigma : float, optional
+            Square root of the residual variance, or of the dispersion; binomial and Poisson
+            models have none.
+        seed : int or numpy.random.Generator, optional
+            Where the random numbers come from; of one generator every draw is another.
+
+        Returns
+        -------
+        ndarray of float64
+            In the form of `y`: shape (n,), or (n, 2) for ``cbind``; 0 and 1 for a factor,
+            proportions where the numbers of trials are the weights.
+
+        Raises
+        ------
+        DataError
+            For parameters of another length or out of bounds, and where the family has no
+            such mean.
+
+        Notes
+        -----
+        As lme4's ``simulate(fit, newparams=)``, but for three things that lme4 leaves aside:
+        here weights divide the variance of normal responses, the dispersion of inverse
+        Gaussian ones is sigma squared, and what cannot be drawn is an error, not NaN. Weights of
+        Poisson models are no part of a distribution and change nothing.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> y = design.simulate({"(Intercept)": 251, "Days": 10}, par=[1.2], sigma=31, seed=1)
+        >>> y.shape, bool((y == design.simulate([251, 10], [1.2], 31, seed=1)).all())
+        ((180,), True)
+        """
+        from lme4py.simulate import simulate
+
+        return simulate(self, beta, par, sigma, seed)
 
     def to_statsmodels(self, **options: Any) -> MixedLM:
         """Return the model as a ready ``statsmodels.regression.mixed_linear_model.MixedLM``.

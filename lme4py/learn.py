@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -30,13 +30,14 @@ from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
 from lme4py.formula.formula_traps import Trap
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import symbols
+from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import Scope, evaluate
+from lme4py.frame.evaluate import ColumnSource, Scope, evaluate
 from lme4py.frame.modelframe import (
     Expression,
     LearnedFrame,
     ModelFrame,
+    NAAction,
     learn_frame,
     na_action_of,
 )
@@ -44,7 +45,7 @@ from lme4py.frame.schema import ColumnType, type_of
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.data_traps import Traps
-from lme4py.matrices.fixed import learn_fixed_part
+from lme4py.matrices.fixed import FixedEffects, learn_fixed_part
 from lme4py.matrices.grouping import Grouping, learn_random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
@@ -52,7 +53,7 @@ from lme4py.messages import Messages
 from lme4py.spec.spec import Spec
 from lme4py.versions import Lme4
 
-__all__ = ["Arguments", "learn"]
+__all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "read_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,71 @@ class Arguments:
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelText:
+    """A formula and its arguments as they are read, before any data are.
+
+    Parameters
+    ----------
+    arguments : Arguments
+    written : Formula
+        As it was written.
+    formula : Formula
+        With ``||`` expanded where lme4 expands it.
+    control : Control
+    attached : mapping of str to contrasts
+    collation : Collation
+    default_contrasts : tuple of str
+    na_action : {"omit", "exclude", "fail", "pass"}
+    env : mapping of str to object
+    """
+
+    arguments: Arguments
+    written: Formula
+    formula: Formula
+    control: Control
+    attached: Mapping[str, ContrastArgument]
+    collation: Collation
+    default_contrasts: DefaultContrasts
+    na_action: NAAction
+    env: Mapping[str, Any]
+
+    @property
+    def variables(self) -> Node:
+        """The formula in which bars are written as sums."""
+        return self.formula.subbars().node
+
+    @property
+    def expressions(self) -> dict[str, str | bool]:
+        """The arguments as the spec keeps them: an expression, or whether there was a value."""
+        given = {"(subset)": self.arguments.subset, **self.arguments.extras}
+        return {
+            name: item if isinstance(item, str) else item is not None
+            for name, item in given.items()
+        }
+
+    def scope(self, columns: ColumnSource, rows: int, messages: Messages) -> Scope:
+        """Return what names mean in some rows."""
+        defaults, lme4 = self.default_contrasts, self.arguments.lme4
+        return Scope(
+            columns, self.env, Context(rows, self.collation, messages.warn, defaults, lme4)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnedModel:
+    """What a model frame gives: the random and the fixed part, and the spec.
+
+    `checked` are the texts of lme4's checks.
+    """
+
+    random: RandomEffects
+    X: Any
+    fixed: FixedEffects
+    spec: Spec
+    checked: list[str]
+
+
 def learn(
     formula: str | Formula, data: Any, arguments: Arguments, messages: Messages
 ) -> MixedDesign:
@@ -85,7 +151,58 @@ def learn(
     Lme4pyError
         With R's or lme4's words.
     """
-    family = arguments.family
+    text = read_model(formula, arguments, messages)
+    columns = AttachedColumns(data, text.attached)
+    scope = text.scope(columns, columns.rows, messages)
+    for remark in _misread_arguments(arguments, columns):
+        messages.advise(remark)
+    learned = learn_frame(
+        text.variables,
+        scope,
+        subset=arguments.subset,
+        extras=arguments.extras,
+        na_action=text.na_action,
+    )
+    frame = learned.frame
+    model = learn_model(
+        text,
+        learned,
+        scope,
+        messages,
+        columns=columns.read,
+        rows=frame.rows,
+        emptied=lambda: _emptied(text.formula, frame, scope, arguments),
+    )
+    groups = (symbol.name for bar in text.formula.bars for symbol in symbols(bar.group))
+    return MixedDesign(
+        formula=text.formula,
+        # With sparse_X it is a csc_array, which has the same columns.
+        X=model.X,
+        fixed=model.fixed,
+        y=response(frame, generalized=arguments.family is not None),
+        weights=frame.weights(),
+        offset=frame.offset(),
+        random=model.random,
+        reml=arguments.reml,
+        family=arguments.family,
+        messages=list(dict.fromkeys([*model.checked, *messages.texts])),
+        model_frame=frame,
+        index=columns.index,
+        advice=messages.ours,
+        control=text.control,
+        learned=model.spec,
+        lost_levels=learned.lost_levels(groups),
+    )
+
+
+def read_model(formula: str | Formula, arguments: Arguments, messages: Messages) -> ModelText:
+    """Read a formula and its arguments.
+
+    Raises
+    ------
+    Lme4pyError
+        For what is no formula of a mixed model, and for arguments that mean nothing.
+    """
     control = _control(arguments, messages)
     if isinstance(formula, Formula) and formula.lme4 != arguments.lme4:
         messages.remark(
@@ -93,35 +210,66 @@ def learn(
             f"lme4 {arguments.lme4.version}"
         )
     written = parsed = _two_sided(formula, control, arguments.lme4)
-    attached = mapping_of("attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}')
-    columns = AttachedColumns(data, attached)
-    defaults = default_contrasts_of(arguments.default_contrasts)
-    collation = Collation(arguments.collation)
-    env = _kept(mapping_of("env", arguments.env, '{"k": 3}'))
-    context = Context(columns.rows, collation, messages.warn, defaults, arguments.lme4)
-    scope = Scope(columns, env, context)
     double_bar = _double_bar(arguments.double_bar, arguments.lme4)
-    for text in _misread_arguments(arguments, columns):
-        messages.advise(text)
     for text in parsed.structure_remarks(double_bar):
         messages.advise(text)
-    if double_bar == "diag" or family is None or arguments.lme4.splits_generalized:
+    if double_bar == "diag" or arguments.family is None or arguments.lme4.splits_generalized:
         parsed = parsed.expanded(double_bar)
-    variables = parsed.subbars().node
     # Told before the data are looked at, whose errors they may explain.
     _advise([trap for trap in written.traps if trap.number is None], messages)
-    learned = learn_frame(
-        variables,
-        scope,
-        subset=arguments.subset,
-        extras=arguments.extras,
+    return ModelText(
+        arguments=arguments,
+        written=written,
+        formula=parsed,
+        control=control,
+        attached=mapping_of(
+            "attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}'
+        ),
+        collation=Collation(arguments.collation),
+        default_contrasts=default_contrasts_of(arguments.default_contrasts),
         na_action=na_action_of(arguments.na_action),
+        env=_kept(mapping_of("env", arguments.env, '{"k": 3}')),
     )
-    frame = learned.frame
-    numeric = [(trap, trap.number) for trap in written.traps if trap.number is not None]
+
+
+def learn_model(
+    text: ModelText,
+    learned: LearnedFrame,
+    scope: Scope,
+    messages: Messages,
+    *,
+    columns: Mapping[str, Value],
+    rows: int,
+    emptied: Callable[[], str],
+) -> LearnedModel:
+    """Lead a model frame to the matrices, and to what other rows need of them.
+
+    Parameters
+    ----------
+    text : ModelText
+    learned : LearnedFrame
+    scope : Scope
+        In which its variables were evaluated.
+    messages : Messages
+        Where warnings and advice go.
+    columns : mapping of str to Value
+        The columns of the data that were read.
+    rows : int
+        How many rows the model has: the frame may hold some of them only.
+    emptied : callable
+        Returns why no row is left.
+
+    Raises
+    ------
+    Lme4pyError
+        With R's or lme4's words.
+    """
+    arguments, parsed, frame = text.arguments, text.formula, learned.frame
+    linear = arguments.family is None
+    numeric = [(trap, trap.number) for trap in text.written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
-    if frame.rows == 0 and family is None:
-        raise DataError("0 (non-NA) cases", hint=_emptied(parsed, frame, scope, arguments))
+    if frame.rows == 0 and linear:
+        raise DataError("0 (non-NA) cases", hint=emptied())
     bars = parsed.bars
     if not bars:
         raise FormulaError(
@@ -134,25 +282,25 @@ def learn(
         found = [learn_random_term(bar, grouping, scope) for bar in bars]
     except FormulaError as error:
         if not frame.rows:
-            error.hint = _emptied(parsed, frame, scope, arguments)
+            error.hint = emptied()
         raise
     random = random_effects([term for term, _ in found], frame.rows)
     traps = Traps(
-        formula=written,
+        formula=text.written,
         frame=frame,
         grouping=grouping,
         scope=scope,
         learned=learned,
         random=random,
-        linear=family is None,
+        linear=linear,
         contrasts=arguments.contrasts,
         messages=messages,
     )
     # Before the checks, whose errors it may explain.
     traps.merged_numbers()
-    checks = Checks(control, messages, frame.rows, family is not None)
+    checks = Checks(text.control, messages, rows, not linear)
     checked = checks.levels(random) + checks.random_effects(random.terms)
-    if family is None:
+    if linear:
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
     fixed_terms = terms(parsed.nobars().node, frame.names)
@@ -162,16 +310,20 @@ def learn(
         grouping.context,
         messages,
         contrasts=arguments.contrasts,
-        control=control,
+        control=text.control,
         sparse=flag_of("sparse_X", arguments.sparse_X),
     )
-    traps.report(fixed_terms, fixed.plan)
-    types = _needed_types(learned, fixed_terms, random, collation)
-    offset = arguments.extras.get("(offset)")
+    if rows == frame.rows:
+        traps.report(fixed_terms, fixed.plan)
+    types = _types(frame, text.collation)
+    y = None if frame.response is None else types[frame.response]
+    if not _uses_response(frame, fixed_terms, random):
+        types = {name: kind for name, kind in types.items() if name != frame.response}
+    kept = text.expressions
     spec = Spec(
         formula=parsed,
-        names=tuple(columns.names),
-        columns=_column_types(columns, learned, types, offset),
+        names=tuple(scope.columns.names),
+        columns=_column_types(columns, learned, kept.values()),
         frame_names=frame.names,
         variables=types,
         states=learned.states,
@@ -179,30 +331,16 @@ def learn(
         groups=tuple(group for _, group in found),
         fixed=learned_columns,
         collation=arguments.collation,
-        default_contrasts=defaults,
-        na_action=na_action_of(arguments.na_action),
-        offset=offset if isinstance(offset, str) else offset is not None,
-        env=env,
+        default_contrasts=text.default_contrasts,
+        na_action=text.na_action,
+        offset=kept["(offset)"],
+        weights=kept["(weights)"],
+        subset=kept["(subset)"],
+        response=y,
+        generalized=not linear,
+        env=text.env,
     )
-    return MixedDesign(
-        formula=parsed,
-        # With sparse_X it is a csc_array, which has the same columns.
-        X=X,
-        fixed=fixed,
-        y=response(frame, family),
-        weights=frame.weights(),
-        offset=frame.offset(),
-        random=random,
-        reml=arguments.reml,
-        family=family,
-        messages=list(dict.fromkeys([*checked, *messages.texts])),
-        model_frame=frame,
-        index=columns.index,
-        advice=messages.ours,
-        control=control,
-        learned=spec,
-        lost_levels=learned.lost_levels(s.name for bar in bars for s in symbols(bar.group)),
-    )
+    return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
 
 
 def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -213,16 +351,12 @@ def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _needed_types(
-    learned: LearnedFrame, fixed: Terms, random: RandomEffects, collation: Collation
-) -> dict[str, ColumnType]:
-    """Return the types of the variables that new rows need: the response only if used there."""
-    frame = learned.frame
-    skipped = None if _uses_response(frame, fixed, random) else frame.response
+def _types(frame: ModelFrame, collation: Collation) -> dict[str, ColumnType]:
+    """Return the types of the variables of the formula."""
     return {
         name: type_of(_settled(value, collation))
         for name, value in frame.variables.items()
-        if name != skipped and not _is_argument(name)
+        if not _is_argument(name)
     }
 
 
@@ -254,14 +388,13 @@ def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bo
 
 
 def _column_types(
-    columns: Columns, learned: LearnedFrame, needed: Mapping[str, ColumnType], offset: Any
+    columns: Mapping[str, Value], learned: LearnedFrame, expressions: Iterable[str | bool]
 ) -> dict[str, ColumnType]:
-    """Return the types of the columns that those variables, and the offset, read."""
-    reads = [node for name, node in learned.nodes.items() if name in needed]
-    if isinstance(offset, str):
-        reads.append(parse(offset))
+    """Return the types of the columns that the variables, and some arguments, read."""
+    texts = [item for item in expressions if isinstance(item, str)]
+    reads = [*learned.nodes.values(), *map(parse, texts)]
     names = {symbol.name for node in reads for symbol in symbols(node)}
-    return {name: type_of(value) for name, value in columns.read.items() if name in names}
+    return {name: type_of(value) for name, value in columns.items() if name in names}
 
 
 def _advise(traps: Iterable[Trap], messages: Messages) -> None:

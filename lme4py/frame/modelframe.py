@@ -9,7 +9,7 @@ variables come from the stored states, and are held to the stored types.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -37,7 +37,7 @@ from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
-from lme4py.frame.schema import ColumnType, NewColumns
+from lme4py.frame.schema import ColumnType, LevelTable, NewColumns
 from lme4py.frame.state import NOTHING, State
 
 __all__ = [
@@ -246,7 +246,10 @@ def learn_frame(
     variables = {name: item.value for name, item in found.items()}
     rows = _common_length(variables, nodes)
     matrices = any(isinstance(value, Matrix) for value in variables.values())
-    selected = _subset_positions(subset, rows, scope, matrices=matrices)
+    chosen = None if subset is None else _evaluated(subset, scope)
+    selected = None
+    if chosen is not None:
+        selected = _subset_positions(chosen.value, rows, matrices=matrices)
     positions = _complete(variables, selected, na_action)
     before = rows if selected is None else selected.size
     # What "." stands for is not among the names here, as in lme4.
@@ -267,6 +270,8 @@ def learn_frame(
         spans={name: node.span for name, node in nodes.items()},
     )
     states = {name: item.state for name, item in found.items()}
+    if chosen is not None:
+        states["(subset)"] = chosen.state
     return LearnedFrame(frame, states, expanded, _taken(variables, selected) if omitted else {})
 
 
@@ -278,7 +283,7 @@ def new_frame(
     labels: tuple[str, ...],
     types: Mapping[str, ColumnType],
     states: Mapping[str, State],
-    offset: Expression = None,
+    extras: Mapping[str, Expression],
     na_action: NAAction = "omit",
 ) -> ModelFrame:
     """Build the model frame of new rows from what was learned.
@@ -297,8 +302,8 @@ def new_frame(
         Types of the variables that are needed; the others are left out.
     states : mapping of str to State
         As learned, by the labels of the variables.
-    offset : array-like or str, optional
-        The ``offset`` argument.
+    extras : mapping
+        ``(offset)``, ``(weights)`` and ``(subset)``: arrays or expressions, or None.
     na_action : {"omit", "exclude", "fail", "pass"}
 
     Raises
@@ -312,13 +317,27 @@ def new_frame(
         for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
         if name in types
     }
-    if offset is not None:
-        value = _evaluated(offset, scope, states.get("(offset)", NOTHING)).value
-        if isinstance(value, Numeric) and length(value) == rows:
-            variables["(offset)"] = value
-        elif not isinstance(value, Null):
-            raise DataError(f"the offset must be {rows} numbers, one for each new row")
-    positions = _complete(variables, None, na_action)
+    selected: NDArray[np.int64] | None = None
+    for name, expression in extras.items():
+        if expression is None:
+            continue
+        value = _evaluated(expression, scope, states.get(name, NOTHING)).value
+        if isinstance(value, Null):
+            continue
+        if not isinstance(value, Numeric) or length(value) != rows:
+            what = name.strip("()")
+            raise DataError(f"the {what} must be {rows} numbers, one for each new row")
+        if name != "(subset)":
+            variables[name] = value
+        elif value.kind == "logical":
+            selected = _subset_positions(value, rows, matrices=False)
+        else:
+            raise DataError(
+                "subset gives numbers of rows, which mean nothing in other rows",
+                hint="write a condition, such as x > 0",
+            )
+    positions = _complete(variables, selected, na_action)
+    before = rows if selected is None else selected.size
     left = rows if positions is None else positions.size
     response = None if expanded.response is None else expanded.frame_names[expanded.response]
     kept = _taken(variables, positions)
@@ -331,7 +350,7 @@ def new_frame(
         offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
         rows=left,
         positions=positions,
-        omitted=rows - left,
+        omitted=before - left,
         types=types,
         labels=labels,
     )
@@ -404,17 +423,12 @@ def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) ->
     return rows or 0
 
 
-def _subset_positions(
-    subset: Expression, rows: int, scope: Scope, *, matrices: bool
-) -> NDArray[np.int64] | None:
-    """Return the row positions that `subset` selects, None for all.
+def _subset_positions(value: Value, rows: int, *, matrices: bool) -> NDArray[np.int64] | None:
+    """Return the row positions that the value of `subset` selects, None for all.
 
     As in R, an unknown or absent row is selected as a row of missing values: -1. But the
     rows of matrices, such as ``scale(x)``, must be there.
     """
-    if subset is None:
-        return None
-    value = _evaluated(subset, scope).value
     if isinstance(value, Null):
         return None
     if isinstance(value, Matrix):
@@ -487,10 +501,15 @@ def _settled(name: str, value: Value, bare: bool, scope: Scope) -> Value:
         settled = drop_unused(value)
         if value.contrasts is not None and len(settled.levels) < len(value.levels):
             scope.context.warn(f"contrasts dropped from factor {name} due to missing levels")
-        return settled
+        return _tabled(settled)
     if isinstance(value, Character) and bare:
-        return factor_of(value, scope.context.collation)
+        return _tabled(factor_of(value, scope.context.collation))
     return value
+
+
+def _tabled(factor: Factor) -> Factor:
+    """Return a factor on levels that all stages share, and look up in one table."""
+    return replace(factor, levels=LevelTable.of(factor.levels))
 
 
 def _distinct(value: Value) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -16,6 +17,7 @@ from lme4py.errors import DataError, nearest
 
 __all__ = [
     "ColumnType",
+    "LevelTable",
     "Levels",
     "NewColumns",
     "known_levels",
@@ -28,6 +30,28 @@ TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "fact
 Levels: TypeAlias = tuple[str | None, ...]
 
 _SECONDS_PER_DAY = 86400
+
+
+class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table beside the items
+    """Levels in their order that remember where each stands, once somebody has asked.
+
+    Examples
+    --------
+    >>> LevelTable(("b", "a")).places
+    {'b': 0, 'a': 1}
+    """
+
+    @classmethod
+    def of(cls, levels: Sequence[str | None]) -> LevelTable:
+        """Return levels as a table, which they may be already."""
+        return levels if isinstance(levels, LevelTable) else cls(levels)
+
+    @cached_property
+    def places(self) -> dict[str | None, int]:
+        """The position of each level."""
+        return {level: place for place, level in enumerate(self)}
+
+
 _TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8
 
@@ -191,9 +215,8 @@ def type_of(value: Value) -> ColumnType:
         case Character():
             return ColumnType("character")
         case Factor():
-            return ColumnType(
-                "factor", None, value.levels, value.ordered, contrasts=value.contrasts
-            )
+            levels = LevelTable.of(value.levels)
+            return ColumnType("factor", None, levels, value.ordered, contrasts=value.contrasts)
         case Matrix():
             return ColumnType(
                 "matrix", width=value.values.shape[1], names=value.names, cells=value.kind
@@ -211,13 +234,16 @@ def place_levels(value: Character | Factor, levels: Levels) -> Factor:
     >>> placed.levels, placed.codes.tolist()
     (('a', 'b', 'z'), [2, 0])
     """
-    if isinstance(value, Factor) and value.levels == levels:
+    if isinstance(value, Factor) and (value.levels is levels or value.levels == levels):
         return value
     texts: Sequence[str | None] = value.pool if isinstance(value, Character) else value.levels
     used = drop_unused(Factor(value.codes, tuple(texts)))
-    places = {level: place for place, level in enumerate(levels)}
-    found = [places.setdefault(level, len(places)) for level in used.levels]
-    return Factor(recode(used.codes, found), tuple(places))
+    # A million levels are not put into a table for every new row.
+    known = LevelTable.of(levels)
+    new = [level for level in used.levels if level not in known.places]
+    places = {level: place for place, level in enumerate(new, len(known))}
+    found = [places[level] if level in places else known.places[level] for level in used.levels]
+    return Factor(recode(used.codes, found), (*known, *new) if new else known)
 
 
 def unknown_levels(name: str, levels: Levels, known: Levels) -> DataError:

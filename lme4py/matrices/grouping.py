@@ -32,7 +32,7 @@ from lme4py.formula.syntax import Call, Node, Symbol, call, strip_parentheses, s
 from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.schema import Levels, known_levels, place_levels, unknown_levels
+from lme4py.frame.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
 from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan
@@ -79,7 +79,7 @@ class Grouping:
         factors = {
             name: as_factor(value, context.collation) for name, value in _named(frame, bars).items()
         }
-        levels = {name: factor.levels for name, factor in factors.items()}
+        levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
         return cls(frame, replace(context, rows=frame.rows), factors, levels)
 
     @classmethod
@@ -184,14 +184,14 @@ class LearnedGroup(Abbreviated):
     Parameters
     ----------
     levels : tuple of str
-        In the order of the rows of Zt.
+        In the order of the rows of Zt; none is missing.
     ordered : bool
         Whether it is an ordered factor.
     state : State
         What the functions in the grouping expression learned.
     """
 
-    levels: tuple[str, ...]
+    levels: Levels
     ordered: bool
     state: State = NOTHING
 
@@ -232,7 +232,7 @@ def learn_random_term(
     term = random_term(bar, group, grouping)
     for text in term.plan.warnings:
         scope.context.warn(text)
-    return term, LearnedGroup(tuple(map(str, group.levels)), group.ordered, state)
+    return term, LearnedGroup(LevelTable.of(group.levels), group.ordered, state)
 
 
 def new_random_term(
@@ -349,7 +349,8 @@ def _above(*parts: State) -> State:
 
 def _without_missing_level(factor: Factor) -> Factor:
     """Return the factor with an NA level (R's ``addNA``) turned into missing values."""
-    if None not in factor.levels:
+    places = factor.levels.places if isinstance(factor.levels, LevelTable) else factor.levels
+    if None not in places:
         return Factor(factor.codes, factor.levels, factor.ordered)
     place = factor.levels.index(None)
     codes = np.where(factor.codes == place, -1, factor.codes)

@@ -21,18 +21,18 @@ __all__ = ["Response", "fitting_response", "response"]
 _WHOLE = 0.001
 
 
-def response(frame: ModelFrame, family: Family | None) -> FloatArray | None:
+def response(frame: ModelFrame, *, generalized: bool) -> FloatArray | None:
     """Return the response, shape (n,) or (n, k); None for text, which has no numbers.
 
     A matrix of one column, which ``scale(y)`` is, is a vector here (R's ``model.response``).
     """
-    value = None if frame.response is None else frame.variables[frame.response]
+    value = None if frame.response is None else frame.get(frame.response)
     match value:
         case Numeric():
             return value.as_float()
         case Matrix(values=values):
             return values[:, 0] if values.shape[1] == 1 else values
-        case Factor(codes=codes) if family is not None:
+        case Factor(codes=codes) if generalized:
             return np.where(codes < 0, np.nan, codes > 0)
         case Factor(codes=codes):
             return np.where(codes < 0, np.nan, codes + 1.0)
@@ -137,7 +137,7 @@ def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArr
             span,
             _remedy(value, binomial),
         )
-    y = response(frame, family)
+    y = response(frame, generalized=family is not None)
     if y is None:
         raise DataError("response must be numeric", span)
     unknown = ~np.isfinite(y)

@@ -18,6 +18,7 @@ from lme4py.frame.schema import NewColumns
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import new_fixed_matrix
 from lme4py.matrices.grouping import Grouping, new_random_term
+from lme4py.matrices.response import response as response_of
 from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
 from lme4py.spec.spec import NewLevels, NewRows, Spec
@@ -34,12 +35,21 @@ def apply(
     new_levels: NewLevels,
     na_action: NAAction,
     offset: Any,
+    response: bool,
     env: Mapping[str, Any],
     messages: Messages,
 ) -> NewRows:
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
-    given = _offset(spec, offset)
-    frame, scope = _framed(spec, spec.terms, newdata, na_action, env, messages, given)
+    extras = {"(offset)": spec.offset if offset is None else offset}
+    if response:
+        extras |= {"(weights)": spec.weights, "(subset)": spec.subset}
+    extras = {name: item for name, item in extras.items() if item is not False}
+    for name, expression in extras.items():
+        if expression is True:
+            raise _given_as_values(name.strip("()"))
+    frame, scope = _framed(
+        spec, spec.terms, newdata, na_action, env, messages, extras, response=response
+    )
     bars = spec.formula.bars
     grouping = Grouping.of_new_rows(frame, bars, scope.context, spec.grouping)
     terms_of_bars = [
@@ -48,10 +58,12 @@ def apply(
     ]
     fixed_terms = terms(spec.formula.nobars().node, spec.frame_names)
     return NewRows(
-        new_fixed_matrix(fixed_terms, frame, scope.context, spec.fixed),
-        random_effects(terms_of_bars, frame.rows).Zt,
-        frame.offset(),
-        _positions(frame),
+        X=new_fixed_matrix(fixed_terms, frame, scope.context, spec.fixed),
+        Zt=random_effects(terms_of_bars, frame.rows).Zt,
+        offset=frame.offset(),
+        positions=_positions(frame),
+        y=response_of(frame, generalized=spec.generalized) if response else None,
+        weights=frame.weights(),
     )
 
 
@@ -79,21 +91,26 @@ def _framed(
     na_action: NAAction,
     env: Mapping[str, Any],
     messages: Messages,
-    offset: Any = None,
+    extras: Mapping[str, Any] | None = None,
+    *,
+    response: bool = False,
 ) -> tuple[ModelFrame, Scope]:
     """Return the model frame of new rows, and what names meant in it."""
     columns = NewColumns(newdata, spec.names, spec.columns)
     collation, defaults = Collation(spec.collation), spec.default_contrasts
     context = Context(columns.rows, collation, messages.warn, defaults, spec.formula.lme4)
     scope = Scope(columns, env, context)
+    types = spec.variables
+    if response and spec.response is not None and expanded.response is not None:
+        types = {expanded.frame_names[expanded.response]: spec.response, **types}
     frame = new_frame(
         expanded,
         scope,
         columns,
         labels=spec.frame_names,
-        types=spec.variables,
+        types=types,
         states=spec.states,
-        offset=offset,
+        extras=extras or {},
         na_action=na_action,
     )
     return frame, scope
@@ -103,13 +120,11 @@ def _positions(frame: ModelFrame) -> IntArray:
     return np.arange(frame.rows) if frame.positions is None else frame.positions
 
 
-def _offset(spec: Spec, given: Any) -> Any:
-    """Return the offset argument for the new rows: the one given, or the model's expression."""
-    if given is not None or spec.offset is False:
-        return given
-    if spec.offset is True:
-        raise DataError(
-            "the model's offset was given as values, which new rows do not have",
-            hint="give offset= for the new rows, or the model's as an expression",
-        )
-    return spec.offset
+def _given_as_values(name: str) -> DataError:
+    remedy = "the model's as an expression, such as the name of a column"
+    return DataError(
+        f"the model's {name} was given as values, which new rows do not have",
+        hint=f"give offset= for the new rows, or {remedy}"
+        if name == "offset"
+        else f"give {remedy}",
+    )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import NA_ACTIONS
-from lme4py.frame.schema import ColumnType
+from lme4py.frame.schema import ColumnType, Levels, LevelTable
 from lme4py.frame.state import State
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
@@ -34,7 +35,7 @@ from lme4py.spec.spec import Spec
 __all__ = ["FORMULA", "VALUES", "read", "write"]
 
 _FORMAT = "lme4py.Spec"
-_VERSION = 3
+_VERSION = 4
 
 
 def write(spec: Spec) -> str:
@@ -60,7 +61,26 @@ def read(text: str) -> Spec:
         raise _CODEC.damaged(f"{type(error).__name__}: {error}") from error
     if not isinstance(spec, Spec):
         raise _CODEC.damaged("it is something else")
-    return spec
+    return _with_tables(spec)
+
+
+def _with_tables(spec: Spec) -> Spec:
+    """Return a spec whose equal levels are one table, as learning leaves them."""
+    tables: dict[Levels, LevelTable] = {}
+
+    def table(levels: Levels) -> LevelTable:
+        return tables.setdefault(levels, LevelTable.of(levels))
+
+    def typed(types: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
+        return {name: replace(item, levels=table(item.levels)) for name, item in types.items()}
+
+    return replace(
+        spec,
+        columns=typed(spec.columns),
+        variables=typed(spec.variables),
+        grouping={name: table(levels) for name, levels in spec.grouping.items()},
+        groups=tuple(replace(group, levels=table(group.levels)) for group in spec.groups),
+    )
 
 
 def _content(plain: Any) -> Plain:
@@ -184,7 +204,9 @@ _CODEC = Codec(
         **VALUES,
         ColumnType: _type_fits,
         State: _state_fits,
-        LearnedGroup: lambda item: len(item.levels) > 0 and _differ(item.levels),
+        LearnedGroup: lambda item: (
+            len(item.levels) > 0 and _differ(item.levels) and None not in item.levels
+        ),
         LearnedColumns: _columns_fit,
         Spec: _spec_fits,
     },

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import few
-from lme4py.argument_types import choice_of, mapping_of
+from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.data.coding import DefaultContrasts
 from lme4py.data.values import FloatArray
 from lme4py.formula.formula import Formula
@@ -47,6 +47,9 @@ class NewRows:
     positions : ndarray of int64, shape (m,)
         The row of the new data, from 0, that each row was: those with missing values
         may be left out.
+    y, weights : ndarray of float64, shape (m,), or None
+        The response, shape (m, k) if it is a matrix, and the weights: where the rows were
+        asked for with their response, and the model has them.
 
     Examples
     --------
@@ -61,6 +64,8 @@ class NewRows:
     Zt: csc_array
     offset: FloatArray | None
     positions: NDArray[np.int64]
+    y: FloatArray | None = None
+    weights: FloatArray | None = None
 
     @cached_property
     def Z(self) -> csr_array:
@@ -100,12 +105,14 @@ class Spec:
         As the model was made.
     default_contrasts : tuple of str
         Codings of unordered and of ordered factors that have none of their own.
-    offset : str or bool
-        The expression of the ``offset`` argument; True if it was given as values.
+    offset, weights, subset : str or bool
+        The expressions of these arguments; True for one that was given as values.
+    response : ColumnType or None
+        Type and levels of the response, as y.
+    generalized : bool
+        Whether y of a factor is 0 for its first level and 1 for the others.
     env : mapping of str to object
         Functions and variables the formula uses besides; not saved.
-    default_contrasts : tuple of str
-        As the model was made.
 
     Examples
     --------
@@ -127,6 +134,10 @@ class Spec:
     default_contrasts: DefaultContrasts
     na_action: str
     offset: str | bool
+    weights: str | bool
+    subset: str | bool
+    response: ColumnType | None
+    generalized: bool
     env: Mapping[str, Any] = field(default_factory=dict, metadata={"saved": False})
 
     @cached_property
@@ -161,6 +172,7 @@ class Spec:
         new_levels: NewLevels = "error",
         na_action: str | None = None,
         offset: Any = None,
+        response: bool = False,
         env: Mapping[str, Any] | None = None,
     ) -> NewRows:
         """Return the matrices of new rows, with everything frozen as the model found it.
@@ -179,6 +191,10 @@ class Spec:
         offset : array-like or str, optional
             The ``offset`` argument for the new rows; needed if the model's was given as
             values, for those say nothing of new rows.
+        response : bool
+            Take the rows as rows of a model: with y and weights, without those that the
+            model's subset leaves out or where y or a weight is missing. The model's own data
+            give its own matrices so.
         env : mapping, optional
             Functions and variables besides those the model was made with; a spec that
             was loaded needs its functions here, or registered.
@@ -225,6 +241,7 @@ class Spec:
                     new_levels=new_levels,
                     na_action=action,
                     offset=offset,
+                    response=flag_of("response", response),
                     env={**self.env, **given},
                     messages=messages,
                 )

@@ -203,7 +203,7 @@ def test_a_stored_design_knows_its_contrasts(tmp_path):
     assert stored.plan.contrasts["o"] == made.plan.contrasts["o"] == "contr.helmert"
     assert stored.plan.names == made.plan.names
     design.export(tmp_path / "m.rds", "rds")
-    kept = read_rds(tmp_path / "m.rds")["fr"].columns["f"].attributes["contrasts"]
+    kept = read_rds(tmp_path / "m.rds")["fr"].columns["f"].contrasts
     np.testing.assert_array_equal(kept.values, SUM)
 
 

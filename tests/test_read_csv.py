@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import lme4py
+from lme4py.data.values import Character
 from lme4py.errors import DataError
 from lme4py.rfiles.read_rds import read_rds
 
@@ -39,9 +40,10 @@ def test_read_csv(case):
     for name, vector in expected.columns.items():
         found = frame[name]
         kinds = {"b": "logical", "i": "integer", "f": "double"}
-        assert kinds.get(found.dtype.kind, "character") == vector.kind, name
-        if vector.kind == "character":
-            assert [None if pd.isna(item) else item for item in found] == list(vector.values), name
+        kind = "character" if isinstance(vector, Character) else vector.kind
+        assert kinds.get(found.dtype.kind, "character") == kind, name
+        if isinstance(vector, Character):
+            assert [None if pd.isna(item) else item for item in found] == list(vector.texts()), name
         else:
             theirs = vector.as_float()
             np.testing.assert_array_equal(found.to_numpy(np.float64, na_value=np.nan), theirs, name)

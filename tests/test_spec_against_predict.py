@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 import lme4py
+from lme4py.data.values import Character, Factor
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFactor
 
 FILE = Path(__file__).resolve().parents[1] / "fixtures" / "spec" / "predictions.rds"
 
@@ -20,7 +20,9 @@ def _frame(frame):
     return pd.DataFrame(
         {
             name: pd.Categorical.from_codes(column.codes, list(column.levels))
-            if isinstance(column, RFactor)
+            if isinstance(column, Factor)
+            else column.texts()
+            if isinstance(column, Character)
             else column.values
             for name, column in frame.columns.items()
         }

@@ -109,6 +109,10 @@ class Character(Abbreviated):
     codes: Codes
     pool: tuple[str, ...]
 
+    def texts(self) -> NDArray[np.object_]:
+        """Return the strings themselves, None for NA."""
+        return np.array([*self.pool, None], dtype=object)[self.codes]
+
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Factor(Abbreviated):

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Time, Value, time_class
+from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RLanguage,
     RList,
@@ -28,6 +27,7 @@ from lme4py.rfiles.rvalues import (
     RUnread,
     RVector,
     character,
+    doubles,
     integers,
 )
 from lme4py.rfiles.serialize import serialize
@@ -93,71 +93,20 @@ def design_as_list(design: MixedDesign) -> RList:
     )
 
 
-def _doubles(values: Any, names: tuple[str, ...] | None = None) -> RVector:
-    return RVector(np.asarray(values, dtype=np.float64), "double", None, names)
-
-
-def _optional(values: NDArray[np.float64] | None) -> RVector | RMatrix | None:
+def _optional(values: FloatArray | None) -> RVector | Matrix | None:
     if values is None:
         return None
-    return _doubles(values) if values.ndim == 1 else RMatrix(values, "double")
+    return doubles(values) if values.ndim == 1 else Matrix(values)
 
 
 def _formula(node: Node) -> RLanguage:
     return RLanguage(node, {"class": character(["formula"]), ".Environment": _GLOBAL})
 
 
-def _factor(factor: Factor) -> RFactor:
-    contrasts = {} if factor.contrasts is None else {"contrasts": _coding(factor.contrasts)}
-    return RFactor(factor.codes, factor.levels, factor.ordered, contrasts)
-
-
-def _coding(contrasts: str | Matrix) -> RVector | RMatrix:
-    if isinstance(contrasts, str):
-        return character([contrasts])
-    return RMatrix(contrasts.values, "double", None, contrasts.names)
-
-
-def _value(value: Value) -> Any:
-    match value:
-        case Factor():
-            return _factor(value)
-        case Character():
-            return character(np.array([*value.pool, None], dtype=object)[value.codes].tolist())
-        case Matrix():
-            return RMatrix(value.values, "double", None, value.names)
-        case Numeric(kind="double", time=time):
-            return RVector(value.as_float(), "double", attributes=_class_of_times(time))
-        case Numeric():
-            absent = np.isnan(value.values) if value.values.dtype.kind == "f" else None
-            missing = absent if absent is not None and absent.any() else None
-            whole = value.values if missing is None else np.where(missing, 0, value.values)
-            if value.kind == "integer":
-                return integers(whole, missing)
-            return RVector(whole.astype(np.bool_), "logical", missing)
-        case _:
-            return None
-
-
-def _class_of_times(time: Time | None) -> dict[str, RVector]:
-    """Return the attributes that make numbers R's dates, date-times or time differences."""
-    match time_class(time):
-        case None:
-            return {}
-        case "Date":
-            return {"class": character(["Date"])}
-        case "POSIXct":
-            zone = str(time).split(" ")[1:2]
-            known = {"tzone": character(zone)} if zone else {}
-            return {"class": character(["POSIXct", "POSIXt"]), **known}
-        case unit:
-            return {"class": character(["difftime"]), "units": character([unit])}
-
-
 def _frame(design: MixedDesign) -> RFrame:
     frame = design.model_frame
     return RFrame(
-        {name: _value(value) for name, value in frame.variables.items()},
+        dict(frame.variables),
         tuple(row_names(design)),
         {
             "terms": _terms(design),
@@ -329,14 +278,17 @@ def _X(design: MixedDesign) -> RMatrix:
     attributes: dict[str, Any] = {"assign": integers(fixed.assign)}
     if fixed.contrasts:
         attributes["contrasts"] = RList.of(
-            {name: _coding(value) for name, value in fixed.contrasts.items()}
+            {
+                name: character([coding]) if isinstance(coding, str) else coding
+                for name, coding in fixed.contrasts.items()
+            }
         )
     if fixed.dropped:
         places = np.array(list(fixed.dropped.values()), dtype=np.int64) + 1
         attributes["col.dropped"] = integers(places, names=tuple(fixed.dropped))
     for name, numbers in (("scaled:center", fixed.centers), ("scaled:scale", fixed.scales)):
         if numbers:
-            attributes[name] = _doubles(list(numbers.values()), tuple(numbers))
+            attributes[name] = doubles(list(numbers.values()), tuple(numbers))
     return RMatrix(fixed_matrix(design), "double", None, tuple(fixed.names), attributes)
 
 
@@ -345,15 +297,15 @@ def _random(design: MixedDesign) -> RList:
     bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
     groups = tuple(group for group, _ in random.cnms)
     # R has each factor once, in the order of first use.
-    factors = {name: _factor(group) for name, group in grouping_factors(random).items()}
+    factors = grouping_factors(random)
     blocks = zip(random.Ztlist, bounds, strict=True)
     return RList.of(
         {
             "Zt": RSparse(random.Zt, tuple(random.row_names), None),
-            "theta": _doubles(random.theta),
+            "theta": doubles(random.theta),
             "Lind": integers(random.Lind.astype(np.int64) + 1),
             "Gp": integers(random.Gp),
-            "lower": _doubles(random.lower),
+            "lower": doubles(random.lower),
             "Lambdat": RSparse(random.Lambdat, None, None),
             "flist": RList.of(factors, assign=integers(random.assign + 1)),
             "cnms": RList(tuple(character(columns) for _, columns in random.cnms), groups),
@@ -366,8 +318,8 @@ def _random(design: MixedDesign) -> RList:
             ),
             "nl": integers(random.nl, names=groups),
             "ord": integers(random.order + 1),
-            "par": _doubles(random.par),
-            "upper": _doubles(random.upper),
+            "par": doubles(random.par),
+            "upper": doubles(random.upper),
             "reCovs": RList(tuple(_covariance(term) for term in random.terms)),
         }
     )
@@ -378,7 +330,7 @@ def _covariance(term: RandomTerm) -> RSlots:
     structure = term.covariance
     slots = {
         "nc": integers(np.array([structure.columns])),
-        "par": _doubles(structure.par()),
+        "par": doubles(structure.par()),
     }
     if structure.name != "us":
         slots["hom"] = RVector(np.array([structure.hom]), "logical")

@@ -55,7 +55,7 @@ def _as_pandas(name: str, value: Value) -> dict[str, Any]:
             kind = pd.CategoricalDtype(levels, value.ordered)
             return {name: pd.Categorical.from_codes(value.codes, dtype=kind)}
         case Character():
-            return {name: np.array([*value.pool, None], dtype=object)[value.codes]}
+            return {name: value.texts()}
         case Matrix():
             names = value.names or tuple(str(i + 1) for i in range(value.values.shape[1]))
             return {f"{name}.{label}": value.values[:, i] for i, label in enumerate(names)}

@@ -20,6 +20,7 @@ from lme4py.proof.components import Component, Components, components
 from lme4py.proof.findings import Comparison, Finding
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.measures import Order, extent, measure, permutation, put_in_order
+from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.rvalues import RList, RSparse
 
 __all__ = ["compare", "compare_either", "findings"]
@@ -124,7 +125,7 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
             own["fr"], row_names=tuple(row_names(design, None if data is None else data.row_names))
         ),
         terms=terms,
-        model=(own["y"], own["weights"], own["offset"]),
+        model=(own_value(own["y"]), own_value(own["weights"]), own_value(own["offset"])),
         reml=design.reml,
         family=None if family is None else (family.name, family.link),
     )

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lme4py.data.values import Matrix
+from lme4py.data.missing_rows import missing
+from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.matrices.rank import rank_of
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RList,
     RMatrix,
@@ -48,7 +47,7 @@ def call_arguments(
     action = frame.attributes.get("na.action")
     if isinstance(action, RVector):
         arguments["na_action"] = "exclude" if "exclude" in action.classes else "omit"
-    elif any(_has_missing(column) for column in frame.columns.values()):
+    elif any(missing(column) is not None for column in frame.columns.values()):
         arguments["na_action"] = "pass"
     if data is not None:
         omitted = action.names if isinstance(action, RVector) else None
@@ -133,19 +132,6 @@ def _place(name: str, places: Mapping[str, int]) -> int:
     return places.get(base, -1) if number.isdecimal() else -1
 
 
-def first_column(value: RVector | RMatrix) -> NDArray[np.float64]:
+def first_column(value: Numeric | Matrix) -> FloatArray:
     """Return the numbers of a vector, or of the first column of a matrix."""
-    numbers = value.as_float()
-    return numbers if numbers.ndim == 1 else numbers.reshape(len(numbers), -1)[:, 0]
-
-
-def _has_missing(column: Any) -> bool:
-    match column:
-        case RVector(kind="character"):
-            return any(text is None for text in column.values)
-        case RFactor():
-            return bool((column.codes < 0).any())
-        case RVector() | RMatrix() if column.kind != "complex":
-            return bool(np.isnan(column.as_float()).any())
-        case _:
-            return False
+    return value.as_float() if isinstance(value, Numeric) else value.values[:, 0]

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from lme4py.data.collation import Collation
+from lme4py.data.values import Factor
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
 from lme4py.proof.codings import attached_contrasts, explaining_option, told
 from lme4py.proof.components import Components
 from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
-from lme4py.rfiles.rvalues import RFactor, RVector
+from lme4py.rfiles.rvalues import RVector
 from lme4py.versions import LME4_1, LME4_2
 
 __all__ = ["causes"]
@@ -119,9 +120,9 @@ def _levels(case: _Case) -> Iterator[str]:
         name = component[component.find("[") + 1 : -1]
         # A factor of the model frame is told of there.
         in_frame = component.startswith("flist[") and isinstance(
-            case.both(f"frame[{name}]")[1], RFactor
+            case.both(f"frame[{name}]")[1], Factor
         )
-        if in_frame or not all(isinstance(factor, RFactor) for factor in factors):
+        if in_frame or not all(isinstance(factor, Factor) for factor in factors):
             continue
         ours, theirs = ([x for x in factor.levels if x is not None] for factor in factors)
         if set(ours) != set(theirs):

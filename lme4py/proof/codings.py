@@ -14,14 +14,14 @@ import numpy as np
 
 from lme4py.data.coding import CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
-from lme4py.data.values import Matrix
+from lme4py.data.values import Factor, Matrix
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, random_term
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.proof.components import Components
-from lme4py.rfiles.rvalues import RFactor, RSparse, coding_of
+from lme4py.rfiles.rvalues import RSparse
 
 __all__ = ["attached_contrasts", "explaining_option", "told"]
 
@@ -47,10 +47,10 @@ def attached_contrasts(
     """Yield name, our contrasts and R's of the frame's factors whose own contrasts differ."""
     for component, part in theirs.parts.items():
         mine = ours.parts[component].value if component in ours.parts else None
-        if not component.startswith("frame[") or not isinstance(part.value, RFactor):
+        if not component.startswith("frame[") or not isinstance(part.value, Factor):
             continue
-        if isinstance(mine, RFactor):
-            here, there = (coding_of(f.attributes.get("contrasts")) for f in (mine, part.value))
+        if isinstance(mine, Factor):
+            here, there = mine.contrasts, part.value.contrasts
             if not _same(here, there):
                 yield component[len("frame['") : -2], here, there
 
@@ -91,8 +91,8 @@ def _of_x(theirs: Components, *, ordered: bool) -> str | None:
         if not component.startswith("fixed.contrasts[") or factor is None:
             continue
         match factor.value, part.value:
-            case RFactor() as found, [str(name)]:
-                if found.ordered == ordered and "contrasts" not in found.attributes:
+            case Factor() as found, [str(name)]:
+                if found.ordered == ordered and found.contrasts is None:
                     return name
             case _:
                 pass

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.proof.fixture import Fixture
-from lme4py.rfiles.rvalues import RFactor, RFrame, RList, RMatrix, RSparse, RVector, named_items
+from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RSparse, RVector, named_items
 from lme4py.unique_names import make_unique
 
 __all__ = ["Component", "Components", "components"]
@@ -24,7 +25,7 @@ class Component:
 
     Parameters
     ----------
-    value : ndarray of float64, RFactor, RSparse or list
+    value : ndarray of float64, Factor, RSparse or list
         Numbers are compared within a tolerance; the elements of a list must be the same.
     axes : tuple of str
         What its rows and columns go by: a key of `Components.labels` for each.
@@ -89,7 +90,7 @@ def _fixed(X: RMatrix) -> Iterator[tuple[str, Component]]:
     yield "fixed.contrasts", Component(list(contrasts))
     for variable, coding in contrasts.items():
         name = f"fixed.contrasts[{variable!r}]"
-        if isinstance(coding, RMatrix):
+        if isinstance(coding, Matrix | RMatrix):
             yield name, Component(coding.values.astype(np.float64))
         elif isinstance(coding, RVector):
             # Of a function R keeps no name.
@@ -116,26 +117,26 @@ def _by_rows(model: Fixture, frame: RFrame) -> Iterator[tuple[str, Component]]:
     yield "frame.names", Component(list(columns))
     yield "frame.row_names", Component(list(frame.row_names))
     for name, column in columns.items():
-        if isinstance(column, RFactor):
-            yield f"frame[{name!r}]", Component(column, ("rows",))
-        elif isinstance(column, RVector) and column.kind == "character":
-            yield f"frame[{name!r}]", Component(column.texts(), ("rows",))
-        elif isinstance(column, RVector) and column.kind != "complex":
-            yield f"frame[{name!r}]", Component(column.as_float(), ("rows",))
+        match column:
+            case Factor():
+                yield f"frame[{name!r}]", Component(column, ("rows",))
+            case Character():
+                yield f"frame[{name!r}]", Component(column.texts().tolist(), ("rows",))
+            case Numeric():
+                yield f"frame[{name!r}]", Component(column.as_float(), ("rows",))
 
 
 def _numbers(value: Any, *, generalized: bool) -> NDArray[np.float64] | None:
     """Return what goes by rows as numbers, None for text, which lme4 cannot fit."""
     match value:
-        case RFactor(codes=codes):
+        case Factor(codes=codes):
             # lme4's response module: the first level is failure, every other success.
             numbers = np.minimum(codes, 1) if generalized else codes + 1
             return np.where(codes < 0, np.nan, numbers)
-        case RVector(kind="integer" | "double" | "logical"):
+        case Numeric():
             return value.as_float()
-        case RMatrix():
+        case Matrix(values=numbers):
             # R's model.response: a matrix of one column as a vector.
-            numbers = value.as_float()
             return numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
         case _:
             return None
@@ -144,12 +145,12 @@ def _numbers(value: Any, *, generalized: bool) -> NDArray[np.float64] | None:
 def _split(frame: RFrame) -> Iterator[tuple[str, Any]]:
     """Yield the columns, a matrix as one column for each of its own (pandas holds no matrix)."""
     for name, column in frame.columns.items():
-        if not isinstance(column, RMatrix):
+        if not isinstance(column, Matrix):
             yield name, column
             continue
-        labels = column.column_names or [str(at + 1) for at in range(column.values.shape[1])]
+        labels = column.names or [str(at + 1) for at in range(column.values.shape[1])]
         for at, label in enumerate(labels):
-            yield f"{name}.{label}", RVector(column.values[:, at], column.kind)
+            yield f"{name}.{label}", Numeric(column.values[:, at], column.kind)
 
 
 def _random(model: Fixture) -> Iterator[tuple[str, Component]]:

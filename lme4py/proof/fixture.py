@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lme4py.argument_types import path_of
+from lme4py.data.values import Factor, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
 from lme4py.proof.call_arguments import call_arguments, first_column
+from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RLanguage,
     RList,
@@ -287,7 +288,7 @@ def _fixture(record: RList, name: str) -> Fixture:
         X=X,
         frame=frame,
         terms=terms,
-        model=(model[0], model[1], model[2]),
+        model=(own_value(model[0]), own_value(model[1]), own_value(model[2])),
         reml=reml,
         family=family,
         fitted=fitted,
@@ -310,7 +311,7 @@ def _texts(value: Any) -> bool:
 def _factors(value: Any) -> bool:
     if not isinstance(value, RList | RFrame):
         return False
-    factors = all(isinstance(factor, RFactor) for _, factor in named_items(value))
+    factors = all(isinstance(factor, Factor) for _, factor in named_items(value))
     return factors and _counts(value.attributes.get("assign", _NO_COUNTS))
 
 
@@ -363,7 +364,7 @@ def _reml(lf: RList) -> bool | None:
         known = dict(zip(dims.names or (), dims.values.tolist(), strict=False))
     if known.get("GLMM"):
         return None
-    if isinstance(value, RVector) and len(value) == 1 and value.missing is None:
+    if isinstance(value, RVector) and len(value) == 1 and not np.isnan(value.as_float()).any():
         return bool(value.values[0])
     return bool(known["REML"]) if "REML" in known else None
 
@@ -405,5 +406,5 @@ def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any
     return (
         frame.columns[names[0]] if answered else None,
         frame.columns.get("(weights)"),
-        RVector(np.asarray(total), "double") if offsets else None,
+        Numeric(np.asarray(total), "double") if offsets else None,
     )

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lme4py.data.values import Factor
 from lme4py.proof.findings import Difference, Finding
-from lme4py.rfiles.rvalues import RFactor, RSparse
+from lme4py.rfiles.rvalues import RSparse
 
 __all__ = ["TOLERANCE", "Order", "extent", "measure", "permutation", "put_in_order"]
 
@@ -31,14 +32,14 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
     Parameters
     ----------
     component : str
-    ours, theirs : ndarray of float64, RFactor, RSparse or list
+    ours, theirs : ndarray of float64, Factor, RSparse or list
     labels : sequence of sequences
         What our rows and columns are called, for the places of differences.
     """
     match ours, theirs:
         case np.ndarray(), np.ndarray():
             return _numbers(component, ours, theirs, labels)
-        case RFactor(), RFactor():
+        case Factor(), Factor():
             return _factors(component, ours, theirs, labels)
         case RSparse(), RSparse():
             return _sparse(component, ours.matrix, theirs.matrix, labels)
@@ -52,7 +53,7 @@ def _kind(value: Any) -> str:
     match value:
         case np.ndarray():
             return "numbers"
-        case RFactor():
+        case Factor():
             return "a factor"
         case RSparse():
             return "a sparse matrix"
@@ -62,9 +63,15 @@ def _kind(value: Any) -> str:
 
 def extent(value: Any) -> tuple[int, ...]:
     """Return the numbers of rows and columns of a value."""
-    if isinstance(value, list | RFactor):
-        return (len(value),)
-    return tuple(value.matrix.shape if isinstance(value, RSparse) else value.shape)
+    match value:
+        case list():
+            return (len(value),)
+        case Factor():
+            return value.codes.shape
+        case RSparse():
+            return value.matrix.shape
+        case _:
+            return tuple(value.shape)
 
 
 def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Order:
@@ -89,7 +96,7 @@ def put_in_order(value: Any, orders: Sequence[Order]) -> Any:
     """Return a value with its rows and columns in other orders, None for those that stay."""
     rows, columns = (*orders, None)[:2]
     match value:
-        case RFactor():
+        case Factor():
             return value if rows is None else replace(value, codes=value.codes[rows])
         case list():
             return value if rows is None else [value[at] for at in rows]
@@ -261,7 +268,7 @@ def _entries(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return found.data, found.indices.astype(np.int64) * found.shape[1] + columns
 
 
-def _factors(component: str, ours: RFactor, theirs: RFactor, labels: Labels) -> Finding:
+def _factors(component: str, ours: Factor, theirs: Factor, labels: Labels) -> Finding:
     """Compare factors: levels in order, codes, and whether they are ordered."""
     # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
     mine, others = (
@@ -282,7 +289,7 @@ def _factors(component: str, ours: RFactor, theirs: RFactor, labels: Labels) -> 
 
     if len(wrong):
         what = "rows have another level"
-        return _differing(component, what, len(ours), wrong, shown, labels)
+        return _differing(component, what, ours.codes.size, wrong, shown, labels)
     if ours.ordered != theirs.ordered:
         words = {True: "ordered", False: "not ordered"}
         summary = f"{words[ours.ordered]}, in R {words[theirs.ordered]}"

@@ -41,28 +41,22 @@ def _node(value: Any) -> Node:
         case RLanguage(node=node) if node is not None:
             return node
         case RVector() if not value.attributes and value.names is None and value.kind != "complex":
-            absent = value.missing if value.missing is not None else np.zeros(len(value), np.bool_)
-            nodes = [
-                _number(value.kind, item, bool(gone))
-                for item, gone in zip(value.values.tolist(), absent, strict=True)
-            ]
+            nodes = [_number(value.kind, item) for item in value.values.tolist()]
             # A vector put into a formula by a program is written as the call that makes it.
             return nodes[0] if len(nodes) == 1 else call("c", *nodes)
         case _:
             raise FormulaError("a value without a name in R's grammar stands in the formula")
 
 
-def _number(kind: Kind, value: Any, absent: bool) -> Node:
+def _number(kind: Kind, value: Any) -> Node:
     if kind == "character":
         return Constant("NA_character_") if value is None else Text(value)
-    if absent:
-        return Constant("NA" if kind == "logical" else "NA_integer_")
+    if np.isnan(value):
+        return Constant({"logical": "NA", "integer": "NA_integer_"}.get(kind, "NA_real_"))
     if kind == "logical":
         return Constant("TRUE" if value else "FALSE")
     if kind == "integer":
         return Number(float(value), integer=True)
-    if np.isnan(value):
-        return Constant("NA_real_")
     if np.isinf(value):
         return Constant("Inf") if value > 0 else call("-", Constant("Inf"))
     return Number(value) if value >= 0 else call("-", Number(-value))
@@ -71,8 +65,8 @@ def _number(kind: Kind, value: Any, absent: bool) -> Node:
 _CONSTANTS = {
     "TRUE": RVector(np.array([True]), "logical"),
     "FALSE": RVector(np.array([False]), "logical"),
-    "NA": RVector(np.array([False]), "logical", np.array([True])),
-    "NA_integer_": RVector(np.array([0], np.int32), "integer", np.array([True])),
+    "NA": RVector(np.array([np.nan]), "logical"),
+    "NA_integer_": RVector(np.array([np.nan]), "integer"),
     "NA_character_": RVector(np.array([None], dtype=object), "character"),
     "NA_real_": RVector(np.array([np.nan]), "double"),
     "NaN": RVector(np.array([np.nan]), "double"),

@@ -12,7 +12,15 @@ from scipy import sparse
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import FROM_R
-from lme4py.data.values import UNITS, Factor, Matrix, Numeric
+from lme4py.data.values import (
+    Character,
+    Factor,
+    Matrix,
+    Numeric,
+    is_difftime,
+    length,
+    time_class,
+)
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
 
@@ -21,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REnvironment",
-    "RFactor",
     "RFrame",
     "RLanguage",
     "RList",
@@ -32,6 +39,7 @@ __all__ = [
     "RVector",
     "character",
     "coding_of",
+    "doubles",
     "integers",
     "named_items",
     "texts",
@@ -53,12 +61,10 @@ class RVector(Abbreviated):
     Parameters
     ----------
     values : ndarray, shape (n,)
-        bool, int32, float64, complex128, or object (str, None for NA).
+        bool, int32, float64, complex128, or object (str, None for NA). Logicals and integers
+        with missing values are float64 with NaN, whatever `kind` says.
     kind : str
         R's type.
-    missing : ndarray of bool, shape (n,), optional
-        Where a logical or integer vector is NA (its value there means nothing);
-        None when nothing is. Doubles carry NaN.
     names : tuple of str, optional
     attributes : mapping
         All other attributes, ``class`` among them.
@@ -66,7 +72,6 @@ class RVector(Abbreviated):
 
     values: NDArray[Any]
     kind: Kind
-    missing: NDArray[np.bool_] | None = None
     names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=_no_attributes)
 
@@ -80,10 +85,7 @@ class RVector(Abbreviated):
 
     def as_float(self) -> NDArray[np.float64]:
         """Return the numbers as float64, NA as NaN."""
-        numbers = self.values.astype(np.float64)
-        if self.missing is not None:
-            numbers[self.missing] = np.nan
-        return numbers
+        return self.values.astype(np.float64)
 
     def texts(self) -> list[str | None]:
         """Return the elements of a character vector."""
@@ -114,19 +116,6 @@ class RMatrix(Abbreviated):
     def as_float(self) -> NDArray[np.float64]:
         """Return the numbers as float64, NA as NaN."""
         return self.values.astype(np.float64)
-
-
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RFactor(Abbreviated):
-    """A factor: 0-based codes (-1 is NA), levels in R's order."""
-
-    codes: NDArray[np.int32]
-    levels: tuple[str | None, ...]
-    ordered: bool
-    attributes: Attributes = field(default_factory=_no_attributes)
-
-    def __len__(self) -> int:
-        return int(self.codes.shape[0])
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -228,11 +217,13 @@ class REnvironment(RUnread):
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RFrame(Abbreviated):
-    """A data frame: its columns with R's types.
+    """A data frame: its columns as the values that formulas are computed from.
 
     Parameters
     ----------
-    columns : dict of str to RVector, RFactor, RMatrix, RFrame or RList
+    columns : dict of str to object
+        `Numeric` (times too), `Character`, `Factor` or `Matrix`; an R object of any other kind
+        as it is.
     row_names : tuple of str
     attributes : mapping
     """
@@ -269,10 +260,14 @@ class RFrame(Abbreviated):
 
         index = self._index()
         for name, column in self.columns.items():
-            if hasattr(column, "__len__") and len(column) != len(self):
-                raise DataError(f"column '{name}' has {len(column)} rows, the frame {len(self)}")
-        columns = {name: _column(name, column, index) for name, column in self.columns.items()}
-        if any(isinstance(column, Factor | Matrix | Numeric) for column in columns.values()):
+            if not isinstance(column, Numeric | Character | Factor | Matrix):
+                raise DataError(
+                    f"column '{name}' is a list or an R object; no column of numbers or text"
+                )
+            if length(column) != len(self):
+                raise DataError(f"column '{name}' has {length(column)} rows, the frame {len(self)}")
+        columns = {name: _series(column, index) for name, column in self.columns.items()}
+        if not all(isinstance(column, pd.Series) for column in columns.values()):
             return columns
         frame = pd.DataFrame(columns, index=index)
         frame.attrs |= FROM_R
@@ -291,25 +286,26 @@ def character(items: Sequence[str | None], names: tuple[str, ...] | None = None)
     """Return a character vector, NA where None stands."""
     values = np.empty(len(items), dtype=object)
     values[:] = items
-    return RVector(values, "character", None, names)
+    return RVector(values, "character", names)
 
 
-def integers(
-    values: NDArray[Any],
-    missing: NDArray[np.bool_] | None = None,
-    names: tuple[str, ...] | None = None,
-) -> RVector:
-    """Return an integer vector.
+def integers(values: NDArray[Any], names: tuple[str, ...] | None = None) -> RVector:
+    """Return an integer vector, NA where NaN stands.
 
     Raises
     ------
     DataError
         For numbers that R's integers of 32 bits do not hold.
     """
-    known = values if missing is None else values[~missing]
-    if known.size and (known.max() >= 2**31 or known.min() <= -(2**31)):
+    if values.size and (np.nanmax(values) >= 2**31 or np.nanmin(values) <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
-    return RVector(values.astype(np.int32), "integer", missing, names)
+    kept = values if values.dtype.kind == "f" and np.isnan(values).any() else values.astype("i4")
+    return RVector(kept, "integer", names)
+
+
+def doubles(values: Any, names: tuple[str, ...] | None = None) -> RVector:
+    """Return a vector of numbers."""
+    return RVector(np.asarray(values, dtype=np.float64), "double", names)
 
 
 def texts(value: Any) -> tuple[Any, ...]:
@@ -330,16 +326,10 @@ def coding_of(value: Any) -> str | Matrix | None:
     match value:
         case RVector(kind="character") if len(value) == 1:
             return str(value.values[0])
-        case RMatrix():
-            return _own_matrix(value)
+        case RMatrix(kind="logical" | "integer" | "double" as kind):
+            return Matrix(np.asfortranarray(value.as_float()), value.column_names, kind)
         case _:
             return None
-
-
-def _own_matrix(matrix: RMatrix) -> Matrix:
-    values = np.asfortranarray(matrix.values.astype(np.float64))
-    kind = matrix.kind if matrix.kind in ("logical", "integer", "double") else "double"
-    return Matrix(values, matrix.column_names, kind)
 
 
 def whole_names(names: Sequence[str]) -> list[int] | None:
@@ -349,51 +339,33 @@ def whole_names(names: Sequence[str]) -> list[int] | None:
     return None
 
 
-def _column(name: str, column: Any, index: pd.Index[Any]) -> Any:
-    """Return a column as a pandas Series, or as our own value where pandas has none."""
+def _series(column: Numeric | Character | Factor | Matrix, index: pd.Index[Any]) -> Any:
+    """Return a column as a pandas Series, or as it is where pandas cannot hold it."""
     import pandas as pd
 
     values: Any
     match column:
-        case RMatrix():
-            return _own_matrix(column)
-        case RFactor() if "contrasts" in column.attributes or None in column.levels:
-            contrasts = coding_of(column.attributes.get("contrasts"))
-            return Factor(column.codes, column.levels, column.ordered, contrasts)
-        case RFactor():
+        case Factor(contrasts=None) if None not in column.levels:
             levels = pd.CategoricalDtype(pd.Index(column.levels, dtype=object), column.ordered)
             values = pd.Categorical.from_codes(column.codes, dtype=levels)
-        case RVector() if "difftime" in column.classes:
+        case Character():
+            dtype = None if column.pool else object
+            return pd.Series(list(column.texts()), index=index, dtype=dtype)
+        case Numeric(time=time) if is_difftime(time):
             # pandas' differences know no unit of their own, in which R computes.
-            unit = (*texts(column.attributes.get("units")), "secs")[0]
-            return Numeric(column.as_float(), "double", unit if unit in UNITS else "secs")
-        case RVector() if {"Date", "POSIXct"} & set(column.classes):
-            return _times(column, index)
-        case RVector(kind="character"):
-            dtype = None if any(text is not None for text in column.values) else object
-            return pd.Series(list(column.values), index=index, dtype=dtype)
-        case RVector(kind="integer", missing=missing):
-            whole = column.values.astype(np.int64)
-            values = whole if missing is None else pd.arrays.IntegerArray(whole, missing)
-        case RVector(kind="logical", missing=missing) if missing is not None:
-            values = pd.arrays.BooleanArray(column.values.astype(np.bool_), missing)
-        case RVector():
+            return column
+        case Numeric(time="Date"):
+            values = pd.to_datetime(column.as_float(), unit="D").as_unit("s")
+        case Numeric(time=time) if time_class(time) == "POSIXct":
+            # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC.
+            zone = (*str(time).split(" ")[1:2], "UTC")[0]
+            values = pd.to_datetime(column.as_float(), unit="s", utc=True).tz_convert(zone)
+        case Numeric(kind="integer") if column.values.dtype.kind == "f":
+            values = pd.array(column.values, dtype="Int64")
+        case Numeric(kind="logical") if column.values.dtype.kind == "f":
+            values = pd.array(column.values, dtype="boolean")
+        case Numeric():
             values = column.values
         case _:
-            raise DataError(
-                f"column '{name}' is a list or an R object; no column of numbers or text"
-            )
+            return column
     return pd.Series(values, index=index)
-
-
-def _times(column: RVector, index: pd.Index[Any]) -> pd.Series[Any]:
-    """Return days or seconds since 1970 as pandas' times."""
-    import pandas as pd
-
-    numbers = column.as_float()
-    if "Date" in column.classes:
-        return pd.Series(pd.to_datetime(numbers, unit="D").as_unit("s"), index=index)
-    stamps = pd.to_datetime(numbers, unit="s", utc=True)
-    # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC here.
-    zone = (*texts(column.attributes.get("tzone")), "")[0]
-    return pd.Series(stamps.tz_convert(zone or "UTC"), index=index)

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Call, Node, Symbol
+from lme4py.rfiles.attributes import as_r
 from lme4py.rfiles.encodings import NA_INTEGER
 from lme4py.rfiles.language import constant_of
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RLanguage,
     RList,
@@ -48,8 +49,9 @@ def serialize(value: Any) -> bytes:
 
     Parameters
     ----------
-    value : None, RVector, RMatrix, RFactor, RFrame, RList, RSparse, RSlots, RLanguage or RUnread
-        Of `RUnread`, only an environment can be written: it is R's global one then.
+    value : None, RVector, RMatrix, RFrame, RList, RSparse, RSlots, RLanguage or RUnread
+        Or a `Numeric`, `Character`, `Factor` or `Matrix`. Of `RUnread`, only an environment can
+        be written: it is R's global one then.
 
     Raises
     ------
@@ -76,11 +78,8 @@ def _item(value: Any) -> bytes:
         case RMatrix():
             cells = RVector(value.values.ravel(order="F"), value.kind)
             return _vector(cells, _dimensions(value) | dict(value.attributes))
-        case RFactor():
-            classes = ["ordered", "factor"] if value.ordered else ["factor"]
-            own = {"levels": character(value.levels), "class": character(classes)}
-            codes = value.codes.astype(np.int64) + 1
-            return _vector(integers(codes, value.codes < 0), own | dict(value.attributes))
+        case Numeric() | Character() | Factor() | Matrix():
+            return _item(as_r(value))
         case RFrame():
             return _frame(value)
         case RList():
@@ -146,10 +145,9 @@ def _vector(vector: RVector, attributes: Mapping[str, Any]) -> bytes:
         case "character":
             content = b"".join(map(_string, vector.values))
         case "logical" | "integer":
-            numbers = vector.values.astype(np.int64)
-            if vector.missing is not None:
-                numbers[vector.missing] = NA_INTEGER
-            content = numbers.astype(">i4").tobytes()
+            numbers = vector.values
+            known = numbers if numbers.dtype.kind != "f" else np.nan_to_num(numbers, nan=NA_INTEGER)
+            content = known.astype(">i4").tobytes()
         case "double":
             content = vector.values.astype(">f8").tobytes()
         case _:
@@ -178,7 +176,7 @@ def _list(items: Sequence[Any], attributes: Mapping[str, Any]) -> bytes:
 def _frame(frame: RFrame) -> bytes:
     if frame.numbered:
         # R's compact form of 1 .. n.
-        rows = integers(np.array([0, -len(frame)]), np.array([True, False]))
+        rows = integers(np.array([np.nan, -len(frame)]))
     else:
         numbers = whole_names(frame.row_names)
         rows = character(frame.row_names) if numbers is None else integers(np.array(numbers))

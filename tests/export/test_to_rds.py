@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import lme4py
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.export.to_rds import design_as_list
 from lme4py.formula.deparse import deparse
+from lme4py.rfiles.attributes import as_r
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RLanguage,
     RList,
@@ -32,8 +33,6 @@ FILES = [
 NOT_OURS = {"Lambdat", "msgScaleX", "msgRankdrop", ".Environment"}
 # Rows that missing values took beside subset; the expression of the offset, given as values here.
 NOT_TOLD = {"na.action", "offset"}
-# The state of poly and scale on their columns.
-NOT_KEPT = {"coefs", "degree", "scaled:center", "scaled:scale", "class"}
 
 # lme4 says what it drops; here it is compared.
 pytestmark = pytest.mark.filterwarnings("ignore::lme4py.errors.Lme4pyMessage")
@@ -48,7 +47,22 @@ def _design(path):
 
 def _differences(place, ours, theirs):
     """Yield where our value is not R's."""
-    if isinstance(theirs, RVector) and isinstance(ours, RVector):
+    if isinstance(ours, Matrix) and isinstance(theirs, RMatrix):
+        ours = as_r(ours)
+    if isinstance(theirs, Numeric):
+        # Of a zone that R takes from its session the file knows nothing.
+        same = (ours.time or "").startswith(theirs.time or "")
+        values = [ours.as_float(), theirs.as_float()]
+        if not same or not np.allclose(*values, rtol=1e-12, equal_nan=True):
+            yield place, ours, theirs
+    elif isinstance(theirs, Character):
+        if ours.texts().tolist() != theirs.texts().tolist():
+            yield place, ours, theirs
+    elif isinstance(theirs, Matrix):
+        same = np.allclose(ours.values, theirs.values, rtol=1e-12, atol=1e-13, equal_nan=True)
+        if not same or ours.names != theirs.names:
+            yield place, ours, theirs
+    elif isinstance(theirs, RVector) and isinstance(ours, RVector):
         same = ours.values.tolist() == theirs.values.tolist()
         if not same and theirs.kind != "character" and len(ours) == len(theirs):
             same = np.allclose(ours.as_float(), theirs.as_float(), rtol=1e-12, equal_nan=True)
@@ -59,9 +73,11 @@ def _differences(place, ours, theirs):
             yield place, ours.values, theirs.values
         if ours.column_names != theirs.column_names:
             yield f"{place} names", ours.column_names, theirs.column_names
-    elif isinstance(theirs, RFactor):
+    elif isinstance(theirs, Factor):
         if ours.codes.tolist() != theirs.codes.tolist() or ours.levels != theirs.levels:
             yield place, ours, theirs
+        if ours.ordered != theirs.ordered or not _same_coding(ours.contrasts, theirs.contrasts):
+            yield f"{place} coding", ours, theirs
     elif isinstance(theirs, RLanguage):
         written = deparse(ours.node)
         # R's own coefficients are values that have no words in its grammar.
@@ -89,10 +105,13 @@ def _differences(place, ours, theirs):
             if key not in NOT_OURS:
                 yield from _differences(f"{place}${key}", ours[key], theirs[key])
     if hasattr(theirs, "attributes"):
-        kept = theirs.attributes
-        if place.startswith("fr "):
-            kept = {name: value for name, value in kept.items() if name not in NOT_KEPT}
-        yield from _entries(f"{place}@", ours.attributes, kept)
+        yield from _entries(f"{place}@", ours.attributes, theirs.attributes)
+
+
+def _same_coding(ours, theirs):
+    if isinstance(ours, Matrix) and isinstance(theirs, Matrix):
+        return np.allclose(ours.values, theirs.values) and ours.names == theirs.names
+    return ours == theirs
 
 
 def _entries(place, ours, theirs):

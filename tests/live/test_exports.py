@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import lme4py
+from lme4py.data.values import Character, Numeric
 from lme4py.export.files import export
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RFrame, RVector
@@ -131,6 +132,10 @@ NOT_PADDED = {"subset_holes": {"fitted", "weights"}}
 def _numbers(value):
     if isinstance(value, RFrame):
         value = value.columns["vcov"]
+    if isinstance(value, Character):
+        return value.texts().tolist()
+    if isinstance(value, Numeric):
+        return value.as_float().tolist()
     return value.texts() if value.kind == "character" else value.as_float().tolist()
 
 

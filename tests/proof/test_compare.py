@@ -20,7 +20,7 @@ from lme4py.errors import DataError
 from lme4py.proof.fixture import fixture_of
 from lme4py.proof.measures import measure, permutation
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFactor, RList, RMatrix, RVector
+from lme4py.rfiles.rvalues import RList, RMatrix, RVector
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FOLDER = FIXTURES / "compare"
@@ -315,8 +315,3 @@ class TestCommand:
         words = ["compare", str(FOLDER / "slope_and_factor.rds"), "--formula", "y ~ q + (1 | plot)"]
         assert main(words) == 2
         assert "cannot be made here" in capsys.readouterr().err
-
-
-def test_levels_of_a_factor_in_a_record_are_shown():
-    factor = RFactor(np.array([0, 1], dtype=np.int32), ("a", None), False)
-    assert len(factor) == 2

@@ -49,8 +49,8 @@ def _argument(value: Any) -> Any:
             return list(value.values)
         case RVector(kind="logical") if len(value) == 1:
             return bool(value.values[0])
-        case RVector(kind="logical") if value.missing is not None:
-            return pd.arrays.BooleanArray(value.values, value.missing)
+        case RVector(kind="logical") if value.values.dtype.kind == "f":
+            return pd.array(value.values, dtype="boolean")
         case RVector(kind="double"):
             return value.values
         case RVector():

@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lme4py.data.values import Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
+from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
-    RFactor,
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSparse,
     RUnread,
-    RVector,
+    character,
 )
 from tests.bounded import bounded_work
 
@@ -39,7 +39,7 @@ def values() -> RList:
 
 def test_null_and_numbers(values: RList):
     assert values["nothing"] is None
-    assert values["logical"].missing.tolist() == [False, True, False]
+    assert np.isnan(values["logical"].as_float()).tolist() == [False, True, False]
     assert values["logical"].values[[0, 2]].tolist() == [True, False]
     assert values["integer"].as_float().tolist()[::2] == [1.0, -3.0]
     assert np.isnan(values["integer"].as_float()[1])
@@ -58,13 +58,13 @@ def test_text_in_every_encoding(values: RList):
 
 def test_factors(values: RList):
     factor = values["factor"]
-    assert isinstance(factor, RFactor)
+    assert isinstance(factor, Factor)
     assert factor.codes.tolist() == [0, -1, 1]
     assert factor.levels == ("z", "a", "unused")
     assert not factor.ordered
     assert values["ordered"].ordered
     assert values["na_level"].levels == ("a", None)
-    assert isinstance(values["contrasted"].attributes["contrasts"], RMatrix)
+    assert isinstance(values["contrasted"].contrasts, Matrix)
 
 
 def test_matrices(values: RList):
@@ -101,12 +101,12 @@ def test_lists(values: RList):
 def test_frames_become_pandas(values: RList):
     frame = RFrame(
         {
-            "l": values["logical"],
-            "i": values["integer"],
-            "whole": RVector(np.array([1, 2, 3], dtype=np.int32), "integer"),
+            "l": own_value(values["logical"]),
+            "i": own_value(values["integer"]),
+            "whole": Numeric(np.array([1, 2, 3]), "integer"),
             "f": values["factor"],
-            "s": RVector(np.array(["b", None, "a"], dtype=object), "character"),
-            "d": RVector(np.array([1.5, np.nan, 2.0]), "double"),
+            "s": own_value(character(["b", None, "a"])),
+            "d": Numeric(np.array([1.5, np.nan, 2.0]), "double"),
         },
         ("1", "2", "3"),
     ).table()
@@ -120,19 +120,19 @@ def test_frames_become_pandas(values: RList):
 
 
 def test_times_become_pandas(values: RList):
-    frame = RFrame({"when": values["date"]}, ("1", "2")).table()
+    frame = RFrame({"when": own_value(values["date"])}, ("1", "2")).table()
     assert frame["when"][1] == pd.Timestamp("2024-02-29")
     assert pd.isna(frame["when"][2])
-    stamp = RFrame({"t": values["time"]}, ("1",)).table()["t"][1]
+    stamp = RFrame({"t": own_value(values["time"])}, ("1",)).table()["t"][1]
     assert stamp == pd.Timestamp("2024-02-29 12:30", tz="UTC")
 
 
 def test_columns_pandas_cannot_hold(values: RList):
     # R computes with a difference in its own unit, of which pandas keeps none.
-    span = RFrame({"span": values["span"]}, ("1", "2")).table()["span"]
+    span = RFrame({"span": own_value(values["span"])}, ("1", "2")).table()["span"]
     assert span.time == values["span"].attributes["units"].values[0]
     assert span.values.tolist() == values["span"].values.tolist()
-    frame = RFrame({"m": values["matrix"]}, ("1", "2"))
+    frame = RFrame({"m": own_value(values["matrix"])}, ("1", "2"))
     assert frame.table()["m"].values.shape == (2, 3)
     assert RFrame({"v": values["na_level"]}, ("1", "2")).table()["v"].levels == ("a", None)
     with pytest.raises(DataError, match="column 'v'"):
@@ -143,7 +143,7 @@ def test_what_a_user_writes():
     both = read_rds(FIXTURES / "user.rds")
     assert both.names == ("data", "lf")
     frame = both["lf"]["fr"]
-    assert isinstance(frame.columns["poly(Days, 2)"], RMatrix)
+    assert isinstance(frame.columns["poly(Days, 2)"], Matrix)
     assert both["lf"]["reTrms"]["Zt"].matrix.shape == (36, 180)
     assert both["lf"]["reTrms"]["flist"].attributes["assign"].values.tolist() == [1]
 

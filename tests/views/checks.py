@@ -19,9 +19,10 @@ import pandas as pd
 
 import lme4py
 from lme4py.cli import main
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.proof.fixture import fixture_of
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFactor, RList, RMatrix, RVector
+from lme4py.rfiles.rvalues import RList
 from lme4py.summary import html, summary
 from tests.benchmarks.digests import digest
 from tests.replay import REFUSALS, arguments_of, row_faults
@@ -692,7 +693,7 @@ def _nudged(values: Any, dice: np.random.Generator) -> Any:
     return flat.reshape(changed.shape, order="F") if changed.ndim > 1 else flat
 
 
-def _factor_changes(factor: RFactor, dice: np.random.Generator) -> Iterator[tuple[str, Any]]:
+def _factor_changes(factor: Factor, dice: np.random.Generator) -> Iterator[tuple[str, Any]]:
     levels = list(factor.levels)
     at = int(dice.integers(len(levels)))
     renamed = [*levels[:at], f"{levels[at]}_", *levels[at + 1 :]]
@@ -708,22 +709,21 @@ def _factor_changes(factor: RFactor, dice: np.random.Generator) -> Iterator[tupl
 
 def _column_changes(column: Any, dice: np.random.Generator) -> Iterator[tuple[str, Any]]:
     match column:
-        case RFactor():
+        case Factor():
             yield from _factor_changes(column, dice)
-        case RMatrix() if column.values.size:
+        case Matrix() if column.values.size:
             values = column.values.astype(float)
             yield "a number", replace(column, values=_nudged(values, dice), kind="double")
-        case RVector(kind="character"):
-            values = column.values.copy()
-            at = int(dice.integers(values.size))
-            values[at] = f"{values[at]}_"
-            yield "a text", replace(column, values=values)
-        case RVector(kind="double"):
+        case Character():
+            codes = column.codes.copy()
+            codes[int(dice.integers(codes.size))] = len(column.pool)
+            yield "a text", replace(column, codes=codes, pool=(*column.pool, "other_"))
+        case Numeric(kind="double"):
             yield "a number", replace(column, values=_nudged(column.values, dice))
-        case RVector(kind="integer"):
+        case Numeric(kind="integer"):
             values = column.values.copy()
             values[int(dice.integers(values.size))] += 1
-            yield "a number", replace(column, values=values, missing=None)
+            yield "a number", replace(column, values=values)
 
 
 def command(made: Made) -> Faults:

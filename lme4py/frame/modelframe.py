@@ -324,18 +324,18 @@ def new_frame(
         value = _evaluated(expression, scope, states.get(name, NOTHING)).value
         if isinstance(value, Null):
             continue
-        if not isinstance(value, Numeric) or length(value) != rows:
-            what = name.strip("()")
-            raise DataError(f"the {what} must be {rows} numbers, one for each new row")
-        if name != "(subset)":
-            variables[name] = value
-        elif value.kind == "logical":
-            selected = _subset_positions(value, rows, matrices=False)
-        else:
+        if name == "(subset)" and (not isinstance(value, Numeric) or value.kind != "logical"):
             raise DataError(
                 "subset gives numbers of rows, which mean nothing in other rows",
                 hint="write a condition, such as x > 0",
             )
+        if not isinstance(value, Numeric) or length(value) != rows:
+            what = name.strip("()")
+            raise DataError(f"the {what} must be {rows} numbers, one for each new row")
+        if name == "(subset)":
+            selected = _subset_positions(value, rows, matrices=False)
+        else:
+            variables[name] = value
     positions = _complete(variables, selected, na_action)
     before = rows if selected is None else selected.size
     left = rows if positions is None else positions.size

@@ -127,7 +127,7 @@ def summary(design: MixedDesign, *, rows: int = 6, width: int = 88) -> str:
     """
     width = max(width, 20)
     parts = [
-        (f"  {_dimensions(design)}", rows_and_columns_gone(design)),
+        (filled(_dimensions(design), width, "  "), rows_and_columns_gone(design)),
         (f"X  {_size(design.X)}", _fixed_part(design)),
     ]
     for title, texts in (("messages", design.messages), ("advice", design.advice)):

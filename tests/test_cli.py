@@ -296,6 +296,92 @@ def test_help_has_examples_and_exit_codes(capsys, command):
     assert "exit codes:" in page
 
 
+@pytest.fixture
+def crossed(tmp_path):
+    """A table with long names, and a formula in which every part is longer than a line."""
+    rng = np.random.default_rng(8)
+    names = [f"a_rather_long_name_of_a_measurement_{k}" for k in range(7)]
+    columns = {name: rng.normal(size=60) for name in ["y", *names]}
+    columns["a_treatment"] = np.tile(["the control", "a low dose", "more"], 20)
+    columns |= {"school": np.repeat([f"school {k}" for k in range(12)], 5)}
+    columns |= {"examiner": np.tile([f"examiner {k}" for k in range(6)], 10)}
+    path = tmp_path / "wide.csv"
+    pd.DataFrame(columns).to_csv(path, index=False)
+    slopes = " + ".join([*names[:3], "a_treatment"])
+    formula = f"y ~ {' + '.join(names)} * a_treatment + ({slopes} | school) + (1 | examiner)"
+    return formula, str(path)
+
+
+@pytest.mark.filterwarnings("ignore::lme4py.Lme4pyWarning")
+@pytest.mark.parametrize("width", [72, 88, 200])
+@pytest.mark.parametrize("command", ["show", "explain", "cluster"])
+def test_pages_keep_the_width_of_the_terminal(capsys, monkeypatch, crossed, command, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    control = ["--control", "check.nobs.vs.nRE=ignore"]
+    assert main([command, *crossed, *control]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [50, 60, 80])
+def test_group_levels_and_theta_are_shown_beside_a_long_term(capsys, monkeypatch, crossed, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["show", *crossed, "--control", "check.nobs.vs.nRE=ignore"]) == 0
+    table = capsys.readouterr().out.partition("\nZt ")[2].partition("\ny and X")[0]
+    assert re.search(r" group +levels ", table)
+    # R: nl, Gp and theta, whose cell may go on below.
+    assert re.search(r" school +12  0:72 +1 0 ", table)
+    assert re.search(r" examiner +6  72:78 +1\b", table)
+
+
+def test_cluster_of_crossed_factors_takes_the_first(capsys, crossed):
+    assert main(["cluster", *crossed, "--control", "check.nobs.vs.nRE=ignore"]) == 0
+    assert capsys.readouterr().out.startswith("school = school 0: 5 rows")
+
+
+def test_colours_are_for_terminals_that_take_them(capsys, monkeypatch):
+    main(["show"])
+    plain = capsys.readouterr().out
+    assert "\x1b" not in plain
+    for name in ("NO_COLOR", "COLUMNS", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "88")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    main(["show"])
+    coloured = capsys.readouterr().out
+    assert "\x1b[1m" in coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            main(["show"])
+            assert not re.search(r"\x1b\[[0-9;]*3[0-9]", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_own_options_come_first_in_the_help(capsys, command):
+    with pytest.raises(SystemExit):
+        main([command.name, "--help"])
+    page = capsys.readouterr().out
+    own = [flags[-1] for flags, _ in command.options if flags[0].startswith("-")]
+    places = [page.index(f" {flag}") for flag in (*own, "--sep", "--family")]
+    assert max(places[:-2]) < places[-2] < places[-1]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_packed_files(capsys, table, tmp_path, ending):
+    path = tmp_path / f"table.csv.{ending}"
+    table.to_csv(path, index=False)  # pandas packs by the ending
+    code, out, err = run(capsys, "y ~ x + (1 | g)", str(path))
+    assert (code, err) == (0, "")
+    assert "24 rows" in out
+    path.write_bytes(path.read_bytes()[:-30])
+    code, _, err = run(capsys, "y ~ x + (1 | g)", str(path))
+    assert code == 2
+    assert err.startswith(f"lme4py: cannot read '{path}': ")
+
+
 def test_progress_is_for_terminals_only(capsys, monkeypatch, csv):
     run(capsys, "y ~ x + (1 | g)", csv)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)

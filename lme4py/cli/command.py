@@ -39,14 +39,14 @@ class Answer:
     Parameters
     ----------
     page : callable
-        Makes the text for a reader.
+        Makes the text for a reader, of so many characters a line.
     record : callable
         Makes the mapping that ``--json`` prints, of JSON's own types.
     code : int
         The exit code.
     """
 
-    page: Callable[[], str]
+    page: Callable[[int], str]
     record: Callable[[], Mapping[str, Any]]
     code: int = DONE
 
@@ -62,7 +62,7 @@ class Command:
         command's name; its docstring is a line for the list of commands, a paragraph for the
         command's own help, and lines that a user can type.
     options : tuple of Option
-        Its arguments beside ``--json``.
+        Its own arguments, beside ``--json`` and those that name the model.
     """
 
     run: Callable[[argparse.Namespace], Answer]
@@ -72,6 +72,18 @@ class Command:
     def name(self) -> str:
         """The word after ``lme4py``."""
         return self.run.__name__
+
+    @property
+    def operands(self) -> str:
+        """What stands on its line without a flag, or must have one, as its help shows it."""
+        shown: list[str] = []
+        for (flag, *_), settings in self.options:
+            name = settings.get("metavar", "")
+            if settings.get("required"):
+                shown.insert(0, f"{flag} {name}")
+            elif not flag.startswith("-"):
+                shown.append(f"{name} ..." if settings["nargs"] == "+" else f"[{name}]")
+        return " ".join(shown)
 
     @property
     def help(self) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lme4py.cli.command import DIFFERENT, DONE, Answer, command, doing, option
-from lme4py.cli.design_options import OPTIONS, TEXT, chosen_of, data_of
+from lme4py.cli.design_options import chosen_of, data_of
 from lme4py.cli.table_files import EXPECTED
 from lme4py.errors import DataError, Lme4pyError
 
@@ -19,20 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 
-# What is not asked for here is as the file tells.
-_AS_RECORDED = {"--na-action", "--collation", "--double-bar", "--lme4"}
-
-
 @command(
     option("files", nargs="+", type=Path, metavar="FILE", help="files that R's saveRDS wrote"),
     option("--formula", help="instead of the file's own formula"),
     option("--data", type=Path, help=f"instead of the file's own data: {EXPECTED}"),
     option("--quiet", action="store_true", help="one line for each file that is equal"),
-    *TEXT,
-    *(
-        (flags, {**settings, "default": None} if flags[0] in _AS_RECORDED else settings)
-        for flags, settings in OPTIONS
-    ),
 )
 def compare(options: argparse.Namespace) -> Answer:
     """Compare with what R made of the same model.
@@ -58,10 +49,10 @@ def compare(options: argparse.Namespace) -> Answer:
                 faults.append(error)
     if faults:
         # What could be compared is told all the same.
-        told = [_page(comparisons, options.quiet)] if comparisons else []
+        told = [_page(comparisons, options.quiet, 88)] if comparisons else []
         raise DataError("\n\n".join([*told, *map(str, faults)]))
     return Answer(
-        lambda: _page(comparisons, options.quiet),
+        lambda width: _page(comparisons, options.quiet, width),
         lambda: {"equal": all(comparisons), "files": [item.record() for item in comparisons]},
         DONE if all(comparisons) else DIFFERENT,
     )
@@ -98,10 +89,8 @@ def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:
     return DataError(f"the model in {path} cannot be made here: {error}{notes}")
 
 
-def _page(comparisons: list[Comparison], quiet: bool) -> str:
-    pages = [
-        str(item).splitlines()[0] if quiet and item.equal else str(item) for item in comparisons
-    ]
+def _page(comparisons: list[Comparison], quiet: bool, width: int) -> str:
+    pages = [item.headline if quiet and item.equal else item.text(width) for item in comparisons]
     if len(comparisons) > 1:
         equal = sum(map(bool, comparisons))
         pages.append(f"{equal} of {len(comparisons)} files equal")

@@ -36,7 +36,7 @@ OPTIONS = (
         help="order of levels made from text: icu (as in R), C, or that of a locale, as sv",
     ),
     *(
-        option(flag, choices=choices, default=choices[0], help=f"{meaning} (default: {choices[0]})")
+        option(flag, choices=choices, help=f"{meaning} (default: {choices[0]})")
         for flag, choices, meaning in (
             ("--na-action", ["omit", "exclude", "fail", "pass"], "what to do with missing values"),
             ("--double-bar", ["split", "diag"], "what || means; split is lme4's"),
@@ -65,7 +65,6 @@ OPTIONS = (
     ),
     option(
         "--lme4",
-        default="2.1",
         metavar="VERSION",
         help="the version of lme4 to follow, e.g. 1.1-31 (default: 2.1)",
     ),
@@ -96,10 +95,8 @@ MODEL = (
         metavar="DATA",
         help=f"{EXPECTED}; without it the sleepstudy data",
     ),
-    *TEXT,
-    *OPTIONS,
 )
-"""The formula, the data and the options."""
+"""The formula and the data."""
 
 
 def data_of(options: argparse.Namespace) -> Any:
@@ -110,7 +107,7 @@ def data_of(options: argparse.Namespace) -> Any:
 
 
 def design_of(options: argparse.Namespace) -> MixedDesign:
-    """Return the design that the arguments of `MODEL` describe."""
+    """Return the design that the arguments describe."""
     from lme4py.api import glformula, lformula
     from lme4py.data import sleepstudy
 
@@ -133,7 +130,7 @@ def design_of(options: argparse.Namespace) -> MixedDesign:
 
 
 def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of the model that were given, or have a default, as arguments."""
+    """Return the options of the model that were given, as arguments."""
     chosen: dict[str, Any] = {}
     for (flag,), settings in OPTIONS:
         name = settings.get("dest", flag.removeprefix("--").replace("-", "_"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 import textwrap
 import warnings
@@ -13,6 +14,7 @@ from importlib.metadata import version
 
 from lme4py.cli.command import BAD_INPUT, Command
 from lme4py.cli.compare import compare
+from lme4py.cli.design_options import OPTIONS, TEXT
 from lme4py.cli.views import cluster, explain, export, plot, show
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
@@ -66,17 +68,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             page = (
                 json.dumps(answer.record(), ensure_ascii=False, allow_nan=False)
                 if options.json
-                else answer.page()
+                else answer.page(_width())
             )
     except Lme4pyError as error:
         print(f"lme4py: {error}", file=sys.stderr)
         return BAD_INPUT
     try:
-        print(page, flush=True)
+        print(page if options.json else _coloured(page), flush=True)
     except BrokenPipeError:
         # The reader (`| head`) has seen enough; keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return answer.code
+
+
+def _width() -> int:
+    """Return the characters of a line: the terminal's or of COLUMNS, else 88."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return max(shutil.get_terminal_size((88, 24)).columns, 30) if known else 88
+
+
+# What is brought out on a terminal, in the styles of rich.
+_COLOURS = {
+    r"(?m)^(?! )(?=.*\S).+$": "bold",
+    r"\bDIFFERENT\b": "bold red",
+    r"\bequal$": "green",
+    r"(?m)^  (?=(term|component|part) +\S).*$": "dim",
+}
+
+
+def _coloured(page: str) -> str:
+    """Return the page as it is, or on a terminal that takes colours with the colours."""
+    if not sys.stdout.isatty():
+        return page
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(soft_wrap=True)
+    text = Text(page)
+    for pattern, style in _COLOURS.items():
+        text.highlight_regex(pattern, style)
+    with console.capture() as captured:
+        console.print(text, end="")
+    return captured.get()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,13 +125,17 @@ def _parser() -> argparse.ArgumentParser:
         title, description, examples = command.help
         own = parsers.add_parser(
             command.name,
+            usage=f"%(prog)s [OPTION ...] {command.operands}",
             help=title[0].lower() + title[1:].rstrip("."),
             description=textwrap.fill(description, 79),
             epilog=f"examples:\n{textwrap.indent(examples, '  ')}\n\n{_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for flags, settings in command.options:
-            own.add_argument(*flags, **settings)
         own.add_argument("--json", action="store_true", help="print JSON, for scripts")
         own.set_defaults(command=command)
+        # The command's own options come first.
+        text, model = map(own.add_argument_group, ("of a text file", "of the model"))
+        for group, options in ((own, command.options), (text, TEXT), (model, OPTIONS)):
+            for flags, settings in options:
+                group.add_argument(*flags, **settings)
     return parser

@@ -11,8 +11,11 @@ from lme4py.errors import DataError
 
 __all__ = ["EXPECTED", "is_table", "read_table"]
 
-EXPECTED = "a .csv, .tsv, .parquet, .arrow, .feather or .rds file"
-_PACKED = (".gz", ".bz2", ".xz")
+EXPECTED = (
+    "a .csv, .tsv, .parquet, .arrow, .feather or .rds file "
+    "(text may be packed: .csv.gz, .bz2, .xz, .zip)"
+)
+_PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
 def is_table(text: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from lme4py.cli.command import Answer, command, doing, option, whole_number
 from lme4py.cli.design_options import MODEL, design_of
 from lme4py.errors import DataError
+from lme4py.explain.markup.page import filled
 from lme4py.export.files import FORMATS
 from lme4py.export.files import export as export_design
 
@@ -23,6 +24,7 @@ __all__ = ["cluster", "explain", "export", "plot", "show"]
 
 _NOTATIONS = ("raudenbush-bryk", "gelman-hill")
 _MARKUPS = {"text": "text", "latex": "latex", "html": "html", "md": "markdown"}
+_PROSE = 100  # longer lines are hard to read
 _FORMAT = option("--format", choices=_MARKUPS, default="text", help="of the page (default: text)")
 
 
@@ -48,7 +50,10 @@ def show(options: argparse.Namespace) -> Answer:
     from lme4py.summary import summary
 
     design = design_of(options)
-    return Answer(lambda: summary(design, rows=options.rows), lambda: _record_of_design(design))
+    return Answer(
+        lambda width: summary(design, rows=options.rows, width=width),
+        lambda: _record_of_design(design),
+    )
 
 
 def _record_of_design(design: MixedDesign) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def explain(options: argparse.Namespace) -> Answer:
     design = design_of(options)
     equations, words = design.equations(notation=options.notation), design.explain()
 
-    def page() -> str:
+    def page(width: int) -> str:
         match options.format:
             case "latex":
                 return equations.latex()
@@ -137,7 +142,8 @@ def explain(options: argparse.Namespace) -> Answer:
             case "md":
                 return f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}"
             case _:
-                return f"{words.text}\n\nEquations\n---------\n\n{equations.text()}"
+                told = design.explain(width=min(width, _PROSE)).text
+                return f"{told}\n\nEquations\n---------\n\n{equations.text(width)}"
 
     def record() -> dict[str, Any]:
         return {
@@ -189,7 +195,7 @@ def plot(options: argparse.Namespace) -> Answer:
         reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
         raise DataError(f"cannot write '{path}': {reason}") from error
     return Answer(
-        lambda: f"{path}: X, Zt, Lambdat and ZtZ of {design.formula}",
+        lambda _: f"{path}: X, Zt, Lambdat and ZtZ of {design.formula}",
         lambda: {"formula": str(design.formula), "file": str(path)},
     )
 
@@ -198,7 +204,9 @@ def plot(options: argparse.Namespace) -> Answer:
     *MODEL,
     option("--level", help="level of the grouping factor (default: its first)"),
     option(
-        "--group", metavar="FACTOR", help="grouping factor; needed where several have the level"
+        "--group",
+        metavar="FACTOR",
+        help="grouping factor (default: the one with the level, or the first)",
     ),
     option(
         "--rows",
@@ -223,14 +231,17 @@ def cluster(options: argparse.Namespace) -> Answer:
     """
     design = design_of(options)
     if options.level is None:
-        found = design.clusters(options.group)[0]
+        group = options.group or next(iter(design.random.flist))
+        found = design.clusters(group)[0]
     else:
         found = design.cluster(options.level, group=options.group)
 
-    def page() -> str:
+    def page(width: int) -> str:
         shown = found.display(rows=options.rows)
+        if options.format == "text":
+            return f"{shown.text(width)}\n\n{filled(str(design.blocks()), width)}"
         text: str = getattr(shown, _MARKUPS[options.format])()
-        return f"{text}\n\n{design.blocks()}" if options.format == "text" else text
+        return text
 
     return Answer(page, lambda: _record_of_cluster(design, found))
 
@@ -284,4 +295,4 @@ def export(options: argparse.Namespace) -> Answer:
     design = design_of(options)
     with doing(f"writing {options.output}"):
         written = [str(path) for path in export_design(design, options.output, chosen)]
-    return Answer(lambda: "\n".join(written), lambda: {"format": chosen, "written": written})
+    return Answer(lambda _: "\n".join(written), lambda: {"format": chosen, "written": written})

@@ -8,6 +8,8 @@ import gzip
 import io
 import lzma
 import re
+import zipfile
+import zlib
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from os import PathLike
@@ -40,7 +42,18 @@ _UNPACK: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"BZh": bz2.decompress,
     b"\xfd7zXZ": lzma.decompress,
+    b"PK\x03\x04": lambda content: _only_member(zipfile.ZipFile(io.BytesIO(content))),
 }
+# What the readers of packed files raise; RuntimeError stands for a password.
+_DAMAGE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -59,7 +72,7 @@ def read_csv(
     Parameters
     ----------
     path : path
-        The file; it may be packed by gzip, bzip2 or xz.
+        The file; it may be packed by gzip, bzip2 or xz, or alone in a zip archive.
     sep : str
         The character between fields; R's ``sep``.
     decimal : str
@@ -158,7 +171,7 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
         for magic, unpack in _UNPACK.items():
             if content.startswith(magic):
                 content = unpack(content)
-    except (OSError, EOFError, lzma.LZMAError) as error:
+    except _DAMAGE as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"cannot read '{path}': {reason}") from error
     name = encoding or _MARKS.get(content[:2], "utf-8")
@@ -172,6 +185,13 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
             f"cannot read '{path}': line {line} is not {name}",
             hint="give the encoding, 'latin1' or 'cp1252' for one",
         ) from error
+
+
+def _only_member(archive: zipfile.ZipFile) -> bytes:
+    names = archive.namelist()
+    if len(names) != 1:
+        raise OSError(f"the zip archive holds {len(names)} files, not one")
+    return archive.read(names[0])
 
 
 def _without_comment(line: str, mark: str) -> str:

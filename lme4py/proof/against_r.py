@@ -188,7 +188,8 @@ def _up_to_order(
         )
         follows = orders[0] is not None and same
         what = "follows from the order of the terms"
-        return Finding(found.component, "order", what) if follows else found
+        ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
+        return ordered if follows else found
     for places in ((0,), (1,), (0, 1)):
         chosen = [order if at in places else None for at, order in enumerate(orders)]
         if all(order is None for order in chosen):
@@ -200,5 +201,6 @@ def _up_to_order(
                 for axis, order in zip(ours.axes, chosen, strict=True)
                 if order is not None
             )
-            return Finding(found.component, "order", f"{' and '.join(axes)} stand in another order")
+            what = f"{' and '.join(axes)} stand in another order"
+            return replace(again, verdict="order", summary=what, differences=())
     return found

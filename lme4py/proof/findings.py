@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from lme4py.explain.markup.page import Definitions, Page, Paragraph, Table, code
+from lme4py.explain.markup.page import Definitions, Page, Paragraph, Passage, Table, code
 
-__all__ = ["Comparison", "Difference", "Finding", "Verdict"]
+__all__ = ["TOLERANCE", "Comparison", "Difference", "Finding", "Verdict"]
 
 Verdict: TypeAlias = Literal["equal", "order", "different"]
 
+TOLERANCE = 1e-12
 _SHOWN = 3
 _WORDS: dict[Verdict, str] = {
     "equal": "equal",
@@ -53,12 +53,26 @@ class Finding:
         What differs, or which order.
     differences : tuple of Difference
         The first of them.
+    size : str
+        What was compared: ``180 x 2``.
+    largest : float or None
+        The largest difference of numbers, as a share of the largest number of their column (of
+        a sparse matrix: of the matrix); None for what is compared exactly.
     """
 
     component: str
     verdict: Verdict
     summary: str = ""
     differences: tuple[Difference, ...] = ()
+    size: str = ""
+    largest: float | None = None
+
+    @property
+    def apart(self) -> str:
+        """The largest difference in writing."""
+        if self.largest is None:
+            return "exact" if self.verdict == "equal" else ""
+        return f"{self.largest:.1g}"
 
     def told(self) -> list[str]:
         """Return the summary and the first differences as texts."""
@@ -106,9 +120,11 @@ class Comparison:
         return self.equal
 
     def __repr__(self) -> str:
-        return f"<Comparison with {self._headline()}>"
+        return f"<Comparison with {self.headline}>"
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """The verdict on one line."""
         count, unequal = len(self.findings), len(self.different)
         if unequal:
             return f"{self.name}: {unequal} of {count} components differ from R's"
@@ -116,36 +132,39 @@ class Comparison:
         return f"{self.name}: all {count} components equal R's{version}"
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return self.text()
 
-    def _lines(self) -> Iterable[str]:
-        yield self._headline()
-        width = max((len(finding.component) for finding in self.findings), default=0)
-        yield ""
-        for finding in self.findings:
-            head = f"  {finding.component:<{width}}  {_WORDS[finding.verdict]}"
-            yield head + (f": {finding.summary}" if finding.summary else "")
-            for difference in finding.differences[:_SHOWN]:
-                yield f"  {'':<{width}}    {difference}"
-        for title, texts in (("likely causes", self.causes), ("notes", self.notes)):
-            if texts:
-                yield ""
-                yield title
-                yield from (f"  - {text}" for text in texts)
+    def text(self, width: int = 88) -> str:
+        """Return the report as plain text of so many characters a line."""
+        return self._page().text(width)
 
     def _repr_html_(self) -> str:
+        return self._page().html()
+
+    def _page(self) -> Page:
         rows = [
-            [code(finding.component), _WORDS[finding.verdict], "; ".join(finding.told())]
+            [
+                code(finding.component),
+                finding.size,
+                finding.apart,
+                _WORDS[finding.verdict],
+            ]
             for finding in self.findings
         ]
-        remarks = (("Likely causes", self.causes), ("Notes", self.notes))
-        return Page(
-            [
-                Paragraph(self._headline()),
-                Table(["component", "verdict", "what"], rows),
-                Definitions([(title, texts) for title, texts in remarks if texts]),
-            ]
-        ).html()
+        told = [
+            *((code(finding.component), finding.told()) for finding in self.different),
+            ("likely causes", self.causes),
+            ("notes", self.notes),
+        ]
+        passages: list[Passage] = [
+            Paragraph(self.headline),
+            Paragraph(
+                f"Equal means: numbers to {TOLERANCE:g} of the largest in their column (of a "
+                "sparse matrix: in the matrix), which is the share below; all else exactly."
+            ),
+            Table(["component", "size", "largest difference", "verdict"], rows, {2}),
+        ]
+        return Page([*passages, *(Definitions([item]) for item in told if item[1])])
 
     def record(self) -> dict[str, Any]:
         """Return the report in JSON's own types.
@@ -162,11 +181,14 @@ class Comparison:
         return {
             "name": self.name,
             "equal": self.equal,
+            "tolerance": TOLERANCE,
             "lme4": self.lme4,
             "components": [
                 {
                     "component": finding.component,
                     "verdict": finding.verdict,
+                    "size": finding.size,
+                    "largest": finding.largest,
                     "summary": finding.summary,
                     "differences": [
                         {"place": item.place, "here": item.ours, "R": item.theirs}

@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lme4py.data.values import Factor
-from lme4py.proof.findings import Difference, Finding
+from lme4py.proof.findings import TOLERANCE, Difference, Finding
 from lme4py.rfiles.rvalues import RSparse
 
-__all__ = ["TOLERANCE", "Order", "extent", "measure", "permutation", "put_in_order"]
+__all__ = ["Order", "extent", "measure", "permutation", "put_in_order"]
 
-TOLERANCE = 1e-12
 _FIRST = 5
 _ORDER_SHOWN = 12
 _AXES = ("row", "column")
@@ -36,6 +35,11 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
     labels : sequence of sequences
         What our rows and columns are called, for the places of differences.
     """
+    found = _measured(component, ours, theirs, labels)
+    return replace(found, size=_size(ours), largest=_apart(ours, theirs))
+
+
+def _measured(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     match ours, theirs:
         case np.ndarray(), np.ndarray():
             return _numbers(component, ours, theirs, labels)
@@ -59,6 +63,33 @@ def _kind(value: Any) -> str:
             return "a sparse matrix"
         case _:
             return "text"
+
+
+def _size(value: Any) -> str:
+    """Return the dimensions of a value, and what else there is to count."""
+    match value:
+        case Factor():
+            return f"{value.codes.size}, {len(value.levels)} levels"
+        case RSparse(matrix=matrix):
+            return f"{matrix.shape[0]} x {matrix.shape[1]}, {matrix.nnz} values"
+        case _:
+            return " x ".join(map(str, extent(value)))
+
+
+def _apart(ours: Any, theirs: Any) -> float | None:
+    """Return the largest difference in the scale of `_close`, None where it has none."""
+    if not isinstance(ours, np.ndarray | RSparse) or extent(ours) != extent(theirs):
+        return None
+    if isinstance(ours, RSparse) and isinstance(theirs, RSparse):
+        difference, scale = (ours.matrix - theirs.matrix).data, _largest(theirs.matrix.data)
+    elif isinstance(theirs, np.ndarray):
+        with np.errstate(invalid="ignore"):
+            difference, scale = ours - theirs, _largest(theirs)
+    else:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.abs(difference) / scale
+    return float(np.max(share, initial=0.0, where=~np.isnan(share)))
 
 
 def extent(value: Any) -> tuple[int, ...]:

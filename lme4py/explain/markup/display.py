@@ -25,9 +25,9 @@ class Shown(ABC):
     def display(self) -> Display:
         """Return what is shown."""
 
-    def text(self) -> str:
-        """Return Unicode text."""
-        return self.display().text()
+    def text(self, width: int | None = None) -> str:
+        """Return Unicode text; lines longer than `width` are continued below."""
+        return self.display().text(width)
 
     def latex(self) -> str:
         """Return LaTeX, without dollar signs."""
@@ -126,14 +126,17 @@ class Display(Shown):
         relations, most = section.relations, self.terms_per_line
         return [line for relation in relations for line in setter.lines(relation, most)]
 
-    def text(self) -> str:
-        """Return the equations as Unicode text."""
-        text = ""
+    def text(self, width: int | None = None) -> str:
+        """Return the equations as Unicode text; lines longer than `width` are continued below."""
+        text, width = "", 10**9 if width is None else max(width, 30)
         for section in self.sections:
             indent = "  " if section.title else ""
-            lines = [section.title] if section.title else []
+            lines = _folded([section.title], width) if section.title else []
             lines += ["-" * len(section.title)] if section.heads else []
-            lines += [indent + line for line in (*self._lines(section, TextSetter), *section.notes)]
+            for relation in section.relations:
+                block = self._lines(replace(section, relations=(relation,)), TextSetter)
+                lines += [indent + line for line in _folded(block, width - len(indent))]
+            lines += [indent + line for note in section.notes for line in _folded([note], width)]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 
@@ -177,6 +180,24 @@ class Display(Shown):
                 parts.append(bare._repr_latex_())
             parts += map(_escaped_markdown, section.notes)
         return "\n\n".join(parts)
+
+
+def _folded(block: list[str], width: int) -> list[str]:
+    """Return a block of lines in pieces one below the other, cut where all its lines are blank.
+
+    Before a sign if one stands far enough to the right, else before the last word, or matrix
+    column, that no longer fits.
+    """
+    longest = max(map(len, block), default=0)
+    if longest <= width:
+        return block
+    block = [line.ljust(longest) for line in block]
+    blank = [k for k in range(width // 3, width) if all(line[k] == " " for line in block)]
+    signs = [k for k in blank if any(line[k + 1 : k + 3] in ("+ ", "- ") for line in block)]
+    cut = (signs or blank or [width])[-1]
+    rest = [f"    {line[cut:].removeprefix(' ')}".rstrip() for line in block]
+    piece = [line[:cut].rstrip() for line in block]
+    return [*filter(None, piece), *_folded([line for line in rest if line], width)]
 
 
 def _escaped_markdown(text: str) -> str:

@@ -6,14 +6,14 @@ each rendering escapes exactly what may contain its special characters.
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from itertools import zip_longest
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 __all__ = [
     "Definitions",
@@ -32,6 +32,8 @@ __all__ = [
 Prose: TypeAlias = str
 """A sentence or more; the user's own words in it are marked by `code`."""
 
+# A column of cells that short is never wrapped.
+_SHORT = 10
 # Control characters, which no name on a page needs.
 _BEGIN, _END = "\N{START OF TEXT}", "\N{END OF TEXT}"
 _MARKS = str.maketrans("", "", _BEGIN + _END)
@@ -179,7 +181,7 @@ class Page:
     passages: Sequence[Passage]
 
     def text(self, width: int = 88) -> str:
-        """Return the page as plain text; a word longer than `width` is not broken."""
+        """Return the page as plain text of so many characters a line."""
         return "\n\n".join(_passage_text(passage, max(width, 30)) for passage in self.passages)
 
     def markdown(self) -> str:
@@ -192,13 +194,12 @@ class Page:
 
 
 def filled(prose: Prose, width: int, indent: str = "", hanging: str = "") -> str:
-    """Return prose as lines; a word longer than `width` is not broken."""
+    """Return prose as lines of so many characters."""
     return textwrap.fill(
         _text(prose),
         width,
         initial_indent=indent,
         subsequent_indent=indent + hanging,
-        break_long_words=False,
         break_on_hyphens=False,
     )
 
@@ -219,30 +220,30 @@ def _passage_text(passage: Passage, width: int) -> str:
                 for label, said in items
             )
         case Table():
-            return "\n".join(_table_lines(passage, width))
+            return _table_text(passage, width)
 
 
 def _cells(table: Table) -> list[list[str]]:
     return [list(table.names), *([_text(cell) for cell in row] for row in table.rows)]
 
 
-def _table_lines(table: Table, width: int) -> Iterator[str]:
-    """Yield the lines of a table; the widest columns are wrapped until it fits."""
-    cells = _cells(table)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    while sum(widths) + 2 * len(widths) > width and max(widths) > 8:
-        widths[widths.index(max(widths))] -= 1
-    for row in cells:
-        wrapped = [
-            textwrap.wrap(cell, size, subsequent_indent=" ", break_on_hyphens=False) or [""]
-            for cell, size in zip(row, widths, strict=True)
-        ]
-        for line in zip_longest(*wrapped, fillvalue=""):
-            padded = (
-                part.rjust(size) if k in table.right else part.ljust(size)
-                for k, (part, size) in enumerate(zip(line, widths, strict=True))
-            )
-            yield "".join(f"  {part}" for part in padded).rstrip()
+def _table_text(table: Table, width: int) -> str:
+    """Return a table without rules; the widest columns are wrapped until it fits."""
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(box=None, pad_edge=False, padding=(0, 0, 0, 2))
+    for k, (name, *cells) in enumerate(zip(*_cells(table), strict=True)):
+        side: Literal["left", "right"] = "right" if k in table.right else "left"
+        short = all(len(cell) <= _SHORT for cell in (name, *cells))
+        grid.add_column(Text(name), justify=side, overflow="fold", no_wrap=short)
+    for row in table.rows:
+        grid.add_row(*(Text(_text(cell)) for cell in row))
+    console = Console(file=io.StringIO(), width=width - 2, color_system=None, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(grid)
+    return "\n".join(f"  {line}".rstrip() for line in captured.get().splitlines())
 
 
 def _passage_markdown(passage: Passage) -> str:

@@ -18,6 +18,9 @@ from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.matrix_form import matrix_sections
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.system import System, system
+from lme4py.export.programs import Program, ProgramParts, program_parts
+from lme4py.export.to_pymc import to_pymc
+from lme4py.export.to_stan import to_stan
 
 __all__ = ["Equations", "Verification", "equations"]
 
@@ -140,6 +143,55 @@ class Equations(Shown):
         setter = TextSetter(self.notation.write)
         written = [setter.symbol(self.notation.write(effect)) for effect in self.system.fixed]
         return dict(zip(self.system.design.fixed.names, written, strict=True))
+
+    def stan(self) -> Program:
+        """Return the model as a program in Stan; errors as of `pymc`.
+
+        Returns
+        -------
+        lme4py.export.programs.Program
+            ``print`` shows its text; ``data`` is for ``stan.build(text, data)`` and its kin.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> equations(design).stan()
+        <Program in Stan, which takes n, p, J_1, X, y, j_1, Z_1>
+        """
+        return to_stan(self._program_parts())
+
+    def pymc(self) -> Program:
+        """Return the model as a program in PyMC, a function ``model``, and its arguments.
+
+        The fixed effects have flat priors, as in lme4; those of standard deviations and
+        correlations are weak. They stand in the text, to be changed.
+
+        Returns
+        -------
+        lme4py.export.programs.Program
+            ``print`` shows its text; ``model(**program.data)`` is a ``pymc.Model``.
+
+        Raises
+        ------
+        DataError
+            If the response, or a value that the model needs, is missing.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> equations(design).pymc()
+        <Program in PyMC, which takes coords, X, y, j_1, Z_1>
+        """
+        return to_pymc(self._program_parts())
+
+    def _program_parts(self) -> ProgramParts:
+        setter, system = TextSetter(self.notation.write), self.system
+        random: list[list[str]] = [[] for _ in system.design.random.terms]
+        for found, effect in zip(system.monomials.random, system.random, strict=True):
+            random[found.term].append(setter.symbol(self.notation.write(effect)))
+        return program_parts(system.design, list(self.coefficients.values()), random)
 
     def verify(self, seed: int = 0) -> Verification:
         """Evaluate the equations and compare them with the matrices on every row.

@@ -1,0 +1,104 @@
+"""A model as a program in PyMC."""
+
+from __future__ import annotations
+
+import json
+
+from lme4py.export.programs import Program, ProgramParts, ProgramTerm, ProgramWriter
+
+__all__ = ["to_pymc"]
+
+_MEANS = {
+    "identity": "eta",
+    "log": "pt.exp(eta)",
+    "logit": "pt.sigmoid(eta)",
+    "probit": "pm.math.invprobit(eta)",
+    "cauchit": "0.5 + pt.arctan(eta) / np.pi",
+    "cloglog": "1 - pt.exp(-pt.exp(eta))",
+    "sqrt": "eta**2",
+    "inverse": "1 / eta",
+    "1/mu^2": "eta**-0.5",
+}
+
+
+def to_pymc(parts: ProgramParts) -> Program:
+    """Return a program that builds a ``pymc.Model``: ``design.equations().pymc()``."""
+    page = ProgramWriter("#")
+    for comment in parts.heads:
+        page.say(comment)
+    page.say("Flat priors for beta, as in lme4; those of deviations are weak: change them.")
+    page.add("import numpy as np\nimport pymc as pm\nimport pytensor.tensor as pt\n\n")
+    page.add(f"def model(coords, {', '.join(parts.arrays)}):")
+    page.add("with pm.Model(coords=coords) as found:", 4)
+    if parts.coords["fixed"]:
+        page.add('beta = pm.Flat("beta", dims="fixed")\neta = pt.dot(X, beta)', 8)
+    else:
+        page.add("eta = pt.zeros(len(X))", 8)
+    for term in parts.terms:
+        page.add("")
+        page.say(term.comment, 8)
+        _add_term(page, term)
+    page.add("")
+    if "o" in parts.arrays:
+        page.add("eta += o", 8)
+    if parts.sigma:
+        page.add(f'sigma = pm.HalfStudentT("sigma", nu=3, sigma={parts.sigma})', 8)
+    page.add(f"mean = {_MEANS[parts.link]}", 8)
+    page.add(_response(parts), 8)
+    page.add("return found\n\n", 4)
+    page.say("with model(**data): trace = pm.sample()")
+    return Program("PyMC", page.text, {"coords": parts.coords, **parts.arrays})
+
+
+def _add_term(page: ProgramWriter, term: ProgramTerm) -> None:
+    k, count = term.number, term.columns
+    scales = term.scales[0] if term.hom else f"[{', '.join(term.scales)}]"
+    page.add(f"dims_{k} = ({', '.join(json.dumps(name) for name in term.dims)})", 8)
+    page.add(f'u_{k} = pm.Normal("u_{k}", dims=dims_{k})', 8)
+    if term.structure == "us":
+        page.add(
+            f'L_{k}, _, sd_{k} = pm.LKJCholeskyCov(\n    "L_{k}",\n    n={count},\n    eta=1,\n'
+            f"    sd_dist=pm.HalfStudentT.dist(nu=3, sigma={scales}),\n)\n"
+            f'pm.Deterministic("sd_{k}", sd_{k}, dims=dims_{k}[1])',
+            8,
+        )
+    else:
+        dims = "" if term.hom else f", dims=dims_{k}[1]"
+        page.add(f'sd_{k} = pm.HalfStudentT("sd_{k}", nu=3, sigma={scales}{dims})', 8)
+    match term.structure:
+        case "us":
+            product = f"u_{k} @ L_{k}.T"
+        case "diag":
+            product = f"u_{k} * sd_{k}"
+        case "cs":
+            page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
+            page.add(f"R_{k} = rho_{k} + (1 - rho_{k}) * np.eye({count})", 8)
+            product = f"(u_{k} @ pt.linalg.cholesky(R_{k}).T) * sd_{k}"
+        case _:
+            page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
+            steps = f"np.abs(np.subtract.outer(range({count}), range({count})))"
+            page.add(f"R_{k} = rho_{k} ** {steps}", 8)
+            product = f"(u_{k} @ pt.linalg.cholesky(R_{k}).T) * sd_{k}"
+    page.add(f'b_{k} = pm.Deterministic("b_{k}", {product}, dims=dims_{k})', 8)
+    page.add(f"eta += (Z_{k} * b_{k}[j_{k}]).sum(axis=1)", 8)
+
+
+def _response(parts: ProgramParts) -> str:
+    """Return the distribution of the response."""
+    if parts.trials:
+        return 'pm.Binomial("won", n=trials, p=mean, observed=won)'
+    if parts.family == "binomial":
+        return 'pm.Bernoulli("y", p=mean, observed=y)'
+    weighted = "w" in parts.arrays
+    spread = "sigma / np.sqrt(w)" if weighted else "sigma"
+    match parts.family:
+        case "poisson" if weighted:
+            return 'pm.Potential("y", w * pm.logp(pm.Poisson.dist(mean), y))'
+        case "poisson":
+            return 'pm.Poisson("y", mu=mean, observed=y)'
+        case "Gamma":
+            return f'pm.Gamma("y", mu=mean, sigma=mean * {spread}, observed=y)'
+        case "inverse.gaussian":
+            return f'pm.Wald("y", mu=mean, lam=({spread}) ** -2, observed=y)'
+        case _:
+            return f'pm.Normal("y", mu=mean, sigma={spread}, observed=y)'

@@ -187,7 +187,7 @@ def test_columns_are_held_to_their_types():
         spec.apply(new.drop(columns="x"))
     with pytest.raises(DataError, match="'x' was fitted with type \"double\""):
         spec.apply(new.assign(x=["1", "2", "3", "4"]))
-    with pytest.raises(DataError, match="'f' was fitted with type \"character\""):
+    with pytest.raises(DataError, match="'f' was fitted with type \"factor\""):
         spec.apply(new.assign(f=1.5))
     same = spec.apply(new.assign(k=new.k.astype(str), f=pd.Categorical(new.f)))
     np.testing.assert_array_equal(same.X, spec.apply(pl.from_pandas(new.drop(columns="y"))).X)

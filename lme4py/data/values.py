@@ -30,6 +30,7 @@ __all__ = [
     "take",
     "take_or_missing",
     "time_class",
+    "without_dim",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -166,6 +167,19 @@ def time_class(time: Time | None) -> Time | None:
 def is_difftime(time: Time | None) -> bool:
     """Tell whether a class of times is a difftime's."""
     return time in UNITS
+
+
+def without_dim(value: Value) -> Value:
+    """Return a matrix of one column as a vector, any other value as it is.
+
+    Examples
+    --------
+    >>> without_dim(Matrix(np.array([[1.0], [2.0]]))).values
+    array([1., 2.])
+    """
+    if isinstance(value, Matrix) and value.values.shape[1] == 1:
+        return Numeric(value.values[:, 0], value.kind)
+    return value
 
 
 def length(value: Value) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -12,7 +12,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
 from lme4py.formula.terms import terms
-from lme4py.spec.apply import apply_fixed
 from lme4py.spec.spec import Spec
 
 if TYPE_CHECKING:
@@ -153,7 +152,10 @@ def _new_matrix(spec: Any, data: Any, dropped: set[int] | None) -> ModelMatrix:
         _refuse("the columns of another formula")
     output: Output = spec.output
     choice_of("output", output, _OUTPUTS)
-    X, rows = apply_fixed(spec.learned, data, _NA_ACTIONS[spec.na_action.value])
+    # The model's offset may be known for its own rows only.
+    learned = replace(spec.learned, offset=False)
+    found = learned.apply(data, na_action=_NA_ACTIONS[spec.na_action.value], random=False)
+    X, rows = found.X, found.positions
     if dropped is not None:
         every = rows.tolist()
         X = X[[row not in dropped for row in every]]

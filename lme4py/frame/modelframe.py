@@ -8,7 +8,7 @@ variables come from the stored states, and are held to the stored types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
@@ -31,6 +31,7 @@ from lme4py.data.values import (
     length,
     take,
     take_or_missing,
+    without_dim,
 )
 from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
@@ -154,11 +155,9 @@ class ModelFrame:
 
 
 def _floats(value: Value | None) -> NDArray[np.float64] | None:
-    match value:
-        case Numeric():
-            return value.as_float()
-        case Matrix(values=values) if values.shape[1] == 1:
-            return values[:, 0]
+    match None if value is None else without_dim(value):
+        case Numeric() as numbers:
+            return numbers.as_float()
         case None:
             return None
         case _:
@@ -285,6 +284,7 @@ def new_frame(
     states: Mapping[str, State],
     extras: Mapping[str, Expression],
     na_action: NAAction = "omit",
+    free: Collection[str] = (),
 ) -> ModelFrame:
     """Build the model frame of new rows from what was learned.
 
@@ -305,6 +305,8 @@ def new_frame(
     extras : mapping
         ``(offset)``, ``(weights)`` and ``(subset)``: arrays or expressions, or None.
     na_action : {"omit", "exclude", "fail", "pass"}
+    free : collection of str
+        Variables that may be missing.
 
     Raises
     ------
@@ -321,7 +323,7 @@ def new_frame(
     for name, expression in extras.items():
         if expression is None:
             continue
-        value = _evaluated(expression, scope, states.get(name, NOTHING)).value
+        value = without_dim(_evaluated(expression, scope, states.get(name, NOTHING)).value)
         if isinstance(value, Null):
             continue
         if name == "(subset)" and (not isinstance(value, Numeric) or value.kind != "logical"):
@@ -336,7 +338,8 @@ def new_frame(
             selected = _subset_positions(value, rows, matrices=False)
         else:
             variables[name] = value
-    positions = _complete(variables, selected, na_action)
+    needed = {name: value for name, value in variables.items() if name not in free}
+    positions = _complete(needed, selected, na_action)
     before = rows if selected is None else selected.size
     left = rows if positions is None else positions.size
     response = None if expanded.response is None else expanded.frame_names[expanded.response]

@@ -12,7 +12,18 @@ import numpy as np
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, logical_factor, recode, shows_clock
-from lme4py.data.values import Character, Factor, Kind, Matrix, Numeric, Time, Value, time_class
+from lme4py.data.values import (
+    Character,
+    Factor,
+    Kind,
+    Matrix,
+    Numeric,
+    Time,
+    Value,
+    is_difftime,
+    time_class,
+    without_dim,
+)
 from lme4py.errors import DataError, nearest
 
 __all__ = [
@@ -99,7 +110,8 @@ class ColumnType(Abbreviated):
         name : str
             What errors call it.
         open_levels : bool
-            Put unknown levels of a factor behind the known ones instead of stopping.
+            Put unknown levels of a factor behind the known ones instead of stopping, and leave
+            numbers and text that a grouping factor takes by their labels.
 
         Raises
         ------
@@ -117,12 +129,21 @@ class ColumnType(Abbreviated):
         # Contrasts attached to a logical column have made a factor of it.
         if isinstance(value, Numeric) and value.kind == "logical" and self.levels == _TRUTH:
             value = logical_factor(value.values)
-        if isinstance(value, Numeric) and self.kind not in ("logical", "integer", "double"):
+        if self.kind == "logical" and isinstance(value, Character | Factor):
+            truth = place_levels(value, _TRUTH)
+            if truth.levels == _TRUTH:
+                value = Numeric(np.where(truth.codes < 0, np.nan, truth.codes), "logical")
+        if self.kind != "matrix":
+            value = without_dim(value)
+        labelled = isinstance(value, Numeric) == (self.kind in ("character", "factor"))
+        if open_levels and labelled and _type_name(value) != "POSIXct":
+            return value  # a group takes it by its label, as R does
+        if isinstance(value, Numeric) and self.kind in ("character", "factor"):
             if not np.isnan(value.as_float()).all():
                 raise self._mismatch(value, name)
-            missing = np.full(value.values.size, -1, dtype=np.int32)
-            if self.kind != "matrix":
-                value = Character(missing, ())
+            value = Character(np.full(value.values.size, -1, dtype=np.int32), ())
+        if isinstance(value, Numeric) and self.kind == "matrix" and self.width == 1:
+            value = Matrix(value.as_float()[:, np.newaxis])
         match self.kind:
             case "character" if isinstance(value, Character):
                 return value
@@ -147,15 +168,19 @@ class ColumnType(Abbreviated):
 
     def _numbers(self, value: Numeric, name: str) -> Numeric:
         unknown = value.values.dtype.kind == "f" and np.isnan(value.values).all()
-        if (self.kind == "logical") != (value.kind == "logical") and not unknown:
-            raise self._mismatch(value, name)
         values = value.values
         if not unknown and self.time != value.time:
-            if {time_class(self.time), time_class(value.time)} != {"Date", "POSIXct"}:
+            classes = {time_class(self.time), time_class(value.time)}
+            if classes == {"Date", "POSIXct"}:
+                # A column of midnights was taken for dates; which it is, the model's data said.
+                factor = 1 / _SECONDS_PER_DAY if self.time == "Date" else _SECONDS_PER_DAY
+                values = values * factor
+            elif is_difftime(self.time) and is_difftime(value.time):
                 raise self._mismatch(value, name)
-            # A column of midnights was taken for dates; which it is, the model's data said.
-            factor = 1 / _SECONDS_PER_DAY if self.time == "Date" else _SECONDS_PER_DAY
-            values = values * factor
+        if self.kind == "logical" and value.kind != "logical" and not unknown:
+            raise self._mismatch(value, name)
+        if values.dtype == np.bool_ and self.kind != "logical":
+            values = values.astype(np.int64)
         if self.kind == "double":
             values = values.astype(np.float64, copy=False)
         elif self.kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any():

@@ -24,6 +24,7 @@ from lme4py.data.values import (
     Null,
     Numeric,
     Value,
+    without_dim,
 )
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
@@ -36,6 +37,7 @@ from lme4py.frame.schema import Levels, LevelTable, known_levels, place_levels, 
 from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Grouping",
     "LearnedGroup",
     "learn_random_term",
+    "left_side",
     "new_random_term",
     "random_term",
 ]
@@ -136,12 +139,8 @@ class Grouping:
 def _named(frame: ModelFrame, bars: Iterable[Bar]) -> dict[str, Value]:
     """Return the columns that grouping expressions name; a matrix is told where it is used."""
     names = dict.fromkeys(symbol.name for bar in bars for symbol in symbols(bar.group))
-    found = {name: frame.variables.get(name) for name in names}
-    return {
-        name: value
-        for name, value in found.items()
-        if value is not None and not isinstance(value, Matrix)
-    }
+    found = {name: without_dim(frame.variables[name]) for name in names if name in frame.variables}
+    return {name: value for name, value in found.items() if not isinstance(value, Matrix)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +186,15 @@ class LearnedGroup(Abbreviated):
         In the order of the rows of Zt; none is missing.
     ordered : bool
         Whether it is an ordered factor.
+    columns : tuple of str
+        Names of the columns of the bar's left side.
     state : State
         What the functions in the grouping expression learned.
     """
 
     levels: Levels
     ordered: bool
+    columns: tuple[str, ...]
     state: State = NOTHING
 
 
@@ -232,7 +234,8 @@ def learn_random_term(
     term = random_term(bar, group, grouping)
     for text in term.plan.warnings:
         scope.context.warn(text)
-    return term, LearnedGroup(LevelTable.of(group.levels), group.ordered, state)
+    levels = LevelTable.of(group.levels)
+    return term, LearnedGroup(levels, group.ordered, term.plan.names, state)
 
 
 def new_random_term(
@@ -281,10 +284,14 @@ def new_random_term(
 
 def random_term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
     """Return a bar on its grouping factor, the columns of its left side planned."""
+    return RandomTerm(bar, group, left_side(bar, grouping))
+
+
+def left_side(bar: Bar, grouping: Grouping) -> Plan:
+    """Return the columns of a bar's left side, planned."""
     frame = BarFrame.of(bar, grouping)
     left = call("~", bar.effects, span=bar.effects.span)
-    columns = plan(terms(left, frame.names), frame, grouping.context)
-    return RandomTerm(bar, group, columns)
+    return plan(terms(left, frame.names), frame, grouping.context)
 
 
 def _group_value(

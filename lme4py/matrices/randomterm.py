@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from lme4py.abbreviation import few
 from lme4py.data.values import Factor
 from lme4py.formula.bars import Bar
 from lme4py.matrices.covariance import Covariance, structure
 from lme4py.matrices.plan import Plan
+from lme4py.matrices.variables import Numbers
 
 __all__ = ["RandomTerm"]
 
@@ -30,6 +34,24 @@ class RandomTerm:
     bar: Bar
     group: Factor
     plan: Plan
+
+    @classmethod
+    def empty(
+        cls, bar: Bar, levels: tuple[str | None, ...], columns: tuple[str, ...], rows: int
+    ) -> RandomTerm:
+        """Return a term of which no row has an effect: all its entries are zero."""
+        group = Factor(np.full(rows, -1, dtype=np.int32), levels)
+        zeros = np.zeros((rows, len(columns)))
+        return cls(bar, group, Plan.given(zeros, columns, (0,) * len(columns)))
+
+    def reduced(self, columns: Collection[str]) -> RandomTerm:
+        """Return the term with zeros in all but some of its columns."""
+        if set(self.plan.names) <= set(columns):
+            return self
+        nothing = Numbers((np.zeros(self.plan.rows),), ("",))
+        pairs = zip(self.plan.names, self.plan.products, strict=True)
+        products = tuple(old if name in columns else ((nothing, 0),) for name, old in pairs)
+        return replace(self, plan=replace(self.plan, products=products))
 
     def __repr__(self) -> str:
         columns = few(self.plan.names)

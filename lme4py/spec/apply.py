@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lme4py.abbreviation import few
 from lme4py.data.collation import Collation
-from lme4py.data.values import FloatArray
-from lme4py.errors import DataError
+from lme4py.errors import DataError, nearest
+from lme4py.formula.bars import Bar
+from lme4py.formula.formula import Formula
+from lme4py.formula.syntax import call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import ModelFrame, NAAction, new_frame
+from lme4py.frame.modelframe import NAAction, new_frame
 from lme4py.frame.schema import NewColumns
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import new_fixed_matrix
-from lme4py.matrices.grouping import Grouping, new_random_term
+from lme4py.matrices.grouping import Grouping, left_side, new_random_term
+from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.response import response as response_of
 from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
-from lme4py.spec.spec import NewLevels, NewRows, Spec
+from lme4py.spec.spec import NewLevels, NewRows, RandomParts, Spec
 
-__all__ = ["apply", "apply_fixed"]
+__all__ = ["apply"]
 
-IntArray: TypeAlias = NDArray[np.int64]
+Parts: TypeAlias = Mapping[str, Sequence[Bar] | None]
+_ABSENT = "random effects specified in 'random' that were not present in original model"
 
 
 def apply(
@@ -34,72 +38,20 @@ def apply(
     *,
     new_levels: NewLevels,
     na_action: NAAction,
+    random: RandomParts,
     offset: Any,
     response: bool,
     env: Mapping[str, Any],
     messages: Messages,
 ) -> NewRows:
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
-    extras = {"(offset)": spec.offset if offset is None else offset}
-    if response:
-        extras |= {"(weights)": spec.weights, "(subset)": spec.subset}
-    extras = {name: item for name, item in extras.items() if item is not False}
-    for name, expression in extras.items():
-        if expression is True:
-            raise _given_as_values(name.strip("()"))
-    frame, scope = _framed(
-        spec, spec.terms, newdata, na_action, env, messages, extras, response=response
-    )
-    bars = spec.formula.bars
-    grouping = Grouping.of_new_rows(frame, bars, scope.context, spec.grouping)
-    terms_of_bars = [
-        new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
-        for bar, learned in zip(bars, spec.groups, strict=True)
-    ]
-    fixed_terms = terms(spec.formula.nobars().node, spec.frame_names)
-    return NewRows(
-        X=new_fixed_matrix(fixed_terms, frame, scope.context, spec.fixed),
-        Zt=random_effects(terms_of_bars, frame.rows).Zt,
-        offset=frame.offset(),
-        positions=_positions(frame),
-        y=response_of(frame, generalized=spec.generalized) if response else None,
-        weights=frame.weights(),
-    )
-
-
-def apply_fixed(spec: Spec, newdata: Any, na_action: NAAction) -> tuple[FloatArray, IntArray]:
-    """Return X of new rows and the rows it has; no grouping factor is asked for.
-
-    Raises
-    ------
-    DataError, FormulaError
-        As `Spec.apply`.
-    """
-    messages = Messages()
-    expanded = terms(spec.formula.nobars().node, spec.frame_names)
-    with np.errstate(all="ignore"):
-        frame, scope = _framed(spec, expanded, newdata, na_action, spec.env, messages)
-        X = new_fixed_matrix(expanded, frame, scope.context, spec.fixed)
-    messages.tell(stacklevel=4)
-    return X, _positions(frame)
-
-
-def _framed(
-    spec: Spec,
-    expanded: Terms,
-    newdata: Any,
-    na_action: NAAction,
-    env: Mapping[str, Any],
-    messages: Messages,
-    extras: Mapping[str, Any] | None = None,
-    *,
-    response: bool = False,
-) -> tuple[ModelFrame, Scope]:
-    """Return the model frame of new rows, and what names meant in it."""
+    parts = _parts(spec, random)
+    bars = [bar for bar in spec.formula.bars if bar.group_name in parts]
     columns = NewColumns(newdata, spec.names, spec.columns)
     collation, defaults = Collation(spec.collation), spec.default_contrasts
     context = Context(columns.rows, collation, messages.warn, defaults, spec.formula.lme4)
     scope = Scope(columns, env, context)
+    expanded = _terms_with(spec, bars)
     types = spec.variables
     if response and spec.response is not None and expanded.response is not None:
         types = {expanded.frame_names[expanded.response]: spec.response, **types}
@@ -110,14 +62,107 @@ def _framed(
         labels=spec.frame_names,
         types=types,
         states=spec.states,
-        extras=extras or {},
+        extras=_extras(spec, offset, response=response),
         na_action=na_action,
+        free=_group_names(spec, bars) if new_levels == "zero" else (),
     )
-    return frame, scope
+    grouping = Grouping.of_new_rows(frame, bars, context, spec.grouping)
+    wanted = _wanted(parts, spec, grouping)
+    terms_of_bars = []
+    for bar, learned in zip(spec.formula.bars, spec.groups, strict=True):
+        if bar.group_name in parts:
+            term = new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
+            term = term.reduced(wanted[bar.group_name])
+        else:
+            term = RandomTerm.empty(bar, learned.levels, learned.columns, frame.rows)
+        terms_of_bars.append(term)
+    return NewRows(
+        X=new_fixed_matrix(_fixed_terms(spec), frame, context, spec.fixed),
+        Zt=random_effects(terms_of_bars, frame.rows).Zt,
+        offset=frame.offset(),
+        positions=np.arange(frame.rows) if frame.positions is None else frame.positions,
+        y=response_of(frame, generalized=spec.generalized) if response else None,
+        weights=frame.weights(),
+    )
 
 
-def _positions(frame: ModelFrame) -> IntArray:
-    return np.arange(frame.rows) if frame.positions is None else frame.positions
+def _fixed_terms(spec: Spec) -> Terms:
+    return terms(spec.formula.nobars().node, spec.frame_names)
+
+
+def _terms_with(spec: Spec, bars: Sequence[Bar]) -> Terms:
+    """Return the terms of the fixed part and of some bars, which name the variables needed."""
+    if len(bars) == len(spec.formula.bars):
+        return spec.terms
+    right = spec.formula.nobars().right
+    for bar in bars:
+        right = call("+", right, call("+", bar.effects, bar.group))
+    return terms(spec.formula.with_right(right).node, spec.frame_names)
+
+
+def _group_names(spec: Spec, bars: Sequence[Bar]) -> frozenset[str]:
+    """Return the variables that groups name and nothing else does.
+
+    Where they are missing, a row has no random effects of that term.
+    """
+    others = [spec.formula.nobars().right, *(bar.effects for bar in bars)]
+    used = {symbol.name for node in others for symbol in symbols(node)}
+    return frozenset(symbol.name for bar in bars for symbol in symbols(bar.group)) - used
+
+
+def _parts(spec: Spec, random: RandomParts) -> Parts:
+    """Return the grouping factors whose terms are wanted, with bars that name their columns.
+
+    None stands for all columns.
+    """
+    names = [bar.group_name for bar in spec.formula.bars]
+    parts: dict[str, list[Bar] | None] = {}
+    if isinstance(random, bool):
+        return dict.fromkeys(names if random else ())
+    if isinstance(random, str | Formula):
+        formula = Formula.parse(random) if isinstance(random, str) else random
+        for bar in formula.expanded("split").bars:
+            parts[bar.group_name] = [*(parts.get(bar.group_name) or ()), bar]
+    else:
+        try:
+            parts = dict.fromkeys(random)
+        except TypeError:
+            raise DataError(
+                "random must be True, False, the names of grouping factors, or a formula",
+                hint=f"such as random={names[:1]!r} or random={f'~ (1 | {names[0]})'!r}",
+            ) from None
+    for name in parts:
+        if name not in names:
+            raise DataError(
+                f"{_ABSENT}: {name}",
+                hint=nearest(str(name), names) or f"its grouping factors are {few(names)}",
+            )
+    return parts
+
+
+def _wanted(parts: Parts, spec: Spec, grouping: Grouping) -> dict[str, frozenset[str]]:
+    """Return the names of the columns that are wanted of each grouping factor."""
+    wanted = {}
+    for name, bars in parts.items():
+        pairs = zip(spec.formula.bars, spec.groups, strict=True)
+        known = {c for bar, learned in pairs if bar.group_name == name for c in learned.columns}
+        asked = known if bars is None else {c for b in bars for c in left_side(b, grouping).names}
+        if not asked <= known:
+            raise DataError(f"{_ABSENT}: {few(sorted(asked - known))} of {name}")
+        wanted[name] = frozenset(asked)
+    return wanted
+
+
+def _extras(spec: Spec, offset: Any, *, response: bool) -> dict[str, Any]:
+    """Return the arguments that belong to rows: those given, or the model's expressions."""
+    extras = {"(offset)": spec.offset if offset is None else offset}
+    if response:
+        extras |= {"(weights)": spec.weights, "(subset)": spec.subset}
+    extras = {name: item for name, item in extras.items() if item is not False}
+    for name, expression in extras.items():
+        if expression is True:
+            raise _given_as_values(name.strip("()"))
+    return extras
 
 
 def _given_as_values(name: str) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -27,9 +27,10 @@ from lme4py.versions import following
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
-__all__ = ["NewLevels", "NewRows", "Spec"]
+__all__ = ["NewLevels", "NewRows", "RandomParts", "Spec"]
 
 NewLevels: TypeAlias = Literal["error", "zero"]
+RandomParts: TypeAlias = bool | str | Formula | Iterable[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +172,7 @@ class Spec:
         *,
         new_levels: NewLevels = "error",
         na_action: str | None = None,
+        random: RandomParts = True,
         offset: Any = None,
         response: bool = False,
         env: Mapping[str, Any] | None = None,
@@ -183,14 +185,20 @@ class Spec:
             The columns the right-hand side needs; the response need not be there.
         new_levels : {"error", "zero"}
             What a level of a grouping factor does that the model did not have: stop, or
-            leave the row without random effects of that term (R's ``allow.new.levels``).
-            A new level of a factor in X always stops.
+            leave the row without random effects of that term (R's ``allow.new.levels``),
+            as a missing level then does. A new level of a factor in X always stops.
         na_action : {"omit", "exclude", "fail", "pass"}, optional
             What happens to rows with missing values; as for the model if not given.
             With "pass" they stay: NaN in X, nothing in Z where the group is missing.
+        random : bool, sequence of str, or a formula
+            The random effects that the rows have (R's ``re.form``): all, none, those of
+            some grouping factors, or the columns that a one-sided formula such as
+            ``"~ (1 | Subject)"`` names. Zt keeps its rows, which are empty for the others;
+            the columns of `newdata` that only the others need may be absent.
         offset : array-like or str, optional
             The ``offset`` argument for the new rows; needed if the model's was given as
-            values, for those say nothing of new rows.
+            values, for those say nothing of new rows. (R's ``predict`` takes an argument
+            of that name and ignores it.)
         response : bool
             Take the rows as rows of a model: with y and weights, without those that the
             model's subset leaves out or where y or a weight is missing. The model's own data
@@ -226,6 +234,8 @@ class Spec:
         ...                          new_levels="zero")
         >>> rows.X.round(3).tolist(), rows.Z.toarray()[:, :2].tolist()
         ([[1.0, -1.562], [1.0, 5.381]], [[1.0, 0.0], [0.0, 0.0]])
+        >>> design.spec.apply({"Days": [3]}, random=False)
+        NewRows(1 rows: X 1 x 2, Zt 36 x 1)
         """
         from lme4py.spec.apply import apply
 
@@ -240,6 +250,7 @@ class Spec:
                     newdata,
                     new_levels=new_levels,
                     na_action=action,
+                    random=random,
                     offset=offset,
                     response=flag_of("response", response),
                     env={**self.env, **given},

@@ -1,0 +1,126 @@
+"""New rows whose columns have other types, and parts of the random effects, as R takes them."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lme4py
+from lme4py.rfiles.read_rds import read_rds
+
+FILE = Path(__file__).resolve().parents[1] / "fixtures" / "spec" / "new_types.rds"
+CASES = list(read_rds(FILE)["cases"]) if FILE.is_file() else []
+WORDS = ("logical", "double", "integer", "difftime", "matrix", "Date")
+GROUPS = ("character", "factor", "ordered", "truth", "factor_truth")
+
+pytestmark = pytest.mark.filterwarnings("ignore::lme4py.Lme4pyWarning")
+
+
+def _word(case, key):
+    return str(case[key].values[0])
+
+
+def _accident(case):
+    """Whether R predicts from a dummy of text or truth where the model had another column."""
+    model, new = _word(case, "model"), _word(case, "new")
+    if _word(case, "role") == "group":
+        return False
+    text = new in ("character", "truth", "factor_truth")
+    return text and model in WORDS and not (model == "logical" and "truth" in new)
+
+
+@pytest.mark.skipif(not CASES, reason="tests run without the fixtures")
+@pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: "-".join(_word(case, key) for key in ("role", "model", "new"))
+)
+def test_types_as_r_takes_them(case):
+    control = {"check.nobs.vs.nlev": "ignore", "check.nobs.vs.nRE": "ignore"}
+    design = lme4py.lformula(_word(case, "formula"), case["data"].table(), control=control)
+    new = case["newdata"].table()
+    expected = case["predicted"]
+    if expected.kind == "character" or _accident(case):
+        with pytest.raises(lme4py.DataError):
+            design.spec.apply(new)
+        return
+    rows = design.spec.apply(new)
+    found = rows.X @ case["beta"].values + rows.Z @ case["b"].values
+    np.testing.assert_allclose(found, expected.values, rtol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def crossed():
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame(
+        {
+            "y": rng.normal(size=60),
+            "x": rng.normal(size=60),
+            "g": np.repeat(list("abcdef"), 10),
+            "h": np.tile(list("uvwz"), 15),
+        }
+    )
+    return lme4py.lformula("y ~ x + (x | g) + (1 | h)", data), data
+
+
+@pytest.mark.parametrize(
+    ("random", "columns", "needed"),
+    [
+        (True, {"g": 2, "h": 1}, "xgh"),
+        (False, {}, "x"),
+        ("~ 0", {}, "x"),
+        (["g"], {"g": 2}, "xg"),
+        ({"h"}, {"h": 1}, "xh"),
+        ("~ (1 | h)", {"h": 1}, "xh"),
+        ("~ (1 | g)", {"g": 1}, "xg"),
+        ("~ (0 + x | g) + (1 | h)", {"g": 1, "h": 1}, "xgh"),
+        ("~ (x || g)", {"g": 2}, "xg"),
+        (lme4py.Formula.parse("~ (x | g)"), {"g": 2}, "xg"),
+    ],
+)
+def test_parts_of_the_random_effects(crossed, random, columns, needed):
+    design, data = crossed
+    whole = design.spec.apply(data)
+    rows = design.spec.apply(data[list(needed)], random=random)
+    np.testing.assert_array_equal(rows.X, whole.X)
+    assert rows.Zt.shape == whole.Zt.shape
+    kept = np.zeros(whole.Zt.shape)
+    for term, begin, end in zip(
+        design.random.terms, design.random.Gp[:-1], design.random.Gp[1:], strict=True
+    ):
+        if term.bar.group_name in columns:
+            step = term.columns
+            first = 1 if columns[term.bar.group_name] < step and "0 + x" in str(random) else 0
+            for column in range(first, first + columns[term.bar.group_name]):
+                places = slice(begin + column, end, step)
+                kept[places] = whole.Zt.toarray()[places]
+    np.testing.assert_array_equal(rows.Zt.toarray(), kept)
+
+
+@pytest.mark.parametrize(
+    ("random", "words"),
+    [
+        (["k"], "not present in original model: k"),
+        ("~ (1 | k)", "not present in original model: k"),
+        ("~ (x | h)", "not present in original model: x of h"),
+        (3, "random must be True, False"),
+        ("g", "invalid formula"),
+    ],
+)
+def test_what_no_part_is(crossed, random, words):
+    design, data = crossed
+    with pytest.raises(lme4py.Lme4pyError, match=words):
+        design.spec.apply(data, random=random)
+
+
+def test_a_missing_group_where_new_levels_may_be(crossed):
+    design, data = crossed
+    new = data.iloc[:3].assign(g=[None, "a", "new"], h=["u", None, "v"])
+    rows = design.spec.apply(new, new_levels="zero")
+    assert rows.positions.tolist() == [0, 1, 2]
+    assert np.diff(rows.Zt.indptr).tolist() == [1, 2, 1]
+    # A missing predictor still takes its row away, and so does a group without new_levels.
+    assert design.spec.apply(new.assign(x=[1, None, 2]), new_levels="zero").X.shape[0] == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert design.spec.apply(new.iloc[:2]).positions.size == 0

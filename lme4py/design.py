@@ -352,13 +352,15 @@ class MixedDesign(Generic[XType]):
             terms_per_line=terms_per_line,
         )
 
-    def explain(self, *, width: int = 88) -> Explanation:
+    def explain(self, *, width: int = 88, notation: str = "raudenbush-bryk") -> Explanation:
         """Tell the model in words, term by term.
 
         Parameters
         ----------
         width : int, default 88
             Width of the plain text in characters.
+        notation : {"raudenbush-bryk", "gelman-hill"}
+            How effects are written: as in `equations`.
 
         Returns
         -------
@@ -374,7 +376,7 @@ class MixedDesign(Generic[XType]):
         """
         from lme4py.explain.words.explanation import explain
 
-        return explain(self, width=width)
+        return explain(self, width=width, notation=notation)
 
     def plot(self) -> Figure:
         """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side.

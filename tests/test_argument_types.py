@@ -76,6 +76,8 @@ CALLS = {
     "cluster": (DESIGN.cluster, ()),
     "clusters": (DESIGN.clusters, ()),
     "notation": (lambda v: DESIGN.equations(notation=v), ()),
+    "notation of words": (lambda v: DESIGN.explain(notation=v), ()),
+    "notation of a cluster": (lambda v: DESIGN.cluster("308").display(notation=v), ()),
     "levels": (lambda v: DESIGN.equations(levels=v), ()),
     "other names": (lambda v: DESIGN.equations(names=v), ()),
     "another name": (lambda v: DESIGN.equations(names={"Days": v}), (str,)),

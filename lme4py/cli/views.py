@@ -131,7 +131,8 @@ def explain(options: argparse.Namespace) -> Answer:
     lme4py explain 'y ~ x + (x | a/b)' table.csv --format md > model.md
     """
     design = design_of(options)
-    equations, words = design.equations(notation=options.notation), design.explain()
+    equations = design.equations(notation=options.notation)
+    words = design.explain(notation=options.notation)
 
     def page(width: int) -> str:
         match options.format:

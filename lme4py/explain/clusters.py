@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
@@ -23,11 +23,14 @@ from lme4py.explain.expression import (
     Sum,
     column,
     grid,
+    shortened,
     times,
 )
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
-from lme4py.explain.markup.display import Display, Section, Shown
+from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.typesetting import Written
+from lme4py.explain.notation import Notation, notation_of
+from lme4py.explain.system import System, system
 from lme4py.numerals import label as number_label
 
 if TYPE_CHECKING:
@@ -73,8 +76,8 @@ class Cluster(Shown):
     """The rows of one level of a grouping factor, and what the model says of them.
 
     ``y == X @ beta + Z @ b_j`` plus the `others` (each with its own part of b), the
-    offset and the residual. ``str()`` and a notebook show it as that equation. All arrays are
-    copies: they are yours.
+    offset and the residual. ``str()`` and a notebook show it as that equation, in the symbols
+    of ``design.equations()``. All arrays are copies: they are yours.
 
     Parameters
     ----------
@@ -94,8 +97,8 @@ class Cluster(Shown):
     offset, weights : ndarray of float64, shape (n_j,), or None
     fixed_names : tuple of str
         Names of the columns of X.
-    linear : bool
-        Whether there is a residual; in a generalized model the left side is eta.
+    source : Clusters
+        The clusters it is one of.
     """
 
     group: str
@@ -108,7 +111,7 @@ class Cluster(Shown):
     offset: FloatArray | None
     weights: FloatArray | None
     fixed_names: tuple[str, ...]
-    linear: bool
+    source: Clusters
 
     @property
     def Z(self) -> FloatArray:
@@ -130,7 +133,14 @@ class Cluster(Shown):
         """The own part, then the others."""
         return (self.own, *self.others)
 
-    def display(self, *, rows: int = 8, columns: int = 8, digits: int = 6) -> Display:
+    def display(
+        self,
+        *,
+        rows: int = 8,
+        columns: int = 8,
+        digits: int = 6,
+        notation: str = "raudenbush-bryk",
+    ) -> Display:
         """Return the cluster as an equation with its numbers.
 
         Parameters
@@ -139,11 +149,13 @@ class Cluster(Shown):
             The middle of longer and wider matrices is left out.
         digits : int
             Significant digits, 1 to 17.
+        notation : {"raudenbush-bryk", "gelman-hill"}
+            As ``design.equations`` takes it.
 
         Raises
         ------
         DataError
-            For anything but whole numbers.
+            For anything but whole numbers, or an unknown notation.
         """
         most = max(count_of("rows", rows, 0), 3), max(count_of("columns", columns, 0), 3)
         digits = count_of("digits", digits, 1, 17)
@@ -151,58 +163,97 @@ class Cluster(Shown):
         letters = Sum(tuple(times(*(letter for letter, _ in term)) for term in terms))
         numbers = Sum(tuple(times(*(entries for _, entries in term)) for term in terms))
         relations = (Relation(left[0], letters), Relation(left[1], numbers))
-        return Display((Section(self.title, relations),), self.write, digits)
+        written = self.source.notation(notation)
+        section = Section(self.title, relations, self._stage, tuple(self._legend(most[1])))
+        return Display((section,), written.write, digits)
 
     @property
     def title(self) -> str:
-        """The factor, the level and the number of rows."""
-        count = self.rows.size
-        return f"{self.group} = {self.level}: {count} row{'' if count == 1 else 's'}"
+        """The factor, its index and level, and the number of rows."""
+        letters, count = self.source.notation().letters, self.rows.size
+        named = [(self.source.factor, self.level)]
+        named += [(k, part.levels[0]) for k, part in self._parts() if k in self._above]
+        levels = (
+            f"{self.source.hierarchy.factors[factor].name} {letters[factor]} = {level}"
+            for factor, level in named
+        )
+        return f"{', '.join(levels)}: {count} row{'' if count == 1 else 's'}"
+
+    @property
+    def _stage(self) -> int:
+        return self.source.hierarchy.stage[self.source.factor]
+
+    @property
+    def _above(self) -> tuple[int, ...]:
+        return self.source.hierarchy.above(self.source.factor)
+
+    def _parts(self) -> Iterator[tuple[int, ClusterPart]]:
+        """Yield the parts with the positions of their factors."""
+        for part in self.parts:
+            yield self.source.hierarchy.position(part.group), part
+
+    def effects(self) -> Iterator[tuple[ClusterPart, list[Quantity]]]:
+        """Yield each part that has columns, with the random effects of these in the equations.
+
+        They carry the index of the cluster, or of the one level above it; else the names of
+        their levels.
+        """
+        for factor, part in self._parts():
+            own = self.source.system.effects_of(factor)
+            named = factor not in (self.source.factor, *self._above)
+            levels = part.levels if named else [""]
+            if part.columns.size:
+                yield part, [replace(effect, part=level) for level in levels for effect in own]
 
     def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
         """Return the left side and the factors of each term, the middle of large ones left out."""
+        system = self.source.system
         terms: list[list[Lettered]] = []
         if self.fixed_names:
-            beta = column([Quantity("fixed", name) for name in self.fixed_names], most[1])
-            terms.append([(_matrix("X", "j"), _grid(self.X, most)), (_matrix("β"), beta)])
-        for part in self.parts:
-            if part.columns.size:
-                own = part is self.own
-                z, b = ("j", "j") if own else (f"j,{part.group}", part.group)
-                effects = [Quantity("random", n, "" if own else level) for level, n in part.names]
-                Z = (_matrix("Z", z), _grid(part.Z, most))
-                terms.append([Z, (_matrix("b", b), column(effects, most[1]))])
+            letter = Quantity("matrix", "β")
+            beta = column(system.fixed, most[1])
+            terms.append([(self._matrix("X"), _grid(self.X, most)), (letter, beta)])
+        for part, effects in self.effects():
+            # Z and b of one factor among several have the number of that factor.
+            numbers = system.number_of(self.source.hierarchy.position(part.group))
+            Z, b = self._matrix("Z", numbers), self._matrix("b", numbers)
+            b = b if part is self.own else replace(b, factors=())
+            terms.append([(Z, _grid(part.Z, most)), (b, column(effects, most[1]))])
         if self.offset is not None:
-            terms.append([(_matrix("o", "j"), _grid(self.offset, most))])
-        if not self.linear:
-            return (_matrix("η", "j"), self._numbered("predicted", most[0])), terms
-        terms.append([(_matrix("ε", "j"), self._numbered("residual", most[0]))])
+            terms.append([(self._matrix("o"), _grid(self.offset, most))])
+        if not system.residual:
+            return (self._matrix("η"), self._each_row("predicted", most[0])), terms
+        terms.append([(self._matrix("ε"), self._each_row("residual", most[0]))])
         numeric = self.y is not None and self.y.ndim == 1
-        y = _grid(self.y, most) if numeric else self._numbered("response", most[0])
-        return (_matrix("y", "j"), y), terms
+        y = _grid(self.y, most) if numeric else self._each_row("response", most[0])
+        return (self._matrix("y"), y), terms
 
-    def _numbered(self, kind: QuantityKind, most: int) -> Grid:
-        return column([Quantity(kind, numbers=(k,)) for k in range(1, self.rows.size + 1)], most)
+    def _matrix(self, letter: str, numbers: tuple[int, ...] = ()) -> Quantity:
+        return Quantity("matrix", letter, numbers=numbers, factors=(self.source.factor,))
+
+    def _each_row(self, kind: QuantityKind, most: int) -> Grid:
+        own = (self.source.factor,)
+        rows = range(1, self.rows.size + 1)
+        return column([Quantity(kind, row=str(k), factors=own) for k in rows], most)
+
+    def _legend(self, most: int) -> Iterator[Note]:
+        """Yield R's names of the columns beside the symbols of their coefficients."""
+        _, terms = self.equation((0, 0))
+        matrices = [letter for (letter, _), *vector in terms if vector]
+        told = [(self.fixed_names, self.source.system.fixed, "")] if self.fixed_names else []
+        for part, effects in self.effects():
+            count = len(effects) // len(part.levels)
+            first = f" for {part.group} = {part.levels[0]}" if effects[0].part else ""
+            names = tuple(name for _, name in part.names[:count])
+            told.append((names, tuple(effects[:count]), first))
+        for letter, (names, symbols, first) in zip(matrices, told, strict=True):
+            pairs = [(f"{name} ", symbol) for name, symbol in zip(names, symbols, strict=True)]
+            shown = [piece for pair in shortened(pairs, most, ("…",)) for piece in (", ", *pair)]
+            yield ("columns of ", letter, f"{first}: ", *shown[1:])
 
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
-        """Write the quantities of the cluster: effects carry the names of their columns."""
-        del stage
-        match quantity.kind:
-            case "matrix":
-                below = (Written(quantity.part),) if quantity.part else ()
-                return Written(quantity.name, below=below, bold=True)
-            case "fixed":
-                return Written("β", below=(Written(quantity.name),))
-            case "random":
-                index = Written(quantity.part or self.level)
-                return Written("b", below=(Written(quantity.name), ",", index))
-            case kind:
-                letter = {"residual": "ε", "predicted": "η"}.get(kind, "y")
-                return Written(letter, below=(str(quantity.numbers[0]),))
-
-
-def _matrix(letter: str, index: str = "") -> Quantity:
-    return Quantity("matrix", letter, index)
+        """Write a quantity as the equations do."""
+        return self.source.notation().write(quantity, stage or self._stage)
 
 
 def _grid(values: Any, most: tuple[int, int]) -> Grid:
@@ -225,6 +276,13 @@ class Clusters(Sequence[Cluster]):
     group : str, optional
         The grouping factor; may be left out where there is only one.
 
+    Attributes
+    ----------
+    hierarchy : Hierarchy
+        The grouping factors.
+    factor : int
+        The position of their own among them.
+
     Raises
     ------
     DataError
@@ -233,12 +291,13 @@ class Clusters(Sequence[Cluster]):
 
     def __init__(self, design: MixedDesign, group: str | None = None) -> None:
         self.design = design
-        self._hierarchy = hierarchy(design)
-        factors = self._hierarchy.factors
+        self.hierarchy = hierarchy(design)
+        factors = self.hierarchy.factors
         if group is None and len(factors) > 1:
             names = ", ".join(repr(factor.name) for factor in factors)
             raise DataError("say which grouping factor", hint=f"one of {names}")
-        self._grouping = factors[0] if group is None else self._hierarchy.named(group)
+        self.factor = 0 if group is None else self.hierarchy.position(group)
+        self._grouping = factors[self.factor]
 
     def __repr__(self) -> str:
         return f"<Clusters: {len(self)} of {self.group}>"
@@ -252,6 +311,16 @@ class Clusters(Sequence[Cluster]):
     def levels(self) -> tuple[str, ...]:
         """The levels, in order."""
         return self._grouping.levels
+
+    @cached_property
+    def system(self) -> System:
+        """The equations, whose symbols the clusters have."""
+        return system(self.design)
+
+    def notation(self, name: str = "raudenbush-bryk") -> Notation:
+        """Return how these symbols are written."""
+        response = self.design.model_frame.response or "y"
+        return notation_of(self.hierarchy, name, response=response)
 
     @cached_property
     def _order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -284,7 +353,7 @@ class Clusters(Sequence[Cluster]):
         order, starts = self._order
         rows = order[starts[code] : starts[code + 1]]
         Z = design.Z[rows]
-        factors = self._hierarchy.factors
+        factors = self.hierarchy.factors
         X: Any = design.X[rows]
         return Cluster(
             group=self.group,
@@ -297,7 +366,7 @@ class Clusters(Sequence[Cluster]):
             offset=None if design.offset is None else design.offset[rows],
             weights=None if design.weights is None else design.weights[rows],
             fixed_names=tuple(design.fixed.names),
-            linear=design.family is None,
+            source=self,
         )
 
     def _part(self, factor: GroupingFactor, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:

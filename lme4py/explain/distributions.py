@@ -147,24 +147,20 @@ def random_relation(
     most : int
         Leave out the middle of longer vectors.
     """
-    places = system.effects_of(factor)
-    if not places:
+    effects = system.effects_of(factor)
+    if not effects:
         return None
-    effects = [system.random[place] for place in places]
-    rows = _covariance(system, places, effects, tau=tau)
+    rows = _covariance(system, factor, tau=tau)
     if len(effects) == 1:
         return _normal(effects[0], _ZERO, rows[0][0])
     zeros = column([_ZERO] * len(effects), most)
     return _normal(column(effects, most), zeros, grid(rows, (most, most)))
 
 
-def _covariance(
-    system: System, places: list[int], effects: list[Quantity], *, tau: bool
-) -> list[list[Tree]]:
+def _covariance(system: System, factor: int, *, tau: bool) -> list[list[Tree]]:
     """Return the covariance matrix of the effects of one factor."""
-    columns = [system.monomials.random[place] for place in places]
+    effects, columns, factors = system.effects_of(factor), system.columns_of(factor), (factor,)
     copies = list(dict.fromkeys(found.term for found in columns))
-    factors = effects[0].factors
     # An effect has its own number in tau; all its numbers where the first is not enough.
     numbers = {effect.numbers for effect in effects}
     short = len({first for first, *_ in numbers}) == len(numbers)
@@ -212,7 +208,7 @@ def _covariance(
 def _about_means(system: System, factor: int, relation: Relation) -> Relation:
     """Return the distribution of the coefficients themselves, where they are all there is."""
     stage = system.hierarchy.stage[factor]
-    effects = [system.random[place] for place in system.effects_of(factor)]
+    effects = system.effects_of(factor)
     if len(system.hierarchy.at(stage)) > 1 or len(set(effects)) < len(effects):
         return relation
     means: dict[Tree, tuple[Tree, Tree]] = {}

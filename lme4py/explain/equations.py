@@ -294,7 +294,7 @@ def equations(
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
     return Equations(
         system=found,
-        notation=notation_of(notation, found.hierarchy, renamed, response),
+        notation=notation_of(found.hierarchy, notation, renamed, response),
         names=renamed,
         numbers=_numbers(found, coefficients),
         digits=count_of("digits", digits, 1, 17),

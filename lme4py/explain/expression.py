@@ -83,14 +83,14 @@ class Quantity:
     name : str
         The variable's name, or the letter of a matrix.
     part : str
-        The level or column of the variable.
+        The level or column of the variable; the level of a random effect that is one of several.
     numbers : tuple of int
         Its place among its kind: (1, 0) for gamma_10.
     factors : tuple of int
         Positions of the grouping factors whose levels it differs between.
     row : str
-        "i" if it differs between observations, "1" or "n" for the first or last one of a
-        cluster, "" otherwise.
+        "i" if it differs between observations, a number or "n" for a certain or the last one of
+        a cluster, "" otherwise.
     copy : int
         Tells apart what would have the same name otherwise.
     of : tuple of Quantity

@@ -50,8 +50,7 @@ def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[S
     compact = [Relation(_matrix(whole, own), _compact(system, own))]
     if system.fixed:
         compact.append(Relation(_matrix("β"), _lying(system.fixed)))
-    effects = tuple(system.random[place] for place in system.effects_of(factor))
-    compact.append(Relation(_matrix("b", own), _lying(effects)))
+    compact.append(Relation(_matrix("b", own), _lying(system.effects_of(factor))))
     yield Section("", tuple(compact), stage)
     shown = Relation(_matrix(whole), _compact(system, ()))
     last = system.hierarchy.factors[factor].size
@@ -72,8 +71,9 @@ def _several_factors(
 ) -> Section:
     terms: list[Tree] = [Product((_matrix("X"), _matrix("β")))] if system.fixed else []
     notes = []
-    for number, factor in enumerate(factors, start=1):
-        terms.append(Product(tuple(Quantity("matrix", name, numbers=(number,)) for name in "Zb")))
+    for factor in factors:
+        (number,) = numbers = system.number_of(factor)
+        terms.append(Product(tuple(Quantity("matrix", name, numbers=numbers) for name in "Zb")))
         levels, columns = system.hierarchy.factors[factor].size, len(system.effects_of(factor))
         notes.append(f"Z_{number}: {caption(factor)}, {levels} × {columns} columns")
     shown = Relation(_matrix(whole), Sum((*terms, *_rest(system, ()))))

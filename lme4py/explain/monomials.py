@@ -93,6 +93,8 @@ class Monomials:
         The numbers of every atom.
     places : mapping of str to (int or None)
         The grouping factor each variable belongs to, None for the observations.
+    inside : mapping of str to set of str
+        The variables in the expression of each.
 
     Raises
     ------
@@ -104,6 +106,8 @@ class Monomials:
         self.levels = hierarchy(design)
         self.values: dict[Quantity, FloatArray] = {}
         self.places: dict[str, int | None] = {}
+        self.inside: dict[str, frozenset[str]] = {}
+        self._labelled: dict[str, list[Quantity]] = {}
         self._design, self._chosen, self._used = design, chosen or {}, set[str]()
         self.fixed, self.random = tuple(self._fixed()), tuple(self._random())
         for name in self._chosen:
@@ -168,13 +172,17 @@ class Monomials:
     def _atom(self, name: str, node: Node, part: str, values: FloatArray) -> Quantity:
         if name not in self.places:
             self.places[name] = self._place(name, node)
+            self.inside[name] = frozenset(symbol.name for symbol in symbols(node))
         place = self.places[name]
         factors, row = ((), "i") if place is None else ((place,), "")
         atom = Quantity("predictor", name, part, factors=factors, row=row)
-        while atom in self.values:
-            if np.array_equal(self.values[atom], values, equal_nan=True):
-                return atom
-            atom = replace(atom, copy=atom.copy + 1)
+        # Ready arrays know a column by R's name alone, which says no more what is variable in it.
+        for known in self._labelled.setdefault(name + part, []):
+            if np.array_equal(self.values[known], values, equal_nan=True):
+                return known
+            if known.name == name:
+                atom = replace(atom, copy=known.copy + 1)
+        self._labelled[name + part].append(atom)
         self.values[atom] = values
         return atom
 

@@ -53,6 +53,15 @@ def _after(numbers: tuple[Mark, ...], index: tuple[Mark, ...]) -> tuple[Mark, ..
     return (*numbers, *index)
 
 
+def _at_level(
+    numbers: tuple[Mark, ...], effect: Quantity, index: tuple[Mark, ...]
+) -> tuple[Mark, ...]:
+    """Return the subscript of a random effect, which may be that of a level by name."""
+    if not effect.part:
+        return _after(numbers, index)
+    return (*numbers, *([","] if numbers else []), Written(effect.part))
+
+
 class Notation(ABC):
     """A way of writing the quantities of a model.
 
@@ -113,13 +122,16 @@ class RaudenbushBryk(Notation):
     predicted = "η"
 
     def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
-        if quantity.row:
-            letters = self._letters_of(range(len(self.levels.factors)))
-            # A cluster's last row: the number of its rows carries the cluster's index.
-            row = Written("n", below=letters) if quantity.row == "n" else quantity.row
-            return (row, *letters)
-        above = (higher for factor in quantity.factors for higher in self.levels.above(factor))
-        return self._letters_of({*quantity.factors, *above})
+        own = quantity.factors
+        above = (higher for factor in own for higher in self.levels.above(factor))
+        letters = self._letters_of({*own, *above})
+        if not quantity.row:
+            return letters
+        # A row belongs to a level of every factor, a row of a cluster to that cluster.
+        letters = letters if own else self._letters_of(range(len(self.levels.factors)))
+        # A cluster's last row: the number of its rows carries the cluster's index.
+        row = Written("n", below=letters) if quantity.row == "n" else quantity.row
+        return _after((row,), letters)
 
     def _letters_of(self, factors: Iterable[int]) -> tuple[Mark, ...]:
         own = set(factors)
@@ -136,7 +148,7 @@ class RaudenbushBryk(Notation):
                 base = _COEFFICIENTS[place] if place < len(_COEFFICIENTS) else f"ξ{place}"
                 return Written(base, below=_after(numbers, index), primes=quantity.copy)
             case "random":
-                return Written("U", below=_after(numbers, index), primes=quantity.copy)
+                return Written("U", below=_at_level(numbers, quantity, index), primes=quantity.copy)
             case "variance" | "correlation" as kind:
                 # The factor's letter where there are several factors.
                 several = len(self.levels.factors) > 1
@@ -167,13 +179,13 @@ class GelmanHill(Notation):
         return f"{letter}[{self.letters[below[0]] if below else 'i'}]"
 
     def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:
-        if quantity.row in ("1", "n"):
-            # The first and the last of the rows i of one group.
-            letter = self.letters[self.levels.at(stage)[0]]
-            last = Written("n", below=(letter,))
-            return (Written("i", below=(last if quantity.row == "n" else "1",)),)
+        if quantity.row == "i":
+            return ("i",)
         if quantity.row:
-            return (quantity.row,)
+            # One of the rows i of a group.
+            letter = self.letters[(*quantity.factors, *self.levels.at(stage))[0]]
+            last = Written("n", below=(letter,))
+            return (Written("i", below=(last if quantity.row == "n" else quantity.row,)),)
         factors = quantity.factors
         if quantity.kind == "coefficient":
             # The finest ones determine the others.
@@ -190,7 +202,7 @@ class GelmanHill(Notation):
             case "fixed" | "coefficient":
                 return self._coefficient(quantity, index)
             case "random":
-                below = _after(_digits(quantity.numbers[1:]), index)
+                below = _at_level(_digits(quantity.numbers[1:]), quantity, index)
                 alone = len(quantity.numbers) == 1
                 top = self._coefficient(quantity, ()) if alone else self._level_one(quantity)
                 return Written("η", below=below, above=(top,), primes=quantity.copy)
@@ -230,7 +242,12 @@ class GelmanHill(Notation):
 _NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}
 
 
-def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response: str) -> Notation:
+def notation_of(
+    levels: Hierarchy,
+    name: str = RaudenbushBryk.name,
+    names: Mapping[str, str] | None = None,
+    response: str = "y",
+) -> Notation:
     """Return the notation of a name.
 
     Raises
@@ -238,4 +255,4 @@ def notation_of(name: str, levels: Hierarchy, names: Mapping[str, str], response
     DataError
         If there is none of that name.
     """
-    return _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))](levels, names, response)
+    return _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))](levels, names or {}, response)

@@ -36,7 +36,7 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
-from lme4py.explain.monomials import Monomials
+from lme4py.explain.monomials import ColumnProduct, Monomials
 
 __all__ = ["System", "system"]
 
@@ -86,9 +86,18 @@ class System:
         """The grouping factors."""
         return self.monomials.levels
 
-    def effects_of(self, factor: int) -> list[int]:
-        """Return the positions, among all random columns, of those of one factor."""
-        return [i for i, found in enumerate(self.monomials.random) if found.factor == factor]
+    def effects_of(self, factor: int) -> tuple[Quantity, ...]:
+        """Return the random effects of one factor: b_j, over all its terms."""
+        return tuple(effect for effect in self.random if effect.factors == (factor,))
+
+    def number_of(self, factor: int) -> tuple[int, ...]:
+        """Return the number of a factor's Z and b among those of several, from 1."""
+        others = [f for f in self.hierarchy.from_stage(1) if self.effects_of(f)]
+        return (1 + others.index(factor),) if len(others) > 1 else ()
+
+    def columns_of(self, factor: int) -> list[ColumnProduct]:
+        """Return the columns of Z that these effects stand beside."""
+        return [found for found in self.monomials.random if found.factor == factor]
 
     @property
     def residual(self) -> tuple[Quantity, ...]:
@@ -113,15 +122,15 @@ class System:
             case link:
                 return Applied((mean,), link)
 
+    @property
+    def meanings(self) -> dict[Quantity, Tree]:
+        """What stands for each coefficient that has an equation."""
+        relations = (relation for stage in self.stages for relation in stage)
+        return {r.left: r.right for r in relations if isinstance(r.left, Quantity)}
+
     def nested_predictor(self) -> Tree:
         """Return the lowest equation with all others put in, not multiplied out."""
-        meanings = {
-            relation.left: relation.right
-            for stage in self.stages
-            for relation in stage
-            if isinstance(relation.left, Quantity)
-        }
-        return substituted(Sum((*self.observations, *self.offsets)), meanings)
+        return substituted(Sum((*self.observations, *self.offsets)), self.meanings)
 
     def combined_predictor(self) -> Sum:
         """Return the lowest equation with all others put in, multiplied out."""
@@ -137,10 +146,9 @@ class System:
             factors = [(*_scale(c.scale), *(c.atoms or (Numeral(1.0),))) for c in found.fixed]
             yield _inner(factors, self.fixed, most)
         for factor in self.hierarchy.from_stage(1):
-            places = self.effects_of(factor)
-            if places:
-                factors = [found.random[place].atoms or (Numeral(1.0),) for place in places]
-                yield _inner(factors, tuple(self.random[place] for place in places), most)
+            factors = [c.atoms or (Numeral(1.0),) for c in self.columns_of(factor)]
+            if factors:
+                yield _inner(factors, self.effects_of(factor), most)
         yield from self.offsets
 
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:

@@ -194,6 +194,24 @@ def test_errors(level, factor, message):
     assert message in str(caught.value)
 
 
+def test_symbols_are_those_of_the_equations():
+    """R's names stand beside them; levels of other factors are named."""
+    design = _design("y ~ x + (1 + x | person) + (1 | item) + (1 | school)")
+    text = design.cluster(person=3).text()
+    assert text.startswith("person j = 3, school l = q: 6 rows")
+    assert "columns of X_jl: (Intercept) γ_000, x γ_100" in text
+    assert "columns of Z_1jl: (Intercept) U_0jl, x U_1jl" in text
+    assert "columns of Z_2jl for item = a: (Intercept) U_{0,a}" in text
+    assert "columns of Z_3jl: (Intercept) U_00l" in text
+    coefficients = design.equations().coefficients
+    assert list(coefficients.values()) == ["γ_000", "γ_100"]
+    for line in ("U_0jl", "U_{0,f}", "U_00l", "ε_6jl", "y_jl = X_jl β + Z_1jl b_1jl + Z_2jl b_2"):
+        assert line in text
+    written = design.cluster(person=3).display(notation="gelman-hill").text()
+    assert "columns of Z_1j: (Intercept) η_j^α, x η_j^{β_1}" in written
+    assert "ε_{i_6}" in written
+
+
 def test_one_factor_must_be_chosen():
     design = _design("y ~ x + (1 | person) + (1 | item)")
     with pytest.raises(lme4py.DataError, match="say which grouping factor"):
@@ -210,8 +228,8 @@ def test_long_clusters_are_elided():
     design = _design("y ~ x + (1 | school)")
     found = design.cluster("p")
     lines = found.display(rows=5).text().splitlines()
-    assert len(lines) == 2 + 5
-    assert "⋮" in lines[-2]
+    assert len(lines) == 2 + 5 + 2
+    assert "⋮" in lines[-4]
     assert found.latex().count(r"\vdots") > 2
     assert str(found) == repr(found) == found.text()
     assert found._repr_latex_().startswith("$$\n")
@@ -245,7 +263,7 @@ def test_command(capsys):
 
     assert main(["cluster", "--rows", "4", "--level", "309"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Subject = 309: 10 rows")
+    assert out.startswith("Subject j = 309: 10 rows")
     assert "Z is block-diagonal as it stands: 18 blocks" in out
     for form, start in (("latex", r"\begin{aligned}"), ("html", "<div>"), ("md", "**Subject")):
         assert main(["cluster", "--format", form]) == 0
@@ -260,7 +278,8 @@ def test_printed_numbers_are_those_of_the_matrices():
     """The arrays of the LaTeX, read by another reader, in the order of the equation."""
     design = _design("y ~ x + (1 + x | person) + (1 | item)")
     found = design.cluster(person=3)
-    printed = found.display(rows=100, columns=100, digits=17).latex().splitlines()[-2]
+    latex = found.display(rows=100, columns=100, digits=17).latex()
+    (printed,) = (line for line in latex.splitlines() if "array" in line)
     arrays = [
         np.array(read(array, {}, "latex"), dtype=float)
         for array in re.findall(r"\\left\[\\begin{array}{r+} .*? \\end{array}\\right\]", printed)

@@ -8,7 +8,6 @@ import pytest
 
 import lme4py
 from lme4py.explain.markup.page import Definitions, Heading, Page, Paragraph, Table, code
-from lme4py.explain.words.deviations import effects_of
 from lme4py.explain.words.explanation import overview
 from lme4py.explain.words.reading import Reading
 
@@ -68,9 +67,9 @@ def test_sleepstudy(sleep):
             "308 Days, row 2 is 309 (Intercept), ..., row 35 is 372 Days."
         ),
         "theta is the lower triangle of T by columns: (Intercept), Days.(Intercept) and Days.",
-        "The slope of Days in one Subject is β[Days] + b[Subject, Days].",
-        "In X the column stands once, for all 180 rows; its coefficient β[Days] is the mean.",
-        "The intercept in one Subject is β[(Intercept)] + b[Subject, (Intercept)].",
+        "β_1j = γ_10 + U_1j The slope of Days in one Subject: in X γ_10 of Days; in Z U_1j of",
+        "In X the column stands once, for all 180 rows; its coefficient γ_10 is the mean.",
+        "β_0j = γ_00 + U_0j The intercept in one Subject: in X γ_00 of (Intercept); in Z U_0j",
     ]:
         assert sentence in said
 
@@ -81,8 +80,11 @@ def test_the_models_of_the_question(data):
     assert "a cross-level interaction" in said
     assert "what is left of the slope's differences is in Z b" in said
     # These are the equations of level 2.
-    assert "The slope of x in one g is β[x] + β[x:M]·M + b[g, x]." in said
-    assert "The intercept in one g is β[(Intercept)] + β[M]·M + b[g, (Intercept)]." in said
+    assert (
+        "β_1j = γ_10 + γ_11·M_j + U_1j The slope of x in one g: in X γ_10 of x and γ_11 of x:M;"
+        in said
+    )
+    assert "β_0j = γ_00 + γ_01·M_j + U_0j The intercept in one g" in said
 
 
 def test_cross_level_product_without_random_slope(data):
@@ -111,13 +113,13 @@ def test_cross_level_product_without_random_slope(data):
         ),
         (
             "y ~ x*M*D + (x | g) + (x | h)",
-            "is β[x] + β[x:M]·M + β[x:D]·D + β[x:M:D]·M·D + b[g, x] + b[h, x].",
+            "β_1jk = γ_10 + γ_11·M_j + γ_12·D_k + γ_13·M_j·D_k + U_1j + U_1k",
             "not random",
         ),
         (
             "y ~ x*M*D + (x | g) + (1 | h)",
             "It gives each h its own slope of x, by what D is there; the slope is not random there",
-            "of one h is",
+            "U_1k",
         ),
     ],
 )
@@ -128,6 +130,12 @@ def test_products_of_variables_of_different_groups(data, formula, told, never):
     assert never not in said
 
 
+def test_a_slope_is_random_through_whatever_is_made_of_its_variable(data):
+    said = flat(lme4py.lformula("y ~ x*M + (poly(x, 2) | g)", data).explain().text)
+    assert "what is left of the slope's differences is in Z b" in said
+    assert "not random" not in said
+
+
 def test_slope_without_fixed_effect(data):
     said = flat(lme4py.lformula("y ~ 1 + (x | g)", data).explain().text)
     assert "the mean slope of x is held at 0" in said
@@ -136,15 +144,16 @@ def test_slope_without_fixed_effect(data):
 
 def test_another_coding_has_its_mean_in_several_coefficients(data):
     said = flat(lme4py.lformula("y ~ f + (0 + f | g)", data).explain().text)
-    assert "The effect of fa in one g is β[(Intercept)] + b[g, fa]." in said
-    assert "The effect of fb in one g is β[(Intercept)] + β[fb] + b[g, fb]." in said
+    assert "β_3j = U_3j The effect of fa in one g: in Z U_3j of fa." in said
+    assert "X has no such column, but others that add up to it" in said
+    assert "β_1j = γ_10 + U_1j The effect of fb in one g: in X γ_10 of fb; in Z U_1j of fb." in said
 
 
 def test_nested_groups_share_one_mean(data):
     said = flat(lme4py.lformula("y ~ x + (1 | s/g)", data).explain().text)
     assert "each inside one s" in said
     assert "Level 3 is s: 6 groups of 30 observations." in said
-    assert "β[(Intercept)] + b[g:s, (Intercept)] + b[s, (Intercept)]" in said
+    assert "π_0jk = γ_000 + U_00k + U_0jk The intercept in one s and g:s" in said
     assert "Written (1 | s/g) in the formula." in said
 
 
@@ -169,8 +178,8 @@ def test_main_effects_say_where_they_hold(data):
 def test_factors_of_the_group_move_means(data):
     data = data.assign(kind=np.where(data["M"] > 0, "high", "low"))
     said = flat(lme4py.lformula("y ~ x*kind + (x | g)", data).explain().text)
-    assert "The slope of x in one g is β[x] + (term x:kind) + b[g, x]." in said
-    assert "x:kind belongs to the mean" in said
+    assert "β_1j = γ_10 + γ_11·kind[low]_j + U_1j The slope of x in one g" in said
+    assert "x:kindlow belongs to the mean" in said
 
 
 def test_generalized(data):
@@ -197,7 +206,7 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
     design = lme4py.lformula(formula, data)
     table = overview(Reading(design))
     columns, rows, theta = (
-        [place for row in table.rows for place in _places(row[k])] for k in (2, 3, 4)
+        [place for row in table.rows for place in _places(row[k])] for k in (3, 4, 5)
     )
     for places, total in [
         (columns, design.X.shape[1]),
@@ -208,23 +217,15 @@ def test_the_table_shares_out_all_columns_rows_and_parameters(data, formula):
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_means_are_true(data, formula):
-    """X's share of a term's span is Z times the means."""
+def test_equations_of_the_words_are_true(data, formula):
+    """What stands in Z beside the effects that are named is Z b; what is named first is X's."""
     design = lme4py.lformula(formula, data)
     reading = Reading(design)
-    rng = np.random.default_rng(5)
-    beta = dict(zip(design.fixed.names, rng.normal(size=design.X.shape[1]), strict=True))
-    X = dict(zip(design.fixed.names, design.X.T, strict=True))
-    for term in design.random.terms:
-        effects = effects_of(reading, term)
-        named = {name for effect in effects for _, name in effect.mean or ()}
-        share = sum((beta[name] * X[name] for name in named), start=np.zeros(len(data)))
-        moved = np.zeros(len(data))
-        for effect in effects:
-            assert effect.mean is not None
-            mean = sum(coefficient * beta[name] for coefficient, name in effect.mean)
-            moved += mean * term.plan.column(effect.number)
-        np.testing.assert_allclose(moved, share, atol=1e-8)
+    labels = [label.strip() for label in design.explain().text.splitlines() if " = " in label]
+    symbols = [reading.symbol(effect) for effect in reading.system.random]
+    for symbol in {symbol.strip("\2\3") for symbol in symbols}:
+        assert sum(symbol in re.split(r"[ ·]", label) for label in labels) == 1
+    assert [reading.column(effect) for effect in reading.system.fixed] == design.fixed.names
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -259,7 +260,7 @@ def test_names_are_escaped():
     assert "<0>" not in told.html
     assert "&lt;0&gt;" in told.html
     rows = [line for line in told.markdown.splitlines() if line.startswith("| ")]
-    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {6}
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in rows} == {7}
 
 
 def test_long_models_stay_readable():

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from typing import TypeAlias
 
-from lme4py.explain.expression import Quantity, Relation
-from lme4py.explain.markup.formats import LatexSetter, MathmlSetter, TextSetter, escaped
+from lme4py.explain.expression import Quantity, Relation, Tree
+from lme4py.explain.markup.formats import LatexSetter, MarkdownSetter, MathmlSetter, TextSetter
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
-__all__ = ["Display", "Section", "Shown", "head_of"]
+__all__ = ["Display", "Note", "Section", "Shown", "head_of"]
+
+Note: TypeAlias = str | Sequence[str | Tree]
+"""A sentence below equations; symbols may stand in it."""
 
 _MOST_LINES = 12
+_MATHML = 'xmlns="http://www.w3.org/1998/Math/MathML"'
+_INLINE = f"<math {_MATHML}>{{}}</math>"
 
 
 class Shown(ABC):
@@ -75,7 +81,7 @@ class Section:
         The equations.
     stage : int
         The stage of the hierarchy at which they are read: notations leave out its index.
-    notes : tuple of str
+    notes : tuple of Note
         Sentences below them.
     heads : bool
         Whether the title is the heading of the sections that follow, too.
@@ -84,7 +90,7 @@ class Section:
     title: str
     relations: tuple[Relation, ...] = ()
     stage: int = 0
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     heads: bool = False
 
     def __repr__(self) -> str:
@@ -122,9 +128,26 @@ class Display(Shown):
         return self
 
     def _lines(self, section: Section, form: type[Typesetter]) -> list[str]:
-        setter = form(lambda quantity: self.write(quantity, section.stage), self.digits)
+        setter = self._setter(section, form)
         relations, most = section.relations, self.terms_per_line
         return [line for relation in relations for line in setter.lines(relation, most)]
+
+    def _setter(self, section: Section, form: type[Typesetter]) -> Typesetter:
+        return form(lambda quantity: self.write(quantity, section.stage), self.digits)
+
+    def _notes(
+        self, section: Section, form: type[Typesetter], words: str = "{}", symbol: str = "{}"
+    ) -> Iterator[str]:
+        """Yield the notes, in which words and symbols are put into these frames."""
+        setter = self._setter(section, form)
+        for note in section.notes:
+            parts = (note,) if isinstance(note, str) else note
+            yield "".join(
+                words.format(setter.words(part))
+                if isinstance(part, str)
+                else symbol.format(setter.inline(part))
+                for part in parts
+            )
 
     def text(self, width: int | None = None) -> str:
         """Return the equations as Unicode text; lines longer than `width` are continued below."""
@@ -136,7 +159,8 @@ class Display(Shown):
             for relation in section.relations:
                 block = self._lines(replace(section, relations=(relation,)), TextSetter)
                 lines += [indent + line for line in _folded(block, width - len(indent))]
-            lines += [indent + line for note in section.notes for line in _folded([note], width)]
+            for note in self._notes(section, TextSetter):
+                lines += [indent + line for line in _folded([note], width - len(indent))]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 
@@ -144,9 +168,10 @@ class Display(Shown):
         """Return the equations as one ``aligned`` environment, without dollar signs."""
         lines: list[str] = []
         for section in self.sections:
-            lines += [f"&\\textbf{{{escaped(section.title)}}}"] if section.title else []
+            title = self._setter(section, LatexSetter).words(section.title)
+            lines += [f"&\\textbf{{{title}}}"] if title else []
             lines += self._lines(section, LatexSetter)
-            lines += [f"&\\text{{{escaped(note)}}}" for note in section.notes]
+            lines += [f"&{note}" for note in self._notes(section, LatexSetter, r"\text{{{}}}")]
         body = " \\\\\n".join(lines)
         return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 
@@ -162,23 +187,24 @@ class Display(Shown):
             if rows := "".join(self._lines(section, MathmlSetter)):
                 parts.append(
                     '<div style="overflow-x:auto">'
-                    '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">'
+                    f'<math {_MATHML} display="block">'
                     f'<mtable displaystyle="true">{rows}</mtable></math></div>'
                 )
-            parts += [f"<p>{escape(note)}</p>" for note in section.notes]
+            notes = self._notes(section, MathmlSetter, symbol=_INLINE)
+            parts += [f"<p>{note}</p>" for note in notes]
         return f"<div>{''.join(parts)}</div>"
 
     def markdown(self) -> str:
         """Return the equations as Markdown with LaTeX between double dollar signs."""
         parts = []
         for section in self.sections:
-            title = _escaped_markdown(section.title)
+            title = self._setter(section, MarkdownSetter).words(section.title)
             if title:
                 parts.append(f"### {title}" if section.heads else f"**{title}**")
             if section.relations:
                 bare = replace(self, sections=(replace(section, title="", notes=()),))
                 parts.append(bare._repr_latex_())
-            parts += map(_escaped_markdown, section.notes)
+            parts += self._notes(section, MarkdownSetter, symbol="${}$")
         return "\n\n".join(parts)
 
 
@@ -198,7 +224,3 @@ def _folded(block: list[str], width: int) -> list[str]:
     rest = [f"    {line[cut:].removeprefix(' ')}".rstrip() for line in block]
     piece = [line[:cut].rstrip() for line in block]
     return [*filter(None, piece), *_folded([line for line in rest if line], width)]
-
-
-def _escaped_markdown(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$" else c for c in text)

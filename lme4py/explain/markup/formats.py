@@ -16,7 +16,7 @@ from html import escape
 from lme4py.explain.markup.page import one_line
 from lme4py.explain.markup.typesetting import Box, Typesetter
 
-__all__ = ["LatexSetter", "MathmlSetter", "TextSetter", "escaped"]
+__all__ = ["LatexSetter", "MarkdownSetter", "MathmlSetter", "TextSetter"]
 
 # A name, a call or a call with what follows it: legible without parentheses around it.
 _LEGIBLE = re.compile(r"[^\W]?[\w.]*|[\w.:]+\([^()]*(\([^()]*\)[^()]*)*\)")
@@ -120,6 +120,10 @@ class TextSetter(Typesetter):
         """Return text on one line."""
         return one_line(text)
 
+    def words(self, text: str) -> str:
+        """Return words as they are."""
+        return text
+
     def script(self, index: str, above: bool) -> str:
         """Return an index, in braces where its end could not be seen."""
         if above and index.isdigit():
@@ -170,6 +174,11 @@ class LatexSetter(Typesetter):
         letter = len(text) == 1 and text.isascii() and text.isalpha()
         return text if letter else f"\\text{{{escaped(text)}}}"
 
+    def words(self, text: str) -> str:
+        """Return text mode's words."""
+        begins, ends = text[:1] == " ", text[-1:] == " "
+        return f"{' ' * begins}{escaped(text)}{' ' * ends}"
+
     def function(self, name: str) -> str:
         """Return the upright name of a function."""
         return r"\mathcal{N}" if name == "N" else f"\\operatorname{{{name}}}"
@@ -187,6 +196,14 @@ class LatexSetter(Typesetter):
         columns = "".join("r" if right else "c" for right in numeric) or "c"
         body = r" \\ ".join(" & ".join(box.lines[0] for box in row) for row in rows)
         return Box((f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]",))
+
+
+class MarkdownSetter(LatexSetter):
+    """LaTeX's mathematics among Markdown's words."""
+
+    def words(self, text: str) -> str:
+        """Return words in which no character means anything."""
+        return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$" else c for c in text)
 
 
 class MathmlSetter(Typesetter):
@@ -207,6 +224,10 @@ class MathmlSetter(Typesetter):
     def label(self, text: str) -> str:
         """Return the level or column of a variable."""
         return self.name(text)
+
+    def words(self, text: str) -> str:
+        """Return HTML's words."""
+        return escape(text)
 
     def function(self, name: str) -> str:
         """Return the name of a function."""

@@ -165,6 +165,10 @@ class Typesetter(ABC):
     def label(self, text: str) -> str:
         """Return the level or column of a variable."""
 
+    @abstractmethod
+    def words(self, text: str) -> str:
+        """Return words outside of mathematics."""
+
     def function(self, name: str) -> str:
         """Return the name of a function or distribution."""
         return name
@@ -197,6 +201,10 @@ class Typesetter(ABC):
             box = further if start else self._built("line", left, sign, part)
             lines += [line.rstrip() for line in box.lines]
         return lines
+
+    def inline(self, tree: Tree) -> str:
+        """Return a tree that has one line."""
+        return self._box(tree).lines[0]
 
     def symbol(self, written: Written) -> str:
         """Return a quantity with its indices."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_cluster"]
 
 _MOST = (14, 10)
-_SUBSCRIPTS = str.maketrans("0123456789j", "₀₁₂₃₄₅₆₇₈₉ⱼ")
+_SUBSCRIPTS = str.maketrans("0123456789ijklmn", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₗₘₙ")
 
 
 class _PictureSetter(TextSetter):
@@ -35,10 +35,10 @@ class _PictureSetter(TextSetter):
         return one_line(name)
 
     def script(self, index: str, above: bool) -> str:
-        """Return digits and the letter of the cluster as a subscript, names in brackets."""
+        """Return digits and letters of indices as a subscript, names in brackets."""
         del above
-        known = index.isdigit() or index == "j"
-        return index.translate(_SUBSCRIPTS) if known else f"[{index}]"
+        lowered = index.translate(_SUBSCRIPTS)
+        return f"[{index}]" if set(lowered) & set(index) - {","} else lowered
 
 
 _CELL = 0.34

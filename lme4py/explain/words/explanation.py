@@ -14,11 +14,13 @@ import numpy as np
 
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
+from lme4py.explain.expression import shortened
 from lme4py.explain.markup.display import head_of
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
-from lme4py.explain.words.deviations import columns_in_both
+from lme4py.explain.words.coefficients import random_coefficients
 from lme4py.explain.words.parts import fixed_part, random_part
 from lme4py.explain.words.reading import MOST_NAMES, MOST_TERMS, Reading, joined, spans, written
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Explanation", "explain", "overview"]
 
@@ -51,10 +53,12 @@ class Explanation:
         return self.html
 
 
-def explain(design: MixedDesign, *, width: int = 88) -> Explanation:
+def explain(
+    design: MixedDesign, *, width: int = 88, notation: str = "raudenbush-bryk"
+) -> Explanation:
     """Tell the model in words, term by term: ``design.explain``."""
     width = count_of("width", width, 0)
-    reading = Reading(design)
+    reading = Reading(design, notation)
     page = Page(
         [
             Heading(code(one_line(str(design.formula))), 1),
@@ -65,7 +69,7 @@ def explain(design: MixedDesign, *, width: int = 88) -> Explanation:
             *fixed_part(reading),
             Heading("Random part: Z b"),
             *random_part(reading),
-            *columns_in_both(reading),
+            *random_coefficients(reading),
         ]
     )
     return Explanation(page.text(width), page.markdown(), page.html())
@@ -96,21 +100,34 @@ def overview(reading: Reading) -> Table:
     """Return the table of parts: where each acts and what it makes."""
     random = reading.design.random
     rows: list[Sequence[Prose]] = [
-        [code(label), _acts_at(reading, number), spans(reading.columns(number)), "", ""]
+        [
+            code(label),
+            _acts_at(reading, number),
+            _symbols(reading, number),
+            spans(reading.columns(number)),
+            "",
+            "",
+        ]
         for number, label in reading.numbered_terms
     ]
     if len(rows) > MOST_TERMS:
         rest = len(rows) - MOST_TERMS + 1
-        rows = [*rows[: MOST_TERMS - 1], [f"... {rest} more", "", "", "", ""]]
+        rows = [*rows[: MOST_TERMS - 1], [f"... {rest} more", *[""] * 5]]
     theta = 0
     for k, term in enumerate(random.terms):
         group = term.bar.group_name
         acts_at = f"level {reading.level(group)}: {code(group)}"
         following = theta + term.covariance.parameters
         places = [spans(range(*map(int, random.Gp[k : k + 2]))), spans(range(theta, following))]
-        rows.append([code(written(term)), acts_at, "", *places])
+        rows.append([code(written(term)), acts_at, _symbols(reading, term), "", *places])
         theta = following
-    return Table(["part", "acts at", "columns of X", "rows of Zt", "theta"], rows)
+    return Table(["part", "acts at", "effects", "columns of X", "rows of Zt", "theta"], rows)
+
+
+def _symbols(reading: Reading, term: int | RandomTerm) -> Prose:
+    """Return the first and the last effect of a term."""
+    found = [reading.symbol(effect) for effect in reading.effects(term)]
+    return ", ".join(shortened(found, 3, "…"))
 
 
 def _acts_at(reading: Reading, number: int) -> Prose:

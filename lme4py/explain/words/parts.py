@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric
+from lme4py.explain.expression import shortened
 from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import left_side
 from lme4py.explain.words.reading import (
@@ -58,9 +59,10 @@ def fixed_part(reading: Reading) -> Iterator[Passage]:
 
 def _fixed_term(reading: Reading, number: int) -> Iterator[Prose]:
     columns, names = reading.column_names(number), reading.variables(number)
+    effects = [reading.symbol(effect) for effect in reading.effects(number)]
     if number == 0:
         yield (
-            f"{_columns(columns)}{_expected(reading)} where all other columns of X are 0. "
+            f"{_columns(columns, effects)}{_expected(reading)} where all other columns of X are 0. "
             "R adds it unless the formula says 0 or -1."
         )
         return
@@ -71,16 +73,17 @@ def _fixed_term(reading: Reading, number: int) -> Iterator[Prose]:
     else:
         inner = joined([code(name) for name in names[:-1]])
         said = f"how the interaction of {inner} changes with {code(names[-1])}"
-    yield f"{_columns(columns)}{said}."
+    yield f"{_columns(columns, effects)}{said}."
     yield from _level_effect(reading, names)
 
 
-def _columns(columns: Sequence[str]) -> Prose:
+def _columns(columns: Sequence[str], effects: Sequence[Prose]) -> Prose:
     if not columns:
         return "No column of X is left of it: "
     if len(columns) == 1:
-        return f"Column {code(columns[0])}: "
-    return f"{len(columns)} columns, {listed(columns)}: "
+        return f"{effects[0]}, column {code(columns[0])}: "
+    span = joined(shortened(effects, 3, "…"))
+    return f"{span}, {len(columns)} columns, {listed(columns)}: "
 
 
 def _expected(reading: Reading) -> str:
@@ -225,12 +228,13 @@ def _random_term(reading: Reading, k: int, term: RandomTerm, theta: int) -> Iter
     if not columns:
         yield "The left side has no columns: the term adds nothing."
         return
+    effects = [reading.symbol(effect) for effect in reading.effects(term)]
     one = len(columns) == 1
     yield (
         f"Each of the {group.size:,} groups of {code(group.name)} has "
-        f"{'an effect' if one else f'{len(columns)} effects'} of its own in b, for the "
-        f"column{'' if one else 's'} {listed(columns)}. An effect is zero on average: it is a "
-        "deviation from what X β says."
+        f"{'an effect' if one else f'{len(columns)} effects'} of its own in b, "
+        f"{joined(shortened(effects, 3, '…'))}, for the column{'' if one else 's'} "
+        f"{listed(columns)}. An effect is zero on average: it is a deviation from what X β says."
     )
     if left_side(reading.design, term).intercept and not _writes_one(term.bar.effects):
         explicit = f"(1 + {one_line(deparse(term.bar.effects))} | {group.name})"

@@ -8,10 +8,15 @@ import numpy as np
 
 from lme4py.data.values import Numeric, Value
 from lme4py.design import MixedDesign
-from lme4py.explain.hierarchy import GroupingFactor, hierarchy
+from lme4py.explain.expression import Quantity, Relation
+from lme4py.explain.hierarchy import GroupingFactor
+from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
-from lme4py.explain.monomials import fixed_terms, left_side
+from lme4py.explain.monomials import fixed_terms
+from lme4py.explain.notation import notation_of
+from lme4py.explain.system import system
 from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -31,22 +36,50 @@ MOST_TERMS = 30
 
 
 class Reading:
-    """A design with what is found from its data once.
+    """A design with its equations, whose symbols the words have.
 
     Parameters
     ----------
     design : MixedDesign
         The model.
+    notation : {"raudenbush-bryk", "gelman-hill"}
+        How these are written.
     """
 
-    def __init__(self, design: MixedDesign) -> None:
+    def __init__(self, design: MixedDesign, notation: str = "raudenbush-bryk") -> None:
         self.design = design
         self.rows: int = design.X.shape[0]
         self.fixed_terms = fixed_terms(design)
-        self.hierarchy = hierarchy(design)
+        self.system = system(design)
+        self.hierarchy = self.system.hierarchy
         self._homes: dict[str, str | None] = {}
+        self._setter = TextSetter(notation_of(self.hierarchy, notation).write)
+        effects = (*self.system.fixed, *self.system.random)
+        columns = [name for term in design.random.terms for name in term.plan.names]
+        self._columns = dict(zip(effects, (*design.fixed.names, *columns), strict=True))
         response = design.formula.response
         self.response = "the response" if response is None else one_line(deparse(response))
+
+    def symbol(self, quantity: Quantity) -> Prose:
+        """Return a quantity as the equations write it."""
+        return code(self._setter.inline(quantity))
+
+    def line(self, relation: Relation) -> str:
+        """Return an equation as it is written."""
+        (line,) = self._setter.lines(relation)
+        return line
+
+    def column(self, effect: Quantity) -> str:
+        """Return R's name of the column that an effect is the coefficient of."""
+        return self._columns[effect]
+
+    def effects(self, term: int | RandomTerm) -> list[Quantity]:
+        """Return the effects of a fixed term by its number, or of a random term."""
+        if isinstance(term, int):
+            return [self.system.fixed[column] for column in self.columns(term)]
+        place = self.design.random.terms.index(term)
+        pairs = zip(self.system.monomials.random, self.system.random, strict=True)
+        return [effect for column, effect in pairs if column.term == place]
 
     def group(self, term: RandomTerm) -> GroupingFactor:
         """Return the grouping factor of a term."""
@@ -68,11 +101,14 @@ class Reading:
     def home(self, name: str) -> str | None:
         """Return the coarsest group within which a variable never changes; None for level 1."""
         if name not in self._homes:
-            places = self.fixed_terms.frame_names.index(name)
-            node = self.fixed_terms.variables[places]
-            place = self.hierarchy.home(name, node) if self.value(name) is not None else None
+            known = self.value(name) is not None
+            place = self.hierarchy.home(name, self.node(name)) if known else None
             self._homes[name] = None if place is None else self.hierarchy.factors[place].name
         return self._homes[name]
+
+    def node(self, name: str) -> Node:
+        """Return the expression of a variable of the fixed part."""
+        return self.fixed_terms.variables[self.fixed_terms.frame_names.index(name)]
 
     @property
     def numbered_terms(self) -> list[tuple[int, str]]:
@@ -100,23 +136,23 @@ class Reading:
         names = (name for member in larger for name in _variables(self.fixed_terms, member & ~own))
         return list(dict.fromkeys(names))
 
-    def effect_variables(self, term: RandomTerm, column: int) -> list[str]:
-        """Return the variables of a column of a random term; the intercept has none."""
-        left = left_side(self.design, term)
-        place = term.plan.assign[column]
-        return _variables(left, left.members[place - 1]) if place else []
-
     def within(self, group: str, home: str) -> bool:
         """Tell whether the levels of a group lie inside those of another, or are the same."""
         inner, outer = map(self.hierarchy.position, (group, home))
         return inner == outer or bool(self.hierarchy.nested[inner, outer])
 
     def has_effect(self, home: str, names: Sequence[str]) -> bool:
-        """Tell whether the effect of a product of variables is random in a group or inside it."""
+        """Tell whether effects of these variables are random in a group or inside it.
+
+        Whatever is computed of the same variables counts: ``poly(x, 2)`` lets the slope of x
+        differ, too.
+        """
+        found = self.system.monomials
+        own = {symbol.name for name in names for symbol in symbols(self.node(name))}
         return any(
-            self.within(term.bar.group_name, home)
-            and any(set(self.effect_variables(term, k)) == set(names) for k in range(term.columns))
-            for term in self.design.random.terms
+            self.within(self.hierarchy.factors[column.factor].name, home)
+            and {name for atom in column.atoms for name in found.inside[atom.name]} == own
+            for column in found.random
         )
 
 

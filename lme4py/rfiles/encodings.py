@@ -16,6 +16,16 @@ __all__ = ["ENCODINGS", "NA_INTEGER", "BinaryEncoding", "TextEncoding", "Truncat
 
 
 NA_INTEGER = -(2**31)
+_DAMAGED = "a number in it is damaged"
+_ESCAPES = {
+    b"n": b"\n",
+    b"t": b"\t",
+    b"v": b"\v",
+    b"b": b"\b",
+    b"r": b"\r",
+    b"f": b"\f",
+    b"a": b"\a",
+}
 
 
 class TruncatedError(DataError):
@@ -69,22 +79,6 @@ class BinaryEncoding:
 class TextEncoding:
     """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
 
-    _ESCAPES: Mapping[bytes, bytes] = {
-        b"n": b"\n",
-        b"t": b"\t",
-        b"v": b"\v",
-        b"b": b"\b",
-        b"r": b"\r",
-        b"f": b"\f",
-        b"a": b"\a",
-    }
-    _WORDS: Mapping[bytes, float] = {
-        b"NA": np.nan,
-        b"NaN": np.nan,
-        b"Inf": np.inf,
-        b"-Inf": -np.inf,
-    }
-
     def __init__(self, stream: bytes) -> None:
         self._words = stream[2:].split()
         self._at = 0
@@ -102,54 +96,45 @@ class TextEncoding:
 
     def integer(self) -> int:
         """Read one integer."""
-        return self._whole(self._several(1)[0])
-
-    @staticmethod
-    def _whole(word: bytes) -> int:
-        if word == b"NA":
-            return NA_INTEGER
-        try:
-            number = int(word)
-        except ValueError:
-            raise DataError("a number in it is damaged") from None
-        if abs(number) > 2**31:
-            raise DataError("a number in it is damaged")
-        return number
+        return int(self.integers(1)[0])
 
     def integers(self, length: int) -> NDArray[np.int32]:
         """Read integers."""
-        return np.array([self._whole(word) for word in self._several(length)], dtype=np.int32)
+        words = self._several(length)
+        try:
+            return np.array(
+                [NA_INTEGER if word == b"NA" else int(word) for word in words], np.int32
+            )
+        except (ValueError, OverflowError):
+            raise DataError(_DAMAGED) from None
 
     def doubles(self, length: int) -> NDArray[np.float64]:
         """Read numbers."""
         try:
-            numbers = [
-                self._WORDS[word] if word in self._WORDS else float(word)
-                for word in self._several(length)
-            ]
+            return np.array(
+                [np.nan if word == b"NA" else float(word) for word in self._several(length)],
+                dtype=np.float64,
+            )
         except ValueError:
-            raise DataError("a number in it is damaged") from None
-        return np.array(numbers, dtype=np.float64)
+            raise DataError(_DAMAGED) from None
 
     def text(self, length: int) -> bytes:
         """Read the bytes of a text."""
-        return self._unescaped(self._several(1)[0]) if length else b""
+        if not length:
+            return b""
+        return re.sub(rb"\\([0-7]{3}|.)", _unescaped, self._several(1)[0], flags=re.DOTALL)
 
     def octets(self, length: int) -> bytes:
         """Read the bytes of a raw vector."""
         try:
             return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
         except ValueError:
-            raise DataError("a number in it is damaged") from None
+            raise DataError(_DAMAGED) from None
 
-    def _unescaped(self, word: bytes) -> bytes:
-        return re.sub(rb"\\([0-7]{3}|.)", self._escaped, word, flags=re.DOTALL)
 
-    def _escaped(self, found: re.Match[bytes]) -> bytes:
-        text = found[1]
-        if len(text) == 3:
-            return bytes([int(text, 8) & 255])
-        return self._ESCAPES.get(text, text)
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    text = found[1]
+    return bytes([int(text, 8) & 255]) if len(text) == 3 else _ESCAPES.get(text, text)
 
 
 ENCODINGS: Mapping[bytes, Callable[[bytes], BinaryEncoding | TextEncoding]] = {

@@ -9,12 +9,15 @@ attributes that are functions), and because a file is somebody else's: see
 from __future__ import annotations
 
 import bz2
+import gzip
+import io
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from lme4py.argument_types import path_of
 from lme4py.errors import DataError
@@ -25,6 +28,14 @@ __all__ = ["read_rds"]
 _DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What an object raises whose parts do not fit together."""
 
+_OPENERS: dict[bytes, Any] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
+"""The standard library's readers, by how a file begins."""
+
+_PIECE = 2**18
 _SMALL = 2**27
 _RATIO = 100
 """A file may unpack to 128 MiB, and beyond that to 100 times its size (R's: 2 to 30 times)."""
@@ -66,37 +77,20 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
         ) from fault
 
 
-class _Unpacker(Protocol):
-    """What zlib's, bz2's and lzma's decompressors have in common."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end was reached."""
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        """Return at most so many bytes."""
-
-
-_UNPACKERS: Mapping[bytes, Callable[[], _Unpacker]] = {
-    b"\x1f\x8b": lambda: zlib.decompressobj(wbits=31),
-    b"BZh": bz2.BZ2Decompressor,
-    b"\xfd7zXZ\x00": lzma.LZMADecompressor,
-}
-
-
 def _unpacked(content: bytes) -> bytes:
     """Return the stream in a file, of a size in proportion to the file's."""
-    found = [_UNPACKERS[magic] for magic in _UNPACKERS if content.startswith(magic)]
-    if not found:
+    opener = next((_OPENERS[magic] for magic in _OPENERS if content.startswith(magic)), None)
+    if opener is None:
         return content
     most = max(_SMALL, _RATIO * len(content))
-    working = found[0]()
     try:
-        stream = working.decompress(content, most)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError) as fault:
+        with opener(io.BytesIO(content)) as file:
+            pieces = islice(iter(partial(file.read, _PIECE), b""), most // _PIECE + 1)
+            stream = b"".join(pieces)
+    except EOFError:
+        raise DataError("it ends in the middle of the compressed data") from None
+    except (zlib.error, lzma.LZMAError, OSError) as fault:
         raise DataError(f"it is damaged ({fault})") from fault
-    if not working.eof:
-        if len(stream) >= most:
-            raise DataError(f"it unpacks to more than {most} bytes")
-        raise DataError("it ends in the middle of the compressed data")
+    if len(stream) > most:
+        raise DataError(f"it unpacks to more than {most} bytes")
     return stream

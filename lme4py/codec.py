@@ -213,7 +213,9 @@ def _conforms(value: Any, hint: Any) -> bool:
         return isinstance(value, list) and _all_conform(value, arguments[0])
     if origin is np.ndarray:
         (wanted,) = get_args(arguments[1])
-        return isinstance(value, np.ndarray) and (wanted is Any or value.dtype == wanted)
+        return isinstance(value, np.ndarray) and (
+            wanted is Any or np.issubdtype(value.dtype, wanted)
+        )
     if origin is not None:
         # Keys are texts in JSON.
         return isinstance(value, Mapping) and _all_conform(value.values(), arguments[1])

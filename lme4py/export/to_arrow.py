@@ -15,7 +15,7 @@ from lme4py.export.dense_blocks import (
     random_tables,
     response_columns,
 )
-from lme4py.export.stored_parts import stored_parts, write_metadata
+from lme4py.export.stored_design import stored_parts, write_metadata
 from lme4py.matrices.reterms import RandomEffects
 
 if TYPE_CHECKING:

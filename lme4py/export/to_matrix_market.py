@@ -16,7 +16,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import grouping_factors, random_tables, response_columns
-from lme4py.export.stored_parts import write_metadata
+from lme4py.export.stored_design import write_metadata
 
 __all__ = ["write_folder"]
 

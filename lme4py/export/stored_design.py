@@ -1,0 +1,499 @@
+"""A design taken apart into named arrays and JSON, which another language can use by itself.
+
+X, the three arrays of Zt and of Lambdat, theta with its bounds, Lind, the codes of every
+grouping factor, the variables of the model frame; everything else is plain data. Of what is put
+together again nothing is believed: Zt and theta are made anew from the terms, and compared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.codec import Codec
+from lme4py.control import Control
+from lme4py.data.collation import Collation
+from lme4py.data.values import Factor, FloatArray, Matrix, length
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError, Lme4pyError, Span
+from lme4py.export.dense_blocks import dense
+from lme4py.family import Family
+from lme4py.formula.formula import Formula
+from lme4py.formula.terms import terms
+from lme4py.frame.modelframe import ModelFrame
+from lme4py.functions.table import Context
+from lme4py.matrices.fixed import FixedEffects
+from lme4py.matrices.grouping import Grouping, random_term
+from lme4py.matrices.modelmatrix import plan
+from lme4py.matrices.plan import Plan
+from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects, random_effects
+from lme4py.spec.saved import FORMULA, VALUES
+from lme4py.spec.spec import Spec
+
+__all__ = ["Arrays", "StoredDesign", "damaged", "design_of_parts", "stored_parts", "write_metadata"]
+
+_FORMAT = "lme4py design"
+_VERSION = 4
+_ARRAYS = {"fixed": "contrast", "random": "codes"}
+"""How the arrays of a part are called in the file: ``codes_0``, ``codes_1``, ..."""
+
+_TEMPLATE = ("theta", "lower", "upper", "Lind", "Gp", "nl", "order")
+"""What of `RandomEffects` is kept as it is called there."""
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+Integers: TypeAlias = NDArray[np.integer]
+
+
+def damaged(detail: str) -> DataError:
+    """Return the error for a file that is no stored design."""
+    return DataError(f"this is not a stored design: {detail}")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredSparse:
+    """A matrix in compressed columns."""
+
+    data: FloatArray
+    indices: Integers
+    indptr: Integers
+    shape: Integers
+
+    @classmethod
+    def of(cls, matrix: Any) -> StoredSparse:
+        """Return the arrays of scipy's matrix."""
+        shape = np.array(matrix.shape, dtype=np.int64)
+        return cls(matrix.data, matrix.indices, matrix.indptr, shape)
+
+    def matrix(self) -> Any:
+        """Return scipy's matrix; ValueError if its indices are not inside of it."""
+        from scipy.sparse import csc_array
+
+        rows, columns = self.shape.tolist()
+        found = csc_array((self.data, self.indices, self.indptr), shape=(rows, columns))
+        found.check_format(full_check=True)
+        return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class StoredColumns:
+    """What `FixedEffects` says of X."""
+
+    names: tuple[str, ...]
+    terms: tuple[str, ...]
+    contrasts: Mapping[str, str | Matrix]
+    dropped: Mapping[str, int]
+    scales: Mapping[str, float]
+    centers: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class StoredTerm:
+    """One random term; label, name of the group and covariance are there for other readers."""
+
+    label: str
+    group: str
+    covariance: str
+    hom: bool
+    factor: Factor
+    columns: tuple[str, ...]
+    assign: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RowLabels:
+    """The labels of the rows of the data.
+
+    Parameters
+    ----------
+    kind : str
+        ``"range"``, whose start, stop and step are kept; ``"text"``; or numpy's name of a type.
+    name : str or None
+    labels : ndarray or tuple of str
+    """
+
+    kind: str
+    name: str | None
+    labels: NDArray[Any] | tuple[str, ...]
+
+    @classmethod
+    def of(cls, index: Any) -> RowLabels | None:
+        """Return the labels that pandas has.
+
+        Raises
+        ------
+        DataError
+            If they are something other than numbers, text or times.
+        """
+        import pandas as pd
+
+        if index is None:
+            return None
+        name = None if index.name is None else str(index.name)
+        if isinstance(index, pd.RangeIndex):
+            return cls("range", name, np.array([index.start, index.stop, index.step]))
+        if isinstance(index.dtype, np.dtype) and index.dtype.kind in "iufM":
+            numbers = index.to_numpy()
+            times = index.dtype.kind == "M"
+            return cls(str(index.dtype), name, numbers.astype(np.int64) if times else numbers)
+        if index.nlevels == 1 and all(isinstance(label, str) for label in index):
+            return cls("text", name, tuple(index))
+        raise DataError(
+            f"row labels of type {index.dtype} cannot be stored",
+            hint="numbers, text and times can; data.reset_index() makes columns of the labels",
+        )
+
+    def index(self) -> Any:
+        """Return the labels as pandas has them; ValueError or TypeError if they are none."""
+        import pandas as pd
+
+        if isinstance(self.labels, tuple):
+            return pd.Index(self.labels, name=self.name)
+        if self.kind == "range":
+            start, stop, step = self.labels.tolist()
+            return pd.RangeIndex(start, stop, step, name=self.name)
+        return pd.Index(self.labels.astype(self.kind), name=self.name)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class StoredDesign:
+    """Everything of a design; what is an array stands in the file under its name here."""
+
+    formula: Formula
+    reml: bool | None
+    family: Family | None
+    X: FloatArray | StoredSparse
+    assign: Integers
+    fixed: StoredColumns
+    y: FloatArray | None
+    weights: FloatArray | None
+    offset: FloatArray | None
+    Zt: StoredSparse
+    Lambdat: StoredSparse
+    theta: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    Lind: Integers
+    Gp: Integers
+    nl: Integers
+    order: Integers
+    random: tuple[StoredTerm, ...]
+    messages: tuple[str, ...]
+    advice: tuple[str, ...]
+    control: Control
+    lost_levels: Mapping[str, int]
+    spec: Spec | None
+    frame: ModelFrame
+    positions: NDArray[np.int64] | None
+    index: RowLabels | None
+
+
+def _fits(stored: StoredDesign) -> bool:
+    """Tell whether the arrays that go by rows and columns are as long as these."""
+    n, p = stored.frame.rows, len(stored.fixed.names)
+    shape = stored.X.shape if isinstance(stored.X, np.ndarray) else tuple(stored.X.shape.tolist())
+    y = () if stored.y is None else (stored.y,)
+    by_rows = (stored.weights, stored.offset, stored.positions)
+    return (
+        shape == (n, p)
+        and stored.assign.shape == (p,)
+        and stored.assign.min(initial=0) >= 0
+        and stored.assign.max(initial=0) <= len(stored.fixed.terms)
+        and all(array.ndim in (1, 2) and array.shape[0] == n for array in y)
+        and all(array is None or array.shape == (n,) for array in by_rows)
+        and sorted(stored.order.tolist()) == list(range(len(stored.formula.bars)))
+        and len(stored.random) == len(stored.formula.bars) > 0
+        and all(term.factor.codes.size == n for term in stored.random)
+        and all(len(term.assign) == len(term.columns) for term in stored.random)
+    )
+
+
+def _frame_fits(frame: ModelFrame) -> bool:
+    used = (*frame.offset_terms, *([] if frame.response is None else [frame.response]))
+    return frame.rows >= 0 and (
+        all(length(value) == frame.rows for value in frame.variables.values())
+        and all(name in frame.variables for name in used)
+    )
+
+
+def _codec(
+    put: Callable[[NDArray[Any]], Any] | None = None,
+    get: Callable[[str], NDArray[Any]] | None = None,
+) -> Codec:
+    """Return the codec of stored designs, whose arrays stand elsewhere."""
+    plain = (Control, Family, RowLabels, StoredColumns, StoredTerm, StoredSparse)
+    return Codec(
+        "a stored design",
+        {
+            **VALUES,
+            **dict.fromkeys(plain, lambda _: True),
+            StoredDesign: _fits,
+            ModelFrame: _frame_fits,
+            Span: lambda span: 0 <= span.start <= span.end <= len(span.text),
+        },
+        {
+            Formula: FORMULA,
+            Spec: (
+                lambda spec: json.loads(spec.to_json()),
+                lambda plain: Spec.from_json(json.dumps(plain)),
+            ),
+        },
+        put,
+        get,
+    )
+
+
+def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return a design's arrays by name, and everything else as JSON can hold it.
+
+    Raises
+    ------
+    DataError
+        If the rows are labelled by something other than numbers, text or times.
+    """
+    arrays: dict[str, NDArray[Any]] = {}
+    metadata: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "is": StoredDesign.__name__}
+    stored = _stored(design)
+    for item in fields(stored):
+        part = getattr(stored, item.name)
+        put = _put(_names(item.name, part), arrays)
+        metadata[item.name] = _codec(put).to_plain(part)
+    return arrays, metadata
+
+
+def _names(name: str, part: Any) -> Iterator[str]:
+    """Yield what the arrays of a part are called."""
+    if isinstance(part, np.ndarray):
+        yield name
+    elif isinstance(part, StoredSparse):
+        yield from (f"{name}_{item.name}" for item in fields(part))
+    else:
+        yield from (f"{_ARRAYS.get(name, name)}_{number}" for number in count())
+
+
+def _put(names: Iterator[str], arrays: dict[str, NDArray[Any]]) -> Callable[[NDArray[Any]], Any]:
+    """Return what puts arrays beside others under these names."""
+
+    def put(values: NDArray[Any]) -> Any:
+        name = next(names)
+        arrays[name] = values
+        return {"array": name}
+
+    return put
+
+
+def _stored(design: MixedDesign) -> StoredDesign:
+    fixed, random, spec = design.fixed, design.random, design.learned
+    try:
+        if spec is not None:
+            spec.to_json()
+    except Lme4pyError:
+        spec = None
+    return StoredDesign(
+        formula=design.formula,
+        reml=design.reml,
+        family=design.family,
+        X=design.X if isinstance(design.X, np.ndarray) else StoredSparse.of(design.X),
+        assign=fixed.assign,
+        fixed=StoredColumns(
+            tuple(fixed.names),
+            tuple(fixed.terms),
+            fixed.contrasts,
+            fixed.dropped,
+            fixed.scales,
+            fixed.centers,
+        ),
+        y=design.y,
+        weights=design.weights,
+        offset=design.offset,
+        Zt=StoredSparse.of(random.Zt),
+        Lambdat=StoredSparse.of(random.Lambdat),
+        **{name: getattr(random, name) for name in _TEMPLATE},
+        random=tuple(
+            StoredTerm(
+                label=term.bar.label,
+                group=term.bar.group_name,
+                covariance=term.covariance.name,
+                hom=term.covariance.hom,
+                factor=term.group,
+                columns=tuple(term.plan.names),
+                assign=tuple(term.plan.assign),
+            )
+            for term in random.terms
+        ),
+        messages=tuple(design.messages),
+        advice=tuple(design.advice),
+        control=design.control,
+        lost_levels=design.lost_levels,
+        spec=spec,
+        frame=replace(design.model_frame, positions=None),
+        positions=design.model_frame.positions,
+        index=RowLabels.of(design.index),
+    )
+
+
+def write_metadata(design: MixedDesign, folder: Path) -> Path:
+    """Write everything about a design but its arrays as ``design.json`` into a folder."""
+    path = folder / "design.json"
+    text = json.dumps(stored_parts(design)[1], ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def design_of_parts(arrays: Arrays, metadata: Any) -> MixedDesign:
+    """Put a design together again.
+
+    Raises
+    ------
+    DataError
+        If the parts are not those of one.
+    """
+    if not isinstance(metadata, dict) or metadata.pop("format", None) != _FORMAT:
+        raise damaged("it does not say that it is one")
+    version = metadata.pop("version", None)
+    if version != _VERSION:
+        raise DataError(
+            f"the design was stored in version {version!r} of the layout",
+            hint=f"this lme4py reads version {_VERSION}",
+        )
+    try:
+        stored = _codec(get=arrays.__getitem__).from_plain(metadata)
+        if not isinstance(stored, StoredDesign):
+            raise damaged("its metadata are those of something else")
+        return _design(stored)
+    except DataError:
+        raise
+    except Lme4pyError as error:
+        raise damaged(error.message) from None
+    except KeyError as error:
+        raise damaged(f"there is no array {error}") from None
+    except (IndexError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise damaged(f"its parts do not fit together ({error})") from None
+
+
+def _design(stored: StoredDesign) -> MixedDesign:
+    frame, spec = replace(stored.frame, positions=stored.positions), stored.spec
+    context = Context(frame.rows, Collation("icu"), lambda _: None, lme4=stored.formula.lme4)
+    if spec is not None:
+        collation = Collation(spec.collation)
+        context = replace(context, collation=collation, default_contrasts=spec.default_contrasts)
+    X = stored.X.matrix() if isinstance(stored.X, StoredSparse) else np.asfortranarray(stored.X)
+    return MixedDesign(
+        formula=stored.formula,
+        X=X,
+        fixed=_fixed_part(stored, dense(X), context),
+        y=stored.y,
+        weights=stored.weights,
+        offset=stored.offset,
+        random=_random_part(stored, context),
+        reml=stored.reml,
+        family=stored.family,
+        messages=list(stored.messages),
+        model_frame=frame,
+        index=_index(stored),
+        advice=list(stored.advice),
+        control=stored.control,
+        learned=spec,
+        lost_levels=stored.lost_levels,
+    )
+
+
+def _index(stored: StoredDesign) -> Any:
+    """Return the labels of the rows as pandas has them, or None."""
+    if stored.index is None:
+        return None
+    index, rows = stored.index.index(), stored.frame.rows
+    places = np.arange(rows) if stored.positions is None else stored.positions
+    absent = places.size and not -1 <= places.min() <= places.max() < len(index)
+    if absent or (stored.positions is None and len(index) != rows):
+        raise damaged("it has rows without labels")
+    return index
+
+
+def _fixed_part(stored: StoredDesign, X: FloatArray, context: Context) -> FixedEffects:
+    columns = stored.fixed
+    given = Plan.given(X, columns.names, stored.assign.tolist())
+    fixed = FixedEffects(
+        names=list(columns.names),
+        assign=stored.assign.astype(np.int64, copy=False),
+        contrasts=dict(columns.contrasts),
+        dropped=dict(columns.dropped),
+        terms=list(columns.terms),
+        scales=dict(columns.scales),
+        centers=dict(columns.centers),
+        plan=given,
+    )
+    return replace(fixed, plan=_plan_of_X(stored, fixed, X, context) or given)
+
+
+def _plan_of_X(
+    stored: StoredDesign, fixed: FixedEffects, X: FloatArray, context: Context
+) -> Plan | None:
+    """Return how X is made of the frame's variables; None where that cannot be told."""
+    frame = stored.frame
+    try:
+        found = plan(
+            terms(stored.formula.nobars().node, frame.names), frame, context, fixed.contrasts
+        )
+    except Lme4pyError:
+        return None
+    changed = bool(fixed.scales or fixed.centers)
+    places = iter(range(len(found.names)))
+    for k, name in enumerate(fixed.names):
+        # Columns that depend on others were dropped; the others are in order.
+        same = (
+            changed or np.array_equal(found.column(number), X[:, k], equal_nan=True)
+            for number in places
+            if found.names[number] == name
+        )
+        if not any(same):
+            return None
+    return found
+
+
+def _random_part(stored: StoredDesign, context: Context) -> RandomEffects:
+    """Return the random part made anew, if it is what the file says."""
+    bars, Zt = stored.formula.bars, stored.Zt.matrix()
+    grouping = Grouping.learn(stored.frame, bars, context)
+    sizes = [len(term.factor.levels) * len(term.columns) for term in stored.random]
+    blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+    in_formula = [(stored.random[place], blocks[place]) for place in np.argsort(stored.order)]
+    pairs = list(zip(bars, in_formula, strict=True))
+    try:
+        made = [random_term(bar, term.factor, grouping) for bar, (term, _) in pairs]
+    except Lme4pyError:
+        made = []
+    if [term.plan.names for term in made] == [term.columns for term, _ in in_formula]:
+        random = random_effects(made, stored.frame.rows)
+        if _equal(random, stored, Zt):
+            return random
+    # The columns were given as arrays.
+    given = [RandomTerm(bar, term.factor, _given(term, Zt[rows])) for bar, (term, rows) in pairs]
+    random = random_effects(given, stored.frame.rows)
+    if not _equal(random, stored, Zt):
+        raise damaged("Zt and theta are not those of its random terms")
+    return random
+
+
+def _given(term: StoredTerm, Zt: Any) -> Plan:
+    """Return the left side of a bar from its rows of Zt."""
+    width = len(term.columns)
+    values = np.zeros((Zt.shape[1], width), order="F")
+    entries = Zt.tocoo()
+    values[entries.col, entries.row % max(width, 1)] = entries.data
+    return Plan.given(values, term.columns, term.assign)
+
+
+def _equal(random: RandomEffects, stored: StoredDesign, Zt: Any) -> bool:
+    """Tell whether Zt and the covariance template are what the file says."""
+    return all(
+        np.array_equal(getattr(random.Zt, name), getattr(Zt, name), equal_nan=True)
+        for name in ("shape", "indptr", "indices", "data")
+    ) and all(np.array_equal(getattr(stored, name), getattr(random, name)) for name in _TEMPLATE)

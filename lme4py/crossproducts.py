@@ -9,13 +9,18 @@ of more rows than memory holds is fitted from their sum, without approximation.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.argument_types import path_of
 from lme4py.data.values import FloatArray
+from lme4py.errors import DataError
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -127,3 +132,82 @@ class Crossproducts(Abbreviated):
             n=y.size,
             sum_log_weights=sum_log_weights,
         )
+
+    def __add__(self, other: Crossproducts) -> Crossproducts:
+        """Return the cross-products of the rows of both.
+
+        The sums are rounded: the same blocks in the same order give the same bits again.
+
+        Raises
+        ------
+        DataError
+            If they are not of the same columns.
+        """
+        if not isinstance(other, Crossproducts):
+            return NotImplemented
+        if self.ZtX.shape != other.ZtX.shape:
+            raise DataError(
+                "cross-products of different models cannot be added: "
+                f"Z and X have {self.ZtX.shape} and {other.ZtX.shape} columns"
+            )
+        return Crossproducts(
+            **{item.name: getattr(self, item.name) + getattr(other, item.name) for item in _FIELDS}
+        )
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write them to a file, numpy's npz; a file that is there is replaced at the end.
+
+        Parameters
+        ----------
+        path : path
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, lme4py
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "products.npz"
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.crossproducts().save(path)
+        >>> Crossproducts.load(path).n
+        180
+        """
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {part: getattr(self.ZtZ, part) for part in ("data", "indices", "indptr")}
+        target = Path(path_of(path))
+        unfinished = target.with_name(f"{target.name}.part")
+        with unfinished.open("wb") as file:
+            np.savez(file, **arrays)
+        unfinished.replace(target)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Crossproducts:
+        """Return what `save` wrote.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        DataError
+            If the file is another, or damaged.
+        """
+        from scipy.sparse import csc_array
+
+        try:
+            with (
+                Path(path_of(path)).open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
+                found = {name: arrays[name] for name in _ARRAYS}
+                q = found["Zty"].size
+                ZtZ = csc_array(
+                    tuple(arrays[part] for part in ("data", "indices", "indptr")), shape=(q, q)
+                )
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+            raise DataError(f"'{path}' holds no cross-products: {fault}") from fault
+        numbers = {name: found[name].item() for name in ("yty", "n", "sum_log_weights")}
+        return cls(**{**found, **numbers}, ZtZ=ZtZ)
+
+
+_FIELDS = fields(Crossproducts)
+_ARRAYS = tuple(item.name for item in _FIELDS if item.name != "ZtZ")

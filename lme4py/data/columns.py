@@ -33,7 +33,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 
-__all__ = ["FROM_R", "Columns", "value_of"]
+__all__ = ["FROM_R", "Columns", "is_data_frame", "value_of"]
 
 FROM_R = {"written by": "R"}
 """What the ``attrs`` of a pandas frame say that was read from a file of R's."""
@@ -42,6 +42,7 @@ _LIMIT = 2**31 - 1
 _SHOWN = 5
 # Of polars, xarray, Dask, Spark, DuckDB: the first that is there.
 _METHODS_THAT_MAKE_FRAMES = ("collect", "to_dataframe", "compute", "toPandas", "df")
+_EAGER_FRAMES = {("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch")}
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NUMBERS: dict[str, Kind] = {"b": "logical", "i": "integer", "u": "integer", "f": "double"}
 
@@ -126,6 +127,20 @@ class Columns:
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
         return self._values[name]
+
+
+def is_data_frame(data: Any) -> bool:
+    """Tell whether data are a frame that is there already: pandas, polars, pyarrow, a mapping.
+
+    Examples
+    --------
+    >>> is_data_frame({"x": [1.0]}), is_data_frame("data.parquet")
+    (True, False)
+    """
+    if _is_pandas_frame(data) or isinstance(data, Mapping):
+        return True
+    module = type(data).__module__.partition(".")[0]
+    return (module, type(data).__name__) in _EAGER_FRAMES
 
 
 def _eager_frame(data: Any) -> Any:

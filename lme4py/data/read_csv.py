@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,9 @@ from lme4py.unique_names import make_unique
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["read_csv"]
+__all__ = ["column_of_fields", "common_kind", "kind_of_fields", "names_of_header", "read_csv"]
+
+FieldKind: TypeAlias = Literal["empty", "logical", "integer", "double", "text"]
 
 _BLANK = " \t\n\v\f\r"
 _LOOKED_AT = 5
@@ -157,11 +159,11 @@ def read_csv(
                 "column holds the names of the rows; does a line end with the separator?",
             )
     columns = [
-        _column(cells[place], missing, decimal, index)
+        column_of_fields(cells[place], missing, decimal, index)
         for place in range(width - len(header), width)
     ]
     frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
-    frame.columns = pd.Index(_names(header) if check_names else header)
+    frame.columns = pd.Index(names_of_header(header) if check_names else header)
     return frame
 
 
@@ -205,7 +207,7 @@ def _without_comment(line: str, mark: str) -> str:
     return kept
 
 
-def _names(header: list[str]) -> list[str]:
+def names_of_header(header: list[str]) -> list[str]:
     """Return R's ``make.names(header, unique = TRUE)``."""
     names = []
     for given in header:
@@ -215,7 +217,47 @@ def _names(header: list[str]) -> list[str]:
     return make_unique(names)
 
 
-def _column(cells: pd.Series[Any], missing: Collection[str], decimal: str, index: Any) -> Any:
+def kind_of_fields(cells: pd.Series[Any], missing: Collection[str], decimal: str) -> FieldKind:
+    """Return what R's ``type.convert`` makes of the fields of a column."""
+    import pandas as pd
+
+    known = [str(item) for item in pd.unique(cells) if item not in missing and item.strip(_BLANK)]
+    return _kind(known, decimal)
+
+
+def _kind(known: list[str], decimal: str) -> FieldKind:
+    if all(item in _TRUTH for item in known):
+        return "logical" if known else "empty"
+    numbers = [_number(item, decimal) for item in known]
+    if None in numbers:
+        return "text"
+    small = all(abs(number or 0.0) <= _LARGEST_INTEGER for number in numbers)
+    return "integer" if small and all(map(_INTEGER.fullmatch, known)) else "double"
+
+
+def common_kind(kinds: Collection[FieldKind]) -> FieldKind:
+    """Return what a column is whose parts are these alone.
+
+    Examples
+    --------
+    >>> common_kind(["integer", "empty", "double"]), common_kind(["logical", "integer"])
+    ('double', 'text')
+    """
+    found = set(kinds) - {"empty"}
+    if len(found) == 1:
+        return found.pop()
+    if found <= {"integer", "double"}:
+        return "double" if found else "empty"
+    return "text"
+
+
+def column_of_fields(
+    cells: pd.Series[Any],
+    missing: Collection[str],
+    decimal: str,
+    index: Any,
+    kind: FieldKind | None = None,
+) -> Any:
     """Return R's ``type.convert`` of the fields of a column; each distinct one is read once."""
     import pandas as pd
 
@@ -223,16 +265,16 @@ def _column(cells: pd.Series[Any], missing: Collection[str], decimal: str, index
     pool = [None if item in missing else str(item) for item in found]
     known = [item for item in pool if item is not None and item.strip(_BLANK)]
     absent = np.array([item is None or not item.strip(_BLANK) for item in pool], dtype=bool)
-    if all(item in _TRUTH for item in known):
+    kind = kind or _kind(known, decimal)
+    if kind in ("logical", "empty"):
         truth = np.array([_TRUTH.get(item or "", False) for item in pool], dtype=bool)
         return _masked(truth, absent, codes, index)
-    numbers = [_number(item, decimal) for item in known]
-    if None in numbers:
+    if kind == "text":
         texts = np.array([*pool, None], dtype=object)[codes]
         return pd.Series(texts, index=index, dtype=None if known else object)
     values = np.full(len(pool), np.nan)
-    values[~absent] = numbers
-    if all(map(_INTEGER.fullmatch, known)) and (np.abs(values[~absent]) <= _LARGEST_INTEGER).all():
+    values[~absent] = [_number(item, decimal) for item in known]
+    if kind == "integer":
         return _masked(np.where(absent, 0, values).astype(np.int64), absent, codes, index)
     return pd.Series(values[codes], index=index)
 

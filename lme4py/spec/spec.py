@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -26,6 +26,8 @@ from lme4py.versions import following
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
+
+    from lme4py.crossproducts import Crossproducts
 
 __all__ = ["NewLevels", "NewRows", "RandomParts", "Spec"]
 
@@ -258,6 +260,77 @@ class Spec:
                 )
         finally:
             messages.tell(stacklevel=3)
+
+    def blocks(self, source: Any, *, rows: int = 500_000) -> Iterator[NewRows]:
+        """Yield the matrices of rows that need not fit into memory, block by block.
+
+        Parameters
+        ----------
+        source : path, glob, frame, or what reads rows
+            Parquet, Arrow or CSV files; a ``pyarrow.dataset.Dataset``; polars' LazyFrame,
+            DuckDB's relation, Dask's data frame; anything with ``__arrow_c_stream__``; a list
+            of frames, or a function that returns an iterator of them. Only the columns that
+            the model needs are read.
+        rows : int
+            The most rows that a block has before those that the model leaves out are gone.
+
+        Yields
+        ------
+        NewRows
+            With y and weights; `positions` count the rows of the whole source, from 0.
+
+        Raises
+        ------
+        DataError
+            As `apply`, with the block that it arose in.
+
+        Notes
+        -----
+        The rows are taken as rows of a model (``apply(..., response=True)``): those of the
+        model's own data come back as they are in `design.X` and `design.Zt`, whatever the
+        blocks are.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> data = lme4py.data.sleepstudy()
+        >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data)
+        >>> [block.X.shape for block in design.spec.blocks(data, rows=100)]
+        [(100, 2), (80, 2)]
+        """
+        from lme4py.sources.blocks import blocks
+
+        return blocks(self, source, rows)
+
+    def crossproducts(self, source: Any, *, rows: int = 500_000) -> Crossproducts:
+        """Return the cross-products of X, Z and y of rows that need not fit into memory.
+
+        Parameters
+        ----------
+        source, rows
+            As for `blocks`.
+
+        Returns
+        -------
+        Crossproducts
+            All that a linear mixed model needs of its rows.
+
+        Raises
+        ------
+        DataError
+            As `apply`; if the source has no rows, or the response is not one column.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> data = lme4py.data.sleepstudy()
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", data)
+        >>> design.spec.crossproducts(data, rows=50).XtX.tolist()
+        [[180.0, 810.0], [810.0, 5130.0]]
+        """
+        from lme4py.sources.blocks import crossproducts
+
+        return crossproducts(self, source, rows)
 
     def __repr__(self) -> str:
         width = len(self.fixed.names)

@@ -1,0 +1,61 @@
+"""The rows of a source by what was learned: X, Zt and y block by block, and cross-products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lme4py.argument_types import count_of
+from lme4py.crossproducts import Crossproducts
+from lme4py.errors import DataError
+from lme4py.frame.modelframe import na_action_of
+from lme4py.messages import Messages
+from lme4py.sources.source import Block, source_of
+from lme4py.spec.apply import apply
+from lme4py.spec.spec import NewRows, Spec
+from lme4py.versions import following
+
+__all__ = ["blocks", "crossproducts"]
+
+
+def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
+    """Yield the rows of a source in blocks; `Spec.blocks` tells of it."""
+    count_of("rows", rows, 1)
+    messages = Messages()
+    for block in source_of(data).blocks(tuple(spec.columns), rows):
+        yield _computed(spec, block, messages)
+    messages.tell(stacklevel=3)
+
+
+def _computed(spec: Spec, block: Block, messages: Messages) -> NewRows:
+    with block.telling(), np.errstate(all="ignore"), following(spec.formula.lme4):
+        found = apply(
+            spec,
+            block.frame,
+            new_levels="error",
+            na_action=na_action_of(spec.na_action),
+            random=True,
+            offset=None,
+            response=True,
+            env=spec.env,
+            messages=messages,
+        )
+    return replace(found, positions=found.positions + block.start)
+
+
+def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
+    """Return the cross-products of all rows of a source; `Spec.crossproducts` tells of it."""
+    total: Crossproducts | None = None
+    for block in blocks(spec, data, rows):
+        if block.y is None or block.y.ndim > 1:
+            raise DataError("cross-products need a response that is one column of numbers")
+        found = Crossproducts.of(
+            block.X, block.Zt, block.y, weights=block.weights, offset=block.offset
+        )
+        total = found if total is None else total + found
+    if total is None:
+        raise DataError("the source has no rows")
+    return total

@@ -1,0 +1,191 @@
+"""Files of rows, read in pieces: Parquet, Arrow's IPC format, and text as R's read.csv reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from lme4py.data.read_csv import (
+    column_of_fields,
+    common_kind,
+    kind_of_fields,
+    names_of_header,
+)
+from lme4py.errors import DataError
+
+__all__ = ["FORMATS", "TableFile", "table_file"]
+
+Pieces: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
+
+_MISSING = frozenset(["NA"])
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """One file, as it was when it was first looked at.
+
+    Parameters
+    ----------
+    path : Path
+    names : tuple of str
+        Its columns.
+    pieces : callable
+        Takes names of its columns and a number of rows, and yields frames.
+    state : tuple of int
+        Its size, and when it was last written.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    pieces: Pieces
+    state: tuple[int, int]
+
+    def read(self, names: Sequence[str] | None, rows: int) -> Iterator[Any]:
+        """Yield the rows in frames; columns that are not there are left out.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be read.
+        """
+        asked = [name for name in self.names if names is None or name in names]
+        try:
+            yield from self.pieces(asked, rows)
+        except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
+            raise _unreadable(self.path, fault) from fault
+
+    def check(self) -> None:
+        """Raise an error if the file has changed since."""
+        if _state(self.path) != self.state:
+            raise DataError(
+                f"'{self.path}' has changed while it was read",
+                hint="the rows of a model are read several times: begin again",
+            )
+
+
+def table_file(path: Path) -> TableFile:
+    """Return a file by the ending of its name.
+
+    Raises
+    ------
+    DataError
+        If it is not there, or of none of the formats.
+    """
+    inner = path.with_suffix("") if path.suffix in (".gz", ".bz2", ".xz") else path
+    opened = FORMATS.get(inner.suffix.lower())
+    if opened is None:
+        raise DataError(f"cannot read '{path}': expected {', '.join(FORMATS)}")
+    state = _state(path)
+    try:
+        names, pieces = opened(path)
+    except ImportError as fault:
+        hint = "pip install 'lme4py[arrow]'"
+        raise DataError(f"cannot read '{path}' without pyarrow", hint=hint) from fault
+    except (OSError, ValueError) as fault:
+        raise _unreadable(path, fault) from fault
+    return TableFile(path, names, pieces, state)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        found = path.stat()
+    except OSError as fault:
+        raise _unreadable(path, fault) from fault
+    return found.st_size, found.st_mtime_ns
+
+
+def _unreadable(path: Path, fault: Exception) -> DataError:
+    if isinstance(fault, DataError):
+        return fault
+    reason = getattr(fault, "strerror", None) or [*str(fault).strip().splitlines(), "empty"][0]
+    return DataError(f"cannot read '{path}': {reason}")
+
+
+def _parquet(path: Path) -> tuple[tuple[str, ...], Pieces]:
+    from pyarrow.parquet import ParquetFile
+
+    def pieces(names: Sequence[str], rows: int) -> Iterator[Any]:
+        # With pre_buffer, as with pyarrow.dataset, whole row groups wait in memory.
+        with ParquetFile(path, pre_buffer=False) as file:
+            yield from file.iter_batches(batch_size=rows, columns=list(names))
+
+    with ParquetFile(path) as file:
+        return tuple(file.schema_arrow.names), pieces
+
+
+def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:
+    """Read Arrow's IPC format, whether written as a file (Feather) or as a stream."""
+    from pyarrow import ArrowInvalid, ipc, memory_map
+
+    def opened() -> Any:
+        try:
+            return ipc.open_file(memory_map(str(path)))
+        except ArrowInvalid:
+            return ipc.open_stream(memory_map(str(path)))
+
+    def pieces(names: Sequence[str], _: int) -> Iterator[Any]:
+        source = opened()
+        if hasattr(source, "num_record_batches"):
+            batches = map(source.get_batch, range(source.num_record_batches))
+        else:
+            batches = iter(source)
+        return (batch.select(list(names)) for batch in batches)
+
+    return tuple(opened().schema.names), pieces
+
+
+def _text(path: Path) -> tuple[tuple[str, ...], Pieces]:
+    """Read text by R's rules, which decide the type of a column by all its fields."""
+    import pandas as pd
+
+    separator = "\t" if ".tsv" in path.suffixes else ","
+
+    def fields(names: Sequence[str], rows: int) -> Iterator[Any]:
+        with pd.read_csv(
+            path,
+            sep=separator,
+            header=0,
+            names=header,
+            usecols=list(names),
+            index_col=False,
+            dtype=str,
+            na_filter=False,
+            chunksize=rows,
+        ) as reader:
+            yield from reader
+
+    @cache
+    def kinds(names: tuple[str, ...], rows: int) -> Mapping[str, Any]:
+        # Once more through the text, the first time that these columns are read.
+        found: dict[str, set[Any]] = {name: set() for name in names}
+        for piece in fields(names, rows):
+            for name in names:
+                found[name].add(kind_of_fields(piece[name], _MISSING, "."))
+        return {name: common_kind(kinds) for name, kinds in found.items()}
+
+    def pieces(names: Sequence[str], rows: int) -> Iterator[Any]:
+        chosen = kinds(tuple(names), rows)
+        for piece in fields(names, rows):
+            yield pd.DataFrame(
+                {
+                    name: column_of_fields(piece[name], _MISSING, ".", piece.index, chosen[name])
+                    for name in names
+                }
+            )
+
+    first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, na_filter=False)
+    header = names_of_header([str(item).strip() for item in first.iloc[0]])
+    return tuple(header), pieces
+
+
+FORMATS: Mapping[str, Callable[[Path], tuple[tuple[str, ...], Pieces]]] = {
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+    ".feather": _arrow,
+    ".csv": _text,
+    ".tsv": _text,
+}
+"""The formats by the ending of a file's name."""

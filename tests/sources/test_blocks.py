@@ -1,0 +1,272 @@
+"""Blocks of a source are the rows of the design, bit for bit, whatever the blocks are."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import lme4py
+from lme4py.crossproducts import Crossproducts
+from lme4py.errors import DataError
+
+from .models import FORMULAS, SOURCES, cut, design_of, frame, pieces
+
+
+def rows_differ(design, blocks):
+    """Return which parts of some blocks are not those of a design."""
+    blocks = list(blocks)
+    X = np.vstack([block.X for block in blocks])
+    # R computes poly anew from its recurrence.
+    close = "poly" in str(design.formula)
+    faults = [] if np.array_equal(X, design.X, equal_nan=True) else ["X"]
+    if faults and close and np.allclose(X, design.X, rtol=0, atol=1e-13):
+        faults = []
+    for part in ("data", "indices"):
+        joined = np.concatenate([getattr(block.Zt, part) for block in blocks])
+        if not np.array_equal(joined, getattr(design.Zt, part), equal_nan=True):
+            faults.append(f"Zt.{part}")
+    for name in ("y", "weights", "offset"):
+        values = getattr(design, name)
+        if values is not None and not np.array_equal(
+            np.concatenate([getattr(block, name) for block in blocks]), values, equal_nan=True
+        ):
+            faults.append(name)
+    kept = design.model_frame.positions
+    kept = np.arange(len(design.y)) if kept is None else kept
+    if not np.array_equal(np.concatenate([block.positions for block in blocks]), kept):
+        faults.append("positions")
+    return faults
+
+
+@pytest.mark.parametrize("library", SOURCES)
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_blocks_are_the_rows_of_the_design(formula, library):
+    data = SOURCES[library](frame())
+    design = design_of(formula, data, FORMULAS[formula])
+    dice = np.random.default_rng(len(formula))
+    for _ in range(3):
+        cuts = pieces(500, dice)
+        found = design.spec.blocks(lambda cuts=cuts: (cut(data, piece) for piece in cuts))
+        assert rows_differ(design, found) == [], cuts
+    assert rows_differ(design, design.spec.blocks(data, rows=37)) == []
+
+
+@pytest.mark.parametrize("formula", ["y ~ x + f + (x | g)", "y ~ x + (1 | g/h) + (1 | i)"])
+def test_crossproducts_add_up(formula, tmp_path):
+    data, options = frame(), {"weights": "z", "offset": "x"}
+    design = design_of(formula, data, options)
+    whole = Crossproducts.of(
+        design.X, design.Zt, design.y, weights=design.weights, offset=design.offset
+    )
+    found = design.spec.crossproducts(data, rows=41)
+    again = design.spec.crossproducts(data, rows=41)
+    found.save(tmp_path / "products.npz")
+    loaded = Crossproducts.load(tmp_path / "products.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["products.npz"]
+    for name in ("XtX", "Xty", "yty", "ZtX", "Zty", "ZtZ", "n", "sum_log_weights"):
+        one, two, three, four = (getattr(item, name) for item in (whole, found, again, loaded))
+        if name == "ZtZ":
+            one, two, three, four = (item.toarray() for item in (one, two, three, four))
+        np.testing.assert_allclose(two, one, rtol=1e-12, atol=1e-12 * np.abs(one).max())
+        np.testing.assert_array_equal(two, three)
+        np.testing.assert_array_equal(two, four)
+
+
+def test_crossproducts_of_other_models_do_not_add():
+    data = frame()
+    one = design_of("y ~ x + (1 | g)", data, {}).crossproducts()
+    two = design_of("y ~ x + (1 | h)", data, {}).crossproducts()
+    with pytest.raises(DataError, match="different models"):
+        one + two
+
+
+def test_damaged_crossproducts(tmp_path):
+    path = tmp_path / "products.npz"
+    path.write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(DataError, match="no cross-products"):
+        Crossproducts.load(path)
+
+
+# Where rows come from ----------------------------------------------------------------------
+
+
+def _files(tmp_path, write, ending, rows=(0, 100, 101, 500)):
+    data = frame()
+    for number, (a, b) in enumerate(pairwise(rows)):
+        write(data.iloc[a:b], tmp_path / f"part-{number}.{ending}")
+    return str(tmp_path / f"part-*.{ending}")
+
+
+def _written_arrow(data, path):
+    import pyarrow as pa
+    from pyarrow import ipc
+
+    table = pa.Table.from_pandas(data, preserve_index=False)
+    with ipc.new_file(path, table.schema) as file:
+        file.write_table(table, max_chunksize=30)
+
+
+def parquet(tmp_path):
+    return _files(tmp_path, lambda data, path: data.to_parquet(path, row_group_size=60), "parquet")
+
+
+def arrow(tmp_path):
+    return _files(tmp_path, _written_arrow, "arrow")
+
+
+def text(tmp_path):
+    return _files(
+        tmp_path, lambda data, path: data.to_csv(path, index=False, na_rep="NA"), "csv", (0, 500)
+    )
+
+
+def folder(tmp_path):
+    parquet(tmp_path)
+    return tmp_path
+
+
+def paths(tmp_path):
+    return sorted(folder(tmp_path).iterdir())
+
+
+def dataset(tmp_path):
+    from pyarrow import dataset
+
+    return dataset.dataset(paths(tmp_path))
+
+
+def lazy(tmp_path):
+    import polars as pl
+
+    return pl.scan_parquet(parquet(tmp_path))
+
+
+def relation(tmp_path):
+    duckdb = pytest.importorskip("duckdb")
+    return duckdb.sql(f"from read_parquet('{parquet(tmp_path)}')")
+
+
+def stream(tmp_path):  # noqa: ARG001
+    import polars as pl
+
+    class Stream:
+        def __arrow_c_stream__(self, requested_schema=None):
+            return pl.from_pandas(frame()).__arrow_c_stream__(requested_schema)
+
+    return Stream()
+
+
+def frames(tmp_path):  # noqa: ARG001
+    return [frame().iloc[:77], frame().iloc[77:]]
+
+
+def dask_frame(tmp_path):  # noqa: ARG001
+    dask = pytest.importorskip("dask.dataframe")
+    return dask.from_pandas(frame(), npartitions=4)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        parquet,
+        arrow,
+        text,
+        folder,
+        paths,
+        dataset,
+        lazy,
+        relation,
+        stream,
+        frames,
+        dask_frame,
+    ],
+)
+def test_where_rows_come_from(source, tmp_path):
+    design = design_of("y ~ log(z) + f + (x | g)", frame(), {"weights": "z"})
+    given = source(tmp_path)
+    for rows in (64, 1000):
+        assert rows_differ(design, design.spec.blocks(given, rows=rows)) == []
+
+
+def test_only_the_columns_that_are_needed_are_read(tmp_path):
+    import pyarrow.parquet
+
+    data = frame()
+    design = design_of("y ~ x + (1 | g)", data, {})
+    pattern = parquet(tmp_path)
+    asked = []
+    real = pyarrow.parquet.ParquetFile.iter_batches
+
+    def spied(self, *arguments, **given):
+        asked.append((given["columns"], given["batch_size"]))
+        return real(self, *arguments, **given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pyarrow.parquet.ParquetFile, "iter_batches", spied)
+        list(design.spec.blocks(pattern, rows=64))
+    assert asked == [(["y", "x", "g"], 64)] * 3
+
+
+# What goes wrong -----------------------------------------------------------------------------
+
+
+def failing(source, match, hint="", formula="y ~ x + (1 | g)"):
+    spec = design_of(formula, frame(), {}).spec
+    with pytest.raises(DataError, match=match) as caught:
+        list(spec.blocks(source, rows=50))
+    assert hint in str(caught.value)
+
+
+def test_errors_name_the_block():
+    data = frame()
+    parts = [data.iloc[begin : begin + 50] for begin in range(0, 500, 50)]
+    failing([*parts[:6], parts[6].drop(columns="x")], "'x' not found", "block 7 of the source")
+    failing([*parts[:6], parts[6].assign(x="text")], 'type "character"', "block 7 of the source")
+    failing([*parts[:6], parts[6].assign(g="new")], "'new'", "(rows 300 to 349)")
+    failing([*parts[:2], 7], "list", "block 3")
+
+    def stops():
+        yield from parts[:2]
+        raise OSError("the disk is gone")
+
+    failing(stops, "block 3 of the function of frames could not be read: OSError: the disk is gone")
+
+
+def test_what_is_no_source(tmp_path):
+    data = frame()
+    once = iter([data])
+    failing(once, "only once", "give a function")
+    failing(lambda: once, "gives no frames|same iterator again")
+    failing(7, "no source of rows: int")
+    failing(str(tmp_path / "*.parquet"), "no file matches")
+    failing(str(tmp_path / "none.parquet"), "No such file")
+    (tmp_path / "damaged.parquet").write_bytes(b"PAR1")
+    failing(tmp_path / "damaged.parquet", "cannot read")
+    (tmp_path / "notes.txt").write_text("x")
+    failing(tmp_path / "notes.txt", "expected .parquet")
+    import pyarrow as pa
+
+    failing(pa.Table.from_pandas(data).to_reader(), "only once")
+
+
+def test_a_file_that_changes(tmp_path):
+    data = frame()
+    path = tmp_path / "rows.parquet"
+    data.to_parquet(path)
+    spec = design_of("y ~ x + (1 | g)", data, {}).spec
+    blocks = spec.blocks(path, rows=50)
+    next(blocks)
+    data.iloc[:200].to_parquet(path)
+    with pytest.raises(DataError, match="has changed while it was read"):
+        list(blocks)
+
+
+def test_blocks_of_a_spec_that_was_saved():
+    data = frame()
+    design = design_of("y ~ x + f + (x | g)", data, {"subset": "x > 9", "weights": "z"})
+    spec = lme4py.Spec.from_json(design.spec.to_json())
+    assert rows_differ(design, spec.blocks(data, rows=99)) == []
+    assert pd.unique(np.diff(next(iter(spec.blocks(data, rows=99))).Zt.indptr)).tolist() == [2]

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "decompose", "q_times", "q_transpose_times", "qr"]
+__all__ = ["QR", "q_times", "q_transpose_times", "qr"]
 
 FloatArray = NDArray[np.float64]
 
 _RECOMPUTE = 1e-6
 _BIG, _SMALL = 2.0**486, 2.0**-511
+# Numbers that are worked on at a time, so that they stay in the cache.
+_STRIP = 1 << 15
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,56 +67,17 @@ def _norms(columns: FloatArray) -> FloatArray:
 
 def _reflect(mirror: FloatArray, block: FloatArray) -> None:
     """Reflect the columns of a block, in place."""
-    for column in block.T:
-        product = -float(np.cumsum(mirror * column)[-1]) / mirror[0]
-        np.add(column, product * mirror, out=column)
-
-
-def decompose(x: FloatArray, tolerance: float) -> tuple[QR, list[float]]:
-    """Return the decomposition of `qr` and every ratio that was held against the tolerance."""
-    packed = np.array(x, dtype=np.float64, order="F")
-    rows, columns = packed.shape
-    pivot = np.arange(columns)
-    norm = _norms(packed)
-    original = np.where(norm == 0.0, 1.0, norm)
-    bound = columns
-    ratios: list[float] = []
-    for step in range(min(rows, columns)):
-        while step < bound:
-            ratios.append(float(norm[step] / original[step]))
-            # Not the ratio: the product is what R compares.
-            if norm[step] >= original[step] * tolerance:
-                break
-            moved = [*range(step + 1, columns), step]
-            packed[:, step:] = packed[:, moved]
-            for per_column in (pivot, norm, original):
-                per_column[step:] = per_column[moved]
-            bound -= 1
-        if step == rows - 1:
-            break
-        head = float(_norms(packed[step:, step : step + 1])[0])
-        if head == 0.0:
-            continue
-        if packed[step, step] != 0.0:
-            head = math.copysign(head, packed[step, step])
-        packed[step:, step] *= 1.0 / head
-        packed[step, step] += 1.0
-        _reflect(packed[step:, step], packed[step:, step + 1 :])
-        for j in range(step + 1, columns):
-            if norm[j] == 0.0:
-                continue
-            left = max(1.0 - (abs(packed[step, j]) / norm[j]) ** 2, 0.0)
-            if left < _RECOMPUTE:
-                norm[j] = float(_norms(packed[step + 1 :, j : j + 1])[0])
-            else:
-                norm[j] *= math.sqrt(left)
-        norm[step] = packed[step, step]
-        packed[step, step] = -head
-    return QR(packed, norm, pivot, min(bound, rows)), ratios
+    width = max(1, _STRIP // len(mirror))
+    for begin in range(0, block.shape[1], width):
+        strip = block[:, begin : begin + width]
+        shares = _sums(mirror[:, None] * strip) / -mirror[0]
+        strip += shares * mirror[:, None]
 
 
 def qr(x: FloatArray, tolerance: float = 1e-7) -> QR:
     """Return R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
+
+    Columns that count as dependent are moved to the end, but not reflected among themselves.
 
     Parameters
     ----------
@@ -131,7 +94,44 @@ def qr(x: FloatArray, tolerance: float = 1e-7) -> QR:
     (2, [0, 2, 1])
     """
     with np.errstate(all="ignore"):
-        return decompose(x, tolerance)[0]
+        return _decomposed(np.array(x, dtype=np.float64, order="F"), tolerance)
+
+
+def _decomposed(packed: FloatArray, tolerance: float) -> QR:
+    """Decompose a matrix in its own memory."""
+    rows, columns = packed.shape
+    pivot = np.arange(columns)
+    norm = _norms(packed)
+    original = np.where(norm == 0.0, 1.0, norm)
+    bound = columns
+    for step in range(min(rows, columns)):
+        # Not the ratio: the product is what R compares.
+        enough = norm[step:bound] >= original[step:bound] * tolerance
+        passed = int(enough.argmax()) if enough.any() else bound - step
+        if passed:
+            moved = [*range(step + passed, columns), *range(step, step + passed)]
+            packed[:, step:] = packed[:, moved]
+            for per_column in (pivot, norm, original):
+                per_column[step:] = per_column[moved]
+            bound -= passed
+        if step in (bound, rows - 1):
+            break
+        head = float(_norms(packed[step:, step : step + 1])[0])
+        if head == 0.0:
+            continue
+        if packed[step, step] != 0.0:
+            head = math.copysign(head, packed[step, step])
+        packed[step:, step] *= 1.0 / head
+        packed[step, step] += 1.0
+        _reflect(packed[step:, step], packed[step:, step + 1 :])
+        left = norm[step + 1 :]
+        share = np.maximum(1.0 - (np.abs(packed[step, step + 1 :]) / left) ** 2, 0.0)
+        anew = np.flatnonzero((share < _RECOMPUTE) & (left != 0.0))
+        left *= np.where(left == 0.0, 0.0, np.sqrt(share))
+        left[anew] = _norms(packed[step + 1 :, step + 1 + anew])
+        norm[step] = packed[step, step]
+        packed[step, step] = -head
+    return QR(packed, norm, pivot, min(bound, rows))
 
 
 def q_times(decomposition: QR, y: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError
-from lme4py.linpack import decompose
+from lme4py.linpack import qr
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.moments import sum_of_squares
 
@@ -39,6 +39,8 @@ _SAMPLE = 4096
 # OpenBLAS multiplies on one thread up to so many products.
 _SERIAL = 1 << 18
 _REFINEMENTS = 3
+# Columns that are projected at a time.
+_TOGETHER = 64
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -149,11 +151,49 @@ def limited_rank(
             for some in (x[::step], x) if step > 1 else (x,):
                 if _clearly_full(some.T @ some, squares):
                     return columns, np.arange(columns)
-            small, ratios = decompose(np.asarray(np.linalg.qr(x, mode="r")), tolerance)
-            if not any(tolerance / _MARGIN <= ratio <= tolerance * _MARGIN for ratio in ratios):
-                return small.rank, small.pivot
-        found = decompose(x, tolerance)[0]
+        small = np.linalg.qr(x, mode="r") if rows > 2 * columns else x
+        plain = _plain_rank(small, tolerance)
+    if plain is not None:
+        return plain
+    found = qr(x, tolerance)
     return found.rank, found.pivot
+
+
+def _plain_rank(x: FloatArray, tolerance: float) -> tuple[int, NDArray[np.int64]] | None:
+    """Return rank and pivot by R's rule, None where a column lies near the tolerance.
+
+    What is left of the columns is found by projections, many columns at a time: twice on
+    the columns kept before, once on those kept beside them.
+    """
+    rows, columns = x.shape
+    norms = np.sqrt(np.einsum("ij,ij->j", x, x))
+    if not np.isfinite(norms).all() or (norms[norms > 0] < _SMALL_NORM).any():
+        return None
+    basis = np.empty((rows, min(rows, columns)), order="F")
+    tested = np.zeros(columns, dtype=bool)
+    kept: list[int] = []
+    for begin in range(0, columns, _TOGETHER):
+        some = slice(begin, begin + _TOGETHER)
+        rest = np.asfortranarray(x[:, some] / np.where(norms[some] > 0, norms[some], 1.0))
+        for _ in range(2):
+            known = basis[:, : len(kept)]
+            rest -= known @ (known.T @ rest)
+        for j in range(rest.shape[1]):
+            if len(kept) == rows:
+                break
+            tested[begin + j] = True
+            left = float(np.sqrt(rest[:, j] @ rest[:, j]))
+            if left < tolerance / _MARGIN:
+                continue
+            if left <= tolerance * _MARGIN:
+                return None
+            direction = basis[:, len(kept)] = rest[:, j] / left
+            rest[:, j + 1 :] -= np.outer(direction, direction @ rest[:, j + 1 :])
+            kept.append(begin + j)
+    untested = np.flatnonzero(~tested)
+    tested[kept] = False
+    pivot = np.concatenate((np.array(kept, dtype=np.int64), untested, np.flatnonzero(tested)))
+    return len(kept), pivot
 
 
 def _clearly_full(gram: FloatArray, squares: FloatArray) -> bool:

@@ -81,6 +81,8 @@ def constant(value: float) -> str:
     >>> constant(0.00001)
     '1e-05'
     """
+    if abs(value) < 1e15 and value == int(value):
+        return _whole(int(value))
     return _written(np.array([value], dtype=np.float64))[0]
 
 

@@ -87,8 +87,9 @@ class Columns:
             self.rows = len(frame)
             self.index = frame.index if _is_pandas_frame(frame) else None
             self._column = _columns_of(frame, labels)
-        if len(set(self.names)) < len(self.names):
-            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+        self._known = Counter(self.names)
+        if len(self._known) < len(self.names):
+            repeated = sorted(name for name, count in self._known.items() if count > 1)
             raise DataError(
                 f"column names repeat: {', '.join(repr(name) for name in repeated)}",
                 hint="rename the columns so that each name stands once",
@@ -120,7 +121,7 @@ class Columns:
             If the column holds something R has no vector type for.
         """
         if name not in self._values:
-            if name not in self.names:
+            if name not in self._known:
                 return None
             try:
                 self._values[name] = value_of(self._column(name))

@@ -91,7 +91,12 @@ class Terms(Abbreviated):
 
     def positions(self, term: int) -> tuple[int, ...]:
         """Return the positions of the variables of a term, in the order of its label."""
-        return tuple(i for i in range(term.bit_length()) if term >> i & 1)
+        found = []
+        while term:
+            lowest = term & -term
+            found.append(lowest.bit_length() - 1)
+            term ^= lowest
+        return tuple(found)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -111,18 +116,36 @@ class Terms(Abbreviated):
         """Number of variables of each term."""
         return tuple(term.bit_count() for term in self.members)
 
-    def codes(self) -> NDArray[np.uint8]:
-        """Return R's ``factors`` matrix, shape (variables, terms): 1 contrasts, 2 indicators."""
-        codes = np.zeros((len(self.variables), len(self.members)), dtype=np.uint8)
-        earlier: set[int] = set()
-        for column, term in enumerate(self.members):
-            for variable in self.positions(term):
-                rest = term & ~(1 << variable)
-                contained = rest in earlier or any(
-                    rest & ~other == 0 for other in self.members[:column]
+    @cached_property
+    def codings(self) -> tuple[tuple[int, ...], ...]:
+        """How each variable of each term is coded if it is a factor: 1 contrasts, 2 indicators.
+
+        In the order of `positions`.
+        """
+        found = []
+        earlier: dict[int, None] = {0: None}
+        met = 0
+        for term in self.members:
+            rests = [term & ~(1 << variable) for variable in self.positions(term)]
+            found.append(
+                tuple(
+                    1
+                    if rest in earlier
+                    # What has variables that no earlier term has is in none of them.
+                    or (rest & ~met == 0 and any(rest & ~other == 0 for other in earlier))
+                    else 2
+                    for rest in rests
                 )
-                codes[variable, column] = 1 if rest == 0 or contained else 2
-            earlier.add(term)
+            )
+            earlier[term] = None
+            met |= term
+        return tuple(found)
+
+    def codes(self) -> NDArray[np.uint8]:
+        """Return R's ``factors`` matrix, shape (variables, terms): 0, or as in `codings`."""
+        codes = np.zeros((len(self.variables), len(self.members)), dtype=np.uint8)
+        for column, (term, coding) in enumerate(zip(self.members, self.codings, strict=True)):
+            codes[list(self.positions(term)), column] = coding
         return codes
 
 

@@ -15,7 +15,6 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.data.attached import ContrastArgument, given_contrast, refuse_single_level
 from lme4py.data.coding import DefaultContrasts, coding_matrix
@@ -72,10 +71,11 @@ def plan(
     values = [_looked_up(terms, i, frame, context.collation) for i in range(len(terms.variables))]
     # "." may stand for a column of the frame that is a call of the formula as well.
     names = make_unique(terms.frame_names)
+    is_factor = {i for i, value in enumerate(values) if isinstance(value, Factor)}
     factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
     arguments, warnings = _usable(contrasts or {}, names, factors)
     warnings = terms.warnings + warnings
-    codes = terms.codes()
+    codings = terms.codings
     defaults = context.default_contrasts
     # R gives contrasts to the factors on the right; one that is the response is coded where a
     # term has it.
@@ -83,11 +83,10 @@ def plan(
     if terms.response is not None and names[terms.response] in factors:
         name = names[terms.response]
         response = {name: factors.pop(name)}
-        if codes[terms.response].any() or name in arguments:
+        if any(term >> terms.response & 1 for term in terms.members) or name in arguments:
             coded = _chosen(response, arguments, defaults)
     chosen = _chosen(factors, arguments, defaults)
-    if not terms.intercept:
-        _expand_first_factor(codes, values, terms)
+    expanded = None if terms.intercept else _first_factor(values, terms)
     coded |= chosen
 
     @cache
@@ -110,8 +109,8 @@ def plan(
             continue
         # Numbers are the same under every code.
         parts = [
-            columns(i, int(codes[i, number]) if isinstance(values[i], Factor) else 0)
-            for i in positions
+            columns(i, (2 if (number, i) == expanded else code) if i in is_factor else 0)
+            for i, code in zip(positions, codings[number], strict=True)
         ]
         # product() runs its last argument fastest, R the first variable.
         for choice in product(*(range(len(part.suffixes)) for part in reversed(parts))):
@@ -198,13 +197,13 @@ def _chosen(
     return chosen
 
 
-def _expand_first_factor(codes: NDArray[np.uint8], values: Sequence[Value], terms: Terms) -> None:
-    """Give indicators to the first factor met, term by term, that is not the response."""
-    for column in range(len(terms.members)):
-        for row, value in enumerate(values):
-            if row != terms.response and codes[row, column] and isinstance(value, Factor):
-                codes[row, column] = 2
-                return
+def _first_factor(values: Sequence[Value], terms: Terms) -> tuple[int, int] | None:
+    """Return the first term that has a factor, the response apart, and that variable."""
+    for number, term in enumerate(terms.members):
+        for position in terms.positions(term):
+            if position != terms.response and isinstance(values[position], Factor):
+                return number, position
+    return None
 
 
 def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> VariableColumns:

@@ -151,7 +151,7 @@ def limited_rank(
             for some in (x[::step], x) if step > 1 else (x,):
                 if _clearly_full(some.T @ some, squares):
                     return columns, np.arange(columns)
-        small = np.linalg.qr(x, mode="r") if rows > 2 * columns else x
+        small = np.asarray(np.linalg.qr(x, mode="r")) if rows > 2 * columns else x
         plain = _plain_rank(small, tolerance)
     if plain is not None:
         return plain

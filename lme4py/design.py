@@ -681,9 +681,9 @@ class MixedDesign(Generic[XType]):
         >>> tables["X"].column_names, tables["Zt"].shape
         (['(Intercept)', 'Days'], (180, 3))
         """
-        from lme4py.export import to_arrow
+        from lme4py.export.to_tables import to_arrow
 
-        return to_arrow.to_arrow(self)
+        return to_arrow(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole design into a ``.npz`` file, which `load` reads.

@@ -23,7 +23,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
-from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, call, symbols
+from lme4py.formula.syntax import Node, Number, Symbol, call, symbols
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.functions.table import Context
@@ -310,21 +310,10 @@ def _sum(names: Sequence[str]) -> Node:
     return node
 
 
-def _written(bar: Bar) -> Node:
-    """Return a bar as a formula writes it: in parentheses, or in the name of its structure."""
-    plain = call("|", bar.effects, bar.group)
-    if bar.structure == "us":
-        return call("(", plain)
-    hom = [] if bar.hom is None else [Argument(Constant("TRUE" if bar.hom else "FALSE"), "hom")]
-    return Call(Symbol(bar.structure), (Argument(plain), *hom))
-
-
 def _formula(names: Sequence[str], random: RandomEffects, response: bool) -> Formula:
     node = _sum(names)
-    formula_order = np.argsort(random.order)
-    for place in formula_order:
-        bar = random.terms[int(place)].bar
-        node = call("+", node, _written(bar))
+    for term in random.in_formula:
+        node = call("+", node, term.bar.node)
     sides = (Symbol("y"), node) if response else (node,)
     made = Formula(call("~", *sides), "")
     return Formula(made.node, str(made))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import effects, fixed_matrix, in_formula_order
+from lme4py.export.dense_blocks import dense, effects
 
 __all__ = ["Coordinates", "TermCoordinates", "coordinates"]
 
@@ -96,7 +96,7 @@ def coordinates(design: MixedDesign) -> Coordinates:
     """Return codes, dense blocks and named dimensions: `MixedDesign.coordinates`."""
     coords: dict[str, tuple[str, ...]] = {"fixed": tuple(design.fixed.names)}
     terms = []
-    for term in in_formula_order(design):
+    for term in design.random.in_formula:
         group = term.bar.group_name
         levels = tuple(str(level) for level in term.group.levels)
         columns = tuple(term.plan.names)
@@ -114,7 +114,7 @@ def coordinates(design: MixedDesign) -> Coordinates:
             )
         )
     return Coordinates(
-        coords, fixed_matrix(design), design.y, design.weights, design.offset, tuple(terms)
+        coords, dense(design.X), design.y, design.weights, design.offset, tuple(terms)
     )
 
 

@@ -158,12 +158,12 @@ def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> li
                 target.write_bytes(write_rds(design))
                 return [target]
             case "mtx":
-                from lme4py.export.to_matrix_market import write_folder
+                from lme4py.export.to_tables import write_matrix_market
 
-                return write_folder(design, target)
+                return write_matrix_market(design, target)
             case _:
-                from lme4py.export.to_arrow import write_tables
+                from lme4py.export.to_tables import write_arrow
 
-                return write_tables(design, target)
+                return write_arrow(design, target)
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from None

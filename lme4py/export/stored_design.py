@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import count
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,7 +37,7 @@ from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.spec.saved import FORMULA, VALUES
 from lme4py.spec.spec import Spec
 
-__all__ = ["Arrays", "StoredDesign", "damaged", "design_of_parts", "stored_parts", "write_metadata"]
+__all__ = ["Arrays", "StoredDesign", "damaged", "design_of_parts", "stored_parts"]
 
 _FORMAT = "lme4py design"
 _VERSION = 4
@@ -337,14 +336,6 @@ def _stored(design: MixedDesign) -> StoredDesign:
         positions=design.model_frame.positions,
         index=RowLabels.of(design.index),
     )
-
-
-def write_metadata(design: MixedDesign, folder: Path) -> Path:
-    """Write everything about a design but its arrays as ``design.json`` into a folder."""
-    path = folder / "design.json"
-    text = json.dumps(stored_parts(design)[1], ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-    return path
 
 
 def design_of_parts(arrays: Arrays, metadata: Any) -> MixedDesign:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from lme4py.argument_types import choice_of
 from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
-from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
 from lme4py.formula.terms import terms
 from lme4py.spec.spec import Spec
 
@@ -59,7 +59,7 @@ def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
     )
     # Only the labels of the rows are taken from the frame.
     index = design.frame.index if output == "pandas" else None
-    X = design.X if output == "sparse" else fixed_matrix(design)
+    X = design.X if output == "sparse" else dense(design.X)
     return ModelMatrix(_contained(X, design.fixed.names, index, output), spec=spec)
 
 

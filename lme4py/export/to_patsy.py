@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
-from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
 
 if TYPE_CHECKING:
     from patsy import DesignMatrix
@@ -68,4 +68,4 @@ def to_patsy(design: MixedDesign) -> DesignMatrix:
         codings[Term([block])] = [SubtermInfo([block], {}, term.columns)]
     # patsy has one name space for columns and terms; where R's names clash, columns win.
     info = DesignInfo(names) if collide else DesignInfo(names, infos, codings)
-    return DesignMatrix(fixed_matrix(design), info)
+    return DesignMatrix(dense(design.X), info)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import fixed_matrix, grouping_factors
+from lme4py.export.dense_blocks import dense
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
 from lme4py.matrices.randomterm import RandomTerm
@@ -289,7 +289,7 @@ def _X(design: MixedDesign) -> RMatrix:
     for name, numbers in (("scaled:center", fixed.centers), ("scaled:scale", fixed.scales)):
         if numbers:
             attributes[name] = doubles(list(numbers.values()), tuple(numbers))
-    return RMatrix(fixed_matrix(design), "double", None, tuple(fixed.names), attributes)
+    return RMatrix(dense(design.X), "double", None, tuple(fixed.names), attributes)
 
 
 def _random(design: MixedDesign) -> RList:
@@ -297,7 +297,7 @@ def _random(design: MixedDesign) -> RList:
     bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
     groups = tuple(group for group, _ in random.cnms)
     # R has each factor once, in the order of first use.
-    factors = grouping_factors(random)
+    factors = random.groups
     blocks = zip(random.Ztlist, bounds, strict=True)
     return RList.of(
         {

@@ -30,9 +30,8 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.dense_blocks import (
     INTERCEPT,
+    dense,
     effects,
-    fixed_matrix,
-    in_formula_order,
     response,
 )
 from lme4py.matrices.randomterm import RandomTerm
@@ -64,7 +63,7 @@ class _Component:
 def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
     y, X = _checked(design)
-    terms = in_formula_order(design)
+    terms = design.random.in_formula
     correlated = _correlated(terms)
     if correlated is None:
         grouping = _connected(terms)
@@ -106,7 +105,7 @@ def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
             f"{_CANNOT}it has no weights",
             hint="multiplying rows by the root of their weight would not keep its scale",
         )
-    y, X = response(design), fixed_matrix(design)
+    y, X = response(design), dense(design.X)
     if X.shape[1] == 0:
         raise FormulaError(f"{_CANNOT}it needs a fixed effect, and X has no columns")
     if not design.Zt.shape[0]:

@@ -9,7 +9,7 @@ import numpy as np
 from lme4py.argument_types import flag_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.export.dense_blocks import INTERCEPT, fixed_matrix, fixed_terms
+from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
 from lme4py.matrices.randomterm import RandomTerm
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def to_tabmat(design: MixedDesign, *, random: bool = True) -> SplitMatrix:
 
     with_random = flag_of("random", random)
     labels = [term.label for term in fixed_terms(design) for _ in range(term.columns)]
-    parts = [DenseMatrix(fixed_matrix(design), list(design.fixed.names), labels)]
+    parts = [DenseMatrix(dense(design.X), list(design.fixed.names), labels)]
     if with_random:
         # In formula order the blocks would not be Z's.
         parts += [

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 from lme4py.abbreviation import Abbreviated
 from lme4py.errors import FormulaError
 from lme4py.formula.deparse import deparse, variable_name
-from lme4py.formula.syntax import Call, Node, call
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, call
 from lme4py.versions import LME4_2
 
 __all__ = [
@@ -63,6 +63,15 @@ class Bar(Abbreviated):
     def label(self) -> str:
         """The bar's text, as lme4 names it in ``Ztlist``."""
         return deparse(call("|", self.effects, self.group))
+
+    @property
+    def node(self) -> Call:
+        """The term as a formula writes it: in parentheses, or in the name of its structure."""
+        bar = call("|", self.effects, self.group)
+        if self.structure == "us":
+            return call("(", bar)
+        hom = () if self.hom is None else (Argument(Constant(str(self.hom).upper()), "hom"),)
+        return Call(Symbol(self.structure), (Argument(bar), *hom))
 
     @property
     def group_name(self) -> str:

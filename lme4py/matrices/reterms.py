@@ -118,6 +118,11 @@ class RandomEffects:
         return self.entries.matrix()
 
     @property
+    def in_formula(self) -> list[RandomTerm]:
+        """The terms in the order of the formula."""
+        return [self.terms[place] for place in np.argsort(self.order)]
+
+    @property
     def nl(self) -> NDArray[np.int32]:
         """Number of levels of each term, int32, shape (terms,)."""
         return np.array([term.levels for term in self.terms], dtype=np.int32)
@@ -362,7 +367,8 @@ class RandomEffects:
         return [(term.bar.group_name, list(term.plan.names)) for term in self.terms]
 
     @property
-    def _groups(self) -> dict[str, Factor]:
+    def groups(self) -> dict[str, Factor]:
+        """The grouping factors, each once, in order of first use: codes and levels."""
         groups: dict[str, Factor] = {}
         for term in self.terms:
             groups.setdefault(term.bar.group_name, term.group)
@@ -374,7 +380,7 @@ class RandomEffects:
         import pandas as pd
 
         found: dict[str, pd.Categorical] = {}
-        for name, group in self._groups.items():
+        for name, group in self.groups.items():
             kind = pd.CategoricalDtype(list(group.levels), group.ordered)
             found[name] = pd.Categorical.from_codes(group.codes, dtype=kind)
         return found
@@ -382,7 +388,7 @@ class RandomEffects:
     @property
     def assign(self) -> NDArray[np.int64]:
         """Position in `flist` of each term's factor, from 0."""
-        positions = {name: i for i, name in enumerate(self._groups)}
+        positions = {name: i for i, name in enumerate(self.groups)}
         return np.array([positions[term.bar.group_name] for term in self.terms], dtype=np.int64)
 
 

@@ -117,8 +117,7 @@ def _recoded(design: MixedDesign, option: DefaultContrasts, collation: Collation
     """Return the random terms under another option."""
     frame, random = design.model_frame, design.random
     context = Context(frame.rows, collation, lambda _: None, option, design.formula.lme4)
-    grouping = Grouping.learn(frame, [term.bar for term in random.terms], context)
-    in_formula = [random.terms[place] for place in np.argsort(random.order)]
-    return random_effects(
-        [random_term(term.bar, term.group, grouping) for term in in_formula], frame.rows
-    )
+    bars = random.in_formula
+    grouping = Grouping.learn(frame, [term.bar for term in bars], context)
+    terms = [random_term(term.bar, term.group, grouping) for term in bars]
+    return random_effects(terms, frame.rows)

@@ -1,0 +1,191 @@
+"""A design as tables: Arrow's, in memory or as a folder; or Matrix Market files and CSV.
+
+Text is written with as many digits as tell a double from its neighbours. Positions count from
+0, except inside the Matrix Market files, whose format counts from 1.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lme4py.design import MixedDesign
+from lme4py.export.dense_blocks import dense
+from lme4py.export.stored_design import stored_parts
+
+if TYPE_CHECKING:
+    from pyarrow import Table
+
+__all__ = ["to_arrow", "write_arrow", "write_matrix_market"]
+
+_DIGITS = 17
+
+
+def write_matrix_market(design: MixedDesign, folder: Path) -> list[Path]:
+    """Write a design as text files into a folder, with a script that reads them in R.
+
+    Returns
+    -------
+    list of Path
+        ``X.mtx``, ``Zt.mtx``, ``Lambdat.mtx`` (all three sparse, starting zeros of
+        Lambdat stored); tables of the columns of X, the rows of Zt, the random terms,
+        the levels of the grouping factors, their codes by row, the response, theta,
+        Lind and the bounds; ``design.json``; ``read_design.R``.
+    """
+    import pandas as pd
+    from scipy.io import mmwrite
+    from scipy.sparse import coo_array
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    # Entry by entry: R's Matrix package does not read the dense kind of the format.
+    matrices: dict[str, Any] = {
+        "X": coo_array(design.X),
+        "Zt": design.random.Zt,
+        "Lambdat": design.random.Lambdat,
+    }
+    for name, matrix in matrices.items():
+        written.append(folder / f"{name}.mtx")
+        mmwrite(written[-1], matrix, field="real", precision=_DIGITS, symmetry="general")
+    for name, columns in (_tables(design) | _descriptions(design)).items():
+        written.append(folder / f"{name}.csv")
+        pd.DataFrame(columns).to_csv(written[-1], index=False, na_rep="NaN", lineterminator="\n")
+    script = folder / "read_design.R"
+    text = files("lme4py.export").joinpath("read_design.R").read_text(encoding="utf-8")
+    script.write_text(text, encoding="utf-8")
+    return [*written, _metadata(design, folder), script]
+
+
+def write_arrow(design: MixedDesign, folder: Path) -> list[Path]:
+    """Write a design as Arrow IPC files, ``X.arrow`` and so on, and ``design.json``."""
+    from pyarrow import ipc
+
+    tables = to_arrow(design)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, table in tables.items():
+        written.append(folder / f"{name}.arrow")
+        with ipc.new_file(str(written[-1]), table.schema) as file:
+            file.write_table(table)
+    return [*written, _metadata(design, folder)]
+
+
+def _metadata(design: MixedDesign, folder: Path) -> Path:
+    """Write everything about a design but its arrays as ``design.json``."""
+    path = folder / "design.json"
+    text = json.dumps(stored_parts(design)[1], ensure_ascii=False, indent=1)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
+
+
+def to_arrow(design: MixedDesign) -> dict[str, Table]:
+    """Return a design as ``pyarrow`` tables: `MixedDesign.to_arrow`."""
+    try:
+        import pyarrow as pa
+    except ImportError as error:
+        raise ImportError("to_arrow() needs pyarrow: pip install -e '.[arrow]'") from error
+
+    random = design.random
+    zt, lambdat = random.Zt.tocoo(), random.Lambdat
+    entries = {
+        "Zt": {"row": zt.row, "column": zt.col, "value": zt.data},
+        "Lambdat": {
+            "row": lambdat.indices,
+            # scipy's coo would add up the zeros that are stored.
+            "column": np.repeat(np.arange(lambdat.shape[1]), np.diff(lambdat.indptr)),
+            "value": lambdat.data,
+            "theta": random.Lind,
+        },
+    }
+    groups = [
+        pa.DictionaryArray.from_arrays(
+            pa.array(group.codes, mask=group.codes < 0),
+            pa.array(list(group.levels), pa.string()),
+            ordered=group.ordered,
+        )
+        for group in random.groups.values()
+    ]
+    tables = {
+        "X": pa.Table.from_arrays(
+            [pa.array(np.ascontiguousarray(column)) for column in dense(design.X).T],
+            names=design.fixed.names,
+        ),
+        "groups": pa.Table.from_arrays(groups, names=list(random.groups)),
+        **{name: pa.table(columns) for name, columns in (entries | _tables(design)).items()},
+        "frame": pa.Table.from_pandas(design.frame, preserve_index=False),
+    }
+    told = {"lme4py": json.dumps(stored_parts(design)[1], ensure_ascii=False)}
+    return {name: table.replace_schema_metadata(told) for name, table in tables.items()}
+
+
+def _tables(design: MixedDesign) -> dict[str, dict[str, Any]]:
+    """Return the columns of the tables that every form has: the response, effects, theta, bounds.
+
+    The response is y (y1, y2, ... where it has several columns), weights and offset, if there.
+    """
+    random, y = design.random, design.y
+    columns = [] if y is None else list(y.reshape(len(y), -1).T)
+    names = ["y"] if len(columns) == 1 else [f"y{k + 1}" for k in range(len(columns))]
+    others = {"weights": design.weights, "offset": design.offset}
+    sizes = np.diff(random.Gp)
+    return {
+        "response": {
+            **dict(zip(names, columns, strict=True)),
+            **{name: values for name, values in others.items() if values is not None},
+        },
+        "effects": {
+            "term": np.repeat(np.arange(len(sizes)), sizes),
+            "group": np.repeat([group for group, _ in random.cnms], sizes),
+            "level": random.row_names,
+            "column": [
+                name for t in random.terms for _ in range(t.levels) for name in t.plan.names
+            ],
+        },
+        "theta": {"theta": random.theta},
+        "bounds": {"par": random.par, "lower": random.lower, "upper": random.upper},
+    }
+
+
+def _descriptions(design: MixedDesign) -> dict[str, dict[str, Any]]:
+    """Return the columns of the tables that say in CSV what Arrow keeps in types and JSON."""
+    fixed, random, family = design.fixed, design.random, design.family
+    terms, groups = random.terms, random.groups
+    return {
+        "columns": {
+            "name": fixed.names,
+            "assign": fixed.assign,
+            "term": ["" if k == 0 else fixed.terms[k - 1] for k in fixed.assign.tolist()],
+            "center": [fixed.centers.get(name, 0.0) for name in fixed.names],
+            "scale": [fixed.scales.get(name, 1.0) for name in fixed.names],
+        },
+        "terms": {
+            "label": [term.bar.label for term in terms],
+            "group": [term.bar.group_name for term in terms],
+            "factor": random.assign,
+            "levels": random.nl,
+            "columns": random.nc,
+            "first_row": random.Gp[:-1],
+            "covariance": [term.covariance.name for term in terms],
+            "hom": [term.covariance.hom for term in terms],
+            "order": random.order,
+        },
+        "levels": {
+            "factor": np.repeat(
+                np.arange(len(groups)), [len(group.levels) for group in groups.values()]
+            ),
+            "group": [name for name, group in groups.items() for _ in group.levels],
+            "level": [str(level) for group in groups.values() for level in group.levels],
+        },
+        "codes": {str(k): group.codes for k, group in enumerate(groups.values())},
+        "Lind": {"Lind": random.Lind},
+        "model": {
+            "formula": [str(design.formula)],
+            "REML": ["" if design.reml is None else design.reml],
+            "family": ["" if family is None else family.name],
+            "link": ["" if family is None else family.link],
+        },
+    }

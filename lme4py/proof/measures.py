@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lme4py.data.values import Factor
+from lme4py.data.values import Factor, FloatArray
 from lme4py.proof.findings import TOLERANCE, Difference, Finding
 from lme4py.rfiles.rvalues import RSparse
 
@@ -35,61 +35,31 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
     labels : sequence of sequences
         What our rows and columns are called, for the places of differences.
     """
-    found = _measured(component, ours, theirs, labels)
-    return replace(found, size=_size(ours), largest=_apart(ours, theirs))
-
-
-def _measured(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
+    size = " x ".join(map(str, extent(ours)))
     match ours, theirs:
-        case np.ndarray(), np.ndarray():
-            return _numbers(component, ours, theirs, labels)
-        case Factor(), Factor():
-            return _factors(component, ours, theirs, labels)
-        case RSparse(), RSparse():
-            return _sparse(component, ours.matrix, theirs.matrix, labels)
         case list(), list():
-            return _texts(component, ours, theirs)
+            found = _texts(component, ours, theirs)
+        case (np.ndarray(), np.ndarray()) | (Factor(), Factor()) | (RSparse(), RSparse()) if extent(
+            ours
+        ) != extent(theirs):
+            what = f"shape {extent(ours)}, R has {extent(theirs)}"
+            found = Finding(component, "different", what)
+        case np.ndarray(), np.ndarray():
+            found = _numbers(component, ours, theirs, labels)
+        case Factor(), Factor():
+            found = _factors(component, ours, theirs, labels)
+            size = f"{size}, {len(ours.levels)} levels"
+        case RSparse(), RSparse():
+            found = _sparse(component, ours.matrix, theirs.matrix, labels)
+            size = f"{size}, {ours.matrix.nnz} values"
         case _:
-            return Finding(component, "different", f"{_kind(ours)}, R has {_kind(theirs)}")
+            found = Finding(component, "different", f"{_kind(ours)}, R has {_kind(theirs)}")
+    return replace(found, size=size)
 
 
 def _kind(value: Any) -> str:
-    match value:
-        case np.ndarray():
-            return "numbers"
-        case Factor():
-            return "a factor"
-        case RSparse():
-            return "a sparse matrix"
-        case _:
-            return "text"
-
-
-def _size(value: Any) -> str:
-    """Return the dimensions of a value, and what else there is to count."""
-    match value:
-        case Factor():
-            return f"{value.codes.size}, {len(value.levels)} levels"
-        case RSparse(matrix=matrix):
-            return f"{matrix.shape[0]} x {matrix.shape[1]}, {matrix.nnz} values"
-        case _:
-            return " x ".join(map(str, extent(value)))
-
-
-def _apart(ours: Any, theirs: Any) -> float | None:
-    """Return the largest difference in the scale of `_close`, None where it has none."""
-    if not isinstance(ours, np.ndarray | RSparse) or extent(ours) != extent(theirs):
-        return None
-    if isinstance(ours, RSparse) and isinstance(theirs, RSparse):
-        difference, scale = (ours.matrix - theirs.matrix).data, _largest(theirs.matrix.data)
-    elif isinstance(theirs, np.ndarray):
-        with np.errstate(invalid="ignore"):
-            difference, scale = ours - theirs, _largest(theirs)
-    else:
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.abs(difference) / scale
-    return float(np.max(share, initial=0.0, where=~np.isnan(share)))
+    names = {np.ndarray: "numbers", Factor: "a factor", RSparse: "a sparse matrix"}
+    return names.get(type(value), "text")
 
 
 def extent(value: Any) -> tuple[int, ...]:
@@ -149,7 +119,7 @@ def _tidied(matrix: Any) -> Any:
     )
 
 
-def _close(left: NDArray[np.float64], right: NDArray[np.float64], scale: Any) -> NDArray[np.bool_]:
+def _close(left: FloatArray, right: FloatArray, scale: Any) -> NDArray[np.bool_]:
     """Return where two arrays agree: equal, both missing, or close in their scale."""
     same = (left == right) | (np.isnan(left) & np.isnan(right))
     with np.errstate(invalid="ignore"):
@@ -158,7 +128,7 @@ def _close(left: NDArray[np.float64], right: NDArray[np.float64], scale: Any) ->
     return agreed
 
 
-def _largest(numbers: NDArray[np.float64]) -> Any:
+def _largest(numbers: FloatArray) -> Any:
     """Return the largest finite number of each column without its sign."""
     return np.max(np.abs(numbers), axis=0, initial=0.0, where=np.isfinite(numbers))
 
@@ -173,43 +143,39 @@ def _place(at: Sequence[int], labels: Labels) -> str:
     return f"[{', '.join(map(str, at))}]{' ' if named else ''}{', '.join(named)}"
 
 
-def _unlike(component: str, ours: Any, theirs: Any) -> Finding:
-    return Finding(component, "different", f"shape {ours.shape}, R has {theirs.shape}")
-
-
 def _differing(
-    component: str,
-    what: str,
-    total: int,
-    places: Any,
-    shown: Callable[[int], tuple[str, str]],
-    labels: Labels = (),
+    component: str, what: str, places: Any, pairs: Iterable[tuple[str, str]], labels: Labels = ()
 ) -> Finding:
-    """Return the finding of places that differ; `shown` gives both values of the first ones."""
-    return Finding(
-        component,
-        "different" if len(places) else "equal",
-        f"{len(places)} of {total} {what}" if len(places) else "",
-        tuple(
-            Difference(_place(at, labels), *map(_short, shown(number)))
-            for number, at in enumerate(places[:_FIRST])
-        ),
+    """Return the finding of places that differ, of which `pairs` are the values of the first."""
+    if not len(places):
+        return Finding(component, "equal")
+    differences = (
+        Difference(_place(at, labels), *map(_short, pair))
+        for at, pair in zip(places, pairs, strict=False)
     )
+    return Finding(component, "different", f"{len(places)} of {what}", tuple(differences))
 
 
-def _numbers(
-    component: str, ours: NDArray[np.float64], theirs: NDArray[np.float64], labels: Labels
-) -> Finding:
-    """Compare arrays: same shape, NaN at the same places, close by column."""
-    if ours.shape != theirs.shape:
-        return _unlike(component, ours, theirs)
-    places = np.argwhere(~_close(ours, theirs, _largest(theirs)))
+def _numbers(component: str, ours: FloatArray, theirs: FloatArray, labels: Labels) -> Finding:
+    """Compare arrays of the same shape: NaN at the same places, close by column."""
+    scale = _largest(theirs)
+    places = np.argwhere(~_close(ours, theirs, scale))
+    first = tuple(places[:_FIRST].T)
+    pairs = zip(_written(ours[first]), _written(theirs[first]), strict=True)
+    found = _differing(component, f"{ours.size} numbers differ", places, pairs, labels)
+    with np.errstate(invalid="ignore"):
+        return replace(found, largest=_share(ours - theirs, scale))
 
-    def shown(number: int) -> tuple[str, str]:
-        at = tuple(places[number])
-        return repr(float(ours[at])), repr(float(theirs[at]))
 
-    return _differing(component, "numbers differ", ours.size, places, shown, labels)
+def _share(difference: FloatArray, scale: Any) -> float:
+    """Return the largest difference in the scale of `_close`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.abs(difference) / scale
+    return float(np.max(share, initial=0.0, where=~np.isnan(share)))
+
+
+def _written(numbers: FloatArray) -> list[str]:
+    return [repr(number) for number in numbers.tolist()]
 
 
 def _short(text: str, limit: int = 300) -> str:
@@ -232,10 +198,8 @@ def _texts(component: str, ours: list[Any], theirs: list[Any]) -> Finding:
             summary = f"element {at} is {ours[at]!r}, R has {theirs[at]!r} there"
         return Finding(component, "order", _short(summary))
 
-    def shown(number: int) -> tuple[str, str]:
-        return repr(ours[wrong[number][0]]), repr(theirs[wrong[number][0]])
-
-    return _differing(component, "differ", len(ours), wrong, shown)
+    pairs = [(repr(ours[at]), repr(theirs[at])) for (at,) in wrong[:_FIRST]]
+    return _differing(component, f"{len(ours)} differ", wrong, pairs)
 
 
 def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
@@ -254,73 +218,65 @@ def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
 
 def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     """Compare compressed columns: stored places exactly, stored numbers within the tolerance."""
-    if ours.shape != theirs.shape:
-        return _unlike(component, ours, theirs)
-    scale = float(_largest(theirs.data))
-    same = np.array_equal(ours.indptr, theirs.indptr) and np.array_equal(
-        ours.indices, theirs.indices
-    )
-    if same and bool(_close(ours.data, theirs.data, scale).all()):
-        return Finding(component, "equal")
-    (left, here), (right, there) = (_entries(matrix) for matrix in (ours, theirs))
-    known = np.union1d(here, there)
-    values = np.zeros((2, known.size))
-    stored = np.zeros((2, known.size), dtype=np.bool_)
-    for side, numbers, own in ((0, left, here), (1, right, there)):
-        at = np.searchsorted(known, own)
-        values[side, at], stored[side, at] = numbers, True
-    wrong = np.flatnonzero(~_close(values[0], values[1], scale))
-    if not wrong.size:
-        only_ours, only_theirs = (stored & ~stored[::-1]).sum(axis=1).tolist()
-        summary = "the stored places are in another sequence"
-        if only_ours or only_theirs:
-            summary = (
-                f"the same matrix, but {only_ours} zeros are stored here only and {only_theirs} "
-                "in R only"
-            )
-        return Finding(component, "different", summary)
-
-    def shown(number: int) -> tuple[str, str]:
-        here, there = (
-            repr(float(value)) if present else "nothing"
-            for value, present in zip(*(a[:, wrong[number]] for a in (values, stored)), strict=True)
-        )
-        return here, there
-
+    scale, entries = float(_largest(theirs.data)), (_entries(ours), _entries(theirs))
+    known = np.union1d(entries[0][0], entries[1][0])
+    (left, here), (right, there) = (_found(known, *own) for own in entries)
+    wrong = ~_close(left, right, scale)
     places = np.column_stack(np.divmod(known[wrong], ours.shape[1]))
-    return _differing(component, "stored numbers differ", known.size, places, shown, labels)
+    sides = ((left[wrong], here[wrong]), (right[wrong], there[wrong]))
+    pairs = zip(*(_shown(*side) for side in sides), strict=True)
+    found = _differing(component, f"{known.size} stored numbers differ", places, pairs, labels)
+    only, lacks = int((here & ~there).sum()), int((there & ~here).sum())
+    arrays = ("indptr", "indices")
+    if found.verdict == "equal" and (only or lacks):
+        zeros = f"{only} zeros are stored here only and {lacks} in R only"
+        found = Finding(component, "different", f"the same matrix, but {zeros}")
+    elif not all(np.array_equal(getattr(ours, a), getattr(theirs, a)) for a in arrays):
+        what = found.summary or "the stored places are in another sequence"
+        found = replace(found, verdict="different", summary=what)
+    return replace(found, largest=_share(left - right, scale))
 
 
-def _entries(matrix: Any) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the stored numbers, each place once, and their places counted row by row."""
+def _entries(matrix: Any) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return the places of the stored numbers, counted row by row, and the numbers."""
     found = matrix.copy()
     found.sum_duplicates()
     columns = np.repeat(np.arange(found.shape[1]), np.diff(found.indptr))
-    return found.data, found.indices.astype(np.int64) * found.shape[1] + columns
+    places = found.indices.astype(np.int64) * found.shape[1] + columns
+    order = np.argsort(places, kind="stable")
+    return places[order], found.data[order]
+
+
+def _found(
+    known: NDArray[np.int64], places: NDArray[np.int64], numbers: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the numbers at known places, 0 where none is stored, and whether one is."""
+    at = np.searchsorted(places, known)
+    stored = np.append(places, -1)[at] == known
+    return np.where(stored, np.append(numbers, 0.0)[at], 0.0), stored
+
+
+def _shown(numbers: FloatArray, stored: NDArray[np.bool_]) -> list[str]:
+    first = zip(_written(numbers[:_FIRST]), stored, strict=False)
+    return [text if present else "nothing" for text, present in first]
 
 
 def _factors(component: str, ours: Factor, theirs: Factor, labels: Labels) -> Finding:
-    """Compare factors: levels in order, codes, and whether they are ordered."""
+    """Compare factors of the same length: levels in order, codes, and whether they are ordered."""
     # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
     mine, others = (
-        ["NA" if level is None else level for level in factor.levels] for factor in (ours, theirs)
+        np.array([*("NA" if level is None else level for level in factor.levels), "NA"], object)
+        for factor in (ours, theirs)
     )
-    levels = _texts(component, mine, others)
+    levels = _texts(component, mine[:-1].tolist(), others[:-1].tolist())
     if levels.verdict == "different":
         return replace(levels, summary=f"levels: {levels.summary}")
-    if ours.codes.shape != theirs.codes.shape:
-        return _unlike(component, ours.codes, theirs.codes)
-    place = {level: at for at, level in enumerate(others)}
-    renumbered = np.array([*(place[level] for level in mine), -1])[ours.codes]
-    wrong = np.argwhere(renumbered != theirs.codes)
-
-    def shown(number: int) -> tuple[str, str]:
-        (row,) = wrong[number]
-        return repr([*mine, "NA"][ours.codes[row]]), repr([*others, "NA"][theirs.codes[row]])
-
+    here, there = mine[ours.codes], others[theirs.codes]
+    wrong = np.argwhere((here != there) | ((ours.codes < 0) != (theirs.codes < 0)))
     if len(wrong):
-        what = "rows have another level"
-        return _differing(component, what, ours.codes.size, wrong, shown, labels)
+        what = f"{here.size} rows have another level"
+        pairs = [(repr(here[at]), repr(there[at])) for (at,) in wrong[:_FIRST]]
+        return _differing(component, what, wrong, pairs, labels)
     if ours.ordered != theirs.ordered:
         words = {True: "ordered", False: "not ordered"}
         summary = f"{words[ours.ordered]}, in R {words[theirs.ordered]}"

@@ -542,6 +542,8 @@ class MixedDesign(Generic[XType]):
         ------
         DataError
             If two columns have the same name, which patsy cannot tell apart.
+        ImportError
+            Without patsy: ``pip install -e '.[patsy]'``.
 
         Examples
         --------
@@ -581,6 +583,8 @@ class MixedDesign(Generic[XType]):
         ------
         DataError
             For an unknown `output`.
+        ImportError
+            Without formulaic: ``pip install -e '.[formulaic]'``.
 
         Examples
         --------

@@ -31,9 +31,14 @@ _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
 def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
     """Return X as a ``ModelMatrix``: `MixedDesign.to_formulaic`."""
     choice_of("output", output, _OUTPUTS)
-    from formulaic import ModelMatrix, SimpleFormula
-    from formulaic.materializers.base import EncodedTermStructure
-    from formulaic.parser.types import Factor, Term
+    try:
+        from formulaic import ModelMatrix, SimpleFormula
+        from formulaic.materializers.base import EncodedTermStructure
+        from formulaic.parser.types import Factor, Term
+    except ImportError as error:
+        raise ImportError(
+            "to_formulaic() needs formulaic: pip install -e '.[formulaic]'"
+        ) from error
 
     variables = _variables(design)
     structure = []

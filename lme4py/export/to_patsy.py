@@ -44,9 +44,12 @@ class _Block:
 
 def to_patsy(design: MixedDesign) -> DesignMatrix:
     """Return X as a ``DesignMatrix``: `MixedDesign.to_patsy`."""
-    from patsy import DesignInfo, DesignMatrix
-    from patsy.desc import Term
-    from patsy.design_info import FactorInfo, SubtermInfo
+    try:
+        from patsy import DesignInfo, DesignMatrix
+        from patsy.desc import Term
+        from patsy.design_info import FactorInfo, SubtermInfo
+    except ImportError as error:
+        raise ImportError("to_patsy() needs patsy: pip install -e '.[patsy]'") from error
 
     names = design.fixed.names
     repeated = [name for name, count in Counter(names).items() if count > 1]

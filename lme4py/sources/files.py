@@ -82,7 +82,7 @@ def table_file(path: Path) -> TableFile:
     try:
         names, pieces = opened(path)
     except ImportError as fault:
-        hint = "pip install 'lme4py[arrow]'"
+        hint = "pip install -e '.[arrow]'"
         raise DataError(f"cannot read '{path}' without pyarrow", hint=hint) from fault
     except (OSError, ValueError) as fault:
         raise _unreadable(path, fault) from fault

@@ -18,7 +18,7 @@ from lme4py.cli.design_options import OPTIONS, TEXT
 from lme4py.cli.views import cluster, explain, export, plot, show
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
-__all__ = ["main"]
+__all__ = ["COLOURS", "main"]
 
 COMMANDS = (show, explain, plot, cluster, compare, export)
 
@@ -88,11 +88,11 @@ def _width() -> int:
 
 
 # What is brought out on a terminal, in the styles of rich.
-_COLOURS = {
+COLOURS = {
     r"(?m)^(?! )(?=.*\S).+$": "bold",
     r"\bDIFFERENT\b": "bold red",
     r"\bequal$": "green",
-    r"(?m)^  (?=(term|component|part) +\S).*$": "dim",
+    r"(?m)^  (?=(term|component|part) +\S).*$": "italic",
 }
 
 
@@ -105,7 +105,7 @@ def _coloured(page: str) -> str:
 
     console = Console(soft_wrap=True)
     text = Text(page)
-    for pattern, style in _COLOURS.items():
+    for pattern, style in COLOURS.items():
         text.highlight_regex(pattern, style)
     with console.capture() as captured:
         console.print(text, end="")

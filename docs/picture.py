@@ -46,7 +46,9 @@ def draw() -> str:
 def lines_of(picture: str) -> list[str]:
     """Return the lines that a picture shows, pieced together by where they stand."""
     lines: dict[float, str] = {}
-    found = re.finditer(r'<text class="[^"]*-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', picture)
+    found = re.finditer(
+        r'<text class="[^"]*-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)</text>', picture
+    )
     for match in found:
         x, y = float(match[1]), float(match[2])
         # rich gives a character 12.2 units.

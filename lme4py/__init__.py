@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lme4py import data
-from lme4py.api import glformula, lformula
+from lme4py.api import glformula, lformula, model_matrix
 from lme4py.control import Control
 from lme4py.design import MixedDesign
 from lme4py.errors import (
@@ -20,6 +20,7 @@ from lme4py.errors import (
     Lme4pyWarning,
 )
 from lme4py.family import Family
+from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.functions.user_functions import register
 from lme4py.matrices.fixed import FixedEffects
@@ -42,6 +43,7 @@ __all__ = [
     "Control",
     "DataError",
     "Family",
+    "FixedDesign",
     "FixedEffects",
     "Fixture",
     "Formula",
@@ -63,6 +65,7 @@ __all__ = [
     "load",
     "mixed_design",
     "mk_re_terms",
+    "model_matrix",
     "read_csv",
     "read_fixture",
     "register",

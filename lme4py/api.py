@@ -15,6 +15,7 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of, is_gaussian_identity
+from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
 from lme4py.learn import Arguments, learn
@@ -24,7 +25,7 @@ from lme4py.versions import following, lme4_of
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["glformula", "lformula"]
+__all__ = ["glformula", "lformula", "model_matrix"]
 
 _LOGGER = logging.getLogger("lme4py")
 
@@ -262,6 +263,70 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
         default_contrasts=default_contrasts,
     )
     return _build(formula, data, arguments)
+
+
+def model_matrix(
+    formula: str | Formula,
+    data: Any,
+    *,
+    subset: Expression = None,
+    na_action: str = "omit",
+    contrasts: Mapping[str, ContrastArgument] | None = None,
+    collation: str = "icu",
+    sparse_X: bool = False,
+    env: Mapping[str, Any] | None = None,
+    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
+    lme4: str = "2.1",
+) -> FixedDesign[Any]:
+    """Turn a formula without random terms into its matrix (R's ``model.matrix``).
+
+    Parameters
+    ----------
+    formula : str or Formula
+        With or without a response: ``"~ x * f"``.
+    data, subset, na_action, contrasts, collation, sparse_X, env, attached_contrasts, \
+default_contrasts, lme4
+        As for `lformula`.
+
+    Returns
+    -------
+    FixedDesign
+        X is what R's ``model.matrix(formula, model.frame(formula,
+        data))`` is: columns that depend on others stay, and so do those of levels that no
+        row has. ``spec.apply`` makes the same columns of other rows.
+
+    Raises
+    ------
+    Lme4pyError
+        As `lformula`, and for a formula with random terms.
+
+    Examples
+    --------
+    >>> design = model_matrix("~ x * f", {"x": [1.0, 2.0, 4.0], "f": ["a", "b", "b"]})
+    >>> design.X_frame
+       (Intercept)    x   fb  x:fb
+    0          1.0  1.0  0.0   0.0
+    1          1.0  2.0  1.0   2.0
+    2          1.0  4.0  1.0   4.0
+    """
+    ignored = Control(check_formula_LHS="ignore", check_rankX="ignore", check_scaleX="ignore")
+    arguments = Arguments(
+        subset=subset,
+        extras={"(weights)": None, "(offset)": None},
+        na_action=na_action,
+        contrasts=contrasts,
+        control=ignored,
+        collation=collation,
+        double_bar="split",
+        sparse_X=sparse_X,
+        env=env,
+        lme4=lme4_of(lme4),
+        attached_contrasts=attached_contrasts,
+        default_contrasts=default_contrasts,
+        mixed=False,
+    )
+    return _build(formula, data, arguments).fixed_part()
 
 
 def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign[Any]:

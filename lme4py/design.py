@@ -6,48 +6,34 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any
 
 from lme4py.control import Control
 from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
-from lme4py.errors import DataError
 from lme4py.family import Family
-from lme4py.formula.formula import Formula
-from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.pandas_frame import pandas_frame
-from lme4py.matrices.fixed import FixedEffects
+from lme4py.fixed_design import FixedDesign, XType
+from lme4py.frame.pandas_frame import labelled
 from lme4py.matrices.response import Response, fitting_response
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
-from lme4py.spec.spec import Spec
 
 if TYPE_CHECKING:
     import pandas as pd
-    from formulaic import ModelMatrix
     from matplotlib.figure import Figure
     from numpy.random import Generator
     from numpy.typing import ArrayLike
-    from patsy import DesignMatrix
     from pyarrow import Table
     from scipy.sparse import csc_array, csr_array
     from statsmodels.regression.mixed_linear_model import MixedLM
     from tabmat import SplitMatrix
-    from typing_extensions import TypeVar
 
     from lme4py.explain.blocks import BlockStructure
     from lme4py.explain.clusters import Cluster, Clusters
     from lme4py.explain.equations import Equations
     from lme4py.explain.words.explanation import Explanation
-    from lme4py.export import files, to_formulaic
+    from lme4py.export import files
     from lme4py.export.coordinates import Coordinates
-
-    # The default is for type checkers alone: views take designs with either kind of X.
-    XType = TypeVar("XType", default=Any)
-else:
-    from typing import TypeVar
-
-    XType = TypeVar("XType")
 
 # The views import when they are first asked for: `import lme4py` stays quick. They stand
 # behind this module and take designs; these doors are the only imports that look ahead.
@@ -56,42 +42,23 @@ __all__ = ["MixedDesign"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class MixedDesign(Generic[XType]):
+class MixedDesign(FixedDesign[XType]):
     """What lme4's ``lFormula`` or ``glFormula`` returns, on Python's arrays.
 
     Parameters
     ----------
-    formula : Formula
-        The formula, ``||`` expanded for linear models as lme4 keeps it.
-    X : ndarray of float64, shape (n, p), Fortran order
-        Fixed-effects model matrix.
-    fixed : FixedEffects
-        Names and attributes of X.
-    y : ndarray of float64, shape (n,) or (n, k), or None
-        The response; the two columns of ``cbind`` stay two.
-    weights, offset : ndarray of float64, shape (n,), or None
-        As given; offsets are the sum of terms and argument.
+    formula, X, fixed, y, weights, offset, messages, model_frame, index, advice, learned, \
+lost_levels
+        Those of a `FixedDesign`; in the formula ``||`` is expanded for linear models as lme4
+        keeps it, and the two columns of ``cbind`` stay two columns of y.
     random : RandomEffects
         lme4's ``reTrms``.
     reml : bool or None
         Whether REML was asked for; None for generalized models.
     family : Family or None
         None for linear models.
-    messages : list of str
-        lme4's messages and warnings, in order.
-    model_frame : ModelFrame
-        The evaluated variables.
-    index : object
-        The pandas index of the data, None where rows have no labels.
-    advice : list of str
-        Those of `messages` that are ours: lme4 is silent there.
     control : Control
         What the checks did.
-    learned : Spec or None
-        What new rows need of the model; None where it was not made from a data frame.
-    lost_levels : mapping of str to int
-        How many values of the variables that grouping expressions name went with the rows
-        that have missing values.
 
     Examples
     --------
@@ -101,22 +68,10 @@ class MixedDesign(Generic[XType]):
     ((180, 2), (36, 180), [0, 36])
     """
 
-    formula: Formula
-    X: XType
-    fixed: FixedEffects
-    y: FloatArray | None
-    weights: FloatArray | None
-    offset: FloatArray | None
     random: RandomEffects
     reml: bool | None
     family: Family | None
-    messages: list[str]
-    model_frame: ModelFrame
-    index: Any
-    advice: list[str] = field(default_factory=list)
     control: Control = field(default_factory=Control)
-    learned: Spec | None = None
-    lost_levels: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def Zt(self) -> csc_array:
@@ -128,10 +83,18 @@ class MixedDesign(Generic[XType]):
         """Random-effects model matrix, shape (n, q): the transpose of `Zt`, sharing its arrays."""
         return self.random.Zt.T
 
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The model frame with R's variable labels; matrix variables are split by column."""
-        return pandas_frame(self.model_frame, self.index)
+    @property
+    def Z_frame(self) -> pd.DataFrame:
+        """Z as a table of sparse columns; each is called by its group, level and column.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> design.Z_frame["Subject", "309"].iloc[10:12].to_numpy().tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+        """
+        return labelled(self.Z, self.frame.index, self.random.row_index)
 
     @cached_property
     def response(self) -> Response:
@@ -179,26 +142,6 @@ class MixedDesign(Generic[XType]):
         return Crossproducts.of(
             self.X, self.Zt, self.response.y, weights=self.weights, offset=self.offset
         )
-
-    @property
-    def spec(self) -> Spec:
-        """What new rows need: `Spec.apply` computes their X and Z with everything frozen.
-
-        Raises
-        ------
-        DataError
-            If the design was not made from a data frame.
-
-        Examples
-        --------
-        >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.spec.apply({"Days": [3], "Subject": ["309"]}).X
-        array([[1., 3.]])
-        """
-        if self.learned is None:
-            raise DataError("this design was not made from a data frame, so it has no spec")
-        return self.learned
 
     def __repr__(self) -> str:
         from lme4py.summary import brief
@@ -526,80 +469,6 @@ class MixedDesign(Generic[XType]):
         from lme4py.export import to_statsmodels
 
         return to_statsmodels.to_statsmodels(self, **options)
-
-    def to_patsy(self) -> DesignMatrix:
-        """Return X as a patsy ``DesignMatrix`` with its ``DesignInfo``.
-
-        Returns
-        -------
-        patsy.DesignMatrix
-            float64, shape (n, p). Its ``design_info`` has R's column names and terms
-            (the intercept's is ``Intercept``, as patsy calls it), so that slices by term
-            and linear constraints work. It refuses new data: patsy codes factors by
-            another rule than R.
-
-        Raises
-        ------
-        DataError
-            If two columns have the same name, which patsy cannot tell apart.
-        ImportError
-            Without patsy: ``pip install -e '.[patsy]'``.
-
-        Examples
-        --------
-        >>> import lme4py
-        >>> design = lme4py.lformula(
-        ...     "Reaction ~ poly(Days, 2) + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> info = design.to_patsy().design_info
-        >>> info.column_names
-        ['(Intercept)', 'poly(Days, 2)1', 'poly(Days, 2)2']
-        >>> info.slice("poly(Days, 2)")
-        slice(1, 3, None)
-        """
-        from lme4py.export import to_patsy
-
-        return to_patsy.to_patsy(self)
-
-    def to_formulaic(self, output: to_formulaic.Output = "pandas") -> ModelMatrix:
-        """Return X as a formulaic ``ModelMatrix`` with its ``ModelSpec``.
-
-        Parameters
-        ----------
-        output : {"pandas", "numpy", "sparse"}
-            As formulaic's argument: a DataFrame (with the index of `frame`), an array, or a
-            csc_array.
-
-        Returns
-        -------
-        formulaic.ModelMatrix
-            float64, shape (n, p). Its ``model_spec`` has R's column names and terms (the
-            intercept's is ``1``, as formulaic calls it): ``column_names``,
-            ``term_indices`` and ``term_slices``, linear constraints, subsets. Its
-            ``get_model_matrix`` computes the columns of new data as `Spec.apply` does, by R's
-            rules and with what was learned from the model's data; formulaic's own ways to
-            them (a materializer, a derivative, another formula) are refused.
-
-        Raises
-        ------
-        DataError
-            For an unknown `output`.
-        ImportError
-            Without formulaic: ``pip install -e '.[formulaic]'``.
-
-        Examples
-        --------
-        >>> import lme4py
-        >>> design = lme4py.lformula(
-        ...     "Reaction ~ poly(Days, 2) + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> spec = design.to_formulaic().model_spec
-        >>> spec.term_slices["poly(Days, 2)"]
-        slice(1, 3, None)
-        >>> spec.get_model_matrix({"Days": [0, 9]}, output="numpy").round(3).tolist()
-        [[1.0, -0.117, 0.123], [1.0, 0.117, 0.123]]
-        """
-        from lme4py.export import to_formulaic
-
-        return to_formulaic.to_formulaic(self, output)
 
     def to_tabmat(self, *, random: bool = True) -> SplitMatrix:
         """Return X, and Z beside it, as a tabmat ``SplitMatrix``, the input of glum.

@@ -74,6 +74,8 @@ class Arguments:
     reml: bool | None = None
     attached_contrasts: Mapping[str, ContrastArgument] | None = None
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
+    mixed: bool = True
+    """Whether there are random terms, and rules of lme4's beside R's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,12 @@ class ModelText:
     @property
     def variables(self) -> Node:
         """The formula in which bars are written as sums."""
-        return self.formula.subbars().node
+        return self.formula.subbars().node if self.arguments.mixed else self.formula.node
+
+    @property
+    def fixed(self) -> Node:
+        """The formula without bars."""
+        return self.formula.nobars().node if self.arguments.mixed else self.formula.node
 
     @property
     def expressions(self) -> dict[str, str | bool]:
@@ -162,6 +169,7 @@ def learn(
         subset=arguments.subset,
         extras=arguments.extras,
         na_action=text.na_action,
+        drop_unused=arguments.mixed,
     )
     frame = learned.frame
     model = learn_model(
@@ -210,10 +218,17 @@ def read_model(formula: str | Formula, arguments: Arguments, messages: Messages)
             f"lme4 {arguments.lme4.version}"
         )
     written = parsed = _two_sided(formula, control, arguments.lme4)
+    if parsed.bars and not arguments.mixed:
+        raise FormulaError(
+            "model_matrix() takes a formula without random terms",
+            parsed.bars[0].source.span,
+            "lformula() makes X and Z of this one",
+        )
     double_bar = _double_bar(arguments.double_bar, arguments.lme4)
     for text in parsed.structure_remarks(double_bar):
         messages.advise(text)
-    if double_bar == "diag" or arguments.family is None or arguments.lme4.splits_generalized:
+    split = arguments.family is None or arguments.lme4.splits_generalized
+    if double_bar == "diag" or (split and arguments.mixed):
         parsed = parsed.expanded(double_bar)
     # Told before the data are looked at, whose errors they may explain.
     _advise([trap for trap in written.traps if trap.number is None], messages)
@@ -265,13 +280,12 @@ def learn_model(
         With R's or lme4's words.
     """
     arguments, parsed, frame = text.arguments, text.formula, learned.frame
-    linear = arguments.family is None
+    linear, bars = arguments.family is None, parsed.bars
     numeric = [(trap, trap.number) for trap in text.written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
-    if frame.rows == 0 and linear:
+    if frame.rows == 0 and linear and arguments.mixed:
         raise DataError("0 (non-NA) cases", hint=emptied())
-    bars = parsed.bars
-    if not bars:
+    if arguments.mixed and not bars:
         raise FormulaError(
             "No random effects terms specified in formula",
             parsed.right.span,
@@ -303,7 +317,7 @@ def learn_model(
     if linear:
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
-    fixed_terms = terms(parsed.nobars().node, frame.names)
+    fixed_terms = terms(text.fixed, frame.names)
     X, fixed, learned_columns = learn_fixed_part(
         fixed_terms,
         frame,

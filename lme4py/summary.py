@@ -17,6 +17,7 @@ from lme4py.explain.markup.page import (
     filled,
     one_line,
 )
+from lme4py.fixed_design import FixedDesign
 
 __all__ = ["brief", "html", "rows_and_columns_gone", "summary"]
 
@@ -25,7 +26,7 @@ _LONGEST_THETA = 6
 _LONGEST_NAMES = 40
 
 
-def brief(design: MixedDesign) -> str:
+def brief(design: FixedDesign) -> str:
     """Return what the design is in a few lines, for ``repr(design)``.
 
     Examples
@@ -37,21 +38,23 @@ def brief(design: MixedDesign) -> str:
      X 180 x 2: (Intercept), Days
      Zt 36 x 180: Subject 18 x ((Intercept), Days)>
     """
-    terms = [
-        f"{group} {levels} x ({_shortened(columns, 4)})"
-        for (group, columns), levels in zip(design.random.cnms, design.random.nl, strict=True)
-    ]
     lines = [
-        f"<MixedDesign: {one_line(str(design.formula))}",
+        f"<{type(design).__name__}: {one_line(str(design.formula))}",
         *(f" {said}" for said in rows_and_columns_gone(design)),
         f" X {_size(design.X)}: {_shortened(design.fixed.names, 8) or 'no columns'}",
-        f" Zt {_size(design.random.Zt)}: {'; '.join(terms)}",
     ]
+    if isinstance(design, MixedDesign):
+        random = design.random
+        terms = [
+            f"{group} {levels} x ({_shortened(columns, 4)})"
+            for (group, columns), levels in zip(random.cnms, random.nl, strict=True)
+        ]
+        lines.append(f" Zt {_size(random.Zt)}: {'; '.join(terms)}")
     lines = [line if len(line) <= 100 else f"{line[:96]} ..." for line in lines]
     return "\n".join(lines) + ">"
 
 
-def rows_and_columns_gone(design: MixedDesign) -> list[str]:
+def rows_and_columns_gone(design: FixedDesign) -> list[str]:
     """Return what of the data and the formula is not in the design, a line for each.
 
     Examples

@@ -10,6 +10,7 @@ import numpy as np
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
+from lme4py.fixed_design import FixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = [
@@ -38,7 +39,7 @@ class FixedTerm:
         return self.stop - self.start
 
 
-def fixed_terms(design: MixedDesign) -> list[FixedTerm]:
+def fixed_terms(design: FixedDesign) -> list[FixedTerm]:
     """Return the fixed terms that have columns in X, in order.
 
     Examples

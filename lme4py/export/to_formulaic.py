@@ -8,9 +8,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from lme4py.argument_types import choice_of
-from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
+from lme4py.fixed_design import FixedDesign
 from lme4py.formula.terms import terms
 from lme4py.spec.spec import Spec
 
@@ -28,8 +28,8 @@ _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
 }
 
 
-def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
-    """Return X as a ``ModelMatrix``: `MixedDesign.to_formulaic`."""
+def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
+    """Return X as a ``ModelMatrix``: `FixedDesign.to_formulaic`."""
     choice_of("output", output, _OUTPUTS)
     try:
         from formulaic import ModelMatrix, SimpleFormula
@@ -68,7 +68,7 @@ def to_formulaic(design: MixedDesign, output: Output = "pandas") -> ModelMatrix:
     return ModelMatrix(_contained(X, design.fixed.names, index, output), spec=spec)
 
 
-def _variables(design: MixedDesign) -> dict[str, tuple[str, ...]]:
+def _variables(design: FixedDesign) -> dict[str, tuple[str, ...]]:
     """Return the variables of each term of the fixed part by its label."""
     found = terms(design.formula.nobars().node, design.model_frame.names)
     return {

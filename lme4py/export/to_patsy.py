@@ -6,9 +6,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
+from lme4py.fixed_design import FixedDesign
 
 if TYPE_CHECKING:
     from patsy import DesignMatrix
@@ -42,8 +42,8 @@ class _Block:
         )
 
 
-def to_patsy(design: MixedDesign) -> DesignMatrix:
-    """Return X as a ``DesignMatrix``: `MixedDesign.to_patsy`."""
+def to_patsy(design: FixedDesign) -> DesignMatrix:
+    """Return X as a ``DesignMatrix``: `FixedDesign.to_patsy`."""
     try:
         from patsy import DesignInfo, DesignMatrix
         from patsy.desc import Term

@@ -210,8 +210,9 @@ def learn_frame(
     subset: Expression = None,
     extras: Mapping[str, Expression] | None = None,
     na_action: NAAction = "omit",
+    drop_unused: bool = True,
 ) -> LearnedFrame:
-    """Build the model frame (R's ``model.frame`` with unused levels dropped), learning from it.
+    """Build the model frame (R's ``model.frame``), learning from it.
 
     Parameters
     ----------
@@ -225,6 +226,8 @@ def learn_frame(
         ``(weights)``, ``(offset)`` and the like: arrays or expressions.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values.
+    drop_unused : bool
+        Whether levels that no row has are dropped, as lme4 does and R by default does not.
 
     Raises
     ------
@@ -243,7 +246,7 @@ def learn_frame(
         if given is not None:
             found[name] = given
     variables = {name: item.value for name, item in found.items()}
-    rows = _common_length(variables, nodes)
+    rows = _common_length(variables, nodes) if variables else scope.context.rows
     matrices = any(isinstance(value, Matrix) for value in variables.values())
     chosen = None if subset is None else _evaluated(subset, scope)
     selected = None
@@ -255,7 +258,7 @@ def learn_frame(
     right = formula.operands[-1] if isinstance(formula, Call) else formula
     bare = {symbol.name for symbol in symbols(right)}
     settled = {
-        name: read_only(_settled(name, value, name in bare, scope))
+        name: read_only(_settled(name, value, name in bare, drop_unused, scope))
         for name, value in _taken(variables, positions).items()
     }
     omitted = 0 if positions is None else before - positions.size
@@ -498,10 +501,10 @@ def _where(variables: Mapping[str, Value]) -> str:
     return "; ".join(counts) or "subset selects rows that are not there"
 
 
-def _settled(name: str, value: Value, bare: bool, scope: Scope) -> Value:
+def _settled(name: str, value: Value, bare: bool, dropped: bool, scope: Scope) -> Value:
     """Return a column as it stands in the frame: unused levels dropped, bare text a factor."""
     if isinstance(value, Factor):
-        settled = drop_unused(value)
+        settled = drop_unused(value) if dropped else value
         if value.contrasts is not None and len(settled.levels) < len(value.levels):
             scope.context.warn(f"contrasts dropped from factor {name} due to missing levels")
         return _tabled(settled)

@@ -1,4 +1,4 @@
-"""The model frame as a pandas DataFrame with R's variable labels."""
+"""The model frame, and matrices, as pandas tables with R's labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lme4py.frame.modelframe import ModelFrame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["pandas_frame"]
+__all__ = ["labelled", "pandas_frame"]
 
 
 def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
@@ -33,6 +33,17 @@ def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
     labels = None if index is None else _taken(index, frame.positions)
     # The frame's own arrays are read-only, users may want to write to these.
     return pd.DataFrame(columns, index=labels, copy=True)
+
+
+def labelled(matrix: Any, index: pd.Index, columns: Any) -> pd.DataFrame:
+    """Return a matrix as a table of its own, of sparse columns if it is sparse."""
+    import pandas as pd
+
+    if isinstance(matrix, np.ndarray):
+        return pd.DataFrame(matrix, index=index, columns=columns, copy=True)
+    sparse: Any = pd.DataFrame.sparse
+    table: pd.DataFrame = sparse.from_spmatrix(matrix, index=index, columns=columns)
+    return table
 
 
 def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:

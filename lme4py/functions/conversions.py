@@ -32,6 +32,8 @@ from lme4py.functions.table import Context, function
 from lme4py.functions.times import in_unit
 from lme4py.versions import followed
 
+__all__ = ["as_numbers"]
+
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?(?P<power>\d*))?")
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+(\.[0-9a-fA-F]*)?([pP][+-]?\d+)?")
 _WORDS = {"inf": np.inf, "infinity": np.inf, "nan": np.nan}
@@ -54,7 +56,7 @@ def _number(item: str) -> float | None:
     return None if word is None else sign * word
 
 
-def _numbers(x: Value, context: Context) -> FloatArray:
+def as_numbers(x: Value, context: Context) -> FloatArray:
     """Return R's ``as.numeric``: missing, with a warning, where text is no number."""
     if not isinstance(x, Character):
         array, _ = bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")
@@ -80,13 +82,13 @@ def _numbers(x: Value, context: Context) -> FloatArray:
 def _as_double(x: Value, context: Context, units: str = "auto") -> Value:
     if units != "auto" and isinstance(x, Numeric) and is_difftime(x.time):
         x = in_unit(x, units)
-    return Numeric(_numbers(x, context), "double")
+    return Numeric(as_numbers(x, context), "double")
 
 
 @function("as.integer", role="elementwise")
 def _as_integer(x: Value, context: Context) -> Value:
     """Return whole numbers, rounded to zero."""
-    values = np.trunc(_numbers(x, context))
+    values = np.trunc(as_numbers(x, context))
     beyond = np.abs(values) > LARGEST_INTEGER
     if beyond.any():
         context.warn("NAs introduced by coercion to integer range")

@@ -32,8 +32,6 @@ from lme4py.functions.coercion import (
     Array,
     align,
     as_vector,
-    bare_numbers,
-    bounded,
     column_names,
     elements,
     higher,
@@ -44,7 +42,6 @@ from lme4py.functions.coercion import (
     text,
     union_codes,
 )
-from lme4py.functions.leveling import crossed
 from lme4py.functions.table import MISSING, Context, function
 
 
@@ -220,29 +217,6 @@ def _sum_or_sign(e1: Value, context: Context, called: str, e2: Value = MISSING) 
 @function({"(": "Parentheses: the value itself."}, role="elementwise")
 def _parentheses(x: Value) -> Value:
     return x
-
-
-@function({":": "A range of numbers, or all combinations."}, role="elementwise")
-def _colon(from_: Value, to: Value, context: Context) -> Value:
-    if isinstance(from_, Factor) and isinstance(to, Factor):
-        if from_.codes.size != to.codes.size:
-            raise DataError("unequal factor lengths")
-        return crossed((from_, to), context.collation, separator=":", last_fastest=True)
-    ends = [bare_numbers(end, "NA/NaN argument")[0].reshape(-1, order="F") for end in (from_, to)]
-    for numbers in ends:
-        if not numbers.size:
-            raise DataError("argument of length 0")
-        if numbers.size > 1:
-            text = f"numerical expression has {numbers.size} elements: only the first used"
-            context.warn(text)
-    start, stop = (float(numbers[0]) for numbers in ends)
-    if np.isnan(start) or np.isnan(stop):
-        raise DataError("NA/NaN argument")
-    bounded(abs(stop - start))
-    steps = np.arange(int(abs(stop - start) + 1e-10) + 1, dtype=np.float64)
-    values = start + steps if start <= stop else start - steps
-    whole = start == int(start) and max(abs(start), abs(values[-1])) <= LARGEST_INTEGER
-    return pack(values, "integer" if whole else "double")
 
 
 # Comparison ---------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.functions.coercion import (
     LADDER,
+    LARGEST_INTEGER,
     Array,
     as_vector,
     bare_numbers,
@@ -42,6 +43,8 @@ from lme4py.functions.coercion import (
     union_codes,
     untimed,
 )
+from lme4py.functions.conversions import as_numbers
+from lme4py.functions.leveling import crossed
 from lme4py.functions.table import MISSING, NA, Context, Dot, function
 from lme4py.functions.times import in_one_unit
 
@@ -64,6 +67,29 @@ def _itself(x: Value) -> Value:
 def _offset(object: Value) -> Value:
     """Return a known offset; the formula gives it its meaning."""
     return object
+
+
+@function({":": "A range of numbers, or all combinations."}, role="elementwise")
+def _colon(from_: Value, to: Value, context: Context) -> Value:
+    if isinstance(from_, Factor) and isinstance(to, Factor):
+        if from_.codes.size != to.codes.size:
+            raise DataError("unequal factor lengths")
+        return crossed((from_, to), context.collation, separator=":", last_fastest=True)
+    ends = [as_numbers(end, context) for end in (from_, to)]
+    for numbers in ends:
+        if not numbers.size:
+            raise DataError("argument of length 0")
+        if numbers.size > 1:
+            text = f"numerical expression has {numbers.size} elements: only the first used"
+            context.warn(text)
+    start, stop = (float(numbers[0]) for numbers in ends)
+    if np.isnan(start) or np.isnan(stop):
+        raise DataError("NA/NaN argument")
+    bounded(abs(stop - start))
+    steps = np.arange(int(abs(stop - start) + 1e-10) + 1, dtype=np.float64)
+    values = start + steps if start <= stop else start - steps
+    whole = start == int(start) and max(abs(start), abs(values[-1])) <= LARGEST_INTEGER
+    return pack(values, "integer" if whole else "double")
 
 
 # Put together ---------------------------------------------------------------------------------

@@ -150,6 +150,32 @@ class RandomEffects:
         ]
 
     @cached_property
+    def row_index(self) -> pd.MultiIndex:
+        """Group, level and column of each row of Zt: what `row_names` alone do not tell.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula(
+        ...     "Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> design.random.row_index[1], design.random.row_index.get_loc(("Subject", "309", "Days"))
+        (('Subject', '308', 'Days'), 3)
+        """
+        import pandas as pd
+
+        columns = [
+            (term.bar.group_name, name)
+            for term in self.terms
+            for _ in term.group.levels
+            for name in term.plan.names
+        ]
+        labels = zip(columns, self.row_names, strict=True)
+        return pd.MultiIndex.from_tuples(
+            [(group, level, name) for (group, name), level in labels],
+            names=["group", "level", "column"],
+        )
+
+    @cached_property
     def theta(self) -> FloatArray:
         """Starting values of Lambda's distinct entries, float64: what `Lind` points into."""
         return _joined([term.covariance.theta() for term in self.terms])
@@ -190,7 +216,8 @@ class RandomEffects:
     @cached_property
     def _template(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int32]]:
         """Column pointers, rows and theta index of Lambdat."""
-        counts, rows, index, first_theta = [], [], [], 0
+        counts, rows, index = ([np.zeros(0, dtype=np.int64)] for _ in range(3))
+        first_theta = 0
         for term, begin in zip(self.terms, self.Gp[:-1], strict=True):
             block_counts, block_rows, block_index = term.covariance.template()
             starts = begin + np.arange(term.levels, dtype=np.int64) * term.columns

@@ -135,7 +135,22 @@ class Comparison:
         return self.text()
 
     def text(self, width: int = 88) -> str:
-        """Return the report as plain text of so many characters a line."""
+        """Return the report as plain text.
+
+        Parameters
+        ----------
+        width : int, default 88
+            Characters of a line.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> Comparison("m.rds", ()).text(60)[:16]
+        'm.rds: all 0 com'
+        """
         return self._page().text(width)
 
     def _repr_html_(self) -> str:

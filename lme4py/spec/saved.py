@@ -149,7 +149,7 @@ def _spec_fits(item: Spec) -> bool:
     Collation(item.collation)
     default_contrasts_of(item.default_contrasts)
     return (
-        len(item.groups) == len(item.formula.bars) > 0
+        len(item.groups) == len(item.formula.bars)
         and item.na_action in NA_ACTIONS
         and _differ(item.names)
         and _differ(item.frame_names)

@@ -340,7 +340,7 @@ class Spec:
     @property
     def rows_of_Zt(self) -> str:
         """The numbers of levels of the grouping factors, as text."""
-        return few(f"{len(group.levels)} levels" for group in self.groups)
+        return few(f"{len(group.levels)} levels" for group in self.groups) or "no levels"
 
     def to_json(self) -> str:
         """Return the spec as JSON text, every number to the last bit.

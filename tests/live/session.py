@@ -112,15 +112,17 @@ class Judge:
         """Return the cases with what this lme4 alone takes."""
         return [structured(case) for case in cases] if self.lme4.structures else list(cases)
 
-    def records(self, cases: Sequence[Case]) -> Iterator[tuple[Case, RList]]:
+    def records(
+        self, cases: Sequence[Case], program: Path = _COMPARE
+    ) -> Iterator[tuple[Case, RList]]:
         """Yield each case with R's record of it, one R process for each `BATCH` of them."""
         for start in range(0, len(cases), BATCH):
             batch = cases[start : start + BATCH]
             with self.folder() as name:
                 folder = Path(name)
                 self._write(folder, batch)
-                shutil.copy(_COMPARE, folder)
-                self.run("compare.R", folder)
+                shutil.copy(program, folder)
+                self.run(program.name, folder)
                 answers: RList = read_rds(folder / "records.rds")
             for case in batch:
                 yield case, answers[case.name]

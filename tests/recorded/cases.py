@@ -122,6 +122,32 @@ def verdict(record: RList, *, conditions: bool = True) -> list[str]:
         return [f"cannot be compared, {type(error).__name__}: {error}"]
 
 
+def matrix_verdict(record: RList) -> str:
+    """Return where R's ``model.matrix`` and ours differ, an empty text for nowhere."""
+    taken = ("subset", "na_action", "contrasts", "attached_contrasts", "default_contrasts")
+    given = {name: item for name, item in arguments(record).items() if name in taken}
+    given["lme4"] = str(record["versions"]["lme4"].values[0])
+    expected, error = record["X"], error_text(record)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            design = lme4py.model_matrix(str(record["formula"].values[0]), data(record), **given)
+    except Lme4pyError as fault:
+        return "" if error is not None else f"raises {fault}"
+    if error is not None:
+        return f"R stops: {error}"
+    values, names = expected.values, list(expected.column_names or ())
+    if design.X.shape != values.shape or design.fixed.names != names:
+        return f"columns {design.fixed.names}, R has {names} and {len(values)} rows"
+    if design.fixed.assign.tolist() != expected.attributes["assign"].values.tolist():
+        return "the terms of the columns"
+    scale = np.max(np.abs(values), axis=0, initial=0.0, where=np.isfinite(values))
+    with np.errstate(invalid="ignore"):
+        same = (values == design.X) | (np.abs(design.X - values) <= 1e-12 * scale)
+    same |= np.isnan(design.X) & np.isnan(values)
+    return "" if same.all() else f"{int((~same).sum())} numbers"
+
+
 def other_words(record: RList) -> tuple[str, str] | None:
     """Return R's and our error where both stop and ours lacks the first line of R's."""
     expected = error_text(record)

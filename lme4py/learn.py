@@ -218,7 +218,7 @@ def read_model(formula: str | Formula, arguments: Arguments, messages: Messages)
             f"lme4 {arguments.lme4.version}"
         )
     written = parsed = _two_sided(formula, control, arguments.lme4)
-    if parsed.bars and not arguments.mixed:
+    if not arguments.mixed and parsed.bars:
         raise FormulaError(
             "model_matrix() takes a formula without random terms",
             parsed.bars[0].source.span,

@@ -158,7 +158,7 @@ lost_levels
 
         return equations(self).levels._repr_latex_()
 
-    def cluster(self, *level: object, **factor: object) -> Cluster:
+    def cluster(self, *level: object, fit: object = None, **factor: object) -> Cluster:
         """Return the rows of one level of a grouping factor: y_j, X_j, Z_j and names of b_j.
 
         Parameters
@@ -168,11 +168,15 @@ lost_levels
             the grouping factor; it may be left out where only one factor has that level.
         factor : str or number
             Without `level`: the level, by the name of its grouping factor.
+        fit : object, optional
+            A fitted model, as `equations` takes it: estimates and conditional modes stand
+            below the symbols.
 
         Returns
         -------
         lme4py.explain.clusters.Cluster
-            Shown as the equation y_j = X_j β + Z_j b_j + ε_j with its numbers.
+            Shown as the equation y_j = X_j β + Z_j b_j + ε_j with its numbers; its ``variance``
+            says what the model says of the spread of its rows.
 
         Raises
         ------
@@ -188,15 +192,17 @@ lost_levels
         """
         from lme4py.explain.clusters import cluster
 
-        return cluster(self, *level, **factor)
+        return cluster(self, *level, fit=fit, **factor)
 
-    def clusters(self, group: str | None = None) -> Clusters:
+    def clusters(self, group: str | None = None, *, fit: object = None) -> Clusters:
         """Return all clusters of a grouping factor, in the order of its levels.
 
         Parameters
         ----------
         group : str, optional
             The grouping factor; may be left out if there is only one.
+        fit : object, optional
+            A fitted model, as `cluster` takes it.
 
         Returns
         -------
@@ -217,7 +223,7 @@ lost_levels
         """
         from lme4py.explain.clusters import Clusters
 
-        return Clusters(self, group)
+        return Clusters(self, group, fit=fit)
 
     def blocks(self) -> BlockStructure:
         """Tell whether Z is block-diagonal, by which factor, and in which order of rows.
@@ -244,6 +250,9 @@ lost_levels
         levels: Mapping[str, str | None] | None = None,
         names: Mapping[str, str] | None = None,
         coefficients: Sequence[float] | Mapping[str, float] | None = None,
+        par: ArrayLike | None = None,
+        sigma: float | None = None,
+        fit: object = None,
         digits: int = 4,
         terms_per_line: int | None = None,
     ) -> Equations:
@@ -261,6 +270,14 @@ lost_levels
         coefficients : sequence of float or mapping of str to float, optional
             Estimates of fixed effects, in the order of X or by the names of its columns;
             they stand in place of their symbols.
+        par : array-like of float, optional
+            Parameters of the random effects (`random.par`), which give variances and
+            covariances their numbers; relative to `sigma`.
+        sigma : float, optional
+            The residual standard deviation.
+        fit : object, optional
+            All of these at once: a fit of ``lme4py.lmer``, what ``lme4py.read_fixture`` read of an
+            R file with ``getME(fit, "ALL")``, or a result of statsmodels' ``MixedLM``.
         digits : int, default 4
             Significant digits of numbers.
         terms_per_line : int, optional
@@ -291,6 +308,9 @@ lost_levels
             levels=levels,
             names=names,
             coefficients=coefficients,
+            par=par,
+            sigma=sigma,
+            fit=fit,
             digits=digits,
             terms_per_line=terms_per_line,
         )

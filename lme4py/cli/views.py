@@ -143,7 +143,7 @@ def explain(options: argparse.Namespace) -> Answer:
             case "md":
                 return f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}"
             case _:
-                told = design.explain(width=min(width, _PROSE)).text
+                told = design.explain(width=min(width, _PROSE), notation=options.notation).text
                 return f"{told}\n\nEquations\n---------\n\n{equations.text(width)}"
 
     def record() -> dict[str, Any]:

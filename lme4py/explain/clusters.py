@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
+from lme4py.explain.cluster_part import ClusterPart
+from lme4py.explain.cluster_variance import ClusterVariance
+from lme4py.explain.estimates import estimates
 from lme4py.explain.expression import (
     Grid,
     Numeral,
@@ -21,9 +24,11 @@ from lme4py.explain.expression import (
     QuantityKind,
     Relation,
     Sum,
+    Tree,
     column,
     grid,
     shortened,
+    substituted,
     times,
 )
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
@@ -36,39 +41,10 @@ from lme4py.numerals import label as number_label
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["Cluster", "ClusterPart", "Clusters", "Lettered", "cluster"]
+__all__ = ["Cluster", "Clusters", "Lettered", "cluster"]
 
 Lettered: TypeAlias = tuple[Quantity, Grid]
 """A matrix or vector: its letter, and its entries."""
-
-
-@dataclass(frozen=True, eq=False, slots=True, repr=False)
-class ClusterPart:
-    """What one grouping factor has in a cluster: columns of Z and their random effects.
-
-    Parameters
-    ----------
-    group : str
-        The grouping factor.
-    levels : tuple of str
-        Its levels that occur in the cluster; for the cluster's own factor, the one.
-    columns : ndarray of int64, shape (q_j,)
-        Positions of the columns in Z (rows of Zt).
-    names : tuple of (str, str), length q_j
-        Level and column name of each.
-    Z : ndarray of float64, shape (n_j, q_j)
-        Those columns on the rows of the cluster.
-    """
-
-    group: str
-    levels: tuple[str, ...]
-    columns: NDArray[np.int64]
-    names: tuple[tuple[str, str], ...]
-    Z: FloatArray
-
-    def __repr__(self) -> str:
-        rows, columns = self.Z.shape
-        return f"<ClusterPart: Z {rows} x {columns} of {self.group}, {len(self.levels)} levels>"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -162,10 +138,77 @@ class Cluster(Shown):
         left, terms = self.equation(most)
         letters = Sum(tuple(times(*(letter for letter, _ in term)) for term in terms))
         numbers = Sum(tuple(times(*(entries for _, entries in term)) for term in terms))
-        relations = (Relation(left[0], letters), Relation(left[1], numbers))
+        relations = [Relation(left[0], letters), Relation(left[1], numbers)]
+        if known := self._estimates():
+            relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         written = self.source.notation(notation)
-        section = Section(self.title, relations, self._stage, tuple(self._legend(most[1])))
+        notes = tuple(self._legend(most[1]))
+        section = Section(self.title, tuple(relations), self._stage, notes)
         return Display((section,), written.write, digits)
+
+    def variance(
+        self, par: ArrayLike | None = None, sigma: float | None = None, *, fit: object = None
+    ) -> ClusterVariance:
+        """Return what the model says about the spread of the cluster's rows.
+
+        Parameters
+        ----------
+        par : array-like of float, optional
+            Parameters of the random effects (``design.random.par``), relative to `sigma`.
+        sigma : float, optional
+            The residual standard deviation.
+        fit : object, optional
+            Both at once, as ``design.equations`` takes it; that of the cluster by default.
+
+        Returns
+        -------
+        ClusterVariance
+            V_j = Z_j T Z_jᵀ + σ² I in symbols, and with the parameters in numbers, too.
+
+        Raises
+        ------
+        DataError
+            For parameters that are not those of the model.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> found = design.cluster("308").variance([1.2], 30.0)
+        >>> found.matrix[:2, :2].round(1).tolist(), found.icc[:2].round(3).tolist()
+        ([[2196.0, 1296.0], [1296.0, 2196.0]], [0.59, 0.59])
+        """
+        given = not (par is None and sigma is None and fit is None)
+        known = estimates(self.source.design, par=par, sigma=sigma, fit=fit) if given else None
+        return ClusterVariance(
+            title=self.title,
+            system=self.source.system,
+            factor=self.source.factor,
+            parts=tuple(part for part, _ in self.effects()),
+            rows=self.rows.size,
+            weights=self.weights,
+            known=known or self.source.known,
+        )
+
+    def _estimates(self) -> dict[Quantity, Tree]:
+        """Return the numbers of all effects and residuals, or none."""
+        known, system = self.source.known, self.source.system
+        if known.b is None:
+            return {}
+        pairs = [*zip(system.fixed, known.beta.tolist(), strict=True)]
+        eta = self.X @ known.beta + (0.0 if self.offset is None else self.offset)
+        for part, effects in self.effects():
+            own = known.b[part.columns]
+            pairs += zip(effects, own.tolist(), strict=True)
+            eta = eta + part.Z @ own
+        kind: QuantityKind = "residual" if system.residual else "predicted"
+        rows = eta if self.y is None or not system.residual else self.y - eta
+        if system.residual and (self.y is None or self.y.ndim != 1):
+            rows = np.array([])
+        factor = (self.source.factor,)
+        for k, value in enumerate(rows.tolist(), start=1):
+            pairs.append((Quantity(kind, row=str(k), factors=factor), value))
+        return {symbol: Numeral(value) for symbol, value in pairs}
 
     @property
     def title(self) -> str:
@@ -275,6 +318,8 @@ class Clusters(Sequence[Cluster]):
         The model.
     group : str, optional
         The grouping factor; may be left out where there is only one.
+    fit : object, optional
+        Estimates, as ``design.equations`` takes them.
 
     Attributes
     ----------
@@ -282,6 +327,8 @@ class Clusters(Sequence[Cluster]):
         The grouping factors.
     factor : int
         The position of their own among them.
+    known : Estimates
+        What `fit` says.
 
     Raises
     ------
@@ -289,8 +336,11 @@ class Clusters(Sequence[Cluster]):
         If there is no such factor, or several to choose from.
     """
 
-    def __init__(self, design: MixedDesign, group: str | None = None) -> None:
+    def __init__(
+        self, design: MixedDesign, group: str | None = None, *, fit: object = None
+    ) -> None:
         self.design = design
+        self.known = estimates(design, fit=fit)
         self.hierarchy = hierarchy(design)
         factors = self.hierarchy.factors
         if group is None and len(factors) > 1:
@@ -401,8 +451,11 @@ def _columns(Z: csr_array, positions: NDArray[np.int64]) -> FloatArray:
     return dense
 
 
-def cluster(design: MixedDesign, *level: object, **factor: object) -> Cluster:
+def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: object) -> Cluster:
     """Return the cluster of a level; the arguments are those of ``design.cluster``."""
+    if isinstance(fit, str | int | float):
+        # The level of a grouping factor of that name.
+        fit, factor = None, {**factor, "fit": fit}
     if len(level) == 1 and set(factor) <= {"group"}:
         group, label = factor.get("group"), _label(level[0])
     elif not level and len(factor) == 1:
@@ -427,7 +480,7 @@ def cluster(design: MixedDesign, *level: object, **factor: object) -> Cluster:
         raise DataError(
             f"several grouping factors have a level '{label}'", hint=f"say which: {choices}"
         )
-    return Clusters(design, having[0].name)[having[0].levels.index(label)]
+    return Clusters(design, having[0].name, fit=fit)[having[0].levels.index(label)]
 
 
 def _label(level: object) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import isnan, nan
 
-from lme4py.data.values import Factor
+import numpy as np
+
+from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
+from lme4py.explain.estimates import Estimates
 from lme4py.explain.expression import (
     Applied,
+    Grid,
     Numeral,
     Power,
     Product,
@@ -21,6 +26,7 @@ from lme4py.explain.expression import (
     Tree,
     column,
     grid,
+    quantities_of,
     times,
 )
 from lme4py.explain.markup.display import Section
@@ -28,9 +34,10 @@ from lme4py.explain.system import System
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
 
-__all__ = ["distribution_sections", "random_relation", "response_section"]
+__all__ = ["covariance_grid", "distribution_sections", "known_values", "response_section"]
 
 _MOST = 12
+_MANY = 10**6
 _ZERO = Numeral(0.0)
 # A family's distribution, and what its parameters mean where that is not known by itself.
 _DISTRIBUTIONS = {
@@ -150,11 +157,52 @@ def random_relation(
     effects = system.effects_of(factor)
     if not effects:
         return None
-    rows = _covariance(system, factor, tau=tau)
+    shown = covariance_grid(system, factor, tau=tau, most=most)
     if len(effects) == 1:
-        return _normal(effects[0], _ZERO, rows[0][0])
+        ((variance,),) = _covariance(system, factor, tau=tau)
+        return _normal(effects[0], _ZERO, variance)
     zeros = column([_ZERO] * len(effects), most)
-    return _normal(column(effects, most), zeros, grid(rows, (most, most)))
+    return _normal(column(effects, most), zeros, shown)
+
+
+def covariance_grid(system: System, factor: int, *, tau: bool, most: int = _MOST) -> Grid:
+    """Return the covariance matrix of a factor's effects; arguments as `random_relation`'s."""
+    return grid(_covariance(system, factor, tau=tau), (most, most))
+
+
+def known_values(system: System, known: Estimates, *, tau: bool) -> dict[Quantity, Tree]:
+    """Return the numbers of the symbols whose estimates are known."""
+    fixed = zip(system.fixed, known.beta.tolist(), strict=True)
+    values: dict[Quantity, Tree] = {e: Numeral(value) for e, value in fixed if not isnan(value)}
+    if known.sigma is not None:
+        values[Quantity("residual variance")] = Numeral(known.sigma**2)
+    if known.covariances is None:
+        return values
+    for factor in system.hierarchy.from_stage(1):
+        for symbol in quantities_of(covariance_grid(system, factor, tau=tau, most=_MANY)):
+            value = _value(system, symbol, known.covariances)
+            values[symbol] = Numeral(float(value))
+    return values
+
+
+def _value(system: System, symbol: Quantity, matrices: Sequence[FloatArray]) -> float:
+    """Return a variance, deviation or correlation of random effects."""
+    places = dict(zip(system.random, system.monomials.random, strict=True))
+    columns = [places[effect] for effect in symbol.of]
+    if not columns:
+        # It is common to a whole term: the first two columns tell.
+        own = system.columns_of(symbol.factors[0])
+        term = list(dict.fromkeys(column.term for column in own))[symbol.copy]
+        columns = [column for column in own if column.term == term]
+        columns = columns[: 1 + (symbol.kind == "correlation")]
+    matrix, one, two = matrices[columns[0].term], columns[0].column, columns[-1].column
+    deviations = np.sqrt(matrix.diagonal())
+    if symbol.kind == "deviation":
+        return float(deviations[one])
+    value, spread = float(matrix[one, two]), float(deviations[one] * deviations[two])
+    if symbol.kind == "variance":
+        return value
+    return value / spread if spread else nan
 
 
 def _covariance(system: System, factor: int, *, tau: bool) -> list[list[Tree]]:

@@ -7,16 +7,27 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lme4py.argument_types import count_of, mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.distributions import distribution_sections, response_section
-from lme4py.explain.expression import Numeral, Quantity, Relation, Sum, Tree, evaluate, substituted
+from lme4py.explain.distributions import distribution_sections, known_values, response_section
+from lme4py.explain.estimates import estimates
+from lme4py.explain.expression import (
+    Quantity,
+    Relation,
+    Sum,
+    Tree,
+    computed,
+    evaluate,
+    substituted,
+)
 from lme4py.explain.markup.display import Display, Section, Shown
 from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.matrix_form import matrix_sections
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
+from lme4py.explain.observation import observation_sections
 from lme4py.explain.system import System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
 from lme4py.export.to_pymc import to_pymc
@@ -77,7 +88,7 @@ class Equations(Shown):
     names : mapping of str to str
         Other names for variables and grouping factors.
     numbers : mapping of Quantity to Numeral
-        Fixed effects that are shown as numbers.
+        The symbols that are shown as numbers.
     digits : int
         Significant digits of numbers.
     terms_per_line : int or None
@@ -124,6 +135,38 @@ class Equations(Shown):
         """What is random, and how it is distributed."""
         about = isinstance(self.notation, GelmanHill)
         return self._display(distribution_sections(self.system, self._caption, about_means=about))
+
+    def observation(self, row: int = 0) -> Display:
+        """Return one row multiplied out: the equations by level beside X β + Z b.
+
+        A term stands in each of them; in LaTeX and HTML it has the same colour there.
+
+        Parameters
+        ----------
+        row : int
+            Position among the rows of X, from 0.
+
+        Raises
+        ------
+        DataError
+            If there is no such row.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> print(design.equations().observation(12).text().splitlines()[-1].strip())
+        202.9778 = 1·γ_00 + 2·γ_10 + 1·U_0j + ε_ij
+        """
+        rows = self.system.design.X.shape[0]
+        place = count_of("row", row, 0, rows - 1)
+        factors = zip(self.system.hierarchy.factors, self.notation.letters, strict=True)
+        where = ", ".join(
+            f"{self.names.get(factor.name, factor.name)} {letter} = {factor.label(place)}"
+            for factor, letter in factors
+        )
+        title = Section(f"Row {place}: {where}", heads=True)
+        return self._display([title, *observation_sections(self.system, place, (3, 8))])
 
     @property
     def levels_of_variables(self) -> dict[str, str | None]:
@@ -260,7 +303,9 @@ class Equations(Shown):
         return Display(tuple(shown), self.notation.write, self.digits, self.terms_per_line)
 
     def _with_numbers(self, relation: Relation) -> Relation:
-        return relation.map(lambda tree: substituted(tree, self.numbers))
+        if not self.numbers:
+            return relation
+        return relation.map(lambda tree: computed(substituted(tree, self.numbers)))
 
     def _caption(self, factor: int) -> str:
         own = self.system.hierarchy.factors[factor]
@@ -275,6 +320,9 @@ def equations(
     levels: Mapping[str, str | None] | None = None,
     names: Mapping[str, str] | None = None,
     coefficients: Sequence[float] | Mapping[str, float] | None = None,
+    par: ArrayLike | None = None,
+    sigma: float | None = None,
+    fit: object = None,
     digits: int = 4,
     terms_per_line: int | None = None,
 ) -> Equations:
@@ -289,14 +337,16 @@ def equations(
         *(quantity.name + quantity.part for quantity in found.values),
     }
     for name, other in renamed.items():
-        _check_name(name, sorted(known), "in the equations", "they have")
+        _check_name(name, sorted(known))
         if not isinstance(other, str) or not other.strip():
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
+    written = notation_of(found.hierarchy, notation, renamed, response)
+    known_numbers = estimates(design, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
     return Equations(
         system=found,
-        notation=notation_of(found.hierarchy, notation, renamed, response),
+        notation=written,
         names=renamed,
-        numbers=_numbers(found, coefficients),
+        numbers=known_values(found, known_numbers, tau=not isinstance(written, GelmanHill)),
         digits=count_of("digits", digits, 1, 17),
         terms_per_line=(
             None if terms_per_line is None else count_of("terms_per_line", terms_per_line, 1)
@@ -304,34 +354,7 @@ def equations(
     )
 
 
-def _check_name(name: object, known: Sequence[str], what: str, they: str) -> None:
+def _check_name(name: object, known: Sequence[str]) -> None:
     if name not in known:
-        hint = nearest(str(name), known) or f"{they}: {', '.join(known)}"
-        raise DataError(f"'{name}' is not {what}", hint=hint)
-
-
-def _numbers(
-    found: System, coefficients: Sequence[float] | Mapping[str, float] | None
-) -> dict[Quantity, Tree]:
-    """Return the fixed effects whose numbers are given."""
-    if coefficients is None:
-        return {}
-    names = found.design.fixed.names
-    effects, given = list(found.fixed), coefficients
-    if isinstance(coefficients, Mapping):
-        for name in coefficients:
-            _check_name(name, names, "a column of X", "its columns")
-        effects = [found.fixed[names.index(name)] for name in coefficients]
-        given = list(coefficients.values())
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = np.empty((0, 0))
-    if values.ndim != 1:
-        raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
-    if values.size != len(effects):
-        raise DataError(
-            f"{values.size} coefficients for {len(names)} columns of X",
-            hint=f"in this order: {', '.join(names)}",
-        )
-    return {effect: Numeral(value) for effect, value in zip(effects, values.tolist(), strict=True)}
+        hint = nearest(str(name), known) or f"they have: {', '.join(known)}"
+        raise DataError(f"'{name}' is not in the equations", hint=hint)

@@ -20,6 +20,7 @@ __all__ = [
     "Compound",
     "Dots",
     "Grid",
+    "Marked",
     "Numeral",
     "Power",
     "Product",
@@ -29,10 +30,12 @@ __all__ = [
     "Relation",
     "Root",
     "Row",
+    "RowWise",
     "Sum",
     "Transposed",
     "Tree",
     "column",
+    "computed",
     "evaluate",
     "expanded",
     "grid",
@@ -61,6 +64,7 @@ QuantityKind: TypeAlias = Literal[
     "residual variance",
     "weight",
     "trials",
+    "size",  # n_j: the number of rows of a group
     "matrix",  # X, Z, y, b, ... as a whole: its letter is the name
 ]
 
@@ -146,6 +150,17 @@ class Root(Compound):
 
 class Transposed(Compound):
     """One matrix or vector, transposed."""
+
+
+class RowWise(Compound):
+    """Two matrices multiplied row by row: each row is the Kronecker product of the two rows."""
+
+
+@dataclass(frozen=True, repr=False)
+class Marked(Compound):
+    """One tree that corresponds to others with the same mark, which have the same colour."""
+
+    mark: int = 0
 
 
 class Row(Compound):
@@ -254,6 +269,8 @@ def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
             return value
         case Quantity():
             return values[tree]
+        case Marked((inside,)):
+            return evaluate(inside, values)
         case Product((Grid((Row(entries),)), Grid(rows))):
             effects = [row.operands[0] for row in rows if isinstance(row, Row)]
             pairs = zip(entries, effects, strict=True)
@@ -287,6 +304,24 @@ def substituted(tree: Tree, meaning: Mapping[Quantity, Tree]) -> Tree:
             return replace(tree, operands=tuple(substituted(item, meaning) for item in operands))
         case _:
             return tree
+
+
+def computed(tree: Tree) -> Tree:
+    """Return the tree with its products, powers, quotients and roots of numbers computed.
+
+    Examples
+    --------
+    >>> computed(Root((Product((Numeral(2.0), Numeral(8.0))),)))
+    Numeral(value=4.0)
+    """
+    if not isinstance(tree, Compound):
+        return tree
+    operands = tuple(map(computed, tree.operands))
+    tree = replace(tree, operands=operands)
+    known = isinstance(tree, Product | Power | Quotient | Root)
+    if known and all(isinstance(operand, Numeral) for operand in operands):
+        return Numeral(float(evaluate(tree, {})))
+    return tree
 
 
 def expanded(tree: Tree) -> Sum:
@@ -333,6 +368,9 @@ def signed(term: Tree) -> tuple[bool, Tree]:
     True
     """
     match term:
+        case Marked((inside,), mark):
+            negative, positive = signed(inside)
+            return negative, Marked((positive,), mark)
         case Numeral(value) if value < 0:
             return True, Numeral(-value)
         case Product((Numeral(value), *rest)) if value < 0:

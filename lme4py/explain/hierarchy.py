@@ -55,6 +55,11 @@ class GroupingFactor:
         """Number of levels."""
         return len(self.levels)
 
+    def label(self, row: int) -> str:
+        """Return the level of a row."""
+        code = int(self.codes[row])
+        return self.levels[code] if code >= 0 else "NA"
+
     @cached_property
     def first(self) -> NDArray[np.int64]:
         """The first row of each level, shape (levels + 1,); last, of the rows without one."""
@@ -90,8 +95,7 @@ class GroupingFactor:
         for column in _columns(value):
             rows = np.flatnonzero(self.differs(column, tolerance))
             if rows.size:
-                code = int(self.codes[rows[0]])
-                return self.levels[code] if code >= 0 else "NA"
+                return self.label(int(rows[0]))
         return None
 
 

@@ -26,6 +26,7 @@ _SINGLE = {
     "residual": "ε",
     "weight": "w",
     "trials": "n",
+    "size": "n",
 }
 
 
@@ -78,6 +79,8 @@ class Notation(ABC):
     name: ClassVar[str]
     predicted: ClassVar[str]
     """The letter of the linear predictor."""
+    covariance: ClassVar[str]
+    """The letter of the covariance matrix of random effects."""
 
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
@@ -107,7 +110,7 @@ class Notation(ABC):
                 return Written(self.predicted, below=below)
             case "matrix":
                 numbered = _after(_digits(quantity.numbers), below)
-                letter = self.predicted if name == "η" else name
+                letter = {"η": self.predicted, "T": self.covariance}.get(name, name)
                 return Written(letter, below=numbered, bold=True, primes=copy)
             case "residual variance":
                 return Written("σ", above=("2",))
@@ -120,6 +123,7 @@ class RaudenbushBryk(Notation):
 
     name = "raudenbush-bryk"
     predicted = "η"
+    covariance = "T"
 
     def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
         own = quantity.factors
@@ -168,6 +172,7 @@ class GelmanHill(Notation):
     name = "gelman-hill"
     # Their eta is the error of a coefficient.
     predicted = "ν"
+    covariance = "Σ"
 
     def _letter(self, factor: int, stage: int) -> str:
         letter = self.letters[factor]
@@ -187,6 +192,8 @@ class GelmanHill(Notation):
             last = Written("n", below=(letter,))
             return (Written("i", below=(last if quantity.row == "n" else quantity.row,)),)
         factors = quantity.factors
+        if quantity.kind in ("matrix", "size"):
+            return tuple(self.letters[factor] for factor in factors)
         if quantity.kind == "coefficient":
             # The finest ones determine the others.
             lowest = min((self.levels.stage[f] for f in factors), default=0)

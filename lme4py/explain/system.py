@@ -95,6 +95,15 @@ class System:
         others = [f for f in self.hierarchy.from_stage(1) if self.effects_of(f)]
         return (1 + others.index(factor),) if len(others) > 1 else ()
 
+    def matrix(self, letter: str, factor: int, own: int | None = None) -> Quantity:
+        """Return Z, b or T of a factor, on the rows of a cluster of `own` where that is given."""
+        factors = () if own is None else (own,)
+        return Quantity("matrix", letter, numbers=self.number_of(factor), factors=factors)
+
+    def within(self, inner: int, outer: int) -> bool:
+        """Tell whether the levels of a factor lie inside those of another, or are the same."""
+        return inner == outer or bool(self.hierarchy.nested[inner, outer])
+
     def columns_of(self, factor: int) -> list[ColumnProduct]:
         """Return the columns of Z that these effects stand beside."""
         return [found for found in self.monomials.random if found.factor == factor]
@@ -141,15 +150,21 @@ class System:
 
         Of more than ``most[1]`` columns the middle is left out.
         """
-        found = self.monomials
-        if found.fixed:
-            factors = [(*_scale(c.scale), *(c.atoms or (Numeral(1.0),))) for c in found.fixed]
-            yield _inner(factors, self.fixed, most)
-        for factor in self.hierarchy.from_stage(1):
-            factors = [c.atoms or (Numeral(1.0),) for c in self.columns_of(factor)]
-            if factors:
-                yield _inner(factors, self.effects_of(factor), most)
+        tall = None if most is None else most[1]
+        for entries, effects in self.row_parts():
+            yield Product((grid([entries], most), column(effects, tall)))
         yield from self.offsets
+
+    def row_parts(self) -> Iterator[tuple[tuple[Tree, ...], tuple[Quantity, ...]]]:
+        """Yield a row of X, then one of Z for each factor, with the effects beside its entries."""
+        if self.fixed:
+            scaled = ((*_scale(c.scale), *c.atoms) for c in self.monomials.fixed)
+            yield tuple(times(*(each or (Numeral(1.0),))) for each in scaled), self.fixed
+        for factor in self.hierarchy.from_stage(1):
+            columns = self.columns_of(factor)
+            if columns:
+                entries = tuple(times(*(c.atoms or (Numeral(1.0),))) for c in columns)
+                yield entries, self.effects_of(factor)
 
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:
         """Return the values of all quantities on the rows, for fixed effects beta and random b."""
@@ -173,14 +188,6 @@ class System:
 
 def _scale(scale: float) -> tuple[Tree, ...]:
     return () if scale == 1.0 else (Numeral(scale),)
-
-
-def _inner(
-    factors: list[tuple[Tree, ...]], effects: tuple[Quantity, ...], most: tuple[int, int] | None
-) -> Product:
-    """Return a row of products times a vector of effects."""
-    row = grid([[times(*each) for each in factors]], most)
-    return Product((row, column(effects, None if most is None else most[1])))
 
 
 def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:

@@ -40,7 +40,7 @@ from lme4py.unique_names import make_unique
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-__all__ = ["to_statsmodels"]
+__all__ = ["covariances_of", "to_statsmodels"]
 
 _DENSE_LIMIT = 4_000_000
 """A component with more entries in one group than this is handed over sparse."""
@@ -63,18 +63,59 @@ class _Component:
 def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
     y, X = _checked(design)
+    grouping, main, others = _roles(design)
+    components = [part for term in others for part in _components(term)]
+    _check_size(X, main, components)
+    return _mixed_lm(design, y, X, grouping, main, components, options)
+
+
+def covariances_of(design: MixedDesign, result: Any) -> tuple[FloatArray, ...]:
+    """Return the covariance matrix of each term's effects that a result of its MixedLM holds.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        The model.
+    result : statsmodels.regression.mixed_linear_model.MixedLMResults
+        Of ``design.to_statsmodels().fit()``.
+
+    Returns
+    -------
+    tuple of ndarray of float64
+        In the order of ``design.random.terms``; for the effects, not relative to σ.
+
+    Raises
+    ------
+    DataError
+        If it is the result of another model.
+    """
+    _, main, others = _roles(design)
+    variances, found = list(np.asarray(result.vcomp, dtype=np.float64)), {}
+    for term in others:
+        count = len(_components(term))
+        own, variances = variances[:count], variances[count:]
+        found[id(term)] = np.diag(np.resize(own, term.columns)) if own else np.empty((0, 0))
+    if main is not None:
+        found[id(main)] = np.atleast_2d(np.asarray(result.cov_re, dtype=np.float64))
+    matrices = tuple(found[id(term)] for term in design.random.terms)
+    sizes = [(term.columns, term.columns) for term in design.random.terms]
+    if variances or [matrix.shape for matrix in matrices] != sizes:
+        raise DataError("the result is one of another model", hint="design.to_statsmodels().fit()")
+    return matrices
+
+
+def _roles(design: MixedDesign) -> tuple[Factor, RandomTerm | None, list[RandomTerm]]:
+    """Return the groups, the term that is ``exog_re``, and those that are components."""
     terms = design.random.in_formula
-    correlated = _correlated(terms)
-    if correlated is None:
+    main = _correlated(terms)
+    if main is None:
         grouping = _connected(terms)
         main = _main(terms, grouping)
     else:
-        grouping, main = correlated.group, correlated
+        grouping = main.group
         for term in terms:
-            _check_nested(term, correlated)
-    components = [part for term in terms if term is not main for part in _components(term)]
-    _check_size(X, main, components)
-    return _mixed_lm(design, y, X, grouping, main, components, options)
+            _check_nested(term, main)
+    return grouping, main, [term for term in terms if term is not main]
 
 
 def _check_size(X: FloatArray, main: RandomTerm | None, components: Sequence[_Component]) -> None:

@@ -231,7 +231,8 @@ def _components(fit: RSlots) -> RList | None:
         }
     except (AttributeError, KeyError):
         return None
-    found |= {name: fit.slots[name] for name in ("upper", "reCovs") if name in fit.slots}
+    further = ("upper", "reCovs", "beta", "u")
+    found |= {name: fit.slots[name] for name in further if name in fit.slots}
     return RList.of(found)
 
 

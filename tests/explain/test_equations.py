@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.distributions import random_relation
+from lme4py.explain.distributions import covariance_grid
 from lme4py.explain.expression import (
+    Compound,
+    Marked,
     Numeral,
     Power,
     Product,
@@ -508,13 +510,12 @@ def test_zeros_are_where_lambda_has_none(number):
     Lambdat.data = dice.uniform(0.5, 1.5, Lambdat.data.size)
     cov = (Lambdat.T @ Lambdat).tocsr()
     for factor in range(len(found.hierarchy.factors)):
-        relation = random_relation(found, factor, tau=True, most=1000)
-        columns = [c for c in found.monomials.random if c.factor == factor]
-        if relation is None or len(columns) < 2:
+        columns = found.columns_of(factor)
+        if not columns:
             continue
+        grid = covariance_grid(found, factor, tau=True, most=1000)
         rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        grid = relation.right.operands[1]
         written = [[entry != Numeral(0.0) for entry in row.operands] for row in grid.operands]
         assert np.array_equal(dense, written)
 
@@ -703,6 +704,46 @@ def test_printed_equations_give_the_predictor(case, form, notation):
     if form != "text":
         with contextlib.suppress(ElidedError):
             check(equations.matrix, equations.matrix.sections[0], known)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("case", [*READ, *range(12)])
+def test_one_observation_is_its_row_of_the_matrices(case, notation):
+    """Its printed numbers, read by another reader, and its terms, each in all three forms."""
+    design = valid_design(98, case)[1] if isinstance(case, int) else _design(*case)
+    equations = design.equations(notation=notation, digits=12)
+    dice = np.random.default_rng(9)
+    beta, b = dice.normal(size=len(design.fixed.names)), dice.normal(size=design.Zt.shape[0])
+    expected = design.X @ beta + design.Z @ b + (0 if design.offset is None else design.offset)
+    row = int(dice.choice(np.flatnonzero(np.isfinite(expected))))
+    known = {item: np.broadcast_to(v, expected.shape)[row]
+             for item, v in equations.system.values_at(beta, b).items()}  # fmt: skip
+    known |= dict.fromkeys(equations.system.residual, 0.0)
+    display = equations.observation(row)
+    for form in ("text", "latex"):
+        found = []
+        for section in display.sections:
+            plain = Section("", tuple(r.map(_unmarked) for r in section.relations), section.stage)
+            for printed in _right_sides(display, plain, form):
+                with contextlib.suppress(ElidedError, AssertionError):
+                    found.append(read(printed, _named(display, plain, form, known), form))
+        np.testing.assert_allclose(found, expected[row], atol=1e-8)
+        assert len(found) >= 3
+    counts = {
+        len(re.findall(r"\\textcolor", line))
+        for line in display.latex().splitlines()
+        if "&=" in line and "array" not in line
+    }
+    assert counts == {len(equations.system.fixed) + len(equations.system.random)}
+
+
+def _unmarked(tree):
+    if isinstance(tree, Marked):
+        return tree.operands[0]
+    if isinstance(tree, Compound):
+        return replace(tree, operands=tuple(map(_unmarked, tree.operands)))
+    return tree
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)

@@ -41,6 +41,7 @@ _MATHEMATICS = {
     "÷": r"\div",
     "±": r"\pm",
     "·": r"\cdot",
+    "⊙": r"\odot",
     "−": "-",
     "¬": r"\lnot",
     "≤": r"\le",

@@ -19,6 +19,7 @@ from lme4py.explain.expression import (
     Compound,
     Dots,
     Grid,
+    Marked,
     Numeral,
     Power,
     Product,
@@ -27,6 +28,7 @@ from lme4py.explain.expression import (
     Relation,
     Root,
     Row,
+    RowWise,
     Sum,
     Transposed,
     Tree,
@@ -43,6 +45,8 @@ _SLOT = "□"
 _LOOSE = (Sum, Product)
 _DIVIDED = (*_LOOSE, Quotient)
 _TIGHT = (*_DIVIDED, Power, Root)
+# Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
+_COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
 # Construct: as text, LaTeX and MathML; a slot for each part.
 _CONSTRUCTS = {
     "+": (" + ", " + ", "<mo>+</mo>"),
@@ -68,6 +72,15 @@ _CONSTRUCTS = {
     "below": ("□□", "□□", "<msub>□□</msub>"),
     "above": ("□□", "□□", "<msup>□□</msup>"),
     "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
+    "row-wise": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
+    **{
+        f"mark {k}": (
+            "□",
+            rf"\textcolor{{{colour}}}{{□}}",
+            f'<mrow style="color:{colour}">□</mrow>',
+        )
+        for k, colour in enumerate(_COLOURS)
+    },
     "line": ("□□□", "□ □ □", _MATHML_LINE),
     "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
 }
@@ -274,6 +287,10 @@ class Typesetter(ABC):
                 return self._built("root", self._box(inside))
             case Transposed((inside,)):
                 return self._built("transpose", self._enclosed(inside, _TIGHT))
+            case RowWise(operands):
+                return self._built("row-wise", *map(self._box, operands))
+            case Marked((inside,), mark):
+                return self._built(f"mark {mark % len(_COLOURS)}", self._box(inside))
             case Applied(arguments, function):
                 boxes: list[Box] = []
                 for argument in arguments:

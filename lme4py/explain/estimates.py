@@ -1,0 +1,225 @@
+"""Numbers for the symbols of a model: given one by one, or read off a fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lme4py.data.values import FloatArray
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError, nearest
+from lme4py.export.to_statsmodels import covariances_of
+from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
+
+__all__ = ["SCALED", "Estimates", "estimates"]
+
+SCALED = frozenset({"gaussian", "Gamma", "inverse.gaussian"})
+"""Families whose dispersion is estimated, so that Λ is relative to it."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Estimates:
+    """What is known of a model's parameters.
+
+    Parameters
+    ----------
+    beta : ndarray of float64, shape (p,)
+        The fixed effects, NaN where not known.
+    covariances : tuple of ndarray of float64, or None
+        The covariance matrix of each term's effects, σ² multiplied in.
+    sigma : float or None
+        The residual standard deviation; None in families without one, or if not known.
+    b : ndarray of float64, shape (q,), or None
+        The conditional modes of the random effects.
+    """
+
+    beta: FloatArray
+    covariances: tuple[FloatArray, ...] | None = None
+    sigma: float | None = None
+    b: FloatArray | None = None
+
+    def __repr__(self) -> str:
+        return f"<Estimates: {int(np.isfinite(self.beta).sum())} fixed effects>"
+
+
+def estimates(
+    design: MixedDesign,
+    *,
+    coefficients: Sequence[float] | Mapping[str, float] | None = None,
+    par: ArrayLike | None = None,
+    sigma: float | None = None,
+    fit: object = None,
+) -> Estimates:
+    """Return what is known of a model's parameters; arguments as `equations` takes them."""
+    if fit is None:
+        beta = _coefficients(design, coefficients)
+        sigma = None if sigma is None else _scale(sigma)
+        if par is None:
+            return Estimates(beta=beta, sigma=sigma)
+        return Estimates(beta=beta, covariances=_at_par(design, par, sigma), sigma=sigma)
+    if not (coefficients is None and par is None and sigma is None):
+        raise DataError("give coefficients, par and sigma, or a fit that has them all")
+    terms = getattr(fit, "terms", None)
+    if isinstance(terms, RList):
+        return _of_parts(design, dict(_of_record(terms)))
+    if hasattr(fit, "fe_params") and hasattr(fit, "cov_re"):
+        found = Estimates(
+            beta=_vector(fit.fe_params, len(design.fixed.names), "fixed effects"),
+            covariances=covariances_of(design, fit),
+            sigma=float(np.sqrt(getattr(fit, "scale", np.nan))),
+        )
+        return Estimates(**{**vars(found), "b": _modes(design, found)})
+    names = {"beta": ("beta", "fixef"), "theta": ("theta",), "sigma": ("sigma",), "b": ("b",)}
+    parts = {
+        part: getattr(fit, known[0])
+        for part, choices in names.items()
+        if (known := [name for name in choices if hasattr(fit, name)])
+    }
+    if not {"beta", "theta"} <= set(parts):
+        raise DataError(
+            f"fit is no fitted model: {type(fit).__name__} has no beta and theta",
+            hint="give a fit of lme4py.lmer or glmer, what lme4py.read_fixture read of an R file "
+            "with getME(fit, 'ALL'), or a result of statsmodels' MixedLM",
+        )
+    return _of_parts(design, parts)
+
+
+def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:
+    """Yield what R's record of a fitted model tells."""
+    if "beta" not in terms:
+        raise DataError(
+            "the R file has no estimates",
+            hint='it needs getME(fit, "ALL"), or the fit itself: saveRDS(fit, "fit.rds")',
+        )
+    for name in ("beta", "theta", "b", "u"):
+        value = terms.get(name)
+        # A vector, a matrix of one column, or a dense matrix of R's package Matrix.
+        value = value.slots.get("x") if isinstance(value, RSlots) else value
+        if isinstance(value, RVector | RMatrix):
+            yield name, value.values
+    devcomp = terms.get("devcomp")
+    cmp = devcomp.get("cmp") if isinstance(devcomp, RList) else None
+    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
+    name = "sigmaREML" if _named(dims).get("REML") else "sigmaML"
+    sigma = terms["sigma"].values[0] if "sigma" in terms else _named(cmp).get(name)
+    if sigma is not None:
+        yield "sigma", sigma
+
+
+def _named(vector: Any) -> dict[str, float]:
+    """Return the numbers of a vector by their names."""
+    if not isinstance(vector, RVector):
+        return {}
+    return dict(zip(vector.names or (), vector.values.tolist(), strict=False))
+
+
+def _of_parts(design: MixedDesign, parts: Mapping[str, Any]) -> Estimates:
+    """Return estimates of the arrays that a fit holds in lme4's order."""
+    random, scaled = design.random, design.family is None or design.family.name in SCALED
+    theta = _vector(parts["theta"], random.theta.size, "elements of theta")
+    sigma = _scale(parts["sigma"]) if scaled and parts.get("sigma") is not None else None
+    b = parts.get("b")
+    Lambdat = random.Lambdat.copy()
+    Lambdat.data = theta[random.Lind]
+    if b is None and "u" in parts:
+        b = Lambdat.T @ _vector(parts["u"], int(random.Gp[-1]), "random effects")
+    return Estimates(
+        beta=_vector(parts["beta"], len(design.fixed.names), "fixed effects"),
+        covariances=_blocks(design, Lambdat, sigma),
+        sigma=sigma,
+        b=None if b is None else _vector(b, int(random.Gp[-1]), "random effects"),
+    )
+
+
+def _blocks(design: MixedDesign, Lambdat: Any, sigma: float | None) -> tuple[FloatArray, ...]:
+    """Return each term's covariance: that of its first level, as all have the same."""
+    scale = 1.0 if sigma is None else sigma**2
+    found = []
+    for begin, term in zip(design.random.Gp, design.random.terms, strict=False):
+        rows = slice(int(begin), int(begin) + term.columns)
+        factor = Lambdat[rows, rows].toarray() if term.levels else np.eye(term.columns)
+        found.append(scale * (factor.T @ factor))
+    return tuple(found)
+
+
+def _at_par(design: MixedDesign, par: ArrayLike, sigma: float | None) -> tuple[FloatArray, ...]:
+    scaled = design.family is None or design.family.name in SCALED
+    if scaled and sigma is None:
+        raise DataError("par is relative to sigma: give sigma, too")
+    return _blocks(design, design.random.lambdat_at(par), sigma)
+
+
+def _coefficients(
+    design: MixedDesign, given: Sequence[float] | Mapping[str, float] | None
+) -> FloatArray:
+    names = design.fixed.names
+    beta = np.full(len(names), np.nan)
+    if given is None:
+        return beta
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in names:
+                hint = nearest(str(name), names) or f"its columns: {', '.join(names)}"
+                raise DataError(f"'{name}' is not a column of X", hint=hint)
+        beta[[names.index(name) for name in given]] = _numbers(list(given.values()))
+        return beta
+    values = _numbers(given)
+    if values.size != len(names):
+        raise DataError(
+            f"{values.size} coefficients for {len(names)} columns of X",
+            hint=f"in this order: {', '.join(names)}",
+        )
+    return values
+
+
+def _numbers(given: object) -> FloatArray:
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty((0, 0))
+    if values.ndim != 1:
+        raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
+    return values
+
+
+def _scale(sigma: object) -> float:
+    try:
+        value = float(np.asarray(sigma() if callable(sigma) else sigma, dtype=np.float64))
+    except (TypeError, ValueError):
+        value = -1.0
+    if not value >= 0:
+        raise DataError(f"sigma must be a number that is not negative, not {sigma!r:.60}")
+    return value
+
+
+def _vector(values: Any, size: int, what: str) -> FloatArray:
+    """Return numbers that a fit holds, in whatever they are."""
+    values = values() if callable(values) else values
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    found = np.asarray(values, dtype=np.float64).ravel()
+    if found.size != size:
+        raise DataError(
+            f"the fit has {found.size} {what}, the design {size}",
+            hint="it must be a fit of the same model",
+        )
+    return found
+
+
+def _modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
+    """Return the conditional modes of a linear model: (σ² I + G ZᵗZ) b = G Zᵗ (y - X β)."""
+    from scipy.sparse import block_diag, eye_array
+    from scipy.sparse.linalg import spsolve
+
+    if design.y is None or found.covariances is None or found.sigma is None:
+        return None
+    pairs = zip(found.covariances, design.random.terms, strict=True)
+    G: Any = block_diag([each for each, term in pairs for _ in range(term.levels)], format="csc")
+    Zt, offset = design.Zt, 0.0 if design.offset is None else design.offset
+    left = design.y - offset - design.X @ found.beta
+    system = found.sigma**2 * eye_array(Zt.shape[0]) + G @ (Zt @ Zt.T)
+    return np.asarray(spsolve(system.tocsc(), G @ (Zt @ left)))

@@ -341,8 +341,26 @@ lost_levels
 
         return explain(self, width=width, notation=notation)
 
-    def plot(self) -> Figure:
-        """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side.
+    def plot(
+        self,
+        panels: Sequence[str] = ("X", "Zt", "Lambdat", "ZtZ"),
+        *,
+        groups: int | None = None,
+        by_group: bool = False,
+    ) -> Figure:
+        """Draw the structure of the matrices side by side, the numbers of small ones.
+
+        Parameters
+        ----------
+        panels : sequence of {"X", "Zt", "Lambdat", "ZtZ", "Z", "J", "raw"}
+            What to draw, from left to right. ``Z`` is not transposed, so that its rows are
+            those of X. ``J`` has the indicators of the levels and ``raw`` the columns of each
+            bar, whose products by row are Z (Bates et al. 2015, section 2.3).
+        groups : int, optional
+            Only so many levels of the outermost grouping factor, their rows and their effects.
+        by_group : bool, default False
+            Sort the rows by the grouping factors, and the levels likewise: nested factors
+            are blocks within blocks.
 
         Returns
         -------
@@ -351,19 +369,21 @@ lost_levels
 
         Raises
         ------
+        DataError
+            For an unknown panel, or a number of groups below 1.
         ImportError
             Without matplotlib: ``pip install -e '.[plot]'``.
 
         Examples
         --------
         >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.plot()  # doctest: +SKIP
+        >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> design.plot(["X", "Z"], groups=3)  # doctest: +SKIP
         <Figure size ...>
         """
         from lme4py.explain.pictures.model_picture import plot
 
-        return plot(self)
+        return plot(self, panels, groups=groups, by_group=by_group)
 
     def plot_cluster(self, *level: object, **factor: object) -> Figure:
         """Draw y_j, X_j and Z_j of one cluster.

@@ -18,6 +18,9 @@ from lme4py.explain.pictures.model_picture import plot
 from lme4py.explain.pictures.raster import BINS, TermAxis
 
 pytest.importorskip("matplotlib")
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 
@@ -54,29 +57,56 @@ def small(request):
     return lme4py.lformula(request.param, _data(150, 20))
 
 
-def filled(pixels):
-    return (pixels < 1).any(axis=2)
+PANELS = ("X", "Zt", "Lambdat", "ZtZ", "Z", "J", "raw")
 
 
 def _panels(figure):
     return {axes.get_label(): axes for axes in figure.axes if axes.get_label()}
 
 
+def _mesh(axes):
+    """Return the colours of a panel, and the edges of its rows and columns."""
+    (mesh,) = [artist for artist in axes.collections if isinstance(artist, QuadMesh)]
+    corners = mesh.get_coordinates()
+    return np.asarray(mesh.get_array()), corners[:, 0, 1], corners[0, :, 0]
+
+
+def filled(axes):
+    return (_mesh(axes)[0] < 1).any(axis=2)
+
+
 def _texts(figure):
     return [text.get_text() for text in figure.findobj(Text)]
 
 
+def _indicators(design):
+    """Return J of lme4's paper, and the raw columns, by term."""
+    for term in design.random.terms:
+        J = np.equal.outer(term.group.codes, np.arange(term.levels)).astype(float)
+        raw = np.column_stack([term.plan.column(k) for k in range(term.columns)])
+        yield J, raw
+
+
 def test_small_matrices_are_drawn_entry_by_entry(small):
+    panels = _panels(small.plot(PANELS))
     Z = small.Z.toarray()
-    np.testing.assert_array_equal(filled(raster.x_pixels(small)), small.X != 0)
-    np.testing.assert_array_equal(filled(raster.zt_pixels(small)[0]), Z.T != 0)
     stored = small.random.Lambdat.copy()
     stored.data[:] = 1
-    np.testing.assert_array_equal(filled(raster.lambdat_pixels(small)), stored.toarray() != 0)
-    pixels, step = raster.ztz_pixels(small)
     met = (Z != 0).astype(float)
-    np.testing.assert_array_equal(filled(pixels), met.T @ met > 0)
-    assert step == 1
+    J, raw = zip(*_indicators(small), strict=True)
+    # Bates et al. (2015), equation 8: a row of Z is the product of rows of J and raw columns.
+    built = [
+        np.einsum("ij,ik->ijk", *pair).reshape(len(Z), -1) for pair in zip(J, raw, strict=True)
+    ]
+    np.testing.assert_array_equal(np.hstack(built), Z)
+    expected = (small.X, Z.T, stored.toarray(), met.T @ met, Z, np.hstack(J), np.hstack(raw))
+    for name, matrix in zip(PANELS, expected, strict=True):
+        if not matrix.size:
+            continue
+        np.testing.assert_array_equal(filled(panels[name]), matrix != 0, err_msg=name)
+        _, down, across = _mesh(panels[name])
+        np.testing.assert_array_equal(down, np.arange(len(matrix) + 1))
+        np.testing.assert_array_equal(across, np.arange(matrix.shape[1] + 1))
 
 
 @pytest.mark.parametrize("formula", ["y ~ x + (x | g) + (1 | h)", "y ~ f + (0 + f | g) + (1 | s)"])
@@ -85,48 +115,47 @@ def test_large_matrices_fill_the_pixels_that_hold_entries(formula):
     axis = TermAxis(design.random.Gp)
     q, n = design.Zt.shape
     assert q > BINS
-    place = axis.bins(np.arange(q))
-    # Rows keep their order, every bin has a row, no bin has rows of two terms.
-    assert (np.diff(place) >= 0).all()
-    assert np.unique(place).size == axis.first.size
+    place = np.searchsorted(axis.first, np.arange(q), side="right") - 1
+    # No bin has rows of two terms; bins and terms are drawn in order, over the whole height.
     term = np.repeat(np.arange(len(design.random.terms)), np.diff(design.random.Gp))
     np.testing.assert_array_equal(axis.terms[place], term)
-    across = TermAxis([0, n]).bins(np.arange(n))
+    assert (np.diff(axis.edges) > 0).all()
+    assert (axis.edges[0], axis.edges[-1]) == (0, q)
+    assert np.isin(axis.bounds, axis.edges).all()
+    across = np.searchsorted(TermAxis([0, n]).first, np.arange(n), side="right") - 1
     expected = np.zeros((axis.first.size, BINS), dtype=bool)
     entries = design.Zt.tocoo()
     expected[place[entries.row], across[entries.col]] = True
-    shown, _ = raster.zt_pixels(design)
-    np.testing.assert_array_equal(filled(shown), expected[axis.shown])
+    panels = _panels(design.plot(("Zt", "Z")))
+    np.testing.assert_array_equal(filled(panels["Zt"]), expected)
+    np.testing.assert_array_equal(filled(panels["Z"]), expected.T)
+    np.testing.assert_allclose(_mesh(panels["Zt"])[1], axis.edges)
 
 
 def test_products_are_counted_in_full_where_rows_share_pixels():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(5000, 900))
-    axis = raster.square_axis(design)
-    place = axis.bins(np.arange(design.Zt.shape[0]))
+    axis = TermAxis(design.random.Gp, raster.SQUARE)
+    place = np.searchsorted(axis.first, np.arange(design.Zt.shape[0]), side="right") - 1
     product = (design.Zt != 0).astype(float) @ (design.Z != 0).astype(float)
     entries = product.tocoo()
     expected = np.zeros((axis.first.size, axis.first.size), dtype=bool)
     expected[place[entries.row], place[entries.col]] = True
-    pixels, _ = raster.ztz_pixels(design)
-    # Some rows have several pixels.
-    assert axis.shown.size > axis.first.size
-    np.testing.assert_array_equal(filled(pixels), expected[axis.shown][:, axis.shown])
+    np.testing.assert_array_equal(filled(_panels(design.plot())["ZtZ"]), expected)
 
 
 def test_products_are_shaded_by_their_values():
-    """Both groups have six rows; the larger sum of squares is darker."""
-    data = {"y": np.arange(12.0), "x": np.repeat([1.0, 3.0], 6), "g": list("aaaaaabbbbbb")}
+    """Both groups have as many rows; the larger sum of squares is darker."""
+    data = {"y": np.arange(40.0), "x": np.repeat([1.0, 3.0], 20), "g": ["a"] * 20 + ["b"] * 20}
     ignored = {"check_nlev_gtreq_5": "ignore", "check_nobs_vs_nlev": "ignore"}
     design = lme4py.lformula("y ~ 1 + (0 + x | g)", data, control=ignored)
-    pixels, _ = raster.ztz_pixels(design)
-    darkness = 3 - pixels.sum(axis=2)
+    darkness = 3 - _mesh(_panels(design.plot(("X", "ZtZ")))["ZtZ"])[0].sum(axis=2)
     assert darkness[1, 1] > darkness[0, 0] > darkness[0, 1] == 0
 
 
 def test_a_small_term_beside_a_large_one_can_be_seen():
     design = lme4py.lformula("y ~ x + (x | g) + (1 | h)", _data(40_000, 20_000))
     axis = TermAxis(design.random.Gp)
-    assert np.diff(axis.edges).min() >= 0.06 * axis.edges[-1]
+    assert np.diff(axis.bounds).min() >= 0.06 * axis.bounds[-1]
 
 
 def test_size_costs_no_dense_matrix():
@@ -150,24 +179,148 @@ def test_wide_products_are_sampled_and_said_so(monkeypatch):
 def test_panels_and_their_words(small):
     figure = small.plot()
     panels = _panels(figure)
-    assert list(panels) == ["marks", "X", "Zt", "Lambdat", "ZtZ"]
+    assert list(panels) == ["X", "Zt", "Lambdat", "ZtZ"]
     n, p = small.X.shape
     q = small.Zt.shape[0]
+    titles = [f"X   {n} × {p}", f"Zᵗ   {q} × {n}", f"Λᵗ   {q} × {q}", f"ZᵗZ   {q} × {q}"]
+    assert [axes.get_xlabel() for axes in panels.values()] == titles
     texts = _texts(figure)
-    for title in [f"X   {n} × {p}", f"Zᵗ   {q} × {n}", f"Λᵗ   {q} × {q}", f"ZᵗZ   {q} × {q}"]:
-        assert title in texts
     for term in small.random.terms:
         assert any(text.startswith(f"({term.bar.label})   {term.levels} groups") for text in texts)
-    for name in small.fixed.names:
-        assert name in texts
+    assert [text.get_text() for text in panels["X"].texts] == small.fixed.names
 
 
-def test_colour_over_x_marks_the_columns_that_stand_in_z():
+def test_marks_over_x_are_on_the_columns_that_stand_in_z():
     design = lme4py.lformula("y ~ x + z + (x | g) + (1 | h)", _data(150, 20))
-    (marks,) = [axes for axes in design.plot().axes if axes.get_label() == "marks"]
-    shown = filled(np.asarray(marks.images[0].get_array()))
-    # Rows: x | g, 1 | h. Columns: (Intercept), x, z.
-    np.testing.assert_array_equal(shown, [[True, True, False], [True, False, False]])
+    axes = _panels(design.plot())["X"]
+    marked = {}
+    for artist in axes.collections:
+        if not isinstance(artist, QuadMesh):
+            colour = tuple(artist.get_facecolor()[0])
+            spans = [path.vertices[:, 0] for path in artist.get_paths()]
+            marked[colour] = [int((span.min() + span.max()) / 2) for span in spans]
+    # x | g and 1 | h; the columns are (Intercept), x, z, and z keeps the colour of text.
+    assert list(marked.values()) == [[0, 1], [0]]
+    shown = [to_rgba(text.get_color()) for text in axes.texts]
+    assert shown == [*[next(iter(marked))] * 2, to_rgba(figures.INK)]
+
+
+def _written(axes):
+    """Return the numbers of a panel by their places."""
+    _, down, across = _mesh(axes)
+    found = np.full((down.size - 1, across.size - 1), "", dtype=object)
+    for text in axes.texts:
+        x, y = text.xy
+        row, column = np.searchsorted(down, y) - 1, np.searchsorted(across, x) - 1
+        if text.get_rotation() == 0 and 0 <= row < len(found) and 0 <= column < len(found[0]):
+            found[row, column] = text.get_text().replace("\N{MINUS SIGN}", "-")
+    return found.astype(float)
+
+
+SCHOOLS = pd.DataFrame(
+    {
+        "y": np.arange(36.0),
+        "t": np.arange(36) * 7 % 5 - 1.5,
+        "school": np.tile(list("cab"), 12),
+        "pupil": np.tile(np.repeat([1, 2, 3, 4], 3), 3),
+        "item": np.repeat([7, 8, 9], 12),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "formula", ["y ~ t + (t | school/pupil)", "y ~ t + (t | school) + (1 | item)"]
+)
+@pytest.mark.parametrize("by_group", [False, True])
+def test_small_windows_are_drawn_in_numbers(formula, by_group):
+    design = lme4py.lformula(formula, SCHOOLS)
+    panels = _panels(design.plot(("X", "Z"), groups=2, by_group=by_group))
+    X, Z = _written(panels["X"]), _written(panels["Z"])
+    (transposed,) = _panels(design.plot(["Zt"], groups=2, by_group=by_group)).values()
+    np.testing.assert_array_equal(_written(transposed), Z.T)
+    # The first two levels, with all their rows and no others, and the effects they touch.
+    rows = np.flatnonzero(SCHOOLS["school"] < "c")
+    full = np.column_stack([design.X, design.Z.toarray()])[rows]
+    columns = [0, 1, *(2 + np.flatnonzero(full[:, 2:].any(axis=0)))]
+    drawn = np.column_stack([X, Z])
+    assert drawn.shape == (24, len(columns))
+
+    # With by_group the same rows and columns stand in another order.
+    if not by_group:
+        np.testing.assert_array_equal(drawn, full[:, columns])
+    np.testing.assert_array_equal(np.sort(drawn.sum(axis=0)), np.sort(full[:, columns].sum(axis=0)))
+    np.testing.assert_array_equal(np.sort(drawn.sum(axis=1)), np.sort(full.sum(axis=1)))
+
+
+def _frames(axes):
+    frames = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
+    return [(f.get_x(), f.get_y(), f.get_width(), f.get_height()) for f in frames]
+
+
+def test_nested_levels_are_blocks_within_blocks():
+    data = pd.concat([SCHOOLS] * 3).sample(frac=1, random_state=2)
+    design = lme4py.lformula("y ~ t + (t | school/pupil)", data)
+    axes = _panels(design.plot(("X", "Z"), by_group=True))["Z"]
+    entries = filled(axes)
+    pupils, schools = entries[:, :24], entries[:, 24:]
+    for k in range(3):
+        rows, own, inner = (
+            slice(36 * k, 36 * (k + 1)),
+            slice(2 * k, 2 * k + 2),
+            slice(8 * k, 8 * k + 8),
+        )
+        # A school's rows have its two columns, and those of its pupils, nothing else.
+        assert schools[rows, own].any(axis=1).all()
+        assert not np.delete(schools[rows], own, axis=1).any()
+        assert not np.delete(pupils[rows], inner, axis=1).any()
+        for j in range(4):
+            block = pupils[rows, inner][9 * j : 9 * j + 9]
+            assert block[:, 2 * j].all()
+            assert not np.delete(block, [2 * j, 2 * j + 1], axis=1).any()
+        assert (8 * k, 36 * k, 8, 36) in _frames(axes)
+        assert (24 + 2 * k, 36 * k, 2, 36) in _frames(axes)
+
+
+def test_crossed_factors_stand_side_by_side_without_frames_of_levels():
+    design = lme4py.lformula("y ~ t + (1 | school) + (1 | item)", pd.concat([SCHOOLS] * 2))
+    axes = _panels(design.plot(("X", "Z"), by_group=True))["Z"]
+    assert _frames(axes) == [(0, 0, 3, 72), (3, 0, 3, 72)]
+    assert [text.get_text() for text in axes.texts] == ["1 | school", "1 | item"]
+
+
+def test_random_effects_have_the_symbols_of_the_equations():
+    design = lme4py.lformula("y ~ t + (t | school)", SCHOOLS)
+    axes = _panels(design.plot(("X", "Z"), groups=2))["Z"]
+    names = [text.get_text() for text in axes.texts if text.get_rotation() == 90]
+    assert names == ["U₀[a]", "U₁[a]", "U₀[b]", "U₁[b]"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"panels": ["W"]}, "unknown panel 'W'"),
+        ({"panels": []}, "there is no panel to draw"),
+        ({"groups": 0}, "groups must be at least 1, not 0"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(arguments, text):
+    with pytest.raises(lme4py.DataError, match=text):
+        lme4py.lformula("y ~ t + (t | school)", SCHOOLS).plot(**arguments)
+
+
+@pytest.mark.parametrize("count", [30, 55, 300])
+def test_many_columns_keep_their_names(count):
+    rng = np.random.default_rng(1)
+    data = {f"v{k}": rng.normal(size=400) for k in range(count)}
+    data |= {"y": rng.normal(size=400), "g": rng.integers(0, 12, 400)}
+    design = lme4py.lformula(f"y ~ {' + '.join(f'v{k}' for k in range(count))} + (1 | g)", data)
+    axes = _panels(design.plot())["X"]
+    names = [text.get_text() for text in axes.texts]
+    if count < 60:
+        assert names == design.fixed.names
+    # Of more, every so many, each over its own column.
+    assert len(names) > min(count, 40)
+    assert all(design.fixed.names[int(text.xy[0])] == text.get_text() for text in axes.texts)
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg", "pdf"])
@@ -201,19 +354,21 @@ def test_missing_values_are_entries():
         control={"check.rankX": "ignore", "check.scaleX": "ignore"},
     )
     assert np.isnan(design.X[3, 1])
-    assert filled(raster.x_pixels(design))[3, 1]
-    design.plot().savefig(io.BytesIO())
+    figure = design.plot()
+    assert filled(_panels(figure)["X"])[3, 1]
+    figure.savefig(io.BytesIO())
 
 
 def test_sparse_x_gives_the_same_picture():
     data = _data(150, 20)
     dense = lme4py.lformula("y ~ x + f + (x | g)", data)
     sparse = lme4py.lformula("y ~ x + f + (x | g)", data, sparse_X=True)
-    np.testing.assert_array_equal(raster.x_pixels(sparse), raster.x_pixels(dense))
+    drawn = (_mesh(_panels(design.plot())["X"])[0] for design in (sparse, dense))
+    np.testing.assert_array_equal(*drawn)
 
 
 def _block_texts(figure):
-    return [text.get_text() for text in figure.axes[0].texts]
+    return [text for text in _texts(figure) if text]
 
 
 def test_cluster_numbers_and_names():

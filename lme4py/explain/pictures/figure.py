@@ -14,15 +14,28 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import Lme4pyError
+from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.markup.page import one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["FAINT", "INK", "colours_of", "new_figure", "paint", "put", "short"]
+__all__ = [
+    "FAINT",
+    "INK",
+    "PictureSetter",
+    "colours_of",
+    "faded",
+    "new_figure",
+    "paint",
+    "put",
+    "short",
+    "tint",
+]
 
 _PALEST = 0.28
+_TINT = 0.25
 _COLOURS = (
     "#0072b2",
     "#d55e00",
@@ -35,6 +48,30 @@ _COLOURS = (
 )
 INK = "#1f2328"
 FAINT = "#6b7280"
+_SUBSCRIPTS = str.maketrans("0123456789ijklmn", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₗₘₙ")
+
+
+class PictureSetter(TextSetter):
+    """Text as it stands in a picture, where nothing has to be told apart by signs alone."""
+
+    def number(self, number: str) -> str:
+        """Return a number with the sign of minus."""
+        return number.replace("-", "\N{MINUS SIGN}")
+
+    def name(self, name: str, bold: bool = False) -> str:
+        """Return a name on one line."""
+        del bold
+        return one_line(name)
+
+    def script(self, index: str, above: bool) -> str:
+        """Return digits and letters of indices as a subscript, names in brackets."""
+        del above
+        numbers, _, level = index.partition(",")
+        lowered = numbers.translate(_SUBSCRIPTS)
+        if set(lowered) & set(numbers):
+            return f"[{index}]"
+        further = self.script(level, above=False) if level else ""
+        return lowered + (further if further.startswith("[") else f",{further}" * bool(level))
 
 
 @cache
@@ -69,10 +106,14 @@ def new_figure(width: float, height: float, layout: Any = None) -> Figure:
         ) from error
 
 
-def put(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Write text as it is: a dollar sign begins no formula."""
+def put(
+    axes: Axes, x: float, y: float, text: str, off: tuple[float, float] = (0, 0), **style: Any
+) -> None:
+    """Write text as it is: a dollar sign begins no formula. `off` is in points."""
     style = {"color": INK, "fontsize": 8.5, "va": "center", "parse_math": False, **style}
-    axes.text(x, y, text, **style)
+    axes.annotate(
+        text, (x, y), xytext=off, textcoords="offset points", annotation_clip=False, **style
+    )
 
 
 def short(name: str, longest: int = 18) -> str:
@@ -94,3 +135,18 @@ def paint(weights: FloatArray, colours: NDArray[np.int64], palette: Sequence[str
     strength = np.where(weights > 0, _PALEST + (1 - _PALEST) * weights, 0.0)
     pixels: FloatArray = 1 - strength[..., None] * (1 - table[colours])
     return pixels
+
+
+def tint(colours: Sequence[str], cells: Sequence[Sequence[str]]) -> FloatArray:
+    """Return RGB cells with the colours of their columns behind the numbers; none for ink and 0."""
+    from matplotlib.colors import to_rgb
+
+    line = np.array([to_rgb("white" if c == INK else c) for c in colours or ["white"]])
+    filled = np.array([[cell != "0" for cell in row] for row in cells])
+    return faded(np.where(filled[..., None], line, 1.0))
+
+
+def faded(colours: FloatArray) -> FloatArray:
+    """Return RGB cells that are pale enough for numbers on them."""
+    pale: FloatArray = 1 - _TINT * (1 - colours)
+    return pale

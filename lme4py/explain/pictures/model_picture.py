@@ -1,4 +1,4 @@
-"""The picture of a model: where X, Zt, Lambdat and ZᵗZ have entries.
+"""The picture of a model: where its matrices have entries, and the numbers of small ones.
 
 Every random term has a colour, the same in all panels; the terms of X alternate between two
 greys. A darker pixel holds larger absolute values (relative to the largest of the column of the
@@ -9,177 +9,314 @@ term. The model may have 20 or 1,000,000 columns.
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lme4py.argument_types import choice_of, count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
+from lme4py.errors import DataError
+from lme4py.explain.expression import Numeral, grid
+from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.page import one_line
 from lme4py.explain.monomials import column_of_X
-from lme4py.explain.pictures.figure import FAINT, INK, colours_of, new_figure, paint, put, short
-from lme4py.explain.pictures.raster import (
-    TermAxis,
-    lambdat_pixels,
-    square_axis,
-    x_pixels,
-    zt_pixels,
-    ztz_pixels,
+from lme4py.explain.notation import notation_of
+from lme4py.explain.pictures.figure import (
+    FAINT,
+    INK,
+    PictureSetter,
+    colours_of,
+    faded,
+    new_figure,
+    paint,
+    short,
+    tint,
 )
+from lme4py.explain.pictures.panel import (
+    Frame,
+    Label,
+    MatrixPanel,
+    cell_edges,
+    draw_panel,
+    number_figure,
+)
+from lme4py.explain.pictures.raster import (
+    BINS,
+    SQUARE,
+    TermAxis,
+    dense_weights,
+    pattern,
+    products,
+    relative,
+    sampling_step,
+    sparse_weights,
+)
+from lme4py.explain.pictures.window import Side, Window, window
+from lme4py.explain.system import system
+from lme4py.export.dense_blocks import dense, fixed_terms
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot"]
+__all__ = ["PANELS", "plot"]
 
-_MOST_NAMES = 14
+PANELS: dict[str, tuple[Side, Side]] = {
+    "X": ("observations", "fixed"),
+    "Zt": ("effects", "observations"),
+    "Lambdat": ("effects", "effects"),
+    "ZtZ": ("effects", "effects"),
+    "Z": ("observations", "effects"),
+    "J": ("observations", "levels"),
+    "raw": ("observations", "columns"),
+}
+"""What the rows and columns of each panel are."""
+_TITLES = {"Zt": "Zᵗ", "Lambdat": "Λᵗ", "ZtZ": "ZᵗZ"}
+_MOST_NAMES = 60
 _MOST_TERMS = 12
-_LINE_COLOUR = "#9aa1ab"
+_MOST_FRAMES = 400
+# Rows, and columns of all panels, up to which numbers are drawn.
+_NUMBERED = (30, 44)
+_FIXED = ("#3b4252", "#7b8494")
+_BETWEEN = "#8a8f98"
 
 
-def plot(design: MixedDesign) -> Figure:
-    """Draw the structure of X, Zt, Lambdat and ZᵗZ side by side: ``design.plot``."""
-    p, terms = len(design.fixed.names), len(design.random.terms)
-    named = design.fixed.names if p <= _MOST_NAMES else []
-    above = 0.06 * max((len(short(name)) for name in named), default=0)
-    marks = min(0.09 * terms, 0.36)
-    height = 3.7 + above + 0.18 * min(terms, _MOST_TERMS + 1)
-    figure = new_figure(11.2, height, "constrained")
-    x_width = float(np.clip(0.26 * p, 0.85, 2.4))
-    panels = figure.subplot_mosaic(
-        [["marks", ".", ".", "."], ["X", "Zt", "Lambdat", "ZtZ"]],
-        width_ratios=(x_width, 2.9, 2.3, 2.3),
-        height_ratios=(marks, 2.3),
-        gridspec_kw={"hspace": 0.02},
-    )
-    _draw_x(panels["X"], panels["marks"], design)
-    pixels, axis = zt_pixels(design)
-    _show(panels["Zt"], pixels, (axis.Gp[-1], design.X.shape[0]), "Zt", "Zᵗ")
-    _name_terms(panels["Zt"], design, axis)
-    pixels, step = ztz_pixels(design)
-    for name, title, found in (("Lambdat", "Λᵗ", lambdat_pixels(design)), ("ZtZ", "ZᵗZ", pixels)):
-        _draw_square(panels[name], design, found, name, title)
-    _draw_legend(figure, design, step)
+def plot(
+    design: MixedDesign,
+    panels: Sequence[str] = ("X", "Zt", "Lambdat", "ZtZ"),
+    *,
+    groups: int | None = None,
+    by_group: bool = False,
+) -> Figure:
+    """Draw matrices of a model side by side; the arguments are those of ``design.plot``."""
+    wanted = list(dict.fromkeys(choice_of("panel", name, PANELS) for name in panels))
+    if not wanted:
+        raise DataError("there is no panel to draw", hint=f"panels: {', '.join(PANELS)}")
+    shown = window(design, None if groups is None else count_of("groups", groups, 1), by_group)
+    sizes = [[int(shown.bounds(side)[-1]) for side in PANELS[name]] for name in wanted]
+    rows, columns = max(size[0] for size in sizes), sum(size[1] for size in sizes)
+    numbered = rows <= _NUMBERED[0] and columns <= _NUMBERED[1] and min(map(min, sizes)) > 0
+    drawn = [_panel(name, shown, numbered) for name in wanted]
+    figure = number_figure(drawn) if numbered else _pixel_figure(drawn, shown)
+    _draw_legend(figure, shown, wanted, numbered)
     return figure
 
 
-def _show(
-    axes: Axes,
-    pixels: FloatArray,
-    shape: tuple[int, int],
-    name: str,
-    title: str,
-    over: Axes | None = None,
-) -> None:
-    """Draw an image over the axes of its matrix; its title may stand over others."""
+def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
+    """Return a matrix, in numbers or as pixels."""
+    sides = PANELS[name]
+    down, across = _axis(name, 0, shown), _axis(name, 1, shown)
+    above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
+    panel = MatrixPanel(
+        name=name,
+        down=down.edges,
+        across=across.edges,
+        title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {int(across.Gp[-1]):,}",
+        colours=_colours(name, shown, down, across),
+        beside=_labels(sides[0], shown, down, numbered),
+        above=above,
+        room=_inches(name, shown) / max(len(above), 1),
+        marks=_marks(shown) if name == "X" else (),
+        frames=[*_parts(down, across), *_frames(name, shown, across)],
+    )
+    if not numbered:
+        return panel
+    setter = PictureSetter(notation_of(hierarchy(shown.design)).write, digits=4)
+    cells = setter.cells(grid([[Numeral(float(x)) for x in row] for row in _values(name, shown)]))
+    if name == "X":
+        # What stands again in Z has the colour of its term, as in the picture of a cluster.
+        colours = tint([colour for _, _, colour in panel.above], cells)
+    else:
+        colours = faded(panel.colours)
+    rows, columns = cell_edges(cells)
+    return replace(panel, marks=(), colours=colours, cells=cells, down=rows, across=columns)
+
+
+def _colours(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
+    """Return the pixels of a matrix: the colour of its term, or of X's, darker for more."""
+    palette = colours_of(len(shown.design.random.terms))
+    in_row, in_column = down.terms[:, None], across.terms[None]
+    match name:
+        case "X":
+            weights = dense_weights(shown.dense("fixed"), down, across)
+            return paint(weights, shown.design.fixed.assign[across.first] % 2, _FIXED)
+        case "raw":
+            return paint(dense_weights(shown.dense("columns"), down, across), in_column, palette)
+        case "Z" | "J":
+            entries = relative(shown) if name == "Z" else shown.Jt
+            return paint(sparse_weights(entries, across, down).T, in_column, palette)
+        case "Zt":
+            return paint(sparse_weights(relative(shown), down, across), in_row, palette)
+        case "Lambdat":
+            return paint(pattern(shown, down), in_row, palette)
+        case _:
+            term = np.where(in_row == in_column, in_row, len(palette))
+            return paint(products(relative(shown), down), term, [*palette, _BETWEEN])
+
+
+def _values(name: str, shown: Window) -> FloatArray:
+    """Return the numbers of a small matrix."""
+    match name:
+        case "X" | "raw":
+            return np.column_stack(shown.dense(PANELS[name][1]))
+        case "J":
+            matrix: Any = shown.Jt.T
+        case "Lambdat":
+            matrix = shown.Lambdat
+        case "ZtZ":
+            matrix = shown.Zt @ shown.Zt.T
+        case _:
+            matrix = shown.Zt if name == "Zt" else shown.Zt.T
+    return dense(matrix)
+
+
+def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[Label]:
+    """Return names along a side: of each line where they have room, else of its parts."""
+    fixed, terms = shown.design.fixed, shown.design.random.terms
+    palette = colours_of(len(terms))
+    if side == "observations":
+        return []
+    if side == "fixed":
+        again = {k: colour for colour, columns in reversed(_marks(shown)) for k in columns}
+        names = [(k + 0.5, name, again.get(k, INK)) for k, name in enumerate(fixed.names)]
+        if len(names) > _MOST_NAMES:
+            spans = fixed_terms(shown.design)
+            names = [((span.start + span.stop) / 2, span.label, INK) for span in spans]
+        step = -(-len(names) // _MOST_NAMES) or 1
+        return [(place, short(name), colour) for place, name, colour in names[::step]]
+    if (side == "columns" or numbered) and axis.Gp[-1] <= _MOST_NAMES:
+        found = zip(_names(side, shown), axis.terms.tolist(), strict=True)
+        return [(k + 0.5, short(name), palette[term]) for k, (name, term) in enumerate(found)]
+    return [
+        (float(low + high) / 2, short(term.bar.label), colour)
+        for (low, high), term, colour in zip(pairwise(axis.bounds), terms, palette, strict=False)
+        if high - low > 0.05 * axis.bounds[-1]
+    ]
+
+
+def _names(side: Side, shown: Window) -> list[str]:
+    """Return the names of levels, of raw columns, or the symbols of random effects."""
+    terms = shown.design.random.terms
+    if side == "columns":
+        return [name for term in terms for name in term.plan.names]
+    found = zip(*(part.tolist() for part in shown.effects), strict=True)
+    if side == "levels":
+        return [str(terms[t].group.levels[level]) for t, level, k in found if k == 0]
+    model = system(shown.design)
+    first = np.cumsum([0, *(term.columns for term in terms)])
+    setter = PictureSetter(notation_of(model.hierarchy).write)
+    return [
+        setter.symbol(
+            setter.write(
+                replace(model.random[first[t] + k], part=str(terms[t].group.levels[level]))
+            )
+        )
+        for t, level, k in found
+    ]
+
+
+def _marks(shown: Window) -> list[tuple[str, list[int]]]:
+    """Return for each term its colour, and the columns of X that stand again in its rows of Zt."""
+    names, terms = shown.design.fixed.names, shown.design.random.terms
+    places = {name: k for k, name in reversed(list(enumerate(names)))}
+    found = []
+    for term, colour in zip(terms, colours_of(len(terms)), strict=True):
+        again = [
+            places[name]
+            for k, name in enumerate(term.plan.names)
+            if name in places
+            and np.array_equal(column_of_X(shown.design, places[name]), term.plan.column(k))
+        ]
+        found.append((colour, again))
+    return found[:_MOST_TERMS]
+
+
+def _parts(down: TermAxis, across: TermAxis) -> Iterator[Frame]:
+    """Yield frames that part the random terms."""
+    height, width = down.edges[-1], across.edges[-1]
+    if 2 < down.bounds.size <= _MOST_TERMS + 1:
+        for low, high in pairwise(down.bounds):
+            yield 0, low, width, high
+    if 2 < across.bounds.size <= _MOST_TERMS + 1:
+        for low, high in pairwise(across.bounds):
+            yield low, 0, high, height
+
+
+def _frames(name: str, shown: Window, across: TermAxis) -> Iterator[Frame]:
+    """Return a frame around each level of the outermost factor, within the columns of each term."""
+    terms, runs = shown.design.random.terms, shown.runs.tolist()
+    if name not in ("Z", "J") or across.enlarges or len(runs) * len(terms) > _MOST_FRAMES:
+        return
+    for k, begin in enumerate(shown.bounds(PANELS[name][1])[:-1].tolist()):
+        step, places = terms[k].columns if name == "Z" else 1, shown.places(k)
+        for top, bottom in pairwise(runs):
+            own = places[top:bottom]
+            yield begin + int(own.min()) * step, top, begin + (int(own.max()) + 1) * step, bottom
+
+
+def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
+    """Return a figure of matrices as pixels, with ticks."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    rows, columns = shape
-    axes.set_label(name)
-    if pixels.size:
-        # A few times more screen pixels than columns: whole ones would make stripes.
-        wide = name == "X" and columns > 4 * _MOST_NAMES
-        smooth = "bilinear" if wide else "nearest"
-        axes.imshow(pixels, aspect="auto", interpolation=smooth, extent=(0, columns, rows, 0))
-    axes.set(xlim=(0, max(columns, 1)), ylim=(max(rows, 1), 0))
-    over = axes if over is None else over
-    over.set_title(f"{title}   {rows:,} × {columns:,}", loc="left", fontsize=10, color=INK)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(4, integer=True))
-        axis.set_major_formatter(EngFormatter(sep=""))
-    axes.tick_params(length=2, width=0.6, labelsize=7, color=FAINT, labelcolor=FAINT, pad=2)
-    axes.spines[:].set_color("#c4c9d1")
-    if name in ("X", "Zt"):
-        label = axes.set_ylabel if name == "X" else axes.set_xlabel
-        label("observations", fontsize=8, color=FAINT)
+    widths = [_inches(panel.name, shown) for panel in panels]
+    above = 0.06 * max(len(name) for panel in panels for _, name, _ in [*panel.above, (0, "", "")])
+    height = 3.4 + above + 0.18 * min(len(shown.design.random.terms), _MOST_TERMS + 1)
+    figure = new_figure(sum(widths) + 0.6 * len(panels), height, "constrained")
+    every = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
+    for axes, panel in zip(every, panels, strict=True):
+        draw_panel(axes, panel)
+        axes.set(xlim=(0, panel.across[-1] or 1), ylim=(panel.down[-1] or 1, 0))
+        axes.tick_params(length=2, width=0.6, labelsize=7, color=FAINT, labelcolor=FAINT, pad=2)
+        axes.spines[:].set_color("#c4c9d1")
+        for k, ticks in enumerate((axes.yaxis, axes.xaxis)):
+            ticks.set_major_locator(MaxNLocator(4, integer=True))
+            ticks.set_major_formatter(EngFormatter(sep=""))
+            axis = _axis(panel.name, k, shown)
+            if axis.enlarges:
+                # Only the bounds of terms have a place that can be told.
+                far = _apart(axis.bounds, (0.05, 0.2)[k])
+                ticks.set_ticks(axis.bounds[far], [f"{axis.Gp[j]:,}" for j in far])
+        if panel.name in ("X", "raw") and len(panel.above) == panel.across[-1]:
+            axes.set_xticks([])
+    return figure
 
 
-def _draw_x(axes: Axes, over: Axes, design: MixedDesign) -> None:
-    """Draw X, over it the names of its columns and the marks of those that stand again in Z."""
-    names, (n, p) = design.fixed.names, design.X.shape
-    _show(axes, x_pixels(design) if p else np.empty(0), (n, p), "X", "X", over)
-    over.set_axis_off()
-    if p <= _MOST_NAMES:
-        axes.set_xticks([])
-    if not p:
-        style = {"ha": "center", "color": FAINT, "transform": axes.transAxes}
-        put(axes, 0.5, 0.5, "no columns", **style)
-        return
-    across = TermAxis([0, p])
-    terms = design.random.terms
-    weights = np.zeros((len(terms), across.first.size))
-    for number, term in enumerate(terms):
-        for place, name in enumerate(term.plan.names):
-            k = names.index(name) if name in names else None
-            if k is not None and np.array_equal(column_of_X(design, k), term.plan.column(place)):
-                weights[number, across.bins(np.array([k]))] = 1.0
-    colours = np.arange(len(terms))[:, None].repeat(weights.shape[1], axis=1)
-    marks = paint(weights, colours, colours_of(len(terms)))
-    over.imshow(marks, aspect="auto", interpolation="nearest", extent=(0, p, len(terms), 0))
-    if p <= _MOST_NAMES:
-        over.vlines(range(1, p), 0, len(terms), color="white", linewidth=1.5)
-        over.set_axis_on()
-        over.spines[:].set_visible(False)
-        over.set_yticks([])
-        over.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-        shown = [short(name) for name in names]
-        turned = 90 if p > 1 else 0
-        over.set_xticks(
-            np.arange(p) + 0.5, shown, parse_math=False, rotation=turned, fontsize=7.5, color=INK
-        )
+def _inches(name: str, shown: Window) -> float:
+    """Return how wide a matrix is drawn as pixels."""
+    if name not in ("X", "raw"):
+        return 2.6
+    columns = int(shown.bounds(PANELS[name][1])[-1])
+    return max(min(0.26 * columns, 2.4), 0.14 * min(columns, _MOST_NAMES), 0.85)
 
 
-def _name_terms(axes: Axes, design: MixedDesign, axis: TermAxis) -> None:
-    """Write the terms beside their rows of Zt, and draw lines between them."""
-    q, terms = int(axis.Gp[-1]), design.random.terms
-    middles = (axis.shares[:-1] + axis.shares[1:]) / 2
-    tall = [k for k, share in enumerate(np.diff(axis.shares)) if share > 0.05]
-    labels = [short(terms[k].bar.label, 14) for k in tall]
-    axes.set_yticks(q * middles[tall], labels, fontsize=7.5, parse_math=False)
-    palette = colours_of(len(terms))
-    for k, label in zip(tall, axes.get_yticklabels(), strict=True):
-        label.set_color(palette[k])
-    if len(terms) <= _MOST_TERMS:
-        axes.hlines(q * axis.shares[1:-1], *axes.get_xlim(), color=_LINE_COLOUR, linewidth=0.5)
+def _apart(bounds: FloatArray, share: float) -> list[int]:
+    """Return which of the bounds are so far from each other."""
+    far = [0]
+    for k, bound in enumerate(bounds):
+        if bound - bounds[far[-1]] >= share * bounds[-1]:
+            far.append(k)
+    return far
 
 
-def _draw_square(
-    axes: Axes, design: MixedDesign, pixels: FloatArray, name: str, title: str
-) -> None:
-    """Draw a matrix whose rows and columns are the rows of Zt."""
-    axis = square_axis(design)
-    q = int(axis.Gp[-1])
-    _show(axes, pixels, (q, q), name, title)
-    edges = axis.shares * q
-    if axis.enlarges:
-        # Terms are not drawn to scale: only their bounds have a place.
-        for set_ticks, room in ((axes.set_xticks, 0.2), (axes.set_yticks, 0.05)):
-            far = [0]
-            for k in range(1, len(edges)):
-                if edges[k] - edges[far[-1]] >= room * q:
-                    far.append(k)
-            set_ticks(edges[far], [f"{axis.Gp[k]:,}" for k in far])
-    if len(edges) <= _MOST_TERMS + 2:
-        axes.hlines(edges[1:-1], 0, q, color=_LINE_COLOUR, linewidth=0.5)
-        axes.vlines(edges[1:-1], 0, q, color=_LINE_COLOUR, linewidth=0.5)
-
-
-def _draw_legend(figure: Figure, design: MixedDesign, step: int) -> None:
+def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered: bool) -> None:
     """Write one line for each random term below the panels, and how to read the picture."""
     from matplotlib.patches import Patch
 
-    count = len(design.random.terms)
-    lines = [_legend_line(design, k) for k in range(min(count, _MOST_TERMS))]
+    count = len(shown.design.random.terms)
+    width = int(figure.get_figwidth() / 0.07)
+    lines = [_legend_line(shown.design, k) for k in range(min(count, _MOST_TERMS))]
     handles = [Patch(color=colour) for colour in colours_of(len(lines))]
     if count > _MOST_TERMS:
         lines.append(f"… and {count - _MOST_TERMS} more terms")
         handles.append(Patch(alpha=0))
     legend = figure.legend(
         handles,
-        lines,
+        [textwrap.fill(line, width) for line in lines],
         loc="outside lower left",
-        title=textwrap.fill(_how_to_read(design, step), 200),
+        title=textwrap.fill(_how_to_read(shown, wanted, numbered), int(1.15 * width)),
         title_fontsize=7.5,
         alignment="left",
         fontsize=8.5,
@@ -207,19 +344,40 @@ def _legend_line(design: MixedDesign, k: int) -> str:
     return line if len(line) <= 150 else f"{line[:149]}…"
 
 
-def _how_to_read(design: MixedDesign, step: int) -> str:
+def _how_to_read(shown: Window, wanted: Sequence[str], numbered: bool) -> str:
     """Return how to read the picture."""
-    terms = design.random.terms
-    said = [
-        "Darker: larger absolute values, added up where several share a pixel.",
-        "Colour over a column of X: it stands again in that term's rows of Zᵗ.",
-    ]
-    if any(term.columns > 1 and term.covariance.parameters > term.columns for term in terms):
-        said.append("Pale in Λᵗ: covariances, which start at 0.")
-    if len(terms) > 1:
-        said.append("Grey in ZᵗZ: between different terms.")
-        if square_axis(design).enlarges:
-            said.append("Small terms are drawn larger than their share.")
-    if step > 1:
-        said.append(f"ZᵗZ was computed from one observation in {step}.")
-    return " ".join(said)
+    terms = shown.design.random.terms
+    structured = [term.covariance.parameters > term.columns > 1 for term in terms]
+    enlarged = any(
+        _axis(name, k, shown).enlarges for name in wanted for k in range(2) if name != "X"
+    )
+    step = sampling_step(shown.Zt)
+    return " ".join(
+        said
+        for said, true in (
+            ("Darker: larger absolute values, added up where several share a pixel.", not numbered),
+            (
+                "Colour over a column of X: it stands again in that term's columns of Z.",
+                "X" in wanted,
+            ),
+            (
+                "Pale in Λᵗ: covariances, which start at 0.",
+                any(structured) and "Lambdat" in wanted and not numbered,
+            ),
+            ("Grey in ZᵗZ: between different terms.", len(terms) > 1 and "ZtZ" in wanted),
+            ("Small terms are drawn larger than their share.", enlarged),
+            (f"ZᵗZ was computed from one observation in {step}.", step > 1 and "ZtZ" in wanted),
+            (
+                "A row of Z: its row of J, the indicators, times its row of the raw columns.",
+                {"J", "raw"} <= set(wanted),
+            ),
+            ("Frames: the levels of the outermost factor.", shown.runs.size > 0),
+        )
+        if true
+    )
+
+
+def _axis(name: str, k: int, shown: Window) -> TermAxis:
+    """Return the rows (0) or columns (1) of a matrix as an axis."""
+    most = SQUARE if name in ("Lambdat", "ZtZ") else BINS
+    return TermAxis(shown.bounds(PANELS[name][k]), most)

@@ -89,6 +89,8 @@ class ModelText:
         As it was written.
     formula : Formula
         With ``||`` expanded where lme4 expands it.
+    variables : Node
+        That formula with bars written as sums.
     control : Control
     attached : mapping of str to contrasts
     collation : Collation
@@ -100,17 +102,13 @@ class ModelText:
     arguments: Arguments
     written: Formula
     formula: Formula
+    variables: Node
     control: Control
     attached: Mapping[str, ContrastArgument]
     collation: Collation
     default_contrasts: DefaultContrasts
     na_action: NAAction
     env: Mapping[str, Any]
-
-    @property
-    def variables(self) -> Node:
-        """The formula in which bars are written as sums."""
-        return self.formula.subbars().node if self.arguments.mixed else self.formula.node
 
     @property
     def fixed(self) -> Node:
@@ -230,12 +228,15 @@ def read_model(formula: str | Formula, arguments: Arguments, messages: Messages)
     split = arguments.family is None or arguments.lme4.splits_generalized
     if double_bar == "diag" or (split and arguments.mixed):
         parsed = parsed.expanded(double_bar)
+    # Here a structure that lme4 does not have is refused, of which a trap would say less.
+    variables = parsed.subbars().node if arguments.mixed else parsed.node
     # Told before the data are looked at, whose errors they may explain.
     _advise([trap for trap in written.traps if trap.number is None], messages)
     return ModelText(
         arguments=arguments,
         written=written,
         formula=parsed,
+        variables=variables,
         control=control,
         attached=mapping_of(
             "attached_contrasts", arguments.attached_contrasts, '{"f": "contr.sum"}'

@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+import operator
+from contextlib import suppress
 from dataclasses import dataclass
 
-from lme4py.errors import FormulaError, nearest
+import numpy as np
+
+from lme4py.errors import DataError, FormulaError, nearest
+from lme4py.formula.deparse import deparse
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, Symbol, Text
+from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
+from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 
 __all__ = ["Family", "family_of"]
 
-_LINKS = {
-    "binomial": ("logit", "probit", "cauchit", "cloglog", "log"),
+_NEGATIVE = "negative.binomial"
+_DEFAULTS = {
+    "binomial": "logit",
+    "poisson": "log",
+    "Gamma": "inverse",
+    "inverse.gaussian": "1/mu^2",
+    "gaussian": "identity",
+    _NEGATIVE: "log",
+}
+_WORDS = {
     "poisson": ("log", "identity", "sqrt"),
     "Gamma": ("inverse", "log", "identity"),
-    "inverse.gaussian": ("1/mu^2", "inverse", "identity", "log"),
-    "gaussian": ("identity", "log", "inverse"),
+    "inverse.gaussian": ("inverse", "log", "identity", "1/mu^2"),
+    "gaussian": ("inverse", "log", "identity"),
+    _NEGATIVE: ("log", "identity", "sqrt"),
 }
-_NEGATIVE = "X and Z do not depend on the family: take 'poisson', from which glmer.nb starts too"
+"""The links that may stand in a call without quotes."""
+_LINKS = (
+    "logit", "probit", "cauchit", "cloglog", "identity", "log", "sqrt", "1/mu^2", "inverse",
+)  # fmt: skip
+"""R's ``make.link``: as text every family takes every one."""
+_ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _QUASI = ("quasi", "quasibinomial", "quasipoisson")
+_OTHERS = {
+    "nbinom2": "negative.binomial(theta = ...)",
+    "nbinom1": "negative.binomial(theta = ...)",
+    "nb": "negative.binomial(theta = ...)",
+    "negbinomial": "negative.binomial(theta = ...)",
+    "bernoulli": "binomial",
+    "logit": "binomial",
+    "logistic": "binomial",
+    "probit": "binomial(link = 'probit')",
+    "normal": "gaussian",
+    "lognormal": "gaussian, with log(y) for the response",
+}
+"""What glmmTMB, brms and others call families, and R's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +62,55 @@ class Family:
     Parameters
     ----------
     name : str
-        R's name: "binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian".
+        R's function: "binomial", "poisson", "Gamma", "inverse.gaussian", "gaussian",
+        "negative.binomial".
     link : str
         R's name of the link.
+    theta : float, optional
+        The shape of a negative binomial distribution, whose variance is mu + mu^2 / theta.
+
+    Raises
+    ------
+    FormulaError
+        If R has no such family or link.
+    DataError
+        If theta is missing, or given to another family.
 
     Examples
     --------
     >>> print(Family("binomial", "probit"))
     binomial(link = 'probit')
+    >>> Family("negative.binomial", "log", 2).label
+    'Negative Binomial(2)'
     """
 
     name: str
     link: str
+    theta: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.name not in _DEFAULTS:
+            raise _unknown(self.name)
+        if self.link not in _LINKS:
+            raise FormulaError(f"‘{self.link}’ link not recognised", hint=_nearest_link(self.link))
+        if (self.name == _NEGATIVE) != isinstance(self.theta, int | float):
+            raise DataError(
+                "'theta' must be specified"
+                if self.name == _NEGATIVE
+                else f"unused argument (theta = {self.theta})",
+                hint="the shape, such as negative.binomial(theta = 1.5)",
+            )
 
     def __str__(self) -> str:
-        return f"{self.name}(link = '{self.link}')"
+        theta = "" if self.theta is None else f"theta = {self.theta!r}, "
+        return f"{self.name}({theta}link = '{self.link}')"
+
+    @property
+    def label(self) -> str:
+        """What R's ``family$family`` says."""
+        if self.theta is None:
+            return self.name
+        return f"Negative Binomial({label(np.round(self.theta, 4))})"
 
 
 def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
@@ -57,55 +124,99 @@ def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     Examples
     --------
     >>> family_of("binomial(link='probit')")
-    Family(name='binomial', link='probit')
+    Family(name='binomial', link='probit', theta=None)
+    >>> family_of("MASS::negative.binomial(2)").label
+    'Negative Binomial(2)'
     """
     if isinstance(family, Family):
-        # One made by hand may have a link that R has not.
-        family = str(family)
+        return family
     if not isinstance(family, str):
         raise FormulaError(f"'family' must be text, not {type(family).__name__}")
     node = parse(family)
-    call = node if isinstance(node, Call) and not _is_stats(node) else None
+    call = node if isinstance(node, Call) and node.name != "::" else None
     called = node if call is None else call.function
-    name = _word(called.operands[1] if isinstance(called, Call) and _is_stats(called) else called)
+    package = None
+    if isinstance(called, Call) and called.name == "::" and len(called.operands) == 2:
+        package, called = _word(called.operands[0]), called.operands[1]
+    name = _word(called)
     if name in _QUASI:
         raise FormulaError('"quasi" families cannot be used in glmer')
-    if name not in _LINKS:
-        raise FormulaError(
-            f"object '{name or family}' of mode 'function' was not found",
-            hint=_NEGATIVE
-            if "negative.binomial" in family
-            else nearest(name or family, _LINKS) or f"known families: {', '.join(_LINKS)}",
-        )
-    links = lme4.binomial_links if name == "binomial" else _LINKS[name]
-    link = None if call is None else _link(call)
-    if link is not None and link not in links:
-        raise FormulaError(
-            f'link "{link}" not available for ‘{name}’ family; available links are '
-            + ", ".join(f"‘{choice}’" for choice in links)
-        )
-    return Family(name, link or links[0])
+    home = "MASS" if name == _NEGATIVE else "stats"
+    if name not in _DEFAULTS or package not in (None, home):
+        raise _unknown(family if name is None or package else name)
+    given = _matched(call, ("theta", "link") if name == _NEGATIVE else ("link",))
+    words = lme4.binomial_links if name == "binomial" else _WORDS[name]
+    link = _link(given["link"], name, words) if "link" in given else _DEFAULTS[name]
+    theta = _number(given["theta"]) if "theta" in given else None
+    return Family(name, link, theta)
 
 
-def _is_stats(node: Call) -> bool:
-    """Tell whether a node is ``stats::name``."""
-    return node.name == "::" and _word(node.operands[0]) == "stats"
+def is_gaussian_identity(family: Family) -> bool:
+    """Tell whether a family is the one that linear models have."""
+    return family == Family("gaussian", "identity")
+
+
+def _unknown(name: str) -> FormulaError:
+    meant = _OTHERS.get(name.lower())
+    known = f"known families: {', '.join(_DEFAULTS)}"
+    hint = f"write {meant}" if meant else nearest(name, _DEFAULTS) or known
+    return FormulaError(f"object '{name}' of mode 'function' was not found", hint=hint)
+
+
+def _nearest_link(link: str) -> str:
+    return nearest(link, _LINKS) or f"R's links are {', '.join(_LINKS)}"
 
 
 def _word(node: Node) -> str | None:
     return node.name if isinstance(node, Symbol) else node.value if isinstance(node, Text) else None
 
 
-def _link(call: Call) -> str | None:
-    if not call.arguments:
-        return None
-    (argument, *others) = call.arguments
-    value = None if argument.value is None else _word(argument.value)
-    if others or argument.name not in (None, "link") or value is None:
-        raise FormulaError("the only argument of a family is its link", call.span)
-    return value
+def _matched(call: Call | None, formals: tuple[str, ...]) -> dict[str, Node]:
+    """Return the arguments of a call by R's matching: names, beginnings of names, places."""
+    given: dict[str, Node] = {}
+    unnamed: list[Node] = []
+    for argument in () if call is None else call.arguments:
+        name, value = argument.name, argument.value
+        if value is None:
+            continue
+        found = [formal for formal in formals if name and formal.startswith(name)]
+        if name is None:
+            unnamed.append(value)
+        elif len(found) != 1 or found[0] in given:
+            raise FormulaError(f"unused argument ({name} = {deparse(value)})", value.span)
+        else:
+            given[found[0]] = value
+    free = [formal for formal in formals if formal not in given]
+    if len(unnamed) > len(free):
+        extra = unnamed[len(free)]
+        raise FormulaError(f"unused argument ({deparse(extra)})", extra.span)
+    return given | dict(zip(free, unnamed, strict=False))
 
 
-def is_gaussian_identity(family: Family) -> bool:
-    """Tell whether a family is the one that linear models have."""
-    return family == Family("gaussian", "identity")
+def _link(node: Node, family: str, words: tuple[str, ...]) -> str:
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Symbol) and node.name in words:
+        return node.name
+    choices = ", ".join(f"‘{choice}’" for choice in words)
+    raise FormulaError(
+        f'link "{deparse(node)}" not available for {family} family; available links are {choices}',
+        node.span,
+        f"as text it is: link = '{deparse(node)}'" if deparse(node) in _LINKS else None,
+    )
+
+
+def _number(node: Node) -> float:
+    """Return the number that stands for theta, perhaps as a fraction."""
+    match node:
+        case Number(value=float() as value):
+            return value
+        case Call() if node.name == "-" and len(node.operands) == 1:
+            return -_number(node.operands[0])
+        case Call() if node.name in _ARITHMETIC and len(node.operands) == 2:
+            with suppress(ArithmeticError):
+                return float(_ARITHMETIC[node.name](*map(_number, node.operands)))
+        case _:
+            pass
+    text = "non-numeric argument to mathematical function"
+    raise FormulaError(text, node.span, "theta is a number")

@@ -16,8 +16,8 @@ from lme4py.links import mean_of_link
 
 __all__ = ["simulate"]
 
-_POSITIVE = ("poisson", "Gamma", "inverse.gaussian")
-_WITHOUT_SCALE = ("binomial", "poisson")
+_POSITIVE = ("poisson", "Gamma", "inverse.gaussian", "negative.binomial")
+_WITHOUT_SCALE = ("binomial", "poisson", "negative.binomial")
 # What numpy can draw of counts.
 _MOST = 2.0**62
 
@@ -109,6 +109,9 @@ def _drawn(design: MixedDesign, eta: FloatArray, scale: float, random: Generator
             return np.divide(won, trials, out=np.zeros_like(won), where=trials > 0)
         case "poisson":
             return random.poisson(mean).astype(np.float64)
+        case "negative.binomial":
+            theta = family.theta if family is not None and family.theta else 1.0
+            return random.poisson(random.gamma(theta, mean / theta)).astype(np.float64)
         case "Gamma":
             shape = ones / scale**2
             return random.gamma(shape, mean / shape)

@@ -92,7 +92,7 @@ LME4_1 = Lme4(
     times_one_by_one=False,
     averages_what_is_there=False,
     reads_open_exponents=True,
-    binomial_links=("logit", "probit", "cauchit", "cloglog", "log"),
+    binomial_links=("logit", "probit", "cloglog", "cauchit", "log"),
     not_numeric="'x' must be numeric",
     unequal_labels="lengths of 'breaks' and 'labels' differ",
 )
@@ -111,7 +111,7 @@ LME4_2 = Lme4(
     times_one_by_one=True,
     averages_what_is_there=True,
     reads_open_exponents=False,
-    binomial_links=("logit", "probit", "cauchit", "cloglog", "log", "identity"),
+    binomial_links=("logit", "probit", "cloglog", "cauchit", "log", "identity"),
     not_numeric="'x' must be numeric or complex",
     unequal_labels="number of intervals and length of 'labels' differ",
 )

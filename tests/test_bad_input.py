@@ -163,7 +163,7 @@ GENERALIZED = {
     "no family": {"family": "nofam"},
     "no link": {"family": "binomial(link = 'nolink')"},
     "broken family": {"family": "binomial("},
-    "negative binomial": {"family": "MASS::negative.binomial(2)"},
+    "negative binomial": {"family": "MASS::negative.binomial()"},
     "unknown of stats": {"family": "stats::nofam"},
     "called twice": {"family": "binomial()()"},
     "two arguments": {"family": "binomial('logit', 'probit')"},

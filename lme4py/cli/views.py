@@ -65,7 +65,7 @@ def _record_of_design(design: MixedDesign) -> dict[str, Any]:
         "omitted": design.model_frame.omitted,
         "lost_levels": dict(design.lost_levels),
         "reml": design.reml,
-        "family": None if family is None else {"name": family.name, "link": family.link},
+        "family": None if family is None else {"name": family.label, "link": family.link},
         "weights": design.weights is not None,
         "offset": design.offset is not None,
         "X": {

@@ -48,6 +48,10 @@ _DISTRIBUTIONS = {
         "InverseGaussian(μ, σ²) has mean μ and variance σ²·μ³",
     ),
     "gaussian": ("N", ""),
+    "negative.binomial": (
+        "NegativeBinomial",
+        "NegativeBinomial(μ, θ) has mean μ and variance μ + μ²/θ",
+    ),
 }
 
 
@@ -100,7 +104,9 @@ def response_section(design: MixedDesign) -> Section:
     if name == "binomial":
         return _binomial(design, response, mean)
     distribution, meaning = _DISTRIBUTIONS[name]
-    arguments = (mean,) if name == "poisson" else (mean, variance)
+    arguments: tuple[Tree, ...] = (mean,) if name == "poisson" else (mean, variance)
+    if design.family.theta is not None:
+        arguments = (mean, Numeral(design.family.theta))
     notes = [meaning] if meaning else []
     if name == "poisson" and design.weights is not None:
         notes.append("weights multiply the log-likelihood of each observation")

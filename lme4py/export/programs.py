@@ -161,6 +161,8 @@ def program_parts(
     """
     plain, family = coordinates(design), design.family
     name, link = ("gaussian", "identity") if family is None else (family.name, family.link)
+    if name == "negative.binomial":
+        raise DataError("no program is written for a negative binomial response")
     y = _response(design)
     arrays: dict[str, Any] = {"X": plain.X, **_counted(y, plain.weights, name)}
     if plain.weights is not None and name != "binomial":

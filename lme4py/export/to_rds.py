@@ -74,7 +74,7 @@ def design_as_list(design: MixedDesign) -> RList:
     kind = (
         RVector(np.array([bool(design.reml)]), "logical")
         if family is None
-        else RList.of({"family": character([family.name]), "link": character([family.link])})
+        else RList.of({"family": character([family.label]), "link": character([family.link])})
     )
     structured = any(term.covariance.name in ("cs", "ar1") for term in design.random.terms)
     return RList.of(

@@ -186,6 +186,11 @@ def _initialized(
             if (y < 0).any():
                 raise refuse("negative values not allowed for the 'Poisson' family", y < 0)
             return y, weights, ones, y + 0.1
+        case "negative.binomial":
+            if (y < 0).any():
+                text = "negative values not allowed for the negative binomial family"
+                raise refuse(text, y < 0)
+            return y, weights, ones, y + (y == 0) / 6
         case "Gamma" if (y <= 0).any():
             raise refuse("non-positive values not allowed for the 'Gamma' family", y <= 0)
         case "inverse.gaussian" if (y <= 0).any():

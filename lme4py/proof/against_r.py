@@ -127,7 +127,7 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
         terms=terms,
         model=(own_value(own["y"]), own_value(own["weights"]), own_value(own["offset"])),
         reml=design.reml,
-        family=None if family is None else (family.name, family.link),
+        family=None if family is None else (family.label, family.link),
     )
 
 

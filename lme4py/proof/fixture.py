@@ -264,9 +264,7 @@ def _fixture(record: RList, name: str) -> Fixture:
         arguments["control"]["check_formula_LHS"] = "ignore"
     family, reml = _family(lf.get("family")), _reml(lf)
     if family is not None:
-        arguments["family"] = f"{family[0]}(link = '{family[1]}')"
-        if family[0].startswith("Negative Binomial"):
-            notes.append(f"the family {family[0]} has no counterpart here")
+        arguments["family"] = _call_of(*family)
     elif reml is not None:
         arguments["reml"] = reml
     if fitted:
@@ -368,6 +366,13 @@ def _reml(lf: RList) -> bool | None:
     if isinstance(value, RVector) and len(value) == 1 and not np.isnan(value.as_float()).any():
         return bool(value.values[0])
     return bool(known["REML"]) if "REML" in known else None
+
+
+def _call_of(family: str, link: str) -> str:
+    """Return R's call of a family; of a negative binomial's theta it says four decimals."""
+    name, _, theta = family.partition("(")
+    known = f"theta = {theta.removesuffix(')')}, " if theta else ""
+    return f"{'negative.binomial' if theta else name}({known}link = '{link}')"
 
 
 def _family(value: Any) -> tuple[str, str] | None:

@@ -84,7 +84,9 @@ def _opening(reading: Reading) -> Prose:
         spread = "ε between observations"
     else:
         equation = f"g(E[y]) = X β + Z b{offset}"
-        spread = f"the {family.name} distribution between observations, with link g = {family.link}"
+        spread = (
+            f"the {family.label} distribution between observations, with link g = {family.link}"
+        )
     said = (
         f"{reading.rows:,} observations of {code(reading.response)}: {code(equation)}. "
         "X β is the part that all groups share, Z b what each group adds to it, "

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
-from lme4py.control import Control
+from lme4py.argument_types import with_known_arguments
+from lme4py.control import Control, control_of
 from lme4py.data.attached import ContrastArgument
 from lme4py.data.coding import DEFAULT_CONTRASTS
 from lme4py.data.values import FloatArray
@@ -80,6 +81,7 @@ def lformula(
 ) -> MixedDesign[csc_array]: ...
 
 
+@with_known_arguments
 def lformula(
     formula: str | Formula,
     data: Any,
@@ -111,7 +113,7 @@ def lformula(
         Kept for the fitting code.
     subset, weights, offset : array-like or str, optional
         Values, one for each row of `data` in their order, or an R expression evaluated in
-        `data`. Row numbers in `subset` count from 1, as in R.
+        `data`. Row numbers in `subset` count from 1, as in R; text is row names.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values; R's ``"na.omit"`` ... too.
     contrasts : mapping, optional
@@ -172,7 +174,7 @@ def lformula(
         attached_contrasts=attached_contrasts,
         default_contrasts=default_contrasts,
     )
-    return _build(formula, data, arguments)
+    return _build(formula, data, arguments, Messages())
 
 
 @overload
@@ -195,6 +197,7 @@ def glformula(
 ) -> MixedDesign[csc_array]: ...
 
 
+@with_known_arguments
 def glformula(
     formula: str | Formula,
     data: Any,
@@ -224,10 +227,10 @@ def glformula(
 sparse_X, env, attached_contrasts, default_contrasts, lme4
         As for `lformula`.
     family : str or Family
-        ``"binomial"``, ``"poisson(link='log')"`` ...; gaussian with the identity link
-        is handed to `lformula`, as in lme4.
+        ``"binomial"``, ``"poisson(link='log')"``, ``"negative.binomial(theta = 2)"`` ...;
+        gaussian with the identity link is handed to `lformula`, as in lme4.
     mustart, etastart : array-like or str, optional
-        Columns of the model frame, as in lme4.
+        Columns of the model frame, as in lme4; a linear model disregards them.
 
     Returns
     -------
@@ -241,17 +244,17 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     """
     chosen = family_of(family, lme4_of(lme4))
     linear = is_gaussian_identity(chosen)
+    starts = {"(mustart)": mustart, "(etastart)": etastart}
+    messages = Messages()
+    given = [f"‘{name.strip('()')}’" for name, value in starts.items() if value is not None]
+    if linear and given:
+        messages.warn(f"extra argument(s) {', '.join(given)} disregarded")
     arguments = Arguments(
         subset=subset,
-        extras={
-            "(weights)": weights,
-            "(offset)": offset,
-            "(mustart)": mustart,
-            "(etastart)": etastart,
-        },
+        extras={"(weights)": weights, "(offset)": offset} | ({} if linear else starts),
         na_action=na_action,
         contrasts=contrasts,
-        control=control,
+        control=control_of(control, note=messages.remark),
         collation=collation,
         double_bar=double_bar,
         sparse_X=sparse_X,
@@ -262,9 +265,10 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
         attached_contrasts=attached_contrasts,
         default_contrasts=default_contrasts,
     )
-    return _build(formula, data, arguments)
+    return _build(formula, data, arguments, messages)
 
 
+@with_known_arguments
 def model_matrix(
     formula: str | Formula,
     data: Any,
@@ -326,11 +330,12 @@ default_contrasts, lme4
         default_contrasts=default_contrasts,
         mixed=False,
     )
-    return _build(formula, data, arguments).fixed_part()
+    return _build(formula, data, arguments, Messages()).fixed_part()
 
 
-def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesign[Any]:
-    messages = Messages()
+def _build(
+    formula: str | Formula, data: Any, arguments: Arguments, messages: Messages
+) -> MixedDesign[Any]:
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.
         with np.errstate(all="ignore"), following(arguments.lme4):
@@ -338,7 +343,7 @@ def _build(formula: str | Formula, data: Any, arguments: Arguments) -> MixedDesi
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
     finally:
-        messages.tell(stacklevel=4)
+        messages.tell(stacklevel=5)
     if design.model_frame.omitted or design.fixed.dropped:
         from lme4py.summary import rows_and_columns_gone
 

@@ -6,14 +6,19 @@ argument and not by a traceback from the inside.
 
 from __future__ import annotations
 
+import inspect
 import operator
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from lme4py.errors import DataError, nearest
 
-__all__ = ["choice_of", "count_of", "flag_of", "mapping_of", "path_of"]
+__all__ = ["choice_of", "count_of", "flag_of", "mapping_of", "path_of", "with_known_arguments"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
@@ -122,6 +127,47 @@ def path_of(value: Any) -> str:
     if not isinstance(value, str | bytes | os.PathLike):
         raise DataError(f"the path of a file must be text or a path, not {_shown(value)}")
     return os.fsdecode(value)
+
+
+class UnusedArgumentError(DataError, TypeError):
+    """An argument that a function does not have, which is a TypeError to Python."""
+
+
+def with_known_arguments(function: Callable[P, R]) -> Callable[P, R]:
+    """Return a function that answers arguments it does not have in our own words.
+
+    Examples
+    --------
+    >>> from lme4py import lformula
+    >>> lformula("y ~ x + (1 | g)", {}, REML=False)
+    Traceback (most recent call last):
+    ...
+    lme4py.argument_types.UnusedArgumentError: unused argument (REML = False)
+    write reml=False
+    """
+    known = tuple(inspect.signature(function).parameters)
+
+    @wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name, value in kwargs.items():
+            if name not in known:
+                hint = _REMEDIES.get(name) or nearest(name, known)
+                hint = f"write {name.lower()}={value!r}" if name.lower() in known else hint
+                raise UnusedArgumentError(f"unused argument ({name} = {_shown(value)})", hint=hint)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+_REMEDIES = {
+    "family": "generalized models are made by glformula",
+    "reml": "a generalized model has no REML",
+    "REML": "a generalized model has no REML",
+    "random": "random effects stand in the formula: y ~ x + (1 | g)",
+    "groups": "random effects stand in the formula: y ~ x + (1 | g)",
+    "re_formula": "random effects stand in the formula: y ~ x + (1 | g)",
+}
+"""What callers of nlme, statsmodels and lme4 itself give, and what is meant here."""
 
 
 def _shown(value: object) -> str:

@@ -92,7 +92,9 @@ class Family:
         if self.name not in _DEFAULTS:
             raise _unknown(self.name)
         if self.link not in _LINKS:
-            raise FormulaError(f"‘{self.link}’ link not recognised", hint=_nearest_link(self.link))
+            raise FormulaError(
+                f"‘{self.link}’ link not recognised", hint=_nearest_link(str(self.link))
+            )
         if (self.name == _NEGATIVE) != isinstance(self.theta, int | float):
             raise DataError(
                 "'theta' must be specified"
@@ -157,9 +159,9 @@ def is_gaussian_identity(family: Family) -> bool:
 
 
 def _unknown(name: str) -> FormulaError:
-    meant = _OTHERS.get(name.lower())
+    meant = _OTHERS.get(str(name).lower())
     known = f"known families: {', '.join(_DEFAULTS)}"
-    hint = f"write {meant}" if meant else nearest(name, _DEFAULTS) or known
+    hint = f"write {meant}" if meant else nearest(str(name), _DEFAULTS) or known
     return FormulaError(f"object '{name}' of mode 'function' was not found", hint=hint)
 
 

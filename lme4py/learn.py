@@ -407,7 +407,7 @@ def _column_types(
 ) -> dict[str, ColumnType]:
     """Return the types of the columns that the variables, and some arguments, read."""
     texts = [item for item in expressions if isinstance(item, str)]
-    reads = [*learned.nodes.values(), *map(parse, texts)]
+    reads = [*learned.terms.by_name.values(), *map(parse, texts)]
     names = {symbol.name for node in reads for symbol in symbols(node)}
     return {name: type_of(value) for name, value in columns.items() if name in names}
 

@@ -198,7 +198,7 @@ def test_rule(call, expected):
 
 
 def test_r_names_of_unknown_arguments_are_refused():
-    # Rule 10.17: R warns "extra argument(s) ... disregarded"; Python does not take them at all.
+    # Rule 10.17: R warns "extra argument(s) ... disregarded"; here they are refused.
     for name in ("famly", "nAGQ", "method", "sparseX"):
         with pytest.raises(TypeError, match=name):
             linear("y ~ (1|g)", **{name: 1})

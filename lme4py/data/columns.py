@@ -33,7 +33,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 
-__all__ = ["FROM_R", "Columns", "is_data_frame", "value_of"]
+__all__ = ["FROM_R", "Columns", "is_data_frame", "row_names", "value_of"]
 
 FROM_R = {"written by": "R"}
 """What the ``attrs`` of a pandas frame say that was read from a file of R's."""
@@ -67,7 +67,7 @@ class Columns:
     Raises
     ------
     DataError
-        If `data` is none of these, or names repeat.
+        If `data` is none of these.
     """
 
     def __init__(self, data: Any) -> None:
@@ -88,12 +88,7 @@ class Columns:
             self.index = frame.index if _is_pandas_frame(frame) else None
             self._column = _columns_of(frame, labels)
         self._known = Counter(self.names)
-        if len(self._known) < len(self.names):
-            repeated = sorted(name for name, count in self._known.items() if count > 1)
-            raise DataError(
-                f"column names repeat: {', '.join(repr(name) for name in repeated)}",
-                hint="rename the columns so that each name stands once",
-            )
+        self.names = tuple(self._known)
 
     @property
     def index_names(self) -> tuple[str, ...]:
@@ -118,16 +113,32 @@ class Columns:
         Raises
         ------
         DataError
-            If the column holds something R has no vector type for.
+            If the column holds something R has no vector type for, or its name repeats.
         """
         if name not in self._values:
             if name not in self._known:
                 return None
+            if self._known[name] > 1:
+                raise DataError(
+                    f"column names repeat: '{name}'",
+                    hint="rename the columns so that each name stands once",
+                )
             try:
                 self._values[name] = value_of(self._column(name))
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
         return self._values[name]
+
+
+def row_names(columns: Any) -> Sequence[str]:
+    """Return R's names of the rows of columns: pandas' labels, or 1, 2, ...
+
+    Labels that pandas counted itself, 0, 1, ..., are no names.
+    """
+    index = getattr(columns, "index", None)
+    if index is None or (getattr(index, "start", None), getattr(index, "step", None)) == (0, 1):
+        return [str(number) for number in range(1, columns.rows + 1)]
+    return [str(label) for label in index]
 
 
 def is_data_frame(data: Any) -> bool:

@@ -185,7 +185,7 @@ def _descriptions(design: MixedDesign) -> dict[str, dict[str, Any]]:
         "model": {
             "formula": [str(design.formula)],
             "REML": ["" if design.reml is None else design.reml],
-            "family": ["" if family is None else family.name],
+            "family": ["" if family is None else family.label],
             "link": ["" if family is None else family.link],
         },
     }

@@ -14,7 +14,7 @@ from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
 from lme4py.formula.structures import structure_remarks
-from lme4py.formula.syntax import Call, Node, Number, call
+from lme4py.formula.syntax import Call, Node, Number, call, calls_in
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
 __all__ = ["Formula"]
@@ -264,9 +264,18 @@ def _formula(text: str) -> Formula:
             if not isinstance(node, Call)
             else "invalid formula",
             node.span,
-            "a formula has a ~ between response and terms",
+            _formula_inside(node) or "a formula has a ~ between response and terms",
         )
     return Formula(node, text)
+
+
+def _formula_inside(node: Node) -> str | None:
+    """Return a hint for a whole call, such as ``m <- lmer(y ~ x + (1 | g), data = d)``."""
+    for call_of_it in calls_in(node):
+        if call_of_it.name == "~" and len(call_of_it.operands) == 2:
+            alone = f"give the formula alone: {deparse(call_of_it)!r}"
+            return f"{alone}; data, weights and the like are arguments beside it"
+    return None
 
 
 # A formula and its parts never change, so builds of the same text may share them.

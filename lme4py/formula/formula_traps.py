@@ -13,7 +13,7 @@ from lme4py.errors import Span
 from lme4py.formula.bars import STRUCTURES
 from lme4py.formula.deparse import deparse
 from lme4py.formula.nulls import without_nulls
-from lme4py.formula.syntax import Call, Constant, Node, Number, calls_in, strip_parentheses
+from lme4py.formula.syntax import Call, Constant, Node, Number, call, calls_in, strip_parentheses
 
 __all__ = ["Trap", "formula_traps"]
 
@@ -53,7 +53,7 @@ removed before the random terms"]
     >>> formula_traps(parse("x - 1 + (1 + x | g) + (0 + z | h)"))
     []
     """
-    found = [*_whole_bar(right), *_nulls(right)]
+    found = [*_whole_bar(right), *_named_bars(right), *_nulls(right)]
     _Walk(found).bars(right)
     _Walk(found).terms(right, inside_bar=False)
     return found
@@ -76,6 +76,20 @@ def _whole_bar(right: Node) -> Iterator[Trap]:
             "fixed effect; write parentheses around the random term",
             right.span,
         )
+
+
+def _named_bars(right: Node) -> Iterator[Trap]:
+    """Find ``(1 | ID | g)``, which links terms in brms."""
+    for item in calls_in(right):
+        if item.name == "|" and len(item.operands) == 2:
+            effects, group = item.operands
+            if isinstance(effects, Call) and effects.name == "|" and len(effects.operands) == 2:
+                term = call("|", effects.operands[0], group)
+                yield Trap(
+                    f"{_shown(item)} is brms's; lme4 reads its first bar as R's 'or'; write "
+                    f"({_shown(term)})",
+                    item.span,
+                )
 
 
 def _nulls(right: Node) -> Iterator[Trap]:

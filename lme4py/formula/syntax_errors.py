@@ -9,7 +9,15 @@ from lark import Token
 
 from lme4py.errors import FormulaSyntaxError, Span
 
-__all__ = ["LEFT_DEEP", "NESTING", "place_of", "refuse_character", "refuse_token", "too_deep"]
+__all__ = [
+    "LEFT_DEEP",
+    "NESTING",
+    "place_of",
+    "python_hint",
+    "refuse_character",
+    "refuse_token",
+    "too_deep",
+]
 
 
 NESTING = 200
@@ -40,6 +48,8 @@ _WORDS = {
 }
 _OPERANDS = frozenset(["NAME", "QUOTED_NAME", "NUMBER", "CONSTANT", "STRING", "RAW_STRING", "NULL"])
 _OPERATORS = LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"])
+# What Python writes for R's operators.
+_PYTHON = {"and": "&", "or": "|", "not": "!", "in": "%in%", "is": "== or is.na(x)", "<>": "!="}
 # What word processors and books write for what R reads.
 _TYPESET = {
     "\u2212": "-",
@@ -70,6 +80,11 @@ def place_of(text: str, token: Token) -> Span:
     return Span(text, start or 0, end or 0)
 
 
+def python_hint(word: str) -> str | None:
+    """Return what R writes for an operator of Python's that is a word."""
+    return f"R writes {_PYTHON[word]} for {word}" if word in _PYTHON else None
+
+
 def refuse_token(text: str, token: Token, previous: Token | None) -> NoReturn:
     """Raise the error for a token that cannot stand where it does."""
     if token.type == "$END":
@@ -98,6 +113,11 @@ def _end_hint(text: str, previous: Token | None) -> str | None:
 def _token_hint(token: Token, previous: Token | None) -> str | None:
     kind = token.type
     before = previous.type if previous is not None else None
+    for word in (str(token), str(previous), f"{previous}{token}"):
+        if (hint := python_hint(word)) is not None:
+            return hint
+    if kind == "SUBSET":
+        return "a vector is written c(1, 2)"
     if kind in ("CLOSE", "END_SUBSET", "END"):
         if before in _OPERATORS:
             return f"an operand is missing between '{previous}' and '{token}'"

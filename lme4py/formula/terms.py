@@ -21,7 +21,7 @@ because R appends to a list that is not there: ``1*a`` is empty and ``a*1`` is `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from itertools import product
@@ -83,6 +83,17 @@ class Terms(Abbreviated):
     def frame_names(self) -> tuple[str, ...]:
         """Names of the variables as columns of the model frame."""
         return tuple(variable_name(variable) for variable in self.variables)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """The variables by those names.
+
+        A column of the data may be called as a call is written; of two R takes the first.
+        """
+        named: dict[str, Node] = {}
+        for name, node in zip(self.frame_names, self.variables, strict=True):
+            named.setdefault(name, node)
+        return named
 
     @cached_property
     def names(self) -> tuple[str, ...]:

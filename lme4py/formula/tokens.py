@@ -10,7 +10,7 @@ from lark.common import LexerConf
 from lark.lexer import BasicLexer, LexerState
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.syntax_errors import LEFT_DEEP, NESTING, place_of, too_deep
+from lme4py.formula.syntax_errors import LEFT_DEEP, NESTING, place_of, python_hint, too_deep
 
 __all__ = ["Lexer"]
 
@@ -76,7 +76,7 @@ class Lexer(BasicLexer):
                 raise FormulaSyntaxError(
                     f"unexpected '{token}'",
                     place_of(state.text.text, token),
-                    "loops have no place in a formula",
+                    python_hint(token) or "loops have no place in a formula",
                 )
             previous = kind
             yield token

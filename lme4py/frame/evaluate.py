@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lme4py.data.columns import Columns, value_of
+from lme4py.data.columns import Columns, is_data_frame, value_of
 from lme4py.data.values import (
     Character,
     Factor,
@@ -166,9 +166,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
         except DataError as error:
             named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
             raise _located(named, node.span) from None
-        if _spans_rows(value, scope):
-            return Evaluated(value, True)
-        return Evaluated(value, False, State("value", value))
+        return _from_outside(value, scope)
     if node.name in BASE_VARIABLES:
         return Evaluated(BASE_VARIABLES[node.name], False)
     if lookup(node.name) is not None:
@@ -189,6 +187,9 @@ def _what_there_is(name: str, scope: Scope) -> str | None:
         return f"'{name}' is in the index of the data: call .reset_index() first"
     if not columns.names:
         return "the data have no columns"
+    if name.rpartition(".")[2] in columns.names:
+        alone = deparse(Symbol(name.rpartition(".")[2]))
+        return f"a column is known by its name alone: write {alone}"
     shown = [deparse(Symbol(column)) for column in columns.names[:_SHOWN]]
     more = ", ..." if len(columns.names) > _SHOWN else ""
     return f"the data have: {', '.join(shown)}{more}"
@@ -232,11 +233,11 @@ def _is_operation(node: Call) -> bool:
 
 def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | None) -> Evaluated:
     """Apply the called function; `first` is its first argument where that is known already."""
-    function = _function(node, scope)
-    if function.name == "$" and len(node.operands) == 2:
-        _refuse_member(node, scope)
     if state is not None and state.kind == "value":
         return Evaluated(state.kept, False)
+    if (member := _member(node, scope)) is not None:
+        return member
+    function = _function(node, scope)
     try:
         return _applied(function, node, scope, state, first)
     except MemoryError:
@@ -370,15 +371,45 @@ def _basis_again(function: Function, named: Mapping[str, Any], node: Call, state
     return value
 
 
-def _refuse_member(node: Call, scope: Scope) -> None:
-    """Raise R's error for ``d$x`` of a data frame that only R's user had, with advice."""
+def _member(node: Call, scope: Scope) -> Evaluated | None:
+    """Return ``d$x`` of a data frame in `env`, None for what is no column of a data frame.
+
+    Raises
+    ------
+    FormulaError
+        If only R's user had the frame.
+    """
+    if node.name not in ("$", "[[", "[") or len(node.operands) != 2:
+        return None
     frame, member = node.operands
-    if isinstance(frame, Symbol) and _is_bare_name(frame, scope):
+    if not isinstance(frame, Symbol) or not isinstance(member, Symbol | Text):
+        return None
+    name = member.name if isinstance(member, Symbol) else member.value
+    if _is_bare_name(frame, scope) and (node.name == "$" or isinstance(member, Text)):
         raise FormulaError(
             f"object '{frame.name}' not found",
             frame.span,
-            f"a column is known by its name alone: write {deparse(member)}",
+            f"a column is known by its name alone: write {deparse(Symbol(name))}",
         )
+    table = scope.env.get(frame.name)
+    if node.name == "[" or scope.columns.get(frame.name) is not None or not is_data_frame(table):
+        return None
+    columns = Columns(table)
+    try:
+        value = columns.get(name)
+    except DataError as error:
+        raise _located(error, node.span) from None
+    if value is None:
+        text = f"invalid type (NULL) for variable '{deparse(node)}'"
+        raise DataError(text, node.span, nearest(name, columns.names))
+    return _from_outside(value, scope)
+
+
+def _from_outside(value: Value, scope: Scope) -> Evaluated:
+    """Return what `env` has: one element per row, or a parameter."""
+    if _spans_rows(value, scope):
+        return Evaluated(value, True)
+    return Evaluated(value, False, State("value", value))
 
 
 def _is_word(node: Node | None, words: Sequence[str], scope: Scope) -> bool:

@@ -8,6 +8,7 @@ variables come from the stored states, and are held to the stored types.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import few
-from lme4py.data.columns import value_of
+from lme4py.data.columns import row_names, value_of
 from lme4py.data.factors import distinct, drop_unused, factor_of
 from lme4py.data.memory import read_only
 from lme4py.data.missing_rows import missing, rows_text
@@ -37,7 +38,7 @@ from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import Evaluated, Scope, evaluate, value_of_rows
+from lme4py.frame.evaluate import ColumnSource, Evaluated, Scope, evaluate, value_of_rows
 from lme4py.frame.schema import ColumnType, LevelTable, NewColumns
 from lme4py.frame.state import NOTHING, State
 
@@ -185,11 +186,6 @@ class LearnedFrame:
     terms: Terms
     selected: Mapping[str, Value]
 
-    @property
-    def nodes(self) -> dict[str, Node]:
-        """The variables of the formula, by their labels."""
-        return dict(zip(self.terms.frame_names, self.terms.variables, strict=True))
-
     def lost_levels(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many values of some variables no row has any more.
 
@@ -221,7 +217,8 @@ def learn_frame(
     scope : Scope
         The data and what else names may mean.
     subset : array-like or str, optional
-        Logical, or positive, negative or repeated 1-based row numbers when integers.
+        Logical, or positive, negative or repeated 1-based row numbers when integers, or row
+        names when text.
     extras : mapping, optional
         ``(weights)``, ``(offset)`` and the like: arrays or expressions.
     na_action : {"omit", "exclude", "fail", "pass"}
@@ -237,7 +234,7 @@ def learn_frame(
     expanded = terms(formula, scope.columns.names)
     for text in expanded.warnings:
         scope.context.warn(text)
-    nodes = dict(zip(expanded.frame_names, expanded.variables, strict=True))
+    nodes = expanded.by_name
     found = {name: _checked(name, node, evaluate(node, scope)) for name, node in nodes.items()}
     for name, expression in (extras or {}).items():
         if expression is None:
@@ -251,7 +248,8 @@ def learn_frame(
     chosen = None if subset is None else _evaluated(subset, scope)
     selected = None
     if chosen is not None:
-        selected = _subset_positions(chosen.value, rows, matrices=matrices)
+        numbers = _row_numbers(chosen.value, scope.columns)
+        selected = _subset_positions(numbers, rows, matrices=matrices)
     positions = _complete(variables, selected, na_action)
     before = rows if selected is None else selected.size
     # What "." stands for is not among the names here, as in lme4.
@@ -319,7 +317,7 @@ def new_frame(
     rows = scope.context.rows
     variables = {
         name: _new_value(name, node, scope, columns, states.get(name, NOTHING))
-        for name, node in zip(expanded.frame_names, expanded.variables, strict=True)
+        for name, node in expanded.by_name.items()
         if name in types
     }
     selected: NDArray[np.int64] | None = None
@@ -429,6 +427,29 @@ def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) ->
     return rows or 0
 
 
+def _row_numbers(value: Value, columns: ColumnSource) -> Value:
+    """Return row names as row numbers, NaN where no row has the name; a factor as its codes.
+
+    R takes the beginning of a name for it where only one begins so (``pmatch``).
+    """
+    if isinstance(value, Factor):
+        return Numeric(np.where(value.codes < 0, np.nan, value.codes + 1.0), "double")
+    if not isinstance(value, Character):
+        return value
+    names = row_names(columns)
+    numbers = {name: number for number, name in reversed([*enumerate(names, start=1)])}
+    ordered = sorted(names)
+
+    def number_of(text: str) -> float:
+        if text in numbers or not text:
+            return numbers.get(text, np.nan)
+        first, last = bisect_left(ordered, text), bisect_left(ordered, f"{text}\U0010ffff")
+        return numbers[ordered[first]] if last == first + 1 else np.nan
+
+    found = np.array([*map(number_of, value.pool), np.nan])
+    return Numeric(found[value.codes], "double")
+
+
 def _subset_positions(value: Value, rows: int, *, matrices: bool) -> NDArray[np.int64] | None:
     """Return the row positions that the value of `subset` selects, None for all.
 
@@ -443,7 +464,7 @@ def _subset_positions(value: Value, rows: int, *, matrices: bool) -> NDArray[np.
     elif isinstance(value, Numeric):
         numbers = value.as_float()
     else:
-        raise DataError("subset must be logical or row numbers")
+        raise DataError("subset must be logical, row numbers or row names")
     if value.kind == "logical":
         if matrices and numbers.size > rows:
             raise DataError("(subscript) logical subscript too long")

@@ -10,6 +10,14 @@ from lme4py.functions.table import lookup, names
 __all__ = ["advice"]
 
 _ELSEWHERE: Mapping[str, str] = {
+    "{": "braces are left over from an f-string: write f'...' before the quotes, or the name alone",
+    "=": "equality is written ==",
+    "~": "a formula has one ~; negation is written !",
+    "isin": "write x %in% c('a', 'b')",
+    "isna": "write is.na(x)",
+    "notna": "write !is.na(x)",
+    "if_else": "write ifelse(x > 0, 1, 0)",
+    "fct_relevel": "write relevel(factor(x), 'b')",
     "&&": "write &",
     "||": "write |",
     "[[": "write x[2]",
@@ -52,6 +60,12 @@ _ELSEWHERE: Mapping[str, str] = {
 }
 """What people look for of functions that are not in the table, and where to find it."""
 
+_PANDAS = ("isin", "isna", "notna")
+# What dplyr, car and zoo make of a column.
+_COLUMNS = (
+    "case_when case_match recode recode_factor coalesce na_if ntile between lead mutate across "
+    "replace_na revalue mapvalues na.locf rollmean cumall cume_dist percent_rank row_number"
+)
 # Of R itself: no misspelling of another one.
 _OF_R = (
     "ISOdatetime NCOL NROW Reduce all any as.difftime atan2 beta by choose cospi cummin cumprod "
@@ -70,8 +84,10 @@ def advice(name: str) -> str:
     "bring it yourself: env={'mad': lambda x: ...} takes an array and gives one of as many rows"
     """
     last = name.rpartition(".")[2]
-    if name in _ELSEWHERE:
-        return _ELSEWHERE[name]
+    if name in _ELSEWHERE or last in _PANDAS:
+        return _ELSEWHERE.get(name) or _ELSEWHERE[last]
+    if name in _COLUMNS.split() or name.startswith("fct_"):
+        return "compute it as a column of the data"
     if last != name and lookup(last) is not None:
         return f"R's own is {last}()"
     near = None if name in _OF_R.split() else nearest(name, names())

@@ -45,6 +45,8 @@ def _levels_argument(n: Value, name: str) -> tuple[str, ...]:
     count = as_number(n, "n") if single else length(n)
     if single and (math.isnan(count) or (count <= 1 and name != "contr.poly")):
         raise DataError("not enough degrees of freedom to define contrasts")
+    if count < 0:
+        raise DataError("argument must be coercible to non-negative integer")
     if count > _MOST_CODED:
         raise DataError(f"a coding matrix of more than {_MOST_CODED} levels")
     if single:

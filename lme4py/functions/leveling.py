@@ -162,7 +162,8 @@ def _as_factor(x: Value, context: Context, called: str) -> tuple[Factor, State]:
 def _relevel(x: Value, ref: Value) -> tuple[Factor, State]:
     """Return a factor with one level moved first."""
     if not isinstance(x, Factor):
-        raise DataError("'relevel' only for (unordered) factors")
+        hint = "write relevel(factor(x), ref = 'b')" if isinstance(x, Character) else None
+        raise DataError("'relevel' only for (unordered) factors", hint=hint)
     if x.ordered:
         raise DataError("'relevel' only for unordered factors")
     if length(ref) != 1:

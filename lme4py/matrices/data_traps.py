@@ -348,7 +348,7 @@ class Traps:
         kept, total = self.frame.rows, self.scope.context.rows
         found = [
             text
-            for name, node in self.learned.nodes.items()
+            for name, node in self.learned.terms.by_name.items()
             for text, _ in kept_items(node, self.learned.states[name])
         ]
         for text in dict.fromkeys(found):

@@ -160,11 +160,9 @@ class Spec:
         >>> design.spec.kept["mean(Days)"].values
         array([4.5])
         """
-        expanded = self.terms
-        nodes = zip(expanded.frame_names, expanded.variables, strict=True)
         return {
             text: item
-            for name, node in nodes
+            for name, node in self.terms.by_name.items()
             for text, item in kept_items(node, self.states.get(name, NOTHING))
         }
 

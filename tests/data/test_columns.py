@@ -223,13 +223,20 @@ def test_matrices():
         (5, "first argument must be a named list"),
         ("text", "first argument must be a named list"),
         (pl.DataFrame(PLAIN).lazy(), "first argument must be a named list"),
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "column names repeat: 'a'"),
     ],
-    ids=["number", "text", "lazy", "repeated"],
+    ids=["number", "text", "lazy"],
 )
 def test_what_is_no_table(data, words):
     with pytest.raises(DataError, match=words):
         Columns(data)
+
+
+def test_a_name_that_repeats_is_told_where_it_is_asked_for():
+    columns = Columns(pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]))
+    assert columns.names == ("a", "b")
+    assert columns.get("b").values.tolist() == [2]
+    with pytest.raises(DataError, match="column names repeat: 'a'"):
+        columns.get("a")
 
 
 @pytest.mark.parametrize(

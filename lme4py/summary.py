@@ -18,6 +18,7 @@ from lme4py.explain.markup.page import (
     one_line,
 )
 from lme4py.fixed_design import FixedDesign
+from lme4py.frame.pandas_frame import row_labels
 
 __all__ = ["brief", "html", "rows_and_columns_gone", "summary"]
 
@@ -221,24 +222,24 @@ def _random_terms(design: MixedDesign) -> Table:
     random = design.random
     names = ["term", "structure", "group", "levels", "rows of Zt", "theta", "columns"]
     lines = []
-    for k, ((group, columns), (label, _)) in enumerate(
-        zip(random.cnms, random.Ztlist, strict=True)
-    ):
-        begin, end = int(random.Gp[k]), int(random.Gp[k + 1])
-        # The first level's block of Lambdat names all of the term's parameters.
-        stored = random.Lambdat.indptr[[begin, min(begin + len(columns), end)]]
-        places = np.unique(random.Lind[stored[0] : stored[1]])
-        theta = [f"{value:.{_DIGITS}g}" for value in random.theta[places]]
+    for term, begin, end in zip(random.terms, random.Gp[:-1], random.Gp[1:], strict=True):
+        bar, covariance = term.bar, term.covariance
+        theta = [f"{value:.{_DIGITS}g}" for value in covariance.theta()]
         if len(theta) > _LONGEST_THETA:
             theta = [*theta[: _LONGEST_THETA - 1], f"... ({len(theta)})"]
-        covariance = random.terms[k].covariance
         spread = "" if covariance.name == "us" else " hom" if covariance.hom else " het"
-        cells = [one_line(label), f"{covariance.name}{spread}", group, str(random.nl[k])]
-        cells += [f"{begin}:{end}", " ".join(theta), _shortened(columns, 8)]
+        cells = [one_line(bar.label), f"{covariance.name}{spread}", bar.group_name]
+        cells += [str(term.levels), f"{begin}:{end}", " ".join(theta)]
+        cells += [_shortened(list(term.plan.names), 8)]
         lines.append(cells)
     if all(term.bar.structure == "us" for term in random.terms):
         return Table([names[0], *names[2:]], [[line[0], *line[2:]] for line in lines], {2})
     return Table(names, lines, {3})
+
+
+def _labels(design: MixedDesign, count: int) -> Any:
+    """Return the labels of the first rows; all of the model frame is not made for them."""
+    return row_labels(design.model_frame, design.index, slice(count))
 
 
 def _y_and_x(design: MixedDesign, rows: int) -> Table:
@@ -250,14 +251,15 @@ def _y_and_x(design: MixedDesign, rows: int) -> Table:
     label = one_line(str(design.formula)).partition(" ~ ")[0]
     labels = [label] if y.shape[1] == 1 else [f"y[{k + 1}]" for k in range(y.shape[1])]
     names = ["", *labels, *design.fixed.names]
-    columns = [list(map(str, design.frame.index[:rows])), *map(aligned_numbers, (*y.T, *dense.T))]
+    columns = [list(map(str, _labels(design, rows))), *map(aligned_numbers, (*y.T, *dense.T))]
     return Table(names, list(zip(*columns, strict=True)), range(1, len(names)))
 
 
 def _corner_of_zt(design: MixedDesign, rows: int) -> Table:
     """Return the corner of Zt: level, column of the term, then entries with dots for zeros."""
     random = design.random
-    corner = random.Zt[:rows, :][:, :rows].tocoo()
+    # Columns first, which costs nothing: rows of all columns are found by a pass over Zt.
+    corner = random.Zt[:, :rows][:rows, :].tocoo()
     height, width = corner.shape
     cells = np.full(corner.shape, ".", dtype=object)
     for j in range(width):
@@ -270,7 +272,7 @@ def _corner_of_zt(design: MixedDesign, rows: int) -> Table:
         for k in range(min(int(levels) * len(columns), height))
     )
     lines = zip(random.row_names[:height], kinds, cells.tolist(), strict=False)
-    names = ["", "", *map(str, design.frame.index[:width])]
+    names = ["", "", *map(str, _labels(design, width))]
     return Table(names, [[level, kind, *line] for level, kind, line in lines], range(2, len(names)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.frame.modelframe import ModelFrame
@@ -13,7 +12,7 @@ from lme4py.frame.modelframe import ModelFrame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["labelled", "pandas_frame"]
+__all__ = ["labelled", "pandas_frame", "row_labels"]
 
 
 def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
@@ -30,9 +29,8 @@ def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     for name, value in frame.variables.items():
         columns |= _as_pandas(name, value)
-    labels = None if index is None else _taken(index, frame.positions)
     # The frame's own arrays are read-only, users may want to write to these.
-    return pd.DataFrame(columns, index=labels, copy=True)
+    return pd.DataFrame(columns, index=row_labels(frame, index), copy=True)
 
 
 def labelled(matrix: Any, index: pd.Index, columns: Any) -> pd.DataFrame:
@@ -46,10 +44,18 @@ def labelled(matrix: Any, index: pd.Index, columns: Any) -> pd.DataFrame:
     return table
 
 
-def _taken(index: Any, positions: NDArray[np.int64] | None) -> Any:
-    """Return the labels of the rows; R's ``NA`` for those that ``subset`` asked for in vain."""
-    if positions is None:
-        return index
+def row_labels(frame: ModelFrame, index: Any, rows: slice = slice(None)) -> Any:
+    """Return the labels of some rows; R's ``NA`` for those that ``subset`` asked for in vain.
+
+    Without an index they are numbers of rows of the frame, which has been renumbered.
+    """
+    import pandas as pd
+
+    if index is None:
+        return pd.RangeIndex(frame.rows)[rows]
+    if frame.positions is None:
+        return index[rows]
+    positions = frame.positions[rows]
     if not positions.size or positions.min() >= 0:
         return index[positions]
     labels = index.astype(object)[positions].to_numpy(copy=True)

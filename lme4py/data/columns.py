@@ -627,10 +627,11 @@ def _polars_codes(series: Any) -> NDArray[np.int32]:
     """Return the codes of an Enum, -1 where there is none."""
     import polars as pl
 
-    physical = series.to_physical().cast(pl.Int32)
-    codes = physical.fill_null(-1) if physical.null_count() else physical
-    values: NDArray[np.int32] = codes.to_numpy()
-    return values
+    physical = series.to_physical()
+    if physical.null_count():
+        physical = physical.cast(pl.Int32).fill_null(-1)
+    codes: NDArray[np.int32] = physical.to_numpy().astype(np.int32, copy=False)
+    return codes
 
 
 def _from_arrow(column: Any) -> Value:
@@ -638,15 +639,13 @@ def _from_arrow(column: Any) -> Value:
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        whole = _one_chunk(column.unify_dictionaries() if hasattr(column, "chunks") else column)
-        texts = _texts(_from_arrow(whole.dictionary))
-        return _factor(_arrow_codes(whole.indices), texts, bool(kind.ordered))
+        codes, dictionary = _with_one_dictionary(column)
+        return _factor(codes, _texts(_from_arrow(dictionary)), bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         if pa.types.is_string_view(kind):
             column = column.cast(pa.large_string())
-        encoded = column.dictionary_encode()
-        whole = _one_chunk(encoded.unify_dictionaries() if hasattr(encoded, "chunks") else encoded)
-        return Character(_arrow_codes(whole.indices), tuple(whole.dictionary.to_pylist()))
+        codes, dictionary = _with_one_dictionary(column.dictionary_encode())
+        return Character(codes, tuple(dictionary.to_pylist()))
     if pa.types.is_date(kind):
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return Numeric(_of_arrow(days), "double", "Date")
@@ -670,25 +669,30 @@ def _from_arrow(column: Any) -> Value:
 
 
 def _of_arrow(column: Any) -> NDArray[Any]:
-    """Return a column as an array."""
-    values: NDArray[Any] = _one_chunk(column).to_numpy(zero_copy_only=False)
+    """Return a column as an array, on the column's memory or, writable, on memory made for it."""
+    values: NDArray[Any] = column.to_numpy(zero_copy_only=False)
     return values
 
 
-def _one_chunk(column: Any) -> Any:
+def _with_one_dictionary(column: Any) -> tuple[NDArray[np.int32], Any]:
+    """Return the codes of a dictionary column, -1 where there is none, and the dictionary."""
     if not hasattr(column, "chunks"):
-        return column
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    combined = column.combine_chunks()
-    # A chunked array without chunks combines into a chunked array in some releases.
-    return combined.chunk(0) if hasattr(combined, "chunks") and combined.num_chunks else combined
+        return _arrow_codes(column.indices), column.dictionary
+    if not column.num_chunks:
+        return np.zeros(0, dtype=np.int32), column.combine_chunks().dictionary
+    chunks = column.unify_dictionaries().chunks
+    codes = np.empty(len(column), dtype=np.int32)
+    end = 0
+    for chunk in chunks:
+        begin, end = end, end + len(chunk)
+        codes[begin:end] = _arrow_codes(chunk.indices)
+    return codes, chunks[0].dictionary
 
 
 def _arrow_codes(indices: Any) -> NDArray[np.int32]:
     """Return the indices of a dictionary as codes, -1 where there is none."""
     import pyarrow as pa
 
-    if indices.type != pa.int32():
-        indices = indices.cast(pa.int32())
-    return _of_arrow(indices.fill_null(-1) if indices.null_count else indices)
+    if indices.null_count:
+        indices = indices.cast(pa.int32()).fill_null(-1)
+    return _of_arrow(indices).astype(np.int32, copy=False)

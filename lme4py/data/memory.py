@@ -26,7 +26,8 @@ class _Holder:
 def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
     """Return an array that was read from a source as one to keep, read-only.
 
-    An array that was made here stays; what may be the source's memory is copied. Of
+    An array that was made here stays; what may be the source's memory is copied. Arrow and
+    polars tell the two apart: an array that they made has memory that may be written to. Of
     pandas since 3.0 a shallow copy of the series does: pandas copies a column before it
     writes to it if another series has the same memory.
 
@@ -38,7 +39,8 @@ def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
     >>> found.tolist(), found.flags.writeable
     ([0.0, 0.0], False)
     """
-    if values.flags.owndata and values is not source:
+    ours = values.flags.owndata or (values.flags.writeable and _lends_read_only(source))
+    if ours and values is not source:
         found = values
     elif _copies_on_write(source) and values.dtype != object:
         return np.asarray(_Holder(values, source.copy(deep=False)))  # type: ignore[attr-defined]
@@ -46,6 +48,10 @@ def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
         found = values.copy(order="K")
     found.flags.writeable = False
     return found
+
+
+def _lends_read_only(source: object) -> bool:
+    return type(source).__module__.partition(".")[0] in ("polars", "pyarrow")
 
 
 def _copies_on_write(source: object) -> bool:

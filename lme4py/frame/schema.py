@@ -62,6 +62,11 @@ class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table b
         """The position of each level."""
         return {level: place for place, level in enumerate(self)}
 
+    @cached_property
+    def holds_missing(self) -> bool:
+        """Whether missing values are a level (R's ``addNA``)."""
+        return None in self
+
 
 _TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.collation import Collation
-from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of
+from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of, recode
 from lme4py.data.values import (
     Character,
     Factor,
@@ -356,15 +356,14 @@ def _above(*parts: State) -> State:
 
 def _without_missing_level(factor: Factor) -> Factor:
     """Return the factor with an NA level (R's ``addNA``) turned into missing values."""
-    places = factor.levels.places if isinstance(factor.levels, LevelTable) else factor.levels
-    if None not in places:
-        return Factor(factor.codes, factor.levels, factor.ordered)
-    place = factor.levels.index(None)
-    codes = np.where(factor.codes == place, -1, factor.codes)
-    codes = np.where(codes > place, codes - 1, codes).astype(np.int32)
-    return Factor(
-        codes, tuple(level for level in factor.levels if level is not None), factor.ordered
-    )
+    levels = LevelTable.of(factor.levels)
+    if not levels.holds_missing:
+        return Factor(factor.codes, levels, factor.ordered)
+    known = [place for place, level in enumerate(levels) if level is not None]
+    positions = np.full(len(levels), -1, dtype=np.int32)
+    positions[known] = np.arange(len(known), dtype=np.int32)
+    kept = tuple(levels[place] for place in known)
+    return Factor(recode(factor.codes, positions), kept, factor.ordered)
 
 
 def _is_arithmetic(group: Node) -> bool:

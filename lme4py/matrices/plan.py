@@ -188,13 +188,14 @@ class Plan(Abbreviated):
     def matrix(self) -> ModelMatrix:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
-        squares = np.zeros(len(self.names))
+        squares = np.array([0.0 if factors else float(self.rows) for factors in self.products])
         for rows in pieces(self.rows, 1):
             for number, factors in enumerate(self.products):
                 piece = values[rows, number]
                 self._fill_column(factors, rows, piece)
-                # While the piece is in the cache this costs next to nothing.
-                squares[number] += sum_of_squares(piece)
+                if factors:
+                    # While the piece is in the cache this costs next to nothing.
+                    squares[number] += sum_of_squares(piece)
         return ModelMatrix(
             values, self.names, self.assign, self.contrasts, self.indicators, squares
         )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from lme4py.abbreviation import Abbreviated
 from lme4py.errors import Span
 
 __all__ = [
@@ -73,16 +74,16 @@ class Constant:
     span: Span | None = _span()
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+@dataclass(frozen=True, repr=False, slots=True)
+class Argument(Abbreviated):
     """One argument of a call: ``value``, ``name = value``, ``name =`` or nothing."""
 
     value: Node | None
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@dataclass(frozen=True, repr=False, slots=True)
+class Call(Abbreviated):
     """A call of `function`, which for operators is the symbol of the operator."""
 
     function: Node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -56,6 +57,9 @@ class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table b
     def of(cls, levels: Sequence[str | None]) -> LevelTable:
         """Return levels as a table, which they may be already."""
         return levels if isinstance(levels, LevelTable) else cls(levels)
+
+    def __repr__(self) -> str:
+        return reprlib.repr(tuple(self))
 
     @cached_property
     def places(self) -> dict[str | None, int]:

@@ -143,14 +143,14 @@ class Traps:
     def _repeated_effects(self) -> None:
         """Find two terms on one grouping factor with the same column."""
         seen: dict[tuple[str, str], RandomTerm] = {}
-        told = set()
+        told: set[tuple[RandomTerm, RandomTerm]] = set()
         for term in self.random.terms:
             for column in dict.fromkeys(term.plan.names):
                 key = (term.bar.group_name, column)
                 first = seen.setdefault(key, term)
-                if first is term or (id(first), id(term)) in told:
+                if first is term or (first, term) in told:
                     continue
-                told.add((id(first), id(term)))
+                told.add((first, term))
                 effect = "an intercept" if column == "(Intercept)" else f"'{column}'"
                 self.messages.advise(
                     f"two random terms have {effect} for '{key[0]}', so their variances cannot be "

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["ModelMatrix", "Plan"]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ModelMatrix:
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class ModelMatrix(Abbreviated):
     """A model matrix with R's attributes.
 
     Parameters

@@ -163,14 +163,13 @@ def _numbers(component: str, ours: FloatArray, theirs: FloatArray, labels: Label
     first = tuple(places[:_FIRST].T)
     pairs = zip(_written(ours[first]), _written(theirs[first]), strict=True)
     found = _differing(component, f"{ours.size} numbers differ", places, pairs, labels)
-    with np.errstate(invalid="ignore"):
-        return replace(found, largest=_share(ours - theirs, scale))
+    return replace(found, largest=_share(ours, theirs, scale))
 
 
-def _share(difference: FloatArray, scale: Any) -> float:
+def _share(ours: FloatArray, theirs: FloatArray, scale: Any) -> float:
     """Return the largest difference in the scale of `_close`."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.abs(difference) / scale
+        share = np.abs(ours - theirs) / scale
     return float(np.max(share, initial=0.0, where=~np.isnan(share)))
 
 
@@ -234,7 +233,7 @@ def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     elif not all(np.array_equal(getattr(ours, a), getattr(theirs, a)) for a in arrays):
         what = found.summary or "the stored places are in another sequence"
         found = replace(found, verdict="different", summary=what)
-    return replace(found, largest=_share(left - right, scale))
+    return replace(found, largest=_share(left, right, scale))
 
 
 def _entries(matrix: Any) -> tuple[NDArray[np.int64], FloatArray]:

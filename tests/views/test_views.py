@@ -155,8 +155,8 @@ def test_statsmodels_is_not_left_to_fill_the_memory():
 def test_no_text_of_a_design_holds_all_its_numbers():
     X = np.ones((2000, 40))
     made = lme4py.mixed_design(X, [TermArrays(X, np.arange(2000) % 7, "g")])
-    assert len(repr(made.fixed)) < 10_000
-    assert len(repr(made.random)) < 20_000
+    assert len(repr(made.fixed)) < 1_000
+    assert len(repr(made.random)) < 1_000
 
 
 def test_exports_say_what_they_cannot():

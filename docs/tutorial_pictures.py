@@ -17,13 +17,42 @@ DPI = 110
 TOLERANCE = 0.03
 
 
+def designs() -> dict[str, lme4py.MixedDesign]:
+    """Return the models of the tutorial."""
+    small = {"y": [3, 5, 7, 2, 3, 4, 6, 9], "X": [0, 1, 2, 0, 1, 2, 1, 2], "g": list("aaabbbcc")}
+    rows = np.arange(24)
+    larger = {
+        "y": np.sin(rows),
+        "X": rows % 3,
+        "pupil": rows // 3 % 4,
+        "school": np.array(list("AB"))[rows // 12],
+        "item": np.array(list("pqrs"))[rows % 4],
+    }
+    return {
+        "sleep": lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy()),
+        "small": lme4py.lformula("y ~ X + (1 + X | g)", small),
+        "nested": lme4py.lformula("y ~ X + (X | school/pupil)", larger),
+        "crossed": lme4py.lformula("y ~ X + (X | school) + (1 | item)", larger),
+    }
+
+
 def draw() -> dict[str, bytes]:
     """Return the pictures as PNG, by file name."""
-    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    models = designs()
+    # What lme4 2.1 on R 4.6 estimates.
+    estimates = {
+        "coefficients": [251.405105, 10.467286],
+        "par": [0.966741774, 0.015169059, 0.230909953],
+        "sigma": 25.5917957,
+    }
     drawn = {}
     for name, figure in [
-        ("tutorial.png", design.plot()),
-        ("tutorial-cluster.png", design.plot_cluster("308")),
+        ("tutorial.png", models["sleep"].plot()),
+        ("tutorial-cluster.png", models["sleep"].plot_cluster("308")),
+        ("tutorial-groups.png", models["sleep"].plot_groups("Days", **estimates)),
+        ("tutorial-built.png", models["small"].plot(["X", "J", "raw", "Z"])),
+        ("tutorial-nested.png", models["nested"].plot(["X", "Z"], by_group=True)),
+        ("tutorial-crossed.png", models["crossed"].plot(["X", "Z"])),
     ]:
         page = BytesIO()
         figure.savefig(page, format="png", dpi=DPI, metadata={"Software": None})

@@ -416,6 +416,60 @@ lost_levels
 
         return plot_cluster(self, cluster(self, *level, **factor))
 
+    def plot_groups(
+        self,
+        predictor: str | None = None,
+        *,
+        fit: object = None,
+        coefficients: Sequence[float] | Mapping[str, float] | None = None,
+        par: ArrayLike | None = None,
+        sigma: float | None = None,
+        group: str | None = None,
+        groups: int = 5,
+    ) -> Figure:
+        """Draw y against a predictor: the line of the fixed effects, and that of each group.
+
+        The first panel has all groups. In each other one, for one group, arrows lead from the
+        fixed part to the group's own line: what U_0j and U_1j do.
+
+        Parameters
+        ----------
+        predictor : str, optional
+            A numeric variable of the model; the first with a random slope when None. The
+            others stay at their means, in a group's panel at those of the group.
+        fit, coefficients, par, sigma
+            Estimates, as `equations` takes them. A linear model gets the random effects that
+            belong to `coefficients`, `par` and `sigma`.
+        group : str, optional
+            The grouping factor; the first when None.
+        groups : int, default 5
+            How many groups have a panel of their own.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        DataError
+            Without estimates, or for an unknown variable or factor.
+        ImportError
+            Without matplotlib: ``pip install -e '.[plot]'``.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> design.plot_groups(  # doctest: +SKIP
+        ...     "Days", coefficients=[251.4, 10.47], par=[0.9667, 0.0152, 0.2309], sigma=25.59)
+        <Figure size ...>
+        """
+        from lme4py.explain.estimates import estimates
+        from lme4py.explain.pictures.group_picture import plot_groups
+
+        found = estimates(self, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
+        return plot_groups(self, found, predictor, group=group, groups=groups)
+
     def simulate(
         self,
         beta: Sequence[float] | Mapping[str, float],

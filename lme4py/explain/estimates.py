@@ -72,7 +72,7 @@ def estimates(
             covariances=covariances_of(design, fit),
             sigma=float(np.sqrt(getattr(fit, "scale", np.nan))),
         )
-        return Estimates(**{**vars(found), "b": _modes(design, found)})
+        return Estimates(**{**vars(found), "b": modes(design, found)})
     names = {"beta": ("beta", "fixef"), "theta": ("theta",), "sigma": ("sigma",), "b": ("b",)}
     parts = {
         part: getattr(fit, known[0])
@@ -210,7 +210,7 @@ def _vector(values: Any, size: int, what: str) -> FloatArray:
     return found
 
 
-def _modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
+def modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
     """Return the conditional modes of a linear model: (σ² I + G ZᵗZ) b = G Zᵗ (y - X β)."""
     from scipy.sparse import block_diag, eye_array
     from scipy.sparse.linalg import spsolve

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -438,3 +439,93 @@ def test_pyplot_is_never_imported():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"\x89PNG")
+
+
+# lme4 2.1 on R 4.6: fixef, getME(theta), sigma and ranef of Reaction ~ Days + (Days | Subject).
+SLEEP = {
+    "coefficients": [251.4051048485, 10.4672859596],
+    "par": [0.966741773967, 0.015169058896, 0.230909953208],
+    "sigma": 25.5917957217,
+}
+SLEEP_EFFECTS = {
+    "308": (2.2585509499, 9.19897576557),
+    "372": (12.3145921077, 1.28402207653),
+}
+
+
+def _line(line):
+    return np.column_stack(line.get_data())
+
+
+def test_group_lines_are_those_of_lme4():
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    figure = design.plot_groups(**SLEEP, groups=18)
+    panels = _panels(figure)
+    assert list(panels) == ["all", *map(str, design.random.flist["Subject"].categories)]
+    days = np.arange(10.0)
+    fixed = 251.4051048485 + 10.4672859596 * days
+    *own, mean = map(_line, panels["all"].lines)
+    assert len(own) == 18
+    np.testing.assert_allclose(mean, np.column_stack([days, fixed]))
+    for level, (U0, U1) in SLEEP_EFFECTS.items():
+        axes = panels[level]
+        without, line = map(_line, axes.lines)
+        np.testing.assert_allclose(without, mean)
+        np.testing.assert_allclose(line[:, 1], fixed + U0 + U1 * days, rtol=1e-8)
+        points = axes.collections[0].get_offsets()
+        np.testing.assert_array_equal(points, _sleep(level))
+        arrows = [text for text in axes.texts if text.arrow_patch is not None]
+        assert [arrow.xy[1] - arrow.xyann[1] for arrow in arrows] == pytest.approx(
+            [U0, U0 + 9 * U1], rel=1e-5
+        )
+    assert panels["308"].get_title() == "308:  U₀ⱼ = 2.26, U₁ⱼ = 9.2"
+
+
+def _sleep(level):
+    data = lme4py.data.sleepstudy()
+    return data.loc[data["Subject"].astype(str) == level, ["Days", "Reaction"]]
+
+
+def test_group_lines_hold_other_variables_at_the_mean_of_the_group():
+    data = _data(150, 20)
+    design = lme4py.lformula("y ~ x*z + I(x^2) + f + (x | h) + (1 | s) + offset(z)", data)
+    dice = np.random.default_rng(1)
+    beta, b = dice.normal(size=design.X.shape[1]), dice.normal(size=design.Zt.shape[0])
+    fit = SimpleNamespace(beta=beta, theta=design.random.theta, sigma=1.0, b=b)
+    panels = _panels(design.plot_groups("x", fit=fit, group="h", groups=3))
+    for level, axes in list(panels.items())[1:]:
+        own = data[data["h"].astype(str) == level]
+        x, z = np.sort(own["x"].unique()), own["z"].mean()
+        shares = [(own["f"] == name).mean() for name in "bc"]
+        columns = {"(Intercept)": 1, "x": x, "z": z, "I(x^2)": x**2, "x:z": x * z}
+        columns |= {"fb": shares[0], "fc": shares[1]}
+        fixed = z + sum(k * columns[name] for k, name in zip(beta, design.fixed.names, strict=True))
+        without, line = map(_line, axes.lines)
+        np.testing.assert_allclose(without, np.column_stack([x, fixed]))
+        begin = design.random.Gp[[group for group, _ in design.random.cnms].index("h")]
+        U0, U1 = b[begin + 2 * int(level) :][:2]
+        np.testing.assert_allclose(line[:, 1], fixed + U0 + U1 * x)
+
+
+def test_group_lines_of_generalized_models_are_means():
+    data = _data(150, 20)
+    design = lme4py.glformula("cbind(won, 1 - won) ~ x + (1 | h)", data, family="binomial")
+    fit = SimpleNamespace(beta=[0.2, 0.5], theta=[1.0], b=np.linspace(-1, 1, 7))
+    axes = _panels(design.plot_groups(fit=fit, groups=1))["0"]
+    x, line = _line(axes.lines[1]).T
+    np.testing.assert_allclose(line, 1 / (1 + np.exp(-(0.2 - 1 + 0.5 * x))))
+    assert set(axes.collections[0].get_offsets()[:, 1]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("formula", "arguments", "text"),
+    [
+        ("y ~ x + (1 | h)", {}, "lines need estimates"),
+        ("y ~ x + (1 | h)", {"predictor": "w", **SLEEP, "par": [1.0]}, "'w' is not a numeric var"),
+        ("y ~ x + (1 | h)", {"group": "k", **SLEEP, "par": [1.0]}, "'k' is not a grouping factor"),
+        ("y ~ f + (1 | h)", {}, "the model has no numeric variable"),
+    ],
+)
+def test_group_lines_that_cannot_be_drawn(formula, arguments, text):
+    with pytest.raises(lme4py.DataError, match=text):
+        lme4py.lformula(formula, _data(150, 20)).plot_groups(**arguments)

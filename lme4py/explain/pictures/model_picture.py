@@ -356,10 +356,7 @@ def _how_to_read(shown: Window, wanted: Sequence[str], numbered: bool) -> str:
         said
         for said, true in (
             ("Darker: larger absolute values, added up where several share a pixel.", not numbered),
-            (
-                "Colour over a column of X: it stands again in that term's columns of Z.",
-                "X" in wanted,
-            ),
+            ("A column of X in a term's colour stands again in its columns of Z.", "X" in wanted),
             (
                 "Pale in Λᵗ: covariances, which start at 0.",
                 any(structured) and "Lambdat" in wanted and not numbered,

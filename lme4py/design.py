@@ -255,6 +255,7 @@ lost_levels
         fit: object = None,
         digits: int = 4,
         terms_per_line: int | None = None,
+        width: int | None = 88,
     ) -> Equations:
         """Return the model's equations: by levels, combined, as matrices, and distributions.
 
@@ -282,6 +283,10 @@ lost_levels
             Significant digits of numbers.
         terms_per_line : int, optional
             Break sums after that many terms.
+        width : int, optional
+            Characters of a line of text: where they are too few, lines are broken, in all
+            formats alike, and the middle of matrices is left out; long runs of like terms are
+            told in one, with an index h. With None, all is written out.
 
         Returns
         -------
@@ -313,6 +318,7 @@ lost_levels
             fit=fit,
             digits=digits,
             terms_per_line=terms_per_line,
+            width=width,
         )
 
     def explain(self, *, width: int = 88, notation: str = "raudenbush-bryk") -> Explanation:

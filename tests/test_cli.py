@@ -336,7 +336,7 @@ def test_group_levels_and_theta_are_shown_beside_a_long_term(capsys, monkeypatch
 
 def test_cluster_of_crossed_factors_takes_the_first(capsys, crossed):
     assert main(["cluster", *crossed, "--control", "check.nobs.vs.nRE=ignore"]) == 0
-    assert capsys.readouterr().out.startswith("school = school 0: 5 rows")
+    assert capsys.readouterr().out.startswith("school j = school 0: 5 rows")
 
 
 def test_colours_are_for_terminals_that_take_them(capsys, monkeypatch):

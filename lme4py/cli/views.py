@@ -116,6 +116,12 @@ def _numbers(values: FloatArray | None) -> Any:
         default="text",
         help="of the page (default: text); latex prints the equations alone",
     ),
+    option(
+        "--terms-per-line",
+        type=whole_number(1),
+        metavar="N",
+        help="break the sums of equations after N terms (default: where the line ends)",
+    ),
 )
 def explain(options: argparse.Namespace) -> Answer:
     """Tell a model in words and equations.
@@ -131,7 +137,7 @@ def explain(options: argparse.Namespace) -> Answer:
     lme4py explain 'y ~ x + (x | a/b)' table.csv --format md > model.md
     """
     design = design_of(options)
-    equations = design.equations(notation=options.notation)
+    equations = design.equations(notation=options.notation, terms_per_line=options.terms_per_line)
     words = design.explain(notation=options.notation)
 
     def page(width: int) -> str:

@@ -56,7 +56,7 @@ _DISTRIBUTIONS = {
 
 
 def distribution_sections(
-    system: System, caption: Callable[[int], str], *, about_means: bool
+    system: System, caption: Callable[[int], str], *, about_means: bool, most: int
 ) -> Iterator[Section]:
     """Yield what is random and how it is distributed.
 
@@ -72,10 +72,10 @@ def distribution_sections(
     yield lowest
     levels = system.hierarchy
     for factor in levels.from_stage(1):
-        relation = random_relation(system, factor, tau=not about_means)
+        relation = random_relation(system, factor, tau=not about_means, most=most)
         if relation is not None:
             if about_means:
-                relation = _about_means(system, factor, relation)
+                relation = _about_means(system, factor, relation, most)
             yield Section(f"for {caption(factor)}", (relation,), levels.stage[factor])
 
 
@@ -259,7 +259,7 @@ def _covariance(system: System, factor: int, *, tau: bool) -> list[list[Tree]]:
     return [[entry(one, two) for two in every] for one in every]
 
 
-def _about_means(system: System, factor: int, relation: Relation) -> Relation:
+def _about_means(system: System, factor: int, relation: Relation, most: int) -> Relation:
     """Return the distribution of the coefficients themselves, where they are all there is."""
     stage = system.hierarchy.stage[factor]
     effects = system.effects_of(factor)
@@ -277,5 +277,5 @@ def _about_means(system: System, factor: int, relation: Relation) -> Relation:
         return relation
     left, mean = zip(*(means[effect] for effect in effects), strict=True)
     if len(effects) > 1:
-        left, mean = (column(left, _MOST),), (column(mean, _MOST),)
+        left, mean = (column(left, most),), (column(mean, most),)
     return Relation(left[0], _about(relation.right, mean[0]), "~")

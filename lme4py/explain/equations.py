@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.matrix_form import matrix_sections
 from lme4py.explain.notation import GelmanHill, Notation, notation_of
 from lme4py.explain.observation import observation_sections
+from lme4py.explain.runs import folded
 from lme4py.explain.system import System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
 from lme4py.export.to_pymc import to_pymc
@@ -35,6 +36,7 @@ from lme4py.export.to_stan import to_stan
 
 __all__ = ["Equations", "Verification", "equations"]
 
+_COLUMNS, _EVERY = (12, 8, 6, 4, 3), 10**6
 _LINKS = {
     "logit": "logit(μ) = log(μ / (1 - μ))",
     "probit": "probit(μ) is the quantile of the standard normal distribution",
@@ -93,6 +95,9 @@ class Equations(Shown):
         Significant digits of numbers.
     terms_per_line : int or None
         Break sums after that many terms.
+    width : int or None
+        Characters of a line of text, for which lines are broken, matrices are given fewer columns
+        and long runs of like terms are told in one; None: all is written out.
     """
 
     system: System
@@ -101,6 +106,7 @@ class Equations(Shown):
     numbers: Mapping[Quantity, Tree]
     digits: int
     terms_per_line: int | None
+    width: int | None
 
     @cached_property
     def levels(self) -> Display:
@@ -128,13 +134,27 @@ class Equations(Shown):
     @cached_property
     def matrix(self) -> Display:
         """One row, one cluster and the whole as products of matrices and vectors."""
-        return self._display(matrix_sections(self.system, self._caption))
+        return self._fitting(lambda most: matrix_sections(self.system, self._caption, (3, most)))
 
     @cached_property
     def distribution(self) -> Display:
         """What is random, and how it is distributed."""
         about = isinstance(self.notation, GelmanHill)
-        return self._display(distribution_sections(self.system, self._caption, about_means=about))
+        return self._fitting(
+            lambda most: distribution_sections(
+                self.system, self._caption, about_means=about, most=most
+            )
+        )
+
+    def _fitting(self, sections: Callable[[int], Iterable[Section]]) -> Display:
+        """Return a display whose matrices have as many columns as the width has room for."""
+        if self.width is None:
+            return self._display(sections(_EVERY))
+        for most in _COLUMNS:
+            shown = self._display(sections(most))
+            if shown.widest <= self.width - 2:
+                break
+        return shown
 
     def observation(self, row: int = 0) -> Display:
         """Return one row multiplied out: the equations by level beside X β + Z b.
@@ -166,7 +186,9 @@ class Equations(Shown):
             for factor, letter in factors
         )
         title = Section(f"Row {place}: {where}", heads=True)
-        return self._display([title, *observation_sections(self.system, place, (3, 8))])
+        return self._fitting(
+            lambda most: [title, *observation_sections(self.system, place, (3, most))]
+        )
 
     @property
     def levels_of_variables(self) -> dict[str, str | None]:
@@ -296,11 +318,15 @@ class Equations(Shown):
         return self._display(sections)
 
     def _display(self, sections: Iterable[Section]) -> Display:
-        shown = (
+        shown = [
             replace(section, relations=tuple(map(self._with_numbers, section.relations)))
             for section in sections
+        ]
+        if self.width is not None:
+            shown = list(map(folded, shown))
+        return Display(
+            tuple(shown), self.notation.write, self.digits, self.terms_per_line, self.width
         )
-        return Display(tuple(shown), self.notation.write, self.digits, self.terms_per_line)
 
     def _with_numbers(self, relation: Relation) -> Relation:
         if not self.numbers:
@@ -325,6 +351,7 @@ def equations(
     fit: object = None,
     digits: int = 4,
     terms_per_line: int | None = None,
+    width: int | None = 88,
 ) -> Equations:
     """Return the equations of a model; the arguments are those of ``design.equations``."""
     found = system(design, mapping_of("levels", levels, '{"M": "g"}'))
@@ -351,6 +378,7 @@ def equations(
         terms_per_line=(
             None if terms_per_line is None else count_of("terms_per_line", terms_per_line, 1)
         ),
+        width=None if width is None else max(count_of("width", width, 0), 30),
     )
 
 

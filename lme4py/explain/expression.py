@@ -19,6 +19,7 @@ __all__ = [
     "Applied",
     "Compound",
     "Dots",
+    "Equal",
     "Grid",
     "Marked",
     "Numeral",
@@ -31,6 +32,7 @@ __all__ = [
     "Root",
     "Row",
     "RowWise",
+    "Series",
     "Sum",
     "Transposed",
     "Tree",
@@ -88,8 +90,8 @@ class Quantity:
         The variable's name, or the letter of a matrix.
     part : str
         The level or column of the variable; the level of a random effect that is one of several.
-    numbers : tuple of int
-        Its place among its kind: (1, 0) for gamma_10.
+    numbers : tuple of int or str
+        Its place among its kind: (1, 0) for gamma_10; "h" is the index of a `Series`.
     factors : tuple of int
         Positions of the grouping factors whose levels it differs between.
     row : str
@@ -104,7 +106,7 @@ class Quantity:
     kind: QuantityKind
     name: str = ""
     part: str = ""
-    numbers: tuple[int, ...] = ()
+    numbers: tuple[int | str, ...] = ()
     factors: tuple[int, ...] = ()
     row: str = ""
     copy: int = 0
@@ -150,6 +152,19 @@ class Root(Compound):
 
 class Transposed(Compound):
     """One matrix or vector, transposed."""
+
+
+@dataclass(frozen=True, repr=False)
+class Series(Compound):
+    """One tree for every value of its index h, added up or told one by one."""
+
+    first: int = 0
+    last: int = 0
+    added: bool = True
+
+
+class Equal(Compound):
+    """Two trees that are equal, within a sentence."""
 
 
 class RowWise(Compound):

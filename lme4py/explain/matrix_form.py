@@ -30,15 +30,17 @@ from lme4py.explain.system import System
 
 __all__ = ["matrix_sections", "residual_covariance"]
 
-# Rows, of which there is one, and columns.
-_MOST = (3, 6)
 
+def matrix_sections(
+    system: System, caption: Callable[[int], str], most: tuple[int, int]
+) -> Iterator[Section]:
+    """Yield one row, one cluster and the whole as products of matrices and vectors.
 
-def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[Section]:
-    """Yield one row, one cluster and the whole as products of matrices and vectors."""
+    Of more than `most` rows and columns the middle is left out.
+    """
     linear = system.design.family is None
     left = Quantity("response" if linear else "predicted", row="i")
-    terms = list(system.row_terms(_MOST))
+    terms = list(system.row_terms(most))
     link = () if linear else (Relation(left, system.left_side),)
     yield Section("One observation", (Relation(left, Sum((*terms, *system.residual))), *link))
     factors = [f for f in system.hierarchy.from_stage(1) if system.effects_of(f)]
@@ -50,7 +52,7 @@ def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[S
             stacked = Sum(tuple(_stacked(term) for term in (*terms, *system.residual)))
             yield Section(title, (Relation(_stacked(left), stacked),), stage)
             title = ""
-        relations = (_compact(system, own), *_parts(system, own))
+        relations = (_compact(system, own), *_parts(system, own, most))
         yield Section(title, relations, stage, tuple(_sizes(system, own)))
     yield Section(
         "All rows",
@@ -59,7 +61,7 @@ def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[S
     )
     made = tuple(Relation(system.matrix("Z", f), _made(system, f)) for f in factors)
     if made:
-        notes = (_HOW_MADE, *(_raw(system, factor, caption) for factor in factors))
+        notes = (_HOW_MADE, *(_raw(system, factor, caption, most) for factor in factors))
         yield Section("How Z is made", made, notes=notes)
 
 
@@ -74,12 +76,12 @@ def _made(system: System, factor: int) -> Tree:
     return RowWise(tuple(Quantity("matrix", letter, numbers=numbers) for letter in "JR"))
 
 
-def _raw(system: System, factor: int, caption: Callable[[int], str]) -> Note:
+def _raw(system: System, factor: int, caption: Callable[[int], str], most: tuple[int, int]) -> Note:
     """Return the sizes of a factor's indicators and raw columns, and a row of the latter."""
     numbers = system.number_of(factor)
     J, R = (Quantity("matrix", letter, numbers=numbers) for letter in "JR")
     size, columns = system.hierarchy.factors[factor].size, system.columns_of(factor)
-    row = grid([[times(*(c.atoms or (Numeral(1.0),))) for c in columns]], _MOST)
+    row = grid([[times(*(c.atoms or (Numeral(1.0),))) for c in columns]], most)
     return (
         caption(factor),
         ": ",
@@ -106,12 +108,12 @@ def _compact(system: System, own: int | None = None) -> Relation:
     return Relation(_matrix("y" if linear else "η", own), Sum(tuple(terms)))
 
 
-def _parts(system: System, own: int) -> Iterator[Relation]:
+def _parts(system: System, own: int, most: tuple[int, int]) -> Iterator[Relation]:
     """Yield what the vectors hold, how they are distributed, and what lies inside a cluster."""
     if system.fixed:
-        yield Relation(_matrix("β"), _lying(system.fixed))
+        yield Relation(_matrix("β"), _lying(system.fixed, most))
     b = system.matrix("b", own, own)
-    yield Relation(b, _lying(system.effects_of(own)))
+    yield Relation(b, _lying(system.effects_of(own), most))
     for factor in system.hierarchy.from_stage(1):
         if factor != own and system.effects_of(factor) and system.within(factor, own):
             block = system.matrix("Z", factor, factor)
@@ -199,5 +201,5 @@ def _stacked(term: Tree) -> Tree:
             return column([_in_row(term, "1"), Dots("down"), _in_row(term, "n")])
 
 
-def _lying(effects: tuple[Quantity, ...]) -> Tree:
-    return Transposed((grid([effects], _MOST),))
+def _lying(effects: tuple[Quantity, ...], most: tuple[int, int]) -> Tree:
+    return Transposed((grid([effects], most),))

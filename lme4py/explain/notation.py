@@ -40,9 +40,9 @@ def _letters(levels: Hierarchy) -> tuple[str, ...]:
     return tuple(named[factor] for factor in range(len(order)))
 
 
-def _digits(numbers: tuple[int, ...]) -> tuple[str, ...]:
+def _digits(numbers: tuple[int | str, ...]) -> tuple[str, ...]:
     """Return indices as pieces, with commas between them if one has two digits."""
-    if any(number > 9 for number in numbers):
+    if any(len(str(number)) > 1 for number in numbers):
         return (",".join(map(str, numbers)),)
     return tuple(map(str, numbers))
 

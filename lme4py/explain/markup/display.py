@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TypeAlias
 
-from lme4py.explain.expression import Quantity, Relation, Tree
+from lme4py.argument_types import choice_of
+from lme4py.explain.expression import Quantity, Relation, Sum, Tree
 from lme4py.explain.markup.formats import LatexSetter, MarkdownSetter, MathmlSetter, TextSetter
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
@@ -18,6 +20,7 @@ Note: TypeAlias = str | Sequence[str | Tree]
 """A sentence below equations; symbols may stand in it."""
 
 _MOST_LINES = 12
+_WORD = re.compile(r"\S+\s*|\s+")
 _MATHML = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 _INLINE = f"<math {_MATHML}>{{}}</math>"
 
@@ -35,9 +38,9 @@ class Shown(ABC):
         """Return Unicode text; lines longer than `width` are continued below."""
         return self.display().text(width)
 
-    def latex(self) -> str:
-        """Return LaTeX, without dollar signs."""
-        return self.display().latex()
+    def latex(self, environment: str = "aligned") -> str:
+        """Return LaTeX, without dollar signs: see `Display.latex`."""
+        return self.display().latex(environment)
 
     def html(self) -> str:
         """Return HTML with MathML."""
@@ -111,12 +114,15 @@ class Display(Shown):
         Significant digits of numbers.
     terms_per_line : int, optional
         Break sums after that many terms.
+    width : int, optional
+        Without `terms_per_line`, break them where the line, as text, has so many characters.
     """
 
     sections: tuple[Section, ...]
     write: Callable[[Quantity, int], Written]
     digits: int = 4
     terms_per_line: int | None = None
+    width: int | None = None
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -129,8 +135,22 @@ class Display(Shown):
 
     def _lines(self, section: Section, form: type[Typesetter]) -> list[str]:
         setter = self._setter(section, form)
-        relations, most = section.relations, self.terms_per_line
-        return [line for relation in relations for line in setter.lines(relation, most)]
+        return [
+            line
+            for relation in section.relations
+            for line in setter.lines(relation, self._counts(section, relation))
+        ]
+
+    def _counts(self, section: Section, relation: Relation) -> list[int]:
+        """Return how many terms of a sum stand on each line, the same in all formats."""
+        if not isinstance(relation.right, Sum):
+            return []
+        if self.terms_per_line is not None:
+            left, most = len(relation.right.operands), self.terms_per_line
+            return [min(most, left - start) for start in range(0, left, most)]
+        if self.width is None:
+            return []
+        return self._setter(section, TextSetter).counts(relation, self.width - 2)
 
     def _setter(self, section: Section, form: type[Typesetter]) -> Typesetter:
         return form(lambda quantity: self.write(quantity, section.stage), self.digits)
@@ -139,33 +159,50 @@ class Display(Shown):
         self, section: Section, form: type[Typesetter], words: str = "{}", symbol: str = "{}"
     ) -> Iterator[str]:
         """Yield the notes, in which words and symbols are put into these frames."""
-        setter = self._setter(section, form)
+        setter, plain = self._setter(section, form), self._setter(section, TextSetter)
+        # A page breaks its own lines; equations do not.
+        broken = form in (TextSetter, LatexSetter) and self.width is not None
         for note in section.notes:
-            parts = (note,) if isinstance(note, str) else note
-            yield "".join(
-                words.format(setter.words(part))
-                if isinstance(part, str)
-                else symbol.format(setter.inline(part))
-                for part in parts
-            )
+            for line in _wrapped(note, plain, (self.width or 0) - 2) if broken else [note]:
+                yield "".join(
+                    words.format(setter.words(part))
+                    if isinstance(part, str)
+                    else symbol.format(setter.inline(part))
+                    for part in ([line] if isinstance(line, str) else line)
+                )
+
+    @property
+    def widest(self) -> int:
+        """Characters of the longest line of text, sums broken."""
+        lines = (line for s in self.sections for line in self._lines(s, TextSetter))
+        return max(map(len, lines), default=0)
 
     def text(self, width: int | None = None) -> str:
         """Return the equations as Unicode text; lines longer than `width` are continued below."""
-        text, width = "", 10**9 if width is None else max(width, 30)
+        if width is not None and width != self.width:
+            return replace(self, width=max(width, 30)).text()
+        text, width = "", 10**9 if self.width is None else self.width
         for section in self.sections:
             indent = "  " if section.title else ""
             lines = _folded([section.title], width) if section.title else []
-            lines += ["-" * len(section.title)] if section.heads else []
+            lines += ["-" * min(len(section.title), width)] if section.heads else []
             for relation in section.relations:
                 block = self._lines(replace(section, relations=(relation,)), TextSetter)
                 lines += [indent + line for line in _folded(block, width - len(indent))]
-            for note in self._notes(section, TextSetter):
-                lines += [indent + line for line in _folded([note], width - len(indent))]
+            lines += [indent + line for line in self._notes(section, TextSetter)]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 
-    def latex(self) -> str:
-        """Return the equations as one ``aligned`` environment, without dollar signs."""
+    def latex(self, environment: str = "aligned") -> str:
+        r"""Return the equations as one environment of LaTeX.
+
+        Parameters
+        ----------
+        environment : {"aligned", "align*"}
+            For mathematics between dollar signs, or for a page of a document: with
+            ``\allowdisplaybreaks``, it goes on on the next.
+        """
+        choice_of("environment", environment, ("aligned", "align*"))
         lines: list[str] = []
         for section in self.sections:
             title = self._setter(section, LatexSetter).words(section.title)
@@ -173,7 +210,7 @@ class Display(Shown):
             lines += self._lines(section, LatexSetter)
             lines += [f"&{note}" for note in self._notes(section, LatexSetter, r"\text{{{}}}")]
         body = " \\\\\n".join(lines)
-        return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+        return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}"
 
     def html(self) -> str:
         """Return the equations as HTML with MathML."""
@@ -206,6 +243,24 @@ class Display(Shown):
                 parts.append(bare._repr_latex_())
             parts += self._notes(section, MarkdownSetter, symbol="${}$")
         return "\n\n".join(parts)
+
+
+def _wrapped(note: Note, setter: Typesetter, width: int) -> Iterator[list[str | Tree]]:
+    """Yield the lines of a note, broken between words."""
+    line: list[str | Tree] = []
+    used = 0
+    for part in [note] if isinstance(note, str) else note:
+        for piece in _WORD.findall(part) if isinstance(part, str) else [part]:
+            size = len(piece.rstrip() if isinstance(piece, str) else setter.inline(piece))
+            if line and used + size > width:
+                yield line
+                line, used = [], 0
+            if line and isinstance(piece, str) and isinstance(line[-1], str):
+                line[-1] += piece
+            else:
+                line.append(piece)
+            used += len(piece) if isinstance(piece, str) else size
+    yield line
 
 
 def _folded(block: list[str], width: int) -> list[str]:

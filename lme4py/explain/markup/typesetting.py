@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import ClassVar, TypeAlias
 
 from lme4py.explain.expression import (
     Applied,
     Compound,
     Dots,
+    Equal,
     Grid,
     Marked,
     Numeral,
@@ -29,6 +30,7 @@ from lme4py.explain.expression import (
     Root,
     Row,
     RowWise,
+    Series,
     Sum,
     Transposed,
     Tree,
@@ -45,6 +47,11 @@ _SLOT = "□"
 _LOOSE = (Sum, Product)
 _DIVIDED = (*_LOOSE, Quotient)
 _TIGHT = (*_DIVIDED, Power, Root)
+_SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo><mn>□</mn></mrow><mn>□</mn></munderover>"
+_VALUES = (
+    "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo><mn>□</mn><mo>,</mo><mo>…</mo><mo>,</mo>"
+    "<mn>□</mn>"
+)
 # Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
 _COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
 # Construct: as text, LaTeX and MathML; a slot for each part.
@@ -72,6 +79,9 @@ _CONSTRUCTS = {
     "below": ("□□", "□□", "<msub>□□</msub>"),
     "above": ("□□", "□□", "<msup>□□</msup>"),
     "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
+    "added": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
+    "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
+    "equal": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
     "row-wise": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
     **{
         f"mark {k}": (
@@ -198,22 +208,34 @@ class Typesetter(ABC):
     def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
         """Return a matrix by rows; `numeric` tells which of its columns hold numbers alone."""
 
-    def lines(self, relation: Relation, terms_per_line: int | None = None) -> list[str]:
-        """Return the lines of an equation, its sum broken after so many terms."""
-        left, sign = self._box(relation.left), self._built(relation.sign)
-        right = relation.right
-        if not (terms_per_line and isinstance(right, Sum) and len(right.operands) > terms_per_line):
-            return [
-                line.rstrip() for line in self._built("line", left, sign, self._box(right)).lines
-            ]
+    def lines(self, relation: Relation, counts: Sequence[int] = ()) -> list[str]:
+        """Return the lines of an equation, its sum broken after so many terms each."""
+        left, sign, right = self._box(relation.left), self._built(relation.sign), relation.right
+        if not (len(counts) > 1 and isinstance(right, Sum)):
+            box = self._built("line", left, sign, self._box(right))
+            return [line.rstrip() for line in box.lines]
         indent = Box((" " * (left.width + sign.width - 2) if self.drawn else "",))
         lines: list[str] = []
-        for start in range(0, len(right.operands), terms_per_line):
-            part = self._sum(right.operands[start : start + terms_per_line], leading=start > 0)
+        for end, count in zip(accumulate(counts), counts, strict=True):
+            start = end - count
+            part = self._sum(right.operands[start:end], leading=start > 0)
             further = _beside([indent, self._built("further line", part)])
             box = further if start else self._built("line", left, sign, part)
             lines += [line.rstrip() for line in box.lines]
         return lines
+
+    def counts(self, relation: Relation, width: int) -> list[int]:
+        """Return how many terms of an equation's sum each line of so many characters holds."""
+        terms = relation.right.operands if isinstance(relation.right, Sum) else ()
+        room = width - self._box(relation.left).width - self._built(relation.sign).width
+        counts, used = [0], 0
+        for term in terms:
+            size = self._sum((term,), leading=True).width
+            if counts[-1] and used + size > room:
+                counts, used = [*counts, 0], 0
+            counts[-1] += 1
+            used += size
+        return counts
 
     def inline(self, tree: Tree) -> str:
         """Return a tree that has one line."""
@@ -287,8 +309,14 @@ class Typesetter(ABC):
                 return self._built("root", self._box(inside))
             case Transposed((inside,)):
                 return self._built("transpose", self._enclosed(inside, _TIGHT))
-            case RowWise(operands):
-                return self._built("row-wise", *map(self._box, operands))
+            case Series((inside,), first, last, True):
+                bounds = Box((str(first),)), Box((str(last),))
+                return self._built("added", *bounds, self._enclosed(inside, (Sum,)))
+            case Series((inside,), first, last):
+                return self._built("told", self._box(inside), Box((str(first),)), Box((str(last),)))
+            case RowWise(operands) | Equal(operands):
+                construct = "equal" if isinstance(tree, Equal) else "row-wise"
+                return self._built(construct, *map(self._box, operands))
             case Marked((inside,), mark):
                 return self._built(f"mark {mark % len(_COLOURS)}", self._box(inside))
             case Applied(arguments, function):

@@ -20,8 +20,8 @@ from lme4py.matrices.covariance import Covariance
 __all__ = ["Program", "ProgramParts", "ProgramTerm", "ProgramWriter", "program_parts"]
 
 # Names that the programs give to variables; a dimension of the same name gets another.
-_TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|sd|rho|R|L|Z|j)_\d+")
-_COUNTED = ("binomial", "poisson")
+_TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|v|sd|rho|own|all|L|Z|j)_\d+")
+_COUNTED = ("binomial", "poisson", "negative.binomial")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,6 +96,8 @@ class ProgramParts:
         The random terms in the order of the formula.
     family, link : str
         The distribution of the response.
+    theta : float or None
+        The shape of a negative binomial one.
     trials : bool
         Whether the response counts successes of several trials.
     sigma : str
@@ -110,6 +112,7 @@ class ProgramParts:
     terms: tuple[ProgramTerm, ...]
     family: str
     link: str
+    theta: float | None
     trials: bool
     sigma: str
     coords: Mapping[str, tuple[str, ...]]
@@ -161,8 +164,6 @@ def program_parts(
     """
     plain, family = coordinates(design), design.family
     name, link = ("gaussian", "identity") if family is None else (family.name, family.link)
-    if name == "negative.binomial":
-        raise DataError("no program is written for a negative binomial response")
     y = _response(design)
     arrays: dict[str, Any] = {"X": plain.X, **_counted(y, plain.weights, name)}
     if plain.weights is not None and name != "binomial":
@@ -192,6 +193,7 @@ def program_parts(
         terms=tuple(terms),
         family=name,
         link=link,
+        theta=None if family is None else family.theta,
         trials="trials" in arrays,
         sigma="" if name in _COUNTED else _number(2.5 * deviation),
         coords={_dimension(key): labels for key, labels in plain.coords.items()},
@@ -207,10 +209,8 @@ def _response(design: MixedDesign) -> FloatArray:
 
 def _counted(y: FloatArray, weights: FloatArray | None, family: str) -> dict[str, Any]:
     """Return the response; counts as whole numbers, with their numbers of trials."""
-    if family == "poisson":
-        return {"y": _whole(y)}
     if family != "binomial":
-        return {"y": y}
+        return {"y": _whole(y) if family in _COUNTED else y}
     if y.ndim == 1 and weights is None:
         return {"y": _whole(y)}
     trials = np.ones(len(y)) if weights is None else weights

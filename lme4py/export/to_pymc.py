@@ -65,20 +65,24 @@ def _add_term(page: ProgramWriter, term: ProgramTerm) -> None:
     else:
         dims = "" if term.hom else f", dims=dims_{k}[1]"
         page.add(f'sd_{k} = pm.HalfStudentT("sd_{k}", nu=3, sigma={scales}{dims})', 8)
+    if term.structure in ("cs", "ar1"):
+        page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
     match term.structure:
         case "us":
             product = f"u_{k} @ L_{k}.T"
         case "diag":
             product = f"u_{k} * sd_{k}"
         case "cs":
-            page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
-            page.add(f"R_{k} = rho_{k} + (1 - rho_{k}) * np.eye({count})", 8)
-            product = f"(u_{k} @ pt.linalg.cholesky(R_{k}).T) * sd_{k}"
+            # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
+            page.add(f"own_{k} = pt.sqrt(1 - rho_{k})", 8)
+            page.add(f"all_{k} = pt.sqrt(1 + {count - 1} * rho_{k}) - own_{k}", 8)
+            total = f"all_{k} * u_{k}.mean(axis=1, keepdims=True)"
+            product = f"(own_{k} * u_{k} + {total}) * sd_{k}"
         case _:
-            page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
-            steps = f"np.abs(np.subtract.outer(range({count}), range({count})))"
-            page.add(f"R_{k} = rho_{k} ** {steps}", 8)
-            product = f"(u_{k} @ pt.linalg.cholesky(R_{k}).T) * sd_{k}"
+            page.add(f"v_{k} = [u_{k}[:, 0]]\nfor c in range(1, {count}):", 8)
+            step = f"rho_{k} * v_{k}[-1] + pt.sqrt(1 - rho_{k}**2) * u_{k}[:, c]"
+            page.add(f"v_{k}.append({step})", 12)
+            product = f"pt.stack(v_{k}, axis=1) * sd_{k}"
     page.add(f'b_{k} = pm.Deterministic("b_{k}", {product}, dims=dims_{k})', 8)
     page.add(f"eta += (Z_{k} * b_{k}[j_{k}]).sum(axis=1)", 8)
 
@@ -92,13 +96,17 @@ def _response(parts: ProgramParts) -> str:
     weighted = "w" in parts.arrays
     spread = "sigma / np.sqrt(w)" if weighted else "sigma"
     match parts.family:
-        case "poisson" if weighted:
-            return 'pm.Potential("y", w * pm.logp(pm.Poisson.dist(mean), y))'
-        case "poisson":
-            return 'pm.Poisson("y", mu=mean, observed=y)'
         case "Gamma":
             return f'pm.Gamma("y", mu=mean, sigma=mean * {spread}, observed=y)'
         case "inverse.gaussian":
             return f'pm.Wald("y", mu=mean, lam=({spread}) ** -2, observed=y)'
-        case _:
+        case "gaussian":
             return f'pm.Normal("y", mu=mean, sigma={spread}, observed=y)'
+        case "poisson":
+            kind, arguments = "Poisson", "mu=mean"
+        case _:
+            kind, arguments = "NegativeBinomial", f"mu=mean, alpha={parts.theta}"
+    if weighted:
+        # They are no part of a distribution of counts: they multiply its logarithm.
+        return f'pm.Potential("y", w * pm.logp(pm.{kind}.dist({arguments}), y))'
+    return f'pm.{kind}("y", {arguments}, observed=y)'

@@ -89,14 +89,18 @@ def _add_parameters(page: ProgramWriter, term: ProgramTerm) -> None:
 def _add_effects(page: ProgramWriter, term: ProgramTerm) -> None:
     k, count = term.number, term.columns
     deviations = f"rep_vector(sd_{k}[1], {count})" if term.hom else f"sd_{k}"
-    factor = {"us": f"L_{k} * ", "diag": ""}.get(term.structure, f"cholesky_decompose(R_{k}) * ")
-    if term.structure in ("cs", "ar1"):
-        power = f"rho_{k}" if term.structure == "cs" else f"pow(rho_{k}, abs(r - c))"
-        page.add(f"matrix[{count}, {count}] R_{k};", 2)
-        page.add(
-            f"for (r in 1:{count}) for (c in 1:{count}) R_{k}[r, c] = r == c ? 1 : {power};", 2
-        )
-    page.add(f"matrix[J_{k}, {count}] b_{k} = diag_pre_multiply({deviations}, {factor}u_{k})';", 2)
+    effects = {"us": f"L_{k} * u_{k}", "diag": f"u_{k}"}.get(term.structure, f"v_{k}")
+    if term.structure == "cs":
+        # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
+        own, every = f"sqrt(1 - rho_{k})", f"sqrt(1 + {count - 1} * rho_{k})"
+        page.add(f"row_vector[J_{k}] mean_{k} = rep_row_vector(1.0 / {count}, {count}) * u_{k};", 2)
+        page.add(f"matrix[{count}, J_{k}] v_{k} = {own} * u_{k}", 2)
+        page.add(f"+ rep_matrix(({every} - {own}) * mean_{k}, {count});", 4)
+    if term.structure == "ar1":
+        step = f"rho_{k} * v_{k}[c - 1] + sqrt(1 - square(rho_{k})) * u_{k}[c]"
+        page.add(f"matrix[{count}, J_{k}] v_{k} = u_{k};", 2)
+        page.add(f"for (c in 2:{count}) v_{k}[c] = {step};", 2)
+    page.add(f"matrix[J_{k}, {count}] b_{k} = diag_pre_multiply({deviations}, {effects})';", 2)
 
 
 def _add_priors(page: ProgramWriter, term: ProgramTerm) -> None:
@@ -116,14 +120,18 @@ def _response(parts: ProgramParts) -> str:
     weighted = "w" in parts.arrays
     spread = "sigma ./ sqrt(w)" if weighted else "rep_vector(sigma, n)"
     match parts.family:
-        case "poisson" if weighted:
-            return "for (i in 1:n) target += w[i] * poisson_lpmf(y[i] | mean[i]);"
-        case "poisson":
-            return "y ~ poisson(mean);"
         case "Gamma":
             shape = f"inv_square({spread})"
             return f"y ~ gamma({shape}, {shape} ./ mean);"
         case "inverse.gaussian":
             return f"y ~ inverse_gaussian(mean, inv_square({spread}));"
-        case _:
+        case "gaussian":
             return f"y ~ normal(mean, {spread if weighted else 'sigma'});"
+        case "poisson":
+            kind, shape = "poisson", ""
+        case _:
+            kind, shape = "neg_binomial_2", f", {parts.theta}"
+    if weighted:
+        # They are no part of a distribution of counts: they multiply its logarithm.
+        return f"for (i in 1:n) target += w[i] * {kind}_lpmf(y[i] | mean[i]{shape});"
+    return f"y ~ {kind}(mean{shape});"

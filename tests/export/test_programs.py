@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.linalg import sqrtm
 from scipy.special import expit, ndtr
 
 import lme4py
@@ -57,6 +58,8 @@ MODELS = [
     _design("n/30 ~ x + (1 | g)", "binomial", weights=np.full(60, 30)),
     _design("n ~ x + (1 | g)", "poisson"),
     _design("n ~ x + (1 | g)", "poisson(link = 'sqrt')", weights="w"),
+    _design("n ~ x + (1 | g)", "negative.binomial(theta = 2)"),
+    _design("n ~ x + (1 | g)", "negative.binomial(theta = 0.5)", weights="w"),
     _design("y ~ x + (1 | g)", "Gamma"),
     _design("y ~ x + (1 | g)", "Gamma(link = 'log')", weights="w"),
     _design("y ~ x + (1 | g)", "inverse.gaussian"),
@@ -75,9 +78,8 @@ class _Kind:
     def __call__(self, name="", *values, **arguments):
         return self.sampler.draw(self.kind, name, values, arguments)
 
-    @staticmethod
-    def dist(*values, **_):
-        return values
+    def dist(self, **arguments):
+        return SimpleNamespace(kind=self.kind, arguments=arguments)
 
 
 class _Sampler:
@@ -106,7 +108,7 @@ class _Sampler:
             case "LKJCholeskyCov":
                 return self.values[name], None, None
             case "logp":
-                self.last = "Poisson", {"mu": name[0], "observed": values[0]}
+                self.last = name.kind, {**name.arguments, "observed": values[0]}
                 return 1.0
             case "Potential":
                 np.testing.assert_array_equal(values[0], _data()["w"])
@@ -122,7 +124,8 @@ class _Sampler:
             exp=np.exp,
             arctan=np.arctan,
             sigmoid=expit,
-            linalg=np.linalg,
+            sqrt=np.sqrt,
+            stack=np.stack,
         )
         package = SimpleNamespace(tensor=tensor)
         return {"pymc": self, "pytensor": package, "pytensor.tensor": tensor}
@@ -138,6 +141,12 @@ def _values(design, dice):
         u = values[f"u_{k}"] = dice.normal(size=(term.levels, term.columns))
         par = dice.uniform(0.3, 0.8, covariance.par().size)
         factor = values[f"L_{k}"] = relative_factor(covariance, covariance.theta(par))
+        if covariance.name == "cs":
+            # Another root of the same matrix.
+            deviations = np.sqrt((factor**2).sum(axis=1))
+            factor = deviations[:, None] * sqrtm(
+                (factor @ factor.T) / np.outer(deviations, deviations)
+            )
         correlated = covariance.par_names(term.plan.names)[-1] == "rho"
         values |= {f"sd_{k}": par[: len(par) - correlated], f"rho_{k}": par[-1]}
         b.append((u @ factor.T).ravel())
@@ -172,8 +181,9 @@ def test_the_mean_of_a_pymc_program_is_the_model(design, monkeypatch, tmp_path):
         case "Binomial":
             share = y[:, 0] / y.sum(axis=1) if y.ndim == 2 else y
             np.testing.assert_allclose(found["observed"] / found["n"], share)
-        case "Poisson":
-            assert family.name == "poisson"
+        case "Poisson" | "NegativeBinomial":
+            assert family.name == ("poisson" if kind == "Poisson" else "negative.binomial")
+            assert found.get("alpha") == family.theta
             np.testing.assert_array_equal(found["observed"], y)
         case "Gamma":
             np.testing.assert_allclose((found["sigma"] / mean) ** 2, 0.25 / weights)

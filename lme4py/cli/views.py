@@ -181,6 +181,20 @@ def explain(options: argparse.Namespace) -> Answer:
         metavar="N",
         help="pixels per inch (default: 150)",
     ),
+    option(
+        "--panels",
+        nargs="+",
+        default=("X", "Zt", "Lambdat", "ZtZ"),
+        metavar="PANEL",
+        help="of X, Z, Zt, Lambdat, ZtZ, J and raw (default: X Zt Lambdat ZtZ)",
+    ),
+    option(
+        "--groups",
+        type=whole_number(1),
+        metavar="N",
+        help="the rows and effects of so many groups alone; small matrices are drawn in numbers",
+    ),
+    option("--by-group", action="store_true", help="rows and levels sorted by group"),
 )
 def plot(options: argparse.Namespace) -> Answer:
     """Draw X, Zt, Lambdat and ZtZ as a picture.
@@ -190,10 +204,11 @@ def plot(options: argparse.Namespace) -> Answer:
     Reaction ~ Days + (Days | Subject). Needs matplotlib: pip install -e '.[plot]'.
 
     lme4py plot -o sleepstudy.png
+    lme4py plot -o first.png --panels X Z --groups 3
     lme4py plot 'y ~ x + (x | g) + (1 | h)' table.csv -o model.svg
     """
     design = design_of(options)
-    figure = design.plot()
+    figure = design.plot(options.panels, groups=options.groups, by_group=options.by_group)
     path: Path = options.output
     try:
         figure.savefig(path, dpi=options.dpi)
@@ -202,7 +217,7 @@ def plot(options: argparse.Namespace) -> Answer:
         reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
         raise DataError(f"cannot write '{path}': {reason}") from error
     return Answer(
-        lambda _: f"{path}: X, Zt, Lambdat and ZtZ of {design.formula}",
+        lambda _: f"{path}: {', '.join(options.panels)} of {design.formula}",
         lambda: {"formula": str(design.formula), "file": str(path)},
     )
 

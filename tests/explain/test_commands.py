@@ -86,6 +86,16 @@ def test_plot(capsys, table, tmp_path, suffix):
     assert path.stat().st_size > 1000
 
 
+def test_plot_of_some_panels_and_groups(capsys, table, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "model.svg"
+    options = ["--panels", "X", "J", "--groups", "2", "--by-group"]
+    assert "X, J of" in run(capsys, "plot", FORMULA, table, "-o", str(path), *options)
+    # Two groups of three rows.
+    shapes = [f"{panel}   6 × {columns}" for panel, columns in (("X", 4), ("J", 2))]
+    assert all(f"<!-- {shape} -->" in path.read_text(encoding="utf-8") for shape in shapes)
+
+
 @pytest.mark.parametrize("target", ["model.nonsense", "no/such/directory/model.png"])
 def test_plot_cannot_write(capsys, table, tmp_path, target):
     pytest.importorskip("matplotlib")

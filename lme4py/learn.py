@@ -60,16 +60,16 @@ __all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "re
 class Arguments:
     """The arguments that linear and generalized models share."""
 
-    subset: Expression
-    extras: Mapping[str, Expression]
-    na_action: str
-    contrasts: Any
-    control: Control | Mapping[str, Any] | None
-    collation: str
-    double_bar: str
-    sparse_X: bool
-    env: Mapping[str, Any] | None
     lme4: Lme4
+    extras: Mapping[str, Expression]
+    subset: Expression = None
+    na_action: str = "omit"
+    contrasts: Any = None
+    control: Control | Mapping[str, Any] | None = None
+    collation: str = "icu"
+    double_bar: str = "split"
+    sparse_X: bool = False
+    env: Mapping[str, Any] | None = None
     family: Family | None = None
     reml: bool | None = None
     attached_contrasts: Mapping[str, ContrastArgument] | None = None
@@ -175,7 +175,7 @@ def learn(
         learned,
         scope,
         messages,
-        columns=columns.read,
+        columns={name: type_of(value) for name, value in columns.read.items()},
         rows=frame.rows,
         emptied=lambda: _emptied(text.formula, frame, scope, arguments),
     )
@@ -254,7 +254,7 @@ def learn_model(
     scope: Scope,
     messages: Messages,
     *,
-    columns: Mapping[str, Value],
+    columns: Mapping[str, ColumnType],
     rows: int,
     emptied: Callable[[], str],
 ) -> LearnedModel:
@@ -268,10 +268,11 @@ def learn_model(
         In which its variables were evaluated.
     messages : Messages
         Where warnings and advice go.
-    columns : mapping of str to Value
+    columns : mapping of str to ColumnType
         The columns of the data that were read.
     rows : int
-        How many rows the model has: the frame may hold some of them only.
+        How many rows the model has. Where the frame holds some of them only, X keeps every
+        column and is not checked.
     emptied : callable
         Returns why no row is left.
 
@@ -325,7 +326,7 @@ def learn_model(
         grouping.context,
         messages,
         contrasts=arguments.contrasts,
-        control=text.control,
+        control=text.control if rows == frame.rows else None,
         sparse=flag_of("sparse_X", arguments.sparse_X),
     )
     if rows == frame.rows:
@@ -403,13 +404,13 @@ def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bo
 
 
 def _column_types(
-    columns: Mapping[str, Value], learned: LearnedFrame, expressions: Iterable[str | bool]
+    columns: Mapping[str, ColumnType], learned: LearnedFrame, expressions: Iterable[str | bool]
 ) -> dict[str, ColumnType]:
     """Return the types of the columns that the variables, and some arguments, read."""
     texts = [item for item in expressions if isinstance(item, str)]
     reads = [*learned.terms.by_name.values(), *map(parse, texts)]
     names = {symbol.name for node in reads for symbol in symbols(node)}
-    return {name: type_of(value) for name, value in columns.items() if name in names}
+    return {name: kind for name, kind in columns.items() if name in names}
 
 
 def _advise(traps: Iterable[Trap], messages: Messages) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.collation import Collation
-from lme4py.data.values import Character, Codes, Factor, Numeric, Time, Value, time_class
+from lme4py.data.values import Character, Codes, Factor, Matrix, Numeric, Time, Value, time_class
 from lme4py.errors import DataError
 from lme4py.numerals import labels
 from lme4py.versions import followed
@@ -21,7 +21,9 @@ __all__ = [
     "as_factor",
     "distinct",
     "drop_unused",
+    "extreme_rows",
     "factor_of",
+    "first_rows",
     "interaction_of",
     "logical_factor",
     "on_clock",
@@ -91,6 +93,76 @@ def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
         return _distinct_integers(values, int(low), int(high))
     found, inverse = np.unique(values, return_inverse=True)
     return found, inverse.astype(np.int32)
+
+
+def first_rows(values: Sequence[Value]) -> NDArray[np.int64]:
+    """Return the rows that are the first with their combination of values, in order.
+
+    Parameters
+    ----------
+    values : sequence of Value
+        At least one, all of one length. Missing values count as a value.
+
+    Examples
+    --------
+    >>> x = Numeric(np.array([2.0, 1.0, 2.0, np.nan, np.nan]), "double")
+    >>> first_rows([x]).tolist()
+    [0, 1, 3]
+    """
+    keys = np.zeros(0, dtype=np.int64)
+    for codes in (codes for value in values for codes in _codes_of(value)):
+        shifted = codes.astype(np.int64) + 1
+        width = int(shifted.max(initial=0)) + 1
+        if not keys.size:
+            keys = shifted
+            continue
+        if int(keys.max(initial=0)) >= 2**62 // width:
+            keys = np.unique(keys, return_inverse=True)[1]
+        keys = keys * width + shifted
+    size = int(keys.max(initial=-1)) + 1
+    if size > _dense_limit(keys.size):
+        return np.sort(np.unique(keys, return_index=True)[1])
+    # Of rows with one key the last that is written stays: the first of all.
+    first = np.full(size, -1, dtype=np.int64)
+    first[keys[::-1]] = np.arange(keys.size - 1, -1, -1)
+    return np.sort(first[first >= 0])
+
+
+def _codes_of(value: Value) -> list[Codes]:
+    match value:
+        case Character(codes=codes) | Factor(codes=codes):
+            return [codes]
+        case Numeric(values=values):
+            return [distinct(values)[1]]
+        case Matrix(values=matrix):
+            return [distinct(column)[1] for column in matrix.T]
+        case _:
+            raise DataError("a function or NULL has no rows")
+
+
+def extreme_rows(values: Sequence[Value]) -> NDArray[np.int64]:
+    """Return rows with the least and the greatest number of each value, and a missing one.
+
+    Of text and factors every first row is returned.
+
+    Examples
+    --------
+    >>> extreme_rows([Numeric(np.array([2.0, 1.0, 3.0, np.nan, 2.0]), "double")]).tolist()
+    [1, 2, 3]
+    """
+    found: list[Any] = []
+    for value in values:
+        if not isinstance(value, Numeric | Matrix):
+            found.append(first_rows([value]))
+            continue
+        for column in np.atleast_2d(value.values.T):
+            missing = np.isnan(column)
+            known = np.flatnonzero(~missing) if missing.any() else slice(None)
+            if column[known].size:
+                places = [column[known].argmin(), column[known].argmax()]
+                found.append(places if isinstance(known, slice) else known[places])
+            found.append(np.flatnonzero(missing)[:1])
+    return np.unique(np.concatenate(found)).astype(np.int64)
 
 
 def on_clock(seconds: NDArray[np.float64], time: Time | None) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ __all__ = [
     "Numeric",
     "Time",
     "Value",
+    "concatenate",
     "is_difftime",
     "length",
     "take",
@@ -208,6 +209,55 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
             return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
         case _:
             return value
+
+
+def concatenate(values: Sequence[Value]) -> Value:
+    """Return the elements of some values of one kind, one after the other.
+
+    Texts and levels that only later values have stand behind the others.
+
+    Examples
+    --------
+    >>> parts = [Character(np.array([0]), ("a",)), Character(np.array([1, 0]), ("a", "b"))]
+    >>> joined = concatenate(parts)
+    >>> joined.pool, joined.codes.tolist()
+    (('a', 'b'), [0, 1, 0])
+    """
+    first = values[0]
+    if len(values) == 1:
+        return first
+    match first:
+        case Numeric():
+            kinds: tuple[Kind, ...] = ("logical", "integer", "double")
+            kind = max((item.kind for item in values if isinstance(item, Numeric)), key=kinds.index)
+            numbers = [item.values for item in values if isinstance(item, Numeric)]
+            return Numeric(np.concatenate(numbers), kind, first.time)
+        case Matrix():
+            rows = [item.values for item in values if isinstance(item, Matrix)]
+            return Matrix(np.asfortranarray(np.concatenate(rows)), first.names, first.kind)
+        case Character():
+            parts = [(item.codes, item.pool) for item in values if isinstance(item, Character)]
+            return Character(*_together(parts))
+        case Factor():
+            codes, levels = _together(
+                [(item.codes, item.levels) for item in values if isinstance(item, Factor)]
+            )
+            return Factor(codes, levels, first.ordered, first.contrasts)
+        case _:
+            return first
+
+
+def _together(parts: Sequence[tuple[Codes, tuple[Any, ...]]]) -> tuple[Codes, tuple[Any, ...]]:
+    """Return codes into one pool of texts."""
+    pool = parts[0][1]
+    if all(texts is pool or texts == pool for _, texts in parts):
+        return np.concatenate([codes for codes, _ in parts]), pool
+    places: dict[Any, int] = {}
+    found = []
+    for codes, texts in parts:
+        table = np.array([places.setdefault(text, len(places)) for text in texts] + [-1], np.int32)
+        found.append(table[codes])
+    return np.concatenate(found), tuple(places)
 
 
 def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:

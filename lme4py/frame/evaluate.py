@@ -10,7 +10,7 @@ tree keeps is read from it instead of being found anew.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,16 +21,18 @@ from lme4py.data.values import (
     Factor,
     FunctionName,
     Kind,
+    Null,
     Numeric,
     Value,
     is_difftime,
+    length,
 )
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
 from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
-from lme4py.frame.state import NOTHING, State
+from lme4py.frame.state import NOTHING, Gathered, State
 from lme4py.functions.absent import advice
 from lme4py.functions.table import (
     Context,
@@ -42,7 +44,7 @@ from lme4py.functions.table import (
 from lme4py.functions.times import in_unit
 from lme4py.functions.user_functions import users_function
 
-__all__ = ["ColumnSource", "Evaluated", "Scope", "evaluate", "value_of_rows"]
+__all__ = ["PENDING", "ColumnSource", "Evaluated", "Scope", "closed", "evaluate", "value_of_rows"]
 
 _SHOWN = 8
 
@@ -104,7 +106,8 @@ def evaluate(node: Node, scope: Scope, state: State | None = None) -> Evaluated:
     scope : Scope
     state : State, optional
         What was learned from other rows; these rows are computed with it. Without it they
-        are learned from.
+        are learned from. Where it is open, these are some of the rows that are learned from:
+        the arguments of a call that has a state are gathered, and the value is `PENDING`.
 
     Raises
     ------
@@ -166,7 +169,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
         except DataError as error:
             named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
             raise _located(named, node.span) from None
-        return _from_outside(value, scope)
+        return _from_outside(value, scope, state)
     if node.name in BASE_VARIABLES:
         return Evaluated(BASE_VARIABLES[node.name], False)
     if lookup(node.name) is not None:
@@ -235,7 +238,7 @@ def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | Non
     """Apply the called function; `first` is its first argument where that is known already."""
     if state is not None and state.kind == "value":
         return Evaluated(state.kept, False)
-    if (member := _member(node, scope)) is not None:
+    if (member := _member(node, scope, state)) is not None:
         return member
     function = _function(node, scope)
     try:
@@ -247,6 +250,9 @@ def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | Non
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
 
+
+PENDING: Any = Null()
+"""The value of an expression whose state is not known yet."""
 
 _ABSENT = Evaluated(None, False)  # type: ignore[arg-type]
 """The value of an argument that is left empty, as in ``x[, 1]``."""
@@ -268,7 +274,8 @@ def _applied(
             found = first
         else:
             found = evaluate(item, scope, None if state is None else state.part(place))
-        parts[place] = found.state
+        known = NOTHING if state is None else state.part(place)
+        parts[place] = found.state if known is NOTHING or known.is_open else known
         return found
 
     named: dict[str, Any] = {"context": scope.context}
@@ -290,6 +297,10 @@ def _applied(
     below = tuple(parts) if any(part is not NOTHING for part in parts) else ()
     if state is None:
         return _learned(function, named, given, node, scope, below)
+    if any(item.value is PENDING for item in given):
+        return Evaluated(PENDING, True, State("open", parts=tuple(parts)))
+    if state.kind == "open":
+        return _opened(function, named, given, node, scope, tuple(parts))
     return _replayed(function, named, given, node, scope, state)
 
 
@@ -315,6 +326,72 @@ def _learned(
         return Evaluated(value, False, inner)
     # A parameter: what its arguments learned is not looked at again.
     return Evaluated(value, False, State("value", value))
+
+
+def _opened(
+    function: Function,
+    named: Mapping[str, Any],
+    given: Sequence[Given],
+    node: Call,
+    scope: Scope,
+    parts: tuple[State, ...],
+) -> Evaluated:
+    """Compute what is computed row by row, gather the arguments of what is not."""
+    below = parts if any(part is not NOTHING for part in parts) else ()
+    if not any(item.rowwise for item in given):
+        return _learned(function, named, given, node, scope, below)
+    refuse_new_rows(function, given, node)
+    if function.role not in ("basis", "summary"):
+        value = function.compute(**named)
+        follows = follows_rows(function, given, value, scope.context.rows)
+        if follows and _chosen_unit(value, given, function) is None:
+            return Evaluated(value, True, State(parts=below) if below else NOTHING)
+    formals = tuple(item.formal for item in given if item.rowwise and item.formal != "...")
+    bare = {key: item for key, item in named.items() if key != "context"}
+    return Evaluated(PENDING, True, State("open", Gathered.of(bare, formals, function.rows), parts))
+
+
+def closed(node: Node, state: State, scope: Scope) -> State:
+    """Return a state in which all is known that the gathered arguments tell.
+
+    Parameters
+    ----------
+    node : Node
+        The expression.
+    state : State
+        What was gathered in all rows.
+    scope : Scope
+        What the names of functions mean.
+
+    Raises
+    ------
+    FormulaError, DataError
+        As `evaluate` on all rows.
+    """
+    if not state.is_open or not isinstance(node, Call):
+        return state
+    if not isinstance(state.kept, Gathered):
+        inner = [item.value for item in node.arguments]
+        parts = tuple(
+            part if item is None else closed(item, part, scope)
+            for item, part in zip(inner, state.parts, strict=True)
+        )
+        return State("open", None, parts)
+    function, named = _function(node, scope), state.kept.arguments
+    dots = named.get("dots", ())
+    given = [
+        Given(formal, named[formal], formal in state.kept.formals)
+        for formal in named
+        if formal != "dots" and not isinstance(named[formal], Node)
+    ] + [Given("...", dot.value, dot.rowwise) for dot in dots]
+    rows = max(length(item.value) for item in given if item.rowwise)
+    context = replace(scope.context, rows=rows)
+    below = state.parts if any(part is not NOTHING for part in state.parts) else ()
+    try:
+        named = {"context": context, **named}
+        return _learned(function, named, given, node, replace(scope, context=context), below).state
+    except Lme4pyError as error:
+        raise _located(error, node.span) from error.__cause__
 
 
 def _replayed(
@@ -371,7 +448,7 @@ def _basis_again(function: Function, named: Mapping[str, Any], node: Call, state
     return value
 
 
-def _member(node: Call, scope: Scope) -> Evaluated | None:
+def _member(node: Call, scope: Scope, state: State | None) -> Evaluated | None:
     """Return ``d$x`` of a data frame in `env`, None for what is no column of a data frame.
 
     Raises
@@ -402,12 +479,14 @@ def _member(node: Call, scope: Scope) -> Evaluated | None:
     if value is None:
         text = f"invalid type (NULL) for variable '{deparse(node)}'"
         raise DataError(text, node.span, nearest(name, columns.names))
-    return _from_outside(value, scope)
+    return _from_outside(value, scope, state)
 
 
-def _from_outside(value: Value, scope: Scope) -> Evaluated:
+def _from_outside(value: Value, scope: Scope, state: State | None) -> Evaluated:
     """Return what `env` has: one element per row, or a parameter."""
-    if _spans_rows(value, scope):
+    # Where these are some of the rows, nothing from outside has one element for each.
+    some = state is not None and state.is_open
+    if not some and _spans_rows(value, scope):
         return Evaluated(value, True)
     return Evaluated(value, False, State("value", value))
 

@@ -38,19 +38,29 @@ from lme4py.errors import DataError, Span, nearest
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Symbol, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import ColumnSource, Evaluated, Scope, evaluate, value_of_rows
+from lme4py.frame.evaluate import (
+    PENDING,
+    ColumnSource,
+    Evaluated,
+    Scope,
+    evaluate,
+    value_of_rows,
+)
 from lme4py.frame.schema import ColumnType, LevelTable, NewColumns
-from lme4py.frame.state import NOTHING, State
+from lme4py.frame.state import NOTHING, OPEN, State
 
 __all__ = [
     "NA_ACTIONS",
     "Expression",
+    "FrameRows",
     "LearnedFrame",
     "ModelFrame",
     "NAAction",
+    "frame_rows",
     "learn_frame",
     "na_action_of",
     "new_frame",
+    "settled",
 ]
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
@@ -199,6 +209,37 @@ class LearnedFrame:
         return {name: count for name, count in counts.items() if count}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameRows:
+    """Rows of a model frame before its levels are settled: all of them, or those of a block.
+
+    Parameters
+    ----------
+    terms : Terms
+        Of the formula whose variables these are.
+    variables : mapping of str to Value
+        In the rows that stay; empty while a state is open.
+    states : mapping of str to State
+        By the labels of the variables and arguments.
+    rows : int
+        How many rows stay.
+    positions : ndarray of int64 or None
+        Rows of the data that stay, in order; None when all do.
+    omitted : int
+        Number of rows dropped for missing values.
+    selected : mapping of str to Value
+        The variables before rows with missing values were dropped; empty where none were.
+    """
+
+    terms: Terms
+    variables: Mapping[str, Value]
+    states: Mapping[str, State]
+    rows: int = 0
+    positions: NDArray[np.int64] | None = None
+    omitted: int = 0
+    selected: Mapping[str, Value] = field(default_factory=dict)
+
+
 def learn_frame(
     formula: Node,
     scope: Scope,
@@ -231,48 +272,107 @@ def learn_frame(
     DataError
         For variables of a wrong type or length, in R's words.
     """
+    arguments = {"(subset)": subset, **(extras or {})}
+    found = frame_rows(formula, scope, arguments, na_action)
+    return settled(found, formula, scope, drop_unused=drop_unused)
+
+
+def frame_rows(
+    formula: Node,
+    scope: Scope,
+    extras: Mapping[str, Expression],
+    na_action: NAAction,
+    states: Mapping[str, State] | None = None,
+) -> FrameRows:
+    """Evaluate the variables of a model frame, and choose its rows.
+
+    Parameters
+    ----------
+    formula, scope, na_action
+        As for `learn_frame`.
+    extras : mapping
+        ``(subset)``, ``(weights)`` and the like: arrays or expressions, or None.
+    states : mapping of str to State, optional
+        What blocks before, or earlier sweeps over them, have found: these rows are a block.
+
+    Raises
+    ------
+    DataError
+        For variables of a wrong type or length, in R's words.
+    """
     expanded = terms(formula, scope.columns.names)
     for text in expanded.warnings:
         scope.context.warn(text)
     nodes = expanded.by_name
-    found = {name: _checked(name, node, evaluate(node, scope)) for name, node in nodes.items()}
-    for name, expression in (extras or {}).items():
+
+    def known(name: str) -> State | None:
+        return None if states is None else states.get(name, OPEN)
+
+    found = {
+        name: _checked(name, node, evaluate(node, scope, known(name)))
+        for name, node in nodes.items()
+    }
+    for name, expression in extras.items():
         if expression is None:
             continue
-        given = _extra(name, _evaluated(expression, scope))
+        given = _extra(name, _evaluated(expression, scope, known(name)))
         if given is not None:
             found[name] = given
+    learned = {name: item.state for name, item in found.items()}
+    if any(item.value is PENDING for item in found.values()):
+        return FrameRows(terms=expanded, variables={}, states=learned)
+    chosen = found.pop("(subset)", None)
     variables = {name: item.value for name, item in found.items()}
-    rows = _common_length(variables, nodes) if variables else scope.context.rows
+    alone = [name for name, item in found.items() if states is not None and not item.rowwise]
+    rows = _common_length(variables, nodes) if variables and not alone else scope.context.rows
+    for name in alone:
+        raise DataError(
+            f"variable lengths differ (found for '{name}')",
+            nodes[name].span if name in nodes else None,
+            "it has no value for each row",
+        )
     matrices = any(isinstance(value, Matrix) for value in variables.values())
-    chosen = None if subset is None else _evaluated(subset, scope)
     selected = None
     if chosen is not None:
+        if states is not None:
+            _refuse_numbers_of_rows(chosen.value)
         numbers = _row_numbers(chosen.value, scope.columns)
         selected = _subset_positions(numbers, rows, matrices=matrices)
     positions = _complete(variables, selected, na_action)
     before = rows if selected is None else selected.size
+    left = rows if positions is None else positions.size
+    return FrameRows(
+        terms=expanded,
+        variables=_taken(variables, positions),
+        states=learned,
+        rows=left,
+        positions=positions,
+        omitted=before - left,
+        selected=_taken(variables, selected) if left < before else {},
+    )
+
+
+def settled(
+    found: FrameRows, formula: Node, scope: Scope, *, drop_unused: bool = True
+) -> LearnedFrame:
+    """Return the model frame of all its rows: levels that no row has are gone."""
+    expanded = found.terms
     # What "." stands for is not among the names here, as in lme4.
     right = formula.operands[-1] if isinstance(formula, Call) else formula
     bare = {symbol.name for symbol in symbols(right)}
-    settled = {
-        name: read_only(_settled(name, value, name in bare, drop_unused, scope))
-        for name, value in _taken(variables, positions).items()
-    }
-    omitted = 0 if positions is None else before - positions.size
     frame = ModelFrame(
-        variables=settled,
+        variables={
+            name: read_only(_settled(name, value, name in bare, drop_unused, scope))
+            for name, value in found.variables.items()
+        },
         response=None if expanded.response is None else expanded.frame_names[expanded.response],
         offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
-        rows=rows if positions is None else positions.size,
-        positions=positions,
-        omitted=omitted,
-        spans={name: node.span for name, node in nodes.items()},
+        rows=found.rows,
+        positions=found.positions,
+        omitted=found.omitted,
+        spans={name: node.span for name, node in expanded.by_name.items()},
     )
-    states = {name: item.state for name, item in found.items()}
-    if chosen is not None:
-        states["(subset)"] = chosen.state
-    return LearnedFrame(frame, states, expanded, _taken(variables, selected) if omitted else {})
+    return LearnedFrame(frame, found.states, expanded, found.selected)
 
 
 def new_frame(
@@ -327,11 +427,8 @@ def new_frame(
         value = without_dim(_evaluated(expression, scope, states.get(name, NOTHING)).value)
         if isinstance(value, Null):
             continue
-        if name == "(subset)" and (not isinstance(value, Numeric) or value.kind != "logical"):
-            raise DataError(
-                "subset gives numbers of rows, which mean nothing in other rows",
-                hint="write a condition, such as x > 0",
-            )
+        if name == "(subset)":
+            _refuse_numbers_of_rows(value)
         if not isinstance(value, Numeric) or length(value) != rows:
             what = name.strip("()")
             raise DataError(f"the {what} must be {rows} numbers, one for each new row")
@@ -392,7 +489,7 @@ def _checked(name: str, node: Node, found: Evaluated) -> Evaluated:
     match found.value:
         case FunctionName():
             raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
-        case Null():
+        case Null() if found.value is not PENDING:
             raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
         case _:
             return found
@@ -402,7 +499,7 @@ def _extra(name: str, found: Evaluated) -> Evaluated | None:
     """Return an argument, None where it is NULL."""
     if isinstance(found.value, FunctionName):
         raise DataError(f"invalid type (closure) for variable '{name}'")
-    return None if isinstance(found.value, Null) else found
+    return None if isinstance(found.value, Null) and found.value is not PENDING else found
 
 
 def _evaluated(expression: Expression, scope: Scope, state: State | None = None) -> Evaluated:
@@ -448,6 +545,14 @@ def _row_numbers(value: Value, columns: ColumnSource) -> Value:
 
     found = np.array([*map(number_of, value.pool), np.nan])
     return Numeric(found[value.codes], "double")
+
+
+def _refuse_numbers_of_rows(subset: Value) -> None:
+    if not isinstance(subset, Numeric | Matrix) or subset.kind != "logical":
+        raise DataError(
+            "subset gives numbers of rows, which mean nothing in other rows",
+            hint="write a condition, such as x > 0",
+        )
 
 
 def _subset_positions(value: Value, rows: int, *, matrices: bool) -> NDArray[np.int64] | None:

@@ -6,15 +6,20 @@ rows. A state is made once, by learning, and is not changed afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.data.factors import extreme_rows, first_rows
+from lme4py.data.values import Value, concatenate, length, take
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
+from lme4py.functions.table import Rows
 
-__all__ = ["NOTHING", "State", "kept_items"]
+__all__ = ["NOTHING", "OPEN", "Gathered", "State", "kept_items"]
+
+_FEW = 1 << 16
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -23,28 +28,109 @@ class State(Abbreviated):
 
     Parameters
     ----------
-    kind : {"parts", "value", "basis", "unit"}
+    kind : {"parts", "value", "basis", "unit", "open"}
         What `kept` is: nothing (all that was found stands in the parts); the value of the
         node itself, which new rows take instead of evaluating it; the state of a basis,
-        beside which the arguments are evaluated; the unit of a difference of times.
+        beside which the arguments are evaluated; the unit of a difference of times; what
+        has been gathered so far for a state that is not known yet.
     kept : object
-        A `Value`; the mapping of a basis; a unit's name.
+        A `Value`; the mapping of a basis; a unit's name; `Gathered` or None.
     parts : tuple of State
         One for each argument of the call as it is written; empty where nothing was found
         in any of them.
     """
 
-    kind: Literal["parts", "value", "basis", "unit"] = "parts"
+    kind: Literal["parts", "value", "basis", "unit", "open"] = "parts"
     kept: Any = None
     parts: tuple[State, ...] = ()
 
     def part(self, place: int) -> State:
         """Return the state of one argument."""
-        return self.parts[place] if place < len(self.parts) else NOTHING
+        if place < len(self.parts):
+            return self.parts[place]
+        return OPEN if self.kind == "open" else NOTHING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is not known yet."""
+        return self.kind == "open" or any(part.is_open for part in self.parts)
+
+    def __add__(self, other: State) -> State:
+        """Return what was found in the rows of both, those of `self` first."""
+        if not other.is_open or self is OPEN:
+            return other
+        if not self.is_open or other is OPEN:
+            return self
+        kept = self.kept if other.kept is None else other.kept
+        if self.kept is not None and other.kept is not None:
+            kept = self.kept + other.kept
+        parts = tuple(one + two for one, two in zip(self.parts, other.parts, strict=True))
+        return State("open", kept, parts)
 
 
 NOTHING = State()
 """The state of an expression that is computed row by row."""
+
+OPEN = State("open")
+"""The state of an expression of which nothing is known yet."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Gathered:
+    """The arguments of a call in some rows, as far as its state needs them.
+
+    Parameters
+    ----------
+    named : mapping of str to object
+        The arguments of some rows by their formal names, as the function takes them.
+    formals : tuple of str
+        Those that have one element per row; each of the ``dots`` says so itself.
+    pieces : tuple of tuple of Value
+        Block after block, the values of these.
+    needed : {"all", "distinct", "extremes"}
+        Which rows the function needs.
+    """
+
+    named: Mapping[str, Any]
+    formals: tuple[str, ...]
+    pieces: tuple[tuple[Value, ...], ...]
+    needed: Rows
+
+    @classmethod
+    def of(cls, named: Mapping[str, Any], formals: tuple[str, ...], needed: Rows) -> Gathered:
+        """Return the arguments of one call."""
+        dots = [dot.value for dot in named.get("dots", ()) if dot.rowwise]
+        found = cls(named, formals, ((*map(named.__getitem__, formals), *dots),), needed)
+        return found._reduced()
+
+    def __add__(self, other: Gathered) -> Gathered:
+        """Return the arguments in the rows of both."""
+        return replace(self, pieces=(*self.pieces, *other.pieces))._reduced()
+
+    def _reduced(self) -> Gathered:
+        """Return the rows that are needed; from time to time, so that it costs little in all."""
+        sizes = [length(piece[0]) for piece in self.pieces]
+        if self.needed == "all" or (len(sizes) > 1 and sum(sizes[1:]) < max(sizes[0], _FEW)):
+            return self
+        values = self.values
+        rows = first_rows(values) if self.needed == "distinct" else extreme_rows(values)
+        return replace(self, pieces=(tuple(take(value, rows) for value in values),))
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The values of the arguments that have one element per row."""
+        return tuple(concatenate(parts) for parts in zip(*self.pieces, strict=True))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments as the function takes them."""
+        values = iter(self.values)
+        found = {**self.named, **{formal: next(values) for formal in self.formals}}
+        if "dots" in found:
+            found["dots"] = tuple(
+                replace(dot, value=next(values)) if dot.rowwise else dot for dot in found["dots"]
+            )
+        return found
 
 
 def kept_items(node: Node, state: State) -> Iterator[tuple[str, Any]]:

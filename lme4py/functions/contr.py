@@ -139,6 +139,7 @@ def _coded(state: State, object: Value) -> Factor:
     replay=_coded,
     quoted=("contr",),
     words=tuple(_SHORT),
+    rows="distinct",
 )
 def _with_contrasts(
     object: Value,
@@ -177,7 +178,7 @@ def _with_contrasts(
     return made, state
 
 
-@function("contrasts", role="summary", package="stats")
+@function("contrasts", role="summary", package="stats", rows="distinct")
 def _contrasts(x: Value, context: Context, contrasts: bool = True) -> Matrix:
     """Return the coding matrix of a factor."""
     if isinstance(x, Numeric) and x.kind == "logical":

@@ -145,6 +145,8 @@ _QUESTIONS: Mapping[str, tuple[Callable[[Value], bool], str]] = {
 }
 
 
-@function({name: purpose for name, (_, purpose) in _QUESTIONS.items()}, role="summary")
+@function(
+    {name: purpose for name, (_, purpose) in _QUESTIONS.items()}, role="summary", rows="extremes"
+)
 def _question(x: Value, called: str) -> Value:
     return scalar(_QUESTIONS[called][0](x), "logical")

@@ -104,7 +104,7 @@ def _cut_numbers(x: Value) -> FloatArray:
     return flat(x, "")[0]
 
 
-@function("cut", role="basis", replay=_intervals)
+@function("cut", role="basis", replay=_intervals, rows="extremes")
 def _cut(
     x: Value,
     breaks: Value,

@@ -97,6 +97,7 @@ def _labelled(kept: Levels, labels: Value) -> tuple[Levels, list[int]]:
     },
     role="basis",
     replay=thawed,
+    rows="distinct",
 )
 def _factor(
     x: Value,
@@ -130,7 +131,7 @@ def _factor(
     }
 
 
-@function("droplevels", role="basis", replay=thawed)
+@function("droplevels", role="basis", replay=thawed, rows="distinct")
 def _droplevels(x: Value) -> tuple[Factor, State]:
     """Return a factor with unused levels dropped."""
     if not isinstance(x, Factor):
@@ -146,6 +147,7 @@ def _droplevels(x: Value) -> tuple[Factor, State]:
     },
     role="basis",
     replay=thawed,
+    rows="distinct",
 )
 def _as_factor(x: Value, context: Context, called: str) -> tuple[Factor, State]:
     if isinstance(x, Factor) and (x.ordered or called == "as.factor"):
@@ -158,7 +160,7 @@ def _as_factor(x: Value, context: Context, called: str) -> tuple[Factor, State]:
 # Levels moved and added -------------------------------------------------------------------
 
 
-@function("relevel", role="basis", package="stats", replay=thawed)
+@function("relevel", role="basis", package="stats", replay=thawed, rows="distinct")
 def _relevel(x: Value, ref: Value) -> tuple[Factor, State]:
     """Return a factor with one level moved first."""
     if not isinstance(x, Factor):
@@ -186,7 +188,7 @@ def _relevel(x: Value, ref: Value) -> tuple[Factor, State]:
     return made, frozen(made)
 
 
-@function("addNA", role="basis", replay=thawed)
+@function("addNA", role="basis", replay=thawed, rows="distinct")
 def _add_na(x: Value, context: Context, ifany: bool = False) -> tuple[Factor, State]:
     """Return a factor with missing values made a level."""
     made = as_factor(x, context.collation)
@@ -263,7 +265,7 @@ def _recrossed(state: State, context: Context, dots: tuple[Dot, ...] = ()) -> Fa
     return thawed({"levels": state["levels"], "ordered": False}, "interaction", full)
 
 
-@function("interaction", role="basis", replay=_recrossed)
+@function("interaction", role="basis", replay=_recrossed, rows="distinct")
 def _interaction(
     context: Context,
     dots: tuple[Dot, ...] = (),
@@ -293,7 +295,7 @@ def _indicators(state: State, f: Value) -> Matrix:
     return Matrix(values, tuple(level_texts(kept)))
 
 
-@function("dummy", role="basis", package="lme4", replay=_indicators)
+@function("dummy", role="basis", package="lme4", replay=_indicators, rows="distinct")
 def _dummy(f: Value, context: Context, levelsToKeep: Value = MISSING) -> tuple[Matrix, State]:
     """Return indicators of some levels of a factor; by default of all but the first."""
     made = as_factor(f, context.collation)

@@ -143,6 +143,7 @@ _ENDS = {"min": slice(0, 1), "max": slice(1, 2), "range": slice(0, 2)}
 @function(
     {"min": "Least value.", "max": "Greatest value.", "range": "Least and greatest value."},
     role="summary",
+    rows="extremes",
 )
 def _extremes(
     context: Context, called: str, dots: tuple[Dot, ...] = (), na_rm: bool = False
@@ -172,7 +173,7 @@ def _size(x: Value, called: str) -> Value:
     return scalar(_SIZES[called][0](x), "integer")
 
 
-@function("levels", role="summary")
+@function("levels", role="summary", rows="distinct")
 def _levels(x: Value) -> Value:
     """Return the levels of a factor."""
     if not isinstance(x, Factor):

@@ -57,6 +57,8 @@ the result has one element per row, else like ``summary``.
 cannot be computed again for new rows.
 """
 
+Rows: TypeAlias = Literal["all", "distinct", "extremes"]
+
 Compute: TypeAlias = Callable[..., Any]
 
 State: TypeAlias = Mapping[str, Any]
@@ -142,6 +144,9 @@ class Function:
         (``x %in% table``); other vectors are repeated along the rows.
     chooses_unit : bool
         Whether R chooses the unit of a difference of times by the rows; new rows keep it.
+    rows : {"all", "distinct", "extremes"}
+        From which rows a basis or summary finds the same: the first of every value, or those
+        of the least, the greatest and a missing number.
     """
 
     name: str
@@ -157,6 +162,7 @@ class Function:
     words: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
     chooses_unit: bool = False
+    rows: Rows = "all"
 
 
 # Entries from Python functions --------------------------------------------------------------
@@ -343,7 +349,7 @@ def function(
         (its value is then what the replay makes of it), or ``(value, state)`` where it finds
         both in one go.
     **taken
-        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``chooses_unit``.
+        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``chooses_unit``, ``rows``.
     """
 
     def enter(compute: _F) -> _F:

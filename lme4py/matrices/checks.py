@@ -127,7 +127,7 @@ class Checks:
         # As in lme4, "ignoreSmall" is checked: it is not the word "ignore".
         if level == "ignore":
             return []
-        q, n = random.entries.shape
+        q, n = random.entries.shape[0], self.rows
         if q == 0:
             # R takes the largest of no singular values.
             self.messages.warn("no non-missing arguments to max; returning -Inf")

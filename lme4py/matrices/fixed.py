@@ -27,7 +27,14 @@ from lme4py.messages import Messages
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["FixedEffects", "LearnedColumns", "learn_fixed_part", "new_fixed_matrix"]
+__all__ = [
+    "CheckedColumns",
+    "FixedEffects",
+    "LearnedColumns",
+    "checked_columns",
+    "learn_fixed_part",
+    "new_fixed_matrix",
+]
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
@@ -101,10 +108,12 @@ def learn_fixed_part(
     messages: Messages,
     *,
     contrasts: Any,
-    control: Control,
+    control: Control | None,
     sparse: bool,
 ) -> tuple[FloatArray | csc_array, FixedEffects, LearnedColumns]:
     """Return X without its dependent columns, scaled as the checks say, and all about it.
+
+    Without `control` no check is made: X has all its columns.
 
     Raises
     ------
@@ -118,42 +127,89 @@ def learn_fixed_part(
     for text in layout.warnings:
         warn(text)
     matrix = sparse_matrix(layout) if sparse else layout.matrix()
-    centers: dict[str, float] = {}
-    divisors: dict[str, float] = {}
-    if control.autoscale:
-        matrix, centers, divisors = autoscaled(matrix)
     try:
-        reduced = check_rank(matrix, control.check_rankX, warn)
-        matrix = reduced.matrix
-        if reduced.message is not None:
-            messages.change(reduced.message)
-        matrix, rescaling, scales = check_scale(
-            matrix, control.check_scaleX, warn, context.lme4.scale_advice
-        )
+        checked = checked_columns(matrix, control, context, messages)
     except CheckError as error:
         error.hint = error.hint or _not_finite(matrix, frame)
         raise
-    if rescaling is not None and control.check_scaleX != "warning":
-        messages.note(rescaling)  # R prints none, not even for "message+rescale"
-    divisors |= scales
+    matrix = checked.matrix
     fixed = FixedEffects(
         names=list(matrix.names),
         assign=np.array(matrix.assign, dtype=np.int64),
         contrasts=dict(matrix.contrasts),
-        dropped=reduced.dropped,
+        dropped=checked.dropped,
         terms=list(terms.labels),
-        scales=divisors,
+        scales=checked.divisors,
         plan=layout,
-        centers=centers,
+        centers=checked.centers,
     )
-    learned = LearnedColumns(
-        contrasts=fixed.contrasts,
-        kept=reduced.kept,
-        names=matrix.names,
-        centers=tuple(centers.get(name, 0.0) for name in matrix.names),
-        divisors=tuple(divisors.get(name, 1.0) for name in matrix.names),
+    return matrix.values, fixed, checked.learned
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class CheckedColumns:
+    """X after its checks.
+
+    Parameters
+    ----------
+    matrix : ModelMatrix
+        The kept columns, centred and scaled where the checks say so.
+    kept : tuple of int
+        Their positions in the full matrix.
+    dropped : dict of str to int
+        Name and position of the others.
+    centers, divisors : dict of str to float
+        By the names of the columns that have them.
+    """
+
+    matrix: ModelMatrix
+    kept: tuple[int, ...]
+    dropped: dict[str, int]
+    centers: dict[str, float]
+    divisors: dict[str, float]
+
+    @property
+    def learned(self) -> LearnedColumns:
+        """What new rows need of them."""
+        names = self.matrix.names
+        return LearnedColumns(
+            contrasts=dict(self.matrix.contrasts),
+            kept=self.kept,
+            names=names,
+            centers=tuple(self.centers.get(name, 0.0) for name in names),
+            divisors=tuple(self.divisors.get(name, 1.0) for name in names),
+        )
+
+
+def checked_columns(
+    matrix: ModelMatrix, control: Control | None, context: Context, messages: Messages
+) -> CheckedColumns:
+    """Check the rank and the scales of X's columns; without `control` all stay as they are.
+
+    Raises
+    ------
+    CheckError
+        As the checks say.
+    """
+    centers: dict[str, float] = {}
+    divisors: dict[str, float] = {}
+    kept, dropped = tuple(range(len(matrix.names))), {}
+    if control is not None:
+        if control.autoscale:
+            matrix, centers, divisors = autoscaled(matrix)
+        reduced = check_rank(matrix, control.check_rankX, context.warn)
+        kept, dropped = reduced.kept, reduced.dropped
+        if reduced.message is not None:
+            messages.change(reduced.message)
+        matrix, rescaling, scales = check_scale(
+            reduced.matrix, control.check_scaleX, context.warn, context.lme4.scale_advice
+        )
+        if rescaling is not None and control.check_scaleX != "warning":
+            messages.note(rescaling)  # R prints none, not even for "message+rescale"
+        divisors |= scales
+    return CheckedColumns(
+        matrix=matrix, kept=kept, dropped=dropped, centers=centers, divisors=divisors
     )
-    return matrix.values, fixed, learned
 
 
 def new_fixed_matrix(

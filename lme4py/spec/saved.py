@@ -136,6 +136,8 @@ def _state_fits(item: State) -> bool:
             return isinstance(item.kept, dict)
         case "value":
             return type(item.kept) in VALUES
+        case "open":
+            return False
 
 
 def _columns_fit(item: LearnedColumns) -> bool:

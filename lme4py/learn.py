@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +51,7 @@ from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.messages import Messages
 from lme4py.spec.spec import Spec
-from lme4py.versions import Lme4
+from lme4py.versions import Lme4, lme4_of
 
 __all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "read_model"]
 
@@ -76,6 +76,20 @@ class Arguments:
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
     mixed: bool = True
     """Whether there are random terms, and rules of lme4's beside R's."""
+
+    @classmethod
+    def linear(
+        cls,
+        *,
+        weights: Expression = None,
+        offset: Expression = None,
+        reml: bool = True,
+        lme4: str = "2.1",
+        **others: Any,
+    ) -> Arguments:
+        """Return the arguments of a linear model, as `lformula` takes them."""
+        extras = {"(weights)": weights, "(offset)": offset}
+        return cls(lme4=lme4_of(lme4), extras=extras, reml=reml, **others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -339,7 +353,7 @@ def learn_model(
     spec = Spec(
         formula=parsed,
         names=tuple(scope.columns.names),
-        columns=_column_types(columns, learned, kept.values()),
+        columns=_column_types(columns, learned, kept.values(), scope.columns.names),
         frame_names=frame.names,
         variables=types,
         states=learned.states,
@@ -404,13 +418,16 @@ def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bo
 
 
 def _column_types(
-    columns: Mapping[str, ColumnType], learned: LearnedFrame, expressions: Iterable[str | bool]
+    columns: Mapping[str, ColumnType],
+    learned: LearnedFrame,
+    expressions: Iterable[str | bool],
+    order: Sequence[str],
 ) -> dict[str, ColumnType]:
     """Return the types of the columns that the variables, and some arguments, read."""
     texts = [item for item in expressions if isinstance(item, str)]
     reads = [*learned.terms.by_name.values(), *map(parse, texts)]
     names = {symbol.name for node in reads for symbol in symbols(node)}
-    return {name: kind for name, kind in columns.items() if name in names}
+    return {name: columns[name] for name in order if name in names and name in columns}
 
 
 def _advise(traps: Iterable[Trap], messages: Messages) -> None:

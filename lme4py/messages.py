@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from lme4py.errors import Lme4pyAdvice, Lme4pyMessage, Lme4pyWarning, Span
 
@@ -43,6 +43,15 @@ class Messages:
     changes: dict[str, None] = field(default_factory=dict)
     advice: dict[str, None] = field(default_factory=dict)
     remarks: dict[str, None] = field(default_factory=dict)
+
+    def __add__(self, other: Messages) -> Messages:
+        """Return what both have to say, each text once."""
+        return Messages(
+            **{
+                item.name: getattr(self, item.name) | getattr(other, item.name)
+                for item in fields(self)
+            }
+        )
 
     def warn(self, text: str) -> None:
         """Add a warning of R's."""

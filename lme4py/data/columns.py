@@ -33,7 +33,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 
-__all__ = ["FROM_R", "Columns", "is_data_frame", "row_names", "value_of"]
+__all__ = ["FROM_R", "Columns", "is_data_frame", "is_pandas_frame", "row_names", "value_of"]
 
 FROM_R = {"written by": "R"}
 """What the ``attrs`` of a pandas frame say that was read from a file of R's."""
@@ -85,7 +85,7 @@ class Columns:
             labels = list(frame.columns)
             self.names = tuple(map(str, labels))
             self.rows = len(frame)
-            self.index = frame.index if _is_pandas_frame(frame) else None
+            self.index = frame.index if is_pandas_frame(frame) else None
             self._column = _columns_of(frame, labels)
         self._known = Counter(self.names)
         self.names = tuple(self._known)
@@ -149,7 +149,7 @@ def is_data_frame(data: Any) -> bool:
     >>> is_data_frame({"x": [1.0]}), is_data_frame("data.parquet")
     (True, False)
     """
-    if _is_pandas_frame(data) or isinstance(data, Mapping):
+    if is_pandas_frame(data) or isinstance(data, Mapping):
         return True
     module = type(data).__module__.partition(".")[0]
     return (module, type(data).__name__) in _EAGER_FRAMES
@@ -157,7 +157,7 @@ def is_data_frame(data: Any) -> bool:
 
 def _eager_frame(data: Any) -> Any:
     """Return data as a frame of pandas, or as narwhals' of polars or pyarrow."""
-    if _is_pandas_frame(data):
+    if is_pandas_frame(data):
         return data
     import narwhals.stable.v2 as nw
 
@@ -179,7 +179,7 @@ def _eager_frame(data: Any) -> Any:
 
 def _columns_of(frame: Any, labels: Sequence[Any]) -> Callable[[str], Any]:
     """Return what takes the name of a column of a frame and returns the column."""
-    if _is_pandas_frame(frame):
+    if is_pandas_frame(frame):
         places = {str(label): place for place, label in enumerate(labels)}
 
         def column_of_pandas(name: str) -> Any:
@@ -256,7 +256,7 @@ def _how_to_a_frame(data: Any) -> str:
     return "give a pandas, polars or pyarrow frame, or a mapping of arrays"
 
 
-def _is_pandas_frame(data: Any) -> bool:
+def is_pandas_frame(data: Any) -> bool:
     """Tell whether data is a pandas frame, without loading pandas for it."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)

@@ -231,7 +231,9 @@ def concatenate(values: Sequence[Value]) -> Value:
             kinds: tuple[Kind, ...] = ("logical", "integer", "double")
             kind = max((item.kind for item in values if isinstance(item, Numeric)), key=kinds.index)
             numbers = [item.values for item in values if isinstance(item, Numeric)]
-            return Numeric(np.concatenate(numbers), kind, first.time)
+            # Where one of the parts shows the clock, it is behind the class, and all show it.
+            times = [item.time or "" for item in values if isinstance(item, Numeric)]
+            return Numeric(np.concatenate(numbers), kind, max(times, key=len) or None)
         case Matrix():
             rows = [item.values for item in values if isinstance(item, Matrix)]
             return Matrix(np.asfortranarray(np.concatenate(rows)), first.names, first.kind)

@@ -319,6 +319,7 @@ def frame_rows(
         if given is not None:
             found[name] = given
     learned = {name: item.state for name, item in found.items()}
+    learned |= {name: state for name, state in (states or {}).items() if not state.is_open}
     if any(item.value is PENDING for item in found.values()):
         return FrameRows(terms=expanded, variables={}, states=learned)
     chosen = found.pop("(subset)", None)

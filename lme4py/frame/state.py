@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.factors import extreme_rows, first_rows
@@ -54,6 +54,12 @@ class State(Abbreviated):
     def is_open(self) -> bool:
         """Whether something is not known yet."""
         return self.kind == "open" or any(part.is_open for part in self.parts)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickle the two states that are known by identity as names."""
+        if self is NOTHING or self is OPEN:
+            return "NOTHING" if self is NOTHING else "OPEN"
+        return object.__reduce_ex__(self, protocol)
 
     def __add__(self, other: State) -> State:
         """Return what was found in the rows of both, those of `self` first."""

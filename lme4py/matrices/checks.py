@@ -141,8 +141,10 @@ class Checks:
                 f"rank(Z) is NA: invalid random effect factors?{end}",
                 hint="a random slope has missing, infinite or huge values",
             )
-        # The rank is at most n: generalized models, which may reach it, never exceed it.
-        if self.equal_allowed or not has_full_row_rank(random.entries):
+        # The rank is at most n: generalized models, which may reach it, never exceed it. Some
+        # of the rows do not tell it.
+        some = q < n or random.entries.shape[1] < n
+        if self.equal_allowed or some or not has_full_row_rank(random.entries):
             return []
         text = self._unidentifiable(n, "rank(Z)", "")
         return [self._act(level, text, "check.nobs.vs.rankZ")]
@@ -325,7 +327,7 @@ def _clearly_close(matrix: ModelMatrix) -> bool:
     Standard deviations to the last digit need several passes over every column.
     """
     rows, squares = matrix.values.shape[0], matrix.squares
-    if squares is None or rows < 2:
+    if squares is None or rows < 2 or matrix.spreads is not None:
         return False
     logs = []
     for place, indicator in enumerate(matrix.indicators):
@@ -351,6 +353,9 @@ def _zeros_and_ones(column: FloatArray) -> bool:
 
 def _spreads(matrix: ModelMatrix) -> tuple[list[int], FloatArray]:
     """Return the columns that are not all 0 or 1, and their standard deviations."""
+    if matrix.spreads is not None:
+        columns = np.flatnonzero(~np.isnan(matrix.spreads)).tolist()
+        return columns, matrix.spreads[columns]
     rows, count = matrix.values.shape
     columns = [i for i in range(count) if not _zeros_and_ones(matrix.column(i))]
     if rows < 2:

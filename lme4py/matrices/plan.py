@@ -43,6 +43,9 @@ class ModelMatrix(Abbreviated):
         Columns that are known to hold nothing but zeros and ones.
     squares : ndarray, shape (p,), optional
         The sum of squares of each column, where it is known.
+    spreads : ndarray, shape (p,), optional
+        The standard deviation of each column, NaN for one of zeros and ones alone: where
+        `values` are not the rows of X but their triangular factor.
     """
 
     values: FloatArray | csc_array
@@ -51,6 +54,7 @@ class ModelMatrix(Abbreviated):
     contrasts: Mapping[str, str | Matrix]
     indicators: tuple[bool, ...]
     squares: FloatArray | None = None
+    spreads: FloatArray | None = None
 
     def column(self, number: int) -> FloatArray:
         """Return one column, shape (n,), written out where the matrix is sparse."""

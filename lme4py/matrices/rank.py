@@ -105,6 +105,7 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
         tuple(matrix.assign[i] for i in kept),
         matrix.contrasts,
         tuple(matrix.indicators[i] for i in kept),
+        spreads=None if matrix.spreads is None else matrix.spreads[kept],
     )
     # As in lme4: names in the order of the columns, positions in the order of the pivot.
     # The two disagree when there are fewer rows than columns.

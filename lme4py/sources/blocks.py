@@ -13,12 +13,12 @@ from lme4py.crossproducts import Crossproducts
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
-from lme4py.sources.source import Block, source_of
+from lme4py.sources.source import source_of
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following
 
-__all__ = ["blocks", "crossproducts"]
+__all__ = ["blocks", "computed", "crossproducts"]
 
 
 def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
@@ -26,15 +26,18 @@ def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
     count_of("rows", rows, 1)
     messages = Messages()
     for block in source_of(data).blocks(tuple(spec.columns), rows):
-        yield _computed(spec, block, messages)
+        with block.telling():
+            found = computed(spec, block.frame, messages)
+        yield replace(found, positions=found.positions + block.start)
     messages.tell(stacklevel=3)
 
 
-def _computed(spec: Spec, block: Block, messages: Messages) -> NewRows:
-    with block.telling(), np.errstate(all="ignore"), following(spec.formula.lme4):
-        found = apply(
+def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
+    """Return some rows of a model, with their response."""
+    with np.errstate(all="ignore"), following(spec.formula.lme4):
+        return apply(
             spec,
-            block.frame,
+            frame,
             new_levels="error",
             na_action=na_action_of(spec.na_action),
             random=True,
@@ -43,7 +46,6 @@ def _computed(spec: Spec, block: Block, messages: Messages) -> NewRows:
             env=spec.env,
             messages=messages,
         )
-    return replace(found, positions=found.positions + block.start)
 
 
 def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:

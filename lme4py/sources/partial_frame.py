@@ -1,0 +1,287 @@
+"""What some rows tell of a model: types of columns, levels, and whether columns of X depend.
+
+Each kind of finding is made from a block and added to that of the rows before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.data.factors import extreme_rows, first_rows
+from lme4py.data.values import (
+    Character,
+    Factor,
+    FloatArray,
+    Matrix,
+    Numeric,
+    Value,
+    concatenate,
+    take,
+    time_class,
+)
+from lme4py.errors import DataError
+from lme4py.frame.schema import ColumnType, LevelTable, type_of
+
+__all__ = ["ColumnTypes", "SomeRows", "Triangle"]
+
+_FEW = 1 << 16
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ColumnTypes:
+    """The types of columns as far as some rows tell.
+
+    Parameters
+    ----------
+    known : mapping of str to ColumnType
+    blank : frozenset of str
+        Those that had nothing but missing values so far.
+    changed : bool
+        Whether rows were computed with a type that later rows made another.
+    """
+
+    known: Mapping[str, ColumnType]
+    blank: frozenset[str] = frozenset()
+    changed: bool = False
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Value]) -> ColumnTypes:
+        """Return what the columns of a block tell."""
+        blank = frozenset(name for name, value in columns.items() if _is_blank(value))
+        return cls({name: type_of(value) for name, value in columns.items()}, blank)
+
+    def plus(self, other: ColumnTypes, *, levels_grow: bool) -> ColumnTypes:
+        """Return the types of both.
+
+        Parameters
+        ----------
+        other : ColumnTypes
+            Of the rows that follow.
+        levels_grow : bool
+            Whether factors with other levels are one with the levels of both, as Arrow joins
+            its dictionaries; else they are text, as pandas joins its categories.
+
+        Raises
+        ------
+        DataError
+            For types that no column can have together.
+        """
+        if not self.known:
+            return other
+        joined = {name: self._joined(other, name, levels_grow) for name in self.known}
+        made = ColumnTypes(joined, self.blank & other.blank)
+        return replace(made, changed=self.changed or other.changed or made.differs(self))
+
+    def differs(self, other: ColumnTypes) -> bool:
+        """Tell whether values are computed otherwise by these types."""
+        return any(
+            _essence(kind) != _essence(self.known[name]) for name, kind in other.known.items()
+        )
+
+    def _joined(self, other: ColumnTypes, name: str, levels_grow: bool) -> ColumnType:
+        first, second = self.known[name], other.known[name]
+        numbers = {first.kind, second.kind} <= {"integer", "double"}
+        if name in self.blank and not numbers:
+            return second
+        if name in other.blank and not numbers:
+            return first
+        return _common(first, second, name, levels_grow)
+
+
+def _is_blank(value: Value) -> bool:
+    match value:
+        case Numeric(values=values):
+            return values.dtype.kind == "f" and bool(np.isnan(values).all())
+        case Character(codes=codes):
+            return bool((codes < 0).all())
+        case _:
+            return False
+
+
+def _essence(kind: ColumnType) -> tuple[Any, ...]:
+    """Return what values are computed by: not the levels, which may grow."""
+    time = None if kind.time is None else kind.time.removesuffix(" clock").removesuffix(" UTC")
+    return kind.kind, time, kind.ordered, kind.width
+
+
+def _common(first: ColumnType, second: ColumnType, name: str, levels_grow: bool) -> ColumnType:
+    """Return the type of a column whose parts have these."""
+    numbers = {"integer": 1, "double": 2}
+    if first.kind in numbers and second.kind in numbers:
+        wider = max(first, second, key=lambda item: numbers[item.kind])
+        return replace(wider, time=_common_time(first, second, name))
+    kinds = {first.kind, second.kind}
+    if kinds == {"factor"}:
+        if first.levels == second.levels:
+            return first
+        if levels_grow:
+            levels = LevelTable(dict.fromkeys((*first.levels, *second.levels)))
+            return replace(first, levels=levels)
+    if kinds <= {"factor", "character"}:
+        return ColumnType("character")
+    if first.kind != second.kind or first.width != second.width:
+        raise DataError(
+            f'column \'{name}\' is of type "{second.kind}" where it was "{first.kind}" before',
+            hint="give the column one type",
+        )
+    return first
+
+
+def _common_time(first: ColumnType, second: ColumnType, name: str) -> str | None:
+    one, two = first.time, second.time
+    if one == two:
+        return one
+    classes = {time_class(one), time_class(two)}
+    if classes == {"POSIXct"}:
+        # Midnights are written with the hour where another moment is.
+        return one if (one or "").endswith(" clock") else two
+    if classes == {"Date", "POSIXct"}:
+        return one if time_class(one) == "POSIXct" else two
+    raise DataError(f"column '{name}' holds times in some rows, and other numbers in others")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SomeRows:
+    """Rows of a model frame that have all its levels, and its least and greatest numbers.
+
+    Parameters
+    ----------
+    groups : tuple of tuple of str
+        The variables that each grouping expression names: their combinations are kept.
+    first : int
+        How many of the first rows are kept besides.
+    pieces : tuple of mapping
+        The variables in the rows that are kept.
+    positions : tuple of ndarray of int64
+        Which rows of the source these are.
+    rows, omitted : int
+        How many rows the frame has, and lost for missing values.
+    """
+
+    groups: tuple[tuple[str, ...], ...]
+    first: int
+    pieces: tuple[Mapping[str, Value], ...] = ()
+    positions: tuple[NDArray[np.int64], ...] = ()
+    rows: int = 0
+    omitted: int = 0
+
+    def plus(
+        self, variables: Mapping[str, Value], positions: NDArray[np.int64], rows: int, omitted: int
+    ) -> SomeRows:
+        """Return these and what is to be kept of further rows."""
+        kept = self._needed(variables, self.first - self.rows)
+        made = replace(
+            self,
+            pieces=(*self.pieces, {name: take(value, kept) for name, value in variables.items()}),
+            positions=(*self.positions, positions[kept]),
+            rows=self.rows + rows,
+            omitted=self.omitted + omitted,
+        )
+        sizes = [part.size for part in made.positions]
+        return made if sum(sizes[1:]) < max(sizes[0], _FEW) else made.reduced()
+
+    def joined(self, other: SomeRows, begin: int) -> SomeRows:
+        """Return these and the rows that others kept of rows that begin at `begin`."""
+        made = replace(
+            self,
+            pieces=(*self.pieces, *other.pieces),
+            positions=(*self.positions, *(part + begin for part in other.positions)),
+            rows=self.rows + other.rows,
+            omitted=self.omitted + other.omitted,
+        )
+        return made.reduced()
+
+    def reduced(self) -> SomeRows:
+        """Return the rows that are needed of those that were kept."""
+        variables, positions = self.variables, np.concatenate(self.positions)
+        kept = self._needed(variables, self.first)
+        piece = {name: take(value, kept) for name, value in variables.items()}
+        return replace(self, pieces=(piece,), positions=(positions[kept],))
+
+    @property
+    def variables(self) -> dict[str, Value]:
+        """The variables in all rows that are kept."""
+        names = self.pieces[0]
+        return {name: concatenate([piece[name] for piece in self.pieces]) for name in names}
+
+    def _needed(self, variables: Mapping[str, Value], first: int) -> NDArray[np.int64]:
+        found = [np.arange(min(max(first, 0), _rows_of(variables)))]
+        if first < _rows_of(variables):
+            found += [
+                first_rows([value])
+                if isinstance(value, Character | Factor)
+                else extreme_rows([value])
+                for value in variables.values()
+                if isinstance(value, Character | Factor | Numeric | Matrix)
+            ]
+            found += [
+                first_rows([variables[name] for name in names]) for names in self.groups if names
+            ]
+        return np.unique(np.concatenate(found))
+
+
+def _rows_of(variables: Mapping[str, Value]) -> int:
+    value: Any = next(iter(variables.values()))
+    return len(value.values if isinstance(value, Numeric | Matrix) else value.codes)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Triangle:
+    """What the rows of X tell of its columns.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (k, p)
+        The triangular factor of a QR decomposition: it has the cross-products of the rows,
+        without having squared their condition.
+    rows : int
+    means, squares : ndarray, shape (p,)
+        Of each column; `squares` are sums around the mean.
+    marks : ndarray of bool, shape (p,)
+        Columns with nothing but zeros and ones.
+    """
+
+    factor: FloatArray
+    rows: int
+    means: FloatArray
+    squares: FloatArray
+    marks: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, X: FloatArray) -> Triangle:
+        """Return what some rows tell."""
+        rows = len(X)
+        means = X.mean(axis=0) if rows else np.zeros(X.shape[1])
+        return cls(
+            np.asarray(np.linalg.qr(X, mode="r")),
+            rows,
+            means,
+            np.array(
+                [np.square(column - mean).sum() for column, mean in zip(X.T, means, strict=True)]
+            ),
+            ((X == 0) | (X == 1)).all(axis=0),
+        )
+
+    def __add__(self, other: Triangle) -> Triangle:
+        """Return what the rows of both tell."""
+        rows = self.rows + other.rows
+        if not self.rows or not other.rows:
+            return self if self.rows else other
+        step = other.means - self.means
+        return Triangle(
+            np.asarray(np.linalg.qr(np.vstack([self.factor, other.factor]), mode="r")),
+            rows,
+            self.means + step * (other.rows / rows),
+            self.squares + other.squares + step**2 * (self.rows * other.rows / rows),
+            self.marks & other.marks,
+        )
+
+    @property
+    def spreads(self) -> FloatArray:
+        """The standard deviations, NaN for columns of zeros and ones."""
+        return np.where(self.marks, np.nan, np.sqrt(self.squares / (self.rows - 1)))

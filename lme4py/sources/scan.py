@@ -1,0 +1,498 @@
+"""The spec of rows that do not fit into memory, learned in a few sweeps over them.
+
+A sweep reads every block once. The first learns the types of columns and gathers the arguments
+of calls that have a state, a mean or knots; a call of such a call takes one sweep more; the next
+keeps the rows of the model frame that have all levels, from which everything is learned as it is
+in memory; the last looks at the columns of X. What blocks tell is added up, so that other
+programs may read them wherever they are: `Scan`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from lme4py.argument_types import count_of
+from lme4py.data.attached import AttachedColumns
+from lme4py.data.columns import Columns, is_pandas_frame
+from lme4py.data.values import Character, Factor, Numeric, Value
+from lme4py.errors import DataError, nearest
+from lme4py.formula.formula import Formula
+from lme4py.formula.parse import parse
+from lme4py.formula.syntax import Node, symbols
+from lme4py.formula.terms import terms
+from lme4py.frame.evaluate import Scope, closed
+from lme4py.frame.modelframe import FrameRows, frame_rows, settled
+from lme4py.frame.schema import ColumnType, type_of
+from lme4py.frame.state import OPEN, State
+from lme4py.learn import Arguments, learn_model, read_model
+from lme4py.matrices.fixed import checked_columns
+from lme4py.matrices.plan import ModelMatrix, Plan
+from lme4py.messages import Messages
+from lme4py.sources.blocks import computed
+from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Triangle
+from lme4py.sources.source import Source, source_of
+from lme4py.spec.spec import Spec
+from lme4py.versions import following
+
+__all__ = ["Scan", "scan"]
+
+FIRST_ROWS = 4096
+_ALL = sys.maxsize
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Known:
+    """What earlier sweeps have found.
+
+    Parameters
+    ----------
+    types : mapping of str to ColumnType, optional
+    states : mapping of str to State
+        By the labels of variables and arguments.
+    rows : int, optional
+        How many rows the source has.
+    first : int
+        How many of the first rows of the model frame are kept.
+    spec : Spec, optional
+        With every column of X, if these are still to be looked at.
+    plan : Plan, optional
+        Of X.
+    messages : Messages
+    complete : bool
+        Whether there is nothing left to find.
+    """
+
+    types: Mapping[str, ColumnType] | None = None
+    states: Mapping[str, State] = field(default_factory=dict)
+    rows: int | None = None
+    first: int = FIRST_ROWS
+    spec: Spec | None = None
+    plan: Plan | None = None
+    messages: Messages = field(default_factory=Messages)
+    complete: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Found:
+    """What this sweep has found in some rows.
+
+    Parameters
+    ----------
+    rows : int
+    types : ColumnTypes
+    states : mapping of str to State
+    frame : SomeRows, optional
+        None while a state is open.
+    triangle : Triangle, optional
+        In the last sweep.
+    messages : Messages
+    """
+
+    rows: int = 0
+    types: ColumnTypes = ColumnTypes({})
+    states: Mapping[str, State] = field(default_factory=dict)
+    frame: SomeRows | None = None
+    triangle: Triangle | None = None
+    messages: Messages = field(default_factory=Messages)
+
+
+class Scan:
+    """What is known of a model whose rows are read block by block, by whatever program.
+
+    A scan goes through sweeps. In each, every block is read once, in any place, and what the
+    blocks tell is added up in the order of the rows; then the scan advances:
+
+    .. code-block:: python
+
+        scan = lme4py.Scan(formula, names)
+        while not scan.complete:
+            parts = [scan.read(block) for block in blocks]      # anywhere
+            scan = scan.advance(functools.reduce(operator.add, parts))
+        spec = scan.spec()
+
+    A scan is not changed: `read`, ``+`` and `advance` return new ones, which can be pickled.
+
+    Parameters
+    ----------
+    formula : str or Formula
+    names : sequence of str
+        The columns of the data.
+    **options
+        As for `lformula`; ``weights``, ``offset`` and ``subset`` are expressions.
+
+    Raises
+    ------
+    Lme4pyError
+        As `lformula`, for what the formula and the options alone tell.
+
+    Examples
+    --------
+    >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [0, 1, 0, 1], "g": ["a", "a", "b", "b"]}
+    >>> scan = Scan("y ~ scale(x) + (1 | g)", data)
+    >>> while not scan.complete:
+    ...     scan = scan.advance(scan.read(data))
+    >>> scan.spec()
+    Spec('y ~ scale(x) + (1 | g)': 2 columns of X, 2 levels of Z)
+    """
+
+    __slots__ = ("_names", "_text", "found", "known")
+
+    def __init__(self, formula: str | Formula, names: Iterable[str], **options: Any) -> None:
+        messages = Messages()
+        arguments = Arguments.linear(**options)
+        self._text = read_model(formula, arguments, messages)
+        for name, expression in self._text.expressions.items():
+            if expression is True:
+                raise DataError(
+                    f"{name.strip('()')} is an expression here, such as the name of a column",
+                    hint="values have no place beside rows that are read in blocks",
+                )
+        self._names = tuple(map(str, names))
+        control = self._text.control
+        whole = bool(control.autoscale) or "rescale" in control.check_scaleX
+        self.known = Known(first=_ALL if whole else FIRST_ROWS, messages=messages)
+        self.found = Found()
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to find."""
+        return self.known.complete
+
+    @property
+    def messages(self) -> Messages:
+        """What was said so far."""
+        return self.known.messages
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that are read."""
+        there = {symbol.name for node in self._nodes.values() for symbol in symbols(node)}
+        return tuple(name for name in self._names if name in there)
+
+    @property
+    def _nodes(self) -> dict[str, Node]:
+        """The expressions of the variables and arguments, by their labels."""
+        expanded = terms(self._text.variables, self._names)
+        texts = self._text.expressions.items()
+        return dict(zip(expanded.frame_names, expanded.variables, strict=True)) | {
+            name: parse(text) for name, text in texts if isinstance(text, str)
+        }
+
+    def read(self, block: Any) -> Scan:
+        """Return the scan with what a block tells besides.
+
+        Parameters
+        ----------
+        block : data frame
+            With the `columns`, at least.
+
+        Raises
+        ------
+        Lme4pyError
+            As `lformula`; for a column that is not there or has another type.
+        """
+        columns, messages = Columns(block), Messages()
+        if not columns.rows:
+            return self
+        known, found = self.known, self.found
+        with np.errstate(all="ignore"), following(self._text.arguments.lme4):
+            if known.spec is not None:
+                triangle = Triangle.of(computed(known.spec, block, messages).X)
+                if found.triangle is not None:
+                    triangle = found.triangle + triangle
+                found = replace(found, triangle=triangle)
+            else:
+                found = self._gathered(columns, not is_pandas_frame(block), messages)
+        rows = self.found.rows + columns.rows
+        return self._with(found=replace(found, rows=rows, messages=found.messages + messages))
+
+    def _gathered(self, columns: Columns, levels_grow: bool, messages: Messages) -> Found:
+        known, found = self.known, self.found
+        values = {name: _column(columns, name) for name in self.columns}
+        types = found.types
+        if known.types is None:
+            types = types.plus(ColumnTypes.of(values), levels_grow=levels_grow)
+            if types.changed:
+                return replace(found, types=types)
+        current = known.types or types.known
+        adapted = {name: current[name].adapt(value, name) for name, value in values.items()}
+        scope = self._text.scope(BlockColumns(self._names, adapted), columns.rows, messages)
+        given = {name: text or None for name, text in self._text.expressions.items()}
+        here = frame_rows(self._text.variables, scope, given, self._text.na_action, known.states)
+        states = {name: found.states.get(name, OPEN) + state for name, state in here.states.items()}
+        if any(state.is_open for state in states.values()):
+            return replace(found, types=types, states=states)
+        frame = found.frame or SomeRows(self._groups(here.variables), known.first)
+        positions = np.arange(here.rows) if here.positions is None else here.positions
+        frame = frame.plus(here.variables, positions + found.rows, here.rows, here.omitted)
+        return replace(found, types=types, states=states, frame=frame)
+
+    def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
+        """Return the variables of the frame that each grouping expression names."""
+        found = []
+        for bar in self._text.formula.bars:
+            names = dict.fromkeys(symbol.name for symbol in symbols(bar.group))
+            found.append(tuple(name for name in names if name in variables))
+        return tuple(names for names in dict.fromkeys(found) if names)
+
+    def __add__(self, other: Scan) -> Scan:
+        """Return what the rows of both tell; those of `other` follow.
+
+        Raises
+        ------
+        DataError
+            For types of columns that do not go together.
+        """
+        if not isinstance(other, Scan):
+            return NotImplemented
+        one, two = self.found, other.found
+        if not one.rows or not two.rows:
+            return self if one.rows else other
+        types = one.types
+        if self.known.types is None:
+            types = one.types.plus(two.types, levels_grow=True)
+            types = replace(types, changed=types.changed or types.differs(two.types))
+        triangle = one.triangle
+        if one.triangle is not None and two.triangle is not None:
+            triangle = one.triangle + two.triangle
+        frame = None
+        if one.frame is not None and two.frame is not None and not types.changed:
+            frame = one.frame.joined(two.frame, one.rows)
+        states = {
+            name: state + two.states[name]
+            for name, state in one.states.items()
+            if not types.changed
+        }
+        return self._with(
+            found=Found(
+                rows=one.rows + two.rows,
+                types=types,
+                states=states,
+                frame=frame,
+                triangle=triangle,
+                messages=one.messages + two.messages,
+            )
+        )
+
+    def advance(self, found: Scan | None = None) -> Scan:
+        """Return the scan for the next sweep, or a complete one.
+
+        Parameters
+        ----------
+        found : Scan, optional
+            What all blocks told; this scan itself by default.
+
+        Raises
+        ------
+        Lme4pyError
+            As `lformula`; if there are other rows than in the sweep before.
+        """
+        total, known = (self if found is None else found).found, self.known
+        if known.rows not in (None, total.rows):
+            raise DataError(
+                f"the source has {total.rows:,} rows where it had {known.rows:,} before",
+                hint="it has changed, or can be read only once: "
+                "give a function that returns a new iterator of frames each time",
+            )
+        if not total.rows:
+            raise DataError("the source has no rows")
+        messages = known.messages + total.messages
+        known = replace(known, rows=total.rows, messages=messages)
+        with np.errstate(all="ignore"), following(self._text.arguments.lme4):
+            if total.triangle is not None:
+                return self._with(known=self._of_columns(known, total.triangle))
+            first = known.types is None
+            if first:
+                known = replace(known, types=self._attached(total.types.known))
+            if first and (total.types.changed or self._text.attached):
+                return self._with(known=known)
+            if total.frame is None:
+                scope = self._scope(known, messages)
+                nodes = self._nodes
+                states = {
+                    name: closed(nodes[name], state, scope) for name, state in total.states.items()
+                }
+                return self._with(known=replace(known, states={**known.states, **states}))
+            return self._with(known=self._modelled(known, total, total.frame.reduced()))
+
+    def spec(self) -> Spec:
+        """Return the spec of a scan that is complete.
+
+        Raises
+        ------
+        DataError
+            If there are sweeps left.
+        """
+        if self.known.spec is None or not self.complete:
+            raise DataError("the scan is not complete: read all blocks, then advance")
+        return self.known.spec
+
+    def _with(self, *, known: Known | None = None, found: Found | None = None) -> Scan:
+        made = copy(self)
+        made.known = self.known if known is None else known
+        made.found = Found() if found is None else found
+        return made
+
+    def _scope(self, known: Known, messages: Messages) -> Scope:
+        return self._text.scope(BlockColumns(self._names, {}), known.rows or 0, messages)
+
+    def _attached(self, types: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
+        """Return the types of columns with the contrasts that are attached to some."""
+        attached = self._text.attached
+        if not attached:
+            return types
+        samples = {name: _sample(types.get(name)) for name in self._names}
+        columns = AttachedColumns(samples, attached)
+        made = {name: columns.get(name) for name in attached}
+        return {**types, **{name: type_of(value) for name, value in made.items() if value}}
+
+    def _modelled(self, known: Known, total: Found, frame: SomeRows) -> Known:
+        """Learn from the rows that were kept as from all rows."""
+        messages, types = Messages(), known.types or {}
+        variables = {
+            name: types[name].adapt(value, name) if name in types else value
+            for name, value in frame.variables.items()
+        }
+        positions = np.concatenate(frame.positions)
+        formula = self._text.variables
+        rows = FrameRows(
+            terms=terms(formula, self._names),
+            variables=variables,
+            states=total.states,
+            rows=positions.size,
+            positions=None if positions.size == total.rows else positions,
+            omitted=frame.omitted,
+        )
+        scope = self._scope(known, messages)
+        learned = settled(rows, formula, scope)
+        model = learn_model(
+            self._text,
+            learned,
+            scope,
+            messages,
+            columns=types,
+            rows=frame.rows,
+            emptied=lambda: "no row is left: subset or missing values take all of them",
+        )
+        known = replace(known, messages=known.messages + messages)
+        if positions.size == frame.rows:
+            return replace(known, spec=model.spec, complete=True)
+        if model.random.entries.shape[0] >= frame.rows:
+            # So many levels: only all rows tell the rank of Z.
+            return replace(known, first=_ALL)
+        return replace(known, spec=model.spec, plan=model.fixed.plan)
+
+    def _of_columns(self, known: Known, triangle: Triangle) -> Known:
+        """Choose the columns of X."""
+        spec, plan, messages = known.spec, known.plan, Messages()
+        if spec is None or plan is None:
+            raise DataError("the parts of the scan do not belong together")
+        matrix = ModelMatrix(
+            values=np.asfortranarray(triangle.factor),
+            names=plan.names,
+            assign=plan.assign,
+            contrasts=plan.contrasts,
+            indicators=plan.indicators,
+            spreads=triangle.spreads,
+        )
+        context = self._scope(known, messages).context
+        checked = checked_columns(matrix, self._text.control, context, messages)
+        return replace(
+            known,
+            spec=replace(spec, fixed=checked.learned),
+            messages=known.messages + messages,
+            complete=True,
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BlockColumns:
+    """The columns of a block, on the types of the model's data."""
+
+    names: tuple[str, ...]
+    values: Mapping[str, Value]
+
+    def get(self, name: str) -> Value | None:
+        """Return a column, or None."""
+        return self.values.get(name)
+
+
+def _column(columns: Columns, name: str) -> Value:
+    value = columns.get(name)
+    if value is None:
+        hint = nearest(name, columns.names)
+        raise DataError(f"object '{name}' not found in the block", hint=hint)
+    return value
+
+
+def _sample(kind: ColumnType | None) -> Value:
+    """Return a column of a type, with all its levels."""
+    match kind:
+        case ColumnType(kind="factor", levels=levels, ordered=ordered):
+            return Factor(np.arange(len(levels), dtype=np.int32), levels, ordered)
+        case ColumnType(kind="character"):
+            return Character(np.zeros(1, dtype=np.int32), ("",))
+        case ColumnType(kind="logical"):
+            return Numeric(np.array([True]), "logical")
+        case _:
+            return Numeric(np.zeros(1), "double")
+
+
+def scan(
+    formula: str | Formula,
+    source: Any,
+    *,
+    rows: int = 500_000,
+    **options: Any,
+) -> Spec:
+    """Learn the spec of a model whose rows need not fit into memory.
+
+    Parameters
+    ----------
+    formula : str or Formula
+    source : path, glob, frame, or what reads rows
+        As for `Spec.blocks`.
+    rows : int
+        The most rows that are in memory at a time.
+    **options
+        As for `lformula`; ``weights``, ``offset`` and ``subset`` are expressions.
+
+    Returns
+    -------
+    Spec
+        The same, number for number, as that of ``lformula`` on all rows in one frame.
+
+    Raises
+    ------
+    Lme4pyError
+        As `lformula`, with the block it arose in; if the source changes, or can be read only
+        once.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> data = lme4py.data.sleepstudy()
+    >>> spec = scan("Reaction ~ scale(Days) + (Days | Subject)", data, rows=50)
+    >>> spec
+    Spec('Reaction ~ scale(Days) + (Days | Subject)': 2 columns of X, 18 levels of Z)
+    """
+    count_of("rows", rows, 1)
+    given = source_of(source)
+    found = Scan(formula, given.names, **options)
+    while not found.complete:
+        found = found.advance(_swept(found, given, rows))
+    found.messages.tell(stacklevel=3)
+    return found.spec()
+
+
+def _swept(found: Scan, source: Source, rows: int) -> Scan:
+    for block in source.blocks(found.columns, rows):
+        with block.telling():
+            found = found.read(block.frame)
+    return found

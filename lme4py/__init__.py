@@ -28,12 +28,14 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.spec.spec import NewRows, Spec
 
 if TYPE_CHECKING:
+    from lme4py.crossproducts import Crossproducts
     from lme4py.data.read_csv import read_csv
     from lme4py.export.files import load
     from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture, read_fixture
     from lme4py.ready_arrays import TermArrays, mixed_design, mk_re_terms
+    from lme4py.sources.scan import Scan, scan
 
 __version__ = "0.1.0"
 
@@ -41,6 +43,7 @@ __all__ = [
     "CheckError",
     "Comparison",
     "Control",
+    "Crossproducts",
     "DataError",
     "Family",
     "FixedDesign",
@@ -56,6 +59,7 @@ __all__ = [
     "MixedDesign",
     "NewRows",
     "RandomEffects",
+    "Scan",
     "Spec",
     "TermArrays",
     "compare",
@@ -69,12 +73,15 @@ __all__ = [
     "read_csv",
     "read_fixture",
     "register",
+    "scan",
 ]
 
 # Imported when they are first asked for: they need packages that a build does not.
 _LATER = {
     "Comparison": "lme4py.proof.findings",
+    "Crossproducts": "lme4py.crossproducts",
     "Fixture": "lme4py.proof.fixture",
+    "Scan": "lme4py.sources.scan",
     "TermArrays": "lme4py.ready_arrays",
     "compare": "lme4py.proof.against_r",
     "load": "lme4py.export.files",
@@ -82,6 +89,7 @@ _LATER = {
     "mk_re_terms": "lme4py.ready_arrays",
     "read_csv": "lme4py.data.read_csv",
     "read_fixture": "lme4py.proof.fixture",
+    "scan": "lme4py.sources.scan",
 }
 
 

@@ -43,6 +43,7 @@ _SHOWN = 5
 # Of polars, xarray, Dask, Spark, DuckDB: the first that is there.
 _METHODS_THAT_MAKE_FRAMES = ("collect", "to_dataframe", "compute", "toPandas", "df")
 _EAGER_FRAMES = {("polars", "DataFrame"), ("pyarrow", "Table"), ("pyarrow", "RecordBatch")}
+_BLOCKS = "rows that do not fit into memory are read by lme4py.scan"
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NUMBERS: dict[str, Kind] = {"b": "logical", "i": "integer", "u": "integer", "f": "double"}
 
@@ -243,7 +244,7 @@ def _no_frame(data: Any) -> DataError:
 def _how_to_a_frame(data: Any) -> str:
     """Return what makes a frame of data of another kind."""
     if isinstance(data, str | os.PathLike):
-        return "read the file first: lme4py.read_csv(path)"
+        return f"read the file first: lme4py.read_csv(path); {_BLOCKS}"
     if isinstance(data, np.ndarray) and data.dtype.names:
         return "make it a frame: pandas.DataFrame(data)"
     if isinstance(data, np.ndarray) and data.ndim == 2:
@@ -252,7 +253,9 @@ def _how_to_a_frame(data: Any) -> str:
         return "make it a frame: pandas.DataFrame(data)"
     for method in _METHODS_THAT_MAKE_FRAMES:
         if hasattr(data, method):
-            return f"call .{method}() first"
+            return f"call .{method}() first; {_BLOCKS}"
+    if callable(data) or hasattr(data, "to_table"):
+        return f"give a frame; {_BLOCKS}"
     return "give a pandas, polars or pyarrow frame, or a mapping of arrays"
 
 

@@ -173,6 +173,7 @@ class Scan:
     def columns(self) -> tuple[str, ...]:
         """The columns that are read."""
         there = {symbol.name for node in self._nodes.values() for symbol in symbols(node)}
+        there.update(self._text.attached)
         return tuple(name for name in self._names if name in there)
 
     @property
@@ -371,6 +372,8 @@ class Scan:
         )
         scope = self._scope(known, messages)
         learned = settled(rows, formula, scope)
+        for numbers in (learned.frame.weights, learned.frame.offset):
+            numbers()  # an error where they are none
         model = learn_model(
             self._text,
             learned,

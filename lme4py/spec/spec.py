@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array, csr_array
 
     from lme4py.crossproducts import Crossproducts
+    from lme4py.matrices.reterms import RandomEffects
 
 __all__ = ["NewLevels", "NewRows", "RandomParts", "Spec"]
 
@@ -147,6 +148,24 @@ class Spec:
     def terms(self) -> Terms:
         """The terms of the formula, random ones among the fixed."""
         return terms(self.formula.subbars().node, self.names)
+
+    @cached_property
+    def random(self) -> RandomEffects:
+        """The random part without data: theta, lower, Lind, Gp, cnms, the names of Zt's rows.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> spec = lme4py.scan("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> spec.random.theta.tolist(), spec.random.Gp.tolist(), spec.random.Zt.shape
+        ([1.0, 0.0, 1.0], [0, 36], (36, 0))
+        """
+        from lme4py.matrices.randomterm import RandomTerm
+        from lme4py.matrices.reterms import random_effects
+
+        pairs = zip(self.formula.bars, self.groups, strict=True)
+        terms = [RandomTerm.empty(bar, found.levels, found.columns, 0) for bar, found in pairs]
+        return random_effects(terms, 0)
 
     @property
     def kept(self) -> dict[str, Any]:

@@ -433,7 +433,7 @@ def test_lazy_frames_of_narwhals_are_refused():
 
     with pytest.raises(DataError, match="first argument must be a named list") as caught:
         Columns(nw.from_native(pl.DataFrame(PLAIN).lazy()))
-    assert caught.value.hint == "call .collect() first"
+    assert caught.value.hint.startswith("call .collect() first")
     assert Columns(nw.from_native(pl.DataFrame(PLAIN))).rows == ROWS
 
 

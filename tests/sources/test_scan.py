@@ -6,9 +6,11 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import lme4py.sources.scan
+from lme4py.errors import DataError, FormulaError
 from lme4py.sources.scan import Scan, scan
 
 from .models import FORMULAS, SOURCES, cut, design_of, frame, pieces
@@ -58,3 +60,208 @@ def test_parts_are_read_anywhere_and_added(formula):
         sweeps += 1
     assert found.spec().to_json() == expected
     assert sweeps <= 5
+
+
+def test_the_random_part_needs_no_data():
+    data = frame()
+    design = design_of("y ~ x + (x | g) + (1 | h/k)", data, {})
+    found = scan("y ~ x + (x | g) + (1 | h/k)", data, rows=100).random
+    for name in ("theta", "lower", "upper", "Lind", "Gp", "nl", "nc", "order"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(design.random, name))
+    assert found.cnms == design.random.cnms
+    assert found.row_names == design.random.row_names
+    assert (found.Lambdat != design.random.Lambdat).nnz == 0
+
+
+# Checks and messages -----------------------------------------------------------------------
+
+
+def said(make, *arguments, **options):
+    """Return what a call warns of in lme4's words, or its error."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            make(*arguments, **options)
+        except lme4py.Lme4pyError as error:
+            return [type(error).__name__, error.message]
+    ours = lme4py.Lme4pyAdvice
+    return sorted({str(item.message) for item in caught if not issubclass(item.category, ours)})
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("y ~ x + (1 | one)", {}),
+        ("y ~ x + (1 | every)", {}),
+        ("y ~ x + (x | many)", {}),
+        ("y ~ x + (1 | every)", {"control": {"check_nobs_vs_nlev": "ignore"}}),
+        ("y ~ x + (x | many)", {"control": {"check_nobs_vs_nRE": "warning"}}),
+        ("y ~ x + (1 | h)", {"control": {"check_nlev_gtreq_5": "warning"}}),
+        ("y ~ x + I(2 * x) + f + (1 | g)", {}),
+        ("y ~ x + I(2 * x) + f + (1 | g)", {"control": {"check_rankX": "stop.deficient"}}),
+        ("y ~ I(x * 1e6) + f + (1 | g)", {}),
+        ("y ~ I(x * 1e6) + f + (1 | g)", {"control": {"check_scaleX": "stop"}}),
+        ("y ~ one + (1 | g)", {}),
+        ("y ~ log(x - 10) + (1 | g)", {}),
+        ("y ~ nothing + (1 | g)", {}),
+        ("y ~ scale(f) + (1 | g)", {}),
+        ("y ~ x", {}),
+        ("y ~ x + (1 | g)", {"subset": "x > 100"}),
+        ("y ~ log(z) + offset(f) + (1 | g)", {}),
+        ("y ~ x + (1 | g)", {"weights": "f"}),
+        ("y ~ mean(x) + (1 | g)", {}),
+        ("f ~ x + (1 | g)", {}),
+    ],
+)
+def test_checks_say_what_they_say_in_memory(formula, options):
+    data = frame().assign(one="only", every=[f"e{i}" for i in range(500)])
+    data["many"] = [f"m{i // 2}" for i in range(500)]
+    expected = said(lme4py.lformula, formula, data, **options)
+    assert said(scan, formula, data, rows=90, **options) == expected
+
+
+UNCHECKED = {
+    "check_nobs_vs_nlev": "ignore",
+    "check_nobs_vs_nRE": "ignore",
+    "check_nobs_vs_rankZ": "ignore",
+}
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("y ~ I(x * 1e6) + f + (1 | g)", {"control": {"check_scaleX": "warn+rescale"}}),
+        ("y ~ x + f + (1 | g)", {"control": {"autoscale": True}}),
+        ("y ~ x + k + (k | g)", {"attached_contrasts": {"k": "contr.sum", "b": "contr.sum"}}),
+        ("y ~ f + (1 | g)", {"contrasts": {"f": "contr.helmert"}}),
+        ("y ~ f * o + (1 | g)", {"default_contrasts": ("contr.sum", "contr.helmert")}),
+        ("y ~ f + (x || g)", {"lme4": "1.1-31", "collation": "C"}),
+        ("y ~ f + (f || g)", {"double_bar": "diag"}),
+        ("y ~ cut(x, breaks) + (1 | g)", {"env": {"breaks": [0.0, 10.0, 20.0]}}),
+        ("y ~ . - unused + (1 | g)", {}),
+        ("y ~ x + (1 | every)", {"control": UNCHECKED}),
+    ],
+)
+def test_options_are_those_of_lformula(formula, options):
+    data = frame().assign(every=[f"e{i}" for i in range(500)])
+    if formula.startswith("y ~ ."):
+        data = data.drop(columns=["every", "h", "t"])
+    expected = design_of(formula, data, options).spec.to_json()
+    assert scanned(formula, data, rows=77, **options) == expected
+
+
+# Types that differ by block --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("x", [1, 2, 3, 4], [1.5, 2.5, 2.25, 9.0]),
+        ("x", [1.5, 2, 3, 4], [1, 2, 2, 9]),
+        ("x", [1, 2, 3, 4], [np.nan, 1, 2, 5]),
+        ("x", [np.nan] * 4, [1.5, 2.5, 2.25, 9.0]),
+        ("f", [None] * 4, ["u", "v", "w", "u"]),
+        ("f", ["u", "v", "w", "u"], [None] * 4),
+        ("f", pd.Categorical(["u", "v", "u", "v"]), pd.Categorical(["w", "v", "w", "v"])),
+        ("f", pd.Categorical(["u", "v", "u", "v"]), pd.Categorical(["v", "v", "u", "u"])),
+        ("f", pd.Categorical(["u", "v", "u", "v"]), ["v", "v", "b", "u"]),
+        ("x", pd.to_datetime(["2024-01-01"] * 4), pd.to_datetime(["2024-01-01 12:00"] * 4)),
+        ("x", pd.to_datetime(["2024-01-01 12:00"] * 4), pd.to_datetime(["2024-01-02"] * 4)),
+        ("b", [True, False, True, False], [True, True, None, False]),
+    ],
+)
+def test_types_of_blocks(name, first, second):
+    def block(values, start):
+        rest = {"y": np.arange(4.0) * start, "g": ["p", "q", "r", "p"]}
+        return pd.DataFrame({name: values, **rest})
+
+    blocks = [block(first, 1), block(second, 3), block(first, 4)]
+    formula = f"y ~ {name} + (1 | g)"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = pd.concat(blocks, ignore_index=True)
+    assert scanned(formula, blocks) == design_of(formula, whole, {}).spec.to_json()
+    for number in range(3):
+        swapped = blocks[number:] + blocks[:number]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            whole = pd.concat(swapped, ignore_index=True)
+        assert scanned(formula, swapped) == design_of(formula, whole, {}).spec.to_json()
+
+
+def test_arrow_dictionaries_that_differ_by_block():
+    import pyarrow as pa
+
+    def table(texts):
+        codes = pa.array(texts).dictionary_encode()
+        y = pa.array(np.arange(len(texts)) * 1.5)
+        return pa.table({"f": codes, "y": y, "g": pa.array(["p", "q"] * (len(texts) // 2))})
+
+    blocks = [table(["c", "a", "c", "a"]), table(["b", "a", "b", "c"])]
+    whole = pa.concat_tables(blocks)
+    expected = design_of("y ~ f + (1 | g)", whole, {}).spec.to_json()
+    assert scanned("y ~ f + (1 | g)", blocks) == expected
+
+
+# What goes wrong -----------------------------------------------------------------------------
+
+
+def failing(source, match, hint="", formula="y ~ x + (1 | g)", **options):
+    with pytest.raises(lme4py.Lme4pyError, match=match) as caught:
+        scan(formula, source, rows=50, **options)
+    assert hint in str(caught.value)
+
+
+def test_errors_name_the_block():
+    data = frame()
+    parts = [data.iloc[begin : begin + 50] for begin in range(0, 500, 50)]
+    failing([*parts[:6], parts[6].drop(columns="x")], "object 'x' not found", "in block 7")
+    failing([*parts[:6], parts[6].assign(x="text")], "is of type", "in block 7")
+    failing([*parts[:6], parts[6].assign(x=1j)], "complex", "in block 7")
+    failing(data, "not found", "did you mean 'x'", formula="y ~ xx + (1 | g)")
+
+
+@pytest.mark.parametrize("text", ["rev(x)", "rank(x)", "cumsum(x)", "order(x)", "x[order(x)]"])
+def test_what_needs_all_rows_together_is_refused(text):
+    failing(frame(), "uses all rows together", "^", formula=f"y ~ {text} + (1 | g)")
+
+
+def test_arguments_are_expressions():
+    data = frame()
+    for name in ("weights", "offset"):
+        failing(data, f"{name} is an expression here", **{name: data["z"]})
+    failing(data, "subset is an expression here", subset=[1, 2, 3])
+    failing(data, "numbers of rows", subset="1:30")
+    with pytest.raises(TypeError, match="wieghts"):
+        scan("y ~ x + (1 | g)", data, wieghts="z")
+
+
+def test_sources_that_change():
+    data = frame()
+    calls = []
+
+    def shrinking():
+        calls.append(1)
+        yield data.iloc[: 500 - 50 * len(calls)]
+
+    failing(shrinking, "where it had", "only once", formula="y ~ scale(x) + (1 | g)")
+    failing([], "no source of rows")
+    failing([data.iloc[:0]], "no rows")
+
+
+def test_a_scan_that_is_not_complete():
+    found = Scan("y ~ x + (1 | g)", frame().columns)
+    with pytest.raises(DataError, match="not complete"):
+        found.spec()
+    with pytest.raises(FormulaError, match="No random effects"):
+        scan("y ~ x", frame())
+
+
+def test_lformula_says_to_scan(tmp_path):
+    import polars as pl
+
+    for source in (tmp_path / "x.parquet", pl.LazyFrame({"y": [1]}), frame):
+        with pytest.raises(DataError, match=r"lme4py\.scan"):
+            lme4py.lformula("y ~ x + (1 | g)", source)

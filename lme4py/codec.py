@@ -24,7 +24,8 @@ Plain: TypeAlias = Any
 """None, bool, int, float, str, list and dict with str keys."""
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_DTYPES = ("float64", "int64", "int32", "bool")
+_DTYPES = {"float64": (int, float), "int64": (int,), "int32": (int,), "bool": (bool,)}
+"""The arrays that are written, and what stands for their elements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class Codec:
                 return _WORDS[word]
             case {"array": str(name)} if self.get is not None and len(plain) == 1:
                 return self.get(name)
-            case {"array": dtype, "shape": list(shape), "items": list(items)}:
+            case {"array": str(dtype), "shape": list(shape), "items": list(items)}:
                 return self._read_array(dtype, shape, items)
             case {"list": list(items)}:
                 return [self.from_plain(part) for part in items]
@@ -160,16 +161,11 @@ class Codec:
         sized = len(shape) <= 2 and all(type(size) is int and size >= 0 for size in shape)
         if dtype not in _DTYPES or not sized or math.prod(shape) != len(items):
             raise self.damaged("an array of another size than its shape")
-        if dtype == "float64":
-            numbers = [_WORDS.get(item) if isinstance(item, str) else item for item in items]
-            if not all(type(item) in (int, float) for item in numbers):
-                raise self.damaged("an array of mixed types")
-            return np.array(numbers, dtype=np.float64).reshape(shape, order="F")
-        wanted = bool if dtype == "bool" else int
-        if not all(type(item) is wanted for item in items):
+        numbers = [_WORDS.get(item) if isinstance(item, str) else item for item in items]
+        if not all(type(item) in _DTYPES[dtype] for item in numbers):
             raise self.damaged("an array of mixed types")
         try:
-            return np.array(items, dtype=dtype).reshape(shape, order="F")
+            return np.array(numbers, dtype=dtype).reshape(shape, order="F")
         except OverflowError:
             raise self.damaged("a number beyond its type") from None
 

@@ -18,6 +18,7 @@ __all__ = [
     "Lme4pyMessage",
     "Lme4pyWarning",
     "Span",
+    "file_fault",
     "nearest",
 ]
 
@@ -129,6 +130,20 @@ class Lme4pyAdvice(Lme4pyWarning):
 
     To see only what lme4 says: ``warnings.simplefilter("ignore", lme4py.Lme4pyAdvice)``.
     """
+
+
+def file_fault(verb: str, path: object, fault: Exception) -> DataError:
+    """Return the error for a file that cannot be used, with the system's or a library's reason.
+
+    Examples
+    --------
+    >>> print(file_fault("read", "table.csv", FileNotFoundError(2, "No such file or directory")))
+    cannot read 'table.csv': No such file or directory
+    """
+    if isinstance(fault, DataError):
+        return fault
+    reason = getattr(fault, "strerror", None) or [*str(fault).strip().splitlines(), "empty"][0]
+    return DataError(f"cannot {verb} '{path}': {reason}")
 
 
 def nearest(name: str, existing: Iterable[str]) -> str | None:

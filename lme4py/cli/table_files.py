@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lme4py.data.read_csv import read_csv
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 
 __all__ = ["EXPECTED", "is_table", "read_table"]
 
@@ -52,16 +52,13 @@ def read_table(path: Path, **marks: Any) -> Any:
         raise DataError(f"--{next(iter(marks))} is for text: '{path}' is none")
     try:
         return _READERS[kind](path)
-    except DataError:
-        raise
     except ImportError as error:
         raise DataError(
             f"cannot read '{path}' without pyarrow", hint="pip install -e '.[arrow]'"
         ) from error
     except (OSError, ValueError) as error:
         # pyarrow's parsing errors are ValueErrors, a missing file is an OSError.
-        reason = getattr(error, "strerror", None) or [*str(error).strip().splitlines(), "empty"][0]
-        raise DataError(f"cannot read '{path}': {reason}") from error
+        raise file_fault("read", path, error) from error
 
 
 def _parquet(path: Path) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lme4py.cli.command import Answer, command, doing, option, whole_number
 from lme4py.cli.design_options import MODEL, design_of
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 from lme4py.explain.markup.page import filled
 from lme4py.export.files import FORMATS
 from lme4py.export.files import export as export_design
@@ -214,8 +214,7 @@ def plot(options: argparse.Namespace) -> Answer:
         figure.savefig(path, dpi=options.dpi)
     except (OSError, ValueError) as error:
         # matplotlib answers an unknown suffix with a ValueError.
-        reason = getattr(error, "strerror", None) or str(error).strip().splitlines()[0]
-        raise DataError(f"cannot write '{path}': {reason}") from error
+        raise file_fault("write", path, error) from error
     return Answer(
         lambda _: f"{path}: {', '.join(options.panels)} of {design.formula}",
         lambda: {"formula": str(design.formula), "file": str(path)},

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 from lme4py.unique_names import make_unique
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
             if content.startswith(magic):
                 content = unpack(content)
     except _DAMAGE as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot read '{path}': {reason}") from error
+        raise file_fault("read", path, error) from error
     name = encoding or _MARKS.get(content[:2], "utf-8")
     try:
         return content.decode(name).removeprefix("\ufeff")

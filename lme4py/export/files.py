@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 from lme4py.export.stored_design import damaged, design_of_parts, stored_parts
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
@@ -48,7 +48,7 @@ def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
             # numpy's zip bears a fixed date: equal designs make equal files.
             np.savez(file, **written, **arrays)  # type: ignore[arg-type]
     except OSError as error:
-        raise DataError(f"cannot write {name}: {error.strerror or error}") from None
+        raise file_fault("write", name, error) from None
 
 
 def _lines(names: list[str]) -> str:
@@ -95,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
                 for info in _members(archive)
             }
     except OSError as error:
-        raise DataError(f"cannot read {name}: {error.strerror or error}") from None
+        raise file_fault("read", name, error) from None
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         # No zip, truncated, encrypted, or of a later version of zip.
         raise DataError(f"{name} is not a stored design: {error}") from None
@@ -166,4 +166,4 @@ def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> li
 
                 return write_arrow(design, target)
     except OSError as error:
-        raise DataError(f"cannot write {target}: {error.strerror or error}") from None
+        raise file_fault("write", target, error) from None

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from lme4py.argument_types import path_of
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 from lme4py.rfiles.unserialize import unserialize
 
 __all__ = ["read_rds"]
@@ -52,7 +52,7 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        None for NULL, `RVector`, `RMatrix`, `RFactor`, `RFrame`, `RList`, `RSparse`
+        None for NULL, `RVector`, `RMatrix`, `Factor`, `RFrame`, `RList`, `RSparse`
         for a dgCMatrix, `RSlots` for other S4 objects, `RLanguage` for formulas and
         calls, `RUnread` for environments and functions.
 
@@ -65,7 +65,7 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     try:
         content = Path(path).read_bytes()
     except OSError as fault:
-        raise DataError(f"cannot read {path}: {fault.strerror}") from fault
+        raise file_fault("read", path, fault) from fault
     try:
         return unserialize(_unpacked(content))
     except DataError as fault:

@@ -14,7 +14,7 @@ from lme4py.data.read_csv import (
     kind_of_fields,
     names_of_header,
 )
-from lme4py.errors import DataError
+from lme4py.errors import DataError, file_fault
 
 __all__ = ["FORMATS", "TableFile", "table_file"]
 
@@ -55,7 +55,7 @@ class TableFile:
         try:
             yield from self.pieces(asked, rows)
         except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
-            raise _unreadable(self.path, fault) from fault
+            raise file_fault("read", self.path, fault) from fault
 
     def check(self) -> None:
         """Raise an error if the file has changed since."""
@@ -85,7 +85,7 @@ def table_file(path: Path) -> TableFile:
         hint = "pip install -e '.[arrow]'"
         raise DataError(f"cannot read '{path}' without pyarrow", hint=hint) from fault
     except (OSError, ValueError) as fault:
-        raise _unreadable(path, fault) from fault
+        raise file_fault("read", path, fault) from fault
     return TableFile(path, names, pieces, state)
 
 
@@ -93,15 +93,8 @@ def _state(path: Path) -> tuple[int, int]:
     try:
         found = path.stat()
     except OSError as fault:
-        raise _unreadable(path, fault) from fault
+        raise file_fault("read", path, fault) from fault
     return found.st_size, found.st_mtime_ns
-
-
-def _unreadable(path: Path, fault: Exception) -> DataError:
-    if isinstance(fault, DataError):
-        return fault
-    reason = getattr(fault, "strerror", None) or [*str(fault).strip().splitlines(), "empty"][0]
-    return DataError(f"cannot read '{path}': {reason}")
 
 
 def _parquet(path: Path) -> tuple[tuple[str, ...], Pieces]:

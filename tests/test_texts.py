@@ -110,7 +110,6 @@ def test_what_a_design_holds_prints_in_a_few_lines(name):
 
 
 FIXTURE = Path(__file__).resolve().parent.parent / "fixtures" / "compare" / "slope_and_factor.rds"
-# Equations and explanations are pages: to print one is to read it.
 DOORS = {
     "blocks": lambda design: design.blocks(),
     "cluster": lambda design: design.cluster("5", group="g"),
@@ -119,10 +118,13 @@ DOORS = {
     "coordinates": lambda design: design.coordinates(),
     "covariance": lambda design: design.random.covariance()[0],
     "display": lambda design: design.cluster("5", group="g").display(),
+    "equations": lambda design: design.equations(),
+    "explanation": lambda design: design.explain(),
     "fixture": lambda _: lme4py.read_fixture(FIXTURE),
     "levels": lambda design: design.equations().levels,
     "response": lambda design: design.response,
     "terms": lambda design: design.coordinates().terms[0],
+    "variance": lambda design: design.cluster("5", group="g").variance(),
     "verification": lambda design: design.equations().verify(),
 }
 

@@ -89,6 +89,10 @@ class Cluster(Shown):
     fixed_names: tuple[str, ...]
     source: Clusters
 
+    def __repr__(self) -> str:
+        n, p = self.X.shape
+        return f"<Cluster {self.title}, X {n} × {p}, Z {n} × {self.Z.shape[1]}; print() shows it>"
+
     @property
     def Z(self) -> FloatArray:
         """The cluster's own block of Z, shape (n_j, q_j)."""

@@ -305,6 +305,10 @@ class Equations(Shown):
         )
         return Verification(int(known.sum()), combined, levels, matrix)
 
+    def __repr__(self) -> str:
+        views = ".levels, .combined, .matrix, .distribution, .observation(row)"
+        return f"<Equations of {self.system.design.formula}: {views}; print() shows all>"
+
     def display(self) -> Display:
         """Return all equations."""
         sections: list[Section] = []

@@ -231,7 +231,7 @@ def test_long_clusters_are_elided():
     assert len(lines) == 2 + 5 + 2
     assert "⋮" in lines[-4]
     assert found.latex().count(r"\vdots") > 2
-    assert str(found) == repr(found) == found.text()
+    assert str(found) == found.text()
     assert found._repr_latex_().startswith("$$\n")
 
 
@@ -308,4 +308,4 @@ def test_reprs_are_short():
         assert len(repr(item)) < 150
         assert " at 0x" not in repr(item)
     for item in (clusters[0], equations, equations.matrix, design.explain()):
-        assert len(repr(item).splitlines()) <= 12
+        assert len(repr(item).splitlines()) <= 10

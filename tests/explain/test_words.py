@@ -243,7 +243,7 @@ def test_three_renderings_say_the_same(sleep):
 
 def test_shown_by_itself(sleep):
     assert str(sleep) == sleep.text
-    assert repr(sleep).endswith("more lines: print() shows them")
+    assert repr(sleep).startswith("<Explanation of Reaction ~ Days + (Days | Subject): print()")
     assert sleep._repr_html_() == sleep.html
 
 
@@ -290,4 +290,4 @@ def test_document():
         "## Of `a*b`\n\nOne `` ` ``.\n\n- `x`\n  - first\n  - second\n\n"
         "| p | q |\n| --- | --- |\n| 1 | `\\|` |\n|  | 2 |"
     )
-    assert "<dt><code>x</code></dt><dd>first</dd><dd>second</dd>" in page.html()
+    assert "<li><code>x</code><p>first</p><p>second</p></li>" in page.html()

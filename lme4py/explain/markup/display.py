@@ -14,19 +14,24 @@ from lme4py.explain.expression import Quantity, Relation, Sum, Tree
 from lme4py.explain.markup.formats import LatexSetter, MarkdownSetter, MathmlSetter, TextSetter
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
-__all__ = ["Display", "Note", "Section", "Shown", "head_of"]
+__all__ = ["Display", "Note", "Section", "Shown"]
 
 Note: TypeAlias = str | Sequence[str | Tree]
 """A sentence below equations; symbols may stand in it."""
 
-_MOST_LINES = 12
+_MOST_LINES = 10
 _WORD = re.compile(r"\S+\s*|\s+")
 _MATHML = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 _INLINE = f"<math {_MATHML}>{{}}</math>"
 
 
 class Shown(ABC):
-    """What ``str()`` shows as text, and a notebook as HTML or LaTeX."""
+    """What ``str()`` shows as text, and a notebook as mathematics.
+
+    A notebook is handed Markdown and LaTeX, which its own MathJax or KaTeX sets in type. HTML
+    with MathML, for pages of one's own, is what `html` returns: a notebook that is not trusted
+    strips it.
+    """
 
     __slots__ = ()
 
@@ -54,22 +59,17 @@ class Shown(ABC):
         return self.text()
 
     def __repr__(self) -> str:
-        return head_of(self.text())
+        lines = self.text().split("\n")
+        if len(lines) <= _MOST_LINES:
+            return "\n".join(lines)
+        rest = len(lines) - _MOST_LINES + 1
+        return "\n".join([*lines[: _MOST_LINES - 1], f"... {rest} more lines: print() shows them"])
 
-    def _repr_html_(self) -> str:
-        return self.html()
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
 
     def _repr_latex_(self) -> str:
         return f"$$\n{self.latex()}\n$$"
-
-
-def head_of(text: str) -> str:
-    """Return a page as ``repr()`` shows it: a long one is cut."""
-    lines = text.split("\n")
-    if len(lines) <= _MOST_LINES:
-        return text
-    rest = len(lines) - _MOST_LINES + 1
-    return "\n".join([*lines[: _MOST_LINES - 1], f"... {rest} more lines: print() shows them"])
 
 
 @dataclass(frozen=True, slots=True, repr=False)

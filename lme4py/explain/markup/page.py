@@ -270,11 +270,12 @@ def _passage_html(passage: Passage) -> str:
         case Paragraph(prose):
             return f"<p>{_html(prose)}</p>"
         case Definitions(items):
+            # A list: Jupyter's style sheet lets <dt> and <dd> float.
             inside = (
-                f"<dt>{_html(label)}</dt>" + "".join(f"<dd>{_html(part)}</dd>" for part in said)
+                f"<li>{_html(label)}{''.join(f'<p>{_html(part)}</p>' for part in said)}</li>"
                 for label, said in items
             )
-            return f"<dl>{''.join(inside)}</dl>"
+            return f"<ul>{''.join(inside)}</ul>"
         case Table(names, rows, right):
             head = _html_row("th", names, right)
             body = "".join(_html_row("td", row, right) for row in rows)

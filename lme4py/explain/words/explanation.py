@@ -15,7 +15,6 @@ import numpy as np
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import shortened
-from lme4py.explain.markup.display import head_of
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
 from lme4py.explain.words.coefficients import random_coefficients
 from lme4py.explain.words.parts import fixed_part, random_part
@@ -47,7 +46,8 @@ class Explanation:
         return self.text
 
     def __repr__(self) -> str:
-        return head_of(self.text)
+        formula, *rest = self.text.split("\n")
+        return f"<Explanation of {formula}: print() shows its {len(rest)} lines>"
 
     def _repr_html_(self) -> str:
         return self.html

@@ -164,14 +164,18 @@ def program_parts(
     """
     plain, family = coordinates(design), design.family
     name, link = ("gaussian", "identity") if family is None else (family.name, family.link)
-    y = _response(design)
-    arrays: dict[str, Any] = {"X": plain.X, **_counted(y, plain.weights, name)}
+    response = design.response
+    y, weights = response.y, response.weights
+    arrays: dict[str, Any] = {"X": plain.X}
+    if name == "binomial" and (weights != 1).any():
+        arrays |= {"won": _whole(y * weights), "trials": _whole(weights)}
+    else:
+        arrays["y"] = _whole(y) if name in _COUNTED else y
     if plain.weights is not None and name != "binomial":
-        arrays["w"] = plain.weights
+        arrays["w"] = weights
     if plain.offset is not None:
         arrays["o"] = plain.offset
-    mean = arrays["y"] if "trials" not in arrays else arrays["won"] / arrays["trials"]
-    spread = _spread(mean, link)
+    spread = _spread(y, link)
     order = np.argsort(design.random.order)
     terms = []
     for number, (found, place) in enumerate(zip(plain.terms, order, strict=True), start=1):
@@ -186,7 +190,7 @@ def program_parts(
             raise DataError(said, hint=rows_text(wrong, design.model_frame.positions))
     # The dispersion of inverse Gaussian responses is their variance over the mean cubed.
     powers = {"gaussian": 0.0, "Gamma": 1.0, "inverse.gaussian": 1.5}
-    deviation = np.std(mean) / np.mean(mean) ** powers[name] if name in powers else 0.0
+    deviation = float(np.std(y) / np.mean(y) ** powers.get(name, 0.0))
     pairs = ", ".join(map(" ".join, zip(fixed, plain.coords["fixed"], strict=True)))
     return ProgramParts(
         heads=(f"{design.formula}", *([f"beta: {pairs}"] if pairs else [])),
@@ -201,24 +205,6 @@ def program_parts(
     )
 
 
-def _response(design: MixedDesign) -> FloatArray:
-    if design.y is None:
-        raise DataError("the model has no numeric response")
-    return design.y
-
-
-def _counted(y: FloatArray, weights: FloatArray | None, family: str) -> dict[str, Any]:
-    """Return the response; counts as whole numbers, with their numbers of trials."""
-    if family != "binomial":
-        return {"y": _whole(y) if family in _COUNTED else y}
-    if y.ndim == 1 and weights is None:
-        return {"y": _whole(y)}
-    trials = np.ones(len(y)) if weights is None else weights
-    if y.ndim == 1:
-        return {"won": _whole(y * trials), "trials": _whole(trials)}
-    return {"won": _whole(y[:, 0] * trials), "trials": _whole(y.sum(axis=1) * trials)}
-
-
 def _whole(counts: FloatArray) -> Any:
     whole = np.round(counts)
     if not (abs(counts - whole) < 1e-8).all():
@@ -226,14 +212,14 @@ def _whole(counts: FloatArray) -> Any:
     return whole.astype(np.int64)
 
 
-def _spread(mean: FloatArray, link: str) -> float:
+def _spread(y: FloatArray, link: str) -> float:
     """Return how far values of the linear predictor may lie apart."""
-    centre = abs(float(np.mean(mean))) or 1.0
+    centre = abs(float(np.mean(y))) or 1.0
     match link:
         case "identity":
-            return float(np.std(mean)) or 1.0
+            return float(np.std(y)) or 1.0
         case "sqrt":
-            return float(np.std(np.sqrt(mean))) or 1.0
+            return float(np.std(np.sqrt(y))) or 1.0
         case "inverse":
             return 1.0 / centre
         case "1/mu^2":

@@ -126,7 +126,7 @@ class _Lines:
         if self.name not in numeric:
             hint = nearest(self.name, numeric) or f"its numeric variables: {', '.join(numeric)}"
             raise DataError(f"'{predictor}' is not a numeric variable of the model", hint=hint)
-        self.x, self.y = numeric[self.name], _observed(design)
+        self.x, self.y = numeric[self.name], design.response.y
         b = found.b if found.b is not None else modes(design, found)
         if b is None or not np.isfinite(found.beta).all():
             raise DataError(
@@ -166,14 +166,3 @@ class _Lines:
             number = setter.number(f"{self._values[effect][row]:.3g}")
             pairs.append(f"{setter.symbol(setter.write(effect))} = {number}")
         return ", ".join(pairs) + ", …" * (len(self._own) > _MOST_EFFECTS)
-
-
-def _observed(design: MixedDesign) -> FloatArray:
-    """Return the response, of two columns the share of successes."""
-    if design.y is None:
-        raise DataError("the model has no numeric response")
-    if design.y.ndim == 1:
-        return design.y
-    with np.errstate(invalid="ignore"):
-        share: FloatArray = design.y[:, 0] / design.y.sum(axis=1)
-    return share

@@ -22,7 +22,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.expression import Numeral, grid
 from lme4py.explain.hierarchy import hierarchy
-from lme4py.explain.markup.page import one_line
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.notation import notation_of
 from lme4py.explain.pictures.figure import (
@@ -110,17 +109,18 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     sides = PANELS[name]
     down, across = _axis(name, 0, shown), _axis(name, 1, shown)
     above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
+    thin, p = name in ("X", "raw"), int(across.Gp[-1])
     panel = MatrixPanel(
         name=name,
         down=down.edges,
         across=across.edges,
-        title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {int(across.Gp[-1]):,}",
+        title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {p:,}",
         colours=_colours(name, shown, down, across),
         beside=_labels(sides[0], shown, down, numbered),
         above=above,
-        room=_inches(name, shown) / max(len(above), 1),
+        inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 0.85) if thin else 2.6,
         marks=_marks(shown) if name == "X" else (),
-        frames=[*_parts(down, across), *_frames(name, shown, across)],
+        frames=list(_frames(name, shown, down, across)),
     )
     if not numbered:
         return panel
@@ -234,23 +234,16 @@ def _marks(shown: Window) -> list[tuple[str, list[int]]]:
     return found[:_MOST_TERMS]
 
 
-def _parts(down: TermAxis, across: TermAxis) -> Iterator[Frame]:
-    """Yield frames that part the random terms."""
-    height, width = down.edges[-1], across.edges[-1]
+def _frames(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Iterator[Frame]:
+    """Yield frames around the terms, and in Z around each level of the outermost factor."""
     if 2 < down.bounds.size <= _MOST_TERMS + 1:
-        for low, high in pairwise(down.bounds):
-            yield 0, low, width, high
+        yield from ((0, low, across.edges[-1], high) for low, high in pairwise(down.bounds))
     if 2 < across.bounds.size <= _MOST_TERMS + 1:
-        for low, high in pairwise(across.bounds):
-            yield low, 0, high, height
-
-
-def _frames(name: str, shown: Window, across: TermAxis) -> Iterator[Frame]:
-    """Return a frame around each level of the outermost factor, within the columns of each term."""
+        yield from ((low, 0, high, down.edges[-1]) for low, high in pairwise(across.bounds))
     terms, runs = shown.design.random.terms, shown.runs.tolist()
     if name not in ("Z", "J") or across.enlarges or len(runs) * len(terms) > _MOST_FRAMES:
         return
-    for k, begin in enumerate(shown.bounds(PANELS[name][1])[:-1].tolist()):
+    for k, begin in enumerate(across.Gp[:-1].tolist()):
         step, places = terms[k].columns if name == "Z" else 1, shown.places(k)
         for top, bottom in pairwise(runs):
             own = places[top:bottom]
@@ -261,7 +254,7 @@ def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
     """Return a figure of matrices as pixels, with ticks."""
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    widths = [_inches(panel.name, shown) for panel in panels]
+    widths = [panel.inches for panel in panels]
     above = 0.06 * max(len(name) for panel in panels for _, name, _ in [*panel.above, (0, "", "")])
     height = 3.4 + above + 0.18 * min(len(shown.design.random.terms), _MOST_TERMS + 1)
     figure = new_figure(sum(widths) + 0.6 * len(panels), height, "constrained")
@@ -275,30 +268,10 @@ def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
             ticks.set_major_locator(MaxNLocator(4, integer=True))
             ticks.set_major_formatter(EngFormatter(sep=""))
             axis = _axis(panel.name, k, shown)
-            if axis.enlarges:
-                # Only the bounds of terms have a place that can be told.
-                far = _apart(axis.bounds, (0.05, 0.2)[k])
-                ticks.set_ticks(axis.bounds[far], [f"{axis.Gp[j]:,}" for j in far])
-        if panel.name in ("X", "raw") and len(panel.above) == panel.across[-1]:
-            axes.set_xticks([])
+            named = (panel.beside, panel.above)[k]
+            if axis.enlarges or len(named) == axis.Gp[-1]:
+                ticks.set_ticks([])
     return figure
-
-
-def _inches(name: str, shown: Window) -> float:
-    """Return how wide a matrix is drawn as pixels."""
-    if name not in ("X", "raw"):
-        return 2.6
-    columns = int(shown.bounds(PANELS[name][1])[-1])
-    return max(min(0.26 * columns, 2.4), 0.14 * min(columns, _MOST_NAMES), 0.85)
-
-
-def _apart(bounds: FloatArray, share: float) -> list[int]:
-    """Return which of the bounds are so far from each other."""
-    far = [0]
-    for k, bound in enumerate(bounds):
-        if bound - bounds[far[-1]] >= share * bounds[-1]:
-            far.append(k)
-    return far
 
 
 def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered: bool) -> None:
@@ -335,13 +308,12 @@ def _legend_line(design: MixedDesign, k: int) -> str:
     columns = ", ".join(short(name) for name in term.plan.names[:5])
     if term.columns > 5:
         columns += f", … {term.columns - 5} more"
-    line = (
-        f"({one_line(term.bar.label)})   {term.levels:,} groups × {term.columns} "
+    return (
+        f"({short(term.bar.label, 60)})   {term.levels:,} groups × {term.columns} "
         f"column{'' if term.columns == 1 else 's'}: {columns};   rows "
         f"{int(Gp[k]):,} to {int(Gp[k + 1]) - 1:,} of Zᵗ;   "
         f"{term.covariance.parameters} theta"
     )
-    return line if len(line) <= 150 else f"{line[:149]}…"
 
 
 def _how_to_read(shown: Window, wanted: Sequence[str], numbered: bool) -> str:

@@ -53,8 +53,8 @@ class MatrixPanel:
         Rectangles drawn on it.
     sign : str
         What stands before it.
-    room : float
-        How wide a name above pixels may be, in inches, before it is turned.
+    inches : float
+        How wide pixels are drawn.
     """
 
     name: str
@@ -68,7 +68,7 @@ class MatrixPanel:
     marks: Sequence[tuple[str, Sequence[int]]] = ()
     frames: Sequence[Frame] = ()
     sign: str = ""
-    room: float = 0.0
+    inches: float = 0.0
 
 
 def cell_edges(cells: Sequence[Sequence[str]]) -> tuple[FloatArray, FloatArray]:
@@ -110,21 +110,16 @@ def draw_panel(axes: Axes, panel: MatrixPanel) -> None:
         axes.broken_barh(
             [(k + 0.03, 0.94) for k in columns], (top, 0.8 * height), color=colour, clip_on=False
         )
-    room = float(np.diff(across).min(initial=1.0)) if panel.cells else panel.room
+    rooms = np.diff(across) if panel.cells else [panel.inches / max(len(panel.above), 1)]
+    room = min(rooms, default=0.0)
     upright = any(_CHARACTER * len(name) > room for _, name, _ in panel.above)
     for place, name, colour in panel.above:
         style = {"color": colour, "fontsize": 7.5, "ha": "center", "va": "bottom"}
         put(axes, drawn(across, place), top, name, (0, 3), rotation=90 * upright, **style)
     for place, name, colour in panel.beside:
-        style = {"ha": "right", "color": colour, "fontsize": 7.5}
-        put(
-            axes,
-            float(across[0]),
-            drawn(down, place),
-            name,
-            (-4 if panel.cells else -24, 0),
-            **style,
-        )
+        style = {"color": colour, "fontsize": 7.5, "ha": "right"}
+        aside = -4 if panel.cells else -24
+        put(axes, float(across[0]), drawn(down, place), name, (aside, 0), **style)
 
 
 def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
@@ -153,7 +148,5 @@ def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
             put(axes, 0.19 - lead, 0, panel.sign, fontsize=13, ha="center")
         for edge, inward in ((-0.03, 0.05), (end + 0.03, -0.05)):
             across = [edge + inward, edge, edge, edge + inward]
-            axes.plot(
-                across, panel.down[[0, 0, -1, -1]], color=INK, linewidth=1.0, solid_capstyle="butt"
-            )
+            axes.plot(across, panel.down[[0, 0, -1, -1]], color=INK, linewidth=1.0)
     return figure

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["RandomEffects", "TermCovariance", "random_effects"]
 
 _INT32_LIMIT = 2**31 - 1
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -259,7 +260,7 @@ class RandomEffects:
         Parameters
         ----------
         par : array-like of float, shape (len(self.par),)
-            Between `lower` and `upper`.
+            Between `lower` and `upper`, as `within_bounds` takes it.
 
         Returns
         -------
@@ -291,7 +292,7 @@ class RandomEffects:
         Parameters
         ----------
         par : array-like of float, shape (len(self.par),)
-            Between `lower` and `upper`.
+            Between `lower` and `upper`, as `within_bounds` takes it.
 
         Returns
         -------
@@ -361,6 +362,34 @@ class RandomEffects:
 
     def _by_term(self, par: ArrayLike) -> list[FloatArray]:
         """Return par term by term, after its length and bounds are checked."""
+        ends = np.cumsum([term.covariance.par().size for term in self.terms])
+        return np.split(self.within_bounds(par), ends[:-1])
+
+    def within_bounds(self, par: ArrayLike) -> FloatArray:
+        """Return parameters that have been checked.
+
+        Parameters
+        ----------
+        par : array-like of float, shape (len(self.par),)
+            Beside `lower` and `upper` by no more than an optimiser's rounding, 1e-10.
+
+        Returns
+        -------
+        ndarray of float64
+            Between `lower` and `upper`.
+
+        Raises
+        ------
+        DataError
+            For another length, or for a value that is not finite or out of bounds.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.random.within_bounds([-5.6e-17]).tolist()
+        [0.0]
+        """
         values = _numbers(par)
         count = self.par.size
         if values.shape != (count,):
@@ -369,15 +398,15 @@ class RandomEffects:
                 f"the model has {count} parameters",
                 hint=f"in this order: {', '.join(self.par_names)}",
             )
-        wrong = ~(np.isfinite(values) & (self.lower <= values) & (values <= self.upper))
+        inside = np.clip(values, self.lower, self.upper)
+        wrong = ~(np.isfinite(values) & (np.abs(inside - values) <= _ROUNDING))
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             raise DataError(
                 f"par[{first}] ({self.par_names[first]}) is {values[first]:g}, "
                 f"not between {self.lower[first]:g} and {self.upper[first]:g}"
             )
-        ends = np.cumsum([term.covariance.par().size for term in self.terms])
-        return np.split(values, ends[:-1])
+        return inside
 
     @cached_property
     def Ztlist(self) -> list[tuple[str, csc_array]]:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from lme4py.crossproducts import Crossproducts
     from lme4py.data.read_csv import read_csv
     from lme4py.export.files import load
+    from lme4py.fit.fitted import FittedModel
+    from lme4py.fit.generalized import mk_glmer_devfun
+    from lme4py.fit.linear import mk_lmer_devfun
+    from lme4py.fit.models import glmer, lmer, optimize_glmer, optimize_lmer
     from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture, read_fixture
@@ -46,6 +50,7 @@ __all__ = [
     "Crossproducts",
     "DataError",
     "Family",
+    "FittedModel",
     "FixedDesign",
     "FixedEffects",
     "Fixture",
@@ -65,11 +70,17 @@ __all__ = [
     "compare",
     "data",
     "glformula",
+    "glmer",
     "lformula",
+    "lmer",
     "load",
     "mixed_design",
+    "mk_glmer_devfun",
+    "mk_lmer_devfun",
     "mk_re_terms",
     "model_matrix",
+    "optimize_glmer",
+    "optimize_lmer",
     "read_csv",
     "read_fixture",
     "register",
@@ -80,13 +91,20 @@ __all__ = [
 _LATER = {
     "Comparison": "lme4py.proof.findings",
     "Crossproducts": "lme4py.crossproducts",
+    "FittedModel": "lme4py.fit.fitted",
     "Fixture": "lme4py.proof.fixture",
     "Scan": "lme4py.sources.scan",
     "TermArrays": "lme4py.ready_arrays",
     "compare": "lme4py.proof.against_r",
+    "glmer": "lme4py.fit.models",
+    "lmer": "lme4py.fit.models",
     "load": "lme4py.export.files",
     "mixed_design": "lme4py.ready_arrays",
+    "mk_glmer_devfun": "lme4py.fit.generalized",
+    "mk_lmer_devfun": "lme4py.fit.linear",
     "mk_re_terms": "lme4py.ready_arrays",
+    "optimize_glmer": "lme4py.fit.models",
+    "optimize_lmer": "lme4py.fit.models",
     "read_csv": "lme4py.data.read_csv",
     "read_fixture": "lme4py.proof.fixture",
     "scan": "lme4py.sources.scan",

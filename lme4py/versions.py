@@ -56,6 +56,13 @@ class Lme4:
     reads_open_exponents : bool
         ``as.numeric("1e")`` is 1.
     binomial_links : tuple of str
+    skips_derivatives : bool
+        No derivatives of fits with many rows or parameters, or on a bound.
+    profiles_dispersion : bool
+        ``glmer`` estimates a dispersion inside of PIRLS; the random effects' covariance is then
+        not relative to it.
+    deviance_label, convergence_hint : str
+        What minus twice the log-likelihood is called, and what warnings of convergence end with.
     not_numeric, unequal_labels : str
         What ``scale`` of a factor and ``cut`` with too few labels say.
     """
@@ -74,6 +81,10 @@ class Lme4:
     averages_what_is_there: bool
     reads_open_exponents: bool
     binomial_links: tuple[str, ...]
+    skips_derivatives: bool
+    profiles_dispersion: bool
+    deviance_label: str
+    convergence_hint: str
     not_numeric: str
     unequal_labels: str
 
@@ -93,6 +104,10 @@ LME4_1 = Lme4(
     averages_what_is_there=False,
     reads_open_exponents=True,
     binomial_links=("logit", "probit", "cloglog", "cauchit", "log"),
+    skips_derivatives=False,
+    profiles_dispersion=False,
+    deviance_label="deviance",
+    convergence_hint="",
     not_numeric="'x' must be numeric",
     unequal_labels="lengths of 'breaks' and 'labels' differ",
 )
@@ -112,6 +127,10 @@ LME4_2 = Lme4(
     averages_what_is_there=True,
     reads_open_exponents=False,
     binomial_links=("logit", "probit", "cloglog", "cauchit", "log", "identity"),
+    skips_derivatives=True,
+    profiles_dispersion=True,
+    deviance_label="-2*log(L)",
+    convergence_hint="\n  See ?lme4::convergence and ?lme4::troubleshooting.",
     not_numeric="'x' must be numeric or complex",
     unequal_labels="number of intervals and length of 'labels' differ",
 )

@@ -87,6 +87,7 @@ LAYERS = (
     "proof.*",
     "ready_arrays",
     "api",
+    "fit.*",
     "__init__",
     "cli.*",
     "__main__",

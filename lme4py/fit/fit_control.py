@@ -94,7 +94,8 @@ def fit_control(
     >>> checks, fitting.maxeval
     ({'check.nlev.gtr.1': 'ignore'}, 50)
     """
-    default = FitControl(restart_edge=not generalized)
+    # Of the second step of glmer, whose parameters are scaled.
+    default = FitControl(restart_edge=False, ftol_abs=1e-11) if generalized else FitControl()
     if control is None or isinstance(control, Control):
         return control, default
     known = {item.name: item.name for item in fields(FitControl) if item.name not in _LIMITS}

@@ -15,7 +15,7 @@ from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
-from lme4py.fit.elimination import BlockProducts, ConditionalCovariance, WholeProducts, layout_of
+from lme4py.fit.elimination import BlockLayout, BlockProducts, ConditionalCovariance
 from lme4py.fit.relative_factor import FactorTemplate, RelativeFactor
 from lme4py.matrices.reterms import RandomEffects
 
@@ -46,7 +46,7 @@ class LinearDeviance(Abbreviated):
         Cross-products of [Q y].
     mixed : ndarray of float64, shape (q, p + 1)
         Zᵗ[Q y].
-    products : BlockProducts or WholeProducts
+    products : BlockProducts
         ZᵗZ; everything weighted.
     n : int
         Number of rows.
@@ -59,7 +59,7 @@ class LinearDeviance(Abbreviated):
     >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
     >>> devfun = lme4py.mk_lmer_devfun(design)
     >>> round(devfun([1.0, 0.0, 1.0]), 4), devfun.at([1.0, 0.0, 1.0]).beta.round(3).tolist()
-    (1784.6423, [251.405, 10.467])
+    (1773.6803, [251.405, 10.467])
     """
 
     random: RandomEffects
@@ -69,7 +69,7 @@ class LinearDeviance(Abbreviated):
     moved: FloatArray
     squares: FloatArray
     mixed: FloatArray
-    products: BlockProducts | WholeProducts
+    products: BlockProducts
     n: int
     sum_log_weights: float
 
@@ -106,8 +106,11 @@ class LinearDeviance(Abbreviated):
         DataError
             For another length, or a value out of bounds.
         """
-        values = self.random.within_bounds(par)
-        factor = self.template.at(values)
+        return self.solution(self.random.within_bounds(par))
+
+    def solution(self, par: FloatArray) -> LinearSolution:
+        """Return the same without a look at the bounds, beyond which derivatives reach."""
+        factor = self.template.at(par)
         covariance = self.products.eliminate(factor)
         p = self.basis.shape[0]
         # The rest of [X y] after the random effects: RXᵗRX, RXᵗRX β and r² (equations 48 to 51).
@@ -122,10 +125,10 @@ class LinearDeviance(Abbreviated):
         half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
         return LinearSolution(
             devfun=self,
-            par=values,
+            par=par,
             factor=factor,
             covariance=covariance,
-            root=root,
+            root=np.asarray(root, dtype=np.float64),
             half=half,
             pwrss=float(left[p, p] - half @ half),
         )
@@ -278,9 +281,9 @@ def mk_lmer_devfun(
     >>> import lme4py
     >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
     >>> round(mk_lmer_devfun(design)([1.0]), 6)
-    1788.677283
+    1787.398921
     >>> round(mk_lmer_devfun(design.crossproducts(), design.random)([1.0]), 6)
-    1788.677283
+    1787.398921
     """
     if isinstance(model, Crossproducts):
         if random is None:
@@ -300,7 +303,8 @@ def mk_lmer_devfun(
     if weights is not None:
         roots = np.sqrt(weights)
         X, y = X * roots[:, None], y * roots
-    Q, basis = np.linalg.qr(X)
+    Q, R = np.linalg.qr(X)
+    basis = np.asarray(R, dtype=np.float64)
     if basis.size and np.abs(basis.diagonal()).min() > 0:
         inside = Q.T @ y
         # A second time takes off what rounding left.
@@ -319,7 +323,8 @@ def mk_lmer_devfun(
     if weights is not None:
         with np.errstate(divide="ignore"):
             log_weights = float(np.log(weights).sum())
-    return _devfun(products, model.random, reml, _lme4_start(model), basis, moved, log_weights)
+    start = _lme4_start(model)
+    return _devfun(products, model.random, reml, start, basis, moved, log_weights)
 
 
 def _from_products(
@@ -346,6 +351,7 @@ def _from_products(
     )
     start = random.par if start is None else start
     log_weights = products.sum_log_weights
+    basis = np.asarray(basis, dtype=np.float64)
     return _devfun(moved, random, reml, start, basis, back @ inside, log_weights)
 
 
@@ -369,7 +375,7 @@ def _devfun(
             [[products.XtX, products.Xty[:, None]], [products.Xty[None, :], products.yty]]
         ),
         mixed=np.column_stack([products.ZtX, products.Zty]),
-        products=layout_of(random, ZtZ).fill(ZtZ.data, lasting=True),
+        products=BlockLayout.of(random, ZtZ).fill(ZtZ.data, lasting=True),
         n=products.n,
         sum_log_weights=sum_log_weights,
     )
@@ -394,4 +400,4 @@ def _lme4_start(design: MixedDesign[Any]) -> FloatArray:
     left = np.var(y, ddof=1) - explained.sum()
     if not left > 0 or not (explained / left >= random.lower**2).all():
         return random.par
-    return np.sqrt(explained / left)
+    return np.asarray(np.sqrt(explained / left))

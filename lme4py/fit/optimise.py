@@ -38,6 +38,7 @@ class Criterion:
     scale: FloatArray | None = None
 
     def __call__(self, par: FloatArray) -> float:
+        """Return the value at some parameters."""
         return self.function(par)
 
 
@@ -112,28 +113,30 @@ def _once(criterion: Criterion, start: FloatArray, control: FitControl) -> Optim
 def _nlopt(criterion: Criterion, start: FloatArray, control: FitControl) -> Optimum:
     import nlopt
 
-    best = [start, np.inf]
-    count = 0
+    best, least, count = start, np.inf, 0
 
-    def function(par: FloatArray, _: FloatArray) -> float:
-        nonlocal count
+    scale = np.ones(start.size) if criterion.scale is None else criterion.scale
+
+    def function(moved: FloatArray, _: FloatArray) -> float:
+        nonlocal best, least, count
         count += 1
+        par = np.clip(moved * scale, criterion.lower, criterion.upper)
         value = criterion(par)
-        if value < best[1]:
-            best[:] = par.copy(), value
-        return value if np.isfinite(value) else np.finfo(float).max
+        if value < least:
+            best, least = par, value
+        return value if np.isfinite(value) else float(np.finfo(float).max)
 
     optimiser = nlopt.opt(nlopt.LN_BOBYQA, start.size)
     optimiser.set_min_objective(function)
-    optimiser.set_lower_bounds(criterion.lower)
-    optimiser.set_upper_bounds(criterion.upper)
+    optimiser.set_lower_bounds(criterion.lower / scale)
+    optimiser.set_upper_bounds(criterion.upper / scale)
     optimiser.set_xtol_abs(control.xtol_abs)
     optimiser.set_ftol_abs(control.ftol_abs)
     optimiser.set_maxeval(control.maxeval)
     if criterion.scale is not None:
-        optimiser.set_initial_step(criterion.scale)
+        optimiser.set_initial_step(1.0)
     try:
-        optimiser.optimize(start)
+        optimiser.optimize(start / scale)
         code = optimiser.last_optimize_result()
     except nlopt.RoundoffLimited:
         code = nlopt.ROUNDOFF_LIMITED
@@ -148,8 +151,8 @@ def _nlopt(criterion: Criterion, start: FloatArray, control: FitControl) -> Opti
         "the optimization algorithm. In this case, the returned minimum may still be useful.",
     }
     return Optimum(
-        par=best[0],
-        criterion=best[1],
+        par=best,
+        criterion=float(least),
         evaluations=count,
         optimizer="nloptwrap",
         message=messages.get(code, f"NLopt code {code}"),
@@ -158,19 +161,22 @@ def _nlopt(criterion: Criterion, start: FloatArray, control: FitControl) -> Opti
 
 
 def _cobyqa(criterion: Criterion, start: FloatArray, control: FitControl) -> Optimum:
-    from scipy.optimize import Bounds, minimize
+    from scipy import optimize
 
+    # Its types know no COBYQA in scipy 1.14.
+    minimize: Any = optimize.minimize
     scale = np.ones(start.size) if criterion.scale is None else criterion.scale
+    options: Any = {
+        "maxfev": control.maxeval,
+        "initial_tr_radius": 0.5 if criterion.scale is None else 1.0,
+        "final_tr_radius": control.xtol_abs,
+    }
     found: Any = minimize(
         lambda moved: criterion(np.clip(moved * scale, criterion.lower, criterion.upper)),
         start / scale,
         method="COBYQA",
-        bounds=Bounds(criterion.lower / scale, criterion.upper / scale),
-        options={
-            "maxfev": control.maxeval,
-            "initial_tr_radius": 0.5 if criterion.scale is None else 1.0,
-            "final_tr_radius": control.xtol_abs,
-        },
+        bounds=optimize.Bounds(criterion.lower / scale, criterion.upper / scale),
+        options=options,
     )
     return Optimum(
         par=np.clip(found.x * scale, criterion.lower, criterion.upper),

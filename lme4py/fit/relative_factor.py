@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
@@ -103,9 +104,9 @@ class FactorTemplate:
         return RelativeFactor(tuple(blocks), self.levels)
 
 
-def _places(covariance: Covariance) -> tuple[FloatArray, FloatArray]:
+def _places(covariance: Covariance) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
     """Return the places of a block that are not zero, and the theta of each."""
     counts, columns, index = covariance.template()
     # A column of Lambdat is a row of Lambda.
     rows = np.repeat(np.arange(covariance.columns), counts)
-    return rows * covariance.columns + columns, index
+    return (rows * covariance.columns + columns).astype(np.intp), index

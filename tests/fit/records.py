@@ -44,7 +44,9 @@ class Record:
     def arguments(self):
         """The arguments besides formula, data and family, as Python's."""
         given = self.values["arguments"]
-        found = {name: value.values[0] for name, value in zip(given.names or (), given, strict=True)}
+        found = {
+            name: value.values[0] for name, value in zip(given.names or (), given, strict=True)
+        }
         if "REML" in found:
             found["reml"] = LITERALS[found.pop("REML")]
         if "na.action" in found:

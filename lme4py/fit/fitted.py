@@ -1,0 +1,537 @@
+"""The fitted model: estimates, and what follows from them directly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+
+from lme4py.abbreviation import Abbreviated
+from lme4py.argument_types import choice_of
+from lme4py.data.values import FloatArray
+from lme4py.design import MixedDesign
+from lme4py.errors import DataError
+from lme4py.family import Family
+from lme4py.fit.convergence import is_at_bound
+from lme4py.fit.generalized import GeneralizedSolution
+from lme4py.fit.linear import LinearSolution
+from lme4py.fit.optimise import Optimum
+from lme4py.links import mean_of_link
+from lme4py.matrices.reterms import TermCovariance
+from lme4py.spec.spec import NewLevels, Spec
+from lme4py.unique_names import make_unique
+from lme4py.versions import lme4_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EstimatedTerm", "FittedModel", "VarCorr"]
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class EstimatedTerm(TermCovariance):
+    """A random-effects term with its estimates; `matrix` is the covariance itself.
+
+    Parameters
+    ----------
+    common : bool
+        Whether lme4 2.x shows one standard deviation for all columns.
+    levels : tuple of str
+    modes : ndarray of float64, shape (levels, c)
+        The conditional modes of the effects.
+    variances : ndarray of float64, shape (levels, c * c), or None
+        Their conditional covariances; None where they are computed on demand.
+    """
+
+    common: bool
+    levels: tuple[str, ...]
+    modes: FloatArray
+    variances: FloatArray | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class VarCorr:
+    """Standard deviations and correlations of the random effects; prints as lme4's.
+
+    Parameters
+    ----------
+    terms : tuple of TermCovariance
+        In stored order, groups that repeat with a number.
+    residual : float or None
+        The residual standard deviation; None where the model has none.
+    version_2 : bool
+        Whether structures print as lme4 2.x prints them.
+    """
+
+    terms: tuple[EstimatedTerm, ...]
+    residual: float | None
+    version_2: bool = True
+
+    def __repr__(self) -> str:
+        from lme4py.fit.printed import variances_text
+
+        return variances_text(self)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class FittedModel(Abbreviated):
+    """A fitted linear or generalized linear mixed model, what ``lmer`` or ``glmer`` gives.
+
+    Parameters
+    ----------
+    formula : str
+    family : Family or None
+        None for linear models.
+    reml : bool
+        Whether it was fitted by REML.
+    nAGQ : int
+        Points of quadrature, 1 for the Laplace approximation; 0 also where the fixed effects
+        were estimated inside of PIRLS. 1 for linear models.
+    names : tuple of str
+        Columns of X.
+    coefficients : ndarray of float64, shape (p,)
+        The fixed effects.
+    covariance : ndarray of float64, shape (p, p)
+        Their covariance.
+    sigma : float
+        The residual standard deviation, or square root of the dispersion; 1 without one.
+    par, theta : ndarray of float64
+        The parameters of the random effects' covariance, and Λ's distinct entries.
+    lower, upper : ndarray of float64
+        The bounds of `par`.
+    terms : tuple of EstimatedTerm
+        In stored order.
+    n : int
+        Number of rows.
+    minus_two_log_likelihood : float
+        At the estimates; for a REML fit it is the deviance there.
+    criterion : float
+        What was minimised: REML criterion, deviance, or minus twice the log-likelihood.
+    optimum : Optimum
+        What the optimiser did.
+    matrix_messages : tuple of str
+        What lme4's checks said of X.
+    convergence_messages : tuple of str
+        What lme4's checks said of the optimum.
+    version : str
+        The lme4 that is followed.
+    call : mapping of str to str
+        Arguments that are printed: weights, offset, subset.
+    spec : Spec or None
+        The model's recipe for new rows; None where there were cross-products only.
+    design : MixedDesign or None
+        The rows; None of a fit that was read from a file, or had none.
+    solution : LinearSolution, GeneralizedSolution or None
+        The linear algebra at the estimates; as the design.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> fit = lme4py.lmer("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> fit  # doctest: +NORMALIZE_WHITESPACE
+    Linear mixed model fit by REML ['lmerMod']
+    Formula: Reaction ~ Days + (Days | Subject)
+    REML criterion at convergence: 1743.628
+    Random effects:
+     Groups   Name        Std.Dev. Corr
+     Subject  (Intercept) 24.741
+              Days         5.922   0.07
+     Residual             25.592
+    Number of obs: 180, groups:  Subject, 18
+    Fixed Effects:
+    (Intercept)         Days
+         251.41        10.47
+    """
+
+    formula: str
+    family: Family | None
+    reml: bool
+    nAGQ: int
+    names: tuple[str, ...]
+    coefficients: FloatArray
+    covariance: FloatArray
+    sigma: float
+    par: FloatArray
+    theta: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    terms: tuple[EstimatedTerm, ...]
+    n: int
+    minus_two_log_likelihood: float
+    criterion: float
+    optimum: Optimum
+    matrix_messages: tuple[str, ...]
+    convergence_messages: tuple[str, ...]
+    version: str
+    call: Mapping[str, str]
+    spec: Spec | None
+    design: MixedDesign[Any] | None = field(default=None, metadata={"saved": False})
+    solution: LinearSolution | GeneralizedSolution | None = field(
+        default=None, metadata={"saved": False}
+    )
+
+    def __repr__(self) -> str:
+        from lme4py.fit.printed import fit_text
+
+        return fit_text(self)
+
+    def summary(self) -> str:
+        """Return what R's ``summary(fit)`` prints: standard errors, and t or z values.
+
+        Returns
+        -------
+        str
+            No p-values, no correlations of estimates (`vcov` has them).
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> for line in fit.summary().splitlines()[-3:]:
+        ...     print(line)
+                    Estimate Std. Error t value
+        (Intercept) 251.4051     9.7467   25.79
+        Days         10.4673     0.8042   13.02
+        """
+        from lme4py.fit.printed import summary_text
+
+        return summary_text(self)
+
+    @property
+    def has_scale(self) -> bool:
+        """Whether the distribution has a dispersion that is estimated."""
+        return self.family is None or self.family.name not in ("binomial", "poisson")
+
+    @property
+    def statistic(self) -> str:
+        """``"t"`` or ``"z"``: what an estimate divided by its standard error is called."""
+        return "t" if self.has_scale else "z"
+
+    @cached_property
+    def fixef(self) -> pd.Series:
+        """Fixed effects by the names of X's columns."""
+        import pandas as pd
+
+        return pd.Series(self.coefficients, index=list(self.names))
+
+    @cached_property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance of the fixed effects."""
+        import pandas as pd
+
+        return pd.DataFrame(self.covariance, index=list(self.names), columns=list(self.names))
+
+    @cached_property
+    def std_errors(self) -> pd.Series:
+        """Standard errors of the fixed effects."""
+        import pandas as pd
+
+        return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.names))
+
+    @cached_property
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Conditional modes of the random effects: by group, a row for each level."""
+        import pandas as pd
+
+        found: dict[str, list[EstimatedTerm]] = {}
+        for term in self.terms:
+            found.setdefault(term.group, []).append(term)
+        return {
+            group: pd.DataFrame(
+                np.concatenate([term.modes for term in terms], axis=1),
+                index=list(terms[0].levels),
+                columns=[name for term in terms for name in term.names],
+            )
+            for group, terms in found.items()
+        }
+
+    @cached_property
+    def conditional_variances(self) -> list[tuple[str, FloatArray]]:
+        """Group of each term, and the covariances of its effects given the data.
+
+        The arrays have shape (levels, c, c): R's ``attr(ranef(fit)$g, "postVar")`` with the
+        levels first (Bates et al. 2015, equation 58).
+        """
+        computed = None
+        found = []
+        for at, term in enumerate(self.terms):
+            size = len(term.names)
+            if term.variances is not None:
+                variances = term.variances.reshape(-1, size, size)
+            else:
+                if self.solution is None:
+                    raise DataError("the conditional variances were not kept")
+                if computed is None:
+                    computed = self.solution.covariance.diagonal_blocks()
+                variances = self._variance_scale * computed[at]
+            found.append((term.group, variances))
+        return found
+
+    @property
+    def _variance_scale(self) -> float:
+        """What V is relative to."""
+        if isinstance(self.solution, GeneralizedSolution):
+            return self.solution.scale**2
+        return self.sigma**2
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Grouping factors and their numbers of levels."""
+        return {term.group: len(term.levels) for term in self.terms}
+
+    @property
+    def var_corr(self) -> VarCorr:
+        """Standard deviations and correlations of the random effects."""
+        groups = [term.group for term in self.terms]
+        if len(set(groups)) < len(groups):
+            groups = make_unique(re.sub(r"[^\w.]", ".", name) for name in groups)
+        terms = [replace(term, group=group) for term, group in zip(self.terms, groups, strict=True)]
+        lme4 = lme4_of(self.version)
+        shown = self.family is None or (self.has_scale and not lme4.profiles_dispersion)
+        return VarCorr(tuple(terms), self.sigma if shown else None, bool(lme4.structures))
+
+    @property
+    def df(self) -> int:
+        """Number of parameters, as R counts them."""
+        return len(self.names) + self.par.size + int(self.has_scale)
+
+    @property
+    def df_residual(self) -> int:
+        """Number of rows less that of parameters."""
+        return self.n - self.df
+
+    @property
+    def log_likelihood(self) -> float:
+        """R's ``logLik(fit)``: of a REML fit, the restricted one."""
+        return -self.criterion / 2.0
+
+    @property
+    def reml_criterion(self) -> float:
+        """The REML criterion at the estimates.
+
+        Raises
+        ------
+        DataError
+            If the model was not fitted by REML.
+        """
+        if not self.reml:
+            raise DataError("the model was not fitted by REML")
+        return self.criterion
+
+    @property
+    def deviance(self) -> float:
+        """R's ``deviance(fit, REML = FALSE)``; of a generalized model, that of the residuals."""
+        if self.family is None:
+            return self.minus_two_log_likelihood
+        return float((self.residuals("deviance", pad=False) ** 2).sum())
+
+    @property
+    def deviance_label(self) -> str:
+        """What lme4 calls minus twice the log-likelihood where it prints it."""
+        return lme4_of(self.version).deviance_label
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self.criterion + 2.0 * self.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion."""
+        return self.criterion + float(np.log(self.n)) * self.df
+
+    def is_singular(self, tol: float = 1e-4) -> bool:
+        """Tell whether a covariance parameter lies on its bound (``isSingular``)."""
+        return is_at_bound(self.par, self.lower, self.upper, tol)
+
+    def fitted(self, *, pad: bool = True) -> FloatArray:
+        """Return the means of the rows, given the random effects.
+
+        Parameters
+        ----------
+        pad : bool
+            Put NaN for rows that ``na_action="exclude"`` left out, as R does.
+        """
+        design = self._rows()
+        mean = self._mean(self._predictor())
+        return self._padded(mean, design) if pad else mean
+
+    def residuals(self, type: str | None = None, *, pad: bool = True) -> FloatArray:
+        """Return what the means leave over.
+
+        Parameters
+        ----------
+        type : {"response", "pearson", "deviance"}, optional
+            R's kinds; "response" for linear models, "deviance" for generalized ones.
+        pad : bool
+            As for `fitted`.
+        """
+        design = self._rows()
+        default = "response" if self.family is None else "deviance"
+        kind = choice_of("type", default if type is None else type, _RESIDUALS)
+        response, mean = design.response, self.fitted(pad=False)
+        left = response.y - mean
+        if isinstance(self.solution, GeneralizedSolution) and kind != "response":
+            likelihood = self.solution.devfun.likelihood
+            if kind == "pearson":
+                left *= np.sqrt(response.weights / likelihood.variance(mean))
+            else:
+                left = np.sign(left) * np.sqrt(likelihood.deviances(mean))
+        elif kind != "response":
+            left *= np.sqrt(response.weights)
+        return self._padded(left, design) if pad else left
+
+    def _rows(self) -> MixedDesign[Any]:
+        if self.design is None:
+            raise DataError("this fit has no rows: it was read from a file, or made without")
+        return self.design
+
+    def _effects(self) -> FloatArray:
+        """Return b, the conditional modes in the order of Zᵗ's rows."""
+        return np.concatenate([np.zeros(0), *(term.modes.ravel() for term in self.terms)])
+
+    def _predictor(self) -> FloatArray:
+        design = self._rows()
+        eta: FloatArray = design.X @ self.coefficients + design.Z @ self._effects()
+        return eta if design.offset is None else eta + design.offset
+
+    def _mean(self, eta: FloatArray) -> FloatArray:
+        return np.asarray(eta if self.family is None else mean_of_link(self.family.link, eta))
+
+    def _padded(self, values: FloatArray, design: MixedDesign[Any]) -> FloatArray:
+        frame = design.model_frame
+        excludes = self.spec is not None and self.spec.na_action == "exclude"
+        if not excludes or frame.positions is None or not frame.omitted or "subset" in self.call:
+            return values
+        padded = np.full(frame.rows + frame.omitted, np.nan)
+        padded[frame.positions] = values
+        return padded
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        random: Any = True,
+        new_levels: NewLevels = "error",
+        type: str = "link",
+        offset: Any = None,
+        na_action: str = "pass",
+    ) -> FloatArray:
+        """Return predictions for new rows, or for the model's own.
+
+        Parameters
+        ----------
+        newdata : pandas, polars or pyarrow frame, or mapping of arrays, optional
+            The rows of the model if not given.
+        random : bool, sequence of str, or a formula
+            Which random effects count (``re.form``), as `Spec.apply` takes it; all or none
+            for the model's own rows.
+        new_levels : {"error", "zero"}
+            What a level that the model does not know does: stop, or count as zero
+            (``allow.new.levels``).
+        type : {"link", "response"}
+            The linear predictor, or the mean.
+        offset, na_action
+            As `Spec.apply` takes them.
+
+        Returns
+        -------
+        ndarray of float64, shape (m,)
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+        >>> new = {"Days": [10, 10], "Subject": ["308", "nobody"]}
+        >>> fit.predict(new, new_levels="zero").round(2).tolist()
+        [450.33, 356.08]
+        """
+        choice_of("type", type, ("link", "response"))
+        if newdata is None:
+            design = self._rows()
+            if not isinstance(random, bool):
+                raise DataError("for the model's own rows random must be True or False")
+            eta = self._predictor()
+            if not random:
+                eta = eta - design.Z @ self._effects()
+            return self._padded(eta if type == "link" else self._mean(eta), design)
+        if self.spec is None:
+            raise DataError("this fit was made without data, so it has no rule for new rows")
+        rows = self.spec.apply(
+            newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
+        )
+        eta = rows.X @ self.coefficients + rows.Zt.T @ self._effects()
+        if rows.offset is not None:
+            eta = eta + rows.offset
+        return eta if type == "link" else self._mean(eta)
+
+    def simulate(self, seed: int | Generator | None = None) -> FloatArray:
+        """Return a response drawn from the fitted model, random effects drawn anew.
+
+        Parameters
+        ----------
+        seed : int or numpy.random.Generator, optional
+
+        Returns
+        -------
+        ndarray of float64
+            As `MixedDesign.simulate` gives it.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> fit.simulate(seed=1).shape
+        (180,)
+        """
+        sigma = self.sigma if self.has_scale else None
+        return self._rows().simulate(self.coefficients.tolist(), self.par, sigma, seed)
+
+    def kept(self) -> FittedModel:
+        """Return the fit without its rows; conditional variances are computed for it."""
+        variances = self.conditional_variances
+        terms = [
+            replace(term, variances=found.reshape(len(found), -1))
+            for term, (_, found) in zip(self.terms, variances, strict=True)
+        ]
+        return replace(self, terms=tuple(terms), design=None, solution=None)
+
+    def to_json(self) -> str:
+        """Return the fit as JSON text: its estimates and recipe, without the rows.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> again = lme4py.FittedModel.from_json(fit.to_json())
+        >>> again.predict({"Days": [0], "Subject": ["308"]}).round(4).tolist()
+        [292.1888]
+        """
+        from lme4py.fit.saved_fit import write
+
+        return write(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> FittedModel:
+        """Return the fit that `to_json` wrote. Nothing in the text is run as code.
+
+        Raises
+        ------
+        DataError
+            If the text is no fit, damaged, or of another version.
+        """
+        from lme4py.fit.saved_fit import read
+
+        return read(text)
+
+
+_RESIDUALS = ("response", "pearson", "deviance")

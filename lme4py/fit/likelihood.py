@@ -1,0 +1,107 @@
+"""What a family says of responses and their means: variances, deviances, likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln, xlog1py, xlogy
+
+from lme4py.abbreviation import Abbreviated
+from lme4py.data.values import FloatArray
+from lme4py.family import Family
+
+__all__ = ["Likelihood"]
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Likelihood(Abbreviated):
+    """A response and its distribution, given the means (R's family objects).
+
+    Parameters
+    ----------
+    family : Family
+    y : ndarray of float64, shape (n,)
+    weights : ndarray of float64, shape (n,)
+    trials : ndarray of float64, shape (n,)
+        Row totals of a two-column response, ones otherwise.
+    """
+
+    family: Family
+    y: FloatArray
+    weights: FloatArray
+    trials: FloatArray
+
+    @property
+    def has_dispersion(self) -> bool:
+        """Whether there is a dispersion to be estimated."""
+        return self.family.name not in ("binomial", "poisson")
+
+    def variance(self, mean: FloatArray) -> FloatArray:
+        """Return the variance function at the means."""
+        match self.family.name:
+            case "binomial":
+                return mean * (1.0 - mean)
+            case "poisson":
+                return mean
+            case "Gamma":
+                return mean**2
+            case "inverse.gaussian":
+                return mean**3
+            case _:
+                return np.ones_like(mean)
+
+    def deviances(self, mean: FloatArray) -> FloatArray:
+        """Return each row's contribution to the deviance."""
+        y = self.y
+        match self.family.name:
+            case "binomial":
+                parts = xlogy(y, y / mean) + xlogy(1.0 - y, (1.0 - y) / (1.0 - mean))
+                found = 2.0 * parts
+            case "poisson":
+                found = 2.0 * (xlogy(y, y / mean) - (y - mean))
+            case "Gamma":
+                found = -2.0 * (np.log(y / mean) - (y - mean) / mean)
+            case "inverse.gaussian":
+                found = (y - mean) ** 2 / (y * mean**2)
+            case _:
+                found = (y - mean) ** 2
+        return np.asarray(self.weights * found)
+
+    def minus_two_log(self, mean: FloatArray, dispersion: float | None = None) -> float:
+        """Return minus twice the log-likelihood, without what R's ``aic`` adds for dispersion.
+
+        Parameters
+        ----------
+        mean : ndarray of float64
+        dispersion : float, optional
+            The deviance divided by the sum of the weights if not given, as R has it.
+        """
+        y, weights = self.y, self.weights
+        total = float(weights.sum())
+        match self.family.name:
+            case "binomial":
+                counts = np.round(self.trials if (self.trials > 1).any() else weights)
+                share = np.divide(weights, counts, out=np.zeros_like(y), where=counts > 0)
+                won = np.round(counts * y)
+                ways = gammaln(counts + 1) - gammaln(won + 1) - gammaln(counts - won + 1)
+                logs = share * (ways + xlogy(won, mean) + xlog1py(counts - won, -mean))
+            case "poisson":
+                logs = weights * (xlogy(y, mean) - mean - gammaln(y + 1.0))
+            case "Gamma":
+                phi = self._moment(mean, total) if dispersion is None else dispersion
+                logs = weights * (
+                    -np.log(y) - gammaln(1 / phi) + (np.log(y / (mean * phi)) - y / mean) / phi
+                )
+            case "inverse.gaussian":
+                phi = self._moment(mean, total) if dispersion is None else dispersion
+                ratio = self._moment(mean, total) / phi
+                logs = -0.5 * weights * (np.log(2.0 * np.pi * phi) + ratio + 3.0 * np.log(y))
+            case _:
+                phi = self._moment(mean, y.size) if dispersion is None else dispersion
+                ratio = self._moment(mean, y.size) / phi
+                logs = -0.5 * (np.log(2.0 * np.pi * phi / weights) + ratio)
+        return float(-2.0 * logs.sum())
+
+    def _moment(self, mean: FloatArray, total: float) -> float:
+        return float(self.deviances(mean).sum() / total)

@@ -1,0 +1,111 @@
+"""Deviances at given parameters are lme4's, of both generations (fixtures/fits)."""
+
+import numpy as np
+import pytest
+
+import lme4py
+from lme4py.fit import elimination
+from tests.fit.records import records
+
+LINEAR, GENERALIZED = records("linear"), records("generalized")
+
+quiet = pytest.mark.filterwarnings("ignore::lme4py.Lme4pyAdvice", "ignore::UserWarning")
+
+
+def test_there_are_enough():
+    for version in ("1.1-31", "2.1"):
+        assert sum(record.version == version for record in LINEAR) >= 60
+        assert sum(record.version == version for record in GENERALIZED) >= 40
+
+
+@quiet
+@pytest.mark.parametrize("record", LINEAR, ids=lambda record: record.id)
+def test_linear(record):
+    design = record.design()
+    devfun = lme4py.mk_lmer_devfun(design)
+    for par, expected in zip(record.get("at"), record.get("deviance"), strict=True):
+        assert devfun(par) == pytest.approx(expected, rel=0, abs=1e-8)
+
+
+@quiet
+@pytest.mark.parametrize("record", LINEAR, ids=lambda record: record.id)
+def test_from_cross_products(record):
+    """Sums of squares lose digits where the response lies far from zero: made_far is at 10,000."""
+    design = record.design()
+    devfun = lme4py.mk_lmer_devfun(design.crossproducts(), design.random, reml=design.reml)
+    tolerance = 1e-5 if "far" in record.name else 1e-8
+    for par, expected in zip(record.get("at"), record.get("deviance"), strict=True):
+        assert devfun(par) == pytest.approx(expected, rel=0, abs=tolerance)
+
+
+WAYS = {"sparse": {"_SMALL": 0, "_LARGE": 0}, "not listed": {"_LISTED": 0}}
+
+
+@quiet
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "record", [r for r in LINEAR if r.version == "2.1"], ids=lambda record: record.id
+)
+def test_other_ways_to_factor(record, way, monkeypatch):
+    """All of V is the same however ZtZ is factored: large models take other ways."""
+    design = record.design()
+    par = record.get("at")[1]
+    expected = lme4py.mk_lmer_devfun(design).at(par)
+    for name, value in WAYS[way].items():
+        monkeypatch.setattr(elimination, name, value)
+    found = lme4py.mk_lmer_devfun(design).at(par)
+    assert found.criterion == pytest.approx(record.get("deviance")[1], rel=0, abs=1e-8)
+    np.testing.assert_allclose(found.b, expected.b, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(found.u, expected.u, rtol=1e-7, atol=1e-7)
+    blocks = zip(
+        found.covariance.diagonal_blocks(), expected.covariance.diagonal_blocks(), strict=True
+    )
+    for ours, theirs in blocks:
+        np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+# Steps of PIRLS lead back and forth there, and lme4's end before the last digits.
+SLOW = ("made_gamma_slope",)
+
+
+@quiet
+@pytest.mark.parametrize("record", GENERALIZED, ids=lambda record: record.id)
+def test_generalized(record):
+    design = record.design()
+    tolerance = 1e-5 if record.name in SLOW else 1e-8
+    devfun = lme4py.mk_glmer_devfun(design, nAGQ=0)
+    found = [devfun(par) for par in record.get("at0")]
+    np.testing.assert_allclose(found, record.get("deviance0"), rtol=0, atol=tolerance)
+    nAGQ = record.arguments.get("nAGQ", 1)
+    if nAGQ:
+        devfun = lme4py.mk_glmer_devfun(design, nAGQ)
+        found = [devfun(par) for par in record.get("at")]
+        np.testing.assert_allclose(found, record.get("deviance"), rtol=0, atol=tolerance)
+
+
+def test_bounds_have_a_tolerance():
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    devfun = lme4py.mk_lmer_devfun(design)
+    assert devfun([1.0, 0.1, -5.6e-17]) == devfun([1.0, 0.1, 0.0])
+    assert design.random.lambdat_at([1.0, 0.1, -5.6e-17]).data.min() == 0.0
+    with pytest.raises(lme4py.DataError, match="not between 0 and inf"):
+        devfun([1.0, 0.1, -1e-3])
+    with pytest.raises(lme4py.DataError, match="the model has 3 parameters"):
+        devfun([1.0])
+
+
+def test_what_cannot_be_fitted():
+    data = lme4py.data.sleepstudy()
+    linear = lme4py.lformula("Reaction ~ Days + (1 | Subject)", data)
+    with pytest.raises(lme4py.FormulaError, match="a linear model"):
+        lme4py.mk_glmer_devfun(linear)
+    counts = lme4py.glformula("Days ~ 1 + (1 | Subject)", data, family="poisson")
+    with pytest.raises(lme4py.FormulaError, match="a generalized model"):
+        lme4py.mk_lmer_devfun(counts)
+    slopes = lme4py.glformula("Days ~ 1 + (Reaction | Subject)", data, family="poisson")
+    with pytest.raises(lme4py.DataError, match="single, scalar random-effects term"):
+        lme4py.mk_glmer_devfun(slopes, nAGQ=2)
+    with pytest.raises(lme4py.DataError, match="the terms have 36 effects"):
+        lme4py.mk_lmer_devfun(linear.crossproducts(), slopes.random)
+    with pytest.raises(lme4py.DataError, match="nAGQ must be between 0 and 100"):
+        lme4py.mk_glmer_devfun(counts, nAGQ=101)

@@ -1,0 +1,117 @@
+"""What a fitted model can be asked."""
+
+import json
+
+import numpy as np
+import pytest
+
+import lme4py
+from lme4py.data import sleepstudy
+
+
+@pytest.fixture(scope="module")
+def fit():
+    return lme4py.lmer("Reaction ~ Days + (Days | Subject)", sleepstudy())
+
+
+@pytest.fixture(scope="module")
+def counts():
+    data = {"y": [1, 0, 4, 3, 2, 5, 9, 9], "x": [0, 1] * 4, "g": list("aabbccdd")}
+    return lme4py.glmer("y ~ x + (1 | g)", data, family="poisson")
+
+
+def test_predictions_of_its_own_rows(fit):
+    data = sleepstudy()
+    np.testing.assert_allclose(fit.predict(data), fit.fitted(), rtol=1e-12)
+    np.testing.assert_allclose(fit.predict(), fit.fitted(), rtol=1e-12)
+    without = fit.predict(random=False)
+    np.testing.assert_allclose(fit.predict(data, random=False), without, rtol=1e-12)
+    np.testing.assert_allclose(without, 251.4051 + 10.46729 * data["Days"], rtol=1e-6)
+    with pytest.raises(lme4py.DataError, match="new levels detected in newdata"):
+        fit.predict({"Days": [1], "Subject": ["new"]})
+
+
+def test_means_of_generalized_rows(counts):
+    np.testing.assert_allclose(np.exp(counts.predict()), counts.fitted(), rtol=1e-12)
+    np.testing.assert_allclose(counts.predict(type="response"), counts.fitted(), rtol=1e-12)
+    assert counts.statistic == "z"
+    assert counts.simulate(seed=1).shape == (8,)
+
+
+def test_json_keeps_the_estimates(fit, counts):
+    for one in (fit, counts):
+        again = lme4py.FittedModel.from_json(one.to_json())
+        assert repr(again) == repr(one)
+        np.testing.assert_array_equal(again.vcov, one.vcov)
+        for (_, ours), (_, theirs) in zip(
+            again.conditional_variances, one.conditional_variances, strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+        assert again.to_json() == one.to_json()
+        with pytest.raises(lme4py.DataError, match="has no rows"):
+            again.fitted()
+    new = {"Days": [3], "Subject": ["309"]}
+    read = lme4py.FittedModel.from_json(fit.to_json())
+    assert read.predict(new).tolist() == fit.predict(new).tolist()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '{"format": "lme4py.FittedModel", "version": 0}']
+)
+def test_other_texts_are_no_fits(text):
+    with pytest.raises(lme4py.DataError, match=r"not a saved fit|a fit of version"):
+        lme4py.FittedModel.from_json(text)
+
+
+def test_damaged_fits(fit):
+    plain = json.loads(fit.to_json())
+    for change in ({"n": -1}, {"par": {"array": "float64", "shape": [1], "items": [1.0]}}):
+        damaged = {**plain, "fit": {**plain["fit"], **change}}
+        with pytest.raises(lme4py.DataError, match="not a saved fit"):
+            lme4py.FittedModel.from_json(json.dumps(damaged))
+
+
+def test_from_cross_products_alone():
+    from lme4py.fit.models import fit_linear
+
+    data = sleepstudy()
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data)
+    devfun = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
+    alone = fit_linear(devfun)
+    whole = lme4py.lmer("Reaction ~ Days + (Days | Subject)", data, start=design.random.par)
+    np.testing.assert_allclose(alone.coefficients, whole.coefficients, rtol=1e-9)
+    assert alone.criterion == pytest.approx(whole.criterion, rel=0, abs=1e-7)
+    with pytest.raises(lme4py.DataError, match="no rule for new rows"):
+        alone.predict({"Days": [1]})
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"start": [1.0]}, "length not equal to 3"),
+        ({"start": {"fixef": [1.0]}}, "invalid names fixef"),
+        ({"start": ["a", "b", "c"]}, "non-numeric"),
+        ({"control": {"optimizer": "nlm"}}, "couldn't find optimizer function nlm"),
+        ({"control": {"optCtrl": {"maxfum": 1}}}, "no option 'maxfum'"),
+        ({"control": {"optCtrl": {"maxfun": 0}}}, "a number above 0"),
+        ({"control": {"check.conv.grad": "loud"}}, "invalid control level"),
+        ({"control": {"restart_edge": 3}}, "must be True or False"),
+    ],
+)
+def test_arguments_that_mean_nothing(options, message):
+    with pytest.raises(lme4py.Lme4pyError, match=message):
+        lme4py.lmer("Reaction ~ Days + (Days | Subject)", sleepstudy(), **options)
+
+
+def test_gaussian_glmer_is_lmer():
+    with pytest.warns(lme4py.Lme4pyWarning, match="please call lmer"):
+        fit = lme4py.glmer("Reaction ~ Days + (1 | Subject)", sleepstudy(), family="gaussian")
+    assert fit.family is None
+    assert fit.reml
+
+
+def test_names_that_explanations_take(fit):
+    assert list(fit.fixef.index) == ["(Intercept)", "Days"]
+    assert fit.par.tolist() == fit.theta.tolist()
+    assert fit.ranef["Subject"].shape == (18, 2)
+    assert list(fit.ranef["Subject"].index)[:2] == ["308", "309"]

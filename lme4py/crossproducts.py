@@ -2,9 +2,9 @@
 
 The penalised least squares problem of a linear mixed model reads the rows only through
 ZᵗWZ, ZᵗWX, XᵗWX, ZᵗW(y - o), XᵗW(y - o) and (y - o)ᵗW(y - o), with the weights W and the offset
-o (Bates et al. 2015, equation 17). Their size does
-not depend on the number of rows, and those of two blocks of rows add up to those of both: a model
-of more rows than memory holds is fitted from their sum, without approximation.
+o (Bates et al. 2015, equation 17). Their size does not depend on the number of rows, and those of
+two blocks of rows add up to those of both: a model of more rows than memory holds is fitted from
+their sum, without approximation.
 """
 
 from __future__ import annotations

@@ -96,7 +96,7 @@ LAYERS = (
 FRONT_DOOR = "__init__"
 # Plain data with doors: their methods, and type checkers, see the views and stages that take
 # them. Such an import runs when the method is called, so it closes no circle.
-DOORS = {"design", "fixed_design", "spec.spec"}
+DOORS = {"design", "fit.fitted", "fixed_design", "spec.spec"}
 
 
 def _name(path):

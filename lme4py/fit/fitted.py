@@ -346,7 +346,23 @@ class FittedModel(Abbreviated):
         return self.criterion + float(np.log(self.n)) * self.df
 
     def is_singular(self, tol: float = 1e-4) -> bool:
-        """Tell whether a covariance parameter lies on its bound (``isSingular``)."""
+        """Tell whether a covariance parameter lies on its bound (``isSingular``).
+
+        Parameters
+        ----------
+        tol : float
+            How near is on it.
+
+        Returns
+        -------
+        bool
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> lme4py.lmer("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy()).is_singular()
+        False
+        """
         return is_at_bound(self.par, self.lower, self.upper, tol)
 
     def fitted(self, *, pad: bool = True) -> FloatArray:
@@ -356,6 +372,17 @@ class FittedModel(Abbreviated):
         ----------
         pad : bool
             Put NaN for rows that ``na_action="exclude"`` left out, as R does.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> fit.fitted()[:2].round(4).tolist()
+        [292.1888, 302.6561]
         """
         design = self._rows()
         mean = self._mean(self._predictor())
@@ -370,6 +397,17 @@ class FittedModel(Abbreviated):
             R's kinds; "response" for linear models, "deviance" for generalized ones.
         pad : bool
             As for `fitted`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> fit.residuals()[:2].round(4).tolist()
+        [-42.6288, -43.9514]
         """
         design = self._rows()
         default = "response" if self.family is None else "deviance"
@@ -492,7 +530,7 @@ class FittedModel(Abbreviated):
         sigma = self.sigma if self.has_scale else None
         return self._rows().simulate(self.coefficients.tolist(), self.par, sigma, seed)
 
-    def kept(self) -> FittedModel:
+    def _kept(self) -> FittedModel:
         """Return the fit without its rows; conditional variances are computed for it."""
         variances = self.conditional_variances
         terms = [
@@ -518,16 +556,32 @@ class FittedModel(Abbreviated):
         """
         from lme4py.fit.saved_fit import write
 
-        return write(self)
+        return write(self._kept())
 
     @classmethod
     def from_json(cls, text: str) -> FittedModel:
         """Return the fit that `to_json` wrote. Nothing in the text is run as code.
 
+        Parameters
+        ----------
+        text : str
+            JSON.
+
+        Returns
+        -------
+        FittedModel
+
         Raises
         ------
         DataError
             If the text is no fit, damaged, or of another version.
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> fit = lme4py.lmer("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> FittedModel.from_json(fit.to_json()).sigma == fit.sigma
+        True
         """
         from lme4py.fit.saved_fit import read
 

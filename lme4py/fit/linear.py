@@ -332,7 +332,7 @@ def _from_products(
 ) -> LinearDeviance:
     """Return the function for cross-products, moved to an orthonormal basis of X."""
     try:
-        basis = np.linalg.cholesky(products.XtX).T
+        basis = np.asarray(np.linalg.cholesky(products.XtX).T, dtype=np.float64)
     except np.linalg.LinAlgError:
         raise DataError("XtX is not positive definite: columns of X depend on others") from None
     back = np.linalg.inv(basis)
@@ -351,7 +351,6 @@ def _from_products(
     )
     start = random.par if start is None else start
     log_weights = products.sum_log_weights
-    basis = np.asarray(basis, dtype=np.float64)
     return _devfun(moved, random, reml, start, basis, back @ inside, log_weights)
 
 

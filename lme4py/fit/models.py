@@ -52,6 +52,10 @@ def optimize_lmer(
     control : mapping, optional
         Arguments of ``lmerControl``.
 
+    Returns
+    -------
+    Optimum
+
     Examples
     --------
     >>> import lme4py
@@ -236,6 +240,10 @@ def optimize_glmer(
         Starting values of ``par``, or ``{"par": ..., "fixef": ...}``.
     control : mapping, optional
         Arguments of ``glmerControl``.
+
+    Returns
+    -------
+    Optimum
 
     Examples
     --------

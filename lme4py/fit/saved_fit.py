@@ -21,7 +21,7 @@ _VERSION = 1
 
 def write(fit: FittedModel) -> str:
     """Return a fit as JSON text, every number to the last bit."""
-    plain = {"format": _FORMAT, "version": _VERSION, "fit": _CODEC.to_plain(fit.kept())}
+    plain = {"format": _FORMAT, "version": _VERSION, "fit": _CODEC.to_plain(fit)}
     return json.dumps(plain, ensure_ascii=False, allow_nan=False)
 
 

@@ -97,6 +97,15 @@ def _keys(texts: Sequence[str]) -> Iterable[Any]:
     return zip(*(joined.translate(level).split(_BETWEEN) for level in levels), strict=True)
 
 
+def _is_text(joined: str) -> bool:
+    """Tell whether there is no lone surrogate, which is no character; R has none."""
+    try:
+        joined.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 @cache
 def _of_locale(name: str) -> Callable[[str], Any]:
     """Return the key of a locale, from PyICU."""
@@ -150,10 +159,11 @@ class Collation:
 
     def order(self, texts: Sequence[str]) -> list[int]:
         """Return the positions of the texts in order (R's ``order``); ties keep their order."""
-        # A lone surrogate is no character; R has none.
-        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        clean = texts
+        if not _is_text("".join(texts)):
+            clean = [text.encode("utf-8", "replace").decode() for text in texts]
         if self.name == "C":
-            keys: list[Any] = clean
+            keys: Sequence[Any] = clean
         elif self.name == "icu":
             keys = list(_keys(clean))
         else:

@@ -20,8 +20,8 @@ FloatArray = NDArray[np.float64]
 
 _RECOMPUTE = 1e-6
 _BIG, _SMALL = 2.0**486, 2.0**-511
-# Numbers that are worked on at a time, so that they stay in the cache.
-_STRIP = 1 << 15
+# Rows, and numbers, that are worked on at a time, so that they stay in the cache.
+_ROWS, _SIZE = 1 << 12, 1 << 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,35 +46,41 @@ class QR:
     rank: int
 
 
-def _sums(products: FloatArray) -> FloatArray:
-    """Return column sums taken from the first row to the last."""
-    if not products.shape[0]:
-        return np.zeros(products.shape[1])
-    total: FloatArray = np.cumsum(products, axis=0)[-1]
+def _sums(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the column sums of a product, taken from the first row to the last."""
+    total = np.zeros(right.shape[1])
+    for begin in range(0, len(right), _ROWS):
+        rows = slice(begin, begin + _ROWS)
+        products = left[rows] * right[rows]
+        products[0] += total
+        total = np.cumsum(products, axis=0)[-1]
     return total
 
 
 def _norms(columns: FloatArray) -> FloatArray:
     """Return column norms; columns whose squares leave the range are scaled by a power of two."""
-    largest = np.abs(columns).max(axis=0, initial=0.0)
+    largest = np.maximum(columns.max(axis=0, initial=0.0), -columns.min(axis=0, initial=0.0))
     scales = np.ones_like(largest)
     far = (largest > _BIG) | ((largest < _SMALL) & (largest > 0))
     scales[far] = np.ldexp(1.0, np.frexp(largest[far])[1])
     scaled = columns / scales if far.any() else columns
-    norms: FloatArray = scales * np.sqrt(_sums(scaled * scaled))
+    norms: FloatArray = scales * np.sqrt(_sums(scaled, scaled))
     return norms
 
 
 def _reflect(mirror: FloatArray, block: FloatArray) -> None:
     """Reflect the columns of a block, in place."""
-    width = max(1, _STRIP // len(mirror))
-    for begin in range(0, block.shape[1], width):
-        strip = block[:, begin : begin + width]
-        shares = _sums(mirror[:, None] * strip) / -mirror[0]
-        strip += shares * mirror[:, None]
+    column = mirror[:, None]
+    width = max(1, _SIZE // min(len(mirror), _ROWS))
+    for first in range(0, block.shape[1], width):
+        strip = block[:, first : first + width]
+        shares = _sums(column, strip) / -mirror[0]
+        for begin in range(0, len(strip), _ROWS):
+            rows = slice(begin, begin + _ROWS)
+            strip[rows] += shares * column[rows]
 
 
-def qr(x: FloatArray, tolerance: float = 1e-7) -> QR:
+def qr(x: FloatArray, tolerance: float = 1e-7, *, overwrite: bool = False) -> QR:
     """Return R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
 
     Columns that count as dependent are moved to the end, but not reflected among themselves.
@@ -85,6 +91,8 @@ def qr(x: FloatArray, tolerance: float = 1e-7) -> QR:
         Finite numbers; the caller sees to that.
     tolerance : float
         A column is dependent when less than this share of its norm is left.
+    overwrite : bool
+        Whether the memory of `x`, in Fortran order, may become that of the result.
 
     Examples
     --------
@@ -93,8 +101,9 @@ def qr(x: FloatArray, tolerance: float = 1e-7) -> QR:
     >>> found.rank, found.pivot.tolist()
     (2, [0, 2, 1])
     """
+    packed = x if overwrite else np.array(x, dtype=np.float64, order="F")
     with np.errstate(all="ignore"):
-        return _decomposed(np.array(x, dtype=np.float64, order="F"), tolerance)
+        return _decomposed(packed, tolerance)
 
 
 def _decomposed(packed: FloatArray, tolerance: float) -> QR:
@@ -140,27 +149,29 @@ def q_times(decomposition: QR, y: FloatArray) -> FloatArray:
     Parameters
     ----------
     decomposition : QR
-    y : ndarray, shape (n, k)
+    y : ndarray, shape (m, k)
+        Rows beyond the first m, of n, are zeros.
 
     Returns
     -------
-    ndarray, shape (n, k)
+    ndarray, shape (n, k), Fortran order
 
     Examples
     --------
     >>> x = np.array([[3.0], [4.0]])
-    >>> q_times(qr(x), np.array([[1.0], [0.0]])).ravel().round(12).tolist()
+    >>> q_times(qr(x), np.array([[1.0]])).ravel().round(12).tolist()
     [-0.6, -0.8]
     """
-    result = np.array(y, dtype=np.float64, order="F")
+    result = np.zeros((len(decomposition.qr), y.shape[1]), order="F")
+    result[: len(y)] = y
     with np.errstate(all="ignore"):
-        for step, mirror in reversed(_mirrors(decomposition)):
-            _reflect(mirror, result[step:])
+        for step in reversed(_steps(decomposition)):
+            _reflect(_mirror(decomposition, step), result[step:])
     return result
 
 
 def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
-    """Return Q' y, R's ``qr.qty``; meant for few rows and any number of columns.
+    """Return Q' y, R's ``qr.qty``.
 
     Parameters
     ----------
@@ -179,20 +190,19 @@ def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
     """
     result = np.array(y, dtype=np.float64, order="C")
     with np.errstate(all="ignore"):
-        for step, mirror in _mirrors(decomposition):
-            product = np.zeros(result.shape[1])
-            for weight, row in zip(mirror, result[step:], strict=True):
-                product += weight * row
-            result[step:] += product / -mirror[0] * mirror[:, None]
+        for step in _steps(decomposition):
+            _reflect(_mirror(decomposition, step), result[step:])
     return result
 
 
-def _mirrors(decomposition: QR) -> list[tuple[int, FloatArray]]:
-    """Return the steps and vectors of the reflections."""
-    found = []
-    for step in range(min(decomposition.rank, decomposition.qr.shape[0] - 1)):
-        if decomposition.qraux[step] != 0.0:
-            mirror = decomposition.qr[step:, step].copy()
-            mirror[0] = decomposition.qraux[step]
-            found.append((step, mirror))
-    return found
+def _steps(decomposition: QR) -> list[int]:
+    """Return the columns that have a reflection."""
+    last = min(decomposition.rank, len(decomposition.qr) - 1)
+    return np.flatnonzero(decomposition.qraux[:last]).tolist()
+
+
+def _mirror(decomposition: QR, step: int) -> FloatArray:
+    """Return the vector of one reflection."""
+    mirror = decomposition.qr[step:, step].copy()
+    mirror[0] = decomposition.qraux[step]
+    return mirror

@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 
 # BLAS adds so few on one thread: more would spin for longer than the whole pass takes.
 _SERIAL = 1 << 13
+_PIECE = 1 << 14
 _WIDE = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 
 
@@ -44,7 +45,12 @@ def _sum(values: NDArray[Any]) -> Any:
         return np.longdouble(0.0)
     if not _WIDE and np.isfinite(values).all():
         return np.longdouble(math.fsum(values))
-    return running_total(values)[-1]
+    sum_so_far = np.longdouble(0.0)
+    for begin in range(0, values.size, _PIECE):
+        piece = values[begin : begin + _PIECE].astype(np.longdouble)
+        piece[0] += sum_so_far
+        sum_so_far = running_total(piece)[-1]
+    return sum_so_far
 
 
 def total(values: ArrayLike) -> float:
@@ -73,7 +79,8 @@ def sum_of_squares(values: FloatArray) -> float:
     (25.0, nan)
     """
     pieces = (values[begin : begin + _SERIAL] for begin in range(0, values.size, _SERIAL))
-    return float(sum(piece @ piece for piece in pieces))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(sum(piece @ piece for piece in pieces))
 
 
 def mean(values: ArrayLike) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from inspect import signature
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,6 +35,7 @@ DEFAULT_CONTRASTS: DefaultContrasts = ("contr.treatment", "contr.poly")
 
 _TOO_FEW = "not enough degrees of freedom to define contrasts"
 _MOST_POLY = 95
+_PIECE = 1 << 15
 
 
 def power(values: FloatArray, exponent: int) -> FloatArray:
@@ -47,11 +49,15 @@ def power(values: FloatArray, exponent: int) -> FloatArray:
         return values.copy()
     if exponent == 2:
         return values * values
-    with np.errstate(all="ignore"):
-        quick = np.power(values, float(exponent))
-    finite = np.isfinite(quick)
-    quick[finite] = [math.pow(value, exponent) for value in values[finite].tolist()]
-    return quick
+    powers = np.empty_like(values)
+    for begin in range(0, values.size, _PIECE):
+        piece = values[begin : begin + _PIECE]
+        with np.errstate(all="ignore"):
+            quick = np.power(piece, float(exponent))
+        finite = np.isfinite(quick)
+        quick[finite] = list(map(math.pow, piece[finite].tolist(), repeat(exponent)))
+        powers[begin : begin + _PIECE] = quick
+    return powers
 
 
 def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int]:
@@ -66,17 +72,20 @@ def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int
 
     Returns
     -------
-    columns : ndarray, shape (n, degree + 1)
+    columns : ndarray, shape (n, degree + 1), Fortran order
         Not normalized; the first is the constant.
     rank : int
         Rank of the powers by R's rule; columns were pivoted when it falls short.
     """
-    powers = np.column_stack([power(centred, exponent) for exponent in range(degree + 1)])
-    decomposition = linpack.qr(powers)
-    diagonal = np.zeros_like(powers)
-    places = np.arange(min(powers.shape))
-    diagonal[places, places] = decomposition.qr[places, places]
-    return linpack.q_times(decomposition, diagonal), decomposition.rank
+    powers = np.empty((centred.size, degree + 1), order="F")
+    for exponent in range(degree + 1):
+        powers[:, exponent] = power(centred, exponent)
+    decomposition = linpack.qr(powers, overwrite=True)
+    diagonal = np.diag(np.diagonal(decomposition.qr))
+    # Of fewer points than powers the columns beyond them are zeros.
+    padded = np.zeros((len(diagonal), degree + 1))
+    padded[:, : len(diagonal)] = diagonal
+    return linpack.q_times(decomposition, padded), decomposition.rank
 
 
 def _indicator(levels: Sequence[str]) -> Matrix:

@@ -49,11 +49,12 @@ def _distinct_integers(values: NDArray[Any], low: int, high: int) -> tuple[NDArr
     if size > _dense_limit(values.size):
         found, codes = np.unique(values, return_inverse=True)
         return found, codes.astype(np.int32)
-    shifted = (values - low).astype(np.int64)
+    shifted = (values - low if low else values).astype(np.int64, copy=False)
     present = np.zeros(size, dtype=bool)
-    present[shifted] = True
-    position = np.cumsum(present, dtype=np.int32) - 1
-    return (np.flatnonzero(present) + low).astype(values.dtype), position[shifted].astype(np.int32)
+    for begin in range(0, shifted.size, _PIECE):
+        present[shifted[begin : begin + _PIECE]] = True
+    position = np.cumsum(present, dtype=np.int32) - np.int32(1)
+    return (np.flatnonzero(present) + low).astype(values.dtype), recode(shifted, position)
 
 
 def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
@@ -290,7 +291,7 @@ def value_labels(value: Numeric, numbers: NDArray[Any], *, together: bool = Fals
     return texts_of
 
 
-def recode(codes: Codes, positions: Sequence[int] | NDArray[Any]) -> Codes:
+def recode(codes: NDArray[Any], positions: Sequence[int] | NDArray[Any]) -> Codes:
     """Return ``positions[codes]`` where -1 stays -1.
 
     Examples
@@ -444,11 +445,14 @@ def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
     width = len(second.levels) + 1
     rows = first.codes.size
     # A missing code takes the last place, so that it sorts after every level.
-    left = np.where(first.codes < 0, len(first.levels), first.codes).astype(np.int64)
-    right = np.where(second.codes < 0, width - 1, second.codes).astype(np.int64)
-    missing = (first.codes < 0) | (second.codes < 0)
+    pair = first.codes.astype(np.int64)
+    pair[first.codes < 0] = len(first.levels)
+    pair *= width
+    pair += second.codes
+    missing = second.codes < 0
+    pair[missing] += width
+    missing |= first.codes < 0
     any_missing = bool(missing.any())
-    pair = left * width + right
     if any_missing and not na_as_text:
         found, kept = _distinct_integers(pair[~missing], 0, (len(first.levels) + 1) * width - 1)
         codes = np.full(rows, -1, dtype=np.int32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,11 +106,6 @@ _MOST_DEGREES = 1_000
 _MOST_PRODUCTS = 1_000_000
 
 
-def _column_sums(columns: FloatArray) -> FloatArray:
-    """Return R's ``colSums``: long double sums from the first row to the last."""
-    return np.array([total(column) for column in columns.T], dtype=np.float64)
-
-
 def _variables(x: Value, dots: tuple[Dot, ...], degree: int) -> tuple[list[FloatArray], int]:
     """Return the variables of a call of poly, and its degree, which may stand in their place."""
     values = [x]
@@ -152,10 +148,11 @@ def _fit(x: FloatArray, degree: int) -> tuple[FloatArray, float, FloatArray, Flo
     monic, rank = orthogonal_powers(centred, degree)
     if rank < degree:
         raise DataError(_FEW_POINTS)
-    squares = monic * monic
-    norm2 = _column_sums(squares)
-    alpha = (_column_sums(centred[:, None] * squares) / norm2)[:degree]
-    return (monic / np.sqrt(norm2))[:, 1:], centre, alpha, np.concatenate(([1.0], norm2))
+    # R's colSums: long double sums from the first row to the last.
+    norm2 = np.array([total(column * column) for column in monic.T])
+    weighted = np.array([total(centred * (column * column)) for column in monic.T])
+    monic /= np.sqrt(norm2)
+    return monic[:, 1:], centre, (weighted / norm2)[:degree], np.concatenate(([1.0], norm2))
 
 
 def _recurred(x: FloatArray, alpha: FloatArray, norm2: FloatArray) -> FloatArray:
@@ -237,6 +234,7 @@ def _poly(
 _BEYOND = "some 'x' values beyond boundary knots may cause ill-conditioned bases"
 _MOST_KNOTS = 2_000
 _HIGHEST_DEGREE = 50
+_PIECE = 1 << 14
 
 
 def _design(knots: FloatArray, x: FloatArray, order: int) -> FloatArray:
@@ -297,11 +295,12 @@ def _extended(
     knots: FloatArray,
     x: FloatArray,
     order: int,
-    beyond: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    ends: tuple[float, float],
     pivots: tuple[float, float],
     orders: list[int],
 ) -> FloatArray:
     """Return the basis at all points: beyond the boundary, a Taylor expansion at a pivot."""
+    beyond = x < ends[0], x > ends[1]
     inside = ~(beyond[0] | beyond[1])
     if inside.all():
         return _design(knots, x, order)
@@ -321,6 +320,18 @@ def _extended(
     return basis
 
 
+def _by_rows(
+    make: Callable[[FloatArray], FloatArray], points: FloatArray, width: int
+) -> FloatArray:
+    """Return columns that are made of each point alone, in pieces that stay in the cache."""
+    made = np.empty((points.size, width), order="F")
+    with np.errstate(all="ignore"):
+        for begin in range(0, points.size, _PIECE):
+            rows = slice(begin, begin + _PIECE)
+            made[rows] = make(points[rows])
+    return made
+
+
 def _all_knots(state: State, order: int) -> tuple[FloatArray, float, float]:
     """Return all knots in order, and the boundary; inner knots may lie beyond it."""
     low, high = (float(end) for end in state["boundary"])
@@ -332,7 +343,7 @@ def _points(x: Value) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the numbers of a variable that are not missing, and where they are."""
     numbers, _ = flat(x, "bs() and ns() take numeric variables")
     known = ~np.isnan(numbers)
-    return numbers[known], known
+    return numbers if known.all() else numbers[known], known
 
 
 def _in_rows(basis: FloatArray, known: NDArray[np.bool_]) -> Matrix:
@@ -349,34 +360,39 @@ def _b_splines(state: State, x: Value, context: Context) -> Matrix:
     """Return B-splines at the stored knots."""
     points, known = _points(x)
     order = int(state["degree"]) + 1
+    start = 0 if state["intercept"] else 1
     knots, low, high = _all_knots(state, order)
-    beyond = (points < low, points > high)
-    if (beyond[0] | beyond[1]).any():
+    if points.size and (points.min() < low or points.max() > high):
         context.warn(_BEYOND)
     # R expands at a quarter of the way to the first inner knot.
     pivots = (
         0.75 * low + 0.25 * float(knots[order]),
         0.75 * high + 0.25 * float(knots[-order - 1]),
     )
-    with np.errstate(all="ignore"):
-        basis = _extended(knots, points, order, beyond, pivots, list(range(order)))
-    return _in_rows(basis if state["intercept"] else basis[:, 1:], known)
+
+    def basis(piece: FloatArray) -> FloatArray:
+        return _extended(knots, piece, order, (low, high), pivots, list(range(order)))[:, start:]
+
+    return _in_rows(_by_rows(basis, points, knots.size - order - start), known)
 
 
 def _natural_splines(state: State, x: Value) -> Matrix:
     """Return natural cubic splines at the stored knots: straight lines beyond the boundary."""
     points, known = _points(x)
-    knots, low, high = _all_knots(state, 4)
-    ends, beyond = (low, high), (points < low, points > high)
+    knots, *ends = _all_knots(state, 4)
+    low, high = ends
     start = 0 if state["intercept"] else 1
     with np.errstate(all="ignore"):
-        basis = _extended(knots, points, 4, beyond, ends, [0, 1])[:, start:]
         bends = np.vstack([_derivatives(knots, end, 4, [2]) for end in ends])[:, start:]
-        if not np.isfinite(bends).all():
-            raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
-        constraint = linpack.qr(np.ascontiguousarray(bends.T))
-        natural = linpack.q_transpose_times(constraint, basis.T)
-    return _in_rows(natural[2:].T, known)
+    if not np.isfinite(bends).all():
+        raise DataError("NA/NaN/Inf in foreign function call (arg 1)")
+    constraint = linpack.qr(np.ascontiguousarray(bends.T))
+
+    def natural(piece: FloatArray) -> FloatArray:
+        basis = _extended(knots, piece, 4, (low, high), (low, high), [0, 1])[:, start:]
+        return linpack.q_transpose_times(constraint, basis.T)[2:].T
+
+    return _in_rows(_by_rows(natural, points, knots.size - 4 - start - 2), known)
 
 
 def _boundary(points: FloatArray, given: Value) -> FloatArray:

@@ -71,6 +71,7 @@ LAYERS = (
     "spec.apply",
     "sources.files",
     "sources.source",
+    "sources.dask_partitions",
     "sources.blocks",
     "sources.partial_frame",
     "fixed_design",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from lme4py.crossproducts import Crossproducts
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
+from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.source import source_of
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
@@ -50,14 +52,25 @@ def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
 
 def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
     """Return the cross-products of all rows of a source; `Spec.crossproducts` tells of it."""
-    total: Crossproducts | None = None
-    for block in blocks(spec, data, rows):
-        if block.y is None or block.y.ndim > 1:
-            raise DataError("cross-products need a response that is one column of numbers")
-        found = Crossproducts.of(
-            block.X, block.Zt, block.y, weights=block.weights, offset=block.offset
-        )
-        total = found if total is None else total + found
+    count_of("rows", rows, 1)
+    source, messages = source_of(data), Messages()
+    if source.partitions is not None:
+        read = partial(_products, spec, messages=messages)
+        total = total_of_partitions(source.partitions, tuple(spec.columns), read)
+    else:
+        total = None
+        for block in source.blocks(tuple(spec.columns), rows):
+            with block.telling():
+                found = _products(spec, block.frame, messages)
+            total = found if total is None else total + found
+    messages.tell(stacklevel=3)
     if total is None:
         raise DataError("the source has no rows")
     return total
+
+
+def _products(spec: Spec, frame: Any, messages: Messages) -> Crossproducts:
+    rows = computed(spec, frame, messages)
+    if rows.y is None or rows.y.ndim > 1:
+        raise DataError("cross-products need a response that is one column of numbers")
+    return Crossproducts.of(rows.X, rows.Zt, rows.y, weights=rows.weights, offset=rows.offset)

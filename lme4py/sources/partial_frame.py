@@ -43,28 +43,25 @@ class ColumnTypes:
         Those that had nothing but missing values so far.
     changed : bool
         Whether rows were computed with a type that later rows made another.
+    levels_grow : bool
+        Whether factors with other levels are one with the levels of both, as Arrow joins
+        its dictionaries; else they are text, as pandas joins its categories.
     """
 
     known: Mapping[str, ColumnType]
     blank: frozenset[str] = frozenset()
     changed: bool = False
+    levels_grow: bool = True
 
     @classmethod
-    def of(cls, columns: Mapping[str, Value]) -> ColumnTypes:
+    def of(cls, columns: Mapping[str, Value], *, levels_grow: bool) -> ColumnTypes:
         """Return what the columns of a block tell."""
         blank = frozenset(name for name, value in columns.items() if _is_blank(value))
-        return cls({name: type_of(value) for name, value in columns.items()}, blank)
+        known = {name: type_of(value) for name, value in columns.items()}
+        return cls(known, blank, levels_grow=levels_grow)
 
-    def plus(self, other: ColumnTypes, *, levels_grow: bool) -> ColumnTypes:
-        """Return the types of both.
-
-        Parameters
-        ----------
-        other : ColumnTypes
-            Of the rows that follow.
-        levels_grow : bool
-            Whether factors with other levels are one with the levels of both, as Arrow joins
-            its dictionaries; else they are text, as pandas joins its categories.
+    def plus(self, other: ColumnTypes) -> ColumnTypes:
+        """Return the types of these rows and of those that follow.
 
         Raises
         ------
@@ -73,8 +70,11 @@ class ColumnTypes:
         """
         if not self.known:
             return other
-        joined = {name: self._joined(other, name, levels_grow) for name in self.known}
-        made = ColumnTypes(joined, self.blank & other.blank)
+        made = ColumnTypes(
+            {name: self._joined(other, name) for name in self.known},
+            self.blank & other.blank,
+            levels_grow=self.levels_grow and other.levels_grow,
+        )
         return replace(made, changed=self.changed or other.changed or made.differs(self))
 
     def differs(self, other: ColumnTypes) -> bool:
@@ -83,14 +83,14 @@ class ColumnTypes:
             _essence(kind) != _essence(self.known[name]) for name, kind in other.known.items()
         )
 
-    def _joined(self, other: ColumnTypes, name: str, levels_grow: bool) -> ColumnType:
+    def _joined(self, other: ColumnTypes, name: str) -> ColumnType:
         first, second = self.known[name], other.known[name]
         numbers = {first.kind, second.kind} <= {"integer", "double"}
         if name in self.blank and not numbers:
             return second
         if name in other.blank and not numbers:
             return first
-        return _common(first, second, name, levels_grow)
+        return _common(first, second, name, self.levels_grow and other.levels_grow)
 
 
 def _is_blank(value: Value) -> bool:

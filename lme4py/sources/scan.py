@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from lme4py.matrices.fixed import checked_columns
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.messages import Messages
 from lme4py.sources.blocks import computed
+from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Triangle
 from lme4py.sources.source import Source, source_of
 from lme4py.spec.spec import Spec
@@ -185,13 +187,17 @@ class Scan:
             name: parse(text) for name, text in texts if isinstance(text, str)
         }
 
-    def read(self, block: Any) -> Scan:
+    def read(self, block: Any, *, levels_grow: bool | None = None) -> Scan:
         """Return the scan with what a block tells besides.
 
         Parameters
         ----------
         block : data frame
             With the `columns`, at least.
+        levels_grow : bool, optional
+            Whether a factor whose levels differ by block is one factor with all of them, as
+            Arrow and Dask join such columns, or text, as pandas does. By default that depends
+            on whose frame it is.
 
         Raises
         ------
@@ -209,7 +215,8 @@ class Scan:
                     triangle = found.triangle + triangle
                 found = replace(found, triangle=triangle)
             else:
-                found = self._gathered(columns, not is_pandas_frame(block), messages)
+                grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
+                found = self._gathered(columns, grow, messages)
         rows = self.found.rows + columns.rows
         return self._with(found=replace(found, rows=rows, messages=found.messages + messages))
 
@@ -218,7 +225,7 @@ class Scan:
         values = {name: _column(columns, name) for name in self.columns}
         types = found.types
         if known.types is None:
-            types = types.plus(ColumnTypes.of(values), levels_grow=levels_grow)
+            types = types.plus(ColumnTypes.of(values, levels_grow=levels_grow))
             if types.changed:
                 return replace(found, types=types)
         current = known.types or types.known
@@ -257,7 +264,7 @@ class Scan:
             return self if one.rows else other
         types = one.types
         if self.known.types is None:
-            types = one.types.plus(two.types, levels_grow=True)
+            types = one.types.plus(two.types)
             types = replace(types, changed=types.changed or types.differs(two.types))
         triangle = one.triangle
         if one.triangle is not None and two.triangle is not None:
@@ -495,6 +502,9 @@ def scan(
 
 
 def _swept(found: Scan, source: Source, rows: int) -> Scan:
+    if source.partitions is not None:
+        read = partial(found.read, levels_grow=True)
+        return total_of_partitions(source.partitions, found.columns, read) or found
     for block in source.blocks(found.columns, rows):
         with block.telling():
             found = found.read(block.frame)

@@ -36,6 +36,8 @@ _OPENERS: dict[bytes, Any] = {
 """The standard library's readers, by how a file begins."""
 
 _PIECE = 2**18
+_DICTIONARY = 2**28
+"""Memory that unpacking xz may take; R's own files need 65 MiB at most."""
 _SMALL = 2**27
 _RATIO = 100
 """A file may unpack to 128 MiB, and beyond that to 100 times its size (R's: 2 to 30 times)."""
@@ -70,6 +72,8 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
         return unserialize(_unpacked(content))
     except DataError as fault:
         raise DataError(f"{path} is not a file written by R's saveRDS: {fault.message}") from fault
+    except MemoryError:
+        raise DataError(f"{path} would need more memory than there is") from None
     except _DAMAGE as fault:
         raise DataError(
             f"{path} is not a file written by R's saveRDS: the parts of an object in it do not "
@@ -84,6 +88,9 @@ def _unpacked(content: bytes) -> bytes:
         return content
     most = max(_SMALL, _RATIO * len(content))
     try:
+        if opener is lzma.open:
+            # What unpacks it later cannot be told how much memory the file may ask for.
+            lzma.LZMADecompressor(memlimit=_DICTIONARY).decompress(content, 1)
         with opener(io.BytesIO(content)) as file:
             pieces = islice(iter(partial(file.read, _PIECE), b""), most // _PIECE + 1)
             stream = b"".join(pieces)

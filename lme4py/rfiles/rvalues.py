@@ -46,7 +46,7 @@ __all__ = [
     "whole_names",
 ]
 
-Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character"]
+Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
 Attributes: TypeAlias = Mapping[str, Any]
 
 
@@ -248,23 +248,21 @@ class RFrame(Abbreviated):
         knows its unit. Any other factor becomes an
         (ordered) categorical, a character column one of str with missing values, integer
         and logical int64 and bool, or pandas' nullable ``Int64`` and ``boolean`` where
-        something is NA; ``Date`` and ``POSIXct`` datetime64. Row names that are not 1, 2, ...
-        are the index.
+        something is NA; ``Date`` and ``POSIXct`` datetime64; a list, a data frame, raw bytes
+        or complex numbers a column of objects that no model can use. Row names that are not
+        1, 2, ... are the index.
 
         Raises
         ------
         DataError
-            For a list column, which has no counterpart.
+            If the columns differ in length.
         """
         import pandas as pd
 
         index = self._index()
         for name, column in self.columns.items():
-            if not isinstance(column, Numeric | Character | Factor | Matrix):
-                raise DataError(
-                    f"column '{name}' is a list or an R object; no column of numbers or text"
-                )
-            if length(column) != len(self):
+            own = isinstance(column, Numeric | Character | Factor | Matrix)
+            if own and length(column) != len(self):
                 raise DataError(f"column '{name}' has {length(column)} rows, the frame {len(self)}")
         columns = {name: _series(column, index) for name, column in self.columns.items()}
         if not all(isinstance(column, pd.Series) for column in columns.values()):
@@ -339,7 +337,7 @@ def whole_names(names: Sequence[str]) -> list[int] | None:
     return None
 
 
-def _series(column: Numeric | Character | Factor | Matrix, index: pd.Index[Any]) -> Any:
+def _series(column: Any, index: pd.Index[Any]) -> Any:
     """Return a column as a pandas Series, or as it is where pandas cannot hold it."""
     import pandas as pd
 
@@ -366,6 +364,8 @@ def _series(column: Numeric | Character | Factor | Matrix, index: pd.Index[Any])
             values = pd.array(column.values, dtype="boolean")
         case Numeric():
             values = column.values
-        case _:
+        case Factor() | Matrix():
             return column
+        case _:
+            return pd.Series([column] * len(index), index=index, dtype=object)
     return pd.Series(values, index=index)

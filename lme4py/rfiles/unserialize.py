@@ -38,8 +38,10 @@ _NOTHING = {
 }
 _UTF8 = 8
 _LATIN1 = 4
-_LONGEST_SEQUENCE = 2**27
-"""Elements of all compact sequences that are written out (half a gigabyte of integers)."""
+_WRITTEN_OUT = 2**25
+_TIMES_STREAM = 16
+_TEXT = 32
+"""Elements that a stream may hold in short, 2^25 or 16 for each byte; a text counts as 32."""
 
 
 def unserialize(stream: bytes) -> Any:
@@ -73,6 +75,7 @@ class _Stream:
         self._references: list[Any] = []
         self._encoding = "utf-8"
         self._written_out = 0.0
+        self._most = max(_WRITTEN_OUT, _TIMES_STREAM * encoding.left())
         self._bare = 0
 
     def whole(self) -> Any:
@@ -139,7 +142,8 @@ class _Stream:
                 read.integer()
                 self._byte_code()
             case 24:
-                read.octets(self._length())
+                octets = np.frombuffer(read.octets(self._length()), np.uint8)
+                return RVector(octets, "raw", attributes=self._attributes(attributed))
             case _:
                 raise DataError(f"it holds an object of unknown type {code}")
         self._attributes(attributed)
@@ -255,6 +259,7 @@ class _Stream:
         if name in ("compact_intseq", "compact_realseq"):
             inside = self._sequence(name, inside.values)
         elif name == "deferred_string":
+            self._write_out(_TEXT * len(inside))
             inside = _as_text(inside)
         elif not name.startswith("wrap_"):
             raise DataError(f"it holds a vector of the unknown form {name!r}")
@@ -264,15 +269,19 @@ class _Stream:
         if state.size != 3 or not np.isfinite(state).all():
             raise DataError("a sequence in it is damaged")
         length, start, step = state.tolist()
-        self._written_out += max(length, 0)
-        if length < 0 or self._written_out > _LONGEST_SEQUENCE:
-            raise DataError(f"it holds a sequence of {length:.0f} numbers")
-        values = start + step * np.arange(int(length))
-        if name == "compact_realseq":
-            return RVector(values, "double")
-        if values.size and np.abs(values).max() >= 2**31:
+        if length < 0 or (name == "compact_intseq" and abs(start) + abs(step) * length >= 2**31):
             raise DataError("a sequence in it is damaged")
-        return RVector(values.astype(np.int32), "integer")
+        self._write_out(length)
+        if name == "compact_realseq":
+            return RVector(np.arange(int(length)) * step + start, "double")
+        places = np.arange(int(length), dtype=np.int32)
+        return RVector(places * np.int32(step) + np.int32(start), "integer")
+
+    def _write_out(self, elements: float) -> None:
+        """Count elements that the stream holds in short."""
+        self._written_out += elements
+        if self._written_out > self._most:
+            raise DataError(f"what it holds in short has more than {self._most} elements")
 
     def _byte_code(self) -> None:
         """Read over compiled code, which may share parts of itself."""

@@ -8,12 +8,14 @@ import lzma
 import random
 import shutil
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+import lme4py
 from lme4py.data.values import Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
@@ -135,8 +137,20 @@ def test_columns_pandas_cannot_hold(values: RList):
     frame = RFrame({"m": own_value(values["matrix"])}, ("1", "2"))
     assert frame.table()["m"].values.shape == (2, 3)
     assert RFrame({"v": values["na_level"]}, ("1", "2")).table()["v"].levels == ("a", None)
-    with pytest.raises(DataError, match="column 'v'"):
-        RFrame({"v": values["nested"]}, ("1", "2")).table()
+    assert RFrame({"v": values["nested"]}, ("1", "2")).table()["v"].dtype == object
+
+
+def test_columns_that_no_model_can_use_stop_only_a_model_that_does():
+    record = read_rds(FIXTURES / "spec" / "unused_columns.rds")
+    table = record["data"].table()
+    assert table.index[0] == "row1"
+    design = lme4py.lformula("y ~ x + (1 | g)", table)
+    np.testing.assert_array_equal(design.X, record["lf"]["X"].values)
+    for name, words in zip(record["refused"].names, record["refused"].values, strict=True):
+        if words:
+            with pytest.raises(lme4py.Lme4pyError, match="invalid type") as caught:
+                lme4py.lformula(f"y ~ {name} + (1 | g)", table)
+            assert f"for variable '{name}'" in caught.value.message
 
 
 def test_what_a_user_writes():
@@ -170,6 +184,18 @@ def vector(code: int, length: int, rest: bytes = b"") -> bytes:
     return HEADER + struct.pack(">ii", code, length) + rest
 
 
+def short(name: bytes, state: bytes) -> bytes:
+    """Return a vector that R keeps in short: the symbol, the state, no attributes."""
+    symbol = struct.pack(">iiii", 2, 1, 9, len(name)) + name + NOTHING
+    return struct.pack(">i", 238) + symbol + state + NOTHING
+
+
+def sequence(length: float, start: float = 1.0) -> bytes:
+    state = struct.pack(">iiddd", 14, 3, length, start, 1.0)
+    return short(b"compact_intseq", state)
+
+
+NOTHING = struct.pack(">i", 254)
 HEADER = b"X\n" + struct.pack(">iii", 2, 262658, 131840)
 HOSTILE = {
     "a length of two billion numbers": vector(14, 2**31 - 1),
@@ -179,13 +205,9 @@ HOSTILE = {
     "lists in lists": HEADER + struct.pack(">ii", 19, 1) * 100_000,
     "pairs in pairs": HEADER + struct.pack(">i", 2) * 100_000,
     "calls in attributes": HEADER + struct.pack(">i", 6 | 512) * 100_000,
-    "a sequence of a billion": HEADER
-    + struct.pack(">iii", 238, 2, 1)
-    + struct.pack(">ii", 9, 14)
-    + b"compact_intseq"
-    + struct.pack(">iii", 254, 14, 3)
-    + struct.pack(">ddd", 1e9, 1, 1)
-    + struct.pack(">i", 254),
+    "a sequence of a billion": HEADER + sequence(1e9),
+    "a sequence beyond integers": HEADER + sequence(10, 2.0**31 - 5),
+    "a sequence backwards": HEADER + sequence(-1),
     "a reference to nothing": HEADER + struct.pack(">i", 255 | (7 << 8)),
     "a type that R has not": HEADER + struct.pack(">i", 99),
     "version 9": b"X\n" + struct.pack(">iii", 9, 1, 1),
@@ -194,6 +216,28 @@ HOSTILE = {
     "words of the text form": b"A\n2\n1\n1\n14\n1\nseven\n",
     "nothing but the header": b"X\n",
 }
+
+
+def test_numbers_that_are_texts_in_short_are_bounded(tmp_path: Path):
+    texts = short(b"deferred_string", struct.pack(">i", 2) + sequence(1e5) + NOTHING)
+    stream = HEADER + struct.pack(">ii", 19, 100) + 100 * texts
+    path = packed(tmp_path / "texts.rds", stream)
+    with bounded_work(calls=100_000, megabytes=200), pytest.raises(DataError, match="in short"):
+        read_rds(path)
+
+
+def test_xz_is_told_how_much_memory_it_may_take(tmp_path: Path):
+    content = bytearray(lzma.compress(vector(14, 1, struct.pack(">d", 0.5))))
+    path = tmp_path / "wide.rds"
+    path.write_bytes(content)
+    assert read_rds(path).values.tolist() == [0.5]
+    # The block's header, after 12 bytes: its size, flags, filter, length, dictionary, checksum.
+    end = 12 + 4 * (content[12] + 1)
+    content[16] = 40  # 4 GiB
+    content[end - 4 : end] = struct.pack("<I", zlib.crc32(content[12 : end - 4]))
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"it is damaged .*[Mm]emory"):
+        read_rds(path)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -290,6 +290,8 @@ def _applied(
             given.append(Given(formal, found.value, found.rowwise))
     if "..." in function.formals:
         taken = [(name, node.arguments[place].value, argument(place)) for name, place in dots]
+        if function.role != "index" and any(found is _ABSENT for _, _, found in taken):
+            raise DataError("argument is missing, with no default")
         named["dots"] = tuple(
             Dot(name, found.value, item, found.rowwise) for name, item, found in taken
         )

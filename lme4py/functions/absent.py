@@ -22,7 +22,6 @@ _ELSEWHERE: Mapping[str, str] = {
     "||": "write |",
     "[[": "write x[2]",
     "proportions": "write prop.table(x)",
-    "polym": "write poly(x, z, degree = 2)",
     "get": "the formula is text: put the name into it, f'{name} ~ x'",
     "logit": "R's own logit is qlogis()",
     "inv.logit": "R's own inverse of the logit is plogis()",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,16 +185,24 @@ def _products(bases: list[FloatArray], degree: int) -> Matrix:
     return Matrix(values, tuple(".".join(map(str, choice)) for choice in exponents))
 
 
+def _bounded_degree(degree: int, columns: Sequence[FloatArray]) -> None:
+    if degree < 1:
+        raise DataError("'degree' must be at least 1")
+    if degree > _MOST_DEGREES or (degree + 1) ** len(columns) > _MOST_PRODUCTS:
+        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
+
+
 def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: int = 1) -> Matrix:
     """Return the polynomials at new points, by R's recurrence on the stored numbers."""
     columns, _ = _variables(x, dots, degree)
     degree = int(state["degree"])
+    _bounded_degree(degree, columns)
     with np.errstate(all="ignore"):
         if state["alpha"] is None:
             return _products([_raw_powers(column, degree) for column in columns], degree)
         alpha = np.asarray(state["alpha"], dtype=np.float64)
         norm2 = np.asarray(state["norm2"], dtype=np.float64)
-        if len(alpha) != len(columns):
+        if alpha.shape != (len(columns), degree):
             raise DataError("wrong number of columns in new data")
         centred = [column - centre for column, centre in zip(columns, state["mean"], strict=True)]
         bases = [_recurred(*parts) for parts in zip(centred, alpha, norm2, strict=True)]
@@ -211,10 +219,7 @@ def _poly(
 ) -> tuple[Matrix, State]:
     """Return orthogonal or raw polynomials, of one variable or several."""
     columns, degree = _variables(x, dots, degree)
-    if degree < 1:
-        raise DataError("'degree' must be at least 1")
-    if degree > _MOST_DEGREES or (degree + 1) ** len(columns) > _MOST_PRODUCTS:
-        raise DataError(f"poly() makes at most {_MOST_DEGREES} degrees")
+    _bounded_degree(degree, columns)
     with np.errstate(all="ignore"):
         if raw:
             bases = [_raw_powers(column, degree) for column in columns]
@@ -227,6 +232,18 @@ def _poly(
         "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
     }
     return _products([basis for basis, _, _, _ in fits], degree), state
+
+
+def _polym_again(state: State, dots: tuple[Dot, ...], degree: int = 1) -> Matrix:
+    return _poly_again(state, dots[0].value, dots[1:], degree)
+
+
+@function("polym", role="basis", package="stats", replay=_polym_again)
+def _polym(dots: tuple[Dot, ...], degree: int = 1, raw: bool = False) -> tuple[Matrix, State]:
+    """Return orthogonal or raw polynomials of several variables."""
+    if not dots:
+        raise DataError("must supply one or more vectors")
+    return _poly(dots[0].value, dots[1:], degree, raw)
 
 
 # Splines ------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py import moments
+from lme4py.data.factors import as_factor, recode
 from lme4py.data.values import (
     Character,
     Factor,
@@ -36,8 +38,8 @@ from lme4py.functions.coercion import (
     sort_keys,
     time_of,
 )
-from lme4py.functions.leveling import crossed
-from lme4py.functions.table import Context, Dot, Function, function, lookup
+from lme4py.functions.leveling import crossed, frozen, thawed
+from lme4py.functions.table import Context, Dot, Function, State, function, lookup
 
 _NOT_VECTOR = "argument 1 is not a vector"
 _TRUE = Numeric(np.array([True]), "logical")
@@ -127,7 +129,7 @@ def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
         raise DataError("'lag' and 'differences' must be integers >= 1")
     if time_of(x) is not None:
         raise DataError("diff() of times is not supported", hint="use diff(as.numeric(x))")
-    for _ in range(differences):
+    for _ in range(min(differences, len(array))):
         array = array[lag:] - array[:-lag] if len(array) > lag else array[:0]
     return shaped(array, higher(kind, "integer"), column_names(x))
 
@@ -158,6 +160,22 @@ def _duplicated(x: Value, incomparables: bool = False, fromLast: bool = False) -
 # Groups and shares ----------------------------------------------------------------------------
 
 
+def _by_group(caller: str, fun: Value) -> Function:
+    """Return the table's entry of a function that is called for each group."""
+    if not isinstance(fun, FunctionName):
+        raise DataError(f"the FUN of {caller}() is the name of a function here")
+    entry = lookup(fun.name)
+    if entry is None or entry.role == "basis" or not entry.formals:
+        raise DataError(f"{caller}(FUN = {fun.name}) is not supported")
+    return entry
+
+
+def _rows_of_levels(factor: Factor) -> list[NDArray[np.int64]]:
+    order = np.argsort(factor.codes, kind="stable")
+    ends = np.searchsorted(factor.codes[order], np.arange(len(factor.levels) + 1))
+    return [order[start:end] for start, end in pairwise(ends)]
+
+
 def _of_group(entry: Function, value: Numeric, context: Context) -> Numeric:
     """Return what a function of the table makes of the elements of one group."""
     first = entry.formals[0]
@@ -173,21 +191,15 @@ def _ave(x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _M
     """Return the mean, or another function, of the group that each row is in."""
     if not isinstance(x, Numeric) or x.time is not None:
         raise DataError("ave() is for numbers")
-    if not isinstance(FUN, FunctionName):
-        raise DataError("the FUN of ave() is the name of a function here")
-    entry = lookup(FUN.name)
-    if entry is None or entry.role == "basis" or not entry.formals:
-        raise DataError(f"ave(FUN = {FUN.name}) is not supported")
+    entry = _by_group("ave", FUN)
     groups = [np.arange(x.values.size)]
     if dots:
         factor = crossed([dot.value for dot in dots], context.collation)
         if factor.codes.size != x.values.size:
             raise DataError("the groups of ave() are not as long as its numbers")
-        order = np.argsort(factor.codes, kind="stable")
-        ends = np.searchsorted(factor.codes[order], np.arange(len(factor.levels) + 1))
         # In R 4.2 levels without rows are asked too: min() warns of them.
         least = 1 if context.lme4.averages_what_is_there else 0
-        groups = [order[start:end] for start, end in pairwise(ends) if end - start >= least]
+        groups = [rows for rows in _rows_of_levels(factor) if rows.size >= least]
     result, kind = x.as_float().copy(), x.kind
     for rows in groups:
         made = _of_group(entry, pack(x.values[rows], x.kind), context)
@@ -195,6 +207,33 @@ def _ave(x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _M
             kind = higher(kind, made.kind)
             result[rows] = made.as_float()
     return pack(result, kind)
+
+
+@function("reorder", role="basis", package="stats", replay=thawed)
+def _reorder(
+    x: Value,
+    X: Value,
+    context: Context,
+    FUN: Value = _MEAN,
+    order: bool | None = None,
+    decreasing: bool = False,
+) -> tuple[Factor, State]:
+    """Return a factor whose levels are in the order of a summary of `X` in each of them."""
+    entry, made = _by_group("reorder", FUN), as_factor(x, context.collation)
+    numbers = elements(X, "reorder() is by numbers")[0]
+    if len(numbers) != made.codes.size:
+        raise DataError("arguments must have same length")
+    scores = [
+        _of_group(entry, pack(numbers[rows], "double"), context).as_float()[0]
+        if rows.size
+        else np.nan
+        for rows in _rows_of_levels(made)
+    ]
+    places = np.argsort(np.negative(scores) if decreasing else scores, kind="stable")
+    levels = tuple(made.levels[place] for place in places)
+    codes = recode(made.codes, np.argsort(places).tolist())
+    found = Factor(codes, levels, made.ordered if order is None else order)
+    return found, frozen(found)
 
 
 @function("prop.table", role="whole")

@@ -222,6 +222,25 @@ def _ifelse(test: Value, yes: Value, no: Value) -> Value:
     return shaped(result.reshape(truth.shape, order="F"), kind, column_names(test))
 
 
+@function("replace", role="elementwise")
+def _replace(x: Value, list: Value, values: Value) -> Value:
+    """Return the elements, another value where a condition holds."""
+    chosen, kind = elements(list, "the condition of replace() is neither TRUE nor FALSE")
+    if kind != "logical" or length(list) != length(x):
+        raise DataError(
+            "replace() takes a condition for each element",
+            hint="positions mean nothing in other rows: write replace(x, x == 0, NA)",
+        )
+    if length(values) != 1:
+        raise DataError("replace() takes one value")
+    chosen = chosen == 1
+    if not isinstance(x, Factor):
+        return _ifelse(logical(chosen), values, x)
+    [wanted] = text(values).pool or (None,)
+    place = x.levels.index(wanted) if wanted in x.levels else -1
+    return replace(x, codes=np.where(chosen, np.int32(place), x.codes))
+
+
 def _chosen_text(size: int, live: Sequence[tuple[NDArray[np.bool_], Value]]) -> Character:
     result = Character(np.full(size, -1, dtype=np.int32), ())
     for mask, branch in live:

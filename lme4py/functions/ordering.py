@@ -215,7 +215,7 @@ def _reorder(
     X: Value,
     context: Context,
     FUN: Value = _MEAN,
-    order: bool | None = None,
+    order: bool = False,
     decreasing: bool = False,
 ) -> tuple[Factor, State]:
     """Return a factor whose levels are in the order of a summary of `X` in each of them."""
@@ -232,7 +232,7 @@ def _reorder(
     places = np.argsort(np.negative(scores) if decreasing else scores, kind="stable")
     levels = tuple(made.levels[place] for place in places)
     codes = recode(made.codes, np.argsort(places).tolist())
-    found = Factor(codes, levels, made.ordered if order is None else order)
+    found = Factor(codes, levels, made.ordered or order)
     return found, frozen(found)
 
 

@@ -26,6 +26,7 @@ SUBJECTS = (
     "dates",
     "factors",
     "grouped",
+    "reordered",
     "indexing",
     "mathematics",
     "operators",

@@ -383,8 +383,14 @@ def test_packed_files(capsys, table, tmp_path, ending):
 
 
 def test_progress_is_for_terminals_only(capsys, monkeypatch, csv):
-    run(capsys, "y ~ x + (1 | g)", csv)
+    monkeypatch.setenv("TERM", "xterm")
+    assert run(capsys, "y ~ x + (1 | g)", csv)[2] == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     code, _, err = run(capsys, "y ~ x + (1 | g)", csv)
     assert code == 0
     assert "building the design" in err
+    files = [str(path) for path in sorted(ROOT.glob("fixtures/compare/tampered_t*.rds"))]
+    assert main(["compare", "--quiet", *files]) == 1
+    err = capsys.readouterr().err
+    assert "100%" in err
+    assert "0:00:00" in err

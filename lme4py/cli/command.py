@@ -29,8 +29,6 @@ BAD_INPUT = 2
 Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 """What argparse's ``add_argument`` takes."""
 
-_CLEAR = "\r\x1b[K"
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -114,13 +112,27 @@ def whole_number(least: int = 0, most: float = float("inf")) -> Callable[[str], 
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
-    """Tell on a terminal's standard error what is being done, on a line that goes again."""
-    shown = sys.stderr.isatty()
-    if shown:
-        print(f"{_CLEAR}{what} ...", end="", file=sys.stderr, flush=True)
-    try:
-        yield
-    finally:
-        if shown:
-            print(_CLEAR, end="", file=sys.stderr, flush=True)
+def doing(what: str, total: int | None = None) -> Iterator[Callable[[str], None]]:
+    """Show on a terminal's standard error how far work is, on a line that goes again.
+
+    Yields what tells that one of `total` parts is done, and what comes next.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    percent = [] if total is None else [TextColumn("{task.percentage:>3.0f}%")]
+    clock = TimeElapsedColumn() if total is None else TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), *percent, clock)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(escape(what), total=total)
+        yield lambda following: progress.update(task, advance=1, description=escape(following))

@@ -41,12 +41,13 @@ def compare(options: argparse.Namespace) -> Answer:
     """
     comparisons: list[Comparison] = []
     faults: list[Lme4pyError] = []
-    for number, path in enumerate(options.files, start=1):
-        with doing(f"{number}/{len(options.files)} {path.name}"):
+    with doing("comparing", len(options.files)) as done:
+        for path in options.files:
             try:
                 comparisons.append(_compared(path, options))
             except Lme4pyError as error:
                 faults.append(error)
+            done(path.name)
     if faults:
         # What could be compared is told all the same.
         told = [_page(comparisons, options.quiet, 88)] if comparisons else []

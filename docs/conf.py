@@ -1,16 +1,42 @@
 """How Sphinx builds these pages: ``sphinx-build -W docs site``."""
 
+from __future__ import annotations
+
 from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
 
 project = "lme4py"
 author = "The lme4py developers"
 release = metadata.version("lme4py")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
-html_theme = "alabaster"
-html_theme_options = {"page_width": "72em", "sidebar_width": "14em"}
-html_title = "lme4py"
+# The notebooks hold what they gave; tests/test_notebooks.py runs them.
+nb_execution_mode = "off"
+html_theme = "furo"
+html_title = f"lme4py {release}"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#0a5c8c", "color-brand-content": "#0a5c8c"},
+    "dark_css_variables": {"color-brand-primary": "#7cc4f0", "color-brand-content": "#7cc4f0"},
+}
+# Light and dark, each with contrast enough for every colour.
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+# Prompts are shown and not copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -19,3 +45,31 @@ napoleon_use_rtype = False
 # A word of a parameter's type, such as "frame", may be the name of several attributes.
 suppress_warnings = ["ref.python"]
 default_role = "literal"
+html_math_renderer = "mathml"
+
+CONTENTS = Path(__file__).with_name("contents.txt").read_text(encoding="utf-8")
+
+
+def _formula(self: Any, node: Any) -> None:
+    """Write a formula as MathML, which browsers set without any script."""
+    self.body.append(convert(node.astext()))
+    raise _SKIP
+
+
+def _displayed(self: Any, node: Any) -> None:
+    mathml = convert(node.astext(), display="block")
+    self.body.append(f'<div class="formula">{mathml}</div>')
+    raise _SKIP
+
+
+def _with_contents(app: Any, page: str, source: list[str]) -> None:
+    """Add the contents to the landing page, which a code host shows without directives."""
+    del app
+    if page == "index":
+        source[0] += CONTENTS
+
+
+def setup(app: Any) -> None:
+    """Register the renderer of formulas and the contents."""
+    app.add_html_math_renderer("mathml", (_formula, None), (_displayed, None))
+    app.connect("source-read", _with_contents)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from latex2mathml.converter import convert
 
 project = "lme4py"
@@ -28,6 +30,7 @@ html_static_path = ["site.css"]
 html_css_files = ["site.css"]
 html_show_sphinx = False
 html_theme_options = {
+    "top_of_page_buttons": [],
     "light_css_variables": {"color-brand-primary": "#0a5c8c", "color-brand-content": "#0a5c8c"},
     "dark_css_variables": {"color-brand-primary": "#7cc4f0", "color-brand-content": "#7cc4f0"},
 }
@@ -47,29 +50,29 @@ suppress_warnings = ["ref.python"]
 default_role = "literal"
 html_math_renderer = "mathml"
 
-CONTENTS = Path(__file__).with_name("contents.txt").read_text(encoding="utf-8")
-
 
 def _formula(self: Any, node: Any) -> None:
     """Write a formula as MathML, which browsers set without any script."""
     self.body.append(convert(node.astext()))
-    raise _SKIP
+    raise nodes.SkipNode
 
 
 def _displayed(self: Any, node: Any) -> None:
-    mathml = convert(node.astext(), display="block")
+    # The converter knows the numbered environment's name alone.
+    mathml = convert(node.astext().replace("{aligned}", "{align*}"), display="block")
     self.body.append(f'<div class="formula">{mathml}</div>')
-    raise _SKIP
+    raise nodes.SkipNode
 
 
-def _with_contents(app: Any, page: str, source: list[str]) -> None:
-    """Add the contents to the landing page, which a code host shows without directives."""
+def _as_source(app: Any, page: str, source: list[str]) -> None:
+    """Take the blank line off the end of examples; add what a code host need not show raw."""
     del app
-    if page == "index":
-        source[0] += CONTENTS
+    text = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
+    added = Path(__file__).with_name(f"{page}.txt")
+    source[0] = text + (added.read_text(encoding="utf-8") if added.is_file() else "")
 
 
 def setup(app: Any) -> None:
-    """Register the renderer of formulas and the contents."""
+    """Register the renderer of formulas, and how pages are read."""
     app.add_html_math_renderer("mathml", (_formula, None), (_displayed, None))
-    app.connect("source-read", _with_contents)
+    app.connect("source-read", _as_source)

@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/tutorial.md; ``--check`` tells whether they are current."""
+"""Draw the pictures of the tutorial and the gallery; ``--check`` tells whether they are current."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOLERANCE = 0.03
 
 
 def designs() -> dict[str, lme4py.MixedDesign]:
-    """Return the models of the tutorial."""
+    """Return the models of the tutorial and the gallery."""
     small = {"y": [3, 5, 7, 2, 3, 4, 6, 9], "X": [0, 1, 2, 0, 1, 2, 1, 2], "g": list("aaabbbcc")}
     rows = np.arange(24)
     larger = {
@@ -30,6 +30,7 @@ def designs() -> dict[str, lme4py.MixedDesign]:
     }
     return {
         "sleep": lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy()),
+        "apart": lme4py.lformula("Reaction ~ Days + (Days || Subject)", lme4py.data.sleepstudy()),
         "small": lme4py.lformula("y ~ X + (1 + X | g)", small),
         "nested": lme4py.lformula("y ~ X + (X | school/pupil)", larger),
         "crossed": lme4py.lformula("y ~ X + (X | school) + (1 | item)", larger),
@@ -53,6 +54,7 @@ def draw() -> dict[str, bytes]:
         ("tutorial-built.png", models["small"].plot(["X", "J", "raw", "Z"])),
         ("tutorial-nested.png", models["nested"].plot(["X", "Z"], by_group=True)),
         ("tutorial-crossed.png", models["crossed"].plot(["X", "Z"])),
+        ("gallery-double-bar.png", models["apart"].plot()),
     ]:
         page = BytesIO()
         figure.savefig(page, format="png", dpi=DPI, metadata={"Software": None})

@@ -82,6 +82,11 @@ def test_pictures_of_the_tutorial_are_current():
         assert script["is_current"](name, picture), name
 
 
+def test_the_cheat_sheet_is_current():
+    script = runpy.run_path(str(ROOT / "docs" / "cheat_sheet.py"))
+    assert script["page"]() == script["PAGE"].read_text(encoding="utf-8"), "docs/cheat_sheet.py"
+
+
 def test_readme_gives_two_commands():
     commands = [line for code, _ in _fences(ROOT / "README.md", "sh") for line in code.splitlines()]
     assert [line.startswith("python3 -m venv .venv && ") for line in commands] == [True, True]

@@ -1,4 +1,4 @@
-"""docs/reference.md and the docstrings it shows: everything public is there, and said in full."""
+"""docs/reference.txt and the docstrings it shows: everything public is there, and said in full."""
 
 import importlib
 import inspect
@@ -9,7 +9,7 @@ import pytest
 
 import lme4py
 
-REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference.txt"
 
 pytestmark = pytest.mark.skipif(not REFERENCE.is_file(), reason="tests run without the sources")
 

@@ -240,7 +240,14 @@ def _table_text(table: Table, width: int) -> str:
         grid.add_column(Text(name), justify=side, overflow="fold", no_wrap=short)
     for row in table.rows:
         grid.add_row(*(Text(_text(cell)) for cell in row))
-    console = Console(file=io.StringIO(), width=width - 2, color_system=None, legacy_windows=False)
+    # It would display itself in a notebook.
+    console = Console(
+        file=io.StringIO(),
+        width=width - 2,
+        color_system=None,
+        force_jupyter=False,
+        legacy_windows=False,
+    )
     with console.capture() as captured:
         console.print(grid)
     return "\n".join(f"  {line}".rstrip() for line in captured.get().splitlines())

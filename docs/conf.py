@@ -68,7 +68,7 @@ def _as_source(app: Any, page: str, source: list[str]) -> None:
     """Take the blank line off the end of examples; add what a code host need not show raw."""
     del app
     text = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
-    added = Path(__file__).with_name(f"{page}.txt")
+    added = Path(__file__).parent / f"{page}.txt"
     source[0] = text + (added.read_text(encoding="utf-8") if added.is_file() else "")
 
 

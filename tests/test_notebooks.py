@@ -39,7 +39,7 @@ def test_notebook(path, monkeypatch):
     stored = nbformat.read(path, as_version=4)
     fresh = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(
-        fresh, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+        fresh, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     ).execute()
     assert len(_shown(fresh)) == len(_shown(stored))
     if not many:

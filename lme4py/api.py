@@ -45,6 +45,7 @@ class SharedOptions(TypedDict, total=False):
     env: Mapping[str, Any] | None
     attached_contrasts: Mapping[str, ContrastArgument] | None
     default_contrasts: tuple[str, str]
+    lme4: str
 
 
 class LinearOptions(SharedOptions, total=False):

@@ -1,7 +1,7 @@
 """Householder QR with R's limited column pivoting, and the rank decided by it.
 
 R's ``qr(X, LAPACK = FALSE)`` moves a column to the end when its norm, after the
-columns before it are taken out, falls below ``tolerance`` times what it was. Which
+columns before it are taken out, falls below 1e-7 times what it was. Which
 columns count as dependent, and the rounding noise of ``poly`` and ``contr.poly``,
 hang on this rule and on sums taken from left to right, so both are kept here.
 """
@@ -14,9 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "q_times", "q_transpose_times", "qr"]
+__all__ = ["QR", "TOLERANCE", "q_times", "q_transpose_times", "qr"]
 
 FloatArray = NDArray[np.float64]
+
+TOLERANCE = 1e-7
+"""A column is dependent when less than this share of its norm is left: R's default."""
 
 _RECOMPUTE = 1e-6
 _BIG, _SMALL = 2.0**486, 2.0**-511
@@ -80,8 +83,8 @@ def _reflect(mirror: FloatArray, block: FloatArray) -> None:
             strip[rows] += shares * column[rows]
 
 
-def qr(x: FloatArray, tolerance: float = 1e-7, *, overwrite: bool = False) -> QR:
-    """Return R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
+def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
+    """Return R's ``qr(x, LAPACK = FALSE)``.
 
     Columns that count as dependent are moved to the end, but not reflected among themselves.
 
@@ -89,8 +92,6 @@ def qr(x: FloatArray, tolerance: float = 1e-7, *, overwrite: bool = False) -> QR
     ----------
     x : ndarray, shape (n, p)
         Finite numbers; the caller sees to that.
-    tolerance : float
-        A column is dependent when less than this share of its norm is left.
     overwrite : bool
         Whether the memory of `x`, in Fortran order, may become that of the result.
 
@@ -103,10 +104,10 @@ def qr(x: FloatArray, tolerance: float = 1e-7, *, overwrite: bool = False) -> QR
     """
     packed = x if overwrite else np.array(x, dtype=np.float64, order="F")
     with np.errstate(all="ignore"):
-        return _decomposed(packed, tolerance)
+        return _decomposed(packed)
 
 
-def _decomposed(packed: FloatArray, tolerance: float) -> QR:
+def _decomposed(packed: FloatArray) -> QR:
     """Decompose a matrix in its own memory."""
     rows, columns = packed.shape
     pivot = np.arange(columns)
@@ -115,7 +116,7 @@ def _decomposed(packed: FloatArray, tolerance: float) -> QR:
     bound = columns
     for step in range(min(rows, columns)):
         # Not the ratio: the product is what R compares.
-        enough = norm[step:bound] >= original[step:bound] * tolerance
+        enough = norm[step:bound] >= original[step:bound] * TOLERANCE
         passed = int(enough.argmax()) if enough.any() else bound - step
         if passed:
             moved = [*range(step + passed, columns), *range(step, step + passed)]

@@ -327,7 +327,7 @@ class _Writer:
             self._conditional(values)
         elif name == "function" and arguments and arguments[-1].value is not None:
             self._put("function(")
-            self._parameters(arguments[:-1])
+            self._arguments(arguments[:-1], parameters=True)
             self._put(") ")
             self._write(arguments[-1].value, 0)
         elif name == "{" and len(values) == len(arguments):
@@ -385,31 +385,20 @@ class _Writer:
         if broken:
             self.indent -= 1
 
-    def _arguments(self, arguments: tuple[Argument, ...]) -> None:
+    def _arguments(self, arguments: tuple[Argument, ...], *, parameters: bool = False) -> None:
+        """Write arguments, or the parameters of a function, which need no default."""
         broken = False
         for position, item in enumerate(arguments):
             if position:
                 self._put(", ")
                 broken = self._break_line(broken)
             if item.name is not None:
-                self._put(f"{_symbol(item.name)} = ")
+                bare = parameters and item.value is None
+                self._put(_symbol(item.name) + (" = " if not bare else ""))
             if item.value is not None:
                 value = item.value
-                assigns = isinstance(value, Call) and value.name == "="
+                assigns = isinstance(value, Call) and value.name == "=" and not parameters
                 self._enclosed(value, assigns and _operator_of(value) is not None)
-        if broken:
-            self.indent -= 1
-
-    def _parameters(self, parameters: tuple[Argument, ...]) -> None:
-        broken = False
-        for position, item in enumerate(parameters):
-            if position:
-                self._put(", ")
-                broken = self._break_line(broken)
-            self._put(_symbol(item.name or ""))
-            if item.value is not None:
-                self._put(" = ")
-                self._write(item.value, 0)
         if broken:
             self.indent -= 1
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
-from typing import Protocol
 
 import numpy as np
 
@@ -24,28 +23,18 @@ from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
+from lme4py.frame.evaluate import ColumnSource
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
 from lme4py.unique_names import make_unique
 
-__all__ = ["Frame", "plan"]
-
-
-class Frame(Protocol):
-    """What a model matrix is made from: named columns of equal length."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Names of the columns."""
-
-    def get(self, name: str) -> Value | None:
-        """Return a column, or None."""
+__all__ = ["plan"]
 
 
 def plan(
     terms: Terms,
-    frame: Frame,
+    frame: ColumnSource,
     context: Context,
     contrasts: Mapping[str, ContrastArgument] | None = None,
 ) -> Plan:
@@ -55,7 +44,7 @@ def plan(
     ----------
     terms : Terms
         What to build; its variables are looked up in `frame` by their labels.
-    frame : Frame
+    frame : ColumnSource
         The model frame.
     context : Context
         Number of rows of the frame; the order of levels for text that is not a factor yet;
@@ -134,7 +123,7 @@ def plan(
     )
 
 
-def _looked_up(terms: Terms, position: int, frame: Frame, collation: Collation) -> Value:
+def _looked_up(terms: Terms, position: int, frame: ColumnSource, collation: Collation) -> Value:
     name = terms.frame_names[position]
     value = frame.get(name)
     if value is None:

@@ -18,16 +18,15 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError
-from lme4py.linpack import qr
+from lme4py.linpack import TOLERANCE, qr
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Reduced", "drop_dependent_columns", "limited_rank", "rank_of", "sparse_rank"]
+__all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
 
-_TOLERANCE = 1e-7
 _NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
 _MARGIN = 2.0
 # A share of a column above this cannot be rounding error in a scaled Gram matrix.
@@ -68,25 +67,41 @@ class Reduced:
 def rank_of(
     values: FloatArray | csc_array, squares: FloatArray | None = None
 ) -> tuple[int, NDArray[np.int64]]:
-    """Return the rank and R's pivot: kept columns in order, then the dropped ones.
+    """Return rank and pivot of R's ``qr(x, tol = 1e-7, LAPACK = FALSE)``.
 
-    `squares` are the sums of squares of the columns, where they are known.
+    Parameters
+    ----------
+    values : ndarray or csc_array, shape (n, p)
+    squares : ndarray, shape (p,), optional
+        The sum of squares of each column, where it is known.
+
+    Returns
+    -------
+    rank : int
+    pivot : ndarray of int, shape (p,)
+        0-based; the first `rank` entries are the columns R keeps, in order.
 
     Raises
     ------
     CheckError
         If a value is missing or infinite, in the words of R's ``qr``.
+
+    Examples
+    --------
+    >>> rank, pivot = rank_of(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0], [1.0, 1.0, 2.0]]))
+    >>> rank, pivot.tolist()
+    (2, [0, 2, 1])
     """
     if not isinstance(values, np.ndarray):
         if not np.isfinite(values.data).all():
             raise CheckError(_NOT_FINITE)
-        return sparse_rank(values, _TOLERANCE)
+        return _sparse_rank(values)
     if squares is None:
         squares = np.array([sum_of_squares(column) for column in values.T])
     # A sum of squares is finite only if every value is; large values overflow, though.
     if not np.isfinite(squares).all() and not np.isfinite(values).all():
         raise CheckError(_NOT_FINITE)
-    return limited_rank(values, _TOLERANCE, squares)
+    return _dense_rank(values, squares)
 
 
 def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
@@ -115,31 +130,7 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     return Reduced(reduced, dropped, tuple(kept.tolist()), message)
 
 
-def limited_rank(
-    x: FloatArray, tolerance: float, squares: FloatArray
-) -> tuple[int, NDArray[np.int64]]:
-    """Return rank and pivot of R's ``qr(x, tol = tolerance, LAPACK = FALSE)``.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, p)
-        Finite numbers; the caller sees to that.
-    tolerance : float
-        A column is dependent when less than this share of its norm is left.
-    squares : ndarray, shape (p,)
-        The sum of squares of each column.
-
-    Returns
-    -------
-    rank : int
-    pivot : ndarray of int, shape (p,)
-        0-based; the first `rank` entries are the columns R keeps, in order.
-
-    Examples
-    --------
-    >>> limited_rank(np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]), 1e-7, np.array([3.0, 3.0]))
-    (1, array([0, 1]))
-    """
+def _dense_rank(x: FloatArray, squares: FloatArray) -> tuple[int, NDArray[np.int64]]:
     rows, columns = x.shape
     if columns == 0:
         return 0, np.arange(0)
@@ -153,14 +144,14 @@ def limited_rank(
                 if _clearly_full(some.T @ some, squares):
                     return columns, np.arange(columns)
         small = np.asarray(np.linalg.qr(x, mode="r")) if rows > 2 * columns else x
-        plain = _plain_rank(small, tolerance)
+        plain = _plain_rank(small)
     if plain is not None:
         return plain
-    found = qr(x, tolerance)
+    found = qr(x)
     return found.rank, found.pivot
 
 
-def _plain_rank(x: FloatArray, tolerance: float) -> tuple[int, NDArray[np.int64]] | None:
+def _plain_rank(x: FloatArray) -> tuple[int, NDArray[np.int64]] | None:
     """Return rank and pivot by R's rule, None where a column lies near the tolerance.
 
     What is left of the columns is found by projections, many columns at a time: twice on
@@ -184,9 +175,9 @@ def _plain_rank(x: FloatArray, tolerance: float) -> tuple[int, NDArray[np.int64]
                 break
             tested[begin + j] = True
             left = float(np.sqrt(rest[:, j] @ rest[:, j]))
-            if left < tolerance / _MARGIN:
+            if left < TOLERANCE / _MARGIN:
                 continue
-            if left <= tolerance * _MARGIN:
+            if left <= TOLERANCE * _MARGIN:
                 return None
             direction = basis[:, len(kept)] = rest[:, j] / left
             rest[:, j + 1 :] -= np.outer(direction, direction @ rest[:, j + 1 :])
@@ -211,35 +202,18 @@ def _clearly_full(gram: FloatArray, squares: FloatArray) -> bool:
     return bool(left.min() > _CLEARLY_INDEPENDENT and (left * sizes / norms).min() > _CLEARLY_LEFT)
 
 
-def sparse_rank(x: csc_array, tolerance: float) -> tuple[int, NDArray[np.int64]]:
-    """Return rank and pivot of R's ``qr(x, tol = tolerance)`` for a sparse matrix.
-
-    Parameters
-    ----------
-    x : csc_array, shape (n, p)
-        Finite numbers.
-    tolerance : float
-        A column is dependent when less than this share of its norm is left.
-
-    Examples
-    --------
-    >>> from scipy.sparse import csc_array
-    >>> x = csc_array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
-    >>> rank, pivot = sparse_rank(x, 1e-7)
-    >>> rank, pivot.tolist()
-    (2, [0, 1, 2])
-    """
+def _sparse_rank(x: csc_array) -> tuple[int, NDArray[np.int64]]:
     rows, columns = x.shape
     with np.errstate(all="ignore"):
-        kept = _independent(x, tolerance) if rows > columns > 0 else None
+        kept = _independent(x) if rows > columns > 0 else None
     if kept is None:
         dense = x.toarray(order="F")
-        return limited_rank(dense, tolerance, np.einsum("ij,ij->j", dense, dense))
+        return _dense_rank(dense, np.einsum("ij,ij->j", dense, dense))
     dropped = sorted(set(range(columns)) - set(kept))
     return len(kept), np.array([*kept, *dropped], dtype=np.int64)
 
 
-def _independent(x: csc_array, tolerance: float) -> list[int] | None:
+def _independent(x: csc_array) -> list[int] | None:
     """Return the independent columns, None where only the dense matrix can tell."""
     from scipy.linalg import solve_triangular
 
@@ -262,7 +236,7 @@ def _independent(x: csc_array, tolerance: float) -> list[int] | None:
         if left > _CLEARLY_INDEPENDENT**2:
             factor[size, :size], factor[size, size] = share, np.sqrt(left)
             kept.append(j)
-        elif _residual(x, kept, j, known, scales, tolerance) >= tolerance / _MARGIN:
+        elif _residual(x, kept, j, known, scales) >= TOLERANCE / _MARGIN:
             return None
     return kept
 
@@ -273,9 +247,8 @@ def _residual(
     j: int,
     factor: FloatArray,
     scales: FloatArray,
-    tolerance: float,
 ) -> float:
-    """Return the share of a column's norm that others leave of it, or one below `tolerance`."""
+    """Return the share of a column's norm that others leave of it, or one below the tolerance."""
     from scipy.linalg import cho_solve
 
     rest = x[:, [j]].toarray()[:, 0] / scales[j]
@@ -287,6 +260,6 @@ def _residual(
         rest = rest - x @ shares
         left = np.sqrt(sum_of_squares(rest))
         # What some combination of the others leaves, the best one does not exceed.
-        if left < tolerance / 100:
+        if left < TOLERANCE / 100:
             break
     return left

@@ -1,11 +1,10 @@
 """Equations: the question's two models, equatiomatic's formulas, and the proof by evaluation."""
 
 import contextlib
-import json
 import re
 import shutil
-import subprocess
 from dataclasses import replace
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -32,6 +31,7 @@ from lme4py.explain.expression import (
 from lme4py.explain.markup.display import Display, Section
 from lme4py.explain.markup.formats import LatexSetter, MathmlSetter, TextSetter
 from lme4py.explain.markup.typesetting import Written
+from tests.explain.engines import ENGINES, SCRIPTS, compile_with, has_package, read_by
 from tests.explain.random_designs import check_markup, valid_design
 from tests.explain.readers import read
 
@@ -939,18 +939,6 @@ def test_notebook():
 
 # -- a TeX reader reads it ---------------------------------------------------------------------
 
-_KATEX = """
-const katex = require("katex");
-const bad = [];
-for (const text of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
-  try {
-    katex.renderToString(text, {displayMode: true, throwOnError: true, strict: "error"});
-  } catch (error) { bad.push(error.message); }
-}
-console.log(JSON.stringify(bad));
-"""
-
-
 # Read by LaTeX itself, by KaTeX and by MathJax; those of further scripts need XeLaTeX.
 ODD_NAMES = [
     "50% of x_1 & {y}^#~$\\ <a|b>",
@@ -963,83 +951,62 @@ ODD_NAMES = [
 FURTHER_SCRIPTS = ["年齢", "возраст", "나이"]
 
 
-def _texts(further=()):
-    for data, formula, family in EQUATIOMATIC:
-        design = _design(data, formula, family)
-        for notation, wrap in zip(NOTATIONS, (None, 3), strict=True):
-            yield design.equations(notation=notation, terms_per_line=wrap).latex()
-        yield design.clusters(design.random.cnms[0][0])[0].latex()
-    for number in range(20):
-        _, design = valid_design(13, number)
-        yield design.equations(notation=NOTATIONS[number % 2]).latex()
-        yield design.clusters(design.random.cnms[-1][0])[-1].latex()
-    for name in (*ODD_NAMES, *further):
+def odd_texts(names):
+    for name in names:
         odd = {**DATA["two"], name: DATA["two"]["X"], f"group {name}": DATA["two"]["g"]}
         quoted = name.replace("\\", "\\\\")
         design = lme4py.lformula(f"y ~ `{quoted}` + (1 | `group {quoted}`)", odd, control=IGNORED)
         for notation in NOTATIONS:
             yield design.equations(notation=notation).latex()
         yield design.clusters()[0].latex()
-    yield _many_factors().equations().latex()
-    yield _many_factors().equations(notation="gelman-hill").latex()
 
 
-_MATHJAX = """
-const {mathjax} = require("mathjax-full/js/mathjax.js");
-const {TeX} = require("mathjax-full/js/input/tex.js");
-const {liteAdaptor} = require("mathjax-full/js/adaptors/liteAdaptor.js");
-const {RegisterHTMLHandler} = require("mathjax-full/js/handlers/html.js");
-const {SerializedMmlVisitor} = require("mathjax-full/js/core/MmlTree/SerializedMmlVisitor.js");
-const {STATE} = require("mathjax-full/js/core/MathItem.js");
-require("mathjax-full/js/input/tex/base/BaseConfiguration.js");
-require("mathjax-full/js/input/tex/ams/AmsConfiguration.js");
-// Browsers load it when it is met.
-require("mathjax-full/js/input/tex/boldsymbol/BoldsymbolConfiguration.js");
-RegisterHTMLHandler(liteAdaptor());
-const formatError = (jax, error) => { throw error };
-const packages = ["base", "ams", "boldsymbol"];
-const page = mathjax.document("", {InputJax: new TeX({packages, formatError})});
-const visitor = new SerializedMmlVisitor();
-const bad = [];
-for (const text of JSON.parse(require("fs").readFileSync(0, "utf8"))) {
-  try {
-    const made = visitor.visitTree(page.convert(text, {display: true, end: STATE.CONVERT}));
-    // A command that it does not know inside text is shown as it stands.
-    if (made.includes("\\\\")) bad.push(made);
-  } catch (error) { bad.push(error.message); }
-}
-console.log(JSON.stringify(bad));
-"""
+def views_in_latex(design, number=0):
+    """Yield all that is written in LaTeX of a design."""
+    notation, environment = NOTATIONS[number % 2], ("aligned", "align*")[number % 3 == 0]
+    equations = design.equations(notation=notation, width=(88, 50, None)[number % 3])
+    yield equations.latex(environment)
+    yield equations.observation(0).latex()
+    group = design.random.cnms[number % len(design.random.cnms)][0]
+    found = design.clusters(group)[-1]
+    yield found.display(notation=notation).latex()
+    dice, random = np.random.default_rng(number), design.random
+    par = np.clip(dice.uniform(0.2, 0.8, random.par.size), random.lower, random.upper)
+    yield found.variance(par, 2.0).display(notation=notation).latex(environment)
+
+
+@cache
+def _texts():
+    return [*_each_text()]
+
+
+def _each_text():
+    for number, (data, formula, family) in enumerate(EQUATIOMATIC):
+        yield from views_in_latex(_design(data, formula, family), number)
+        yield _design(data, formula, family).equations(terms_per_line=3).latex()
+    for number in range(20):
+        yield from views_in_latex(valid_design(13, number)[1], number)
+    for number in range(3):
+        wide = lme4py.lformula("y ~ t + (t | g)", MANY, control=IGNORED)
+        yield from views_in_latex(wide, number)
+        yield from views_in_latex(_many_factors(), number)
+    yield from odd_texts(ODD_NAMES)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("package, script", [("katex", _KATEX), ("mathjax-full", _MATHJAX)])
-def test_browsers_read_it(package, script):
-    node = shutil.which("node")
-    known = node and subprocess.run(
-        [node, "-e", f"require.resolve('{package}/package.json')"], capture_output=True, check=False
-    )
-    if not known or known.returncode:
+@pytest.mark.parametrize("package", SCRIPTS)
+def test_browsers_read_it(package):
+    if not has_package(package):
         pytest.skip(f"needs node with {package} (npm install {package}, NODE_PATH)")
-    done = subprocess.run(
-        [node, "-e", script],
-        input=json.dumps(list(_texts(FURTHER_SCRIPTS))),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == []
+    assert read_by(package, [*_texts(), *odd_texts(FURTHER_SCRIPTS)]) == []
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_latex_reads_it(tmp_path):
-    engine = shutil.which("pdflatex")
-    if engine is None:
-        pytest.skip("needs pdflatex")
-    body = "\n".join(f"\\[\n{text}\n\\]" for text in _texts())
-    head = "\\documentclass{article}\\usepackage[utf8]{inputenc}\\usepackage{amsmath,textcomp}"
-    page = f"{head}\\usepackage[T1]{{fontenc}}\\begin{{document}}{body}\\end{{document}}"
-    (tmp_path / "page.tex").write_text(page, encoding="utf-8")
-    command = [engine, "-interaction=nonstopmode", "-halt-on-error", "-draftmode", "page.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_latex_reads_it(engine, tmp_path):
+    if shutil.which(engine) is None:
+        pytest.skip(f"needs {engine}")
+    texts = [*_texts()]
+    if engine == "xelatex":
+        texts += odd_texts(FURTHER_SCRIPTS)
+    assert compile_with(engine, texts, tmp_path) == ""

@@ -76,7 +76,7 @@ def _made(seed):
     return formula, data, expected
 
 
-def _faults(seed):
+def level_faults(seed):
     formula, data, expected = _made(seed)
     design = lme4py.lformula(formula, data, control=IGNORED)
     equations = design.equations()
@@ -91,7 +91,7 @@ def _faults(seed):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("hundred", range(3))
 def test_levels_are_those_the_variables_were_made_for(hundred):
-    faults = [fault for seed in range(100) for fault in _faults(100 * hundred + seed)]
+    faults = [fault for seed in range(100) for fault in level_faults(100 * hundred + seed)]
     assert faults == []
 
 

@@ -95,7 +95,7 @@ def _drawn(design: MixedDesign, eta: FloatArray, scale: float, random: Generator
     if name not in _WITHOUT_SCALE:
         _refuse(design, ones, ~(ones > 0), "the variance of a response with weight 0 is infinite")
     if name in _POSITIVE:
-        _refuse(design, mean, ~((mean > 0) & (mean < _MOST)), f"not the mean of a {name} response")
+        _refuse(design, mean, ~((mean > 0) & (mean < _MOST)), f"the {name} family has no such mean")
     match name:
         case "binomial":
             _refuse(design, mean, ~((mean >= 0) & (mean <= 1)), "not a probability")

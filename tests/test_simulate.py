@@ -165,8 +165,8 @@ def test_a_seed_repeats_and_a_generator_goes_on():
         (None, ([1.0, 1.0], [1.0], -1), "sigma must be a positive number, not -1"),
         (None, ([1.0, 1.0], [1.0], 1, "a"), "seed must be a whole number"),
         ("poisson", ([1.0, 1.0], [1.0], 2), "a poisson model has no sigma"),
-        ("poisson(link = 'identity')", ([-9.0, 1.0], [0.0]), "not the mean of a poisson response"),
-        ("poisson", ([99.0, 1.0], [0.0]), "not the mean of a poisson response"),
+        ("poisson(link = 'identity')", ([-9.0, 1.0], [0.0]), "the poisson family has no such mean"),
+        ("poisson", ([99.0, 1.0], [0.0]), "the poisson family has no such mean"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(family, arguments, text):

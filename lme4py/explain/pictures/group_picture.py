@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_groups"]
 
-_MOST_LINES = 200
+_MOST_LINES, _MOST_POINTS = 200, 20_000
 _MOST_EFFECTS = 4
 
 
@@ -54,7 +54,8 @@ def plot_groups(
     fixed = {"color": INK, "linewidth": 1.4, "linestyle": "--"}
     title = f"the fixed part, and {factor.size:,} groups of {short(factor.name)}"
     _draw_frame(every[0], "all", title, INK)
-    every[0].scatter(lines.x, lines.y, s=6, color=FAINT, alpha=0.5, linewidths=0)
+    some = slice(None, None, -(-lines.x.size // _MOST_POINTS))
+    every[0].scatter(lines.x[some], lines.y[some], s=6, color=FAINT, alpha=0.5, linewidths=0)
     for level in range(min(factor.size, _MOST_LINES)):
         x, _, own = lines.of_rows(np.flatnonzero(factor.codes == level))
         every[0].plot(x, own, color=colour, linewidth=0.7, alpha=0.6)

@@ -114,3 +114,29 @@ def test_factors_of_many_levels_take_a_linear_number_of_steps(call):
     scope = Scope(columns, {}, Context(many.size, Collation("icu"), lambda _: None))
     value = evaluate(parse(call), scope).value
     assert len(value.levels) == (0 if "exclude" in call else many.size)
+
+
+KNOTS_ON_A_BOUNDARY = {
+    "knots = c(0.5, 1)": [
+        [0.0, 0.0, 0.0, 0.0, 0.0],
+        [0.59375, 0.25, 0.03125, 0.0, 0.0],
+        [0.25, 0.5, 0.25, 0.0, 0.0],
+        [0.0, 0.0, 0.0, 1.0, 0.0],
+    ],
+    "knots = c(0, 0.5)": [
+        [1.0, 0.0, 0.0, 0.0, 0.0],
+        [0.125, 0.59375, 0.25, 0.03125, 0.0],
+        [0.0, 0.25, 0.5, 0.25, 0.0],
+        [0.0, 0.0, 0.0, 0.0, 1.0],
+    ],
+    "knots = c(0.5, 1), degree = 1": [[0, 0, 0], [0.5, 0, 0], [1, 0, 0], [0, 1, 0]],
+}
+
+
+@pytest.mark.parametrize("given", KNOTS_ON_A_BOUNDARY)
+def test_knots_on_a_boundary(given):
+    """As R 4.2.2 and R 4.6.1 print it; scipy's basis has zeros in the last row."""
+    columns = Columns({"x": [0.0, 0.25, 0.5, 1.0]})
+    scope = Scope(columns, {}, Context(4, Collation("icu"), lambda _: None))
+    found = evaluate(parse(f"bs(x, {given}, Boundary.knots = c(0, 1))"), scope)
+    np.testing.assert_allclose(found.value.values, KNOTS_ON_A_BOUNDARY[given], atol=1e-15)

@@ -360,28 +360,20 @@ def _floats(given: Any, what: str) -> FloatArray:
 
 def _described(given: Any) -> tuple[list[str] | None, list[int], list[str]]:
     """Return names, assign and terms that a table, patsy's or formulaic's matrix brings along."""
-    info = getattr(given, "design_info", None)
+    info, spec = getattr(given, "design_info", None), getattr(given, "model_spec", None)
     if info is not None:
-        return _by_slices(list(info.column_names), info.term_name_slices, "Intercept")
-    spec = getattr(given, "model_spec", None)
-    if spec is not None:
+        names, slices, intercept = info.column_names, info.term_name_slices, "Intercept"
+    elif spec is not None:
         slices = {str(term): part for term, part in spec.term_slices.items()}
-        return _by_slices(list(spec.column_names), slices, "1")
-    columns = getattr(given, "columns", None)
-    return (None if columns is None else [str(name) for name in columns]), [], []
-
-
-def _by_slices(
-    names: list[str], slices: Mapping[str, slice], intercept: str
-) -> tuple[list[str], list[int], list[str]]:
-    """Return what patsy and formulaic tell of terms in R's way, the intercept being term 0."""
+        names, intercept = spec.column_names, "1"
+    else:
+        columns = getattr(given, "columns", None)
+        return (None if columns is None else [str(name) for name in columns]), [], []
+    # In R the intercept is term 0.
+    terms = [term for term in slices if term != intercept]
     assign = [0] * len(names)
-    terms: list[str] = []
-    for term, part in slices.items():
-        if term == intercept:
-            continue
-        terms.append(term)
-        assign[part] = [len(terms)] * len(range(*part.indices(len(names))))
+    for number, term in enumerate(terms, start=1):
+        assign[slices[term]] = [number] * len(range(*slices[term].indices(len(names))))
     spelled = ["(Intercept)" if name == "Intercept" else name for name in names]
     return spelled, assign, terms
 

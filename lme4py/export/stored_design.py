@@ -47,6 +47,9 @@ _ARRAYS = {"fixed": "contrast", "random": "codes"}
 _TEMPLATE = ("theta", "lower", "upper", "Lind", "Gp", "nl", "order")
 """What of `RandomEffects` is kept as it is called there."""
 
+_AS_THEY_ARE = ("formula", "reml", "family", "y", "weights", "offset", "control", "lost_levels")
+"""What of `MixedDesign` is."""
+
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 Integers: TypeAlias = NDArray[np.integer]
 
@@ -296,9 +299,6 @@ def _stored(design: MixedDesign) -> StoredDesign:
     except Lme4pyError:
         spec = None
     return StoredDesign(
-        formula=design.formula,
-        reml=design.reml,
-        family=design.family,
         X=design.X if isinstance(design.X, np.ndarray) else StoredSparse.of(design.X),
         assign=fixed.assign,
         fixed=StoredColumns(
@@ -309,12 +309,8 @@ def _stored(design: MixedDesign) -> StoredDesign:
             fixed.scales,
             fixed.centers,
         ),
-        y=design.y,
-        weights=design.weights,
-        offset=design.offset,
         Zt=StoredSparse.of(random.Zt),
         Lambdat=StoredSparse.of(random.Lambdat),
-        **{name: getattr(random, name) for name in _TEMPLATE},
         random=tuple(
             StoredTerm(
                 label=term.bar.label,
@@ -329,12 +325,12 @@ def _stored(design: MixedDesign) -> StoredDesign:
         ),
         messages=tuple(design.messages),
         advice=tuple(design.advice),
-        control=design.control,
-        lost_levels=design.lost_levels,
         spec=spec,
         frame=replace(design.model_frame, positions=None),
         positions=design.model_frame.positions,
         index=RowLabels.of(design.index),
+        **{name: getattr(random, name) for name in _TEMPLATE},
+        **{name: getattr(design, name) for name in _AS_THEY_ARE},
     )
 
 
@@ -377,22 +373,15 @@ def _design(stored: StoredDesign) -> MixedDesign:
         context = replace(context, collation=collation, default_contrasts=spec.default_contrasts)
     X = stored.X.matrix() if isinstance(stored.X, StoredSparse) else np.asfortranarray(stored.X)
     return MixedDesign(
-        formula=stored.formula,
         X=X,
         fixed=_fixed_part(stored, dense(X), context),
-        y=stored.y,
-        weights=stored.weights,
-        offset=stored.offset,
         random=_random_part(stored, context),
-        reml=stored.reml,
-        family=stored.family,
         messages=list(stored.messages),
+        advice=list(stored.advice),
         model_frame=frame,
         index=_index(stored),
-        advice=list(stored.advice),
-        control=stored.control,
         learned=spec,
-        lost_levels=stored.lost_levels,
+        **{name: getattr(stored, name) for name in _AS_THEY_ARE},
     )
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NoReturn
 
 from lme4py.argument_types import choice_of
 from lme4py.errors import FormulaError
@@ -14,8 +13,12 @@ from lme4py.fixed_design import FixedDesign
 from lme4py.formula.terms import terms
 from lme4py.spec.spec import Spec
 
-if TYPE_CHECKING:
-    from formulaic import ModelMatrix, ModelSpec
+try:
+    from formulaic import ModelMatrix, ModelSpec, SimpleFormula
+    from formulaic.materializers.base import EncodedTermStructure
+    from formulaic.parser.types import Factor, Term
+except ImportError as fault:
+    raise ImportError("to_formulaic() needs formulaic: pip install -e '.[formulaic]'") from fault
 
 __all__ = ["Output", "to_formulaic"]
 
@@ -31,15 +34,6 @@ _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
 def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
     """Return X as a ``ModelMatrix``: `FixedDesign.to_formulaic`."""
     choice_of("output", output, _OUTPUTS)
-    try:
-        from formulaic import ModelMatrix, SimpleFormula
-        from formulaic.materializers.base import EncodedTermStructure
-        from formulaic.parser.types import Factor, Term
-    except ImportError as error:
-        raise ImportError(
-            "to_formulaic() needs formulaic: pip install -e '.[formulaic]'"
-        ) from error
-
     variables = _variables(design)
     structure = []
     for term in fixed_terms(design):
@@ -52,7 +46,7 @@ def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
         columns = design.fixed.names[term.start : term.stop]
         structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(term.label)], columns))
     formula = SimpleFormula([item.term for item in structure], _ordering="none")
-    spec = _spec_class()(
+    spec = DesignModelSpec(
         formula=formula,
         structure=structure,
         output=output,
@@ -110,46 +104,30 @@ class _NotEvaluated:
         _refuse(f"the columns of {self.label} from new data")
 
 
-@cache
-def _spec_class() -> Any:
-    """Return a ``ModelSpec`` whose matrices of new data are R's; formulaic is imported here."""
-    from formulaic import ModelSpec
+@dataclass(frozen=True)
+class DesignModelSpec(ModelSpec):  # type: ignore[misc]
+    """formulaic's ``ModelSpec`` of the fixed part of a design."""
 
-    @dataclass(frozen=True)
-    class DesignModelSpec(ModelSpec):  # type: ignore[misc]
-        """formulaic's ``ModelSpec`` of the fixed part of a design."""
+    learned: Spec | None = None
+    places: tuple[tuple[str, int, int], ...] = ()
 
-        learned: Spec | None = None
-        places: tuple[tuple[str, int, int], ...] = ()
+    def get_model_matrix(
+        self,
+        data: Any,
+        context: Any = None,  # noqa: ARG002 (a formula here names the data's columns only)
+        drop_rows: set[int] | None = None,
+        **attr_overrides: Any,
+    ) -> ModelMatrix:
+        """Return X of new data as `Spec.apply` computes it."""
+        spec = self.update(**attr_overrides) if attr_overrides else self
+        return _new_matrix(spec, data, drop_rows)
 
-        def get_model_matrix(
-            self,
-            data: Any,
-            context: Any = None,  # noqa: ARG002 (a formula here names the data's columns only)
-            drop_rows: set[int] | None = None,
-            **attr_overrides: Any,
-        ) -> ModelMatrix:
-            """Return X of new data as `Spec.apply` computes it."""
-            spec = self.update(**attr_overrides) if attr_overrides else self
-            return _new_matrix(spec, data, drop_rows)
-
-        def differentiate(self, *_: Any, **__: Any) -> ModelSpec:
-            """Refuse: the columns of the derivative are not in the design."""
-            _refuse("derivatives of these columns")
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return _restored, ({item.name: getattr(self, item.name) for item in fields(self)},)
-
-    return DesignModelSpec
-
-
-def _restored(values: Mapping[str, Any]) -> Any:
-    return _spec_class()(**values)
+    def differentiate(self, *_: Any, **__: Any) -> ModelSpec:
+        """Refuse: the columns of the derivative are not in the design."""
+        _refuse("derivatives of these columns")
 
 
 def _new_matrix(spec: Any, data: Any, dropped: set[int] | None) -> ModelMatrix:
-    from formulaic import ModelMatrix
-
     if spec.learned is None:
         _refuse("the columns of a design that was not made from a data frame")
     labels = [str(item.term) for item in spec.structure]

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import path_of
+from lme4py.archive import read_archive, write_archive
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 
@@ -172,11 +170,7 @@ class Crossproducts(Abbreviated):
         """
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {part: getattr(self.ZtZ, part) for part in ("data", "indices", "indptr")}
-        target = Path(path_of(path))
-        unfinished = target.with_name(f"{target.name}.part")
-        with unfinished.open("wb") as file:
-            np.savez(file, **arrays)
-        unfinished.replace(target)
+        write_archive(path, arrays)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Crossproducts:
@@ -190,23 +184,28 @@ class Crossproducts(Abbreviated):
         ------
         DataError
             If the file is another, or damaged.
+
+        Examples
+        --------
+        >>> import pathlib, tempfile, lme4py
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "products.npz"
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> design.crossproducts().save(path)
+        >>> Crossproducts.load(path).ZtZ.shape
+        (18, 18)
         """
         from scipy.sparse import csc_array
 
+        found = read_archive(path, "a file of cross-products")
         try:
-            with (
-                Path(path_of(path)).open("rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                found = {name: arrays[name] for name in _ARRAYS}
-                q = found["Zty"].size
-                ZtZ = csc_array(
-                    tuple(arrays[part] for part in ("data", "indices", "indptr")), shape=(q, q)
-                )
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as fault:
+            data, indices, indptr = (found.pop(part) for part in ("data", "indices", "indptr"))
+            q = found["Zty"].size
+            ZtZ = csc_array((data, indices, indptr), shape=(q, q))
+            ZtZ.check_format(full_check=True)
+            numbers = {name: found[name].item() for name in ("yty", "n", "sum_log_weights")}
+            return cls(**{**found, **numbers}, ZtZ=ZtZ)
+        except (KeyError, TypeError, ValueError) as fault:
             raise DataError(f"'{path}' holds no cross-products: {fault}") from fault
-        numbers = {name: found[name].item() for name in ("yty", "n", "sum_log_weights")}
-        return cls(**{**found, **numbers}, ZtZ=ZtZ)
 
 
 _FIELDS = fields(Crossproducts)

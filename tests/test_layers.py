@@ -21,6 +21,7 @@ LAYERS = (
     "errors",
     "argument_types",
     "codec",
+    "archive",
     "versions",
     "numerals",
     "unique_names",

@@ -8,25 +8,20 @@ written, and none are read.
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import os
-import zipfile
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lme4py.archive import read_archive, whole_file, write_archive
 from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
-from lme4py.errors import DataError, file_fault
+from lme4py.errors import file_fault
 from lme4py.export.stored_design import damaged, design_of_parts, stored_parts
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
-
-_LONGEST_HEADER = 10_000
 
 Format = Literal["npz", "mtx", "arrow", "rds"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -42,13 +37,7 @@ def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
         "Zt_names": _lines(design.random.row_names),
     }
     written = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
-    name = path_of(path)
-    try:
-        with Path(name).open("wb") as file:
-            # numpy's zip bears a fixed date: equal designs make equal files.
-            np.savez(file, **written, **arrays)  # type: ignore[arg-type]
-    except OSError as error:
-        raise file_fault("write", name, error) from None
+    write_archive(path, written | arrays)
 
 
 def _lines(names: list[str]) -> str:
@@ -87,18 +76,7 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
      X 180 x 2: (Intercept), Days
      Zt 36 x 180: Subject 18 x ((Intercept), Days)>
     """
-    name = path_of(path)
-    try:
-        with zipfile.ZipFile(name) as archive:
-            arrays = {
-                info.filename.removesuffix(".npy"): _array(archive, info)
-                for info in _members(archive)
-            }
-    except OSError as error:
-        raise file_fault("read", name, error) from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        # No zip, truncated, encrypted, or of a later version of zip.
-        raise DataError(f"{name} is not a stored design: {error}") from None
+    arrays = read_archive(path, "a stored design")
     if "metadata" not in arrays:
         raise damaged("it has no metadata")
     try:
@@ -106,42 +84,6 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
     except (ValueError, RecursionError) as error:
         raise damaged(f"its metadata: {error}") from None
     return design_of_parts(arrays, metadata)
-
-
-def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Return the entries, if each is an uncompressed array and they do not overlap."""
-    members = archive.infolist()
-    for info in members:
-        if not info.filename.endswith(".npy"):
-            raise damaged(f"it has a file {info.filename!r}")
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise damaged("its arrays are compressed")
-    size = os.fstat(archive.fp.fileno()).st_size if archive.fp is not None else 0
-    if sum(info.file_size for info in members) > size:
-        raise damaged("it claims more bytes than it has")
-    return members
-
-
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """Return the array of an entry; its header is held against the bytes that follow."""
-    content = archive.read(info)
-    file = io.BytesIO(content)
-    name = info.filename
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
-        else:
-            header = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
-    except (ValueError, TypeError, SyntaxError, RecursionError) as error:
-        raise damaged(f"{name} is no array: {error}") from None
-    shape, fortran, dtype = header
-    if dtype.kind not in "biuf" or not all(length >= 0 for length in shape):
-        raise damaged(f"{name} is of type {dtype}")
-    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise damaged(f"{name} is not as long as it says")
-    flat = np.frombuffer(content, dtype=dtype, offset=file.tell()).astype(dtype.newbyteorder("="))
-    return flat.reshape(shape, order="F" if fortran else "C")
 
 
 def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> list[Path]:
@@ -155,7 +97,8 @@ def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> li
             case "rds":
                 from lme4py.export.to_rds import write_rds
 
-                target.write_bytes(write_rds(design))
+                with whole_file(target) as file:
+                    file.write(write_rds(design))
                 return [target]
             case "mtx":
                 from lme4py.export.to_tables import write_matrix_market

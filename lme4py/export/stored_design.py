@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.archive import Arrays
 from lme4py.codec import Codec
 from lme4py.control import Control
 from lme4py.data.collation import Collation
@@ -37,7 +38,7 @@ from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.spec.saved import FORMULA, VALUES
 from lme4py.spec.spec import Spec
 
-__all__ = ["Arrays", "StoredDesign", "damaged", "design_of_parts", "stored_parts"]
+__all__ = ["StoredDesign", "damaged", "design_of_parts", "stored_parts"]
 
 _FORMAT = "lme4py design"
 _VERSION = 4
@@ -50,7 +51,6 @@ _TEMPLATE = ("theta", "lower", "upper", "Lind", "Gp", "nl", "order")
 _AS_THEY_ARE = ("formula", "reml", "family", "y", "weights", "offset", "control", "lost_levels")
 """What of `MixedDesign` is."""
 
-Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 Integers: TypeAlias = NDArray[np.integer]
 
 

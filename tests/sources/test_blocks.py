@@ -86,7 +86,7 @@ def test_crossproducts_of_other_models_do_not_add():
 def test_damaged_crossproducts(tmp_path):
     path = tmp_path / "products.npz"
     path.write_bytes(b"PK\x03\x04 nothing")
-    with pytest.raises(DataError, match="no cross-products"):
+    with pytest.raises(DataError, match="not a file of cross-products"):
         Crossproducts.load(path)
 
 

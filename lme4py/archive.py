@@ -1,0 +1,135 @@
+"""Files that are written whole or not at all, and numpy's archives of named arrays in them.
+
+An archive, ``.npz``, is an uncompressed zip of ``.npy`` arrays. Here it holds numbers alone: no
+pickles are written, none are read, and no size in a file is believed before that many bytes are
+there.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import secrets
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lme4py.argument_types import path_of
+from lme4py.errors import DataError, file_fault
+
+__all__ = ["Arrays", "read_archive", "whole_file", "write_archive"]
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+_LONGEST_HEADER = 10_000
+
+
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file that takes its place, and that of an older one, when all is written.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written; an older file is left as it was then.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "numbers")
+    >>> with whole_file(path) as file:
+    ...     _ = file.write(b"1 2 3")
+    >>> os.listdir(os.path.dirname(path))
+    ['numbers']
+    """
+    given = Path(path_of(path))
+    target = Path(os.path.realpath(given))
+    # A pipe or a device cannot be replaced, a folder must not be.
+    replaced = given.is_file() or not given.exists()
+    place = target.with_name(f".{target.name}.{secrets.token_hex(4)}") if replaced else given
+    try:
+        with place.open("wb") as file:
+            yield file
+        if replaced:
+            place.replace(target)
+    except OSError as fault:
+        raise file_fault("write", path, fault) from None
+    finally:
+        if replaced:
+            place.unlink(missing_ok=True)
+
+
+def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
+    """Write arrays into a file; equal arrays make equal files.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    with whole_file(path) as file:
+        # numpy's zip bears a fixed date.
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def read_archive(path: str | os.PathLike[str], what: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file that is to hold `what`.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it is no archive of uncompressed arrays of numbers.
+    """
+    try:
+        with zipfile.ZipFile(path_of(path)) as archive:
+            return {
+                info.filename.removesuffix(".npy"): _array(archive.read(info), info.filename)
+                for info in _members(archive)
+            }
+    except OSError as fault:
+        raise file_fault("read", path, fault) from None
+    except DataError as fault:
+        raise DataError(f"'{path}' is not {what}: {fault.message}") from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as fault:
+        # No zip, truncated, encrypted, or of a later version of zip.
+        raise DataError(f"'{path}' is not {what}: {fault}") from None
+
+
+def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """Return the entries, if each is an uncompressed array and they do not overlap."""
+    members = archive.infolist()
+    for info in members:
+        if not info.filename.endswith(".npy"):
+            raise DataError(f"it has a file {info.filename!r}")
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise DataError("its arrays are compressed")
+    size = os.fstat(archive.fp.fileno()).st_size if archive.fp is not None else 0
+    if sum(info.file_size for info in members) > size:
+        raise DataError("it claims more bytes than it has")
+    return members
+
+
+def _array(content: bytes, name: str) -> NDArray[Any]:
+    """Return the array of an entry; its header is held against the bytes that follow."""
+    file = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
+        else:
+            header = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
+    except (ValueError, TypeError, SyntaxError, RecursionError) as fault:
+        raise DataError(f"{name} is no array: {fault}") from None
+    shape, fortran, dtype = header
+    if dtype.kind not in "biuf" or not all(length >= 0 for length in shape):
+        raise DataError(f"{name} is of type {dtype}")
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise DataError(f"{name} is not as long as it says")
+    flat = np.frombuffer(content, dtype=dtype, offset=file.tell()).astype(dtype.newbyteorder("="))
+    return flat.reshape(shape, order="F" if fortran else "C")

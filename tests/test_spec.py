@@ -50,6 +50,8 @@ def test_random_models_give_their_rows_back(seed):
 
 
 FROZEN = {
+    "I(x - ave(x, f))": ["ave(x, f)"],
+    "ave(x, f, k, FUN = median)": ["ave(x, f, k, FUN = median)"],
     "I(x - mean(x))": ["mean(x)"],
     "I(x - x[1])": ["x[1]"],
     "scale(x)[, 1]": ["scale(x)"],
@@ -131,6 +133,18 @@ def test_what_needs_all_rows_is_refused(text):
     made = design(f"y ~ {text} + (1 | g)")
     with pytest.raises(FormulaError, match=r"new rows"):
         made.spec.apply(data().iloc[:5])
+
+
+def test_means_of_groups():
+    made = design("y ~ I(x - ave(x, f)) + ave(x) + (1 | g)")
+    means = data().groupby("f").x.mean()
+    found = made.spec.apply({"x": [1.0, 2.0], "f": ["b", "a"], "g": ["g1", "g2"]}).X
+    np.testing.assert_allclose(found[:, 1], [1 - means["b"], 2 - means["a"]], rtol=1e-12)
+    with pytest.raises(DataError, match="new data has the value 'z'"):
+        made.spec.apply({"x": [1.0], "f": ["z"], "g": ["g1"]})
+    made = design("y ~ ave(x, f, FUN = cumsum) + (1 | g)")
+    with pytest.raises(DataError, match="cannot be computed for new rows"):
+        made.spec.apply(data())
 
 
 def test_new_level_of_a_group():

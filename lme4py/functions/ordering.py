@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -186,27 +187,59 @@ def _of_group(entry: Function, value: Numeric, context: Context) -> Numeric:
     return made
 
 
-@function("ave", role="whole", package="stats")
-def _ave(x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _MEAN) -> Value:
+def _groups_of(values: Sequence[Value], rows: int, context: Context) -> Factor:
+    """Return the group that each row is in: one for all where there are no factors."""
+    if not values:
+        return Factor(np.zeros(rows, dtype=np.int32), ("",))
+    factor = crossed(values, context.collation)
+    if factor.codes.size != rows:
+        raise DataError("the groups of ave() are not as long as its numbers")
+    return factor
+
+
+def _ave_again(state: State, x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
+    """Return what was found for the groups that rows are in."""
+    if state["values"] is None:
+        raise DataError(
+            "ave() with a function of all rows of a group cannot be computed for new rows",
+            hint="put it into the data as a column",
+        )
+    if not isinstance(x, Numeric):
+        raise DataError("ave() is for numbers")
+    found = _groups_of([dot.value for dot in dots], x.values.size, context)
+    known = thawed({"levels": state["levels"], "ordered": False}, "ave", found)
+    values = np.append(np.asarray(state["values"], dtype=np.float64), np.nan)[known.codes]
+    return pack(np.where(known.codes < 0, x.as_float(), values), state["kind"])
+
+
+@function("ave", role="basis", package="stats", replay=_ave_again)
+def _ave(
+    x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _MEAN
+) -> tuple[Value, State]:
     """Return the mean, or another function, of the group that each row is in."""
     if not isinstance(x, Numeric) or x.time is not None:
         raise DataError("ave() is for numbers")
     entry = _by_group("ave", FUN)
-    groups = [np.arange(x.values.size)]
-    if dots:
-        factor = crossed([dot.value for dot in dots], context.collation)
-        if factor.codes.size != x.values.size:
-            raise DataError("the groups of ave() are not as long as its numbers")
-        # In R 4.2 levels without rows are asked too: min() warns of them.
-        least = 1 if context.lme4.averages_what_is_there else 0
-        groups = [rows for rows in _rows_of_levels(factor) if rows.size >= least]
+    factor = _groups_of([dot.value for dot in dots], x.values.size, context)
+    groups = _rows_of_levels(factor)
+    # In R 4.2 levels without rows are asked too: min() warns of them.
+    asked = not context.lme4.averages_what_is_there
     result, kind = x.as_float().copy(), x.kind
-    for rows in groups:
+    values = np.full(len(groups), np.nan)
+    for place, rows in enumerate(groups):
+        if not (rows.size or asked):
+            continue
         made = _of_group(entry, pack(x.values[rows], x.kind), context)
         if rows.size:
             kind = higher(kind, made.kind)
             result[rows] = made.as_float()
-    return pack(result, kind)
+            values[place] = result[rows[0]]
+    state = {
+        "levels": factor.levels,
+        "values": values if entry.role == "summary" else None,
+        "kind": kind,
+    }
+    return pack(result, kind), state
 
 
 @function("reorder", role="basis", package="stats", replay=thawed)

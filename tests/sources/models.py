@@ -56,6 +56,9 @@ FORMULAS: dict[str, dict[str, Any]] = {
     "y ~ cut(z, quantile(z, c(0, 0.3, 1)), include.lowest = TRUE) + (1 | g)": {},
     "y ~ I(x > median(x)) + I(abs(x) / median(x)) + (1 | g)": {},
     "y ~ I(x - x[1]) + I(x * length(x[x > 0])) + (1 | g)": {},
+    # A state for each group.
+    "y ~ I(x - ave(x, g)) + ave(x, g) + (1 | g)": {},
+    "y ~ ave(x, f, k, FUN = max) + ave(z) + (1 | g)": {},
     # One inside the other.
     "y ~ scale(x - mean(x)) + (1 | g)": {},
     "y ~ poly(scale(log(z)), 2) + (1 | g)": {},

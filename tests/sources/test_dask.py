@@ -132,5 +132,6 @@ def test_a_worker_that_is_killed():
         distributed.Client(cluster),
     ):
         bad = partitioned().map_partitions(_dies, meta=frame().iloc[:0])
-        with pytest.raises(DataError, match=r"block 3 of the source .* KilledWorker"):
+        # Dask blames a task that the worker had, which need not be the one that killed it.
+        with pytest.raises(DataError, match=r"block \d .*could not be read: KilledWorker"):
             lme4py.scan("y ~ x + (1 | g)", bad)

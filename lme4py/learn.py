@@ -21,7 +21,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
 from lme4py.data.factors import factor_of
 from lme4py.data.missing_rows import missing, rows_text
-from lme4py.data.values import Character, Value
+from lme4py.data.values import Character
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
@@ -54,6 +54,9 @@ from lme4py.spec.spec import Spec
 from lme4py.versions import Lme4, lme4_of
 
 __all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "read_model"]
+
+_ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
+"""The columns of a model frame that are arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,22 +385,12 @@ def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _types(frame: ModelFrame, collation: Collation) -> dict[str, ColumnType]:
-    """Return the types of the variables of the formula."""
+    """Return the types of the variables of the formula; text is a factor by its levels there."""
     return {
-        name: type_of(_settled(value, collation))
+        name: type_of(factor_of(value, collation) if isinstance(value, Character) else value)
         for name, value in frame.variables.items()
-        if not _is_argument(name)
+        if name not in _ARGUMENTS
     }
-
-
-def _settled(value: Value, collation: Collation) -> Value:
-    """Return a variable of the frame; text is a factor by its levels there."""
-    return factor_of(value, collation) if isinstance(value, Character) else value
-
-
-def _is_argument(name: str) -> bool:
-    """Tell whether a column of the frame is an argument's, such as ``(weights)``."""
-    return name in ("(weights)", "(offset)", "(mustart)", "(etastart)")
 
 
 def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bool:

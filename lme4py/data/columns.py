@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.factors import recode, value_labels
+from lme4py.data.factors import named_factor, value_labels
 from lme4py.data.memory import kept
 from lme4py.data.values import (
     Character,
-    Codes,
     Factor,
     FunctionName,
     Kind,
@@ -536,15 +535,6 @@ def _texts(value: Value) -> tuple[str | None, ...]:
             raise DataError(f"invalid type (levels that are a {type(value).__name__.lower()})")
 
 
-def _factor(codes: Codes, texts: Sequence[str | None], ordered: bool) -> Factor:
-    """Return a factor whose levels have these names: alike ones are one, None is missing."""
-    levels = tuple(dict.fromkeys(text for text in texts if text is not None))
-    if len(levels) == len(texts):
-        return Factor(codes, levels, ordered)
-    places: dict[str | None, int] = {text: place for place, text in enumerate(levels)}
-    return Factor(recode(codes, [places.get(text, -1) for text in texts]), levels, ordered)
-
-
 def _from_pandas(series: Any) -> Value:
     import pandas as pd
 
@@ -561,7 +551,7 @@ def _from_pandas(series: Any) -> Value:
         texts = _level_texts(dtype.categories)
         if dtype.categories.inferred_type == "string":  # they are distinct
             return Factor(codes, texts, bool(dtype.ordered))
-        return _factor(codes, texts, bool(dtype.ordered))
+        return named_factor(codes, texts, bool(dtype.ordered))
     if isinstance(dtype, np.dtype):
         return _from_numpy(series.to_numpy())
     if isinstance(dtype, pd.StringDtype):
@@ -646,7 +636,7 @@ def _from_arrow(column: Any) -> Value:
     kind = column.type
     if pa.types.is_dictionary(kind):
         codes, dictionary = _with_one_dictionary(column)
-        return _factor(codes, _texts(_from_arrow(dictionary)), bool(kind.ordered))
+        return named_factor(codes, _texts(_from_arrow(dictionary)), bool(kind.ordered))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         if pa.types.is_string_view(kind):
             column = column.cast(pa.large_string())

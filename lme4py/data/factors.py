@@ -26,6 +26,7 @@ __all__ = [
     "first_rows",
     "interaction_of",
     "logical_factor",
+    "named_factor",
     "on_clock",
     "recode",
     "shows_clock",
@@ -310,12 +311,19 @@ def recode(codes: NDArray[Any], positions: Sequence[int] | NDArray[Any]) -> Code
     return recoded
 
 
-def _merged(codes: Codes, texts: Sequence[str]) -> tuple[Codes, tuple[str, ...]]:
-    """Return codes and levels with equal texts made one level, at its first place."""
-    place = {text: rank for rank, text in enumerate(dict.fromkeys(texts))}
-    if len(place) == len(texts):
-        return codes, tuple(texts)
-    return recode(codes, [place[text] for text in texts]), tuple(place)
+def named_factor(codes: Codes, texts: Sequence[str | None], ordered: bool = False) -> Factor:
+    """Return a factor whose levels have these names: alike ones are one, None is missing.
+
+    Examples
+    --------
+    >>> named_factor(np.array([0, 1, 2], dtype=np.int32), ("a", "b", "a")).codes.tolist()
+    [0, 1, 0]
+    """
+    levels = tuple(dict.fromkeys(text for text in texts if text is not None))
+    if len(levels) == len(texts):
+        return Factor(codes, levels, ordered)
+    places: dict[str | None, int] = {text: place for place, text in enumerate(levels)}
+    return Factor(recode(codes, [places.get(text, -1) for text in texts]), levels, ordered)
 
 
 def _used(codes: Codes, size: int) -> NDArray[np.intp]:
@@ -414,8 +422,7 @@ def factor_of(value: Value, collation: Collation) -> Factor:
             return Factor(recode(value.codes, position), tuple(map(pool.__getitem__, order)))
         case Numeric():
             numbers, codes = distinct(value.values)
-            merged, levels = _merged(codes, value_labels(value, numbers))
-            return Factor(merged, levels)
+            return named_factor(codes, value_labels(value, numbers))
         case _:
             # R reads a matrix column after column; of one column that is the vector.
             values = getattr(value, "values", None)

@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lme4py.errors import Span
-from lme4py.formula.bars import STRUCTURES
+from lme4py.formula.bars import BARS, STRUCTURES
 from lme4py.formula.deparse import deparse
 from lme4py.formula.nulls import without_nulls
 from lme4py.formula.syntax import Call, Constant, Node, Number, call, calls_in, strip_parentheses
+from lme4py.formula.terms import OPERATORS
 
 __all__ = ["Trap", "formula_traps"]
 
-_BARS = frozenset({"|", "||"})
-_OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
 _LONG = 40
 
 
@@ -66,7 +65,7 @@ def _shown(node: Node) -> str:
 
 def _whole_bar(right: Node) -> Iterator[Trap]:
     """Find ``x + 1 | g``: without parentheses the bar takes the whole right side."""
-    if not (isinstance(right, Call) and right.name in _BARS):
+    if not (isinstance(right, Call) and right.name in BARS):
         return
     effects, group = right.operands[0], right.operands[1]
     if not isinstance(effects, Number):
@@ -182,7 +181,7 @@ class _Walk:
             item, barred = pending.pop()
             if not isinstance(item, Call):
                 continue
-            if item.name in _BARS:
+            if item.name in BARS:
                 # The right side is a grouping expression, with rules of its own.
                 pending.append((item.operands[0], True))
                 continue
@@ -192,7 +191,7 @@ class _Walk:
             if item.name == "!":
                 self._negation(item)
                 continue
-            if item.name not in _OPERATORS and item.name != "(" and not _holds_bar(item):
+            if item.name not in OPERATORS and item.name != "(" and not _holds_bar(item):
                 continue
             self._operation(item)
             if item.name in ("*", "/", ":", "^", "%in%", "-"):
@@ -251,7 +250,7 @@ class _Walk:
 
     def _negation(self, node: Call) -> None:
         operand = node.operands[0] if node.operands else None
-        if isinstance(operand, Call) and operand.name in _OPERATORS:
+        if isinstance(operand, Call) and operand.name in OPERATORS:
             self.add(
                 f"! takes everything to its right: it negates '{_shown(operand)}'; "
                 "write parentheses around what is to be negated",
@@ -266,17 +265,17 @@ def _holds_bar(node: Node) -> bool:
     if node.name in STRUCTURES and node.operands:
         # Where lme4 passes over the structure, `structure_remarks` tells it.
         inner = strip_parentheses(node.operands[0])
-        return isinstance(inner, Call) and inner.name in _BARS
-    return node.name in _BARS
+        return isinstance(inner, Call) and inner.name in BARS
+    return node.name in BARS
 
 
 def _call_name(node: Call) -> str:
     name = node.name or "the call"
-    return f"'{name}'" if name in _OPERATORS or not name[0].isalnum() else f"{name}()"
+    return f"'{name}'" if name in OPERATORS or not name[0].isalnum() else f"{name}()"
 
 
 def _is_operation(node: Node) -> bool:
-    return isinstance(node, Call) and node.name in _OPERATORS
+    return isinstance(node, Call) and node.name in OPERATORS
 
 
 def _is_zero(node: Node) -> bool:

@@ -36,7 +36,7 @@ from lme4py.errors import FormulaError, Span
 from lme4py.formula.deparse import term_label, variable_name
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text, symbols
 
-__all__ = ["MAXIMUM_TERMS", "Terms", "terms"]
+__all__ = ["MAXIMUM_TERMS", "OPERATORS", "Terms", "terms"]
 
 MAXIMUM_TERMS = 20_000
 """More terms than this are refused; no data could identify such a model."""
@@ -45,7 +45,8 @@ _CHANGED = (
     "'varlist' has changed (from nvar={}) to new {} after EncodeVars() -- should no longer happen!"
 )
 _MAXIMUM_PRODUCTS = 2_000_000
-_OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
+OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
+"""The calls that mean sets of terms; all others are variables."""
 
 TermList: TypeAlias = dict[int, None]
 """An ordered set of terms."""
@@ -254,7 +255,7 @@ class _Expansion:
             elif isinstance(item, Symbol):
                 if not met_dot:
                     self._install(item)
-            elif isinstance(item, Call) and (item.name in _OPERATORS or item.name == "("):
+            elif isinstance(item, Call) and (item.name in OPERATORS or item.name == "("):
                 operands = item.operands[:1] if item.name == "^" else item.operands
                 pending.extend(reversed(operands))
             elif isinstance(item, Call) and item.name != "~":
@@ -268,7 +269,7 @@ class _Expansion:
         terms needs no depth.
         """
         spine: list[Call] = []
-        while isinstance(node, Call) and node.name in _OPERATORS and len(node.operands) == 2:
+        while isinstance(node, Call) and node.name in OPERATORS and len(node.operands) == 2:
             spine.append(node)
             node = node.operands[0]
         found = self._encode_operand(node)
@@ -305,7 +306,7 @@ class _Expansion:
             case Call(arguments=(argument,)) if node.name == "-" and argument.value:
                 self._encode_turned(argument.value)
                 return {}
-            case Call(arguments=(argument,)) if node.name in _OPERATORS and argument.value:
+            case Call(arguments=(argument,)) if node.name in OPERATORS and argument.value:
                 # What lme4 makes of x:NULL; R takes an operand that is not there for NULL.
                 return self._apply(node, self.encode(argument.value))
             case Call() if node.name == "~":

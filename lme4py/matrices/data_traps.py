@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.data.columns import Columns
 from lme4py.data.missing_rows import missing, rows_text
 from lme4py.data.values import Character, Factor, Numeric
+from lme4py.errors import Span
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
 from lme4py.formula.terms import Terms
@@ -380,43 +382,40 @@ class Traps:
         name = self.frame.response
         value = None if name is None else self.frame.get(name)
         if isinstance(value, Numeric) and value.values.dtype.kind == "f":
-            if not np.isfinite(sum_of_squares(value.values)) and np.isinf(value.values).any():
-                mask = np.isinf(value.values)
-                self.messages.advise(
-                    f"the response '{name}' is infinite, which no fit takes: "
-                    f"{rows_text(mask, self.frame.positions, value.values)}",
-                )
+            if not np.isfinite(sum_of_squares(value.values)):
+                text = f"the response '{name}' is infinite, which no fit takes"
+                self._tell_rows(text, np.isinf(value.values), value.values)
         elif isinstance(value, Character) or (self.linear and isinstance(value, Factor)):
             self.messages.advise(
                 f"response must be numeric{'' if self.linear else ' or factor'}: '{name}' is "
                 f"{'text' if isinstance(value, Character) else 'a factor'}, which no fit takes"
             )
-        weights = self.frame.weights()
+        weights, offset = self.frame.weights(), self.frame.offset()
         if weights is not None:
             wrong = ~((weights >= 0) & np.isfinite(weights))
-            if wrong.any():
-                self.messages.advise(
-                    "weights must be finite and not negative for the fit: "
-                    f"{rows_text(wrong, self.frame.positions, weights)}"
-                )
-        offset = self.frame.offset()
-        if offset is not None and not np.isfinite(offset).all():
-            self.messages.advise(
-                "the offset is not finite, which no fit takes: "
-                f"{rows_text(~np.isfinite(offset), self.frame.positions, offset)}"
-            )
+            self._tell_rows("weights must be finite and not negative for the fit", wrong, weights)
+        if offset is not None:
+            text = "the offset is not finite, which no fit takes"
+            self._tell_rows(text, ~np.isfinite(offset), offset)
 
     def _infinite_effects(self) -> None:
         for term in self.random.terms:
             for number, column in enumerate(term.plan.names):
                 values = term.plan.column(number)
-                mask = np.isinf(values)
-                if mask.any():
-                    self.messages.advise(
-                        f"'{column}' in ({term.bar.label}) is infinite, which no fit takes: "
-                        f"{rows_text(mask, self.frame.positions, values)}",
-                        term.bar.source.span,
-                    )
+                text = f"'{column}' in ({term.bar.label}) is infinite, which no fit takes"
+                self._tell_rows(text, np.isinf(values), values, term.bar.source.span)
+
+    def _tell_rows(
+        self,
+        text: str,
+        mask: NDArray[np.bool_],
+        values: NDArray[Any],
+        span: Span | None = None,
+    ) -> None:
+        """Advise of the rows that a mask marks, if there are any."""
+        if mask.any():
+            where = rows_text(mask, self.frame.positions, values)
+            self.messages.advise(f"{text}: {where}", span)
 
 
 def _texts(factor: Factor) -> list[str]:

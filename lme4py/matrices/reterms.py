@@ -189,20 +189,17 @@ class RandomEffects:
     @property
     def par_names(self) -> list[str]:
         """Names of `par`: the group, then the column, ``*`` for all of them, or ``rho``."""
-        return [
-            f"{term.bar.group_name}.{name}"
-            for term in self.terms
-            for name in term.covariance.par_names(term.plan.names)
-        ]
+        return self._named([term.covariance.par_names(term.plan.names) for term in self.terms])
 
     @property
     def theta_names(self) -> list[str]:
         """Names of `theta`: the group, then the column, or row and column below the diagonal."""
-        return [
-            f"{term.bar.group_name}.{name}"
-            for term in self.terms
-            for name in term.covariance.theta_names(term.plan.names)
-        ]
+        return self._named([term.covariance.theta_names(term.plan.names) for term in self.terms])
+
+    def _named(self, names: Sequence[Sequence[str]]) -> list[str]:
+        """Return names term by term behind those of the grouping factors."""
+        pairs = zip(self.terms, names, strict=True)
+        return [f"{term.bar.group_name}.{name}" for term, found in pairs for name in found]
 
     @cached_property
     def lower(self) -> FloatArray:

@@ -24,6 +24,7 @@ myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # The notebooks hold what they gave; tests/test_notebooks.py runs them.
 nb_execution_mode = "off"
+nb_render_markdown_format = "myst"
 html_theme = "furo"
 html_title = f"lme4py {release}"
 html_static_path = ["site.css"]

@@ -1,8 +1,9 @@
 """Open every page of the built site in Chromium: ``python -m tests.browser SITE [PICTURES]``.
 
 Told are: text whose contrast with what is behind it is below 4.5:1 (in light and dark), pages that
-scroll sideways at 390 and at 1280 pixels, errors on the console, formulas that take no room, and
-pictures of text whose columns run together. With PICTURES, a folder, each page is photographed.
+scroll sideways at 390 and at 1280 pixels, errors on the console, formulas that take no room or are
+not typeset, and pictures of text whose columns run together. With PICTURES, a folder, each page is
+photographed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ CONTRAST = 4.5
 LOW_CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 EMPTY_FORMULAS = """[...document.querySelectorAll("article math")]
   .filter(each => !each.getBoundingClientRect().width).length"""
+RAW_LATEX = r"""[["p, td", /\(begin|text|left)\b.*|[$]{2}/], ["math", /&|\[a-z]+/]]
+  .flatMap(([kind, sign]) => [...document.querySelectorAll(`article :is(${kind})`)]
+    .filter(each => !each.querySelector("code"))
+    .map(each => each.textContent.trim().match(sign)))
+  .filter(found => found).map(found => found[0].slice(0, 40)).join("; ")"""
 # How far each letter of a line stands from where a terminal's column has it.
 ASTRAY = """() => [...document.querySelectorAll("text[textLength]")].map(each => {
   const letters = each.getNumberOfChars();
@@ -56,6 +62,8 @@ def _faults(page: Page, path: Path, theme: str, pictures: Path | None) -> Iterat
     yield from page.evaluate(LOW_CONTRAST, CONTRAST)
     if empty := page.evaluate(EMPTY_FORMULAS):
         yield f"{empty} formulas take no room"
+    if raw := page.evaluate(RAW_LATEX):
+        yield f"LaTeX as text: {raw}"
     yield from (f"on the console: {text}" for text in dict.fromkeys(said))
 
 

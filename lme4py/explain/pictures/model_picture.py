@@ -279,7 +279,7 @@ def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered:
     from matplotlib.patches import Patch
 
     count = len(shown.design.random.terms)
-    width = int(figure.get_figwidth() / 0.07)
+    width = int(figure.get_figwidth() / 0.064)
     lines = [_legend_line(shown.design, k) for k in range(min(count, _MOST_TERMS))]
     handles = [Patch(color=colour) for colour in colours_of(len(lines))]
     if count > _MOST_TERMS:

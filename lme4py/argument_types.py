@@ -9,13 +9,24 @@ from __future__ import annotations
 import inspect
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lme4py.errors import DataError, nearest
 
-__all__ = ["choice_of", "count_of", "flag_of", "mapping_of", "path_of", "with_known_arguments"]
+__all__ = [
+    "choice_of",
+    "coefficients_of",
+    "count_of",
+    "flag_of",
+    "mapping_of",
+    "path_of",
+    "with_known_arguments",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -39,6 +50,40 @@ def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
         return value
     listed = f"{', '.join(known[:-1])} or {known[-1]}"
     raise DataError(f"unknown {name} {_shown(value)}", hint=nearest(str(value), known) or listed)
+
+
+def coefficients_of(given: Any, names: Sequence[str]) -> NDArray[np.float64]:
+    """Return a number for each column of X; NaN where a mapping has none.
+
+    Raises
+    ------
+    DataError
+        For another length, what is no number, or a name that X has not.
+
+    Examples
+    --------
+    >>> coefficients_of({"x": 2}, ["(Intercept)", "x"]).tolist()
+    [nan, 2.0]
+    """
+    listed = ", ".join(names)
+    if isinstance(given, Mapping):
+        for name in given:
+            if name not in names:
+                hint = nearest(str(name), names) or f"its columns: {listed}"
+                raise DataError(f"'{name}' is not a column of X", hint=hint)
+        given = [given.get(name, np.nan) for name in names]
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty((0, 0))
+    if values.ndim != 1:
+        raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
+    if values.size != len(names):
+        raise DataError(
+            f"{values.size} coefficients for {len(names)} columns of X",
+            hint=f"in this order: {listed}",
+        )
+    return values
 
 
 def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:

@@ -445,7 +445,7 @@ lost_levels
             others stay at their means, in a group's panel at those of the group.
         fit, coefficients, par, sigma
             Estimates, as `equations` takes them. A linear model gets the random effects that
-            belong to `coefficients`, `par` and `sigma`.
+            belong to `coefficients`, `par` and `sigma`, and is fitted where there is nothing.
         group : str, optional
             The grouping factor; the first when None.
         groups : int, default 5
@@ -458,7 +458,7 @@ lost_levels
         Raises
         ------
         DataError
-            Without estimates, or for an unknown variable or factor.
+            For an unknown variable or factor, and for a generalized model without a fit.
         ImportError
             Without matplotlib: ``pip install -e '.[plot]'``.
 
@@ -466,13 +466,17 @@ lost_levels
         --------
         >>> import lme4py
         >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-        >>> design.plot_groups(  # doctest: +SKIP
-        ...     "Days", coefficients=[251.4, 10.47], par=[0.9667, 0.0152, 0.2309], sigma=25.59)
+        >>> design.plot_groups("Days", groups=8)  # doctest: +SKIP
         <Figure size ...>
         """
         from lme4py.explain.estimates import estimates
         from lme4py.explain.pictures.group_picture import plot_groups
+        from lme4py.fit.linear import mk_lmer_devfun
+        from lme4py.fit.models import fit_linear
 
+        nothing = fit is coefficients is par is sigma is None
+        if nothing and self.family is None:
+            fit = fit_linear(mk_lmer_devfun(self), design=self)
         found = estimates(self, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
         return plot_groups(self, found, predictor, group=group, groups=groups)
 

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
+from lme4py.argument_types import coefficients_of
 from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
-from lme4py.errors import DataError, nearest
+from lme4py.errors import DataError
 from lme4py.links import mean_of_link
 
 __all__ = ["simulate"]
@@ -30,7 +31,11 @@ def simulate(
     seed: int | Generator | None = None,
 ) -> FloatArray:
     """Return a response drawn from the model; the arguments are those of ``design.simulate``."""
-    coefficients, scale = _coefficients(design, beta), _scale(design, sigma)
+    names, scale = design.fixed.names, _scale(design, sigma)
+    coefficients = coefficients_of(beta, names)
+    if np.isnan(coefficients).any():
+        unknown = ", ".join(np.array(names)[np.isnan(coefficients)])
+        raise DataError(f"beta has no value for {unknown}")
     factor = design.random.lambdat_at(par).T
     try:
         random = np.random.default_rng(seed)
@@ -43,31 +48,6 @@ def simulate(
     if design.offset is not None:
         eta = eta + design.offset
     return _drawn(design, eta, scale, random)
-
-
-def _coefficients(design: MixedDesign, beta: Sequence[float] | Mapping[str, float]) -> FloatArray:
-    """Return beta in the order of X."""
-    names = design.fixed.names
-    given = beta
-    if isinstance(beta, Mapping):
-        for name in beta:
-            if name not in names:
-                raise DataError(f"'{name}' is not a column of X", hint=nearest(str(name), names))
-        missing = [name for name in names if name not in beta]
-        if missing:
-            raise DataError(f"beta has no value for {', '.join(missing)}")
-        given = [beta[name] for name in names]
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError("beta must be numbers, one for each column of X") from None
-    if values.shape != (len(names),):
-        raise DataError(
-            f"beta has {'x'.join(map(str, values.shape)) or 'no'} values, "
-            f"X has {len(names)} columns",
-            hint=f"in this order: {', '.join(names)}",
-        )
-    return values
 
 
 def _scale(design: MixedDesign, sigma: float | None) -> float:

@@ -156,10 +156,10 @@ def test_a_seed_repeats_and_a_generator_goes_on():
 @pytest.mark.parametrize(
     ("family", "arguments", "text"),
     [
-        (None, ([1.0], [1.0], 1), "beta has 1 values, X has 2 columns"),
+        (None, ([1.0], [1.0], 1), "1 coefficients for 2 columns of X"),
         (None, ({"x": 1.0}, [1.0], 1), "beta has no value for (Intercept)"),
         (None, ({"z": 1.0}, [1.0], 1), "'z' is not a column of X"),
-        (None, (["a", "b"], [1.0], 1), "beta must be numbers"),
+        (None, (["a", "b"], [1.0], 1), "coefficients must be numbers"),
         (None, ([1.0, 1.0], [-1.0], 1), "not between 0 and inf"),
         (None, ([1.0, 1.0], [1.0]), "sigma must be a positive number, not None"),
         (None, ([1.0, 1.0], [1.0], -1), "sigma must be a positive number, not -1"),

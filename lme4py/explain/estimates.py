@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lme4py.argument_types import coefficients_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
-from lme4py.errors import DataError, nearest
+from lme4py.errors import DataError
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
 
@@ -56,7 +57,8 @@ def estimates(
 ) -> Estimates:
     """Return what is known of a model's parameters; arguments as `equations` takes them."""
     if fit is None:
-        beta = _coefficients(design, coefficients)
+        given = {} if coefficients is None else coefficients
+        beta = coefficients_of(given, design.fixed.names)
         sigma = None if sigma is None else _scale(sigma)
         if par is None:
             return Estimates(beta=beta, sigma=sigma)
@@ -151,39 +153,6 @@ def _at_par(design: MixedDesign, par: ArrayLike, sigma: float | None) -> tuple[F
     if scaled and sigma is None:
         raise DataError("par is relative to sigma: give sigma, too")
     return _blocks(design, design.random.lambdat_at(par), sigma)
-
-
-def _coefficients(
-    design: MixedDesign, given: Sequence[float] | Mapping[str, float] | None
-) -> FloatArray:
-    names = design.fixed.names
-    beta = np.full(len(names), np.nan)
-    if given is None:
-        return beta
-    if isinstance(given, Mapping):
-        for name in given:
-            if name not in names:
-                hint = nearest(str(name), names) or f"its columns: {', '.join(names)}"
-                raise DataError(f"'{name}' is not a column of X", hint=hint)
-        beta[[names.index(name) for name in given]] = _numbers(list(given.values()))
-        return beta
-    values = _numbers(given)
-    if values.size != len(names):
-        raise DataError(
-            f"{values.size} coefficients for {len(names)} columns of X",
-            hint=f"in this order: {', '.join(names)}",
-        )
-    return values
-
-
-def _numbers(given: object) -> FloatArray:
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        values = np.empty((0, 0))
-    if values.ndim != 1:
-        raise DataError("coefficients must be numbers, one for each column of X, or a mapping")
-    return values
 
 
 def _scale(sigma: object) -> float:

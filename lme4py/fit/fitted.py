@@ -429,13 +429,14 @@ class FittedModel(Abbreviated):
             raise DataError("this fit has no rows: it was read from a file, or made without")
         return self.design
 
-    def _effects(self) -> FloatArray:
-        """Return b, the conditional modes in the order of Zᵗ's rows."""
+    @property
+    def b(self) -> FloatArray:
+        """Conditional modes of the random effects in the order of Zᵗ's rows, shape (q,)."""
         return np.concatenate([np.zeros(0), *(term.modes.ravel() for term in self.terms)])
 
     def _predictor(self) -> FloatArray:
         design = self._rows()
-        eta: FloatArray = design.X @ self.coefficients + design.Z @ self._effects()
+        eta: FloatArray = design.X @ self.coefficients + design.Z @ self.b
         return eta if design.offset is None else eta + design.offset
 
     def _mean(self, eta: FloatArray) -> FloatArray:
@@ -496,14 +497,14 @@ class FittedModel(Abbreviated):
                 raise DataError("for the model's own rows random must be True or False")
             eta = self._predictor()
             if not random:
-                eta = eta - design.Z @ self._effects()
+                eta = eta - design.Z @ self.b
             return self._padded(eta if type == "link" else self._mean(eta), design)
         if self.spec is None:
             raise DataError("this fit was made without data, so it has no rule for new rows")
         rows = self.spec.apply(
             newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
         )
-        eta = rows.X @ self.coefficients + rows.Zt.T @ self._effects()
+        eta = rows.X @ self.coefficients + rows.Zt.T @ self.b
         if rows.offset is not None:
             eta = eta + rows.offset
         return eta if type == "link" else self._mean(eta)

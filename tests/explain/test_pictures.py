@@ -486,6 +486,27 @@ def _sleep(level):
     return data.loc[data["Subject"].astype(str) == level, ["Days", "Reaction"]]
 
 
+@pytest.mark.parametrize("arguments", [SLEEP, {}])
+def test_group_lines_of_a_fit_are_those_of_its_estimates(arguments):
+    """A linear model is fitted where nothing is given."""
+    design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    axes = _panels(design.plot_groups(**arguments, groups=18))["372"]
+    U0, U1 = SLEEP_EFFECTS["372"]
+    expected = 251.4051048485 + U0 + (10.4672859596 + U1) * np.arange(10)
+    np.testing.assert_allclose(_line(axes.lines[1])[:, 1], expected, rtol=1e-5)
+
+
+def test_group_lines_of_a_generalized_fit():
+    data = _data(150, 20)
+    fit = lme4py.glmer("won ~ x + (1 | h)", data, family="binomial")
+    axes = _panels(fit.design.plot_groups(fit=fit, groups=3))["2"]
+    rows = data[data["h"] == 2].sort_values("x")
+    x, line = _line(axes.lines[1]).T
+    np.testing.assert_array_equal(x, np.unique(rows["x"]))
+    expected = np.asarray(fit.fitted())[rows.drop_duplicates("x").index]
+    np.testing.assert_allclose(line, expected)
+
+
 def test_group_lines_hold_other_variables_at_the_mean_of_the_group():
     data = _data(150, 20)
     design = lme4py.lformula("y ~ x*z + I(x^2) + f + (x | h) + (1 | s) + offset(z)", data)
@@ -520,7 +541,7 @@ def test_group_lines_of_generalized_models_are_means():
 @pytest.mark.parametrize(
     ("formula", "arguments", "text"),
     [
-        ("y ~ x + (1 | h)", {}, "lines need estimates"),
+        ("y ~ x + (1 | h)", {"coefficients": [1, 2]}, "lines need estimates"),
         ("y ~ x + (1 | h)", {"predictor": "w", **SLEEP, "par": [1.0]}, "'w' is not a numeric var"),
         ("y ~ x + (1 | h)", {"group": "k", **SLEEP, "par": [1.0]}, "'k' is not a grouping factor"),
         ("y ~ f + (1 | h)", {}, "the model has no numeric variable"),

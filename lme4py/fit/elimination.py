@@ -43,6 +43,8 @@ IntArray: TypeAlias = NDArray[np.integer[Any]]
 _SMALL, _LARGE, _FILLED = 400, 6000, 0.02
 # Products of entries of K are listed once for all steps where they are no more than this.
 _LISTED = 2**22
+# K is dense where it has no more elements.
+_COMPACT = 2**16
 # Columns that are solved for at a time where diagonal blocks of V are asked for.
 _AT_A_TIME = 512
 
@@ -140,12 +142,13 @@ class BlockLayout:
             csr_array((data[part.data - 1], part.indices, part.indptr), shape=part.shape)
             for part in (self.k, self.g)
         )
+        small = k.shape[0] * k.shape[1] <= _COMPACT
         return BlockProducts(
             layout=self,
             blocks=blocks.reshape(-1, width, width),
-            k=k,
+            k=k.toarray() if small else k,
             g=g.toarray() if self.dense else g,
-            listed=_listed(k, g, width) if lasting and self.dense and g.nnz else None,
+            listed=_listed(k, g, width) if lasting and self.dense and not small else None,
         )
 
 
@@ -158,7 +161,8 @@ class BlockProducts:
     layout : BlockLayout
     blocks : ndarray of float64, shape (levels, c, c)
         The part of the largest factor.
-    k : csr_array
+    k : ndarray of float64 or csr_array
+        Dense where it is small.
     g : ndarray of float64 or csr_array
     listed : csr_array or None
         What turns the entries of H, and a 1, into the lower triangle of G - K H Kᵗ.
@@ -166,7 +170,7 @@ class BlockProducts:
 
     layout: BlockLayout
     blocks: FloatArray
-    k: csr_array
+    k: Any
     g: Any
     listed: csr_array | None
 
@@ -228,7 +232,9 @@ class BlockProducts:
         """Return S; of its upper triangle nothing is right."""
         size = self.layout.rest.size
         scalar = all(len(block) == 1 for block in factor.blocks)
-        if self.listed is None:
+        if isinstance(self.k, np.ndarray):
+            S = self.g - self.k @ _times(inner, self.k.T)
+        elif self.listed is None:
             S = self.g - (self.k @ _block_diagonal(inner) @ self.k.T).toarray()
         else:
             S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(size, size)
@@ -252,7 +258,8 @@ class BlockProducts:
             ],
             format="csr",
         )
-        left = self.g - self.k @ _block_diagonal(inner) @ self.k.T
+        k = csr_array(self.k)
+        left = self.g - k @ _block_diagonal(inner) @ k.T
         return csc_array(Lambda.T @ left @ Lambda + eye_array(self.layout.rest.size))
 
 
@@ -279,13 +286,6 @@ class ConditionalCovariance:
     solve: Callable[[FloatArray], FloatArray]
     log_det: float
 
-    def _h(self, values: FloatArray) -> FloatArray:
-        """Return H times an array of shape (levels c, k)."""
-        if self.products.layout.width == 1:
-            return np.asarray(self.inner[:, 0] * values)
-        parts = values.reshape(len(self.inner), self.products.layout.width, -1)
-        return np.asarray(np.matmul(self.inner, parts).reshape(values.shape))
-
     def _v22(self, values: FloatArray) -> FloatArray:
         """Return V₂₂ times an array of shape (q₂, k)."""
         return self.others.times(self.solve(self.others.times(values, transposed=True)))
@@ -293,7 +293,7 @@ class ConditionalCovariance:
     def gram(self, R: FloatArray) -> FloatArray:
         """Return RᵗVR, shape (k, k), for R of shape (q, k)."""
         layout = self.products.layout
-        half = self._h(R[layout.first])
+        half = _times(self.inner, R[layout.first])
         result: FloatArray = R[layout.first].T @ half
         if layout.rest.size:
             left = R[layout.rest] - self.products.k @ half
@@ -305,10 +305,10 @@ class ConditionalCovariance:
         layout, k = self.products.layout, self.products.k
         result, first = np.empty_like(r), r[layout.first][:, None]
         if layout.rest.size:
-            second = self._v22(r[layout.rest][:, None] - k @ self._h(first))
+            second = self._v22(r[layout.rest][:, None] - k @ _times(self.inner, first))
             result[layout.rest] = second[:, 0]
             first -= k.T @ second
-        result[layout.first] = self._h(first)[:, 0]
+        result[layout.first] = _times(self.inner, first)[:, 0]
         return result
 
     def diagonal_blocks(self) -> list[FloatArray]:
@@ -316,7 +316,7 @@ class ConditionalCovariance:
         layout, width = self.products.layout, self.products.layout.width
         first = self.inner
         if layout.rest.size:
-            first = first + first @ self._around(self.products.k.tocsc(), width) @ first
+            first = first + first @ self._around(csc_array(self.products.k), width) @ first
         ones = eye_array(layout.rest.size, format="csc")
         found = []
         for place, rows in enumerate(layout.term_rows):
@@ -341,6 +341,14 @@ class ConditionalCovariance:
         return found
 
 
+def _times(inner: FloatArray, values: FloatArray) -> FloatArray:
+    """Return H times an array of shape (levels c, k)."""
+    if inner.shape[1] == 1:
+        return np.asarray(inner[:, 0] * values)
+    parts = values.reshape(len(inner), inner.shape[1], -1)
+    return np.asarray(np.matmul(inner, parts).reshape(values.shape))
+
+
 def _filled(k: csr_array) -> float:
     """Return the share of K Kᵗ that is not zero."""
     linked = csr_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
@@ -355,32 +363,35 @@ def _listed(k: csr_array, g: csr_array, width: int) -> csr_array | None:
     """
     columns = k.tocsc()
     size, last = k.shape
-    at = np.repeat(np.arange(last), np.diff(columns.indptr))
-    rows, levels, data = columns.indices.astype(np.int64), at // width, columns.data
+    at = np.repeat(np.arange(last, dtype=np.int32), np.diff(columns.indptr))
+    rows, levels, data = columns.indices, at // np.int32(width), columns.data
     if width > 1:
         order = np.lexsort((rows, levels))
         rows, at, levels, data = rows[order], at[order], levels[order], data[order]
     counts = np.bincount(levels, minlength=last // width)
     starts = np.repeat(np.cumsum(counts) - counts, counts)
-    before = np.arange(rows.size) - starts + 1
+    before = (np.arange(rows.size) - starts + 1).astype(np.int32)
     total = int(before.sum())
     if total > _LISTED:
         return None
     # Each entry with itself and those before it of its level: the lower triangle.
-    one = np.repeat(np.arange(rows.size), before)
-    other = np.arange(total) + np.repeat(starts - np.cumsum(before) + before, before)
+    one = np.repeat(np.arange(rows.size, dtype=np.int32), before)
+    shifts = (starts - np.cumsum(before) + before).astype(np.int32)
+    other = np.arange(total, dtype=np.int32) + np.repeat(shifts, before)
     values = -data[one] * data[other]
     if width > 1:
         values[(rows[one] == rows[other]) & (one != other)] *= 2.0
-    inner = levels[one] * width * width + at[one] % width * width + at[other] % width
+    inner = levels[one]
+    if width > 1:
+        inner = inner * width * width + at[one] % width * width + at[other] % width
     lower = g.tocoo()
-    places = lower.coords[0].astype(np.int64) * size + lower.coords[1]
+    places = lower.coords[0] * size + lower.coords[1]
     return coo_array(
         (
             np.concatenate([values, lower.data * (lower.coords[0] >= lower.coords[1])]),
             (
                 np.concatenate([rows[one] * size + rows[other], places]),
-                np.concatenate([inner, np.full(lower.nnz, last * width)]),
+                np.concatenate([inner, np.full(lower.nnz, last * width, dtype=np.int32)]),
             ),
         ),
         shape=(size * size, last * width + 1),

@@ -30,9 +30,10 @@ __all__ = ["GeneralizedDeviance", "GeneralizedSolution", "mk_glmer_devfun"]
 
 # Steps of PIRLS, halvings of a step, rounds of the dispersion.
 _STEPS, _HALVINGS, _ROUNDS = 300, 30, 100
-# PIRLS ends when no linear predictor moves by more; a penalised deviance that rises by less has
-# not risen; two steps whose inner product is less, relative to the first, lead back and forth.
-_STILL, _ROUNDING, _BACK = 1e-10, 1e-12, -0.2
+# PIRLS ends when no linear predictor moves by more than the first, or by less than the second and
+# no less than before. A penalised deviance that rises by less than the third has not risen. Two
+# steps whose inner product is below the last, relative to the first, lead back and forth.
+_STILL, _STUCK, _ROUNDING, _BACK = 1e-12, 1e-8, 1e-12, -0.2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -155,7 +156,7 @@ class GeneralizedDeviance(Abbreviated):
             before: tuple[float, float] | None = None
             for _ in range(_ROUNDS if self.dispersed is not None else 0):
                 phi, gap = found.phi, found.dispersion - found.phi
-                if abs(gap) <= _STILL * phi:
+                if abs(gap) <= _ROUNDING * phi:
                     break
                 after = phi + gap
                 if before is not None and gap != before[1]:
@@ -370,7 +371,7 @@ def _converged(state: GeneralizedSolution) -> GeneralizedSolution:
     DataError
         Where it does not converge, in lme4's words.
     """
-    worth, before = np.inf, np.zeros(state.eta.size)
+    worth, before, least = np.inf, np.zeros(state.eta.size), np.inf
     for _ in range(_STEPS):
         step = state.stepped()
         ahead = step.eta - state.eta
@@ -389,11 +390,11 @@ def _converged(state: GeneralizedSolution) -> GeneralizedSolution:
             halvings += 1
         if np.isnan(step.penalised):
             raise DataError("PIRLS loop resulted in NaN value")
-        moved = float(np.abs(step.eta - state.eta).max(initial=0.0))
-        still = moved <= _STILL * (1.0 + float(np.abs(step.eta).max(initial=0.0)))
-        if state.u is not None and still:
+        size = 1.0 + float(np.abs(step.eta).max(initial=0.0))
+        moved = float(np.abs(step.eta - state.eta).max(initial=0.0)) / size
+        if state.u is not None and (moved <= _STILL or least <= moved < _STUCK):
             return step
-        state, worth = step, step.penalised
+        state, worth, least = step, step.penalised, min(moved, least)
     raise DataError(f"pwrssUpdate did not converge in ({_STEPS}) iterations")
 
 

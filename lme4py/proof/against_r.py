@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from lme4py.errors import DataError, Lme4pyError
 from lme4py.export.to_rds import design_as_list, row_names
 from lme4py.proof.causes import causes
 from lme4py.proof.components import Component, Components, components
+from lme4py.proof.estimates import estimates
 from lme4py.proof.findings import Comparison, Finding
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.measures import Order, extent, measure, permutation, put_in_order
@@ -32,14 +34,17 @@ _MOVED = {
 }
 
 
-def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
-    """Compare a design with what R recorded of the same model.
+def compare(design: Any, fixture: Fixture) -> Comparison:
+    """Compare a design, or a fit, with what R recorded of the same model.
 
-    Structure and names must be the same, numbers agree to 1e-12 of their column.
+    Structure and names must be the same, numbers agree to 1e-12 of their column. Estimates of a
+    fit are two optima of one criterion: ours may be no more than 1e-6 higher than R's, the
+    coefficients within a hundredth of their standard errors, theta and sigma within 0.5 %.
 
     Parameters
     ----------
-    design : MixedDesign
+    design : MixedDesign or FittedModel
+        A fit is held against a file of a fitted model, its design included.
     fixture : Fixture
         From `read_fixture`.
 
@@ -64,6 +69,8 @@ def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
     >>> bool(report), report.findings[0].component
     (True, 'X')
     """
+    fit = design if hasattr(design, "coefficients") else None
+    design = design if fit is None else fit.design
     given: tuple[object, object] = design, fixture
     if not isinstance(given[0], MixedDesign) or not isinstance(given[1], Fixture):
         raise DataError(
@@ -74,6 +81,8 @@ def compare(design: MixedDesign, fixture: Fixture) -> Comparison:
     ours, theirs = components(_recorded(design, fixture)), components(fixture)
     found = tuple(findings(ours, theirs))
     likely = tuple(causes(design, fixture, ours, theirs, found))
+    if fit is not None:
+        found += tuple(estimates(fit, fixture))
     return Comparison(fixture.name, found, likely, fixture.notes, design.formula.lme4.version)
 
 

@@ -21,11 +21,7 @@ CONTRAST = 4.5
 LOW_CONTRAST = Path(__file__).with_name("contrast.js").read_text(encoding="utf-8")
 EMPTY_FORMULAS = """[...document.querySelectorAll("article math")]
   .filter(each => !each.getBoundingClientRect().width).length"""
-RAW_LATEX = r"""[["p, td", /\(begin|text|left)\b.*|[$]{2}/], ["math", /&|\[a-z]+/]]
-  .flatMap(([kind, sign]) => [...document.querySelectorAll(`article :is(${kind})`)]
-    .filter(each => !each.querySelector("code"))
-    .map(each => each.textContent.trim().match(sign)))
-  .filter(found => found).map(found => found[0].slice(0, 40)).join("; ")"""
+RAW_LATEX = Path(__file__).with_name("raw_latex.js").read_text(encoding="utf-8")
 # How far each letter of a line stands from where a terminal's column has it.
 ASTRAY = """() => [...document.querySelectorAll("text[textLength]")].map(each => {
   const letters = each.getNumberOfChars();

@@ -256,6 +256,7 @@ HOSTILE = {
     "a control of another type": _metadata(control__check_rankX=["dance"]),
     "an index that is none": _with("index_0", np.array([0, 1, 0])),
     "an index too short": _with("index_0", np.array([0, 10, 1])),
+    "an index too long": _with("index_0", np.array([0, 1000, 1])),
     "spans that are none": _metadata(
         frame__spans={"map": {"f": {"is": "Span", "text": "abc", "start": 2, "end": 1}}}
     ),
@@ -278,6 +279,14 @@ HOSTILE = {
 def test_hostile_files(stored, change):
     with pytest.raises(lme4py.DataError):
         lme4py.load(_rewritten(stored, change))
+
+
+def test_other_numbers_of_Zt_are_those_of_the_file(stored):
+    """They are no longer those of the formula; they count as given."""
+    with np.load(stored) as file:
+        numbers = file["Zt_data"] * 2
+    loaded = lme4py.load(_rewritten(stored, _with("Zt_data", numbers)))
+    np.testing.assert_array_equal(loaded.Zt.data, numbers)
 
 
 def test_compressed_files_are_refused(stored):
@@ -372,6 +381,17 @@ def test_matrix_market(design, tmp_path):
             assert got.nnz == expected.nnz
     columns = pd.read_csv(tmp_path / "folder" / "columns.csv", keep_default_na=False)
     assert columns["name"].astype(str).tolist() == design.fixed.names
+    for name, column, numbers in (
+        ("terms", "factor", design.random.assign),
+        ("terms", "first_row", design.random.Gp[:-1]),
+        ("Lind", "Lind", design.random.Lind),
+        ("columns", "center", [design.fixed.centers.get(c, 0.0) for c in design.fixed.names]),
+        ("columns", "scale", [design.fixed.scales.get(c, 1.0) for c in design.fixed.names]),
+        ("theta", "theta", design.random.theta),
+        *(("codes", str(k), g.codes) for k, g in enumerate(design.random.flist.values())),
+    ):
+        table = pd.read_csv(tmp_path / "folder" / f"{name}.csv")
+        np.testing.assert_allclose(table[column].astype(float), numbers, rtol=1e-15)
     effects = pd.read_csv(
         tmp_path / "folder" / "effects.csv", dtype={"level": str}, keep_default_na=False
     )

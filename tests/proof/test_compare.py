@@ -20,7 +20,7 @@ from lme4py.errors import DataError
 from lme4py.proof.fixture import fixture_of
 from lme4py.proof.measures import measure, permutation
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RList, RMatrix, RVector
+from lme4py.rfiles.rvalues import RList, RMatrix, RSparse, RVector
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FOLDER = FIXTURES / "compare"
@@ -270,6 +270,20 @@ def test_sparse_matrices_of_another_kind(sleep):
     fewer = replace(theirs, matrix=theirs.matrix[1:])
     assert measure("Zt", fewer, theirs).summary == "shape (35, 180), R has (36, 180)"
     assert measure("Zt", np.zeros(3), theirs).summary == "numbers, R has a sparse matrix"
+
+
+def test_sparse_matrices_with_other_numbers_in_other_places():
+    ours, theirs = (
+        RSparse(csc_array((numbers, (rows, [0, 1])), shape=(3, 2)), None, None)
+        for numbers, rows in (([1.0, 2.0], [0, 1]), ([1.0, 3.0], [0, 2]))
+    )
+    found = measure("Zt", ours, theirs)
+    assert (found.verdict, found.summary) == ("different", "2 of 3 stored numbers differ")
+    assert [str(one) for one in found.differences] == [
+        "[1, 1]: 2.0, R has nothing",
+        "[2, 1]: nothing, R has 3.0",
+    ]
+    assert found.largest == 1.0
 
 
 def test_types_that_the_list_for_r_does_not_show(sleep):

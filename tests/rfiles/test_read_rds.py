@@ -9,6 +9,7 @@ import random
 import shutil
 import struct
 import zlib
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.data.values import Factor, Matrix, Numeric
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.rfiles.attributes import own_value
@@ -29,6 +30,8 @@ from lme4py.rfiles.rvalues import (
     RUnread,
     character,
 )
+from lme4py.rfiles.serialize import serialize
+from lme4py.rfiles.unserialize import unserialize
 from tests.bounded import bounded_work
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
@@ -151,6 +154,51 @@ def test_columns_that_no_model_can_use_stop_only_a_model_that_does():
             with pytest.raises(lme4py.Lme4pyError, match="invalid type") as caught:
                 lme4py.lformula(f"y ~ {name} + (1 | g)", table)
             assert f"for variable '{name}'" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Numeric(np.array([1.5, np.nan]), "double"),
+        Numeric(np.array([1, -7]), "integer"),
+        Numeric(np.array([1.0, np.nan]), "integer"),
+        Numeric(np.array([True, False]), "logical"),
+        Numeric(np.array([1.0, np.nan, 0.0]), "logical"),
+        Numeric(np.array([19782.0, np.nan]), "double", "Date"),
+        Numeric(np.array([1.0e9]), "double", "POSIXct"),
+        Numeric(np.array([1.0e9]), "double", "POSIXct Europe/Rome"),
+        Numeric(np.array([3.0]), "double", "hours"),
+        Character(np.array([0, -1, 1], dtype=np.int32), ("é", "b")),
+        Factor(np.array([1, -1], dtype=np.int32), ("a", "b"), True, "contr.sum"),
+        Factor(np.array([1, 0], dtype=np.int32), ("a", None), False, Matrix(np.eye(2), ("p", "q"))),
+        Matrix(np.array([[1.0, np.nan]]), ("p", "q")),
+    ],
+    ids=repr,
+)
+def test_values_come_back(value):
+    """What is written for R is read as the same value."""
+    found = own_value(unserialize(serialize(value)))
+    assert type(found) is type(value)
+    for item in fields(value):
+        one, two = getattr(found, item.name), getattr(value, item.name)
+        if isinstance(two, Matrix):
+            np.testing.assert_array_equal(one.values, two.values)
+            one, two = one.names, two.names
+        np.testing.assert_array_equal(one, two)
+
+
+def test_text_of_an_ascii_file():
+    """As R 4.2.2 writes saveRDS("é\\n", ascii = TRUE)."""
+    text = b"A\n2\n262658\n131840\n16\n1\n32777\n3\n\\303\\251\\n\n"
+    assert unserialize(text).texts() == ["é\n"]
+
+
+def test_a_packed_bomb_is_unpacked_within_bounds(tmp_path, monkeypatch):
+    monkeypatch.setattr("lme4py.rfiles.read_rds._SMALL", 2**20)
+    path = tmp_path / "bomb.rds"
+    path.write_bytes(gzip.compress(bytes(200_000_000), compresslevel=9))
+    with bounded_work(calls=10_000, megabytes=60), pytest.raises(DataError, match="unpacks to"):
+        read_rds(path)
 
 
 def test_what_a_user_writes():

@@ -6,6 +6,7 @@ annotations: whatever does not have the form that is written here is a `DataErro
 
 from __future__ import annotations
 
+import json
 import math
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_typ
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.errors import DataError
+from lme4py.errors import DataError, Lme4pyError
 
 __all__ = ["Codec", "Plain"]
 
@@ -41,7 +42,10 @@ class Codec:
         whether they fit together. A field whose metadata say ``saved=False`` is left out.
     texts : mapping of type to (callable, callable)
         Classes that are written as plain data in a way of their own, and read back.
-
+    root : type, optional
+        The class of what is written as a whole, by `write`.
+    version : int
+        Of the layout of that.
     put : callable
         Takes an array and returns what stands for it; by default all its numbers.
     get : callable, optional
@@ -65,6 +69,8 @@ class Codec:
     texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]] = field(
         default_factory=dict
     )
+    root: type | None = None
+    version: int = 1
     put: Callable[[NDArray[Any]], Plain] | None = None
     get: Callable[[str], NDArray[Any]] | None = None
 
@@ -132,6 +138,49 @@ class Codec:
                 return self._read_instance(name, {key: plain[key] for key in plain if key != "is"})
             case _:
                 raise self.damaged("an entry of an unknown form")
+
+    def labelled(self, plain: Plain) -> dict[str, Plain]:
+        """Return plain data of the root, with what they are and the version of their layout."""
+        name = "" if self.root is None else self.root.__name__
+        return {"format": f"lme4py.{name}", "version": self.version, "content": plain}
+
+    def opened(self, document: Plain) -> Any:
+        """Return the instance of the root in data that `labelled` made; `DataError` for others."""
+        label = self.labelled(None)
+        if not isinstance(document, dict) or document.get("format") != label["format"]:
+            raise self.damaged("it does not say that it is one")
+        if document.get("version") != self.version:
+            raise DataError(
+                f"{self.what} of version {document.get('version')!r}",
+                hint=f"this lme4py reads version {self.version}: save it again, from the data",
+            )
+        try:
+            found = self.from_plain(document.get("content"))
+        except DataError:
+            raise
+        except Lme4pyError as error:
+            raise self.damaged(error.message) from None
+        except (IndexError, OverflowError, RecursionError, TypeError, ValueError) as error:
+            raise self.damaged(f"its parts do not fit together ({error})") from None
+        if not isinstance(found, self.root or ()):
+            raise self.damaged("it is something else")
+        return found
+
+    def write(self, item: Any) -> str:
+        """Return an instance of the root as JSON text, every number to the last bit."""
+        try:
+            document = self.labelled(self.to_plain(item))
+            return json.dumps(document, ensure_ascii=False, allow_nan=False)
+        except RecursionError:
+            raise DataError("an expression in it is nested too deeply to be saved") from None
+
+    def read(self, text: str) -> Any:
+        """Return what `write` wrote; `DataError` for any other text."""
+        try:
+            document = json.loads(text)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise self.damaged(f"{type(error).__name__}: {error}") from error
+        return self.opened(document)
 
     def damaged(self, why: str) -> DataError:
         """Return the error of plain data that are not what they should be."""

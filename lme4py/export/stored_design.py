@@ -40,8 +40,6 @@ from lme4py.spec.spec import Spec
 
 __all__ = ["StoredDesign", "damaged", "design_of_parts", "stored_parts"]
 
-_FORMAT = "lme4py design"
-_VERSION = 4
 _ARRAYS = {"fixed": "contrast", "random": "codes"}
 """How the arrays of a part are called in the file: ``codes_0``, ``codes_1``, ..."""
 
@@ -52,11 +50,6 @@ _AS_THEY_ARE = ("formula", "reml", "family", "y", "weights", "offset", "control"
 """What of `MixedDesign` is."""
 
 Integers: TypeAlias = NDArray[np.integer]
-
-
-def damaged(detail: str) -> DataError:
-    """Return the error for a file that is no stored design."""
-    return DataError(f"this is not a stored design: {detail}")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -247,9 +240,15 @@ def _codec(
                 lambda plain: Spec.from_json(json.dumps(plain)),
             ),
         },
-        put,
-        get,
+        root=StoredDesign,
+        version=5,
+        put=put,
+        get=get,
     )
+
+
+damaged = _codec().damaged
+"""Returns the error for what is no stored design."""
 
 
 def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -261,13 +260,13 @@ def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str
         If the rows are labelled by something other than numbers, text or times.
     """
     arrays: dict[str, NDArray[Any]] = {}
-    metadata: dict[str, Any] = {"format": _FORMAT, "version": _VERSION, "is": StoredDesign.__name__}
+    content: dict[str, Any] = {"is": StoredDesign.__name__}
     stored = _stored(design)
     for item in fields(stored):
         part = getattr(stored, item.name)
         put = _put(_names(item.name, part), arrays)
-        metadata[item.name] = _codec(put).to_plain(part)
-    return arrays, metadata
+        content[item.name] = _codec(put).to_plain(part)
+    return arrays, _codec().labelled(content)
 
 
 def _names(name: str, part: Any) -> Iterator[str]:
@@ -342,23 +341,10 @@ def design_of_parts(arrays: Arrays, metadata: Any) -> MixedDesign:
     DataError
         If the parts are not those of one.
     """
-    if not isinstance(metadata, dict) or metadata.pop("format", None) != _FORMAT:
-        raise damaged("it does not say that it is one")
-    version = metadata.pop("version", None)
-    if version != _VERSION:
-        raise DataError(
-            f"the design was stored in version {version!r} of the layout",
-            hint=f"this lme4py reads version {_VERSION}",
-        )
     try:
-        stored = _codec(get=arrays.__getitem__).from_plain(metadata)
-        if not isinstance(stored, StoredDesign):
-            raise damaged("its metadata are those of something else")
-        return _design(stored)
+        return _design(_codec(get=arrays.__getitem__).opened(metadata))
     except DataError:
         raise
-    except Lme4pyError as error:
-        raise damaged(error.message) from None
     except KeyError as error:
         raise damaged(f"there is no array {error}") from None
     except (IndexError, OverflowError, RecursionError, TypeError, ValueError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.codec import Codec, Plain
+from lme4py.codec import Codec
 from lme4py.data.coding import default_contrasts_of
 from lme4py.data.collation import Collation
 from lme4py.data.values import (
@@ -34,34 +33,15 @@ from lme4py.spec.spec import Spec
 
 __all__ = ["FORMULA", "VALUES", "read", "write"]
 
-_FORMAT = "lme4py.Spec"
-_VERSION = 4
-
 
 def write(spec: Spec) -> str:
     """Return a spec as JSON text, every number to the last bit."""
-    plain = {"format": _FORMAT, "version": _VERSION, "spec": _CODEC.to_plain(spec)}
-    try:
-        return json.dumps(plain, ensure_ascii=False, allow_nan=False)
-    except RecursionError:
-        raise DataError("an expression of this model is nested too deeply to be saved") from None
+    return _CODEC.write(spec)
 
 
 def read(text: str) -> Spec:
     """Return what `write` wrote as a spec; `DataError` for any other text."""
-    try:
-        plain = json.loads(text)
-        spec = _CODEC.from_plain(_content(plain))
-    except DataError:
-        raise
-    except Lme4pyError as error:
-        raise _CODEC.damaged(error.message) from error
-    except (TypeError, ValueError, RecursionError) as error:
-        # No text, no JSON, or too deep a nesting of lists.
-        raise _CODEC.damaged(f"{type(error).__name__}: {error}") from error
-    if not isinstance(spec, Spec):
-        raise _CODEC.damaged("it is something else")
-    return _with_tables(spec)
+    return _with_tables(_CODEC.read(text))
 
 
 def _with_tables(spec: Spec) -> Spec:
@@ -81,19 +61,6 @@ def _with_tables(spec: Spec) -> Spec:
         grouping={name: table(levels) for name, levels in spec.grouping.items()},
         groups=tuple(replace(group, levels=table(group.levels)) for group in spec.groups),
     )
-
-
-def _content(plain: Any) -> Plain:
-    """Return the spec out of what stands around it."""
-    if not isinstance(plain, dict) or plain.get("format") != _FORMAT:
-        raise _CODEC.damaged("the text does not say so")
-    version = plain.get("version")
-    if version != _VERSION:
-        raise DataError(
-            f"a spec of version {version!r}; this lme4py reads version {_VERSION}",
-            hint="save it again with this lme4py, from the model's data",
-        )
-    return plain.get("spec")
 
 
 def _differ(items: Sequence[Any]) -> bool:
@@ -213,4 +180,6 @@ _CODEC = Codec(
         Spec: _spec_fits,
     },
     {Formula: FORMULA},
+    root=Spec,
+    version=5,
 )

@@ -125,8 +125,8 @@ def test_numpy_alone_reads_it(stored):
         np.testing.assert_array_equal(file["X"], design.X)
         np.testing.assert_array_equal(file["theta"][file["Lind"]], file["Lambdat_data"])
         assert file["Zt_shape"].tolist() == list(design.Zt.shape)
-    assert metadata["format"] == "lme4py design"
-    assert names == design.fixed.names == metadata["fixed"]["names"]
+    assert metadata["format"] == "lme4py.StoredDesign"
+    assert names == design.fixed.names == metadata["content"]["fixed"]["names"]
 
 
 INDEXES = [
@@ -180,7 +180,8 @@ def _metadata(**changes):
         start = members["metadata.npy"].index(b"\n") + 1
         data = json.loads(members["metadata.npy"][start:])
         for path, value in changes.items():
-            *outer, last = path.split("__")
+            inner = [] if path in ("format", "version") else ["content"]
+            *outer, last = [*inner, *path.split("__")]
             place = data
             for key in outer:
                 place = place[int(key) if key.isdigit() else key]
@@ -422,7 +423,7 @@ def test_arrow(design, tmp_path):
     np.testing.assert_array_equal(theta[place], tables["Lambdat"]["value"].to_numpy())
     assert tables["effects"]["level"].to_pylist() == design.random.row_names
     metadata = json.loads(tables["X"].schema.metadata[b"lme4py"])
-    assert metadata["fixed"]["names"] == design.fixed.names
+    assert metadata["content"]["fixed"]["names"] == design.fixed.names
     for name, factor in design.random.flist.items():
         codes = tables["groups"][name].combine_chunks().indices.fill_null(-1).to_numpy()
         np.testing.assert_array_equal(codes, factor.codes)

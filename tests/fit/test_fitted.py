@@ -59,14 +59,14 @@ def test_json_keeps_the_estimates(fit, counts):
     "text", ["", "{}", "[1]", '{"format": "lme4py.FittedModel", "version": 0}']
 )
 def test_other_texts_are_no_fits(text):
-    with pytest.raises(lme4py.DataError, match=r"not a saved fit|a fit of version"):
+    with pytest.raises(lme4py.DataError, match=r"not a saved fit|a saved fit of version"):
         lme4py.FittedModel.from_json(text)
 
 
 def test_damaged_fits(fit):
     plain = json.loads(fit.to_json())
     for change in ({"n": -1}, {"par": {"array": "float64", "shape": [1], "items": [1.0]}}):
-        damaged = {**plain, "fit": {**plain["fit"], **change}}
+        damaged = {**plain, "content": {**plain["content"], **change}}
         with pytest.raises(lme4py.DataError, match="not a saved fit"):
             lme4py.FittedModel.from_json(json.dumps(damaged))
 

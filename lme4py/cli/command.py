@@ -80,7 +80,8 @@ class Command:
             if settings.get("required"):
                 shown.insert(0, f"{flag} {name}")
             elif not flag.startswith("-"):
-                shown.append(f"{name} ..." if settings["nargs"] == "+" else f"[{name}]")
+                forms = {"+": f"{name} ...", "?": f"[{name}]"}
+                shown.append(forms.get(settings.get("nargs", ""), "") or name)
         return " ".join(shown)
 
     @property

@@ -15,12 +15,13 @@ from importlib.metadata import version
 from lme4py.cli.command import BAD_INPUT, Command
 from lme4py.cli.compare import compare
 from lme4py.cli.design_options import OPTIONS, TEXT
+from lme4py.cli.scan_command import scan
 from lme4py.cli.views import cluster, explain, export, plot, show
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
 __all__ = ["COLOURS", "main"]
 
-COMMANDS = (show, explain, plot, cluster, compare, export)
+COMMANDS = (show, explain, plot, cluster, compare, export, scan)
 
 _CODES = """\
 exit codes:

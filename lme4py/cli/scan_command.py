@@ -1,0 +1,138 @@
+"""``lme4py scan``: the spec of files that do not fit into memory, and their rows or sums."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lme4py.cli.command import Answer, command, doing, option, whole_number
+from lme4py.cli.design_options import chosen_of
+from lme4py.errors import DataError, file_fault
+
+if TYPE_CHECKING:
+    from lme4py.spec.spec import NewRows, Spec
+
+__all__ = ["scan"]
+
+_ROWS = 500_000
+
+
+@command(
+    option("formula", metavar="FORMULA", help="the model"),
+    option(
+        "files", nargs="+", metavar="FILE", help=".parquet, .arrow or .csv files, folders, patterns"
+    ),
+    option("--out", type=Path, required=True, metavar="DIR", help="a new folder to write to"),
+    option("--blocks", action="store_true", help="write X, Zt and y of each block, not their sums"),
+    option(
+        "--rows",
+        type=whole_number(1),
+        default=_ROWS,
+        metavar="N",
+        help=f"rows that are in memory at a time (default: {_ROWS})",
+    ),
+)
+def scan(options: argparse.Namespace) -> Answer:
+    """Learn a model from files that do not fit into memory.
+
+    Read the files block by block, only the columns that the formula needs, and write the spec
+    (spec.json) with the cross-products of X, Z and y (crossproducts.npz), or with the rows
+    themselves (--blocks). The folder is there when everything is in it, or not at all.
+
+    lme4py scan 'y ~ x + (1 | g)' 'part-*.parquet' --out model
+    lme4py scan 'y ~ scale(x) + (x | g)' rows/ --weights w --out model --blocks
+    """
+    from lme4py.sources.scan import scan as scanned
+
+    chosen = chosen_of(options)
+    if "family" in chosen:
+        raise DataError("lme4py scan is for linear models: leave --family out")
+    for name in ("sep", "decimal", "encoding", "na"):
+        if getattr(options, name) is not None:
+            raise DataError(
+                f"lme4py scan reads text as read.csv does by default, without --{name}",
+                hint="write the rows as Parquet",
+            )
+    files = options.files
+    with _folder(options.out) as folder:
+        with doing("scanning"):
+            spec = scanned(options.formula, files, rows=options.rows, **chosen)
+        (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
+        with doing("writing the rows" if options.blocks else "adding up"):
+            if options.blocks:
+                rows = _write_blocks(folder, spec.blocks(files, rows=options.rows))
+            else:
+                products = spec.crossproducts(files, rows=options.rows)
+                products.save(folder / "crossproducts.npz")
+                rows = products.n
+        written = sorted(path.name for path in folder.iterdir())
+    record = _record(spec, rows, options.out, written)
+    return Answer(lambda _: _page(record), lambda: record)
+
+
+@contextmanager
+def _folder(target: Path) -> Iterator[Path]:
+    """Give a folder to write to, which becomes the target if nothing goes wrong."""
+    unfinished = target.with_name(f"{target.name}.part")
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise DataError(f"'{target}' is there already", hint="name a new folder with --out")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        if target.is_dir():
+            target.rmdir()
+        unfinished.replace(target)
+    except OSError as fault:
+        raise file_fault("write", target, fault) from fault
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _write_blocks(folder: Path, blocks: Iterator[NewRows]) -> int:
+    rows = 0
+    for number, block in enumerate(blocks, start=1):
+        parts = {"data": block.Zt.data, "indices": block.Zt.indices, "indptr": block.Zt.indptr}
+        arrays: dict[str, Any] = {f"Zt_{name}": array for name, array in parts.items()}
+        arrays |= {"Zt_shape": np.array(block.Zt.shape)}
+        for name in ("X", "y", "weights", "offset", "positions"):
+            if getattr(block, name) is not None:
+                arrays[name] = getattr(block, name)
+        np.savez(folder / f"block-{number:05d}.npz", **arrays)
+        rows += len(block.X)
+    return rows
+
+
+def _record(spec: Spec, rows: int, out: Path, written: list[str]) -> dict[str, Any]:
+    return {
+        "formula": str(spec.formula),
+        "rows": rows,
+        "columns": list(spec.fixed.names),
+        "levels": {
+            bar.group_name: len(g.levels)
+            for bar, g in zip(spec.formula.bars, spec.groups, strict=True)
+        },
+        "out": str(out),
+        "files": written,
+    }
+
+
+def _page(record: dict[str, Any]) -> str:
+    levels = ", ".join(f"{name} {count:,}" for name, count in record["levels"].items())
+    shown = record["files"][:4]
+    more = f", ... ({len(record['files'])} files)" if len(record["files"]) > len(shown) else ""
+    return "\n".join(
+        [
+            record["formula"],
+            "",
+            f"  {record['rows']:,} rows   X: {', '.join(record['columns'])}",
+            f"  levels: {levels}",
+            f"  {record['out']}: {', '.join(shown)}{more}",
+        ]
+    )

@@ -6,8 +6,9 @@ coded by sums in X and by treatments in Z has columns of one name that differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,10 @@ from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.variables import VariableColumns
 
 __all__ = [
+    "AtomColumns",
     "ColumnProduct",
     "Monomials",
     "column_of_X",
@@ -62,6 +65,14 @@ def column_of_X(design: MixedDesign, number: int) -> FloatArray:
     return dense.ravel()
 
 
+def _column_of(plan: Plan, number: int, rows: slice) -> FloatArray:
+    return plan.column(number)[rows]
+
+
+def _part_of(variable: VariableColumns, column: int, rows: slice) -> FloatArray:
+    return variable.part(column, rows).astype(np.float64)
+
+
 def fixed_terms(design: MixedDesign) -> Terms:
     """Return the terms of the fixed part."""
     return terms(design.formula.nobars().node, design.model_frame.names)
@@ -70,6 +81,40 @@ def fixed_terms(design: MixedDesign) -> Terms:
 def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
     """Return the terms of the left side of a bar."""
     return terms(call("~", term.bar.effects), design.model_frame.names)
+
+
+class AtomColumns(Mapping[Quantity, FloatArray]):
+    """The columns that quantities stand for, computed when they are asked for.
+
+    Parameters
+    ----------
+    parts : mapping of Quantity to callable
+        Returns some rows of the column.
+    """
+
+    def __init__(self, parts: Mapping[Quantity, Callable[[slice], FloatArray]]) -> None:
+        self._parts = parts
+
+    def __repr__(self) -> str:
+        return f"<AtomColumns: {len(self)} columns>"
+
+    def __getitem__(self, quantity: Quantity) -> FloatArray:
+        return self._parts[quantity](slice(None))
+
+    def __iter__(self) -> Iterator[Quantity]:
+        return iter(self._parts)
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __or__(self, other: Mapping[Quantity, FloatArray]) -> AtomColumns:
+        """Return these columns and others that are there already."""
+        return AtomColumns({**self._parts, **{q: c.__getitem__ for q, c in other.items()}})
+
+    def row(self, number: int) -> dict[Quantity, float]:
+        """Return what the quantities are in one row."""
+        rows = slice(number, number + 1)
+        return {quantity: float(part(rows)[0]) for quantity, part in self._parts.items()}
 
 
 class Monomials:
@@ -89,8 +134,8 @@ class Monomials:
         The grouping factors.
     fixed, random : tuple of ColumnProduct
         Of X, and of the random terms.
-    values : mapping of Quantity to ndarray, shape (n,)
-        The numbers of every atom.
+    values : AtomColumns
+        The numbers of every atom, shape (n,) each.
     places : mapping of str to (int or None)
         The grouping factor each variable belongs to, None for the observations.
     inside : mapping of str to set of str
@@ -104,7 +149,8 @@ class Monomials:
 
     def __init__(self, design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> None:
         self.levels = hierarchy(design)
-        self.values: dict[Quantity, FloatArray] = {}
+        self._parts: dict[Quantity, Callable[[slice], FloatArray]] = {}
+        self.values = AtomColumns(self._parts)
         self.places: dict[str, int | None] = {}
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
@@ -160,16 +206,18 @@ class Monomials:
             return ()
         if plan.whole:
             name = plan.names[number]
-            return (self._atom(name, Symbol(name), "", plan.column(number)),)
+            return (self._atom(name, Symbol(name), "", partial(_column_of, plan, number)),)
         positions = found.positions(found.members[plan.assign[number] - 1])
         atoms = []
         for position, (variable, column) in zip(positions, picked, strict=True):
-            values = variable.part(column, slice(None)).astype(np.float64)
             name, node = found.frame_names[position], found.variables[position]
-            atoms.append(self._atom(name, node, variable.suffixes[column], values))
+            part = partial(_part_of, variable, column)
+            atoms.append(self._atom(name, node, variable.suffixes[column], part))
         return tuple(atoms)
 
-    def _atom(self, name: str, node: Node, part: str, values: FloatArray) -> Quantity:
+    def _atom(
+        self, name: str, node: Node, part: str, numbers: Callable[[slice], FloatArray]
+    ) -> Quantity:
         if name not in self.places:
             self.places[name] = self._place(name, node)
             self.inside[name] = frozenset(symbol.name for symbol in symbols(node))
@@ -178,12 +226,12 @@ class Monomials:
         atom = Quantity("predictor", name, part, factors=factors, row=row)
         # Ready arrays know a column by R's name alone, which says no more what is variable in it.
         for known in self._labelled.setdefault(name + part, []):
-            if np.array_equal(self.values[known], values, equal_nan=True):
+            if np.array_equal(self.values[known], numbers(slice(None)), equal_nan=True):
                 return known
             if known.name == name:
                 atom = replace(atom, copy=known.copy + 1)
         self._labelled[name + part].append(atom)
-        self.values[atom] = values
+        self._parts[atom] = numbers
         return atom
 
     def _place(self, name: str, node: Node) -> int | None:

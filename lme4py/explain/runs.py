@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from lme4py.explain.expression import (
     Compound,
     Equal,
+    Marked,
     Quantity,
     Relation,
     Row,
@@ -129,9 +130,12 @@ def _leaves(one: Tree, two: Tree) -> Iterator[tuple[Quantity, Quantity]]:
 def _indexed(tree: Tree, place: int, number: int, changing: set[str]) -> Tree:
     """Return a tree with the index in place of a number and of the columns that change."""
     match tree:
+        case Marked((inside,)):
+            # A run has one colour.
+            return Marked((_indexed(inside, place, number, changing),))
         case Compound(operands):
-            inside = tuple(_indexed(operand, place, number, changing) for operand in operands)
-            return replace(tree, operands=inside)
+            each = tuple(_indexed(operand, place, number, changing) for operand in operands)
+            return replace(tree, operands=each)
         case Quantity(kind="predictor") if tree.part and tree.name in changing:
             return replace(tree, part=_INDEX)
         case Quantity(numbers=numbers) if len(numbers) > place and numbers[place] == number:

@@ -36,7 +36,7 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
-from lme4py.explain.monomials import ColumnProduct, Monomials
+from lme4py.explain.monomials import AtomColumns, ColumnProduct, Monomials
 
 __all__ = ["System", "system"]
 
@@ -65,7 +65,7 @@ class System:
         The fixed effect of each column of X.
     random : tuple of Quantity
         The random effect of each column of each term.
-    values : mapping of Quantity to ndarray, shape (n,)
+    values : AtomColumns
         What the predictors and offsets are.
     """
 
@@ -76,7 +76,7 @@ class System:
     stages: tuple[tuple[Relation, ...], ...]
     fixed: tuple[Quantity, ...]
     random: tuple[Quantity, ...]
-    values: Mapping[Quantity, FloatArray]
+    values: AtomColumns
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
@@ -235,7 +235,7 @@ class _Derivation:
             ),
             fixed=fixed,
             random=random,
-            values={**self.found.values, **offsets},
+            values=self.found.values | offsets,
         )
 
     def _parts(self, atoms: Atoms) -> StagePath:

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shutil
+import tracemalloc
 from dataclasses import replace
 from functools import cache
 from xml.etree import ElementTree as ET
@@ -893,6 +894,23 @@ def test_many_levels_are_told_with_an_index():
     assert "⋱" not in full.distribution.text()
     assert "γ_{10,0}·t[t18]_ij" in full.combined.text()
     assert equations.verify()
+
+
+def test_columns_of_many_levels_are_not_kept():
+    """What is shown of a factor with many levels needs a few of its columns at a time."""
+    rows, levels = 20_000, 200
+    dice = np.random.default_rng(3)
+    data = {"y": dice.normal(size=rows), "t": [f"t{k}" for k in dice.integers(0, levels, rows)]}
+    data["g"] = [f"g{k}" for k in dice.integers(0, 50, rows)]
+    design = lme4py.lformula("y ~ t + (1 | g)", data, sparse_X=True, control=IGNORED)
+    design.equations()
+    tracemalloc.start()
+    shown = [design.explain().text, design.equations().text(), design.cluster("g1").text()]
+    shown.append(design.equations().observation(3).text())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "Σ_{h=1}^{199} γ_h0·t[h]_ij" in shown[3]
+    assert peak < 8 * rows * levels / 3
 
 
 def test_many_equations_without_an_effect_stand_side_by_side():

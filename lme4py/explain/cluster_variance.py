@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
-from lme4py.explain.cluster_part import ClusterPart
 from lme4py.explain.distributions import covariance_grid, known_values
 from lme4py.explain.estimates import Estimates
 from lme4py.explain.expression import (
@@ -37,10 +37,39 @@ from lme4py.explain.matrix_form import residual_covariance
 from lme4py.explain.notation import GelmanHill, notation_of
 from lme4py.explain.system import System
 
-__all__ = ["ClusterVariance"]
+__all__ = ["ClusterPart", "ClusterVariance"]
 
 # Of the unobserved variable that a binomial response is a cut of.
 _LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class ClusterPart:
+    """What one grouping factor has in a cluster: columns of Z and their random effects.
+
+    Parameters
+    ----------
+    group : str
+        The grouping factor.
+    levels : tuple of str
+        Its levels that occur in the cluster; for the cluster's own factor, the one.
+    columns : ndarray of int64, shape (q_j,)
+        Positions of the columns in Z (rows of Zt).
+    names : tuple of (str, str), length q_j
+        Level and column name of each.
+    Z : ndarray of float64, shape (n_j, q_j)
+        Those columns on the rows of the cluster.
+    """
+
+    group: str
+    levels: tuple[str, ...]
+    columns: NDArray[np.int64]
+    names: tuple[tuple[str, str], ...]
+    Z: FloatArray
+
+    def __repr__(self) -> str:
+        rows, columns = self.Z.shape
+        return f"<ClusterPart: Z {rows} x {columns} of {self.group}, {len(self.levels)} levels>"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -14,8 +14,7 @@ from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.cluster_part import ClusterPart
-from lme4py.explain.cluster_variance import ClusterVariance
+from lme4py.explain.cluster_variance import ClusterPart, ClusterVariance
 from lme4py.explain.estimates import estimates
 from lme4py.explain.expression import (
     Grid,

@@ -98,17 +98,17 @@ def test_cross_level_product_without_random_slope(data):
     [
         (
             "y ~ M*D + (1 | g) + (1 | h)",
-            "D is constant within each h, so its column has one value per combination of g and h",
+            "It has one value per combination of g and h: it moves",
             "D and M are constant",
         ),
         (
             "y ~ W*M + (1 | s/g)",
-            "M is constant within each g:s, so its column has one value per g:s",
+            "It has one value per g:s: it moves",
             "combination",
         ),
         (
             "y ~ x*W + (x | g) + (1 | s)",
-            "It gives each s its own slope of x, by what W is there; what is left",
+            "It gives each s its own slope of x, by what W is there: a cross-level interaction",
             "not random",
         ),
         (
@@ -118,7 +118,7 @@ def test_cross_level_product_without_random_slope(data):
         ),
         (
             "y ~ x*M*D + (x | g) + (1 | h)",
-            "It gives each h its own slope of x, by what D is there; the slope is not random there",
+            "by what D is there: a cross-level interaction; the slope is not random there",
             "U_1k",
         ),
     ],

@@ -136,11 +136,12 @@ def _acts_at(reading: Reading, number: int) -> Prose:
     """Return the level of a fixed term: that of its variables that change fastest."""
     if number == 0:
         return "all observations"
-    homes = list(dict.fromkeys(map(reading.home, reading.variables(number))))
-    if homes == [None]:
+    lower, upper = reading.atoms(number)
+    names = [reading.hierarchy.factors[atom.factors[0]].name for atom in upper]
+    if not names:
         return "level 1: observations"
-    upper = [f"level {reading.level(home)}: {code(home)}" for home in homes if home is not None]
-    return " × ".join(["level 1"] * (None in homes) + upper)
+    levels = [f"level {reading.level(name)}: {code(name)}" for name in dict.fromkeys(names)]
+    return " × ".join([*["level 1"][: len(lower)], *levels])
 
 
 def _levels(reading: Reading) -> Prose:
@@ -168,9 +169,8 @@ def _levels(reading: Reading) -> Prose:
         f"{code(one)} and {code(other)} are crossed: neither lies in the other."
         for one, other in crossed[:MOST_NAMES]
     ]
-    response = 0 if reading.fixed_terms.response is None else 1
-    homes = {name: reading.home(name) for name in reading.fixed_terms.frame_names[response:]}
-    found = [(name, home) for name, home in homes.items() if home is not None]
+    places = reading.system.monomials.places.items()
+    found = [(name, factors[place].name) for name, place in places if place is not None]
     said += [f"{code(name)} is constant within each {code(g)}." for name, g in found[:MOST_NAMES]]
     if len(found) > MOST_NAMES:
         said.append(f"{len(found) - MOST_NAMES} more variables are constant within groups.")

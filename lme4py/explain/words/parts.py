@@ -74,7 +74,7 @@ def _fixed_term(reading: Reading, number: int) -> Iterator[Prose]:
         inner = joined([code(name) for name in names[:-1]])
         said = f"how the interaction of {inner} changes with {code(names[-1])}"
     yield f"{_columns(columns, effects)}{said}."
-    yield from _level_effect(reading, names)
+    yield from _level_effect(reading, number)
 
 
 def _columns(columns: Sequence[str], effects: Sequence[Prose]) -> Prose:
@@ -143,46 +143,36 @@ def _held_at(reading: Reading, name: str) -> Prose:
     return f"the columns of {code(name)} are 0"
 
 
-def _level_effect(reading: Reading, names: Sequence[str]) -> Iterator[Prose]:
+def _level_effect(reading: Reading, number: int) -> Iterator[Prose]:
     """Yield what variables that are constant within groups do: they move means of effects."""
-    upper: dict[str, list[Prose]] = {}
-    lower = []
-    for name in names:
-        home = reading.home(name)
-        if home is None:
-            lower.append(name)
-        else:
-            upper.setdefault(home, []).append(code(name))
+    system, (lower, upper) = reading.system, reading.atoms(number)
     if not upper:
         return
-    said = joined(
-        [
-            f"{joined(own)} {'is' if len(own) == 1 else 'are'} constant within each {code(home)}"
-            for home, own in upper.items()
-        ]
-    )
+    factors = dict.fromkeys(atom.factors[0] for atom in upper)
     # The product is constant within the finest of these groups, or where crossed ones meet.
-    finest = [
-        home for home in upper if not any(reading.within(o, home) for o in upper if o != home)
-    ]
-    unit = joined([code(home) for home in finest])
+    finest = [f for f in factors if not any(o != f and system.within(o, f) for o in factors)]
+    unit = joined([code(system.hierarchy.factors[factor].name) for factor in finest])
     unit = unit if len(finest) == 1 else f"combination of {unit}"
     if not lower:
         yield (
-            f"{said}, so its column has one value per {'group' if len(upper) == 1 else unit}: it "
-            f"moves all observations of one {unit} alike, a part of what makes their intercepts "
-            "differ."
+            f"It has one value per {unit}: it moves all observations of one {unit} alike, a part "
+            "of what makes their intercepts differ."
         )
         return
-    slope = joined(list(map(code, lower)))
-    rest = "; the slope is not random there, so its differences are those that X says"
-    if any(reading.has_effect(home, lower) for home in upper):
-        rest = "; what is left of the slope's differences is in Z b"
-    who = joined([name for own in upper.values() for name in own])
-    verb = "is" if sum(map(len, upper.values())) == 1 else "are"
+    # Whatever is computed of the same variables counts: poly(x, 2) lets the slope of x differ.
+    inside = system.monomials.inside
+    own = {name for atom in lower for name in inside[atom.name]}
+    rest = "the slope is not random there, so its differences are those that X says"
+    if any(
+        {name for atom in column.atoms for name in inside[atom.name]} == own
+        and any(system.within(column.factor, factor) for factor in factors)
+        for column in system.monomials.random
+    ):
+        rest = "what is left of the slope's differences is in Z b"
     yield (
-        f"{said}, {slope} {'is' if len(lower) == 1 else 'are'} not: a cross-level interaction. It "
-        f"gives each {unit} its own slope of {slope}, by what {who} {verb} there{rest}."
+        f"It gives each {unit} its own slope of {joined([code(a.name) for a in lower])}, by what "
+        f"{joined([code(a.name) for a in upper])} {'is' if len(upper) == 1 else 'are'} there: "
+        f"a cross-level interaction; {rest}."
     )
 
 

@@ -16,7 +16,6 @@ from lme4py.explain.monomials import fixed_terms
 from lme4py.explain.notation import notation_of
 from lme4py.explain.system import system
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -52,7 +51,6 @@ class Reading:
         self.fixed_terms = fixed_terms(design)
         self.system = system(design)
         self.hierarchy = self.system.hierarchy
-        self._homes: dict[str, str | None] = {}
         self._setter = TextSetter(notation_of(self.hierarchy, notation).write)
         effects = (*self.system.fixed, *self.system.random)
         columns = [name for term in design.random.terms for name in term.plan.names]
@@ -98,18 +96,6 @@ class Reading:
         value = self.value(name)
         return isinstance(value, Numeric) and value.kind != "logical"
 
-    def home(self, name: str) -> str | None:
-        """Return the coarsest group within which a variable never changes; None for level 1."""
-        if name not in self._homes:
-            known = self.value(name) is not None
-            place = self.hierarchy.home(name, self.node(name)) if known else None
-            self._homes[name] = None if place is None else self.hierarchy.factors[place].name
-        return self._homes[name]
-
-    def node(self, name: str) -> Node:
-        """Return the expression of a variable of the fixed part."""
-        return self.fixed_terms.variables[self.fixed_terms.frame_names.index(name)]
-
     @property
     def numbered_terms(self) -> list[tuple[int, str]]:
         """The terms of the fixed part with R's numbers; the intercept is term 0."""
@@ -136,24 +122,11 @@ class Reading:
         names = (name for member in larger for name in _variables(self.fixed_terms, member & ~own))
         return list(dict.fromkeys(names))
 
-    def within(self, group: str, home: str) -> bool:
-        """Tell whether the levels of a group lie inside those of another, or are the same."""
-        inner, outer = map(self.hierarchy.position, (group, home))
-        return inner == outer or bool(self.hierarchy.nested[inner, outer])
-
-    def has_effect(self, home: str, names: Sequence[str]) -> bool:
-        """Tell whether effects of these variables are random in a group or inside it.
-
-        Whatever is computed of the same variables counts: ``poly(x, 2)`` lets the slope of x
-        differ, too.
-        """
-        found = self.system.monomials
-        own = {symbol.name for name in names for symbol in symbols(self.node(name))}
-        return any(
-            self.within(self.hierarchy.factors[column.factor].name, home)
-            and {name for atom in column.atoms for name in found.inside[atom.name]} == own
-            for column in found.random
-        )
+    def atoms(self, term: int) -> tuple[tuple[Quantity, ...], tuple[Quantity, ...]]:
+        """Return what the columns of a term multiply: of the observations, and of groups."""
+        columns = self.columns(term)
+        found = self.system.monomials.fixed[columns[0]].atoms if columns else ()
+        return tuple(a for a in found if not a.factors), tuple(a for a in found if a.factors)
 
 
 def _variables(expanded: Terms, member: int) -> list[str]:

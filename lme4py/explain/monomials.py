@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -25,13 +25,19 @@ from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.variables import VariableColumns
 
 __all__ = [
-    "AtomColumns",
+    "ALL",
+    "Column",
     "ColumnProduct",
     "Monomials",
     "column_of_X",
     "fixed_terms",
     "left_side",
 ]
+
+
+ALL = slice(None)
+Column: TypeAlias = Callable[[slice], FloatArray]
+"""Returns some rows of a column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,40 +89,6 @@ def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
     return terms(call("~", term.bar.effects), design.model_frame.names)
 
 
-class AtomColumns(Mapping[Quantity, FloatArray]):
-    """The columns that quantities stand for, computed when they are asked for.
-
-    Parameters
-    ----------
-    parts : mapping of Quantity to callable
-        Returns some rows of the column.
-    """
-
-    def __init__(self, parts: Mapping[Quantity, Callable[[slice], FloatArray]]) -> None:
-        self._parts = parts
-
-    def __repr__(self) -> str:
-        return f"<AtomColumns: {len(self)} columns>"
-
-    def __getitem__(self, quantity: Quantity) -> FloatArray:
-        return self._parts[quantity](slice(None))
-
-    def __iter__(self) -> Iterator[Quantity]:
-        return iter(self._parts)
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __or__(self, other: Mapping[Quantity, FloatArray]) -> AtomColumns:
-        """Return these columns and others that are there already."""
-        return AtomColumns({**self._parts, **{q: c.__getitem__ for q, c in other.items()}})
-
-    def row(self, number: int) -> dict[Quantity, float]:
-        """Return what the quantities are in one row."""
-        rows = slice(number, number + 1)
-        return {quantity: float(part(rows)[0]) for quantity, part in self._parts.items()}
-
-
 class Monomials:
     """All columns of a design, what they are made of, and at which level that lies.
 
@@ -134,8 +106,8 @@ class Monomials:
         The grouping factors.
     fixed, random : tuple of ColumnProduct
         Of X, and of the random terms.
-    values : AtomColumns
-        The numbers of every atom, shape (n,) each.
+    values : mapping of Quantity to callable
+        Computes some rows of an atom's numbers, so that none are kept.
     places : mapping of str to (int or None)
         The grouping factor each variable belongs to, None for the observations.
     inside : mapping of str to set of str
@@ -149,8 +121,7 @@ class Monomials:
 
     def __init__(self, design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> None:
         self.levels = hierarchy(design)
-        self._parts: dict[Quantity, Callable[[slice], FloatArray]] = {}
-        self.values = AtomColumns(self._parts)
+        self.values: dict[Quantity, Column] = {}
         self.places: dict[str, int | None] = {}
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
@@ -215,9 +186,7 @@ class Monomials:
             atoms.append(self._atom(name, node, variable.suffixes[column], part))
         return tuple(atoms)
 
-    def _atom(
-        self, name: str, node: Node, part: str, numbers: Callable[[slice], FloatArray]
-    ) -> Quantity:
+    def _atom(self, name: str, node: Node, part: str, numbers: Column) -> Quantity:
         if name not in self.places:
             self.places[name] = self._place(name, node)
             self.inside[name] = frozenset(symbol.name for symbol in symbols(node))
@@ -226,12 +195,12 @@ class Monomials:
         atom = Quantity("predictor", name, part, factors=factors, row=row)
         # Ready arrays know a column by R's name alone, which says no more what is variable in it.
         for known in self._labelled.setdefault(name + part, []):
-            if np.array_equal(self.values[known], numbers(slice(None)), equal_nan=True):
+            if np.array_equal(self.values[known](ALL), numbers(ALL), equal_nan=True):
                 return known
             if known.name == name:
                 atom = replace(atom, copy=known.copy + 1)
         self._labelled[name + part].append(atom)
-        self._parts[atom] = numbers
+        self.values[atom] = numbers
         return atom
 
     def _place(self, name: str, node: Node) -> int | None:

@@ -34,7 +34,8 @@ def observation_sections(system: System, row: int, most: tuple[int, int]) -> Ite
     left = Quantity("response" if linear else "predicted", row="i")
     numeric = linear and y is not None and y.ndim == 1
     value: Tree = Numeral(float(y[row])) if numeric and y is not None else left
-    here = system.values.row(row)
+    at = slice(row, row + 1)
+    here = {symbol: float(numbers(at)[0]) for symbol, numbers in system.values.items()}
     parts = list(system.row_parts())
     marks = {effect: k for k, effect in enumerate(e for _, effects in parts for e in effects)}
     levels = [_marked(term, marks) for term in system.combined_predictor().operands]

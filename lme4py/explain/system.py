@@ -36,7 +36,7 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
-from lme4py.explain.monomials import AtomColumns, ColumnProduct, Monomials
+from lme4py.explain.monomials import ALL, Column, ColumnProduct, Monomials
 
 __all__ = ["System", "system"]
 
@@ -65,7 +65,7 @@ class System:
         The fixed effect of each column of X.
     random : tuple of Quantity
         The random effect of each column of each term.
-    values : AtomColumns
+    values : mapping of Quantity to Column
         What the predictors and offsets are.
     """
 
@@ -76,7 +76,7 @@ class System:
     stages: tuple[tuple[Relation, ...], ...]
     fixed: tuple[Quantity, ...]
     random: tuple[Quantity, ...]
-    values: AtomColumns
+    values: Mapping[Quantity, Column]
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
@@ -169,7 +169,8 @@ class System:
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:
         """Return the values of all quantities on the rows, for fixed effects beta and random b."""
         values: dict[Quantity, Any] = {}
-        for quantity, numbers in self.values.items():
+        for quantity, column_of in self.values.items():
+            numbers = column_of(ALL)
             values[quantity] = numbers
             if quantity.factors:
                 group = self.hierarchy.factors[quantity.factors[0]]
@@ -235,7 +236,7 @@ class _Derivation:
             ),
             fixed=fixed,
             random=random,
-            values=self.found.values | offsets,
+            values={**self.found.values, **{q: c.__getitem__ for q, c in offsets.items()}},
         )
 
     def _parts(self, atoms: Atoms) -> StagePath:

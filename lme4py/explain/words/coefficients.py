@@ -16,7 +16,7 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.page import Heading, Passage, Prose, code
-from lme4py.explain.monomials import column_of_X
+from lme4py.explain.monomials import ALL, column_of_X
 from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed
 
 __all__ = ["random_coefficients"]
@@ -148,7 +148,7 @@ def _in_span_of_x(reading: Reading, atoms: Sequence[Quantity]) -> bool:
     p = len(design.fixed.names)
     if reading.rows * p * p > _LARGEST_SPAN:
         return True
-    column = np.prod([reading.system.values[atom] for atom in atoms], axis=0)
+    column = np.prod([reading.system.values[atom](ALL) for atom in atoms], axis=0)
     X = np.column_stack([np.empty((reading.rows, 0)), *(column_of_X(design, k) for k in range(p))])
     if not (np.isfinite(X).all() and np.isfinite(column).all()):
         return True

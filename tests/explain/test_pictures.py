@@ -289,6 +289,22 @@ def test_crossed_factors_stand_side_by_side_without_frames_of_levels():
     assert [text.get_text() for text in axes.texts] == ["1 | school", "1 | item"]
 
 
+def test_a_zero_among_decimals_is_faint_and_uncoloured():
+    data = SCHOOLS.assign(t=SCHOOLS["t"] + 0.25 * (SCHOOLS["t"] != SCHOOLS["t"].iloc[0]))
+    data["t"] -= data["t"].iloc[0]
+    design = lme4py.lformula("y ~ t + (t | school)", data)
+    for axes in (
+        _panels(design.plot(["Z"], groups=1))["Z"],
+        _panels(design.plot_cluster("a"))["Zⱼ"],
+    ):
+        colours, down, _ = _mesh(axes)
+        zeros = [text for text in axes.texts if text.get_text() in ("0", "0.00")]
+        assert {text.get_text() for text in zeros} == {"0"}
+        assert {text.get_color() for text in zeros} == {figures.FAINT}
+        rows = [np.searchsorted(down, text.xy[1]) - 1 for text in zeros]
+        np.testing.assert_array_equal(colours[rows, 1], 1.0)
+
+
 def test_random_effects_have_the_symbols_of_the_equations():
     design = lme4py.lformula("y ~ t + (t | school)", SCHOOLS)
     axes = _panels(design.plot(("X", "Z"), groups=2))["Z"]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import Lme4pyError
+from lme4py.explain.expression import Grid
 from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.markup.page import one_line
 
@@ -53,6 +54,10 @@ _SUBSCRIPTS = str.maketrans("0123456789ijklmn", "₀₁₂₃₄₅₆₇₈₉�
 
 class PictureSetter(TextSetter):
     """Text as it stands in a picture, where nothing has to be told apart by signs alone."""
+
+    def cells(self, grid: Grid) -> list[list[str]]:
+        """Return the entries of a matrix by rows, a zero without decimals."""
+        return [[cell if cell.strip("0.") else "0" for cell in row] for row in super().cells(grid)]
 
     def number(self, number: str) -> str:
         """Return a number with the sign of minus."""

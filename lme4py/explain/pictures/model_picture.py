@@ -118,7 +118,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
         colours=_colours(name, shown, down, across),
         beside=_labels(sides[0], shown, down, numbered),
         above=above,
-        inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 0.85) if thin else 2.6,
+        inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 1.1) if thin else 2.6,
         marks=_marks(shown) if name == "X" else (),
         frames=list(_frames(name, shown, down, across)),
     )

@@ -27,6 +27,7 @@ _LINE = "#9aa1ab"
 _CHARACTER = 0.072
 _CELL = 0.34
 _ROW = 0.225
+_TITLE = 0.085
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -131,7 +132,10 @@ def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
         for panel in panels
     ]
     ends = [float(panel.across[-1]) for panel in panels]
-    widths = [lead + end + 0.06 for lead, end in zip(leads, ends, strict=True)]
+    widths = [
+        max(lead + end + 0.06, _TITLE * len(panel.title))
+        for lead, end, panel in zip(leads, ends, panels, strict=True)
+    ]
     half = max(float(panel.down[-1]) for panel in panels)
     longest = max((len(name) for panel in panels for _, name, _ in panel.above), default=0)
     size = max(sum(widths) + 0.3, 0.085 * len(title) + 0.5), 2 * half + 0.061 * longest + 0.8
@@ -139,9 +143,9 @@ def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=INK, parse_math=False)
     every = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
-    for axes, panel, lead, end in zip(every, panels, leads, ends, strict=True):
+    for axes, panel, lead, end, width in zip(every, panels, leads, ends, widths, strict=True):
         draw_panel(axes, panel)
-        limits = {"xlim": (-lead, end + 0.06), "ylim": (half + 0.03, -half - 0.03)}
+        limits = {"xlim": (-lead, width - lead), "ylim": (half + 0.03, -half - 0.03)}
         axes.set(**limits, xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         if panel.sign:

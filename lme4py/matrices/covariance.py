@@ -80,9 +80,6 @@ class Covariance:
 
     def _first_places(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return row and column of the first entry of Lambda, by columns, that each theta is."""
-        if not self.hom:
-            cols, rows = np.triu_indices(self.columns)
-            return rows, cols
         found, first = np.unique(self._places().T, return_index=True)
         cols, rows = np.divmod(first[found >= 0], max(self.columns, 1))
         return rows, cols
@@ -191,15 +188,9 @@ class Diagonal(Covariance):
 
     name: ClassVar[str] = "diag"
 
-    @property
-    def parameters(self) -> int:
-        """Number of theta: the standard deviations."""
-        return self.par().size
-
-    def template(self) -> Template:
-        """Return one block of Lambdat: its diagonal."""
-        each = np.arange(self.columns, dtype=np.int32)
-        return np.ones_like(each), each, np.zeros_like(each) if self.hom else each
+    def _places(self) -> NDArray[np.intp]:
+        each = np.arange(self.columns)
+        return np.where(each == each[:, None], 0 if self.hom else each, -1)
 
     def theta_names(self, columns: Sequence[str]) -> list[str]:
         """Return the names of par."""

@@ -29,7 +29,7 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Call, Node, Symbol, call, strip_parentheses, symbols
+from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, strip_parentheses, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
@@ -373,14 +373,7 @@ def _is_arithmetic(group: Node) -> bool:
 
 def _joins_names(group: Node) -> bool:
     """Tell whether a group is a name, or names joined by ``:``."""
-    pending = [group]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, Call):
-            if node.name not in (":", "("):
-                return False
-            pending.extend(node.operands)
-    return True
+    return all(item.name in (":", "(") for item in calls_in(group))
 
 
 def _missing_parts(bar: Bar, grouping: Grouping) -> NDArray[np.bool_]:

@@ -395,15 +395,15 @@ class RandomEffects:
                 f"the model has {count} parameters",
                 hint=f"in this order: {', '.join(self.par_names)}",
             )
-        inside = np.clip(values, self.lower, self.upper)
-        wrong = ~(np.isfinite(values) & (np.abs(inside - values) <= _ROUNDING))
+        inside = (self.lower - _ROUNDING <= values) & (values <= self.upper + _ROUNDING)
+        wrong = ~(np.isfinite(values) & inside)
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
             raise DataError(
                 f"par[{first}] ({self.par_names[first]}) is {values[first]:g}, "
                 f"not between {self.lower[first]:g} and {self.upper[first]:g}"
             )
-        return inside
+        return np.clip(values, self.lower, self.upper)
 
     @cached_property
     def Ztlist(self) -> list[tuple[str, csc_array]]:

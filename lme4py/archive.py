@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and numpy's archives of named arrays in them.
+"""numpy's archives of named arrays.
 
 An archive, ``.npz``, is an uncompressed zip of ``.npy`` arrays. Here it holds numbers alone: no
 pickles are written, none are read, and no size in a file is believed before that many bytes are
@@ -10,59 +10,22 @@ from __future__ import annotations
 import io
 import math
 import os
-import secrets
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
+from lme4py.replacing import replacing
 
-__all__ = ["Arrays", "read_archive", "whole_file", "write_archive"]
+__all__ = ["Arrays", "read_archive", "write_archive"]
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 _LONGEST_HEADER = 10_000
-
-
-@contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file that takes its place, and that of an older one, when all is written.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written; an older file is left as it was then.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> path = os.path.join(tempfile.mkdtemp(), "numbers")
-    >>> with whole_file(path) as file:
-    ...     _ = file.write(b"1 2 3")
-    >>> os.listdir(os.path.dirname(path))
-    ['numbers']
-    """
-    given = Path(path_of(path))
-    target = Path(os.path.realpath(given))
-    # A pipe or a device cannot be replaced, a folder must not be.
-    replaced = given.is_file() or not given.exists()
-    place = target.with_name(f".{target.name}.{secrets.token_hex(4)}") if replaced else given
-    try:
-        with place.open("wb") as file:
-            yield file
-        if replaced:
-            place.replace(target)
-    except OSError as fault:
-        raise file_fault("write", path, fault) from None
-    finally:
-        if replaced:
-            place.unlink(missing_ok=True)
 
 
 def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
@@ -73,7 +36,7 @@ def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
     DataError
         If the file cannot be written.
     """
-    with whole_file(path) as file:
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
         # numpy's zip bears a fixed date.
         np.savez(file, **arrays)  # type: ignore[arg-type]
 

@@ -20,6 +20,7 @@ LAYERS = (
     "abbreviation",
     "errors",
     "argument_types",
+    "replacing",
     "codec",
     "archive",
     "versions",

@@ -14,6 +14,8 @@ __all__ = [
     "BAD_INPUT",
     "DIFFERENT",
     "DONE",
+    "INTERRUPTED",
+    "OWN_FAULT",
     "Answer",
     "Command",
     "Option",
@@ -26,6 +28,8 @@ __all__ = [
 DONE = 0
 DIFFERENT = 1
 BAD_INPUT = 2
+OWN_FAULT = 3
+INTERRUPTED = 130
 Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 """What argparse's ``add_argument`` takes."""
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import codecs
 import json
 import os
 import shutil
 import sys
 import textwrap
+import traceback
+import unicodedata
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.metadata import version
+from typing import TextIO
 
-from lme4py.cli.command import BAD_INPUT, Command
+from lme4py.cli.command import BAD_INPUT, INTERRUPTED, OWN_FAULT, Command
 from lme4py.cli.compare import compare
 from lme4py.cli.design_options import OPTIONS, TEXT
 from lme4py.cli.scan_command import scan
@@ -27,7 +32,9 @@ _CODES = """\
 exit codes:
   0  done (compare: everything equal)
   1  compare found a difference
-  2  the formula, the data, a file or the arguments are at fault"""
+  2  the formula, the data, a file, the memory or the arguments are at fault
+  3  lme4py itself is at fault
+  130  interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,8 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0; 1 when ``compare`` found a difference; 2 when the formula, the data, a file
-        or the arguments are at fault, the reason being on standard error.
+        0; 1 when ``compare`` found a difference; 2 when the formula, the data, a file, the
+        memory or the arguments are at fault, 3 when lme4py is, the reason being on standard
+        error; 130 when interrupted.
 
     Examples
     --------
@@ -60,6 +68,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     options = _parser().parse_args(arguments)
+    try:
+        return _answered(options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except MemoryError:
+        return _failed("there is not enough memory")
+    except Exception:  # noqa: BLE001 (1 would mean that compare found a difference)
+        _failed(traceback.format_exc())
+        return OWN_FAULT
+
+
+def _failed(text: object) -> int:
+    """Say on standard error what is at fault, as far as that can be written to."""
+    with suppress(OSError):
+        print(_printable(f"lme4py: {text}", sys.stderr), file=sys.stderr)
+    return BAD_INPUT
+
+
+def _answered(options: argparse.Namespace) -> int:
+    """Run the subcommand, print its answer, and return the exit code."""
     command: Command = options.command
     try:
         with warnings.catch_warnings():
@@ -67,19 +95,71 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore", Lme4pyWarning)
             answer = command.run(options)
             page = (
-                json.dumps(answer.record(), ensure_ascii=False, allow_nan=False)
+                json.dumps(answer.record(), ensure_ascii=not _is_unicode(), allow_nan=False)
                 if options.json
                 else answer.page(_width())
             )
     except Lme4pyError as error:
-        print(f"lme4py: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _failed(error)
     try:
-        print(page if options.json else _coloured(page), flush=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough; keep Python from complaining at exit.
+        shown = page if options.json else _coloured(page)
+        print(_printable(shown, sys.stdout), flush=True)
+    except OSError as fault:
+        # Keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # A reader such as `head` has seen enough.
+        if not isinstance(fault, BrokenPipeError):
+            return _failed(f"cannot write the answer: {fault.strerror}")
     return answer.code
+
+
+def _is_unicode() -> bool:
+    """Tell whether standard output takes every character."""
+    return "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """Return the text in characters that a stream can print: a letter β as beta."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "lme4py.spelled").decode(encoding)
+
+
+def _spelled(fault: UnicodeError) -> tuple[str, int]:
+    """Return what stands for the characters that cannot be encoded."""
+    if not isinstance(fault, UnicodeEncodeError):
+        raise fault
+    return "".join(map(_ascii, fault.object[fault.start : fault.end])), fault.end
+
+
+def _ascii(character: str) -> str:
+    if character in _SIGNS:
+        return _SIGNS[character]
+    found = unicodedata.name(character, "")
+    if found.startswith("GREEK "):
+        letter = found.rpartition("LETTER ")[2].split(" ")[0]
+        return letter.lower() if "SMALL" in found else letter.title()
+    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
+    return plain or "?"
+
+
+_SIGNS = {
+    **dict.fromkeys("‘’′", "'"),
+    **dict.fromkeys("“”", '"'),
+    **dict.fromkeys("−–—‐‑─", "-"),
+    **dict.fromkeys("│║⋮", "|"),
+    **dict.fromkeys("·×⋅⊙", "*"),
+    "⋱": "\\",
+    **dict.fromkeys("⎡⎢⎣", "["),
+    **dict.fromkeys("⎤⎥⎦", "]"),
+    **dict.fromkeys("⎛⎜⎝", "("),
+    **dict.fromkeys("⎞⎟⎠", ")"),
+    "√": "sqrt",
+    "∼": "~",
+    "≤": "<=",
+    "≥": ">=",
+    "→": "->",
+}
+codecs.register_error("lme4py.spelled", _spelled)
 
 
 def _width() -> int:

@@ -14,6 +14,7 @@ from lme4py.errors import DataError, file_fault
 from lme4py.explain.markup.page import filled
 from lme4py.export.files import FORMATS
 from lme4py.export.files import export as export_design
+from lme4py.replacing import replacing
 
 if TYPE_CHECKING:
     from lme4py.data.values import FloatArray
@@ -211,8 +212,9 @@ def plot(options: argparse.Namespace) -> Answer:
     figure = design.plot(options.panels, groups=options.groups, by_group=options.by_group)
     path: Path = options.output
     try:
-        figure.savefig(path, dpi=options.dpi)
-    except (OSError, ValueError) as error:
+        with replacing(path) as unfinished:
+            figure.savefig(unfinished, dpi=options.dpi)
+    except ValueError as error:
         # matplotlib answers an unknown suffix with a ValueError.
         raise file_fault("write", path, error) from error
     return Answer(

@@ -15,11 +15,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from lme4py.archive import read_archive, whole_file, write_archive
+from lme4py.archive import read_archive, write_archive
 from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
-from lme4py.errors import file_fault
 from lme4py.export.stored_design import damaged, design_of_parts, stored_parts
+from lme4py.replacing import replacing
 
 __all__ = ["FORMATS", "Format", "export", "load", "save"]
 
@@ -89,24 +89,20 @@ def load(path: str | os.PathLike[str]) -> MixedDesign:
 def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> list[Path]:
     """Write a design for another program: `MixedDesign.export`; return what was written."""
     target = Path(path_of(path))
-    try:
-        match choice_of("format", format, FORMATS):
-            case "npz":
-                save(design, target)
-                return [target]
-            case "rds":
-                from lme4py.export.to_rds import write_rds
+    match choice_of("format", format, FORMATS):
+        case "npz":
+            save(design, target)
+            return [target]
+        case "rds":
+            from lme4py.export.to_rds import write_rds
 
-                with whole_file(target) as file:
-                    file.write(write_rds(design))
-                return [target]
-            case "mtx":
-                from lme4py.export.to_tables import write_matrix_market
-
-                return write_matrix_market(design, target)
-            case _:
-                from lme4py.export.to_tables import write_arrow
-
-                return write_arrow(design, target)
-    except OSError as error:
-        raise file_fault("write", target, error) from None
+            with replacing(target) as unfinished:
+                unfinished.write_bytes(write_rds(design))
+            return [target]
+        case "mtx":
+            from lme4py.export.to_tables import write_matrix_market as write_folder
+        case _:
+            from lme4py.export.to_tables import write_arrow as write_folder
+    with replacing(target) as unfinished:
+        written = write_folder(design, unfinished)
+    return [target / path.name for path in written]

@@ -50,7 +50,9 @@ def write_matrix_market(design: MixedDesign, folder: Path) -> list[Path]:
     }
     for name, matrix in matrices.items():
         written.append(folder / f"{name}.mtx")
-        mmwrite(written[-1], matrix, field="real", precision=_DIGITS, symmetry="general")
+        with written[-1].open("wb") as file:
+            # scipy itself does not tell that a file could not be written.
+            mmwrite(file, matrix, field="real", precision=_DIGITS, symmetry="general")
     for name, columns in (_tables(design) | _descriptions(design)).items():
         written.append(folder / f"{name}.csv")
         pd.DataFrame(columns).to_csv(written[-1], index=False, na_rep="NaN", lineterminator="\n")

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lme4py
-from lme4py.archive import whole_file
 from lme4py.data import sleepstudy
 from lme4py.export.files import FORMATS, export
+from lme4py.replacing import replacing
 from lme4py.rfiles.read_rds import read_rds
 from tests.export.designs import DESIGNS, make
 
@@ -433,14 +433,14 @@ def test_an_unfinished_file_leaves_the_older_one(tmp_path):
     path = tmp_path / "numbers"
     path.write_bytes(b"older")
     path.chmod(0o640)
-    with pytest.raises(TypeError), whole_file(path) as file:
+    with pytest.raises(TypeError), replacing(path) as place, place.open("wb") as file:
         file.writelines([b"half", None])
     assert [found.name for found in tmp_path.iterdir()] == ["numbers"]
     assert path.read_bytes() == b"older"
     link = tmp_path / "link"
     link.symlink_to(path)
-    with whole_file(link) as file:
-        file.write(b"newer")
+    with replacing(link) as place:
+        place.write_bytes(b"newer")
     assert link.is_symlink()
     assert path.read_bytes() == b"newer"
 
@@ -448,8 +448,8 @@ def test_an_unfinished_file_leaves_the_older_one(tmp_path):
 def test_a_pipe_is_written_into():
     """As of a shell: lme4py export ... -o >(gzip > design.npz.gz)."""
     read, write = os.pipe()
-    with whole_file(f"/dev/fd/{write}") as file:
-        file.write(b"1 2 3")
+    with replacing(f"/dev/fd/{write}") as place:
+        place.write_bytes(b"1 2 3")
     os.close(write)
     assert os.read(read, 100) == b"1 2 3"
     os.close(read)

@@ -184,7 +184,7 @@ class ClusterVariance(Shown):
                 entries = [[Numeral(float(value)) for value in line] for line in values]
                 sections.append(Section("", (Relation(side, grid(entries, (most, most))),), stage))
         sections.append(Section("", (), stage, tuple(self._notes())))
-        return Display(tuple(sections), written.write, digits)
+        return Display(tuple(sections), written.write, digits, width=88)
 
     def _spread(self, part: ClusterPart) -> FloatArray:
         """Return the covariance of a part's effects: a block for each level."""

@@ -147,7 +147,7 @@ class Cluster(Shown):
         written = self.source.notation(notation)
         notes = tuple(self._legend(most[1]))
         section = Section(self.title, tuple(relations), self._stage, notes)
-        return Display((section,), written.write, digits)
+        return Display((section,), written.write, digits, width=88)
 
     def variance(
         self, par: ArrayLike | None = None, sigma: float | None = None, *, fit: object = None

@@ -279,7 +279,7 @@ def test_printed_numbers_are_those_of_the_matrices():
     design = _design("y ~ x + (1 + x | person) + (1 | item)")
     found = design.cluster(person=3)
     latex = found.display(rows=100, columns=100, digits=17).latex()
-    (printed,) = (line for line in latex.splitlines() if "array" in line)
+    printed = "".join(line for line in latex.splitlines() if "array" in line)
     arrays = [
         np.array(read(array, {}, "latex"), dtype=float)
         for array in re.findall(r"\\left\[\\begin{array}{r+} .*? \\end{array}\\right\]", printed)

@@ -166,6 +166,18 @@ def test_statsmodels_results_are_near_lme4s():
     assert count >= 4
 
 
+def test_fits_of_our_own(sleep):
+    """R: fixef, sigma, VarCorr and ranef of lmer, lme4 1.1-31 on R 4.2.2."""
+    fit = lme4py.lmer(SLEEP, lme4py.data.sleepstudy())
+    known = estimates(sleep, fit=fit)
+    np.testing.assert_allclose(known.beta, [251.40510, 10.46729], rtol=1e-5)
+    (covariance,) = known.covariances
+    np.testing.assert_allclose(np.diag(covariance), [612.100, 35.072], rtol=1e-4)
+    assert known.sigma == pytest.approx(25.5918, rel=1e-5)
+    np.testing.assert_allclose(known.b[:2], [2.258551, 9.198976], rtol=1e-4)
+    assert "β_1j = 10.47 + U_1j" in sleep.equations(fit=fit).levels.text()
+
+
 def test_modes_are_computed_where_a_fit_has_none(sleep):
     """R: ranef(lmer(Reaction ~ Days + (Days | Subject), sleepstudy)), lme4 1.1-31 on R 4.2.2."""
     pytest.importorskip("statsmodels")

@@ -67,9 +67,9 @@ def _displayed(self: Any, node: Any) -> None:
 
 def _as_source(app: Any, page: str, source: list[str]) -> None:
     """Take the blank line off the end of examples; add what a code host need not show raw."""
-    del app
     text = re.sub(r"\n\n```$", "\n```", source[0], flags=re.MULTILINE)
     added = Path(__file__).parent / f"{page}.txt"
+    app.env.note_dependency(added)  # the page is read anew when it changes
     source[0] = text + (added.read_text(encoding="utf-8") if added.is_file() else "")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -246,12 +247,33 @@ def pictures(made: Made) -> Faults:
     group = next(iter(design.random.flist))
     every = design.clusters(group)
     found = every[int(made.dice.integers(len(every)))]
-    figures = {"png": design.plot(), "svg": design.plot_cluster(found.level, group=group)}
-    for form, figure in figures.items():
+    for form, figure in (
+        ("png", design.plot()),
+        ("png", design.plot(("X", "Z", "J", "raw"), groups=2, by_group=True)),
+        ("svg", design.plot_cluster(found.level, group=group)),
+    ):
         file = io.BytesIO()
         figure.savefig(file, format=form, dpi=40)
         if not file.getvalue():
             yield f"{form}: nothing drawn"
+
+
+def drawn_and_programmed(made: Made) -> Faults:
+    """A response is drawn in the form of y; the model is a program, whatever its names."""
+    design = made.design
+    family = "gaussian" if design.family is None else design.family.name
+    sigma = None if family in ("binomial", "poisson", "negative.binomial") else 0.1
+    beta = np.full(design.X.shape[1], 1e-3)
+    if design.y is not None:
+        with suppress(lme4py.DataError):
+            drawn = design.simulate(beta, 0.01 * design.random.par, sigma, made.dice)
+            if drawn.shape != design.y.shape:
+                yield f"a response of {drawn.shape} is drawn for one of {design.y.shape}"
+    with suppress(lme4py.DataError, lme4py.CheckError):
+        program = design.equations().pymc()
+        (function,) = [n for n in ast.parse(str(program)).body if isinstance(n, ast.FunctionDef)]
+        if [argument.arg for argument in function.args.args] != list(program.data):
+            yield "the program does not take its data"
 
 
 def spec(made: Made) -> Faults:
@@ -833,6 +855,7 @@ CHECKS: dict[str, Callable[[Made], Faults]] = {
     "forms": forms,
     "storage": storage,
     "exports": exports,
+    "drawn and programmed": drawn_and_programmed,
     "comparison": comparison,
 }
 """What is checked of each design."""

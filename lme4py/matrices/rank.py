@@ -25,7 +25,7 @@ from lme4py.moments import sum_of_squares
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Reduced", "drop_dependent_columns", "rank_of"]
+__all__ = ["Reduced", "clearly_full", "drop_dependent_columns", "rank_of"]
 
 _NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
 _MARGIN = 2.0
@@ -141,7 +141,7 @@ def _dense_rank(x: FloatArray, squares: FloatArray) -> tuple[int, NDArray[np.int
             sample = max(4 * columns, min(_SAMPLE, _SERIAL // columns**2))
             step = max(1, rows // sample)
             for some in (x[::step], x) if step > 1 else (x,):
-                if _clearly_full(some.T @ some, squares):
+                if clearly_full(some.T @ some, squares):
                     return columns, np.arange(columns)
         small = np.asarray(np.linalg.qr(x, mode="r")) if rows > 2 * columns else x
         plain = _plain_rank(small)
@@ -188,8 +188,11 @@ def _plain_rank(x: FloatArray) -> tuple[int, NDArray[np.int64]] | None:
     return len(kept), pivot
 
 
-def _clearly_full(gram: FloatArray, squares: FloatArray) -> bool:
-    """Tell whether the Gram matrix of some rows proves full rank, with a wide margin."""
+def clearly_full(gram: FloatArray, squares: FloatArray) -> bool:
+    """Tell whether the Gram matrix of some rows proves full rank, with a wide margin.
+
+    `squares` are the sums of squares of the columns in all rows, or more.
+    """
     sizes, norms = np.sqrt(np.diag(gram)), np.sqrt(squares)
     if not (np.isfinite(norms).all() and (norms > _SMALL_NORM).all() and (sizes > 0).all()):
         return False
@@ -218,7 +221,7 @@ def _independent(x: csc_array) -> list[int] | None:
     from scipy.linalg import solve_triangular
 
     gram = (x.T @ x).toarray()
-    if _clearly_full(gram, np.diag(gram)):
+    if clearly_full(gram, np.diag(gram)):
         return list(range(x.shape[1]))
     norms = np.sqrt(np.diag(gram))
     positive = norms > 0

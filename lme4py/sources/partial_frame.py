@@ -6,7 +6,7 @@ Each kind of finding is made from a block and added to that of the rows before i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,8 +26,9 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.frame.schema import ColumnType, LevelTable, type_of
+from lme4py.moments import sum_of_squares
 
-__all__ = ["ColumnTypes", "SomeRows", "Triangle"]
+__all__ = ["ColumnTypes", "SomeRows", "Spread", "Triangle"]
 
 _FEW = 1 << 16
 
@@ -161,6 +162,8 @@ class SomeRows:
         Which rows of the source these are.
     rows, omitted : int
         How many rows the frame has, and lost for missing values.
+    spreads : mapping of str to Spread
+        Of the numbers in all rows.
     """
 
     groups: tuple[tuple[str, ...], ...]
@@ -169,6 +172,7 @@ class SomeRows:
     positions: tuple[NDArray[np.int64], ...] = ()
     rows: int = 0
     omitted: int = 0
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
     def plus(
         self, variables: Mapping[str, Value], positions: NDArray[np.int64], rows: int, omitted: int
@@ -181,6 +185,7 @@ class SomeRows:
             positions=(*self.positions, positions[kept]),
             rows=self.rows + rows,
             omitted=self.omitted + omitted,
+            spreads=_added(self.spreads, _spreads(variables) if rows else {}),
         )
         sizes = [part.size for part in made.positions]
         return made if sum(sizes[1:]) < max(sizes[0], _FEW) else made.reduced()
@@ -193,6 +198,7 @@ class SomeRows:
             positions=(*self.positions, *(part + begin for part in other.positions)),
             rows=self.rows + other.rows,
             omitted=self.omitted + other.omitted,
+            spreads=_added(self.spreads, other.spreads),
         )
         return made.reduced()
 
@@ -225,9 +231,67 @@ class SomeRows:
         return np.unique(np.concatenate(found))
 
 
+def _spreads(variables: Mapping[str, Value]) -> dict[str, Spread]:
+    return {
+        name: Spread.of(value.values.reshape(len(value.values), -1).astype(np.float64, copy=False))
+        for name, value in variables.items()
+        if isinstance(value, Numeric | Matrix)
+    }
+
+
+def _added(one: Mapping[str, Spread], two: Mapping[str, Spread]) -> dict[str, Spread]:
+    both = {name: one[name] + two[name] for name in one if name in two}
+    return {**one, **two, **both}
+
+
 def _rows_of(variables: Mapping[str, Value]) -> int:
     value: Any = next(iter(variables.values()))
     return len(value.values if isinstance(value, Numeric | Matrix) else value.codes)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spread:
+    """How far the numbers of some columns are spread.
+
+    Parameters
+    ----------
+    rows : int
+        At least one.
+    means, squares : ndarray, shape (p,)
+        Of each column; `squares` are sums around the mean.
+    marks : ndarray of bool, shape (p,)
+        Columns with nothing but zeros and ones.
+    """
+
+    rows: int
+    means: FloatArray
+    squares: FloatArray
+    marks: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, columns: FloatArray) -> Spread:
+        """Return the spread of some rows, shape (rows, p)."""
+        means = columns.mean(axis=0)
+        pairs = zip(columns.T, means, strict=True)
+        squares = np.array([sum_of_squares(column - mean) for column, mean in pairs])
+        return cls(len(columns), means, squares, ((columns == 0) | (columns == 1)).all(axis=0))
+
+    def __add__(self, other: Spread) -> Spread:
+        """Return the spread of the rows of both."""
+        rows, step = self.rows + other.rows, other.means - self.means
+        return Spread(
+            rows,
+            self.means + step * (other.rows / rows),
+            self.squares + other.squares + step**2 * (self.rows * other.rows / rows),
+            self.marks & other.marks,
+        )
+
+    @property
+    def deviations(self) -> FloatArray:
+        """The standard deviations, NaN for columns of zeros and ones."""
+        if self.rows < 2:
+            return np.full(self.means.shape, np.nan)
+        return np.where(self.marks, np.nan, np.sqrt(self.squares / (self.rows - 1)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -239,49 +303,18 @@ class Triangle:
     factor : ndarray, shape (k, p)
         The triangular factor of a QR decomposition: it has the cross-products of the rows,
         without having squared their condition.
-    rows : int
-    means, squares : ndarray, shape (p,)
-        Of each column; `squares` are sums around the mean.
-    marks : ndarray of bool, shape (p,)
-        Columns with nothing but zeros and ones.
+    spread : Spread
     """
 
     factor: FloatArray
-    rows: int
-    means: FloatArray
-    squares: FloatArray
-    marks: NDArray[np.bool_]
+    spread: Spread
 
     @classmethod
     def of(cls, X: FloatArray) -> Triangle:
-        """Return what some rows tell."""
-        rows = len(X)
-        means = X.mean(axis=0) if rows else np.zeros(X.shape[1])
-        return cls(
-            np.asarray(np.linalg.qr(X, mode="r")),
-            rows,
-            means,
-            np.array(
-                [np.square(column - mean).sum() for column, mean in zip(X.T, means, strict=True)]
-            ),
-            ((X == 0) | (X == 1)).all(axis=0),
-        )
+        """Return what some rows tell, one at least."""
+        return cls(np.asarray(np.linalg.qr(X, mode="r")), Spread.of(X))
 
     def __add__(self, other: Triangle) -> Triangle:
         """Return what the rows of both tell."""
-        rows = self.rows + other.rows
-        if not self.rows or not other.rows:
-            return self if self.rows else other
-        step = other.means - self.means
-        return Triangle(
-            np.asarray(np.linalg.qr(np.vstack([self.factor, other.factor]), mode="r")),
-            rows,
-            self.means + step * (other.rows / rows),
-            self.squares + other.squares + step**2 * (self.rows * other.rows / rows),
-            self.marks & other.marks,
-        )
-
-    @property
-    def spreads(self) -> FloatArray:
-        """The standard deviations, NaN for columns of zeros and ones."""
-        return np.where(self.marks, np.nan, np.sqrt(self.squares / (self.rows - 1)))
+        both = np.vstack([self.factor, other.factor])
+        return Triangle(np.asarray(np.linalg.qr(both, mode="r")), self.spread + other.spread)

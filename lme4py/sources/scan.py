@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from lme4py.argument_types import count_of
+from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
-from lme4py.data.values import Character, Factor, Numeric, Value
+from lme4py.data.values import Character, Factor, FloatArray, Numeric, Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
@@ -34,10 +35,11 @@ from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
 from lme4py.matrices.plan import ModelMatrix, Plan
+from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.blocks import computed
 from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Triangle
+from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of
 from lme4py.spec.spec import Spec
 from lme4py.versions import following
@@ -210,10 +212,11 @@ class Scan:
         known, found = self.known, self.found
         with np.errstate(all="ignore"), following(self._text.arguments.lme4):
             if known.spec is not None:
-                triangle = Triangle.of(computed(known.spec, block, messages).X)
-                if found.triangle is not None:
+                X = computed(known.spec, block, messages).X
+                triangle = Triangle.of(X) if len(X) else None
+                if found.triangle is not None and triangle is not None:
                     triangle = found.triangle + triangle
-                found = replace(found, triangle=triangle)
+                found = replace(found, triangle=triangle or found.triangle)
             else:
                 grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
                 found = self._gathered(columns, grow, messages)
@@ -266,7 +269,7 @@ class Scan:
         if self.known.types is None:
             types = one.types.plus(two.types)
             types = replace(types, changed=types.changed or types.differs(two.types))
-        triangle = one.triangle
+        triangle = one.triangle or two.triangle
         if one.triangle is not None and two.triangle is not None:
             triangle = one.triangle + two.triangle
         frame = None
@@ -314,7 +317,9 @@ class Scan:
         known = replace(known, rows=total.rows, messages=messages)
         with np.errstate(all="ignore"), following(self._text.arguments.lme4):
             if total.triangle is not None:
-                return self._with(known=self._of_columns(known, total.triangle))
+                factor, spread = total.triangle.factor, total.triangle.spread
+                control = self._text.control
+                return self._with(known=self._of_columns(known, factor, spread.deviations, control))
             first = known.types is None
             if first:
                 known = replace(known, types=self._attached(total.types.known))
@@ -396,29 +401,62 @@ class Scan:
         if model.random.entries.shape[0] >= frame.rows:
             # So many levels: only all rows tell the rank of Z.
             return replace(known, first=_ALL)
-        return replace(known, spec=model.spec, plan=model.fixed.plan)
+        plan = model.fixed.plan
+        known = replace(known, spec=model.spec, plan=plan)
+        deviations = _deviations(plan, frame.spreads)
+        squares = frame.rows * np.square(_bounds(plan))
+        if deviations is None or not clearly_full(model.X.T @ model.X, squares):
+            return known
+        # What some rows leave of a column, all leave: every column stays.
+        control = replace(self._text.control, check_rankX="ignore")
+        return self._of_columns(known, model.X, deviations, control)
 
-    def _of_columns(self, known: Known, triangle: Triangle) -> Known:
+    def _of_columns(
+        self, known: Known, values: FloatArray, deviations: FloatArray, control: Control
+    ) -> Known:
         """Choose the columns of X."""
         spec, plan, messages = known.spec, known.plan, Messages()
         if spec is None or plan is None:
             raise DataError("the parts of the scan do not belong together")
         matrix = ModelMatrix(
-            values=np.asfortranarray(triangle.factor),
+            values=np.asfortranarray(values),
             names=plan.names,
             assign=plan.assign,
             contrasts=plan.contrasts,
             indicators=plan.indicators,
-            spreads=triangle.spreads,
+            spreads=deviations,
         )
         context = self._scope(known, messages).context
-        checked = checked_columns(matrix, self._text.control, context, messages)
+        checked = checked_columns(matrix, control, context, messages)
         return replace(
             known,
             spec=replace(spec, fixed=checked.learned),
             messages=known.messages + messages,
             complete=True,
         )
+
+
+def _bounds(plan: Plan) -> FloatArray:
+    """Return what no number of X exceeds, column by column; the rows have all extremes."""
+    parts = [
+        [np.abs(variable.part(column, slice(None))).max() for variable, column in factors]
+        for factors in plan.products
+    ]
+    return np.array([np.prod(part) for part in parts], dtype=np.float64)
+
+
+def _deviations(plan: Plan, spreads: Mapping[str, Spread]) -> FloatArray | None:
+    """Return the standard deviations of X's columns; None if these variables do not tell them."""
+    known = {
+        name: float(spread.deviations[0])
+        for name, spread in spreads.items()
+        if spread.means.size == 1
+    }
+    found = [
+        np.nan if mark else known.get(name)
+        for name, mark in zip(plan.names, plan.indicators, strict=True)
+    ]
+    return None if None in found else np.array(found, dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, Literal, SupportsIndex
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.factors import extreme_rows, first_rows
 from lme4py.data.values import Value, concatenate, length, take
+from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
 from lme4py.functions.table import Rows
@@ -63,9 +64,15 @@ class State(Abbreviated):
 
     def __add__(self, other: State) -> State:
         """Return what was found in the rows of both, those of `self` first."""
-        if not other.is_open or self is OPEN:
-            return other
-        if not self.is_open or other is OPEN:
+        if self is OPEN or other is OPEN:
+            return other if self is OPEN else self
+        if self.is_open != other.is_open:
+            # What has as many elements as a block by chance.
+            raise DataError(
+                "an expression is not computed row by row in all blocks",
+                hint="put it into the data as a column",
+            )
+        if not self.is_open:
             return self
         kept = self.kept if other.kept is None else other.kept
         if self.kept is not None and other.kept is not None:

@@ -178,7 +178,7 @@ class SomeRows:
         self, variables: Mapping[str, Value], positions: NDArray[np.int64], rows: int, omitted: int
     ) -> SomeRows:
         """Return these and what is to be kept of further rows."""
-        kept = self._needed(variables, self.first - self.rows)
+        kept = self._needed(variables, rows, self.first - self.rows)
         made = replace(
             self,
             pieces=(*self.pieces, {name: take(value, kept) for name, value in variables.items()}),
@@ -205,7 +205,7 @@ class SomeRows:
     def reduced(self) -> SomeRows:
         """Return the rows that are needed of those that were kept."""
         variables, positions = self.variables, np.concatenate(self.positions)
-        kept = self._needed(variables, self.first)
+        kept = self._needed(variables, positions.size, self.first)
         piece = {name: take(value, kept) for name, value in variables.items()}
         return replace(self, pieces=(piece,), positions=(positions[kept],))
 
@@ -215,9 +215,9 @@ class SomeRows:
         names = self.pieces[0]
         return {name: concatenate([piece[name] for piece in self.pieces]) for name in names}
 
-    def _needed(self, variables: Mapping[str, Value], first: int) -> NDArray[np.int64]:
-        found = [np.arange(min(max(first, 0), _rows_of(variables)))]
-        if first < _rows_of(variables):
+    def _needed(self, variables: Mapping[str, Value], rows: int, first: int) -> NDArray[np.int64]:
+        found = [np.arange(min(max(first, 0), rows))]
+        if first < rows:
             found += [
                 first_rows([value])
                 if isinstance(value, Character | Factor)
@@ -242,11 +242,6 @@ def _spreads(variables: Mapping[str, Value]) -> dict[str, Spread]:
 def _added(one: Mapping[str, Spread], two: Mapping[str, Spread]) -> dict[str, Spread]:
     both = {name: one[name] + two[name] for name in one if name in two}
     return {**one, **two, **both}
-
-
-def _rows_of(variables: Mapping[str, Value]) -> int:
-    value: Any = next(iter(variables.values()))
-    return len(value.values if isinstance(value, Numeric | Matrix) else value.codes)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -22,7 +22,7 @@ from lme4py.argument_types import count_of
 from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
-from lme4py.data.values import Character, Factor, FloatArray, Numeric, Value
+from lme4py.data.values import Character, Factor, FloatArray, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
@@ -42,7 +42,7 @@ from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of
 from lme4py.spec.spec import Spec
-from lme4py.versions import following
+from lme4py.versions import followed, following
 
 __all__ = ["Scan", "scan"]
 
@@ -232,7 +232,7 @@ class Scan:
             if types.changed:
                 return replace(found, types=types)
         current = known.types or types.known
-        adapted = {name: current[name].adapt(value, name) for name, value in values.items()}
+        adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
         scope = self._text.scope(BlockColumns(self._names, adapted), columns.rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
         here = frame_rows(self._text.variables, scope, given, self._text.na_action, known.states)
@@ -405,11 +405,13 @@ class Scan:
         known = replace(known, spec=model.spec, plan=plan)
         deviations = _deviations(plan, frame.spreads)
         squares = frame.rows * np.square(_bounds(plan))
-        if deviations is None or not clearly_full(model.X.T @ model.X, squares):
+        X = model.X if isinstance(model.X, np.ndarray) else model.X.toarray()
+        full = not plan.names or clearly_full(X.T @ X, squares)
+        if deviations is None or not full:
             return known
         # What some rows leave of a column, all leave: every column stays.
         control = replace(self._text.control, check_rankX="ignore")
-        return self._of_columns(known, model.X, deviations, control)
+        return self._of_columns(known, X, deviations, control)
 
     def _of_columns(
         self, known: Known, values: FloatArray, deviations: FloatArray, control: Control
@@ -477,6 +479,20 @@ def _column(columns: Columns, name: str) -> Value:
         hint = nearest(name, columns.names)
         raise DataError(f"object '{name}' not found in the block", hint=hint)
     return value
+
+
+def _typed(value: Value, kind: ColumnType, name: str) -> Value:
+    """Return a column of a block on the type that all blocks share."""
+    found = kind.adapt(value, name)
+    if not (isinstance(found, Numeric) and isinstance(value, Numeric)):
+        return found
+    # Whether midnights show the hour is known of all rows only, and matters to older versions.
+    if (
+        time_class(value.time) == "POSIXct" == time_class(found.time)
+        and followed().times_one_by_one
+    ):
+        return replace(found, time=value.time)
+    return found
 
 
 def _sample(kind: ColumnType | None) -> Value:

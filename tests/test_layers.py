@@ -51,6 +51,7 @@ LAYERS = (
     "data.collation",
     "data.values",
     "links",
+    "likelihood",
     "data.missing_rows",
     "data.factors",
     "data.memory",

@@ -17,10 +17,10 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family
-from lme4py.fit.convergence import is_at_bound
 from lme4py.fit.generalized import GeneralizedSolution
 from lme4py.fit.linear import LinearSolution
-from lme4py.fit.optimise import Optimum
+from lme4py.fit.optimise import Optimum, is_at_bound
+from lme4py.likelihood import has_dispersion
 from lme4py.links import mean_of_link
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import NewLevels, Spec
@@ -39,18 +39,18 @@ class EstimatedTerm(TermCovariance):
 
     Parameters
     ----------
-    common : bool
-        Whether lme4 2.x shows one standard deviation for all columns.
     levels : tuple of str
     modes : ndarray of float64, shape (levels, c)
         The conditional modes of the effects.
+    common : bool
+        Whether lme4 2.x shows one standard deviation for all columns.
     variances : ndarray of float64, shape (levels, c * c), or None
-        Their conditional covariances; None where they are computed on demand.
+        Conditional covariances of the effects; None where they are computed on demand.
     """
 
-    common: bool
     levels: tuple[str, ...]
     modes: FloatArray
+    common: bool
     variances: FloatArray | None = None
 
 
@@ -60,17 +60,17 @@ class VarCorr:
 
     Parameters
     ----------
-    terms : tuple of TermCovariance
+    terms : tuple of EstimatedTerm
         In stored order, groups that repeat with a number.
     residual : float or None
-        The residual standard deviation; None where the model has none.
+        The residual standard deviation, where the model has one.
     version_2 : bool
-        Whether structures print as lme4 2.x prints them.
+        Whether it prints as lme4 2.x prints structures.
     """
 
     terms: tuple[EstimatedTerm, ...]
     residual: float | None
-    version_2: bool = True
+    version_2: bool
 
     def __repr__(self) -> str:
         from lme4py.fit.printed import variances_text
@@ -80,54 +80,44 @@ class VarCorr:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class FittedModel(Abbreviated):
-    """A fitted linear or generalized linear mixed model, what ``lmer`` or ``glmer`` gives.
+    """A fitted linear or generalized linear mixed model, what `lmer` or `glmer` gives.
 
     Parameters
     ----------
-    formula : str
+    formula, version : str
+        And the lme4 that is followed.
     family : Family or None
         None for linear models.
     reml : bool
         Whether it was fitted by REML.
     nAGQ : int
-        Points of quadrature, 1 for the Laplace approximation; 0 also where the fixed effects
-        were estimated inside of PIRLS. 1 for linear models.
+        As `glmer` was told; 1 for linear models.
     names : tuple of str
         Columns of X.
-    coefficients : ndarray of float64, shape (p,)
-        The fixed effects.
-    covariance : ndarray of float64, shape (p, p)
-        Their covariance.
+    coefficients, covariance : ndarray of float64, shapes (p,) and (p, p)
+        The fixed effects, and their covariance.
     sigma : float
         The residual standard deviation, or square root of the dispersion; 1 without one.
-    par, theta : ndarray of float64
-        The parameters of the random effects' covariance, and Λ's distinct entries.
-    lower, upper : ndarray of float64
-        The bounds of `par`.
+    par, theta, lower, upper : ndarray of float64
+        The parameters of the random effects' covariance, Λ's distinct entries, bounds of `par`.
     terms : tuple of EstimatedTerm
         In stored order.
     n : int
         Number of rows.
-    minus_two_log_likelihood : float
-        At the estimates; for a REML fit it is the deviance there.
     criterion : float
         What was minimised: REML criterion, deviance, or minus twice the log-likelihood.
+    minus_two_log_likelihood : float
+        At the estimates; of a REML fit it is the deviance there.
     optimum : Optimum
         What the optimiser did.
-    matrix_messages : tuple of str
-        What lme4's checks said of X.
-    convergence_messages : tuple of str
-        What lme4's checks said of the optimum.
-    version : str
-        The lme4 that is followed.
+    matrix_messages, convergence_messages : tuple of str
+        What lme4's checks said of X, and of the optimum.
     call : mapping of str to str
         Arguments that are printed: weights, offset, subset.
     spec : Spec or None
         The model's recipe for new rows; None where there were cross-products only.
-    design : MixedDesign or None
-        The rows; None of a fit that was read from a file, or had none.
-    solution : LinearSolution, GeneralizedSolution or None
-        The linear algebra at the estimates; as the design.
+    design, solution : MixedDesign, LinearSolution or GeneralizedSolution, or None
+        The rows, and the linear algebra at the estimates; None of a fit read from a file.
 
     Examples
     --------
@@ -149,6 +139,7 @@ class FittedModel(Abbreviated):
     """
 
     formula: str
+    version: str
     family: Family | None
     reml: bool
     nAGQ: int
@@ -162,12 +153,11 @@ class FittedModel(Abbreviated):
     upper: FloatArray
     terms: tuple[EstimatedTerm, ...]
     n: int
-    minus_two_log_likelihood: float
     criterion: float
+    minus_two_log_likelihood: float
     optimum: Optimum
     matrix_messages: tuple[str, ...]
     convergence_messages: tuple[str, ...]
-    version: str
     call: Mapping[str, str]
     spec: Spec | None
     design: MixedDesign[Any] | None = field(default=None, metadata={"saved": False})
@@ -205,12 +195,7 @@ class FittedModel(Abbreviated):
     @property
     def has_scale(self) -> bool:
         """Whether the distribution has a dispersion that is estimated."""
-        return self.family is None or self.family.name not in ("binomial", "poisson")
-
-    @property
-    def statistic(self) -> str:
-        """``"t"`` or ``"z"``: what an estimate divided by its standard error is called."""
-        return "t" if self.has_scale else "z"
+        return has_dispersion(self.family)
 
     @cached_property
     def fixef(self) -> pd.Series:
@@ -238,17 +223,12 @@ class FittedModel(Abbreviated):
         """Conditional modes of the random effects: by group, a row for each level."""
         import pandas as pd
 
-        found: dict[str, list[EstimatedTerm]] = {}
+        found: dict[str, pd.DataFrame] = {}
         for term in self.terms:
-            found.setdefault(term.group, []).append(term)
-        return {
-            group: pd.DataFrame(
-                np.concatenate([term.modes for term in terms], axis=1),
-                index=list(terms[0].levels),
-                columns=[name for term in terms for name in term.names],
-            )
-            for group, terms in found.items()
-        }
+            one = pd.DataFrame(term.modes, list(term.levels), list(term.names))
+            others = [found[term.group]] if term.group in found else []
+            found[term.group] = pd.concat([*others, one], axis=1)
+        return found
 
     @cached_property
     def conditional_variances(self) -> list[tuple[str, FloatArray]]:
@@ -257,27 +237,12 @@ class FittedModel(Abbreviated):
         The arrays have shape (levels, c, c): R's ``attr(ranef(fit)$g, "postVar")`` with the
         levels first (Bates et al. 2015, equation 58).
         """
-        computed = None
-        found = []
-        for at, term in enumerate(self.terms):
-            size = len(term.names)
-            if term.variances is not None:
-                variances = term.variances.reshape(-1, size, size)
-            else:
-                if self.solution is None:
-                    raise DataError("the conditional variances were not kept")
-                if computed is None:
-                    computed = self.solution.covariance.diagonal_blocks()
-                variances = self._variance_scale * computed[at]
-            found.append((term.group, variances))
-        return found
-
-    @property
-    def _variance_scale(self) -> float:
-        """What V is relative to."""
-        if isinstance(self.solution, GeneralizedSolution):
-            return self.solution.scale**2
-        return self.sigma**2
+        if self.solution is not None:
+            scale, blocks = self.solution.scale**2, self.solution.covariance.diagonal_blocks()
+            pairs = zip(self.terms, blocks, strict=True)
+            return [(term.group, scale * block) for term, block in pairs]
+        kept = [(term, np.asarray(term.variances), len(term.names)) for term in self.terms]
+        return [(term.group, values.reshape(-1, width, width)) for term, values, width in kept]
 
     @property
     def levels(self) -> dict[str, int]:
@@ -290,20 +255,18 @@ class FittedModel(Abbreviated):
         groups = [term.group for term in self.terms]
         if len(set(groups)) < len(groups):
             groups = make_unique(re.sub(r"[^\w.]", ".", name) for name in groups)
-        terms = [replace(term, group=group) for term, group in zip(self.terms, groups, strict=True)]
+        pairs = zip(self.terms, groups, strict=True)
         lme4 = lme4_of(self.version)
         shown = self.family is None or (self.has_scale and not lme4.profiles_dispersion)
-        return VarCorr(tuple(terms), self.sigma if shown else None, bool(lme4.structures))
+        terms = tuple(replace(term, group=group) for term, group in pairs)
+        return VarCorr(terms, self.sigma if shown else None, bool(lme4.structures))
 
     @property
     def df(self) -> int:
         """Number of parameters, as R counts them."""
-        return len(self.names) + self.par.size + int(self.has_scale)
-
-    @property
-    def df_residual(self) -> int:
-        """Number of rows less that of parameters."""
-        return self.n - self.df
+        # lme4 counts the shape of a negative binomial distribution, also where it was given.
+        shape = self.family is not None and self.family.name == "negative.binomial"
+        return len(self.names) + self.par.size + int(self.has_scale) + int(shape)
 
     @property
     def log_likelihood(self) -> float:
@@ -312,13 +275,7 @@ class FittedModel(Abbreviated):
 
     @property
     def reml_criterion(self) -> float:
-        """The REML criterion at the estimates.
-
-        Raises
-        ------
-        DataError
-            If the model was not fitted by REML.
-        """
+        """The REML criterion at the estimates."""
         if not self.reml:
             raise DataError("the model was not fitted by REML")
         return self.criterion
@@ -328,12 +285,7 @@ class FittedModel(Abbreviated):
         """R's ``deviance(fit, REML = FALSE)``; of a generalized model, that of the residuals."""
         if self.family is None:
             return self.minus_two_log_likelihood
-        return float((self.residuals("deviance", pad=False) ** 2).sum())
-
-    @property
-    def deviance_label(self) -> str:
-        """What lme4 calls minus twice the log-likelihood where it prints it."""
-        return lme4_of(self.version).deviance_label
+        return float((self._residuals("deviance") ** 2).sum())
 
     @property
     def aic(self) -> float:
@@ -365,17 +317,13 @@ class FittedModel(Abbreviated):
         """
         return is_at_bound(self.par, self.lower, self.upper, tol)
 
-    def fitted(self, *, pad: bool = True) -> FloatArray:
+    def fitted(self) -> FloatArray:
         """Return the means of the rows, given the random effects.
-
-        Parameters
-        ----------
-        pad : bool
-            Put NaN for rows that ``na_action="exclude"`` left out, as R does.
 
         Returns
         -------
         ndarray of float64, shape (n,)
+            With ``na_action="exclude"``, NaN for rows that were left out, as in R.
 
         Examples
         --------
@@ -384,23 +332,20 @@ class FittedModel(Abbreviated):
         >>> fit.fitted()[:2].round(4).tolist()
         [292.1888, 302.6561]
         """
-        design = self._rows()
-        mean = self._mean(self._predictor())
-        return self._padded(mean, design) if pad else mean
+        return self._padded(self._mean(self._predictor()))
 
-    def residuals(self, type: str | None = None, *, pad: bool = True) -> FloatArray:
+    def residuals(self, type: str | None = None) -> FloatArray:
         """Return what the means leave over.
 
         Parameters
         ----------
         type : {"response", "pearson", "deviance"}, optional
             R's kinds; "response" for linear models, "deviance" for generalized ones.
-        pad : bool
-            As for `fitted`.
 
         Returns
         -------
         ndarray of float64, shape (n,)
+            Padded as `fitted` is.
 
         Examples
         --------
@@ -409,20 +354,21 @@ class FittedModel(Abbreviated):
         >>> fit.residuals()[:2].round(4).tolist()
         [-42.6288, -43.9514]
         """
-        design = self._rows()
         default = "response" if self.family is None else "deviance"
-        kind = choice_of("type", default if type is None else type, _RESIDUALS)
-        response, mean = design.response, self.fitted(pad=False)
+        kinds = ("response", "pearson", "deviance")
+        return self._padded(self._residuals(choice_of("type", type or default, kinds)))
+
+    def _residuals(self, kind: str) -> FloatArray:
+        response, mean = self._rows().response, self._mean(self._predictor())
         left = response.y - mean
-        if isinstance(self.solution, GeneralizedSolution) and kind != "response":
-            likelihood = self.solution.devfun.likelihood
-            if kind == "pearson":
-                left *= np.sqrt(response.weights / likelihood.variance(mean))
-            else:
-                left = np.sign(left) * np.sqrt(likelihood.deviances(mean))
-        elif kind != "response":
-            left *= np.sqrt(response.weights)
-        return self._padded(left, design) if pad else left
+        if kind == "response":
+            return np.asarray(left)
+        if not isinstance(self.solution, GeneralizedSolution):
+            return np.asarray(left * np.sqrt(response.weights))
+        likelihood = self.solution.devfun.likelihood
+        if kind == "pearson":
+            return np.asarray(left * np.sqrt(response.weights / likelihood.variance(mean)))
+        return np.asarray(np.sign(left) * np.sqrt(likelihood.deviances(mean)))
 
     def _rows(self) -> MixedDesign[Any]:
         if self.design is None:
@@ -434,16 +380,17 @@ class FittedModel(Abbreviated):
         """Conditional modes of the random effects in the order of Zᵗ's rows, shape (q,)."""
         return np.concatenate([np.zeros(0), *(term.modes.ravel() for term in self.terms)])
 
-    def _predictor(self) -> FloatArray:
+    def _predictor(self, *, random: bool = True) -> FloatArray:
         design = self._rows()
-        eta: FloatArray = design.X @ self.coefficients + design.Z @ self.b
+        eta: FloatArray = design.X @ self.coefficients
+        eta = eta + design.Z @ self.b if random else eta
         return eta if design.offset is None else eta + design.offset
 
     def _mean(self, eta: FloatArray) -> FloatArray:
-        return np.asarray(eta if self.family is None else mean_of_link(self.family.link, eta))
+        return eta if self.family is None else mean_of_link(self.family.link, eta)
 
-    def _padded(self, values: FloatArray, design: MixedDesign[Any]) -> FloatArray:
-        frame = design.model_frame
+    def _padded(self, values: FloatArray) -> FloatArray:
+        frame = self._rows().model_frame
         excludes = self.spec is not None and self.spec.na_action == "exclude"
         if not excludes or frame.positions is None or not frame.omitted or "subset" in self.call:
             return values
@@ -467,16 +414,11 @@ class FittedModel(Abbreviated):
         ----------
         newdata : pandas, polars or pyarrow frame, or mapping of arrays, optional
             The rows of the model if not given.
-        random : bool, sequence of str, or a formula
-            Which random effects count (``re.form``), as `Spec.apply` takes it; all or none
-            for the model's own rows.
-        new_levels : {"error", "zero"}
-            What a level that the model does not know does: stop, or count as zero
-            (``allow.new.levels``).
+        random, new_levels, offset, na_action
+            As `Spec.apply` takes them: which random effects count (``re.form``), and what a level
+            does that the model does not know (``allow.new.levels``).
         type : {"link", "response"}
             The linear predictor, or the mean.
-        offset, na_action
-            As `Spec.apply` takes them.
 
         Returns
         -------
@@ -490,24 +432,18 @@ class FittedModel(Abbreviated):
         >>> fit.predict(new, new_levels="zero").round(2).tolist()
         [450.33, 356.08]
         """
-        choice_of("type", type, ("link", "response"))
+        linked = choice_of("type", type, ("link", "response")) == "link"
         if newdata is None:
-            design = self._rows()
-            if not isinstance(random, bool):
-                raise DataError("for the model's own rows random must be True or False")
-            eta = self._predictor()
-            if not random:
-                eta = eta - design.Z @ self.b
-            return self._padded(eta if type == "link" else self._mean(eta), design)
-        if self.spec is None:
+            eta = self._padded(self._predictor(random=random is not False))
+        elif self.spec is None:
             raise DataError("this fit was made without data, so it has no rule for new rows")
-        rows = self.spec.apply(
-            newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
-        )
-        eta = rows.X @ self.coefficients + rows.Zt.T @ self.b
-        if rows.offset is not None:
-            eta = eta + rows.offset
-        return eta if type == "link" else self._mean(eta)
+        else:
+            rows = self.spec.apply(
+                newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
+            )
+            eta = rows.X @ self.coefficients + rows.Zt.T @ self.b
+            eta = eta if rows.offset is None else eta + rows.offset
+        return eta if linked else self._mean(eta)
 
     def simulate(self, seed: int | Generator | None = None) -> FloatArray:
         """Return a response drawn from the fitted model, random effects drawn anew.
@@ -531,15 +467,6 @@ class FittedModel(Abbreviated):
         sigma = self.sigma if self.has_scale else None
         return self._rows().simulate(self.coefficients.tolist(), self.par, sigma, seed)
 
-    def _kept(self) -> FittedModel:
-        """Return the fit without its rows; conditional variances are computed for it."""
-        variances = self.conditional_variances
-        terms = [
-            replace(term, variances=found.reshape(len(found), -1))
-            for term, (_, found) in zip(self.terms, variances, strict=True)
-        ]
-        return replace(self, terms=tuple(terms), design=None, solution=None)
-
     def to_json(self) -> str:
         """Return the fit as JSON text: its estimates and recipe, without the rows.
 
@@ -557,7 +484,11 @@ class FittedModel(Abbreviated):
         """
         from lme4py.fit.saved_fit import write
 
-        return write(self._kept())
+        pairs = zip(self.terms, self.conditional_variances, strict=True)
+        kept = [
+            replace(term, variances=found.reshape(len(found), -1)) for term, (_, found) in pairs
+        ]
+        return write(replace(self, terms=tuple(kept), design=None, solution=None))
 
     @classmethod
     def from_json(cls, text: str) -> FittedModel:
@@ -587,6 +518,3 @@ class FittedModel(Abbreviated):
         from lme4py.fit.saved_fit import read
 
         return read(text)
-
-
-_RESIDUALS = ("response", "pearson", "deviance")

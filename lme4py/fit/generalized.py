@@ -20,9 +20,8 @@ from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
-from lme4py.fit.elimination import BlockLayout, ConditionalCovariance
-from lme4py.fit.likelihood import Likelihood
-from lme4py.fit.relative_factor import FactorTemplate, RelativeFactor
+from lme4py.fit.algebra import BlockLayout, ConditionalCovariance, RelativeFactor, template
+from lme4py.likelihood import Likelihood, has_dispersion
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
 from lme4py.matrices.reterms import RandomEffects
 
@@ -40,38 +39,12 @@ _STILL, _STUCK, _ROUNDING, _BACK = 1e-12, 1e-8, 1e-12, -0.2
 class GeneralizedDeviance(Abbreviated):
     """Minus twice the log-likelihood of a generalized model as a function of its parameters.
 
-    Parameters
-    ----------
-    random : RandomEffects
-    X : ndarray of float64, shape (n, p)
-    Zt : csc_array, shape (q, n)
-    likelihood : Likelihood
-    offset : ndarray of float64, shape (n,)
-    nAGQ : int
-        0: the parameters are ``par``, and PIRLS finds the fixed effects too. Otherwise they are
-        ``par`` and the fixed effects; 1 for the Laplace approximation, or so many points.
-    eta : ndarray of float64, shape (n,)
-        The linear predictor that PIRLS starts at.
-    phi : float
-        The dispersion that it starts at.
-    layout : BlockLayout
-        How ZᵗWZ is factored.
-    weighing : csr_array
-        What turns W into the entries of ZᵗWZ.
-    dispersed : float or None
-        The weights' sum less the rank of [X Z], by which a dispersion that is profiled divides
-        the deviance; None where none is.
-    normalised : bool
-        Whether quadrature gives a log-likelihood, or, as before lme4 2.1, the deviance.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> data = {"s": [1, 2, 4, 3, 0, 2], "n": [5] * 6, "g": list("aabbcc")}
-    >>> design = lme4py.glformula("cbind(s, n - s) ~ 1 + (1 | g)", data)
-    >>> devfun = lme4py.mk_glmer_devfun(design)
-    >>> round(devfun([0.5, -0.3]), 6)
-    19.396473
+    With `nAGQ` 0 these are ``par``, and PIRLS finds the fixed effects too; otherwise ``par`` and
+    the fixed effects, for the Laplace approximation (1) or so many points of quadrature. PIRLS
+    starts at the linear predictor `eta` and the dispersion `phi`; `layout` tells how ZᵗWZ is
+    factored, `weighing` turns W into its entries. `dispersed` is what a profiled dispersion divides
+    the deviance by, the weights' sum less the rank of [X Z], or None; `normalised` tells whether
+    quadrature gives a log-likelihood or, as before lme4 2.1, the deviance.
     """
 
     random: RandomEffects
@@ -88,9 +61,8 @@ class GeneralizedDeviance(Abbreviated):
     normalised: bool
 
     @cached_property
-    def template(self) -> FactorTemplate:
-        """Where ``par`` stands in Λ."""
-        return FactorTemplate(self.random)
+    def _factor(self) -> Any:
+        return template(self.random)
 
     @property
     def fixed(self) -> int:
@@ -108,23 +80,11 @@ class GeneralizedDeviance(Abbreviated):
         return np.concatenate([self.random.upper, np.full(self.fixed, np.inf)])
 
     def __call__(self, parameters: ArrayLike) -> float:
-        """Return the criterion.
-
-        Parameters
-        ----------
-        parameters : array-like of float
-            ``par``, within its bounds, then the fixed effects unless `nAGQ` is 0.
-        """
+        """Return the criterion."""
         return self.at(parameters).criterion
 
     def at(self, parameters: ArrayLike) -> GeneralizedSolution:
-        """Return everything that is known at some parameters.
-
-        Raises
-        ------
-        DataError
-            For another length, a value out of bounds, or where PIRLS does not converge.
-        """
+        """Return everything that is known at some parameters."""
         values = np.asarray(parameters, dtype=np.float64)
         count = self.random.par.size
         if values.shape != (count + self.fixed,):
@@ -142,10 +102,12 @@ class GeneralizedDeviance(Abbreviated):
         """
         par, beta = np.split(parameters, [self.random.par.size])
         base = self.offset if self.nAGQ == 0 else self.offset + self.X @ beta
+        factor, theta = self._factor(par)
         found = GeneralizedSolution(
             devfun=self,
             par=par,
-            factor=self.template.at(par),
+            theta=theta,
+            factor=factor,
             base=base,
             eta=self.eta,
             beta=beta,
@@ -175,26 +137,14 @@ class GeneralizedDeviance(Abbreviated):
 class GeneralizedSolution(Abbreviated):
     """A generalized linear mixed model at some parameters, or a step of PIRLS on the way there.
 
-    Parameters
-    ----------
-    devfun : GeneralizedDeviance
-    par : ndarray of float64
-    factor : RelativeFactor
-        Λ.
-    base : ndarray of float64, shape (n,)
-        What the linear predictor has besides the effects that are looked for.
-    eta : ndarray of float64, shape (n,)
-        The linear predictor.
-    beta : ndarray of float64, shape (p,)
-        The fixed effects; empty at the start of PIRLS where it finds them.
-    phi : float
-        The dispersion in the working weights.
-    u, b : ndarray of float64, shape (q,), or None
-        The spherical effects and b = Λu; None at the start, where only the predictor is known.
+    `base` is what the linear predictor `eta` has besides the effects that are looked for, `phi` the
+    dispersion in the working weights; `u` and b = Λu are None at the start, where only the
+    predictor is known.
     """
 
     devfun: GeneralizedDeviance
     par: FloatArray
+    theta: FloatArray
     factor: RelativeFactor
     base: FloatArray
     eta: FloatArray
@@ -297,11 +247,6 @@ class GeneralizedSolution(Abbreviated):
         return 2.0 * float(np.log(self.root.diagonal()).sum())
 
     @property
-    def theta(self) -> FloatArray:
-        """The distinct entries of Λ."""
-        return self.devfun.template.theta(self.par)
-
-    @property
     def pwrss(self) -> float:
         """The penalised weighted residual sum of squares."""
         likelihood = self.devfun.likelihood
@@ -311,7 +256,7 @@ class GeneralizedSolution(Abbreviated):
     @property
     def sigma(self) -> float:
         """The square root of the dispersion, 1 for families without one."""
-        if not self.devfun.likelihood.has_dispersion:
+        if not has_dispersion(self.devfun.likelihood.family):
             return 1.0
         profiled = self.devfun.dispersed is not None
         return float(np.sqrt(self.phi if profiled else self.pwrss / self.eta.size))
@@ -334,7 +279,9 @@ class GeneralizedSolution(Abbreviated):
         with np.errstate(all="ignore"):
             value = devfun.likelihood.minus_two_log(self.mean)
         # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
-        value += 2.0 if devfun.likelihood.has_dispersion and devfun.dispersed is None else 0.0
+        value += (
+            2.0 if has_dispersion(devfun.likelihood.family) and devfun.dispersed is None else 0.0
+        )
         value += self.ldL2 + self._length
         return value if devfun.nAGQ < 2 else value + self._quadrature
 
@@ -364,13 +311,7 @@ class GeneralizedSolution(Abbreviated):
 
 
 def _converged(state: GeneralizedSolution) -> GeneralizedSolution:
-    """Return the conditional modes: PIRLS from a linear predictor.
-
-    Raises
-    ------
-    DataError
-        Where it does not converge, in lme4's words.
-    """
+    """Return the conditional modes: PIRLS from a linear predictor."""
     worth, before, least = np.inf, np.zeros(state.eta.size), np.inf
     for _ in range(_STEPS):
         step = state.stepped()
@@ -451,7 +392,7 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
             start = np.full_like(start, start.mean())
         eta = predictor_of_link(family.link, start)
     dispersed = None
-    if likelihood.has_dispersion and profiles:
+    if has_dispersion(family) and profiles:
         rank = np.linalg.matrix_rank(np.column_stack([X, design.Zt.T.toarray()]))
         dispersed = float(response.weights.sum() - rank)
     devfun = GeneralizedDeviance(

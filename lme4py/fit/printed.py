@@ -11,6 +11,7 @@ import numpy as np
 
 from lme4py.data.values import FloatArray
 from lme4py.explain.markup.page import aligned_numbers
+from lme4py.versions import lme4_of
 
 if TYPE_CHECKING:
     from lme4py.fit.fitted import EstimatedTerm, FittedModel, VarCorr
@@ -146,8 +147,8 @@ def _criteria(fit: FittedModel, digits: int) -> list[str]:
     if fit.reml:
         return [f"REML criterion at convergence: {_number(round(fit.reml_criterion, digits))}"]
     values = np.round([fit.aic, fit.bic, fit.log_likelihood, fit.minus_two_log_likelihood], digits)
-    names = ["AIC", "BIC", "logLik", fit.deviance_label, "df.resid"]
-    return _named(names, [*aligned_numbers(values), str(fit.df_residual)], 1)
+    names = ["AIC", "BIC", "logLik", lme4_of(fit.version).deviance_label, "df.resid"]
+    return _named(names, [*aligned_numbers(values), str(fit.n - fit.df)], 1)
 
 
 def _number(value: float) -> str:
@@ -198,7 +199,9 @@ def summary_text(fit: FittedModel) -> str:
     """
     lines = [*_heading(fit), "", *_criteria(fit, 1), ""]
     if fit.design is not None:
-        scaled = np.quantile(fit.residuals("pearson") / fit.sigma, [0.0, 0.25, 0.5, 0.75, 1.0])
+        scaled = np.quantile(
+            _known(fit.residuals("pearson")) / fit.sigma, [0.0, 0.25, 0.5, 0.75, 1.0]
+        )
         quartiles = aligned_numbers(_without_noise(scaled, 5), 4)
         lines += ["Scaled residuals: ", *_named(["Min", "1Q", "Median", "3Q", "Max"], quartiles, 1)]
         lines.append("")
@@ -206,6 +209,10 @@ def summary_text(fit: FittedModel) -> str:
     if fit.names:
         lines += ["", "Fixed effects:", *_coefficients(fit)]
     return "\n".join([*lines, *_warned(fit, short=False)])
+
+
+def _known(values: FloatArray) -> FloatArray:
+    return values[~np.isnan(values)]
 
 
 def _without_noise(values: FloatArray, digits: int) -> FloatArray:
@@ -226,7 +233,10 @@ def _coefficients(fit: FittedModel) -> list[str]:
         ["", *fit.names],
         ["Estimate", *shown[: estimates.size]],
         ["Std. Error", *shown[estimates.size :]],
-        [f"{fit.statistic} value", *aligned_numbers(np.round(estimates / errors, 3), 4)],
+        [
+            f"{'t' if fit.has_scale else 'z'} value",
+            *aligned_numbers(np.round(estimates / errors, 3), 4),
+        ],
     ]
     name, *numbers = columns
     width = max(map(len, name))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lme4py
-from lme4py.fit import elimination
+from lme4py.fit import algebra
 from tests.fit.records import records
 
 LINEAR, GENERALIZED = records("linear"), records("generalized")
@@ -56,7 +56,7 @@ def test_other_ways_to_factor(record, way, monkeypatch):
     par = record.get("at")[1]
     expected = lme4py.mk_lmer_devfun(design).at(par)
     for name, value in WAYS[way].items():
-        monkeypatch.setattr(elimination, name, value)
+        monkeypatch.setattr(algebra, name, value)
     found = lme4py.mk_lmer_devfun(design).at(par)
     assert found.criterion == pytest.approx(record.get("deviance")[1], rel=0, abs=1e-8)
     np.testing.assert_allclose(found.b, expected.b, rtol=1e-8, atol=1e-8)

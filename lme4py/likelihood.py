@@ -11,7 +11,12 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.family import Family
 
-__all__ = ["Likelihood"]
+__all__ = ["Likelihood", "has_dispersion"]
+
+
+def has_dispersion(family: Family | None) -> bool:
+    """Tell whether a distribution, None for a linear model's, has a dispersion to be estimated."""
+    return family is None or family.name in ("Gamma", "inverse.gaussian", "gaussian")
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -32,11 +37,6 @@ class Likelihood(Abbreviated):
     weights: FloatArray
     trials: FloatArray
 
-    @property
-    def has_dispersion(self) -> bool:
-        """Whether there is a dispersion to be estimated."""
-        return self.family.name not in ("binomial", "poisson")
-
     def variance(self, mean: FloatArray) -> FloatArray:
         """Return the variance function at the means."""
         match self.family.name:
@@ -44,6 +44,8 @@ class Likelihood(Abbreviated):
                 return mean * (1.0 - mean)
             case "poisson":
                 return mean
+            case "negative.binomial":
+                return mean + mean**2 / self._theta
             case "Gamma":
                 return mean**2
             case "inverse.gaussian":
@@ -60,6 +62,10 @@ class Likelihood(Abbreviated):
                 found = 2.0 * parts
             case "poisson":
                 found = 2.0 * (xlogy(y, y / mean) - (y - mean))
+            case "negative.binomial":
+                theta = self._theta
+                far = (y + theta) * np.log((y + theta) / (mean + theta))
+                found = 2.0 * (xlogy(y, np.maximum(1.0, y) / mean) - far)
             case "Gamma":
                 found = -2.0 * (np.log(y / mean) - (y - mean) / mean)
             case "inverse.gaussian":
@@ -68,17 +74,19 @@ class Likelihood(Abbreviated):
                 found = (y - mean) ** 2
         return np.asarray(self.weights * found)
 
-    def minus_two_log(self, mean: FloatArray, dispersion: float | None = None) -> float:
+    @property
+    def _theta(self) -> float:
+        """The shape of a negative binomial distribution."""
+        return float(self.family.theta or np.nan)
+
+    def minus_two_log(self, mean: FloatArray) -> float:
         """Return minus twice the log-likelihood, without what R's ``aic`` adds for dispersion.
 
-        Parameters
-        ----------
-        mean : ndarray of float64
-        dispersion : float, optional
-            The deviance divided by the sum of the weights if not given, as R has it.
+        That is the deviance divided by the sum of the weights, by the rows for gaussian ones.
         """
         y, weights = self.y, self.weights
-        total = float(weights.sum())
+        total = float(y.size if self.family.name == "gaussian" else weights.sum())
+        phi = float(self.deviances(mean).sum() / total)
         match self.family.name:
             case "binomial":
                 counts = np.round(self.trials if (self.trials > 1).any() else weights)
@@ -88,20 +96,18 @@ class Likelihood(Abbreviated):
                 logs = share * (ways + xlogy(won, mean) + xlog1py(counts - won, -mean))
             case "poisson":
                 logs = weights * (xlogy(y, mean) - mean - gammaln(y + 1.0))
+            case "negative.binomial":
+                theta = self._theta
+                near = xlogy(y, mean) - (y + theta) * np.log(mean + theta) - gammaln(y + 1.0)
+                logs = weights * (
+                    near + theta * np.log(theta) - gammaln(theta) + gammaln(theta + y)
+                )
             case "Gamma":
-                phi = self._moment(mean, total) if dispersion is None else dispersion
                 logs = weights * (
                     -np.log(y) - gammaln(1 / phi) + (np.log(y / (mean * phi)) - y / mean) / phi
                 )
             case "inverse.gaussian":
-                phi = self._moment(mean, total) if dispersion is None else dispersion
-                ratio = self._moment(mean, total) / phi
-                logs = -0.5 * weights * (np.log(2.0 * np.pi * phi) + ratio + 3.0 * np.log(y))
+                logs = -0.5 * weights * (np.log(2.0 * np.pi * phi) + 1.0 + 3.0 * np.log(y))
             case _:
-                phi = self._moment(mean, y.size) if dispersion is None else dispersion
-                ratio = self._moment(mean, y.size) / phi
-                logs = -0.5 * (np.log(2.0 * np.pi * phi / weights) + ratio)
+                logs = -0.5 * (np.log(2.0 * np.pi * phi / weights) + 1.0)
         return float(-2.0 * logs.sum())
-
-    def _moment(self, mean: FloatArray, total: float) -> float:
-        return float(self.deviances(mean).sum() / total)

@@ -55,6 +55,7 @@ LAYERS = (
     "data.missing_rows",
     "data.factors",
     "data.memory",
+    "data.column_values",
     "data.columns",
     "data.coding",
     "data.attached",

@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from lme4py.data.columns import Columns, is_data_frame, value_of
+from lme4py.data.column_values import value_of
+from lme4py.data.columns import Columns, is_data_frame
 from lme4py.data.values import (
     Character,
     Factor,

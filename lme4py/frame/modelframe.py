@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import few
-from lme4py.data.columns import row_names, value_of
+from lme4py.data.column_values import value_of
+from lme4py.data.columns import row_names
 from lme4py.data.factors import distinct, drop_unused, factor_of
 from lme4py.data.memory import read_only
 from lme4py.data.missing_rows import missing, rows_text

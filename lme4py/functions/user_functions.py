@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.data.columns import value_of
+from lme4py.data.column_values import value_of
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.functions.table import Dot, Function, State, enter_user, function_entry

@@ -10,7 +10,8 @@ import pytest
 import lme4py
 from lme4py import DataError
 from lme4py.data.collation import Collation
-from lme4py.data.columns import Columns, value_of
+from lme4py.data.column_values import value_of
+from lme4py.data.columns import Columns
 from lme4py.data.factors import factor_of
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.versions import LME4_1, following

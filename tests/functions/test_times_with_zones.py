@@ -12,7 +12,8 @@ import pytest
 
 import lme4py
 from lme4py.data.collation import Collation
-from lme4py.data.columns import Columns, value_of
+from lme4py.data.column_values import value_of
+from lme4py.data.columns import Columns
 from lme4py.data.values import Factor
 from lme4py.formula.parse import parse
 from lme4py.frame.evaluate import Scope, evaluate

@@ -155,8 +155,11 @@ class Hierarchy:
 
     def from_stage(self, stage: int) -> tuple[int, ...]:
         """Return the positions of the factors at or above a stage, finest first."""
-        above = [i for i, own in enumerate(self.stage) if own >= stage]
-        return tuple(sorted(above, key=lambda i: self.stage[i]))
+        return tuple(i for i in self._finest_first if self.stage[i] >= stage)
+
+    @cached_property
+    def _finest_first(self) -> list[int]:
+        return sorted(range(len(self.stage)), key=self.stage.__getitem__)
 
     def above(self, factor: int) -> tuple[int, ...]:
         """Return the factors in which a factor is nested, finest first."""

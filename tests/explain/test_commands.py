@@ -44,7 +44,7 @@ def test_explain_without_arguments(capsys):
 @pytest.mark.parametrize(
     "form, expected",
     [
-        ("text", ["M is constant within each g", "β_1j = γ_10 + γ_11·M_j + U_1j"]),
+        ("text", ["It has one value per g", "β_1j = γ_10 + γ_11·M_j + U_1j"]),
         ("md", ["# `y ~ X * M + (1 + X | g)`", r"| `(1 + X \| g)` |", "## Equations", "$$"]),
         ("html", ["<h3><code>y ~ X * M", "<math"]),
         ("latex", [r"\gamma_{11}"]),

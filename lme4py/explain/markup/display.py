@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from html import escape
 from typing import TypeAlias
 
@@ -100,7 +101,7 @@ class Section:
         return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Display(Shown):
     """Sections of equations; ``str()`` and a notebook show them.
 
@@ -152,8 +153,10 @@ class Display(Shown):
             return []
         return self._setter(section, TextSetter).counts(relation, self.width - 2)
 
-    def _setter(self, section: Section, form: type[Typesetter]) -> Typesetter:
-        return form(lambda quantity: self.write(quantity, section.stage), self.digits)
+    @cached_property
+    def _setter(self) -> Callable[[Section, type[Typesetter]], Typesetter]:
+        setters = cache(lambda stage, form: form(lambda q: self.write(q, stage), self.digits))
+        return lambda section, form: setters(section.stage, form)
 
     def _notes(
         self, section: Section, form: type[Typesetter], words: str = "{}", symbol: str = "{}"
@@ -189,7 +192,8 @@ class Display(Shown):
             for relation in section.relations:
                 block = self._lines(replace(section, relations=(relation,)), TextSetter)
                 lines += [indent + line for line in _folded(block, width - len(indent))]
-            lines += [indent + line for line in self._notes(section, TextSetter)]
+            for note in self._notes(section, TextSetter):
+                lines += [indent + line for line in _folded([note.rstrip()], width - len(indent))]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 

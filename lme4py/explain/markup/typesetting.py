@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import accumulate, groupby, pairwise
 from typing import ClassVar, TypeAlias
 
@@ -175,6 +175,7 @@ class Typesetter(ABC):
     def __init__(self, write: Callable[[Quantity], Written], digits: int = 4) -> None:
         self.write = write
         self.digits = digits
+        self._written = cache(lambda quantity: Box((self.symbol(write(quantity)),)))
 
     def number(self, number: str) -> str:
         """Return a number, which may have an exponent behind an e."""
@@ -288,7 +289,7 @@ class Typesetter(ABC):
             case Numeral(value):
                 return Box((self.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
-                return Box((self.symbol(self.write(tree)),))
+                return self._written(tree)
             case Dots(direction):
                 return self._built(direction)
             case Sum(()):

@@ -27,6 +27,7 @@ from lme4py.data.values import (
     Value,
     is_difftime,
     length,
+    take,
 )
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
@@ -413,9 +414,13 @@ def _replayed(
         return Evaluated(_basis_again(function, named, node, state), True)
     if rowwise:
         refuse_new_rows(function, given, node)
+        named = {name: item for name, item in named.items() if name not in function.counts}
     value = function.compute(**named)
     if not rowwise:
         return Evaluated(value, False)
+    if not scope.context.rows and function.role == "elementwise":
+        # R makes one text of none: paste("a", x).
+        value = take(value, np.zeros(0, dtype=np.int64))
     if follows_rows(function, given, value, scope.context.rows):
         if state.kind == "unit" and _chosen_unit(value, given, function) is not None:
             value = in_unit(value, state.kept)

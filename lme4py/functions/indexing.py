@@ -22,7 +22,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError, nearest
 from lme4py.functions.coercion import as_vector, bare_numbers, pack, recycle, select
-from lme4py.functions.table import MISSING, Dot, function
+from lme4py.functions.table import MISSING, Context, Dot, function
 
 Positions = NDArray[np.int64]
 
@@ -72,7 +72,10 @@ def _picked(value: Value, positions: Positions) -> Value:
     return take_or_missing(value, positions)
 
 
-def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -> Value:
+def _cells(
+    value: Matrix, row: Value | None, column: Value | None, drop: bool, *, alone: bool
+) -> Value:
+    """Return cells of a matrix; a row that stands `alone` is no vector of its cells."""
     block, names = value.values, value.names
     if column is not None:
         places = _positions(column, block.shape[1], names or (), bounded=True)
@@ -85,13 +88,13 @@ def _cells(value: Matrix, row: Value | None, column: Value | None, drop: bool) -
         if positions.size and not len(block):
             raise DataError(_OUTSIDE)
         block = np.where((positions < 0)[:, None], np.nan, block[positions])
-    if drop and 1 in block.shape:
+    if drop and (block.shape[1] == 1 or (len(block) == 1 and not alone)):
         return pack(block.reshape(-1, order="F"), value.kind)
     return Matrix(np.asfortranarray(block), names, value.kind)
 
 
 @function({"[": "Elements, or cells of a matrix."}, role="index")
-def _index(x: Value, dots: tuple[Dot, ...] = (), drop: bool = MISSING) -> Value:
+def _index(x: Value, context: Context, dots: tuple[Dot, ...] = (), drop: bool = MISSING) -> Value:
     if isinstance(x, FunctionName):
         raise DataError("object of type 'closure' is not subsettable")
     # An empty argument comes as None.
@@ -101,7 +104,8 @@ def _index(x: Value, dots: tuple[Dot, ...] = (), drop: bool = MISSING) -> Value:
     if len(given) >= 2:
         if len(given) > 2 or not isinstance(x, Matrix):
             raise DataError("incorrect number of dimensions")
-        return _cells(x, given[0], given[1], drop is MISSING or drop)
+        alone = context.rows == 1 and (given[0] is None or dots[0].rowwise)
+        return _cells(x, given[0], given[1], drop is MISSING or drop, alone=alone)
     if given and given[0] is not None:
         if isinstance(x, Matrix):
             raise DataError("one index of a matrix", hint="write m[, 1] for its first column")

@@ -142,6 +142,8 @@ class Function:
     tables : tuple of str
         Formal arguments of an elementwise function that every row looks things up in
         (``x %in% table``); other vectors are repeated along the rows.
+    counts : tuple of str
+        Formal arguments that may count the rows, of which other data have another number.
     chooses_unit : bool
         Whether R chooses the unit of a difference of times by the rows; new rows keep it.
     rows : {"all", "distinct", "extremes"}
@@ -161,6 +163,7 @@ class Function:
     quoted: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    counts: tuple[str, ...] = ()
     chooses_unit: bool = False
     rows: Rows = "all"
 
@@ -349,7 +352,8 @@ def function(
         (its value is then what the replay makes of it), or ``(value, state)`` where it finds
         both in one go.
     **taken
-        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``chooses_unit``, ``rows``.
+        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``counts``,
+        ``chooses_unit``, ``rows``.
     """
 
     def enter(compute: _F) -> _F:

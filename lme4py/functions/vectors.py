@@ -130,7 +130,7 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     return pack(joined, higher(*(kind for _, kind in parts)), time)
 
 
-@function("rep", role="shape")
+@function("rep", role="shape", counts=("length.out",))
 def _rep(x: Value, times: Value = MISSING, each: int = 1, length_out: int | None = None) -> Value:
     """Return a vector repeated, whole or each element."""
     value = _bare_vector(x)
@@ -345,7 +345,7 @@ def _drop(x: Value) -> Value:
     return as_vector(x) if isinstance(x, Matrix) and x.values.shape[1] == 1 else x
 
 
-@function("matrix", role="shape")
+@function("matrix", role="shape", counts=("nrow",))
 def _matrix(
     data: Value = NA, nrow: int | None = None, ncol: int | None = None, byrow: bool = False
 ) -> Value:
@@ -354,7 +354,7 @@ def _matrix(
         raise DataError("matrix() takes numbers here")
     array, kind = flat(data, "'data' must be of a vector type")
     if nrow is None and ncol is None:
-        nrow = array.size
+        nrow, ncol = array.size, 1
     known = nrow if ncol is None else ncol
     other = -(-array.size // known) if known else 0
     rows, columns = other if nrow is None else nrow, other if ncol is None else ncol

@@ -30,6 +30,7 @@ from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
 from lme4py.formula.formula_traps import Trap
 from lme4py.formula.parse import parse
+from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import ColumnSource, Scope, evaluate
@@ -240,7 +241,7 @@ def read_model(formula: str | Formula, arguments: Arguments, messages: Messages)
             "lformula() makes X and Z of this one",
         )
     double_bar = _double_bar(arguments.double_bar, arguments.lme4)
-    for text in parsed.structure_remarks(double_bar):
+    for text in structure_remarks(parsed.right, double_bar, arguments.lme4):
         messages.advise(text)
     split = arguments.family is None or arguments.lme4.splits_generalized
     if double_bar == "diag" or (split and arguments.mixed):

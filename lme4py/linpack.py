@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "TOLERANCE", "q_times", "q_transpose_times", "qr"]
+__all__ = ["QR", "TOLERANCE", "q_times", "qr"]
 
 FloatArray = NDArray[np.float64]
 
@@ -144,66 +144,36 @@ def _decomposed(packed: FloatArray) -> QR:
     return QR(packed, norm, pivot, min(bound, rows))
 
 
-def q_times(decomposition: QR, y: FloatArray) -> FloatArray:
-    """Return Q y, R's ``qr.qy``.
+def q_times(decomposition: QR, y: FloatArray, *, transposed: bool = False) -> FloatArray:
+    """Return Q y, or Q' y where `transposed`: R's ``qr.qy`` and ``qr.qty``.
 
     Parameters
     ----------
     decomposition : QR
     y : ndarray, shape (m, k)
         Rows beyond the first m, of n, are zeros.
+    transposed : bool
+        Whether Q is.
 
     Returns
     -------
-    ndarray, shape (n, k), Fortran order
+    ndarray, shape (n, k), in the memory order of `y`
 
     Examples
     --------
     >>> x = np.array([[3.0], [4.0]])
     >>> q_times(qr(x), np.array([[1.0]])).ravel().round(12).tolist()
     [-0.6, -0.8]
-    """
-    result = np.zeros((len(decomposition.qr), y.shape[1]), order="F")
-    result[: len(y)] = y
-    with np.errstate(all="ignore"):
-        for step in reversed(_steps(decomposition)):
-            _reflect(_mirror(decomposition, step), result[step:])
-    return result
-
-
-def q_transpose_times(decomposition: QR, y: FloatArray) -> FloatArray:
-    """Return Q' y, R's ``qr.qty``.
-
-    Parameters
-    ----------
-    decomposition : QR
-    y : ndarray, shape (n, k)
-
-    Returns
-    -------
-    ndarray, shape (n, k)
-
-    Examples
-    --------
-    >>> x = np.array([[3.0], [4.0]])
-    >>> q_transpose_times(qr(x), x).ravel().round(12).tolist()
+    >>> q_times(qr(x), x, transposed=True).ravel().round(12).tolist()
     [-5.0, 0.0]
     """
-    result = np.array(y, dtype=np.float64, order="C")
+    rows = len(decomposition.qr)
+    result = np.zeros((rows, y.shape[1]), order="C" if y.flags.c_contiguous else "F")
+    result[: len(y)] = y
+    reflections = np.flatnonzero(decomposition.qraux[: min(decomposition.rank, rows - 1)])
     with np.errstate(all="ignore"):
-        for step in _steps(decomposition):
-            _reflect(_mirror(decomposition, step), result[step:])
+        for step in reflections if transposed else reflections[::-1]:
+            mirror = decomposition.qr[step:, step].copy()
+            mirror[0] = decomposition.qraux[step]
+            _reflect(mirror, result[step:])
     return result
-
-
-def _steps(decomposition: QR) -> list[int]:
-    """Return the columns that have a reflection."""
-    last = min(decomposition.rank, len(decomposition.qr) - 1)
-    return np.flatnonzero(decomposition.qraux[:last]).tolist()
-
-
-def _mirror(decomposition: QR, step: int) -> FloatArray:
-    """Return the vector of one reflection."""
-    mirror = decomposition.qr[step:, step].copy()
-    mirror[0] = decomposition.qraux[step]
-    return mirror

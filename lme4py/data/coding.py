@@ -85,7 +85,7 @@ def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int
     # Of fewer points than powers the columns beyond them are zeros.
     padded = np.zeros((len(diagonal), degree + 1))
     padded[:, : len(diagonal)] = diagonal
-    return linpack.q_times(decomposition, padded), decomposition.rank
+    return linpack.q_times(decomposition, np.asfortranarray(padded)), decomposition.rank
 
 
 def _indicator(levels: Sequence[str]) -> Matrix:

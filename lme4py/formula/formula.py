@@ -13,7 +13,6 @@ from lme4py.formula.formula_traps import Trap, formula_traps
 from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
-from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Call, Node, Number, call, calls_in
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
@@ -222,25 +221,6 @@ class Formula:
         right = self.right if double_bar == "diag" else lost_in_expansion(self.right)
         right = expand_double_bars(right, double_bar)
         return self if right is self.right else self.with_right(right)
-
-    def structure_remarks(self, double_bar: DoubleBar = "split") -> list[str]:
-        """Return what lme4 passes over in silence: structures and arguments of no effect.
-
-        Parameters
-        ----------
-        double_bar : {"split", "diag"}
-            What ``||`` means.
-
-        Returns
-        -------
-        list of str
-
-        Examples
-        --------
-        >>> Formula.parse("y ~ cs(x | g)").structure_remarks()
-        []
-        """
-        return structure_remarks(self.right, double_bar, self.lme4)
 
     def __str__(self) -> str:
         return deparse(self.node)

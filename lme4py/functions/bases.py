@@ -407,7 +407,7 @@ def _natural_splines(state: State, x: Value) -> Matrix:
 
     def natural(piece: FloatArray) -> FloatArray:
         basis = _extended(knots, piece, 4, (low, high), (low, high), [0, 1])[:, start:]
-        return linpack.q_transpose_times(constraint, basis.T)[2:].T
+        return linpack.q_times(constraint, basis.T, transposed=True)[2:].T
 
     return _in_rows(_by_rows(natural, points, knots.size - 4 - start - 2), known)
 

@@ -76,6 +76,7 @@ LAYERS = (
     "sources.files",
     "sources.source",
     "sources.dask_partitions",
+    "sources.running_sum",
     "sources.blocks",
     "sources.partial_frame",
     "fixed_design",

@@ -15,6 +15,7 @@ from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
+from lme4py.sources.running_sum import RunningSum
 from lme4py.sources.source import source_of
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
@@ -58,19 +59,25 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
         read = partial(_products, spec, messages=messages)
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
-        total = None
+        running = RunningSum()
         for block in source.blocks(tuple(spec.columns), rows):
             with block.telling():
-                found = _products(spec, block.frame, messages)
-            total = found if total is None else total + found
+                running.add(_rows_of_numbers(spec, block.frame, messages))
+        total = running.total()
     messages.tell(stacklevel=3)
     if total is None:
         raise DataError("the source has no rows")
     return total
 
 
-def _products(spec: Spec, frame: Any, messages: Messages) -> Crossproducts:
+def _rows_of_numbers(spec: Spec, frame: Any, messages: Messages) -> NewRows:
     rows = computed(spec, frame, messages)
     if rows.y is None or rows.y.ndim > 1:
         raise DataError("cross-products need a response that is one column of numbers")
-    return Crossproducts.of(rows.X, rows.Zt, rows.y, weights=rows.weights, offset=rows.offset)
+    return rows
+
+
+def _products(spec: Spec, frame: Any, messages: Messages) -> Crossproducts:
+    rows = _rows_of_numbers(spec, frame, messages)
+    y: Any = rows.y
+    return Crossproducts.of(rows.X, rows.Zt, y, weights=rows.weights, offset=rows.offset)

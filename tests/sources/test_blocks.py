@@ -75,6 +75,19 @@ def test_crossproducts_add_up(formula, tmp_path):
         np.testing.assert_array_equal(two, four)
 
 
+def test_blocks_without_rows_add_nothing():
+    data = frame()
+    empty = data.iloc[:50].assign(y=np.nan)
+    design = design_of("y ~ x + (x | g)", data, {})
+    whole = design.crossproducts()
+    for source in ([empty, data], [data.iloc[:200], empty, data.iloc[200:]]):
+        found = design.spec.crossproducts(source)
+        assert found.n == whole.n
+        assert found.ZtZ.indices.dtype == np.int32
+        np.testing.assert_allclose(found.ZtZ.toarray(), whole.ZtZ.toarray(), rtol=1e-12)
+        np.testing.assert_allclose(found.ZtX, whole.ZtX, rtol=1e-12)
+
+
 def test_crossproducts_of_other_models_do_not_add():
     data = frame()
     one = design_of("y ~ x + (1 | g)", data, {}).crossproducts()

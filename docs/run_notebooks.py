@@ -30,10 +30,17 @@ def run(path: Path) -> Any:
 
 
 def shown(notebook: Any) -> list[str]:
-    """Return the texts that a notebook shows."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    texts = [item.get("text") or item.get("data", {}).get("text/plain", "") for item in outputs]
-    return [_VARIES.sub("...", text) for text in texts]
+    """Return the texts that each cell of a notebook shows."""
+    texts = []
+    for cell in notebook.cells:
+        # What is printed comes in pieces that differ from run to run, and so does their order.
+        kinds: dict[str, str] = {}
+        for item in cell.get("outputs", ()):
+            kind = item.get("name", item.output_type)
+            text = item.get("text") or item.get("data", {}).get("text/plain", "")
+            kinds[kind] = kinds.get(kind, "") + text
+        texts += [f"{kind}: {_VARIES.sub('...', kinds[kind])}" for kind in sorted(kinds)]
+    return texts
 
 
 if __name__ == "__main__":

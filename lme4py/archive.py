@@ -95,4 +95,7 @@ def _array(content: bytes, name: str) -> NDArray[Any]:
     if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
         raise DataError(f"{name} is not as long as it says")
     flat = np.frombuffer(content, dtype=dtype, offset=file.tell()).astype(dtype.newbyteorder("="))
-    return flat.reshape(shape, order="F" if fortran else "C")
+    try:
+        return flat.reshape(shape, order="F" if fortran else "C")
+    except ValueError as fault:  # no rows of more columns than numpy counts
+        raise DataError(f"{name} is no array: {fault}") from None

@@ -51,7 +51,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 written.replace(target / written.name)
         elif unfinished != target:
             unfinished.replace(target)
-    except OSError as fault:
+    except (OSError, UnicodeEncodeError) as fault:
         raise file_fault("write", path, fault) from None
     finally:
         if unfinished != target:

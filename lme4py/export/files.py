@@ -18,6 +18,7 @@ import numpy as np
 from lme4py.archive import read_archive, write_archive
 from lme4py.argument_types import choice_of, path_of
 from lme4py.design import MixedDesign
+from lme4py.errors import file_fault
 from lme4py.export.stored_design import damaged, design_of_parts, stored_parts
 from lme4py.replacing import replacing
 
@@ -36,7 +37,11 @@ def save(design: MixedDesign, path: str | os.PathLike[str]) -> None:
         "X_names": _lines(design.fixed.names),
         "Zt_names": _lines(design.random.row_names),
     }
-    written = {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
+    try:
+        encoded = {name: text.encode() for name, text in texts.items()}
+    except UnicodeEncodeError as fault:
+        raise file_fault("write", path, fault) from None
+    written = {name: np.frombuffer(text, dtype=np.uint8) for name, text in encoded.items()}
     write_archive(path, written | arrays)
 
 

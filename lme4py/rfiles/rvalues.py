@@ -19,7 +19,6 @@ from lme4py.data.values import (
     Numeric,
     is_difftime,
     length,
-    time_class,
 )
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
@@ -337,6 +336,17 @@ def whole_names(names: Sequence[str]) -> list[int] | None:
     return None
 
 
+def _times(numbers: NDArray[np.float64], time: str) -> pd.DatetimeIndex:
+    """Return dates or moments as pandas has them."""
+    import pandas as pd
+
+    if time == "Date":
+        return pd.to_datetime(numbers, unit="D").as_unit("s")
+    # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC.
+    zone = (*time.split(" ")[1:2], "UTC")[0]
+    return pd.to_datetime(numbers, unit="s", utc=True).tz_convert(zone)
+
+
 def _series(column: Any, index: pd.Index[Any]) -> Any:
     """Return a column as a pandas Series, or as it is where pandas cannot hold it."""
     import pandas as pd
@@ -352,12 +362,11 @@ def _series(column: Any, index: pd.Index[Any]) -> Any:
         case Numeric(time=time) if is_difftime(time):
             # pandas' differences know no unit of their own, in which R computes.
             return column
-        case Numeric(time="Date"):
-            values = pd.to_datetime(column.as_float(), unit="D").as_unit("s")
-        case Numeric(time=time) if time_class(time) == "POSIXct":
-            # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC.
-            zone = (*str(time).split(" ")[1:2], "UTC")[0]
-            values = pd.to_datetime(column.as_float(), unit="s", utc=True).tz_convert(zone)
+        case Numeric(time=time) if time is not None:
+            try:
+                values = _times(column.as_float(), time)
+            except (ValueError, OverflowError, LookupError):  # beyond pandas' years, or its zones
+                return column
         case Numeric(kind="integer") if column.values.dtype.kind == "f":
             values = pd.array(column.values, dtype="Int64")
         case Numeric(kind="logical") if column.values.dtype.kind == "f":

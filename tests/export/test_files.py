@@ -453,3 +453,27 @@ def test_a_pipe_is_written_into():
     os.close(write)
     assert os.read(read, 100) == b"1 2 3"
     os.close(read)
+
+
+@pytest.mark.parametrize("shape", [(0, 2**62), (2**62, 0), (2**63, 0), (2**31, 2**33), (0, -1)])
+def test_a_shape_that_no_array_has(tmp_path, shape):
+    design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    design.save(tmp_path / "whole.npz")
+    header = io.BytesIO()
+    told = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, told)
+    target = tmp_path / "damaged.npz"
+    with zipfile.ZipFile(tmp_path / "whole.npz") as whole, zipfile.ZipFile(target, "w") as damaged:
+        for name in whole.namelist():
+            damaged.writestr(name, header.getvalue() if name == "X.npy" else whole.read(name))
+    with pytest.raises(lme4py.DataError, match="is not a stored design"):
+        lme4py.load(target)
+
+
+@pytest.mark.parametrize("kind", ["npz", "rds", "mtx"])
+def test_text_that_no_encoding_has(tmp_path, kind):
+    data = {"y": [1.0, 2, 3, 4], "x": ["a\ud800", "b", "a\ud800", "b"], "g": list("aabb")}
+    design = lme4py.lformula("y ~ x + (1 | g)", data)
+    with pytest.raises(lme4py.DataError, match="surrogates not allowed"):
+        design.export(tmp_path / "design", kind)
+    assert list(tmp_path.iterdir()) == []

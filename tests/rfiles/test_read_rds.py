@@ -132,6 +132,15 @@ def test_times_become_pandas(values: RList):
     assert stamp == pd.Timestamp("2024-02-29 12:30", tz="UTC")
 
 
+@pytest.mark.parametrize(
+    ("number", "time"),
+    [(1e300, "Date"), (np.inf, "Date"), (-1e18, "POSIXct"), (1.0, "POSIXct Mars/Olympus")],
+)
+def test_times_that_pandas_has_not_stay_numbers(number: float, time: str):
+    column = Numeric(np.array([number, 5.0]), "double", time)
+    assert RFrame({"t": column}, ("1", "2")).table()["t"] is column
+
+
 def test_columns_pandas_cannot_hold(values: RList):
     # R computes with a difference in its own unit, of which pandas keeps none.
     span = RFrame({"span": own_value(values["span"])}, ("1", "2")).table()["span"]

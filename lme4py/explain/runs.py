@@ -61,7 +61,7 @@ def _sums(tree: Tree, notes: list[Note]) -> Tree:
     if not isinstance(tree, Compound):
         return tree
     terms = tuple(_sums(operand, notes) for operand in tree.operands)
-    if not isinstance(tree, Sum):
+    if not isinstance(tree, Sum) or len(terms) <= _LONGEST:
         return replace(tree, operands=terms)
     shown: list[Tree] = []
     place = 0

@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
 from html import escape
 from typing import TypeAlias
 
@@ -101,7 +100,7 @@ class Section:
         return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False)
 class Display(Shown):
     """Sections of equations; ``str()`` and a notebook show them.
 
@@ -135,28 +134,23 @@ class Display(Shown):
         return self
 
     def _lines(self, section: Section, form: type[Typesetter]) -> list[str]:
-        setter = self._setter(section, form)
-        return [
-            line
-            for relation in section.relations
-            for line in setter.lines(relation, self._counts(section, relation))
-        ]
+        setter, plain = self._setter(section, form), self._setter(section, TextSetter)
+        lines = []
+        for relation in section.relations:
+            lines += setter.lines(relation, self._counts(relation, plain))
+        return lines
 
-    def _counts(self, section: Section, relation: Relation) -> list[int]:
+    def _counts(self, relation: Relation, plain: Typesetter) -> list[int]:
         """Return how many terms of a sum stand on each line, the same in all formats."""
         if not isinstance(relation.right, Sum):
             return []
         if self.terms_per_line is not None:
             left, most = len(relation.right.operands), self.terms_per_line
             return [min(most, left - start) for start in range(0, left, most)]
-        if self.width is None:
-            return []
-        return self._setter(section, TextSetter).counts(relation, self.width - 2)
+        return [] if self.width is None else plain.counts(relation, self.width - 2)
 
-    @cached_property
-    def _setter(self) -> Callable[[Section, type[Typesetter]], Typesetter]:
-        setters = cache(lambda stage, form: form(lambda q: self.write(q, stage), self.digits))
-        return lambda section, form: setters(section.stage, form)
+    def _setter(self, section: Section, form: type[Typesetter]) -> Typesetter:
+        return form(lambda quantity: self.write(quantity, section.stage), self.digits)
 
     def _notes(
         self, section: Section, form: type[Typesetter], words: str = "{}", symbol: str = "{}"

@@ -146,6 +146,12 @@ class Box:
         return self.lines[place] if 0 <= place < len(self.lines) else " " * self.width
 
 
+@cache
+def _pieces(construct: str, form: int) -> tuple[str, list[str]]:
+    first, *rest = _CONSTRUCTS[construct][form].split(_SLOT)
+    return first, rest
+
+
 def _beside(boxes: Sequence[Box]) -> Box:
     if all(len(box.lines) == 1 for box in boxes):
         return Box(("".join([box.lines[0] for box in boxes]),))
@@ -175,7 +181,6 @@ class Typesetter(ABC):
     def __init__(self, write: Callable[[Quantity], Written], digits: int = 4) -> None:
         self.write = write
         self.digits = digits
-        self._written = cache(lambda quantity: Box((self.symbol(write(quantity)),)))
 
     def number(self, number: str) -> str:
         """Return a number, which may have an exponent behind an e."""
@@ -271,11 +276,11 @@ class Typesetter(ABC):
         return self.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, *rest = _CONSTRUCTS[construct][self.form].split(_SLOT)
+        first, rest = _pieces(construct, self.form)
         return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
-        first, *rest = _CONSTRUCTS[construct][self.form].split(_SLOT)
+        first, rest = _pieces(construct, self.form)
         boxes = [Box((first,))]
         for part, text in zip(parts, rest, strict=True):
             boxes += [part, Box((text,))]
@@ -289,7 +294,7 @@ class Typesetter(ABC):
             case Numeral(value):
                 return Box((self.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
-                return self._written(tree)
+                return Box((self.symbol(self.write(tree)),))
             case Dots(direction):
                 return self._built(direction)
             case Sum(()):

@@ -123,7 +123,10 @@ def first_rows(values: Sequence[Value]) -> NDArray[np.int64]:
         keys = keys * width + shifted
     size = int(keys.max(initial=-1)) + 1
     if size > _dense_limit(keys.size):
-        return np.sort(np.unique(keys, return_index=True)[1])
+        import pandas as pd
+
+        # By a table, for which sorting would be several times too slow.
+        return np.flatnonzero(~pd.Series(keys).duplicated().to_numpy())
     # Of rows with one key the last that is written stays: the first of all.
     first = np.full(size, -1, dtype=np.int64)
     first[keys[::-1]] = np.arange(keys.size - 1, -1, -1)

@@ -113,7 +113,9 @@ def _heading(fit: FittedModel) -> list[str]:
     else:
         lines = [f"{title} ['{kind}']"]
     if fit.family is not None:
-        lines.append(f" Family: {fit.family.name}  ( {fit.family.link} )")
+        theta = fit.family.theta
+        name = fit.family.name if theta is None else f"Negative Binomial({theta:g})"
+        lines.append(f" Family: {name}  ( {fit.family.link} )")
     lines.append(_filled(["Formula:", *_deparsed_lines(fit.formula)]))
     for label, name in (("Weights", "weights"), (" Offset", "offset"), (" Subset", "subset")):
         if name in fit.call:
@@ -172,12 +174,7 @@ def _warned(fit: FittedModel, *, short: bool) -> list[str]:
 
 
 def fit_text(fit: FittedModel) -> str:
-    """Return what ``print(fit)`` shows, without the name of the data.
-
-    Parameters
-    ----------
-    fit : FittedModel
-    """
+    """Return what ``print(fit)`` shows, without the name of the data."""
     lines = [*_heading(fit), *_criteria(fit, 4), "Random effects:"]
     lines += [variances_text(fit.var_corr, 4), _groups(fit)]
     if fit.names:
@@ -191,17 +188,10 @@ def fit_text(fit: FittedModel) -> str:
 
 
 def summary_text(fit: FittedModel) -> str:
-    """Return what ``summary(fit)`` shows, without p-values.
-
-    Parameters
-    ----------
-    fit : FittedModel
-    """
+    """Return what ``summary(fit)`` shows, without p-values."""
     lines = [*_heading(fit), "", *_criteria(fit, 1), ""]
     if fit.design is not None:
-        scaled = np.quantile(
-            _known(fit.residuals("pearson")) / fit.sigma, [0.0, 0.25, 0.5, 0.75, 1.0]
-        )
+        scaled = np.nanquantile(fit.residuals("pearson") / fit.sigma, [0.0, 0.25, 0.5, 0.75, 1.0])
         quartiles = aligned_numbers(_without_noise(scaled, 5), 4)
         lines += ["Scaled residuals: ", *_named(["Min", "1Q", "Median", "3Q", "Max"], quartiles, 1)]
         lines.append("")
@@ -209,10 +199,6 @@ def summary_text(fit: FittedModel) -> str:
     if fit.names:
         lines += ["", "Fixed effects:", *_coefficients(fit)]
     return "\n".join([*lines, *_warned(fit, short=False)])
-
-
-def _known(values: FloatArray) -> FloatArray:
-    return values[~np.isnan(values)]
 
 
 def _without_noise(values: FloatArray, digits: int) -> FloatArray:

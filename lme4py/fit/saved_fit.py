@@ -41,7 +41,7 @@ _CODEC = Codec(
     {
         FittedModel: _fit_fits,
         EstimatedTerm: _term_fits,
-        Optimum: _optimum_fits,
+        Optimum: lambda item: item.par.ndim == 1,
         Family: lambda _: True,
     },
     {Spec: (saved.write, saved.read)},

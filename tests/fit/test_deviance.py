@@ -82,6 +82,20 @@ def test_generalized(record):
         np.testing.assert_allclose(found, record.get("deviance"), rtol=0, atol=1e-8)
 
 
+@quiet
+def test_negative_binomial():
+    """By glmer with MASS::negative.binomial(theta = 3), R 4.6.1, lme4 2.1-0."""
+    [record] = [r for r in GENERALIZED if r.id == "made_count-2.1"]
+    arguments = {"family": "negative.binomial(theta = 3)"}
+    design = lme4py.glformula("count ~ x + (1 | g)", record.data(), **arguments)
+    found = lme4py.mk_glmer_devfun(design)([0.5, 0.6, 0.2])
+    assert found == pytest.approx(1169.8514076374, rel=0, abs=1e-8)
+    fit = lme4py.glmer("count ~ x + (1 | g)", record.data(), **arguments)
+    assert fit.aic <= 1166.391299381
+    assert "Family: Negative Binomial(3)  ( log )" in repr(fit)
+    assert fit.df == 4
+
+
 def test_bounds_have_a_tolerance():
     design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
     devfun = lme4py.mk_lmer_devfun(design)

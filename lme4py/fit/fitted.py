@@ -123,13 +123,13 @@ class FittedModel(Abbreviated):
     --------
     >>> import lme4py
     >>> fit = lme4py.lmer("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
-    >>> fit  # doctest: +NORMALIZE_WHITESPACE
+    >>> fit  # doctest: +NORMALIZE_WHITESPACE, +ELLIPSIS
     Linear mixed model fit by REML ['lmerMod']
     Formula: Reaction ~ Days + (Days | Subject)
     REML criterion at convergence: 1743.628
     Random effects:
      Groups   Name        Std.Dev. Corr
-     Subject  (Intercept) 24.741
+     Subject  (Intercept) 24.74...
               Days         5.922   0.07
      Residual             25.592
     Number of obs: 180, groups:  Subject, 18

@@ -32,6 +32,8 @@ __all__ = [
 Deviance: TypeAlias = LinearDeviance | GeneralizedDeviance
 
 _STEP, _EDGE = 1e-4, 1e-5
+# COBYQA goes on from its bounds so often, from so far inside, while it gains so much.
+_RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
 _ACTIONS = ("message", "warning", "stop", "ignore")
 _OPTIMIZERS = ("nloptwrap", "bobyqa", "cobyqa")
 # optCtrl's names, as each of lme4's optimisers spells them.
@@ -240,7 +242,14 @@ def _once(
         options = {"maxfev": control.maxeval, "final_tr_radius": control.xtol_abs}
         options["initial_tr_radius"] = 0.5 if scale is None else 1.0
         bounds = optimize.Bounds(lower, upper)
-        result = minimize(function, first, method="COBYQA", bounds=bounds, options=options)
+        for _ in range(_RESTARTS):
+            before = least
+            result = minimize(function, first, method="COBYQA", bounds=bounds, options=options)
+            # It may stay near a bound that BOBYQA leaves.
+            near = best / unit < lower + _NEAR
+            if not least < before - _GAIN or not near.any():
+                break
+            first = np.where(near, lower + _INSIDE, best / unit)
         name, message, converged = "cobyqa", str(result.message), bool(result.success)
     return Optimum(
         par=best,

@@ -32,10 +32,6 @@ def _fit_fits(fit: FittedModel) -> bool:
     )
 
 
-def _optimum_fits(optimum: Optimum) -> bool:
-    return optimum.par.ndim == 1
-
-
 _CODEC = Codec(
     "a saved fit",
     {

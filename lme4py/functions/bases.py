@@ -209,7 +209,15 @@ def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: int 
     return _products(bases, degree)
 
 
-@function("poly", role="basis", package="stats", replay=_poly_again)
+@function(
+    {
+        "poly": "Orthogonal or raw polynomials, of one variable or several.",
+        "polym": "The same, of several variables.",
+    },
+    role="basis",
+    package="stats",
+    replay=_poly_again,
+)
 def _poly(
     x: Value,
     dots: tuple[Dot, ...] = (),
@@ -232,18 +240,6 @@ def _poly(
         "norm2": np.array([norm2 for _, _, _, norm2 in fits]),
     }
     return _products([basis for basis, _, _, _ in fits], degree), state
-
-
-def _polym_again(state: State, dots: tuple[Dot, ...], degree: int = 1) -> Matrix:
-    return _poly_again(state, dots[0].value, dots[1:], degree)
-
-
-@function("polym", role="basis", package="stats", replay=_polym_again)
-def _polym(dots: tuple[Dot, ...], degree: int = 1, raw: bool = False) -> tuple[Matrix, State]:
-    """Return orthogonal or raw polynomials of several variables."""
-    if not dots:
-        raise DataError("must supply one or more vectors")
-    return _poly(dots[0].value, dots[1:], degree, raw)
 
 
 # Splines ------------------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def _ifelse(test: Value, yes: Value, no: Value) -> Value:
 
 
 @function("replace", role="elementwise")
-def _replace(x: Value, list: Value, values: Value) -> Value:
+def _replace(x: Value, list: Value, values: Value, context: Context) -> Value:
     """Return the elements, another value where a condition holds."""
     chosen, kind = elements(list, "the condition of replace() is neither TRUE nor FALSE")
     if kind != "logical" or length(list) != length(x):
@@ -233,12 +233,14 @@ def _replace(x: Value, list: Value, values: Value) -> Value:
         )
     if length(values) != 1:
         raise DataError("replace() takes one value")
-    chosen = chosen == 1
     if not isinstance(x, Factor):
-        return _ifelse(logical(chosen), values, x)
-    [wanted] = text(values).pool or (None,)
-    place = x.levels.index(wanted) if wanted in x.levels else -1
-    return replace(x, codes=np.where(chosen, np.int32(place), x.codes))
+        return _ifelse(logical(chosen == 1), values, x)
+    wanted = text(values)
+    level = wanted.pool[wanted.codes[0]] if wanted.codes[0] >= 0 else None
+    place = x.levels.index(level) if level in x.levels else -1
+    if place < 0 and level is not None:
+        context.warn("invalid factor level, NA generated")
+    return replace(x, codes=np.where(chosen == 1, np.int32(place), x.codes))
 
 
 def _chosen_text(size: int, live: Sequence[tuple[NDArray[np.bool_], Value]]) -> Character:

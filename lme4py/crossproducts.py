@@ -180,6 +180,10 @@ class Crossproducts(Abbreviated):
         ----------
         path : path
 
+        Returns
+        -------
+        Crossproducts
+
         Raises
         ------
         DataError

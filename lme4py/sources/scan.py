@@ -201,10 +201,21 @@ class Scan:
             Arrow and Dask join such columns, or text, as pandas does. By default that depends
             on whose frame it is.
 
+        Returns
+        -------
+        Scan
+
         Raises
         ------
         Lme4pyError
             As `lformula`; for a column that is not there or has another type.
+
+        Examples
+        --------
+        >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "g": ["a", "a", "b", "b"]}
+        >>> scan = Scan("y ~ 1 + (1 | g)", data)
+        >>> scan.read(data).found.rows
+        4
         """
         columns, messages = Columns(block), Messages()
         if not columns.rows:
@@ -299,10 +310,21 @@ class Scan:
         found : Scan, optional
             What all blocks told; this scan itself by default.
 
+        Returns
+        -------
+        Scan
+
         Raises
         ------
         Lme4pyError
             As `lformula`; if there are other rows than in the sweep before.
+
+        Examples
+        --------
+        >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "g": ["a", "a", "b", "b"]}
+        >>> scan = Scan("y ~ 1 + (1 | g)", data)
+        >>> scan.advance(scan.read(data)).complete
+        True
         """
         total, known = (self if found is None else found).found, self.known
         if known.rows not in (None, total.rows):
@@ -337,10 +359,21 @@ class Scan:
     def spec(self) -> Spec:
         """Return the spec of a scan that is complete.
 
+        Returns
+        -------
+        Spec
+
         Raises
         ------
         DataError
             If there are sweeps left.
+
+        Examples
+        --------
+        >>> data = {"y": [1.0, 2.0, 4.0, 3.0], "g": ["a", "a", "b", "b"]}
+        >>> scan = Scan("y ~ 1 + (1 | g)", data)
+        >>> scan.advance(scan.read(data)).spec()
+        Spec('y ~ 1 + (1 | g)': 1 columns of X, 2 levels of Z)
         """
         if self.known.spec is None or not self.complete:
             raise DataError("the scan is not complete: read all blocks, then advance")

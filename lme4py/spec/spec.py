@@ -291,9 +291,9 @@ class Spec:
         rows : int
             The most rows that a block has before those that the model leaves out are gone.
 
-        Yields
-        ------
-        NewRows
+        Returns
+        -------
+        iterator of NewRows
             With y and weights; `positions` count the rows of the whole source, from 0.
 
         Raises

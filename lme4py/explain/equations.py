@@ -176,7 +176,7 @@ class Equations(Shown):
         >>> import lme4py
         >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
         >>> print(design.equations().observation(12).text().splitlines()[-1].strip())
-        202.9778 = 1·γ_00 + 2·γ_10 + 1·U_0j + ε_ij
+        203 = 1·γ_00 + 2·γ_10 + 1·U_0j + ε_ij
         """
         rows = self.system.design.X.shape[0]
         place = count_of("row", row, 0, rows - 1)

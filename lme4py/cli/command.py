@@ -125,19 +125,13 @@ def doing(what: str, total: int | None = None) -> Iterator[Callable[[str], None]
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich import progress as bars
     from rich.console import Console
     from rich.markup import escape
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    percent = [] if total is None else [TextColumn("{task.percentage:>3.0f}%")]
-    clock = TimeElapsedColumn() if total is None else TimeRemainingColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), *percent, clock)
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    percent = [] if total is None else [bars.TextColumn("{task.percentage:>3.0f}%")]
+    clock = bars.TimeElapsedColumn() if total is None else bars.TimeRemainingColumn()
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), *percent, clock)
+    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(escape(what), total=total)
         yield lambda following: progress.update(task, advance=1, description=escape(following))

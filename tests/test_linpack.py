@@ -1,4 +1,4 @@
-"""Limited pivoting against R 4.2.2's qr(x, tol = 1e-7, LAPACK = FALSE)."""
+"""Limited pivoting against qr(x, tol = 1e-7, LAPACK = FALSE) of R 4.2.2 (and 4.6.1)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from lme4py.matrices.rank import rank_of
 
 YEARS = np.array([1950, 1963, 1967, 1971, 1980, 1988, 1994, 2003, 2011, 2019.0])
 BLOCKS = np.kron(np.eye(3), np.ones((4, 1)))
+ROWS = np.arange(15)
+# R: i <- 0:14; A <- outer((i * 7) %% 5, 0:4, "==") * 1; B <- outer((i * i * 11 + i) %% 4, ...)
+A, B = (np.eye(5)[ROWS * 7 % 5], np.eye(4)[(ROWS * ROWS * 11 + ROWS) % 4])
+# cbind(1, A[, -1], B[, -1], do.call(cbind, lapply(1:5, function(k) A[, k] * B)))
+CROSSED = np.column_stack([np.ones(15), A[:, 1:], B[:, 1:], *(A[:, [k]] * B for k in range(5))])
+KEPT = [0, 1, 2, 3, 4, 6, 8, 12, 16, 20]
 
 # R: x <- ...; q <- qr(x, tol = 1e-7); q$rank; q$pivot - 1
 CASES = {
@@ -25,6 +31,16 @@ CASES = {
     ),
     "zero column": (np.column_stack([np.zeros(10), YEARS]), 1, [1, 0]),
     "raw powers of years": (np.column_stack([YEARS**k for k in range(5)]), 4, [0, 1, 2, 3, 4]),
+    "crossed, more columns than rows": (
+        CROSSED,
+        10,
+        KEPT + [j for j in range(28) if j not in KEPT],
+    ),
+    "crossed, more rows than columns": (
+        np.vstack([CROSSED, CROSSED, CROSSED[:9]]),
+        10,
+        KEPT + [j for j in range(28) if j not in KEPT],
+    ),
     "more columns than rows": (np.vander(np.array([1.0, 2, 3]), 5, True), 3, [0, 1, 2, 3, 4]),
 }
 

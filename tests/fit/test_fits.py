@@ -170,7 +170,8 @@ def test_printed_exactly():
     for record in LINEAR:
         lines = [line for line in record.values["print"].values if not line.startswith("   Data")]
         same += repr(_default(record)).split("\n") == lines
-    assert same > len(LINEAR) * 0.7
+    # COBYQA goes nearer to the optimum than lme4's BOBYQA, which shows in last digits.
+    assert same > len(LINEAR) * (0.7 if find_spec("nlopt") else 0.5)
 
 
 @pytest.mark.parametrize("name", ["sleep_slope", "penicillin", "made_two_slopes", "ar1_het"])

@@ -15,7 +15,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, recode
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Value, length
 from lme4py.errors import DataError, nearest
-from lme4py.functions.coercion import as_number, level_texts, strings_of, text
+from lme4py.functions.coercion import as_number, bounded, level_texts, strings_of, text
 from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
 
 Levels = Sequence[str | None]
@@ -288,9 +288,11 @@ def _interaction(
 def _indicators(state: State, f: Value) -> Matrix:
     """Return the indicators of rows; a missing value has missing ones."""
     made, kept = thawed(state, "dummy", f), list(state["kept"])
+    bounded(float(made.codes.size) * len(kept))
+    places = {level: place for place, level in enumerate(made.levels)}
     values = np.empty((made.codes.size, len(kept)), order="F")
     for place, level in enumerate(kept):
-        values[:, place] = made.codes == made.levels.index(level)
+        values[:, place] = made.codes == places[level]
     values[made.codes < 0] = np.nan
     return Matrix(values, tuple(level_texts(kept)))
 
@@ -302,9 +304,10 @@ def _dummy(f: Value, context: Context, levelsToKeep: Value = MISSING) -> tuple[M
     if len(made.levels) < 2:
         raise DataError(ONE_LEVEL)
     kept = made.levels[1:] if levelsToKeep is MISSING else tuple(strings_of(levelsToKeep))
-    if not any(level in kept for level in made.levels):
+    known, wanted = set(made.levels), set(kept)
+    if not known & wanted:
         raise DataError("at least some of the levels in f must also be present in levelsToKeep")
-    if not all(level in made.levels for level in kept):
+    if not wanted <= known:
         raise DataError("all of the levelsToKeep must be levels of f")
     state = {**frozen(made), "kept": kept}
     # R's rows are those of a model matrix, which leaves out the missing ones.

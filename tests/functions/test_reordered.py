@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import lme4py
+from tests.bounded import bounded_work
 
 BOTH = "1.0 2.0 0.1 1.1 0.2"
 DATA = {
@@ -82,3 +83,9 @@ def test_what_they_refuse(call, words):
     with pytest.raises(lme4py.Lme4pyError) as caught:
         _design(call)
     assert words in str(caught.value)
+
+
+def test_indicators_of_many_levels_are_bounded():
+    for call in ("dummy(f, 1:20000)", "dummy(1:20000)"):
+        with bounded_work(calls=200_000, megabytes=600), pytest.raises(lme4py.DataError):
+            _design(call)

@@ -6,7 +6,7 @@ in text and factors. A scalar is a value of length one, as in R.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
@@ -28,6 +28,7 @@ __all__ = [
     "concatenate",
     "is_difftime",
     "length",
+    "split",
     "take",
     "take_or_missing",
     "time_class",
@@ -194,6 +195,22 @@ def length(value: Value) -> int:
             return 1
         case Null():
             return 0
+
+
+def split(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a value with its name, a matrix as one vector for each column: pandas holds no matrix.
+
+    Examples
+    --------
+    >>> [name for name, _ in split("m", Matrix(np.eye(2), ("a", "b")))]
+    ['m.a', 'm.b']
+    """
+    if not isinstance(value, Matrix):
+        yield name, value
+        return
+    for at, column in enumerate(value.values.T):
+        label = str(at + 1) if value.names is None else value.names[at]
+        yield f"{name}.{label}", Numeric(column, value.kind)
 
 
 def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Numeric, Value, split
 from lme4py.frame.modelframe import ModelFrame
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns: dict[str, Any] = {}
-    for name, value in frame.variables.items():
-        columns |= _as_pandas(name, value)
+    columns = {
+        name: found
+        for item in frame.variables.items()
+        for name, value in split(*item)
+        if (found := _as_pandas(value)) is not None
+    }
     # The frame's own arrays are read-only, users may want to write to these.
     return pd.DataFrame(columns, index=row_labels(frame, index), copy=True)
 
@@ -63,20 +66,17 @@ def row_labels(frame: ModelFrame, index: Any, rows: slice = slice(None)) -> Any:
     return type(index.astype(object))(labels, dtype=object, name=index.name)
 
 
-def _as_pandas(name: str, value: Value) -> dict[str, Any]:
+def _as_pandas(value: Value) -> Any:
     import pandas as pd
 
     match value:
         case Factor():
             levels = ["NA" if level is None else level for level in value.levels]
             kind = pd.CategoricalDtype(levels, value.ordered)
-            return {name: pd.Categorical.from_codes(value.codes, dtype=kind)}
+            return pd.Categorical.from_codes(value.codes, dtype=kind)
         case Character():
-            return {name: value.texts()}
-        case Matrix():
-            names = value.names or tuple(str(i + 1) for i in range(value.values.shape[1]))
-            return {f"{name}.{label}": value.values[:, i] for i, label in enumerate(names)}
+            return value.texts()
         case Numeric():
-            return {name: value.values}
+            return value.values
         case _:
-            return {}
+            return None

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lme4py.data.values import Character, Factor, Matrix, Numeric
+from lme4py.data.values import Character, Factor, Matrix, Numeric, split
 from lme4py.errors import DataError
 from lme4py.proof.fixture import Fixture
 from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RSparse, RVector, named_items
@@ -113,7 +113,7 @@ def _by_rows(model: Fixture, frame: RFrame) -> Iterator[tuple[str, Component]]:
         numbers = _numbers(value, generalized=model.family is not None)
         if numbers is not None:
             yield name, Component(numbers, ("rows",))
-    columns = dict(_split(frame))
+    columns = {name: part for item in frame.columns.items() for name, part in split(*item)}
     yield "frame.names", Component(list(columns))
     yield "frame.row_names", Component(list(frame.row_names))
     for name, column in columns.items():
@@ -140,17 +140,6 @@ def _numbers(value: Any, *, generalized: bool) -> NDArray[np.float64] | None:
             return numbers[:, 0] if numbers.shape[1:] == (1,) else numbers
         case _:
             return None
-
-
-def _split(frame: RFrame) -> Iterator[tuple[str, Any]]:
-    """Yield the columns, a matrix as one column for each of its own (pandas holds no matrix)."""
-    for name, column in frame.columns.items():
-        if not isinstance(column, Matrix):
-            yield name, column
-            continue
-        labels = column.names or [str(at + 1) for at in range(column.values.shape[1])]
-        for at, label in enumerate(labels):
-            yield f"{name}.{label}", Numeric(column.values[:, at], column.kind)
 
 
 def _random(model: Fixture) -> Iterator[tuple[str, Component]]:

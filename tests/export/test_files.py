@@ -477,3 +477,12 @@ def test_text_that_no_encoding_has(tmp_path, kind):
     with pytest.raises(lme4py.DataError, match="surrogates not allowed"):
         design.export(tmp_path / "design", kind)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_entries_that_overlap_are_refused(stored):
+    """Each array is listed four times: a small file cannot claim much memory."""
+    with zipfile.ZipFile(stored, "a") as archive:
+        archive.filelist.extend(archive.filelist * 3)
+        archive.writestr("more.npy", _array([1.0]))
+    with pytest.raises(lme4py.DataError, match="more bytes"):
+        lme4py.load(stored)

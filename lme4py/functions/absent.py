@@ -59,7 +59,6 @@ _ELSEWHERE: Mapping[str, str] = {
 }
 """What people look for of functions that are not in the table, and where to find it."""
 
-_PANDAS = ("isin", "isna", "notna")
 # What dplyr, car and zoo make of a column.
 _COLUMNS = (
     "case_when case_match recode recode_factor coalesce na_if ntile between lead mutate across "
@@ -83,7 +82,7 @@ def advice(name: str) -> str:
     "bring it yourself: env={'mad': lambda x: ...} takes an array and gives one of as many rows"
     """
     last = name.rpartition(".")[2]
-    if name in _ELSEWHERE or last in _PANDAS:
+    if name in _ELSEWHERE or last in ("isin", "isna", "notna"):  # as pandas has them
         return _ELSEWHERE.get(name) or _ELSEWHERE[last]
     if name in _COLUMNS.split() or name.startswith("fct_"):
         return "compute it as a column of the data"

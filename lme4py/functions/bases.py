@@ -18,13 +18,11 @@ from lme4py.data.coding import orthogonal_powers, power
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
 from lme4py.functions.coercion import as_flag, as_integer, flat
-from lme4py.functions.table import MISSING, Context, Dot, State, function
+from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, function
 from lme4py.moments import mean, quantile, running_total, total
 from lme4py.versions import followed
 
 # Scaling ------------------------------------------------------------------------------------
-
-_TRUE = Numeric(np.array([True]), "logical")
 
 
 def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
@@ -76,7 +74,7 @@ def _scaled(state: State, x: Value) -> Matrix:
 
 
 @function("scale", role="basis", replay=_scaled)
-def _centre_and_spread(x: Value, center: Value = _TRUE, scale: Value = _TRUE) -> State:
+def _centre_and_spread(x: Value, center: Value = TRUE, scale: Value = TRUE) -> State:
     """Return columns centred and divided by the standard deviation."""
     values, _ = _as_columns(x)
     middle = _chosen(center, "center", values.shape[1])
@@ -247,7 +245,7 @@ def _poly(
 _BEYOND = "some 'x' values beyond boundary knots may cause ill-conditioned bases"
 _MOST_KNOTS = 2_000
 _HIGHEST_DEGREE = 50
-_PIECE = 1 << 14
+_PIECE = 1 << 14  # rows whose numbers stay in the cache
 
 
 def _design(knots: FloatArray, x: FloatArray, order: int) -> FloatArray:
@@ -333,18 +331,6 @@ def _extended(
     return basis
 
 
-def _by_rows(
-    make: Callable[[FloatArray], FloatArray], points: FloatArray, width: int
-) -> FloatArray:
-    """Return columns that are made of each point alone, in pieces that stay in the cache."""
-    made = np.empty((points.size, width), order="F")
-    with np.errstate(all="ignore"):
-        for begin in range(0, points.size, _PIECE):
-            rows = slice(begin, begin + _PIECE)
-            made[rows] = make(points[rows])
-    return made
-
-
 def _all_knots(state: State, order: int) -> tuple[FloatArray, float, float]:
     """Return all knots in order, and the boundary; inner knots may lie beyond it."""
     low, high = (float(end) for end in state["boundary"])
@@ -359,14 +345,23 @@ def _points(x: Value) -> tuple[FloatArray, NDArray[np.bool_]]:
     return numbers if known.all() else numbers[known], known
 
 
-def _in_rows(basis: FloatArray, known: NDArray[np.bool_]) -> Matrix:
-    """Return the basis with rows of NaN where the variable is missing, and R's names."""
+def _in_rows(
+    make: Callable[[FloatArray], FloatArray],
+    points: FloatArray,
+    known: NDArray[np.bool_],
+    width: int,
+) -> Matrix:
+    """Return columns made of each point alone, NaN where the variable is missing, and R's names."""
+    made = np.empty((points.size, width), order="F")
+    with np.errstate(all="ignore"):
+        for begin in range(0, points.size, _PIECE):
+            rows = slice(begin, begin + _PIECE)
+            made[rows] = make(points[rows])
     if not known.all():
-        full = np.full((known.size, basis.shape[1]), np.nan, order="F")
-        full[known] = basis
-        basis = full
-    names = tuple(str(place) for place in range(1, basis.shape[1] + 1))
-    return Matrix(np.asfortranarray(basis), names)
+        full = np.full((known.size, width), np.nan, order="F")
+        full[known] = made
+        made = full
+    return Matrix(made, tuple(str(place) for place in range(1, width + 1)))
 
 
 def _b_splines(state: State, x: Value, context: Context) -> Matrix:
@@ -386,7 +381,7 @@ def _b_splines(state: State, x: Value, context: Context) -> Matrix:
     def basis(piece: FloatArray) -> FloatArray:
         return _extended(knots, piece, order, (low, high), pivots, list(range(order)))[:, start:]
 
-    return _in_rows(_by_rows(basis, points, knots.size - order - start), known)
+    return _in_rows(basis, points, known, knots.size - order - start)
 
 
 def _natural_splines(state: State, x: Value) -> Matrix:
@@ -405,7 +400,7 @@ def _natural_splines(state: State, x: Value) -> Matrix:
         basis = _extended(knots, piece, 4, (low, high), (low, high), [0, 1])[:, start:]
         return linpack.q_times(constraint, basis.T, transposed=True)[2:].T
 
-    return _in_rows(_by_rows(natural, points, knots.size - 4 - start - 2), known)
+    return _in_rows(natural, points, known, knots.size - 4 - start - 2)
 
 
 def _boundary(points: FloatArray, given: Value) -> FloatArray:
@@ -421,40 +416,47 @@ def _boundary(points: FloatArray, given: Value) -> FloatArray:
     return ends
 
 
-def _inner_count(df: int | None, fewest: int, context: Context) -> int:
-    """Return how many knots `df` asks for, where so many columns need none."""
-    if df is None:
-        return 0
-    if df > _MOST_KNOTS:
-        raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
-    if df < fewest:
-        context.warn(f"'df' was too small; have used {fewest}")
-    return df - fewest
-
-
 def _inner_knots(
-    points: FloatArray, boundary: FloatArray, given: Value | None, count: int
+    points: FloatArray,
+    boundary: FloatArray,
+    df: int | None,
+    given: Value | None,
+    fewest: int,
+    context: Context,
+    *,
+    natural: bool,
 ) -> FloatArray:
-    """Return inner knots: those given, or `count` of them at quantiles of the values inside."""
+    """Return inner knots: those given, or those of `df` columns at quantiles of the values inside.
+
+    So many columns as `fewest` need none.
+    """
+    count = 0 if df is None else df - fewest
     if given is not None:
-        knots, _ = flat(given, "'knots' must be numeric")
-        if not np.isfinite(knots).all():
+        listed, _ = flat(given, "'knots' must be numeric")
+        if not np.isfinite(listed).all():
             raise DataError("'knots' must be finite")
-        if knots.size > _MOST_KNOTS:
-            raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
-        return knots
+        count = listed.size
+    if count > _MOST_KNOTS:
+        raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
+    if given is not None:
+        return listed
+    if count < 0:
+        context.warn(f"'df' was too small; have used {fewest}")
     inside = points[(points >= boundary[0]) & (points <= boundary[1])]
+    if natural and count > 0 and not inside.size:
+        raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
     if count <= 0 or not inside.size:
         return np.empty(0)
-    return quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
+    knots = quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
+    if not context.lme4.moves_knots or not np.isin(knots, boundary).any():
+        return knots
+    return _moved_inside(knots, boundary, context, stops=natural)
 
 
-def _inside(
+def _moved_inside(
     knots: FloatArray, boundary: FloatArray, context: Context, *, stops: bool
 ) -> FloatArray:
     """Return inner knots with those that lie on the boundary moved inside, as R 4.6 does."""
-    if not context.lme4.moves_knots or not np.isin(knots, boundary).any():
-        return knots
     moved, stuck = knots.copy(), False
     for side, end in zip(("left", "right"), boundary, strict=True):
         there = moved == end
@@ -491,16 +493,8 @@ def _bs(
     points, _ = _points(x)
     boundary = _boundary(points, Boundary_knots)
     fewest = degree + (1 if intercept else 0)
-    count = _inner_count(df if knots is None else None, fewest, context)
-    found = _inner_knots(points, boundary, knots, count)
-    if knots is None:
-        found = _inside(found, boundary, context, stops=False)
-    return {
-        "knots": found,
-        "boundary": boundary,
-        "degree": degree,
-        "intercept": intercept,
-    }
+    found = _inner_knots(points, boundary, df, knots, fewest, context, natural=False)
+    return {"knots": found, "boundary": boundary, "degree": degree, "intercept": intercept}
 
 
 @function("ns", role="basis", package="splines", replay=_natural_splines)
@@ -517,10 +511,6 @@ def _ns(
     boundary = _boundary(points, Boundary_knots)
     if Boundary_knots is MISSING and points.size == 1:
         boundary = np.sort(points[0] * np.array([7.0, 9.0]) / 8.0)
-    count = _inner_count(df if knots is None else None, 2 if intercept else 1, context)
-    found = _inner_knots(points, boundary, knots, count)
-    if knots is None and found.size < count:
-        raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
-    if knots is None:
-        found = _inside(found, boundary, context, stops=True)
+    fewest = 2 if intercept else 1
+    found = _inner_knots(points, boundary, df, knots, fewest, context, natural=True)
     return {"knots": found, "boundary": boundary, "degree": 3, "intercept": intercept}

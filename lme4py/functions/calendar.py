@@ -20,11 +20,7 @@ import numpy as np
 from lme4py.data.factors import distinct, on_clock
 from lme4py.data.values import UNITS, Character, Factor, Null, Numeric, Time, Value, time_class
 from lme4py.errors import DataError
-from lme4py.functions.coercion import (
-    encoded,
-    text,
-    time_of,
-)
+from lme4py.functions.coercion import encoded, text, time_of
 from lme4py.functions.table import MISSING, Context, function
 from lme4py.versions import LME4_2, Lme4
 

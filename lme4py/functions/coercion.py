@@ -47,9 +47,7 @@ def pack(values: Array, kind: Kind, time: Time = None) -> Numeric:
     """Return a vector in the form `Numeric` promises: exact dtype unless a value is missing."""
     if kind == "logical" and values.dtype != np.bool_ and not np.isnan(values).any():
         values = values != 0
-    elif (kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any()) or (
-        kind == "integer" and values.dtype.kind == "b"
-    ):
+    elif kind == "integer" and values.dtype.kind in "fb" and not np.isnan(values).any():
         values = values.astype(np.int64)
     elif kind == "double" and values.dtype != np.float64:
         values = values.astype(np.float64)
@@ -134,6 +132,13 @@ def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
     if isinstance(value, Null):
         return np.empty(0), "logical"
     raise DataError(complaint)
+
+
+def numbers(value: Value, complaint: str) -> tuple[Array, Kind]:
+    """Return `elements` of what is not NULL."""
+    if isinstance(value, Null):
+        raise DataError(complaint)
+    return elements(value, complaint)
 
 
 def bare_numbers(value: Value, complaint: str) -> tuple[Array, Kind]:

@@ -11,16 +11,7 @@ import numpy as np
 
 from lme4py.data.coding import CONTRASTS, coding_matrix, complete_contrasts
 from lme4py.data.factors import as_factor
-from lme4py.data.values import (
-    Character,
-    Factor,
-    FunctionName,
-    Matrix,
-    Null,
-    Numeric,
-    Value,
-    length,
-)
+from lme4py.data.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value, length
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Constant, Symbol, Text
 from lme4py.functions.coercion import (

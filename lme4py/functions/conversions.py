@@ -7,15 +7,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from lme4py.data.values import (
-    Character,
-    Factor,
-    Matrix,
-    Null,
-    Numeric,
-    Value,
-    is_difftime,
-)
+from lme4py.data.values import Character, Factor, Matrix, Null, Numeric, Value, is_difftime
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
     FloatArray,

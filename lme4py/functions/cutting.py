@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from lme4py.data.factors import recode
-from lme4py.data.values import Codes, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError
 from lme4py.functions.coercion import FloatArray, as_flag, flat, pack, strings_of
 from lme4py.functions.table import Context, State, function
@@ -41,8 +41,7 @@ def _breaks(x: FloatArray, breaks: Value) -> FloatArray:
 
 
 def _break_texts(breaks: FloatArray, digits: int) -> list[str]:
-    infinite = [number for number in breaks.tolist() if math.isinf(number)]
-    width = 4 if -math.inf in infinite else 3
+    width = 4 if -math.inf in breaks else 3
     return [
         ("-Inf" if number < 0 else "Inf").rjust(width)
         if math.isinf(number)
@@ -69,28 +68,21 @@ def _interval_labels(breaks: FloatArray, digits: int, right: bool, closed: bool)
     return labels
 
 
-def _bins(x: FloatArray, state: State) -> Codes:
-    """Return the interval of each number, 0-based; -1 outside and for NaN."""
-    breaks = np.asarray(state["breaks"], dtype=np.float64)
-    right, closed = bool(state["right"]), bool(state["include_lowest"])
-    codes = np.searchsorted(breaks, x, side="left" if right else "right") - 1
-    outside = (codes < 0) | (codes >= breaks.size - 1) | np.isnan(x)
-    codes[outside] = -1
-    if closed and breaks.size > 1:
-        end, place = (breaks[0], 0) if right else (breaks[-1], breaks.size - 2)
-        codes[x == end] = place
-    return codes.astype(np.int32)
-
-
 def _intervals(state: State, x: Value) -> Value:
     """Return the stored intervals of numbers; outside them is NA, as in R."""
-    codes = _bins(_cut_numbers(x), state)
+    numbers, breaks = _cut_numbers(x), np.asarray(state["breaks"], dtype=np.float64)
+    right = bool(state["right"])
+    codes = np.searchsorted(breaks, numbers, side="left" if right else "right") - 1
+    codes[(codes < 0) | (codes >= breaks.size - 1) | np.isnan(numbers)] = -1
+    if state["include_lowest"] and breaks.size > 1:
+        end, place = (breaks[0], 0) if right else (breaks[-1], breaks.size - 2)
+        codes[numbers == end] = place
     if state["labels"] is None:
         return pack(np.where(codes < 0, np.nan, codes + 1.0), "integer")
     labels = list(state["labels"])
     named = (label for label in labels if label is not None)
     places = {label: place for place, label in enumerate(dict.fromkeys(named))}
-    merged = recode(codes, [places.get(label, -1) for label in labels])
+    merged = recode(codes.astype(np.int32), [places.get(label, -1) for label in labels])
     return Factor(merged, tuple(places), bool(state["ordered"]))
 
 

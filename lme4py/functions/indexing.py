@@ -21,7 +21,15 @@ from lme4py.data.values import (
     take_or_missing,
 )
 from lme4py.errors import DataError, nearest
-from lme4py.functions.coercion import as_vector, bare_numbers, pack, recycle, select
+from lme4py.functions.coercion import (
+    as_vector,
+    bare_numbers,
+    level_texts,
+    pack,
+    recycle,
+    select,
+    strings_of,
+)
 from lme4py.functions.table import MISSING, Context, Dot, function
 
 Positions = NDArray[np.int64]
@@ -29,20 +37,16 @@ Positions = NDArray[np.int64]
 _OUTSIDE = "subscript out of bounds"
 
 
-def _by_name(index: Character, names: Sequence[str]) -> Positions:
-    wanted = [index.pool[code] if code >= 0 else "NA" for code in index.codes.tolist()]
-    for name in wanted:
-        if name not in names:
-            raise DataError(_OUTSIDE, hint=nearest(name, names))
-    return np.array([names.index(name) for name in wanted], dtype=np.int64)
-
-
 def _positions(
     index: Value, size: int, names: Sequence[str] = (), *, bounded: bool = False
 ) -> Positions:
     """Return 0-based positions of what an index selects; -1 is a missing element."""
     if isinstance(index, Character):
-        return _by_name(index, names)
+        wanted = level_texts(strings_of(index))
+        for name in wanted:
+            if name not in names:
+                raise DataError(_OUTSIDE, hint=nearest(name, names))
+        return np.array([names.index(name) for name in wanted], dtype=np.int64)
     array, kind = bare_numbers(as_vector(index), "invalid subscript type 'closure'")
     missing = np.isnan(array)
     if kind == "logical":
@@ -61,15 +65,6 @@ def _positions(
         raise DataError(_OUTSIDE, hint=f"there are {size}")
     picked: Positions = np.where(whole > size, 0, whole)[missing | (whole != 0)] - 1
     return picked
-
-
-def _picked(value: Value, positions: Positions) -> Value:
-    """Return the elements at the positions, NA at -1."""
-    if not (positions < 0).any():
-        return select(value, positions)
-    if not length(value):
-        raise DataError(_OUTSIDE)
-    return take_or_missing(value, positions)
 
 
 def _cells(
@@ -109,7 +104,11 @@ def _index(x: Value, context: Context, dots: tuple[Dot, ...] = (), drop: bool = 
     if given and given[0] is not None:
         if isinstance(x, Matrix):
             raise DataError("one index of a matrix", hint="write m[, 1] for its first column")
-        x = _picked(x, _positions(given[0], length(x)))
+        positions = _positions(given[0], length(x))
+        missing = (positions < 0).any()
+        if missing and not length(x):
+            raise DataError(_OUTSIDE)
+        x = take_or_missing(x, positions) if missing else select(x, positions)
     if isinstance(x, Factor) and drop is not MISSING and drop:
         # A new factor: contrasts go even when every level is used.
         return replace(drop_unused(x), contrasts=None)

@@ -91,10 +91,7 @@ def _labelled(kept: Levels, labels: Value) -> tuple[Levels, list[int]]:
 
 
 @function(
-    {
-        "factor": "A factor, with levels in R's order or as listed.",
-        "ordered": "An ordered factor.",
-    },
+    {"factor": "A factor, with levels in R's order or as listed.", "ordered": "An ordered factor."},
     role="basis",
     replay=thawed,
     rows="distinct",
@@ -256,12 +253,8 @@ def _recrossed(state: State, context: Context, dots: tuple[Dot, ...] = ()) -> Fa
         thawed({"levels": part, "ordered": False}, "interaction", dot.value)
         for part, dot in zip(parts, dots, strict=True)
     ]
-    full = crossed(
-        factors,
-        context.collation,
-        separator=state["sep"],
-        last_fastest=bool(state["lex_order"]),
-    )
+    how = {"separator": state["sep"], "last_fastest": bool(state["lex_order"])}
+    full = crossed(factors, context.collation, **how)
     return thawed({"levels": state["levels"], "ordered": False}, "interaction", full)
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.values import Character, Factor, Kind, Null, Value, is_difftime
+from lme4py.data.values import Character, Factor, Value, is_difftime
 from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     NON_NUMERIC,
@@ -18,6 +18,7 @@ from lme4py.functions.coercion import (
     elements,
     higher,
     logical,
+    numbers,
     reject_classes,
     shaped,
     time_of,
@@ -56,12 +57,6 @@ def _class_kept(name: str, x: Value) -> Time:
     return None
 
 
-def _numbers(value: Value, complaint: str = NON_NUMERIC) -> tuple[Array, Kind]:
-    if isinstance(value, Null):
-        raise DataError(complaint)
-    return elements(value, complaint)
-
-
 def _mapped(
     formula: Formula,
     context: Context,
@@ -70,7 +65,7 @@ def _mapped(
     complaint: str = NON_NUMERIC,
 ) -> Value:
     """Return a formula of one argument or two as doubles, warning when numbers gave none."""
-    arrays = [_numbers(value, complaint)[0] for value in values]
+    arrays = [numbers(value, complaint)[0] for value in values]
     if len(arrays) == 2:
         arrays = [*align(arrays[0], arrays[1], lambda _: None)]
     with np.errstate(all="ignore"):
@@ -126,7 +121,7 @@ def _formula_of_x(x: Value, context: Context, called: str) -> Value:
 def _abs(x: Value) -> Value:
     """Return the absolute value."""
     time = _class_kept("abs", x)
-    array, kind = _numbers(x)
+    array, kind = numbers(x, NON_NUMERIC)
     return shaped(np.abs(array), higher(kind, "integer"), column_names(x), time)
 
 
@@ -223,7 +218,7 @@ def _rounded(name: str, x: Value, formula: Callable[[Array, int], Array], digits
         raise DataError(f"{name}() to {digits} digits")
     time = _class_kept(name, x)
     with np.errstate(all="ignore"):
-        result = formula(_numbers(x)[0], digits)
+        result = formula(numbers(x, NON_NUMERIC)[0], digits)
     return shaped(result, "double", column_names(x), time)
 
 

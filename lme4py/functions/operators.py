@@ -36,6 +36,7 @@ from lme4py.functions.coercion import (
     elements,
     higher,
     logical,
+    numbers,
     pack,
     ranks,
     shaped,
@@ -120,7 +121,6 @@ def operate(name: str, first: Value, second: Value | None, context: Context) -> 
 # Arithmetic ---------------------------------------------------------------------------------
 
 _NON_NUMERIC = "non-numeric argument to binary operator"
-_NOT_UNARY = "invalid argument to unary operator"
 _OVERFLOW = "NAs produced by integer overflow"
 # Beyond this a quotient has no fractional digits even in R's long double.
 _EXACT = float(2**63)
@@ -183,7 +183,9 @@ def _arithmetic(operation: Operation) -> Value:
     name, context = operation.name, operation.context
     first, second = operation.first, operation.second
     if second is None:
-        return _signed(name, first)
+        one, kind = numbers(first, "invalid argument to unary operator")
+        one = -one if name == "-" else one
+        return shaped(one, higher(kind, "integer"), column_names(first))
     one, kind_one = elements(first, _NON_NUMERIC)
     two, kind_two = elements(second, _NON_NUMERIC)
     one, two = align(one, two, context.warn)
@@ -200,13 +202,6 @@ def _arithmetic(operation: Operation) -> Value:
     return shaped(result, kind, column_names(first, second))
 
 
-def _signed(name: str, value: Value) -> Value:
-    if isinstance(value, Null):
-        raise DataError(_NOT_UNARY)
-    array, kind = elements(value, _NOT_UNARY)
-    return shaped(-array if name == "-" else array, higher(kind, "integer"), column_names(value))
-
-
 @function(
     {"+": "Sum, or a sign.", "-": "Difference, or a sign."}, role="elementwise", chooses_unit=True
 )
@@ -214,15 +209,10 @@ def _sum_or_sign(e1: Value, context: Context, called: str, e2: Value = MISSING) 
     return operate(called, e1, None if e2 is MISSING else e2, context)
 
 
-@function({"(": "Parentheses: the value itself."}, role="elementwise")
-def _parentheses(x: Value) -> Value:
-    return x
-
-
 # Comparison ---------------------------------------------------------------------------------
 
 _EQUALITY = ("==", "!=")
-_RELATIONS: Mapping[str, Callable[[Array, Array], Any]] = {
+RELATIONS: Mapping[str, Callable[[Array, Array], Any]] = {
     "==": np.equal,
     "!=": np.not_equal,
     "<": np.less,
@@ -245,11 +235,11 @@ def _related(operation: Operation, one: Array, two: Array) -> Value:
     """Return the comparison of numbers, NA where either is missing."""
     left, right = align(one, two, operation.context.warn)
     missing = np.isnan(left) | np.isnan(right)
-    result = _RELATIONS[operation.name](left, right)
+    result = RELATIONS[operation.name](left, right)
     return logical(result, missing, column_names(*operation.pair))
 
 
-@rule(*_RELATIONS)
+@rule(*RELATIONS)
 def _comparison(operation: Operation) -> Value:
     """Return R's comparison of vectors and matrices."""
     first, second = operation.pair
@@ -283,7 +273,7 @@ def _with_factors(operation: Operation) -> Value:
     name, first, second = operation.name, operation.first, operation.second
     factors = [value for value in (first, second) if isinstance(value, Factor)]
     ordered, levels = factors[0].ordered, factors[0].levels
-    if second is None or name not in (_RELATIONS if ordered else _EQUALITY):
+    if second is None or name not in (RELATIONS if ordered else _EQUALITY):
         shown = f"'{name}' is" if ordered else f"‘{name}’"
         what = "ordered factors" if ordered else "factors"
         operation.context.warn(f"{shown} not meaningful for {what}")
@@ -320,22 +310,17 @@ def _truth(operation: Operation) -> Value:
     left, right = align(one, two, operation.context.warn)
     # One side decides alone: FALSE in &, TRUE in |.
     decisive = operation.name == "|"
-    known = [~np.isnan(side) for side in (left, right)]
-    deciding = [
-        ((side != 0) == decisive) & there for side, there in zip((left, right), known, strict=True)
-    ]
-    decided = deciding[0] | deciding[1]
-    missing = ~(known[0] & known[1] | decided)
-    return logical(decided == decisive, missing, column_names(first, second))
+    missing = np.isnan(left) | np.isnan(right)
+    decided = ((left != 0) == decisive) & ~np.isnan(left)
+    decided |= ((right != 0) == decisive) & ~np.isnan(right)
+    return logical(decided == decisive, missing & ~decided, column_names(first, second))
 
 
 @rule("!")
 def _negation(operation: Operation) -> Value:
     """Return ``!x``."""
     x = operation.first
-    if isinstance(x, Null):
-        raise DataError("invalid argument type")
-    array, _ = elements(x, "invalid argument type")
+    array, _ = numbers(x, "invalid argument type")
     return logical(array == 0, np.isnan(array), column_names(x))
 
 

@@ -11,15 +11,7 @@ from numpy.typing import NDArray
 
 from lme4py import moments
 from lme4py.data.factors import as_factor, recode
-from lme4py.data.values import (
-    Character,
-    Factor,
-    FunctionName,
-    Matrix,
-    Null,
-    Numeric,
-    Value,
-)
+from lme4py.data.values import Character, Factor, FunctionName, Matrix, Numeric, Value
 from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LARGEST_INTEGER,
@@ -32,6 +24,7 @@ from lme4py.functions.coercion import (
     flat,
     higher,
     logical,
+    numbers,
     pack,
     reject_classes,
     select,
@@ -40,10 +33,9 @@ from lme4py.functions.coercion import (
     time_of,
 )
 from lme4py.functions.leveling import crossed, frozen, thawed
-from lme4py.functions.table import Context, Dot, Function, State, function, lookup
+from lme4py.functions.table import TRUE, Context, Dot, Function, State, function, lookup
 
 _NOT_VECTOR = "argument 1 is not a vector"
-_TRUE = Numeric(np.array([True]), "logical")
 _MEAN = FunctionName("mean")
 
 
@@ -72,38 +64,28 @@ def _order(
 
 
 @function("rank", role="whole")
-def _rank(
-    x: Value, context: Context, na_last: Value = _TRUE, ties_method: str = "average"
-) -> Value:
+def _rank(x: Value, context: Context, na_last: Value = TRUE, ties_method: str = "average") -> Value:
     """Return ranks; equal values share theirs."""
+    import pandas as pd
+
     keep = isinstance(na_last, Character) and as_string(na_last, "na.last") == "keep"
     if not keep and not as_flag(na_last, "na.last"):
         raise DataError("rank() takes na.last = TRUE or 'keep' here")
     keys = sort_keys(x, context.collation, _NOT_VECTOR)
-    missing = np.isnan(keys)
-    _, group, counts = np.unique(keys[~missing], return_inverse=True, return_counts=True)
-    greatest = np.cumsum(counts)
-    least = greatest - counts + 1
-    of_group = {"average": (least + greatest) / 2, "min": least, "max": greatest}
-    if ties_method not in of_group:
+    if ties_method not in ("average", "min", "max"):
         raise DataError(f"ties.method '{ties_method}' is not supported")
-    result = np.full(keys.size, np.nan)
-    result[~missing] = of_group[ties_method][group.reshape(-1)]
+    method: Any = ties_method
+    result = pd.Series(keys).rank(method=method).to_numpy(copy=True)
+    missing = np.flatnonzero(np.isnan(keys))
     if not keep:
-        result[missing] = np.arange(1, missing.sum() + 1) + group.size
+        result[missing] = np.arange(keys.size - missing.size, keys.size) + 1
     return pack(result, "double" if ties_method == "average" else "integer")
 
 
 # Running totals and what was there before -----------------------------------------------------
 
 
-@function(
-    {
-        "cumsum": "Running total.",
-        "cummax": "Greatest so far.",
-    },
-    role="whole",
-)
+@function({"cumsum": "Running total.", "cummax": "Greatest so far."}, role="whole")
 def _cumulative(x: Value, context: Context, called: str) -> Value:
     reject_classes(x, called)
     if isinstance(x, Character):
@@ -123,9 +105,7 @@ def _cumulative(x: Value, context: Context, called: str) -> Value:
 @function("diff", role="whole")
 def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
     """Return differences of elements that follow each other."""
-    if isinstance(x, Null):
-        raise DataError("non-numeric argument to binary operator")
-    array, kind = elements(x, "non-numeric argument to binary operator")
+    array, kind = numbers(x, "non-numeric argument to binary operator")
     if lag < 1 or differences < 1:
         raise DataError("'lag' and 'differences' must be integers >= 1")
     if time_of(x) is not None:
@@ -146,16 +126,15 @@ def _which(x: Value) -> Value:
 @function("duplicated", role="whole")
 def _duplicated(x: Value, incomparables: bool = False, fromLast: bool = False) -> Value:
     """Return whether an element was there before."""
+    import pandas as pd
+
     if incomparables:
         raise DataError("duplicated(incomparables = ) is not supported")
-    if fromLast:
-        return _rev(_duplicated(_rev(x)))
     if isinstance(x, Matrix | FunctionName):
         raise DataError("duplicated() is for vectors")
     keys = x.codes if isinstance(x, Character | Factor) else elements(x, "")[0]
-    repeated = np.ones(keys.size, dtype=np.bool_)
-    repeated[np.unique(keys, return_index=True)[1]] = False
-    return logical(repeated)
+    repeated = pd.Series(keys).duplicated(keep="last" if fromLast else "first")
+    return logical(repeated.to_numpy())
 
 
 # Groups and shares ----------------------------------------------------------------------------
@@ -253,16 +232,15 @@ def _reorder(
 ) -> tuple[Factor, State]:
     """Return a factor whose levels are in the order of a summary of `X` in each of them."""
     entry, made = _by_group("reorder", FUN), as_factor(x, context.collation)
-    numbers = elements(X, "reorder() is by numbers")[0]
-    if len(numbers) != made.codes.size:
+    values = elements(X, "reorder() is by numbers")[0]
+    if len(values) != made.codes.size:
         raise DataError("arguments must have same length")
-    scores = [
-        _of_group(entry, pack(numbers[rows], "double"), context).as_float()[0]
-        if rows.size
-        else np.nan
-        for rows in _rows_of_levels(made)
-    ]
-    places = np.argsort(np.negative(scores) if decreasing else scores, kind="stable")
+    scores = np.full(len(made.levels), np.nan)
+    for place, rows in enumerate(_rows_of_levels(made)):
+        if rows.size:
+            group = pack(values[rows], "double")
+            scores[place] = _of_group(entry, group, context).as_float()[0]
+    places = np.argsort(-scores if decreasing else scores, kind="stable")
     levels = tuple(made.levels[place] for place in places)
     codes = recode(made.codes, np.argsort(places).tolist())
     found = Factor(codes, levels, made.ordered or order)

@@ -156,11 +156,7 @@ def _wanted(wanted: str, fold: bool, perl: bool, fixed: bool, new: str = "") -> 
 
 @function("grepl", role="elementwise")
 def _grepl(
-    pattern: str,
-    x: Value,
-    ignore_case: bool = False,
-    perl: bool = False,
-    fixed: bool = False,
+    pattern: str, x: Value, ignore_case: bool = False, perl: bool = False, fixed: bool = False
 ) -> Value:
     """Return whether a pattern occurs."""
     wanted = _wanted(pattern, ignore_case, perl, fixed)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
 
 from lme4py import moments
@@ -159,18 +157,15 @@ def _extremes(
 
 # Sizes and levels -----------------------------------------------------------------------------
 
-_SIZES: Mapping[str, tuple[Callable[[Value], int], str]] = {
-    "length": (lambda x: length(as_vector(x)), "Number of elements."),
-    "nlevels": (
-        lambda x: len(x.levels) if isinstance(x, Factor) else 0,
-        "Number of levels of a factor.",
-    ),
-}
+
+@function({"length": "Number of elements."}, role="summary")
+def _length(x: Value) -> Value:
+    return scalar(length(as_vector(x)), "integer")
 
 
-@function({name: purpose for name, (_, purpose) in _SIZES.items()}, role="summary")
-def _size(x: Value, called: str) -> Value:
-    return scalar(_SIZES[called][0](x), "integer")
+@function({"nlevels": "Number of levels of a factor."}, role="summary")
+def _count_of_levels(x: Value) -> Value:
+    return scalar(len(x.levels) if isinstance(x, Factor) else 0, "integer")
 
 
 @function("levels", role="summary", rows="distinct")

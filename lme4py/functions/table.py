@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -35,6 +36,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
+import lme4py.functions
 from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
 from lme4py.data.values import FunctionName, Null, Numeric, Value
@@ -69,6 +71,9 @@ MISSING: Any = object()
 
 NA = Numeric(np.array([np.nan]), "logical")
 """R's NA, as a default."""
+
+TRUE = Numeric(np.array([True]), "logical")
+"""R's TRUE, as a default of what may be other than a truth value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,22 +243,18 @@ def _formals(compute: Compute) -> list[_Formal]:
     return [_Formal.of(item) for item in parameters if item.name not in ("state", *_HANDED_IN)]
 
 
-def _takes(compute: Compute, parameter: str) -> bool:
-    return parameter in inspect.signature(compute).parameters
-
-
 def _adapted(compute: Compute, name: str) -> Compute:
     """Return the function as the evaluator calls it: by R's names, with values."""
     formals = {"dots" if item.name == "..." else item.name: item for item in _formals(compute)}
-    with_context = _takes(compute, "context")
-    if _takes(compute, "called"):
+    parameters = inspect.signature(compute).parameters
+    if "called" in parameters:
         compute = partial(compute, called=name)
 
     def adapted(*state: State, **given: Any) -> Any:
         named: dict[str, Any] = {}
         for key, value in given.items():
             formal = formals.get(key)
-            if key == "context" and with_context:
+            if key == "context" and key in parameters:
                 named[key] = value
             elif formal is None:
                 continue  # a replay takes fewer
@@ -306,23 +307,6 @@ def function_entry(
 
 # The table ----------------------------------------------------------------------------------
 
-_SUBJECTS = (
-    "bases",
-    "calendar",
-    "contr",
-    "conversions",
-    "cutting",
-    "indexing",
-    "leveling",
-    "mathematics",
-    "operators",
-    "ordering",
-    "search",
-    "summaries",
-    "text",
-    "times",
-    "vectors",
-)
 _TABLE: dict[str, Function] = {}
 _USER: dict[str, Function] = {}
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -332,8 +316,6 @@ def function(
     names: str | Mapping[str, str],
     *,
     role: Role,
-    package: str = "base",
-    replay: Compute | None = None,
     **taken: Any,
 ) -> Callable[[_F], _F]:
     """Return a decorator that enters a Python function into the table.
@@ -344,7 +326,7 @@ def function(
         R's name; the first line of the docstring says its purpose. Or the names of a
         family of functions, each with its purpose.
     role : {"elementwise", "shape", "index", "summary", "basis", "whole"}
-    package : str
+    package : str, default "base"
         The R package.
     replay : callable, optional
         For a basis: the function that takes the state, then those of the arguments that it
@@ -360,9 +342,7 @@ def function(
         purpose = (compute.__doc__ or "").partition("\n")[0].removeprefix("Return ")
         family = {names: purpose[:1].upper() + purpose[1:]} if isinstance(names, str) else names
         for name, what in family.items():
-            _TABLE[name] = function_entry(
-                name, compute, what, role=role, package=package, replay=replay, **taken
-            )
+            _TABLE[name] = function_entry(name, compute, what, role=role, **taken)
         return compute
 
     return enter
@@ -370,9 +350,9 @@ def function(
 
 @cache
 def _load() -> None:
-    """Import the subjects, each of which enters its functions."""
-    for subject in _SUBJECTS:
-        importlib.import_module(f"lme4py.functions.{subject}")
+    """Import the modules beside this one, each of which enters its functions."""
+    for module in pkgutil.iter_modules(lme4py.functions.__path__, "lme4py.functions."):
+        importlib.import_module(module.name)
 
 
 def names() -> list[str]:
@@ -395,12 +375,8 @@ def enter_user(function: Function) -> None:
 def lookup(name: str, package: str | None = None) -> Function | None:
     """Return the entry called `name`, or None; with `package`, only if it is of that package."""
     _load()
-    if package is None and name in _USER:
-        return _USER[name]
-    entry = _TABLE.get(name)
-    if entry is None or (package is not None and package != entry.package):
-        return None
-    return entry
+    entry = _TABLE.get(name) or _USER.get(name)
+    return entry if entry is None or package in (None, entry.package) else None
 
 
 def match_arguments(

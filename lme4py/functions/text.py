@@ -9,15 +9,7 @@ import numpy as np
 from lme4py.data.factors import distinct
 from lme4py.data.values import Character, Factor, Value
 from lme4py.errors import DataError
-from lme4py.functions.coercion import (
-    Array,
-    encoded,
-    level_texts,
-    pack,
-    recycle,
-    text,
-    untimed,
-)
+from lme4py.functions.coercion import Array, encoded, level_texts, pack, recycle, text, untimed
 from lme4py.functions.table import Dot, function
 
 _MOST_CHARACTERS = 10**8

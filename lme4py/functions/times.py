@@ -9,15 +9,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lme4py.data import values
 from lme4py.data.values import UNITS, Character, Numeric, Value, is_difftime, time_class
 from lme4py.errors import DataError
 from lme4py.functions.calendar import DAY, as_time, only_utc
 from lme4py.functions.coercion import Array, Time, align, time_of, untimed
-from lme4py.functions.operators import Operation, rule
+from lme4py.functions.operators import RELATIONS, Operation, rule
 from lme4py.functions.table import Context, function
-
-_COMPARISONS = ("==", "!=", "<", ">", "<=", ">=")
 
 
 def _timed(value: Value, time: Time) -> Value:
@@ -40,17 +37,15 @@ def _counted(value: Value, time: Time) -> Value:
 # Differences ------------------------------------------------------------------------------
 
 
+_CHOSEN = ("days", "hours", "mins")
+
+
 def _elapsed(seconds: Array, unit: Time) -> Numeric:
     """Return seconds as a difftime in a unit; None is the unit R chooses for them."""
     if unit is None:
-        size = np.abs(seconds[~np.isnan(seconds)])
-        least = float(size.min()) if size.size else 0.0
-        if not np.isfinite(least) or least < 60:
-            unit = "secs"
-        elif least < 3600:
-            unit = "mins"
-        else:
-            unit = "hours" if least < 86400 else "days"
+        sizes = np.abs(seconds[np.isfinite(seconds)])
+        least = sizes.min() if sizes.size else 0.0
+        unit = next((name for name in _CHOSEN if least >= UNITS[name]), "secs")
     return Numeric(seconds if unit == "secs" else seconds / UNITS[unit], "double", unit)
 
 
@@ -64,12 +59,11 @@ def _difference(first: Value, second: Value, unit: Time, context: Context) -> Va
         return _elapsed(one - two, unit)
 
 
-def _unit(name: str) -> values.Time:
+def _unit(name: str) -> str:
     """Return the unit called `name`."""
-    for known in UNITS:
-        if known == name:
-            return known
-    raise DataError("invalid units specified", hint=f"units are {', '.join(map(str, UNITS))}")
+    if name not in UNITS:
+        raise DataError("invalid units specified", hint=f"units are {', '.join(UNITS)}")
+    return name
 
 
 def in_unit(value: Numeric, unit: str) -> Numeric:
@@ -115,7 +109,7 @@ def _with_times(operation: Operation) -> Value:
         if name == "+":
             return first
         raise DataError(f"unary {sign} {'is ' if name == '-' else ''}not defined for {shown}")
-    if name in _COMPARISONS:
+    if name in RELATIONS:
         dates = (
             as_time(value, time) if isinstance(value, Character) else value
             for value in (first, second)
@@ -143,11 +137,11 @@ def _with_differences(operation: Operation) -> Value:
         return _timed(operation.of(untimed(first)), time_of(first))
     first, second = in_one_unit((first, second))
     one, two = time_of(first), time_of(second)
-    if name not in ("+", "-", "*", "/", *_COMPARISONS):
+    if name not in ("+", "-", "*", "/", *RELATIONS):
         raise DataError(f"'{name}' not defined for \"difftime\" objects")
     if name == "*" and one == two:
         raise DataError('both arguments of * cannot be "difftime" objects')
     if name == "/" and two is not None:
         raise DataError('second argument of / cannot be a "difftime" object')
     result = operation.of(untimed(first), untimed(second))
-    return result if name in _COMPARISONS else _timed(result, one or two)
+    return result if name in RELATIONS else _timed(result, one or two)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -55,6 +54,7 @@ from lme4py.functions.times import in_one_unit
     {
         "I": "An expression protected from the formula's algebra.",
         "identity": "The value itself.",
+        "(": "Parentheses: the value itself.",
         "unlist": "The value itself: there are no lists here.",
     },
     role="elementwise",
@@ -99,15 +99,6 @@ def _bare_vector(value: Value) -> Value:
     return replace(value, contrasts=None) if isinstance(value, Factor) else as_vector(value)
 
 
-def _joined_text(values: Sequence[Value]) -> Character:
-    """Return several values one after the other as text."""
-    joined = text(Null())
-    for value in values:
-        one, two, pool = union_codes(joined, text(untimed(value)))
-        joined = Character(np.concatenate((one, two)), pool)
-    return joined
-
-
 @function("c", role="shape")
 def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     """Return one vector of all arguments."""
@@ -120,7 +111,11 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     if kinds == {Factor} or {Factor, Character} <= kinds or FunctionName in kinds:
         raise DataError("c() is for numbers and text", hint="as.character(f) makes a factor text")
     if Character in kinds:
-        return _joined_text(values)
+        words = text(Null())
+        for value in values:
+            one, two, pool = union_codes(words, text(untimed(value)))
+            words = Character(np.concatenate((one, two)), pool)
+        return words
     values = in_one_unit(values)
     time = time_of(values[0])
     if any(time_class(time_of(value)) != time_class(time) for value in values):
@@ -204,16 +199,18 @@ def _ifelse(test: Value, yes: Value, no: Value) -> Value:
     live: list[tuple[NDArray[np.bool_], Value]] = []
     for mask, value in (((decided != 0) & ~np.isnan(decided), yes), (decided == 0, no)):
         branch = as_vector(untimed(value))
-        if isinstance(branch, Factor):
-            branch = pack(*bare_numbers(branch, ""))
         if not isinstance(branch, Character):
-            elements(branch, "invalid branch of ifelse()")
+            branch = pack(*bare_numbers(branch, "invalid branch of ifelse()"))
         if mask.any():
             if not length(branch):
                 raise DataError("replacement has length zero")
             live.append((mask, branch))
     if any(isinstance(branch, Character) for _, branch in live):
-        return _chosen_text(decided.size, live)
+        words = Character(np.full(decided.size, -1, dtype=np.int32), ())
+        for mask, branch in live:
+            codes, others, pool = union_codes(words, text(branch))
+            words = Character(np.where(mask, recycle(others, mask.size), codes), pool)
+        return words
     result, kind = np.full(decided.size, np.nan), LADDER[0]
     for mask, branch in live:
         array, part = flat(branch, "")
@@ -241,14 +238,6 @@ def _replace(x: Value, list: Value, values: Value, context: Context) -> Value:
     if place < 0 and level is not None:
         context.warn("invalid factor level, NA generated")
     return replace(x, codes=np.where(chosen == 1, np.int32(place), x.codes))
-
-
-def _chosen_text(size: int, live: Sequence[tuple[NDArray[np.bool_], Value]]) -> Character:
-    result = Character(np.full(size, -1, dtype=np.int32), ())
-    for mask, branch in live:
-        codes, others, pool = union_codes(result, text(branch))
-        result = Character(np.where(mask, recycle(others, size), codes).astype(np.int32), pool)
-    return result
 
 
 # Looked up ------------------------------------------------------------------------------------

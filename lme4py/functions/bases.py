@@ -17,7 +17,7 @@ from lme4py import linpack
 from lme4py.data.coding import orthogonal_powers, power
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
-from lme4py.functions.coercion import as_flag, as_integer, flat
+from lme4py.functions.coercion import as_flag, as_integer, column_names, flat, numbers
 from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, function
 from lme4py.moments import mean, quantile, running_total, total
 from lme4py.versions import followed
@@ -27,11 +27,8 @@ from lme4py.versions import followed
 
 def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
     """Return a vector or matrix as a matrix of doubles, with its names."""
-    if isinstance(x, Numeric):
-        return x.as_float().reshape(-1, 1), None
-    if isinstance(x, Matrix):
-        return x.values, x.names
-    raise DataError(followed().not_numeric)
+    array, _ = numbers(x, followed().not_numeric)
+    return np.atleast_2d(array.T).T, column_names(x)
 
 
 def _column_mean(values: FloatArray) -> float:
@@ -53,10 +50,10 @@ def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
     """Return an option of scale that is TRUE, FALSE or one number per column."""
     if isinstance(option, Numeric) and option.kind == "logical":
         return as_flag(option, name)
-    numbers, _ = flat(option, f"invalid '{name}' argument")
-    if numbers.size != count:
+    given, _ = flat(option, f"invalid '{name}' argument")
+    if given.size != count:
         raise DataError(f"length of '{name}' must equal the number of columns of 'x'")
-    return numbers
+    return given
 
 
 def _scaled(state: State, x: Value) -> Matrix:
@@ -66,10 +63,10 @@ def _scaled(state: State, x: Value) -> Matrix:
         for option, step in (("center", np.subtract), ("scale", np.divide)):
             if state[option] is None:
                 continue
-            numbers = np.asarray(state[option], dtype=np.float64)
-            if numbers.size != values.shape[1]:
+            stored = np.asarray(state[option], dtype=np.float64)
+            if stored.size != values.shape[1]:
                 raise DataError(f"length of '{option}' must equal the number of columns of 'x'")
-            values = step(values, numbers)
+            values = step(values, stored)
     return Matrix(np.asfortranarray(values), names)
 
 
@@ -112,14 +109,8 @@ def _variables(x: Value, dots: tuple[Dot, ...], degree: int) -> tuple[list[Float
         degree = as_integer(dots[0].value, "degree")
     else:
         values += [dot.value for dot in dots]
-    columns: list[FloatArray] = []
-    for value in values:
-        if isinstance(value, Matrix):
-            columns.extend(value.values.T)
-        elif isinstance(value, Numeric):
-            columns.append(value.as_float())
-        else:
-            raise DataError("poly() takes numeric variables")
+    arrays = [numbers(value, "poly() takes numeric variables")[0] for value in values]
+    columns = [column for array in arrays for column in np.atleast_2d(array.T)]
     if len({column.size for column in columns}) > 1:
         raise DataError("arguments must have the same length")
     return columns, degree
@@ -340,9 +331,9 @@ def _all_knots(state: State, order: int) -> tuple[FloatArray, float, float]:
 
 def _points(x: Value) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the numbers of a variable that are not missing, and where they are."""
-    numbers, _ = flat(x, "bs() and ns() take numeric variables")
-    known = ~np.isnan(numbers)
-    return numbers if known.all() else numbers[known], known
+    points, _ = flat(x, "bs() and ns() take numeric variables")
+    known = ~np.isnan(points)
+    return points if known.all() else points[known], known
 
 
 def _in_rows(

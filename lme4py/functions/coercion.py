@@ -64,9 +64,7 @@ def shaped(
 
 
 def logical(
-    values: Array,
-    missing: NDArray[np.bool_] | None = None,
-    names: tuple[str, ...] | None = None,
+    values: Array, missing: NDArray[np.bool_] | None = None, names: tuple[str, ...] | None = None
 ) -> Numeric | Matrix:
     """Return truth values with NA where `missing`."""
     if missing is not None and missing.any():
@@ -82,9 +80,7 @@ def scalar(value: float | bool, kind: Kind, time: Time = None) -> Numeric:
 def select(value: Value, rows: Array | slice) -> Value:
     """Return the elements that `rows` selects, in exact dtype where none is missing any more."""
     taken = take(value, rows)
-    if isinstance(taken, Numeric):
-        return pack(taken.values, taken.kind, taken.time)
-    return taken
+    return pack(taken.values, taken.kind, taken.time) if isinstance(taken, Numeric) else taken
 
 
 def bounded(size: float) -> None:

@@ -53,9 +53,8 @@ def thawed(state: State, called: str, x: Value) -> Factor:
     for item in state.get("excluded", ()):
         places.setdefault(item, -1)
     words = text(x)
-    table = np.array([places.get(item, -2) for item in words.pool] + [-1], dtype=np.int32)
-    table[-1] = places.get(None, -1)
-    codes = table[words.codes]
+    found = [*(places.get(item, -2) for item in words.pool), places.get(None, -1)]
+    codes = np.array(found, dtype=np.int32)[words.codes]
     unseen = np.unique(words.codes[codes == -2])
     if unseen.size and state.get("strict", True):
         values = [words.pool[code] for code in unseen.tolist()]
@@ -283,9 +282,8 @@ def _indicators(state: State, f: Value) -> Matrix:
     made, kept = thawed(state, "dummy", f), list(state["kept"])
     bounded(float(made.codes.size) * len(kept))
     places = {level: place for place, level in enumerate(made.levels)}
-    values = np.empty((made.codes.size, len(kept)), order="F")
-    for place, level in enumerate(kept):
-        values[:, place] = made.codes == places[level]
+    wanted = [places[level] for level in kept]
+    values = np.asfortranarray(made.codes[:, None] == wanted, dtype=np.float64)
     values[made.codes < 0] = np.nan
     return Matrix(values, tuple(level_texts(kept)))
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lme4py.data.values import Character, Factor, Value, is_difftime
 from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     NON_NUMERIC,
+    Array,
     Time,
     align,
     column_names,
@@ -25,7 +25,6 @@ from lme4py.functions.coercion import (
 )
 from lme4py.functions.table import MISSING, Context, function
 
-Array: TypeAlias = NDArray[Any]
 Formula: TypeAlias = Callable[..., Array]
 
 # These keep the class of a difference of times.

@@ -121,7 +121,6 @@ def operate(name: str, first: Value, second: Value | None, context: Context) -> 
 # Arithmetic ---------------------------------------------------------------------------------
 
 _NON_NUMERIC = "non-numeric argument to binary operator"
-_OVERFLOW = "NAs produced by integer overflow"
 # Beyond this a quotient has no fractional digits even in R's long double.
 _EXACT = float(2**63)
 
@@ -197,7 +196,7 @@ def _arithmetic(operation: Operation) -> Value:
     elif name == "%/%" and kind == "integer":
         result = np.where(np.isinf(result), np.nan, result)
     elif kind == "integer" and (beyond := np.abs(result) > LARGEST_INTEGER).any():
-        context.warn(_OVERFLOW)
+        context.warn("NAs produced by integer overflow")
         result = np.where(beyond, np.nan, result)
     return shaped(result, kind, column_names(first, second))
 
@@ -298,22 +297,19 @@ def _level_ranks(value: Value, levels: Sequence[str | None]) -> Array:
 
 # Logic ------------------------------------------------------------------------------------
 
-_NOT_LOGICAL = "operations are possible only for numeric, logical or complex types"
-
 
 @rule("&", "|")
 def _truth(operation: Operation) -> Value:
     """Return ``first & second`` or ``first | second`` in three-valued logic."""
-    first, second = operation.pair
-    one, _ = elements(first, _NOT_LOGICAL)
-    two, _ = elements(second, _NOT_LOGICAL)
+    complaint = "operations are possible only for numeric, logical or complex types"
+    one, two = (elements(side, complaint)[0] for side in operation.pair)
     left, right = align(one, two, operation.context.warn)
     # One side decides alone: FALSE in &, TRUE in |.
     decisive = operation.name == "|"
     missing = np.isnan(left) | np.isnan(right)
-    decided = ((left != 0) == decisive) & ~np.isnan(left)
-    decided |= ((right != 0) == decisive) & ~np.isnan(right)
-    return logical(decided == decisive, missing & ~decided, column_names(first, second))
+    alone = [((side != 0) == decisive) & ~np.isnan(side) for side in (left, right)]
+    decided = alone[0] | alone[1]
+    return logical(decided == decisive, missing & ~decided, column_names(*operation.pair))
 
 
 @rule("!")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -140,30 +140,31 @@ def _duplicated(x: Value, incomparables: bool = False, fromLast: bool = False) -
 # Groups and shares ----------------------------------------------------------------------------
 
 
-def _by_group(caller: str, fun: Value) -> Function:
-    """Return the table's entry of a function that is called for each group."""
+def _by_group(
+    caller: str, fun: Value, context: Context
+) -> tuple[Function, Callable[[Numeric], Numeric]]:
+    """Return a function of the table, and what it makes of the elements of one group."""
     if not isinstance(fun, FunctionName):
         raise DataError(f"the FUN of {caller}() is the name of a function here")
     entry = lookup(fun.name)
     if entry is None or entry.role == "basis" or not entry.formals:
         raise DataError(f"{caller}(FUN = {fun.name}) is not supported")
-    return entry
+    first = entry.formals[0]
+
+    def of_group(value: Numeric) -> Numeric:
+        given = {"dots": (Dot(None, value),)} if first == "..." else {first: value}
+        made = entry.compute(context=context, **given)
+        if not isinstance(made, Numeric) or made.values.size not in (1, max(value.values.size, 1)):
+            raise DataError(f"{caller}(FUN = {entry.name}) is not supported")
+        return made
+
+    return entry, of_group
 
 
 def _rows_of_levels(factor: Factor) -> list[NDArray[np.int64]]:
     order = np.argsort(factor.codes, kind="stable")
     ends = np.searchsorted(factor.codes[order], np.arange(len(factor.levels) + 1))
     return [order[start:end] for start, end in pairwise(ends)]
-
-
-def _of_group(entry: Function, value: Numeric, context: Context) -> Numeric:
-    """Return what a function of the table makes of the elements of one group."""
-    first = entry.formals[0]
-    given: Any = (Dot(None, value),) if first == "..." else value
-    made = entry.compute(context=context, **{"dots" if first == "..." else first: given})
-    if not isinstance(made, Numeric) or made.values.size not in (1, max(value.values.size, 1)):
-        raise DataError(f"ave(FUN = {entry.name}) is not supported")
-    return made
 
 
 def _groups_of(values: Sequence[Value], rows: int, context: Context) -> Factor:
@@ -198,7 +199,7 @@ def _ave(
     """Return the mean, or another function, of the group that each row is in."""
     if not isinstance(x, Numeric) or x.time is not None:
         raise DataError("ave() is for numbers")
-    entry = _by_group("ave", FUN)
+    entry, of_group = _by_group("ave", FUN, context)
     factor = _groups_of([dot.value for dot in dots], x.values.size, context)
     groups = _rows_of_levels(factor)
     # In R 4.2 levels without rows are asked too: min() warns of them.
@@ -208,7 +209,7 @@ def _ave(
     for place, rows in enumerate(groups):
         if not (rows.size or asked):
             continue
-        made = _of_group(entry, pack(x.values[rows], x.kind), context)
+        made = of_group(pack(x.values[rows], x.kind))
         if rows.size:
             kind = higher(kind, made.kind)
             result[rows] = made.as_float()
@@ -231,15 +232,15 @@ def _reorder(
     decreasing: bool = False,
 ) -> tuple[Factor, State]:
     """Return a factor whose levels are in the order of a summary of `X` in each of them."""
-    entry, made = _by_group("reorder", FUN), as_factor(x, context.collation)
+    _, of_group = _by_group("reorder", FUN, context)
+    made = as_factor(x, context.collation)
     values = elements(X, "reorder() is by numbers")[0]
     if len(values) != made.codes.size:
         raise DataError("arguments must have same length")
     scores = np.full(len(made.levels), np.nan)
     for place, rows in enumerate(_rows_of_levels(made)):
         if rows.size:
-            group = pack(values[rows], "double")
-            scores[place] = _of_group(entry, group, context).as_float()[0]
+            scores[place] = of_group(pack(values[rows], "double")).as_float()[0]
     places = np.argsort(-scores if decreasing else scores, kind="stable")
     levels = tuple(made.levels[place] for place in places)
     codes = recode(made.codes, np.argsort(places).tolist())

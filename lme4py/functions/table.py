@@ -175,7 +175,7 @@ class Function:
 
 # Entries from Python functions --------------------------------------------------------------
 
-_HANDED_IN = ("context", "called")
+_HANDED_IN = ("state", "context", "called")
 _CONVERSIONS: Mapping[str, Callable[[Value, str], Any]] = {
     "bool": as_flag,
     "int": as_integer,
@@ -223,8 +223,6 @@ class _Formal:
                 pass
             case Numeric(kind="logical"):
                 written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(self.default.values[0]), "NA")
-            case Numeric():
-                written = label(float(self.default.values[0]))
             case _:
                 written = label(self.default)
         return f"{self.name} = {written}"
@@ -240,7 +238,9 @@ class _Formal:
 
 def _formals(compute: Compute) -> list[_Formal]:
     parameters = inspect.signature(compute).parameters.values()
-    return [_Formal.of(item) for item in parameters if item.name not in ("state", *_HANDED_IN)]
+    return [
+        _Formal.of(item) for item in parameters if item.name not in ("state", "context", "called")
+    ]
 
 
 def _adapted(compute: Compute, name: str) -> Compute:
@@ -308,7 +308,6 @@ def function_entry(
 # The table ----------------------------------------------------------------------------------
 
 _TABLE: dict[str, Function] = {}
-_USER: dict[str, Function] = {}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -358,24 +357,24 @@ def _load() -> None:
 def names() -> list[str]:
     """Return the names of all functions of the table, sorted."""
     _load()
-    return sorted({**_TABLE, **_USER})
+    return sorted(_TABLE)
 
 
 def enter_user(function: Function) -> None:
     """Enter a user's function; one of R's functions keeps its name."""
     _load()
-    if function.name in _TABLE:
+    if function.name in _TABLE and _TABLE[function.name].package != function.package:
         raise DataError(
             f"'{function.name}' is a function of R's that formulas can call already",
             hint="choose another name",
         )
-    _USER[function.name] = function
+    _TABLE[function.name] = function
 
 
 def lookup(name: str, package: str | None = None) -> Function | None:
     """Return the entry called `name`, or None; with `package`, only if it is of that package."""
     _load()
-    entry = _TABLE.get(name) or _USER.get(name)
+    entry = _TABLE.get(name)
     return entry if entry is None or package in (None, entry.package) else None
 
 

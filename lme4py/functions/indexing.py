@@ -63,8 +63,7 @@ def _positions(
         return np.setdiff1d(np.arange(size), -whole - 1)
     if bounded and (whole > size).any():
         raise DataError(_OUTSIDE, hint=f"there are {size}")
-    picked: Positions = np.where(whole > size, 0, whole)[missing | (whole != 0)] - 1
-    return picked
+    return np.asarray(np.where(whole > size, 0, whole)[missing | (whole != 0)] - 1)
 
 
 def _cells(

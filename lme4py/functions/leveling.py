@@ -15,13 +15,14 @@ from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, recode
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Value, length
 from lme4py.errors import DataError, nearest
-from lme4py.functions.coercion import as_number, bounded, level_texts, strings_of, text
+from lme4py.functions.coercion import as_number, level_texts, strings_of, text
 from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
 
 Levels = Sequence[str | None]
 
 ONE_LEVEL = "contrasts can be applied only to factors with 2 or more levels"
 _MOST_COMBINATIONS = 5_000_000
+_MOST_INDICATORS = 5_000
 _SHOWN = 8
 
 
@@ -64,7 +65,7 @@ def thawed(state: State, called: str, x: Value) -> Factor:
             f"{_listed(values)}, but the known levels are {_listed(known)}",
             hint=nearest(values[0], known),
         )
-    return Factor(np.where(codes == -2, np.int32(-1), codes), levels, bool(state["ordered"]))
+    return Factor(np.maximum(codes, -1), levels, bool(state.get("ordered", False)))
 
 
 # Factors of values ------------------------------------------------------------------------
@@ -248,13 +249,11 @@ def _recrossed(state: State, context: Context, dots: tuple[Dot, ...] = ()) -> Fa
     parts = state["parts"]
     if len(parts) != len(dots):
         raise DataError("interaction() of a different number of factors")
-    factors = [
-        thawed({"levels": part, "ordered": False}, "interaction", dot.value)
-        for part, dot in zip(parts, dots, strict=True)
-    ]
+    pairs = zip(parts, dots, strict=True)
+    factors = [thawed({"levels": part}, "interaction", dot.value) for part, dot in pairs]
     how = {"separator": state["sep"], "last_fastest": bool(state["lex_order"])}
     full = crossed(factors, context.collation, **how)
-    return thawed({"levels": state["levels"], "ordered": False}, "interaction", full)
+    return thawed({"levels": state["levels"]}, "interaction", full)
 
 
 @function("interaction", role="basis", replay=_recrossed, rows="distinct")
@@ -280,7 +279,8 @@ def _interaction(
 def _indicators(state: State, f: Value) -> Matrix:
     """Return the indicators of rows; a missing value has missing ones."""
     made, kept = thawed(state, "dummy", f), list(state["kept"])
-    bounded(float(made.codes.size) * len(kept))
+    if len(kept) > _MOST_INDICATORS:
+        raise DataError(f"dummy() of more than {_MOST_INDICATORS} levels")
     places = {level: place for place, level in enumerate(made.levels)}
     wanted = [places[level] for level in kept]
     values = np.asfortranarray(made.codes[:, None] == wanted, dtype=np.float64)

@@ -41,8 +41,7 @@ def scipy_special(name: str) -> Formula:
     def formula(*arrays: Array) -> Array:
         from scipy import special
 
-        result: Array = getattr(special, name)(*arrays)
-        return result
+        return np.asarray(getattr(special, name)(*arrays))
 
     return formula
 

@@ -187,7 +187,7 @@ def _ave_again(state: State, x: Value, context: Context, dots: tuple[Dot, ...] =
     if not isinstance(x, Numeric):
         raise DataError("ave() is for numbers")
     found = _groups_of([dot.value for dot in dots], x.values.size, context)
-    known = thawed({"levels": state["levels"], "ordered": False}, "ave", found)
+    known = thawed({"levels": state["levels"]}, "ave", found)
     values = np.append(np.asarray(state["values"], dtype=np.float64), np.nan)[known.codes]
     return pack(np.where(known.codes < 0, x.as_float(), values), state["kind"])
 

@@ -61,6 +61,7 @@ LAYERS = (
     "data.attached",
     "data.read_csv",
     "frame.schema",
+    "frame.combinations",
     "functions.*",
     "frame.base_variables",
     "frame.state",

@@ -124,3 +124,39 @@ def test_a_missing_group_where_new_levels_may_be(crossed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert design.spec.apply(new.iloc[:2]).positions.size == 0
+
+
+COMBINED = {
+    "plain": (["p", "q", "q", "r"], ["u", "v", "u", "v"]),
+    "levels with colons": (["a:b", "a", "a:b", "a"], ["c", "b:c", "d", "d"]),
+    "empty levels": (["", "", "p", ":"], ["u", "", ":u", ""]),
+    "levels called NA": (["NA", "p", "NA", "p"], ["NA", "NA", "u", "u"]),
+    "missing parts": ([None, "p", "NA", "p"], ["u", None, "u", "u"]),
+}
+
+
+@pytest.mark.parametrize("group", ["a:b", "b:a", "a/b", "b:(a:c)", "a:a"])
+@pytest.mark.parametrize("case", COMBINED)
+@pytest.mark.parametrize("na_action", ["omit", "pass"])
+def test_combinations_are_those_of_their_texts_for_many_rows_and_for_one(case, group, na_action):
+    a, b = (np.tile(np.array(texts, dtype=object), 3) for texts in COMBINED[case])
+    data = pd.DataFrame({"y": np.arange(12.0), "a": a, "b": b, "c": np.repeat(list("xyz"), 4)})
+    control = {"check.nobs.vs.nlev": "ignore", "check.nobs.vs.nRE": "ignore"}
+    made = lme4py.lformula(f"y ~ 1 + (1 | {group})", data, control=control, na_action=na_action)
+    expected = made.random.Zt.toarray()
+    for spec in (made.spec, lme4py.Spec.from_json(made.spec.to_json())):
+        rows = spec.apply(data, na_action=na_action)
+        np.testing.assert_array_equal(rows.Zt.toarray(), expected)
+        for column, place in enumerate(rows.positions):
+            one = spec.apply(data.iloc[[place]], na_action=na_action).Zt.toarray()
+            np.testing.assert_array_equal(one[:, 0], expected[:, column])
+
+
+def test_a_combination_that_is_new_is_told_among_many_rows():
+    data = pd.DataFrame({"y": np.arange(8.0), "a": [*"ppqq"] * 2, "b": [*"uvuu"] * 2})
+    spec = lme4py.lformula("y ~ 1 + (1 | a:b)", data).spec
+    new = pd.concat([data, pd.DataFrame({"y": [0.0], "a": ["q"], "b": ["v"]})])
+    with pytest.raises(lme4py.DataError, match="'q:v' of the grouping factor a:b"):
+        spec.apply(new)
+    found = spec.apply(new, new_levels="zero").Zt
+    np.testing.assert_array_equal(np.diff(found.indptr) * found.sum(axis=0), [1] * 8 + [0])

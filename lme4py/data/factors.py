@@ -446,8 +446,10 @@ def as_factor(value: Value, collation: Collation) -> Factor:
     return value if isinstance(value, Factor) else factor_of(value, collation)
 
 
-def _texts(levels: Sequence[str | None]) -> list[str]:
-    return ["NA" if level is None else level for level in levels]
+def _texts(levels: Sequence[str | None], places: NDArray[Any]) -> list[str]:
+    """Return some levels as text; behind the last stands the missing one."""
+    found: list[Any] = list(map((*levels, None).__getitem__, places.tolist()))
+    return ["NA" if level is None else level for level in found] if None in found else found
 
 
 def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
@@ -471,11 +473,8 @@ def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
         found, codes = _distinct_integers(pair, 0, (len(first.levels) + 1) * width - 1)
     else:
         found, codes = pair, np.zeros(0, dtype=np.int32)
-    outer, inner = [*_texts(first.levels), "NA"], [*_texts(second.levels), "NA"]
-    texts = [
-        f"{outer[a]}:{inner[b]}"
-        for a, b in zip((found // width).tolist(), (found % width).tolist(), strict=True)
-    ]
+    outer, inner = _texts(first.levels, found // width), _texts(second.levels, found % width)
+    texts = list(map("{}:{}".format, outer, inner))
     if len(set(texts)) == len(texts) and not (any_missing and na_as_text):
         return Factor(codes, tuple(texts))
     # R pastes first: of pairs with one text the first row's pair gives the rank, and

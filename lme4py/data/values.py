@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -271,12 +272,13 @@ def _together(parts: Sequence[tuple[Codes, tuple[Any, ...]]]) -> tuple[Codes, tu
     pool = parts[0][1]
     if all(texts is pool or texts == pool for _, texts in parts):
         return np.concatenate([codes for codes, _ in parts]), pool
-    places: dict[Any, int] = {}
+    together = tuple(dict.fromkeys(chain.from_iterable(texts for _, texts in parts)))
+    places = dict(zip(together, count(), strict=False))
     found = []
     for codes, texts in parts:
-        table = np.array([places.setdefault(text, len(places)) for text in texts] + [-1], np.int32)
+        table = np.fromiter(chain(map(places.__getitem__, texts), [-1]), np.int32, len(texts) + 1)
         found.append(table[codes])
-    return np.concatenate(found), tuple(places)
+    return np.concatenate(found), together
 
 
 def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:

@@ -6,6 +6,7 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -274,9 +275,10 @@ def place_levels(value: Character | Factor, levels: Levels) -> Factor:
     used = drop_unused(Factor(value.codes, tuple(texts)))
     # A million levels are not put into a table for every new row.
     known = LevelTable.of(levels)
-    new = [level for level in used.levels if level not in known.places]
-    places = {level: place for place, level in enumerate(new, len(known))}
-    found = [places[level] if level in places else known.places[level] for level in used.levels]
+    found = np.fromiter(map(known.places.get, used.levels, repeat(-1)), np.int32, len(used.levels))
+    absent = np.flatnonzero(found < 0)
+    found[absent] = np.arange(len(known), len(known) + absent.size)
+    new = tuple(used.levels[place] for place in absent)
     return Factor(recode(used.codes, found), (*known, *new) if new else known)
 
 

@@ -18,6 +18,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of, recode
 from lme4py.data.values import (
     Character,
+    Codes,
     Factor,
     FunctionName,
     Matrix,
@@ -31,6 +32,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, strip_parentheses, symbols
 from lme4py.formula.terms import terms
+from lme4py.frame.combinations import combinations_of
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
@@ -50,6 +52,7 @@ __all__ = [
     "random_term",
 ]
 
+_ROWS_PER_LEVEL = 4
 _ARITHMETIC = (
     "R computes with this operator here, which gives factors no value: write g:h or two terms "
     "(lme4 expands the groups of structures only where they have no further argument)"
@@ -250,6 +253,9 @@ def new_random_term(
         were not learned.
     """
     rows = grouping.frame.rows
+    known = _learned_combinations(bar, grouping, learned)
+    if known is not None:
+        return random_term(bar, Factor(known, learned.levels, learned.ordered), grouping)
     # Through a function a new level would become something else without a word.
     seen = grouping if _joins_names(bar.group) else grouping.closed()
     try:
@@ -280,6 +286,23 @@ def new_random_term(
             raise _new_levels(bar.group_name, names, learned.levels, bar)
         codes = np.where(lost, np.int32(-1), codes)
     return random_term(bar, Factor(codes, learned.levels, learned.ordered), grouping)
+
+
+def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -> Codes | None:
+    """Return the codes of a group ``a:b`` of many rows without making their texts.
+
+    None stands for groups of another kind, and for rows that no learned level has.
+    """
+    names = [symbol.name for symbol in symbols(bar.group)]
+    # What is looked up is made of all levels, which does not pay for a few rows.
+    many = grouping.frame.rows * _ROWS_PER_LEVEL >= len(learned.levels)
+    if len(names) < 2 or not (many and _joins_names(bar.group)):
+        return None
+    if not all(name in grouping.factors for name in names):
+        return None
+    parts = tuple(LevelTable.of(grouping.levels[name]) for name in names)
+    table = combinations_of(LevelTable.of(learned.levels), parts)
+    return table.find([grouping.factors[name].codes for name in names])
 
 
 def random_term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:

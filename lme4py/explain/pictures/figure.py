@@ -95,8 +95,10 @@ def _png(figure: Figure) -> bytes:
     return page.getvalue()
 
 
-def new_figure(width: float, height: float, layout: Any = None) -> Figure:
-    """Return an empty figure of that size in inches, laid out by matplotlib if so asked.
+def new_figure(
+    width: float, height: float, down: int, across: int, **shared: Any
+) -> tuple[Figure, NDArray[Any]]:
+    """Return a figure of that size in inches, and its axes by rows, laid out by matplotlib.
 
     Raises
     ------
@@ -104,11 +106,16 @@ def new_figure(width: float, height: float, layout: Any = None) -> Figure:
         Without matplotlib.
     """
     try:
-        return _figure_class()((width, height), dpi=100, facecolor="white", layout=layout)
+        figure = _figure_class()((width, height), dpi=100, facecolor="white", layout="constrained")
     except ImportError as error:
         raise Lme4pyError(
             "plots need matplotlib, which is not installed", hint="pip install -e '.[plot]'"
         ) from error
+    every = figure.subplots(down, across, squeeze=False, **shared).ravel()
+    for axes in every:
+        axes.tick_params(labelsize=7, color=FAINT, labelcolor=FAINT)
+        axes.spines[:].set_color("#c4c9d1")
+    return figure, every
 
 
 def put(

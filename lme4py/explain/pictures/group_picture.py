@@ -49,8 +49,8 @@ def plot_groups(
     count = min(count_of("groups", groups, 0), factor.size)
     across = min(count + 1, 3)
     down = -(-(count + 1) // across)
-    figure = new_figure(3.4 * across, 2.6 * down, "constrained")
-    every = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+    size = 3.4 * across, 2.6 * down
+    figure, every = new_figure(*size, down, across, sharex=True, sharey=True)
     fixed = {"color": INK, "linewidth": 1.4, "linestyle": "--"}
     title = f"the fixed part, and {factor.size:,} groups of {short(factor.name)}"
     _draw_frame(every[0], "all", title, INK)
@@ -85,9 +85,7 @@ def plot_groups(
 def _draw_frame(axes: Axes, name: str, title: str, colour: str) -> None:
     axes.set_label(name)
     axes.set_title(title, fontsize=8.5, color=colour, parse_math=False)
-    axes.tick_params(labelsize=7, color=FAINT, labelcolor=FAINT)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[:].set_color("#c4c9d1")
 
 
 class _Lines:

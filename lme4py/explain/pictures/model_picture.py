@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -159,18 +159,11 @@ def _colours(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Floa
 
 def _values(name: str, shown: Window) -> FloatArray:
     """Return the numbers of a small matrix."""
-    match name:
-        case "X" | "raw":
-            return np.column_stack(shown.dense(PANELS[name][1]))
-        case "J":
-            matrix: Any = shown.Jt.T
-        case "Lambdat":
-            matrix = shown.Lambdat
-        case "ZtZ":
-            matrix = shown.Zt @ shown.Zt.T
-        case _:
-            matrix = shown.Zt if name == "Zt" else shown.Zt.T
-    return dense(matrix)
+    if name in ("X", "raw"):
+        return np.column_stack(shown.dense(PANELS[name][1]))
+    Zt, of_levels = shown.Zt, shown.Jt.T
+    sparse = {"Zt": Zt, "Z": Zt.T, "J": of_levels, "Lambdat": shown.Lambdat, "ZtZ": Zt @ Zt.T}
+    return dense(sparse[name])
 
 
 def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[Label]:
@@ -208,14 +201,11 @@ def _names(side: Side, shown: Window) -> list[str]:
     model = system(shown.design)
     first = np.cumsum([0, *(term.columns for term in terms)])
     setter = PictureSetter(notation_of(model.hierarchy).write)
-    return [
-        setter.symbol(
-            setter.write(
-                replace(model.random[first[t] + k], part=str(terms[t].group.levels[level]))
-            )
-        )
+    effects = (
+        replace(model.random[first[t] + k], part=str(terms[t].group.levels[level]))
         for t, level, k in found
-    ]
+    )
+    return [setter.symbol(setter.write(effect)) for effect in effects]
 
 
 def _marks(shown: Window) -> list[tuple[str, list[int]]]:
@@ -257,13 +247,12 @@ def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
     widths = [panel.inches for panel in panels]
     above = 0.06 * max(len(name) for panel in panels for _, name, _ in [*panel.above, (0, "", "")])
     height = 3.4 + above + 0.18 * min(len(shown.design.random.terms), _MOST_TERMS + 1)
-    figure = new_figure(sum(widths) + 0.6 * len(panels), height, "constrained")
-    every = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
+    size = sum(widths) + 0.6 * len(panels), height
+    figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
     for axes, panel in zip(every, panels, strict=True):
         draw_panel(axes, panel)
         axes.set(xlim=(0, panel.across[-1] or 1), ylim=(panel.down[-1] or 1, 0))
-        axes.tick_params(length=2, width=0.6, labelsize=7, color=FAINT, labelcolor=FAINT, pad=2)
-        axes.spines[:].set_color("#c4c9d1")
+        axes.tick_params(length=2, width=0.6, pad=2)
         for k, ticks in enumerate((axes.yaxis, axes.xaxis)):
             ticks.set_major_locator(MaxNLocator(4, integer=True))
             ticks.set_major_formatter(EngFormatter(sep=""))

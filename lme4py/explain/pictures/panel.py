@@ -139,10 +139,9 @@ def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
     half = max(float(panel.down[-1]) for panel in panels)
     longest = max((len(name) for panel in panels for _, name, _ in panel.above), default=0)
     size = max(sum(widths) + 0.3, 0.085 * len(title) + 0.5), 2 * half + 0.061 * longest + 0.8
-    figure = new_figure(*size, "constrained")
+    figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=INK, parse_math=False)
-    every = figure.subplots(1, len(panels), width_ratios=widths, squeeze=False)[0]
     for axes, panel, lead, end, width in zip(every, panels, leads, ends, widths, strict=True):
         draw_panel(axes, panel)
         limits = {"xlim": (-lead, width - lead), "ylim": (half + 0.03, -half - 0.03)}

@@ -72,12 +72,8 @@ class TermAxis:
         self.bounds = np.concatenate(([0], np.cumsum(shares))) * (count / max(shares.sum(), 1))
 
         def spaced(bounds: NDArray[np.float64]) -> FloatArray:
-            return np.concatenate(
-                [
-                    low + (high - low) * np.arange(parts) / max(parts, 1)
-                    for low, high, parts in zip(bounds, bounds[1:], bins, strict=False)
-                ]
-            )
+            parts = zip(bounds, bounds[1:], bins, strict=False)
+            return np.concatenate([np.linspace(*part, endpoint=False) for part in parts])
 
         self.first = spaced(self.Gp.astype(np.float64)).astype(np.int64)
         self.edges = np.append(spaced(self.bounds), count)

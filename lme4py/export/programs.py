@@ -21,6 +21,7 @@ __all__ = ["Program", "ProgramParts", "ProgramTerm", "ProgramWriter", "program_p
 
 # Names that the programs give to variables; a dimension of the same name gets another.
 _TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|v|sd|rho|own|all|L|Z|j)_\d+")
+_PRIORS = "Flat priors for beta, as in lme4; those of deviations are weak: change them."
 _COUNTED = ("binomial", "poisson", "negative.binomial")
 
 
@@ -91,7 +92,8 @@ class ProgramParts:
     Parameters
     ----------
     heads : tuple of str
-        Comments at the head: the formula, and the symbols of beta beside the columns of X.
+        Comments at the head: the formula, the symbols of beta beside the columns of X, and
+        what the priors are.
     terms : tuple of ProgramTerm
         The random terms in the order of the formula.
     family, link : str
@@ -193,7 +195,7 @@ def program_parts(
     deviation = float(np.std(y) / np.mean(y) ** powers.get(name, 0.0))
     pairs = ", ".join(map(" ".join, zip(fixed, plain.coords["fixed"], strict=True)))
     return ProgramParts(
-        heads=(f"{design.formula}", *([f"beta: {pairs}"] if pairs else [])),
+        heads=(f"{design.formula}", *([f"beta: {pairs}"] if pairs else []), _PRIORS),
         terms=tuple(terms),
         family=name,
         link=link,

@@ -19,6 +19,20 @@ _MEANS = {
     "inverse": "1 / eta",
     "1/mu^2": "eta**-0.5",
 }
+_RESPONSES = {
+    "trials": 'pm.Binomial("won", n=trials, p=mean, observed=won)',
+    "binomial": 'pm.Bernoulli("y", p=mean, observed=y)',
+    "gaussian": 'pm.Normal("y", mu=mean, sigma={spread}, observed=y)',
+    "Gamma": 'pm.Gamma("y", mu=mean, sigma=mean * {spread}, observed=y)',
+    "inverse.gaussian": 'pm.Wald("y", mu=mean, lam=({spread}) ** -2, observed=y)',
+    "poisson": 'pm.Poisson("y", mu=mean, observed=y)',
+    "negative.binomial": 'pm.NegativeBinomial("y", mu=mean, alpha={theta}, observed=y)',
+}
+# Weights are no part of a distribution of counts: they multiply its logarithm.
+_WEIGHTED = {
+    "poisson": "pm.Poisson.dist(mu=mean)",
+    "negative.binomial": "pm.NegativeBinomial.dist(mu=mean, alpha={theta})",
+}
 
 
 def to_pymc(parts: ProgramParts) -> Program:
@@ -26,7 +40,6 @@ def to_pymc(parts: ProgramParts) -> Program:
     page = ProgramWriter("#")
     for comment in parts.heads:
         page.say(comment)
-    page.say("Flat priors for beta, as in lme4; those of deviations are weak: change them.")
     page.add("import numpy as np\nimport pymc as pm\nimport pytensor.tensor as pt\n\n")
     page.add(f"def model(coords, {', '.join(parts.arrays)}):")
     page.add("with pm.Model(coords=coords) as found:", 4)
@@ -89,24 +102,9 @@ def _add_term(page: ProgramWriter, term: ProgramTerm) -> None:
 
 def _response(parts: ProgramParts) -> str:
     """Return the distribution of the response."""
-    if parts.trials:
-        return 'pm.Binomial("won", n=trials, p=mean, observed=won)'
-    if parts.family == "binomial":
-        return 'pm.Bernoulli("y", p=mean, observed=y)'
-    weighted = "w" in parts.arrays
-    spread = "sigma / np.sqrt(w)" if weighted else "sigma"
-    match parts.family:
-        case "Gamma":
-            return f'pm.Gamma("y", mu=mean, sigma=mean * {spread}, observed=y)'
-        case "inverse.gaussian":
-            return f'pm.Wald("y", mu=mean, lam=({spread}) ** -2, observed=y)'
-        case "gaussian":
-            return f'pm.Normal("y", mu=mean, sigma={spread}, observed=y)'
-        case "poisson":
-            kind, arguments = "Poisson", "mu=mean"
-        case _:
-            kind, arguments = "NegativeBinomial", f"mu=mean, alpha={parts.theta}"
-    if weighted:
-        # They are no part of a distribution of counts: they multiply its logarithm.
-        return f'pm.Potential("y", w * pm.logp(pm.{kind}.dist({arguments}), y))'
-    return f'pm.{kind}("y", {arguments}, observed=y)'
+    spread = "sigma / np.sqrt(w)" if "w" in parts.arrays else "sigma"
+    if parts.family in _WEIGHTED and "w" in parts.arrays:
+        found = _WEIGHTED[parts.family].format(theta=parts.theta)
+        return f'pm.Potential("y", w * pm.logp({found}, y))'
+    response = _RESPONSES["trials" if parts.trials else parts.family]
+    return response.format(spread=spread, theta=parts.theta)

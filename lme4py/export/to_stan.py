@@ -17,6 +17,20 @@ _MEANS = {
     "inverse": "inv(eta)",
     "1/mu^2": "inv_sqrt(eta)",
 }
+_RESPONSES = {
+    "trials": "won ~ binomial(trials, mean);",
+    "binomial": "y ~ bernoulli(mean);",
+    "gaussian": "y ~ normal(mean, {spread});",
+    "Gamma": "y ~ gamma(inv_square({spread}), inv_square({spread}) ./ mean);",
+    "inverse.gaussian": "y ~ inverse_gaussian(mean, inv_square({spread}));",
+    "poisson": "y ~ poisson(mean);",
+    "negative.binomial": "y ~ neg_binomial_2(mean, {theta});",
+}
+# Weights are no part of a distribution of counts: they multiply its logarithm.
+_WEIGHTED = {
+    "poisson": "target += w[i] * poisson_lpmf(y[i] | mean[i]);",
+    "negative.binomial": "target += w[i] * neg_binomial_2_lpmf(y[i] | mean[i], {theta});",
+}
 _INVERSE_GAUSSIAN = """\
 functions {
   real inverse_gaussian_lpdf(vector y, vector mu, vector lambda) {
@@ -32,7 +46,6 @@ def to_stan(parts: ProgramParts) -> Program:
     page = ProgramWriter("//")
     for comment in parts.heads:
         page.say(comment)
-    page.say("Flat priors for beta, as in lme4; those of deviations are weak: change them.")
     if parts.family == "inverse.gaussian":
         page.add(_INVERSE_GAUSSIAN)
     page.add("data {")
@@ -113,25 +126,9 @@ def _add_priors(page: ProgramWriter, term: ProgramTerm) -> None:
 
 def _response(parts: ProgramParts) -> str:
     """Return the distribution of the response."""
-    if parts.trials:
-        return "won ~ binomial(trials, mean);"
-    if parts.family == "binomial":
-        return "y ~ bernoulli(mean);"
-    weighted = "w" in parts.arrays
-    spread = "sigma ./ sqrt(w)" if weighted else "rep_vector(sigma, n)"
-    match parts.family:
-        case "Gamma":
-            shape = f"inv_square({spread})"
-            return f"y ~ gamma({shape}, {shape} ./ mean);"
-        case "inverse.gaussian":
-            return f"y ~ inverse_gaussian(mean, inv_square({spread}));"
-        case "gaussian":
-            return f"y ~ normal(mean, {spread if weighted else 'sigma'});"
-        case "poisson":
-            kind, shape = "poisson", ""
-        case _:
-            kind, shape = "neg_binomial_2", f", {parts.theta}"
-    if weighted:
-        # They are no part of a distribution of counts: they multiply its logarithm.
-        return f"for (i in 1:n) target += w[i] * {kind}_lpmf(y[i] | mean[i]{shape});"
-    return f"y ~ {kind}(mean{shape});"
+    plain = "sigma" if parts.family == "gaussian" else "rep_vector(sigma, n)"
+    spread = "sigma ./ sqrt(w)" if "w" in parts.arrays else plain
+    if parts.family in _WEIGHTED and "w" in parts.arrays:
+        return "for (i in 1:n) " + _WEIGHTED[parts.family].format(theta=parts.theta)
+    response = _RESPONSES["trials" if parts.trials else parts.family]
+    return response.format(spread=spread, theta=parts.theta)

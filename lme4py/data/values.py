@@ -6,9 +6,9 @@ in text and factors. A scalar is a value of length one, as in R.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, count
+from itertools import count, repeat
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -29,6 +29,7 @@ __all__ = [
     "concatenate",
     "is_difftime",
     "length",
+    "places_behind",
     "split",
     "take",
     "take_or_missing",
@@ -272,13 +273,31 @@ def _together(parts: Sequence[tuple[Codes, tuple[Any, ...]]]) -> tuple[Codes, tu
     pool = parts[0][1]
     if all(texts is pool or texts == pool for _, texts in parts):
         return np.concatenate([codes for codes, _ in parts]), pool
-    together = tuple(dict.fromkeys(chain.from_iterable(texts for _, texts in parts)))
-    places = dict(zip(together, count(), strict=False))
-    found = []
-    for codes, texts in parts:
-        table = np.fromiter(chain(map(places.__getitem__, texts), [-1]), np.int32, len(texts) + 1)
-        found.append(table[codes])
-    return np.concatenate(found), together
+    # The texts of the first are mostly those of many blocks, and stand where they stand.
+    places = dict(zip(pool, count(), strict=False))
+    found = [parts[0][0]]
+    for codes, texts in parts[1:]:
+        table, new = places_behind(texts, places)
+        places.update(zip(new, count(len(places)), strict=False))
+        found.append(np.append(table, np.int32(-1))[codes])
+    return np.concatenate(found), tuple(places) if len(places) > len(pool) else pool
+
+
+def places_behind(
+    texts: Sequence[str | None], known: Mapping[str | None, int]
+) -> tuple[Codes, tuple[str | None, ...]]:
+    """Return where distinct texts stand, unknown ones behind those known, and the unknown ones.
+
+    Examples
+    --------
+    >>> places_behind(("z", "b"), {"a": 0, "b": 1})
+    (array([2, 1], dtype=int32), ('z',))
+    """
+    # No loop of Python's: there may be a million texts in a block.
+    found = np.fromiter(map(known.get, texts, repeat(-1)), np.int32, len(texts))
+    absent = np.flatnonzero(found < 0)
+    found[absent] = np.arange(len(known), len(known) + absent.size)
+    return found, tuple(texts[place] for place in absent.tolist())
 
 
 def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:

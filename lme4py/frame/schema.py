@@ -6,7 +6,6 @@ import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import repeat
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -23,6 +22,7 @@ from lme4py.data.values import (
     Time,
     Value,
     is_difftime,
+    places_behind,
     time_class,
     without_dim,
 )
@@ -275,10 +275,7 @@ def place_levels(value: Character | Factor, levels: Levels) -> Factor:
     used = drop_unused(Factor(value.codes, tuple(texts)))
     # A million levels are not put into a table for every new row.
     known = LevelTable.of(levels)
-    found = np.fromiter(map(known.places.get, used.levels, repeat(-1)), np.int32, len(used.levels))
-    absent = np.flatnonzero(found < 0)
-    found[absent] = np.arange(len(known), len(known) + absent.size)
-    new = tuple(used.levels[place] for place in absent)
+    found, new = places_behind(used.levels, known.places)
     return Factor(recode(used.codes, found), (*known, *new) if new else known)
 
 

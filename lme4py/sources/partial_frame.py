@@ -228,7 +228,10 @@ class SomeRows:
             found += [
                 first_rows([variables[name] for name in names]) for names in self.groups if names
             ]
-        return np.unique(np.concatenate(found))
+        needed = np.zeros(rows, dtype=np.bool_)
+        for places in found:
+            needed[places] = True
+        return np.flatnonzero(needed)
 
 
 def _spreads(variables: Mapping[str, Value]) -> dict[str, Spread]:

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 
 import lme4py
+from lme4py.data.collation import Collation
+from lme4py.data.values import Factor
+from lme4py.functions.table import Context, lookup
 from tests.bounded import bounded_work
 
 BOTH = "1.0 2.0 0.1 1.1 0.2"
@@ -89,3 +92,12 @@ def test_indicators_of_many_levels_are_bounded():
     for call in ("dummy(f, 1:20000)", "dummy(1:20000)"):
         with bounded_work(calls=200_000, megabytes=600), pytest.raises(lme4py.DataError):
             _design(call)
+
+
+def test_indicators_have_as_many_rows_as_the_data():
+    rows = 2**21 + 5
+    made = Factor(np.arange(rows, dtype=np.int32) % 3, ("a", "b", "c"))
+    context = Context(rows, Collation("icu"), lambda _: None)
+    values, _ = lookup("dummy").compute(f=made, context=context)
+    assert values.values.shape == (rows, 2)
+    assert values.values.sum(axis=0).tolist() == [(made.codes == k).sum() for k in (1, 2)]

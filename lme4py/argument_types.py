@@ -10,6 +10,7 @@ import inspect
 import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,7 +25,9 @@ __all__ = [
     "count_of",
     "flag_of",
     "mapping_of",
+    "number_of",
     "path_of",
+    "refuse_unknown",
     "with_known_arguments",
 ]
 
@@ -156,6 +159,28 @@ def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
     return value
 
 
+def number_of(name: str, value: Any) -> float:
+    """Return a finite number.
+
+    Raises
+    ------
+    DataError
+        If the value is none.
+
+    Examples
+    --------
+    >>> number_of("tol", 1)
+    1.0
+    """
+    number = np.nan
+    if not isinstance(value, str | bool) and np.ndim(value) == 0:
+        with suppress(TypeError, ValueError, OverflowError):
+            number = float(value)
+    if not np.isfinite(number):
+        raise DataError(f"{name} must be a finite number, not {_shown(value)}")
+    return number
+
+
 def path_of(value: Any) -> str:
     """Return the name of a file.
 
@@ -194,14 +219,29 @@ def with_known_arguments(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name, value in kwargs.items():
-            if name not in known:
-                hint = _REMEDIES.get(name) or nearest(name, known)
-                hint = f"write {name.lower()}={value!r}" if name.lower() in known else hint
-                raise UnusedArgumentError(f"unused argument ({name} = {_shown(value)})", hint=hint)
+        refuse_unknown(kwargs, known)
         return function(*args, **kwargs)
 
     return checked
+
+
+def refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
+    """Answer arguments that a function does not have.
+
+    Raises
+    ------
+    UnusedArgumentError
+        With what is meant.
+
+    Examples
+    --------
+    >>> refuse_unknown({"reml": True}, ["reml", "weights"])
+    """
+    for name, value in given.items():
+        if name not in known:
+            hint = _REMEDIES.get(name) or nearest(name, known)
+            hint = f"write {name.lower()}={value!r}" if name.lower() in known else hint
+            raise UnusedArgumentError(f"unused argument ({name} = {_shown(value)})", hint=hint)
 
 
 _REMEDIES = {

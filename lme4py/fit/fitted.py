@@ -12,7 +12,7 @@ import numpy as np
 from numpy.random import Generator
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import choice_of
+from lme4py.argument_types import choice_of, flag_of, number_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
@@ -315,7 +315,7 @@ class FittedModel(Abbreviated):
         >>> lme4py.lmer("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy()).is_singular()
         False
         """
-        return is_at_bound(self.par, self.lower, self.upper, tol)
+        return is_at_bound(self.par, self.lower, self.upper, number_of("tol", tol))
 
     def fitted(self) -> FloatArray:
         """Return the means of the rows, given the random effects.
@@ -380,11 +380,21 @@ class FittedModel(Abbreviated):
         """Conditional modes of the random effects in the order of Zᵗ's rows, shape (q,)."""
         return np.concatenate([np.zeros(0), *(term.modes.ravel() for term in self.terms)])
 
-    def _predictor(self, *, random: bool = True) -> FloatArray:
+    def _predictor(self, b: FloatArray | None = None) -> FloatArray:
         design = self._rows()
-        eta: FloatArray = design.X @ self.coefficients
-        eta = eta + design.Z @ self.b if random else eta
+        eta: FloatArray = design.X @ self.coefficients + design.Z @ (self.b if b is None else b)
         return eta if design.offset is None else eta + design.offset
+
+    def _modes_of(self, random: Any) -> FloatArray:
+        """Return `b`, with 0 for what `random` leaves out of the model's own rows."""
+        if isinstance(random, bool) or self.spec is None:
+            return self.b * flag_of("random", random)
+        from lme4py.spec.apply import wanted_columns
+
+        wanted = wanted_columns(self.spec, random, self._rows().model_frame)
+        masks = [np.isin(term.names, [*wanted.get(term.group, ())]) for term in self.terms]
+        modes = [(term.modes * mask).ravel() for term, mask in zip(self.terms, masks, strict=True)]
+        return np.concatenate([np.zeros(0), *modes])
 
     def _mean(self, eta: FloatArray) -> FloatArray:
         return eta if self.family is None else mean_of_link(self.family.link, eta)
@@ -434,7 +444,9 @@ class FittedModel(Abbreviated):
         """
         linked = choice_of("type", type, ("link", "response")) == "link"
         if newdata is None:
-            eta = self._padded(self._predictor(random=random is not False))
+            if offset is not None:
+                raise DataError("offset belongs to new rows: give newdata, too")
+            eta = self._padded(self._predictor(self._modes_of(random)))
         elif self.spec is None:
             raise DataError("this fit was made without data, so it has no rule for new rows")
         else:

@@ -278,12 +278,12 @@ class GeneralizedSolution(Abbreviated):
         devfun = self.devfun
         with np.errstate(all="ignore"):
             value = devfun.likelihood.minus_two_log(self.mean)
-        # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
-        value += (
-            2.0 if has_dispersion(devfun.likelihood.family) and devfun.dispersed is None else 0.0
-        )
         value += self.ldL2 + self._length
-        return value if devfun.nAGQ < 2 else value + self._quadrature
+        if devfun.nAGQ > 1:
+            return value + self._quadrature
+        # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
+        kept = has_dispersion(devfun.likelihood.family) and devfun.dispersed is None
+        return value + 2.0 * kept
 
     @property
     def _quadrature(self) -> float:

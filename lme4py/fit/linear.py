@@ -26,6 +26,8 @@ from lme4py.matrices.reterms import RandomEffects
 
 __all__ = ["LinearDeviance", "LinearSolution", "mk_lmer_devfun"]
 
+_SINGULAR = "check_rankX drops columns that depend on others; some weights must be above 0"
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LinearDeviance(Abbreviated):
@@ -229,7 +231,9 @@ def mk_lmer_devfun(
         reml = model.reml is not False if reml is None else reml
         dense = isinstance(model.X, np.ndarray)
         products, basis, moved = _orthogonal(model) if dense else _moved(model.crossproducts())
-    elif random is None:
+    elif not isinstance(model, Crossproducts):
+        raise DataError(f"a design or cross-products are needed, not {type(model).__name__}")
+    elif not isinstance(random, RandomEffects):
         raise DataError("cross-products need the terms that they are of: give random=")
     else:
         products, basis, moved = _moved(model)
@@ -254,11 +258,12 @@ def _orthogonal(design: MixedDesign[Any]) -> tuple[Crossproducts, FloatArray, Fl
     roots = np.ones(response.y.size) if weights is None else np.sqrt(weights)
     y = (response.y - response.offset) * roots
     Q, R = np.linalg.qr(design.X if weights is None else design.X * roots[:, None])
-    basis, inside = np.asarray(R, dtype=np.float64), np.zeros(R.shape[1])
-    if np.abs(basis.diagonal()).min(initial=np.inf) > 0:
-        inside = Q.T @ y
-        # A second time takes off what rounding left.
-        inside += Q.T @ (y - Q @ inside)
+    basis = np.asarray(R, dtype=np.float64)
+    if not np.abs(basis.diagonal()).min(initial=np.inf) > 0:
+        raise DataError("Downdated VtV is not positive definite", hint=_SINGULAR)
+    inside = Q.T @ y
+    # A second time takes off what rounding left.
+    inside += Q.T @ (y - Q @ inside)
     with np.errstate(divide="ignore", invalid="ignore"):
         # Weights come back as they were: rows of weight 0 have nothing to give.
         bare = Q if weights is None else np.where(roots[:, None] > 0, Q / roots[:, None], 0.0)
@@ -290,7 +295,7 @@ def _cholesky(matrix: FloatArray, words: str) -> FloatArray:
     try:
         return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
     except np.linalg.LinAlgError:
-        raise DataError(words, hint="check_rankX drops columns that depend on others") from None
+        raise DataError(words, hint=_SINGULAR) from None
 
 
 def _start(design: MixedDesign[Any]) -> FloatArray | None:
@@ -306,5 +311,6 @@ def _start(design: MixedDesign[Any]) -> FloatArray | None:
         known = codes >= 0
         means = np.bincount(codes[known], y[known]) / np.bincount(codes[known])
         found.append(np.var(np.where(known, means[codes], np.nan), ddof=1))
-    relative = np.array(found) / (np.var(y, ddof=1) - sum(found))
+    with np.errstate(all="ignore"):
+        relative = np.array(found) / (np.var(y, ddof=1) - sum(found))
     return np.sqrt(relative) if (relative >= 0).all() and np.isfinite(relative).all() else None

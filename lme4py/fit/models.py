@@ -222,6 +222,11 @@ def _optimum(devfun: Deviance, start: Start, control: FitControl) -> Optimum:
     if isinstance(devfun, LinearDeviance):
         par, _ = _starting(start, devfun.start, None)
         return minimised(devfun, devfun.random.within_bounds(par), control)
+    if not isinstance(devfun, GeneralizedDeviance):
+        raise DataError(
+            f"a deviance function is needed, not {type(devfun).__name__}",
+            hint="mk_lmer_devfun and mk_glmer_devfun make them",
+        )
     unknown = np.full(devfun.fixed, np.nan) if devfun.nAGQ > 0 else None
     par, beta = _starting(start, devfun.random.par, unknown)
     par = devfun.random.within_bounds(par)

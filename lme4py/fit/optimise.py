@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import mapping_of
+from lme4py.argument_types import mapping_of, number_of
 from lme4py.control import Control
 from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError, DataError, nearest
@@ -95,9 +95,10 @@ def _limits(given: Any) -> dict[str, Any]:
     for name, value in mapping_of("optCtrl", given, '{"maxfun": 1000}').items():
         if name not in _LIMITS:
             raise DataError(f"optCtrl has no option '{name}'", hint=nearest(str(name), _LIMITS))
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise DataError(f"optCtrl: {name} must be a number above 0")
-        found[_LIMITS[name]] = int(value) if _LIMITS[name] == "maxeval" else float(value)
+        number = number_of(f"optCtrl: {name}", value)
+        if number <= 0:
+            raise DataError(f"optCtrl: {name} must be a number above 0, not {number:g}")
+        found[_LIMITS[name]] = int(number) if _LIMITS[name] == "maxeval" else number
     return found
 
 
@@ -105,19 +106,21 @@ def _value(name: str, value: Any, default: Any) -> Any:
     """Return one option, checked."""
     if name == "optimizer":
         # Of glmer's two, that of the second step.
-        chosen = value if isinstance(value, str) or value is None else [None, *value][-1]
-        if chosen is not None and chosen not in _OPTIMIZERS:
+        chosen = value[-1] if isinstance(value, list | tuple) and value else value
+        if chosen is not None and not (isinstance(chosen, str) and chosen in _OPTIMIZERS):
             hint = f"there are {', '.join(_OPTIMIZERS)}"
             raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
         return chosen
     if isinstance(default, tuple):
-        parts: dict[str, Any] = {"action": value} if isinstance(value, str) else dict(value or {})
-        action = parts.get("action", default[0])
-        if action not in _ACTIONS:
-            raise CheckError(f"invalid control level ‘{action}’ in {name.replace('_', '.')}")
-        return action, float(parts.get("tol") or default[1])
+        option = name.replace("_", ".")
+        example = '{"action": "warning", "tol": 0.002}'
+        parts = {"action": value} if isinstance(value, str) else mapping_of(option, value, example)
+        action, tol = parts.get("action", default[0]), parts.get("tol")
+        if not isinstance(action, str) or action not in _ACTIONS:
+            raise CheckError(f"invalid control level ‘{action}’ in {option}")
+        return action, default[1] if tol is None else number_of(f"{option}: tol", tol)
     if name == "boundary_tol":
-        return float(value)
+        return number_of("boundary.tol", value)
     if not isinstance(value, bool) and not (value is None and name == "calc_derivs"):
         raise DataError(f"{name} must be True or False, not {value!r}")
     return value
@@ -157,10 +160,16 @@ def minimised(
     devfun: Deviance, start: FloatArray, control: FitControl, scale: FloatArray | None = None
 ) -> Optimum:
     """Return the minimum (lme4's ``optwrap``, with what it does at bounds)."""
+    with np.errstate(all="ignore"):
+        begun = devfun(start)
+    if np.isnan(begun):
+        raise DataError(
+            "objective in x0 returns NA", hint="the numbers are too large: rescale variables"
+        )
     if control.optimizer is None:
         return Optimum(
             par=start,
-            criterion=devfun(start),
+            criterion=begun,
             evaluations=1,
             optimizer="none",
             message="no optimization",
@@ -305,13 +314,16 @@ def _with_derivatives(devfun: Deviance, optimum: Optimum) -> Optimum:
 
     steps = np.eye(optimum.par.size) * _STEP
     above, below = (np.array([value(sign * step) for step in steps]) for sign in (1, -1))
-    hessian = np.diag((above - 2.0 * optimum.criterion + below) / _STEP**2)
+    with np.errstate(all="ignore"):
+        # A response that is fitted exactly has a criterion of -Inf.
+        gradient = (above - below) / (2.0 * _STEP)
+        hessian = np.diag((above - 2.0 * optimum.criterion + below) / _STEP**2)
     for i, one in enumerate(steps):
         for j, other in enumerate(steps[:i]):
             corners = value(one + other) - value(one - other) - value(other - one)
             hessian[i, j] = (corners + value(-one - other)) / (2.0 * _STEP) ** 2
             hessian[j, i] = hessian[i, j]
-    return replace(optimum, gradient=(above - below) / (2.0 * _STEP), hessian=hessian)
+    return replace(optimum, gradient=gradient, hessian=hessian)
 
 
 def _doubts(
@@ -319,6 +331,10 @@ def _doubts(
 ) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the derivatives at an optimum, and what is to be done."""
     action, tol = control.check_conv_grad
+    if not np.isfinite(hessian).all():
+        yield action, "unable to evaluate scaled gradient"
+        yield control.check_conv_hess[0], "Problem with Hessian check (infinite or missing values?)"
+        return
     try:
         # R solves with the upper triangle of the Cholesky decomposition.
         scaled = np.linalg.solve(np.linalg.cholesky(hessian).T, gradient)

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.argument_types import count_of
+from lme4py.argument_types import count_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
@@ -48,6 +48,18 @@ __all__ = ["Scan", "scan"]
 
 FIRST_ROWS = 4096
 _ALL = sys.maxsize
+# As `lformula` takes them.
+_OPTIONS: tuple[str, ...] = (
+    "reml",
+    "subset",
+    "weights",
+    "offset",
+    "na_action",
+    "contrasts",
+    "control",
+    "collation",
+)
+_OPTIONS += ("double_bar", "sparse_X", "env", "attached_contrasts", "default_contrasts", "lme4")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -149,6 +161,7 @@ class Scan:
 
     def __init__(self, formula: str | Formula, names: Iterable[str], **options: Any) -> None:
         messages = Messages()
+        refuse_unknown(options, _OPTIONS)
         arguments = Arguments.linear(**options)
         self._text = read_model(formula, arguments, messages)
         for name, expression in self._text.expressions.items():
@@ -157,6 +170,8 @@ class Scan:
                     f"{name.strip('()')} is an expression here, such as the name of a column",
                     hint="values have no place beside rows that are read in blocks",
                 )
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise DataError(f"names must be the names of columns, not {type(names).__name__}")
         self._names = tuple(map(str, names))
         control = self._text.control
         whole = bool(control.autoscale) or "rescale" in control.check_scaleX
@@ -269,10 +284,13 @@ class Scan:
         Raises
         ------
         DataError
-            For types of columns that do not go together.
+            For types of columns that do not go together, and scans of other models.
         """
         if not isinstance(other, Scan):
             return NotImplemented
+        if str(other._text.written) != str(self._text.written):
+            text = f"scans of other models: {self._text.written} and {other._text.written}"
+            raise DataError(text)
         one, two = self.found, other.found
         if not one.rows or not two.rows:
             return self if one.rows else other
@@ -326,6 +344,8 @@ class Scan:
         >>> scan.advance(scan.read(data)).complete
         True
         """
+        if not isinstance(found, Scan | None):
+            raise DataError(f"found must be a scan, not {type(found).__name__}")
         total, known = (self if found is None else found).found, self.known
         if known.rows not in (None, total.rows):
             raise DataError(

@@ -216,8 +216,14 @@ def _chosen(frame: Any, names: Sequence[str] | None) -> Any:
 
 def _of_function(kind: str, make: Callable[[], Iterable[Any]]) -> Source:
     """Return a source of a function that gives an iterator of frames."""
-    looked_at = make()
-    first = next(iter(looked_at), None)
+    try:
+        looked_at = make()
+        first = next(iter(looked_at), None)
+    except Exception as fault:
+        if isinstance(fault, Lme4pyError):
+            raise
+        text = f"{kind} could not be read: {type(fault).__name__}: {fault}"
+        raise DataError(text, hint="it is called without arguments, for frames") from fault
     if first is None:
         raise DataError(f"{kind} gives no frames")
 

@@ -15,7 +15,7 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import NAAction, new_frame
+from lme4py.frame.modelframe import ModelFrame, NAAction, new_frame
 from lme4py.frame.schema import NewColumns
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import new_fixed_matrix
@@ -26,7 +26,7 @@ from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
 from lme4py.spec.spec import NewLevels, NewRows, RandomParts, Spec
 
-__all__ = ["apply"]
+__all__ = ["apply", "wanted_columns"]
 
 Parts: TypeAlias = Mapping[str, Sequence[Bar] | None]
 _ABSENT = "random effects specified in 'random' that were not present in original model"
@@ -84,6 +84,17 @@ def apply(
         y=response_of(frame, generalized=spec.generalized) if response else None,
         weights=frame.weights(),
     )
+
+
+def wanted_columns(
+    spec: Spec, random: RandomParts, frame: ModelFrame
+) -> Mapping[str, frozenset[str]]:
+    """Return the columns of each grouping factor that `random` names, for the model's own rows."""
+    parts = _parts(spec, random)
+    collation, messages = Collation(spec.collation), Messages()
+    defaults, lme4 = spec.default_contrasts, spec.formula.lme4
+    context = Context(frame.rows, collation, messages.warn, defaults, lme4)
+    return _wanted(parts, spec, Grouping.learn(frame, spec.formula.bars, context))
 
 
 def _fixed_terms(spec: Spec) -> Terms:

@@ -123,7 +123,9 @@ class _Lines:
             raise DataError("the model has no numeric variable to draw y against")
         self.name = predictor or (slopes or list(numeric))[0]
         if self.name not in numeric:
-            hint = nearest(self.name, numeric) or f"its numeric variables: {', '.join(numeric)}"
+            hint = (
+                nearest(str(self.name), numeric) or f"its numeric variables: {', '.join(numeric)}"
+            )
             raise DataError(f"'{predictor}' is not a numeric variable of the model", hint=hint)
         self.x, self.y = numeric[self.name], design.response.y
         b = found.b if found.b is not None else modes(design, found)

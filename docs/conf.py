@@ -12,6 +12,7 @@ from latex2mathml.converter import convert
 
 project = "lme4py"
 author = "The lme4py developers"
+project_copyright = author
 release = metadata.version("lme4py")
 
 extensions = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -76,7 +77,9 @@ def by_operator(frame):
 def by_series(frame):
     for name in frame.columns:
         column = frame[name]
-        column[column.index[3]] = column.iloc[5]
+        # Before pandas 3 a column may be one of the frame, of which pandas then warns.
+        with warnings.catch_warnings(action="ignore"):
+            column[column.index[3]] = column.iloc[5]
 
 
 def by_values(frame):

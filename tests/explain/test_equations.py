@@ -216,6 +216,10 @@ THREE_WAY = (
     "score ~ wave*group*treatment + wave*prop_low*treatment + (wave|sid) + (wave|school)"
     " + (wave + treatment|district)"
 )
+EVERY_LEVEL = (
+    "score ~ wave + group + treatment + prop_low + (wave|sid) + (wave + group + treatment|school)"
+    " + (wave + treatment + prop_low|district)"
+)
 EQUATIOMATIC = [
     # It refuses a random variable that is no fixed one.
     ("D", "score ~ wave + (group|sid)", None),
@@ -249,6 +253,21 @@ EQUATIOMATIC = [
     ("H", "log(size + 1) ~ exp(ses) + poly(ses, 4) + (ses|sch.id)", None),
     ("D", "score ~ 0 + wave:group:treatment + (0 + group:treatment|district)", None),
     ("D", "score ~ 0 + wave*group + (1|sid)", None),
+    ("D", "score ~ log(wave + 1) + exp(prop_low) + (log(wave + 1)|sid)", None),
+    ("D", "score ~ wave + poly(prop_low, 4) + (wave|sid) + (wave|school) + (wave|district)", None),
+    ("D", "score ~ wave + treatment + (wave|sid) + (wave|school)", None),
+    ("D", "score ~ wave + treatment + (wave|sid) + (wave|school) + (1|district)", None),
+    ("D", EVERY_LEVEL, None),
+    (
+        "D",
+        "score ~ treatment*group + (1|sid) + (treatment|school) + (treatment*group|district)",
+        None,
+    ),
+    ("D", "score ~ treatment * wave + (wave|sid) + (1|school) + (1|district)", None),
+    ("D", "score ~ treatment * wave + (1|sid) + (1|school) + (1|district)", None),
+    ("D", "score ~ 1 + (1|sid/school/district)", None),
+    ("D", "score ~ wave + group + prop_low + (1|sid/school/district)", None),
+    ("H", "math ~ minority * female + (minority|sch.id) + (female|sch.id)", None),
     ("S", "stops ~ eth + (1|precinct)", "poisson"),
     ("S", "stops ~ eth + offset(log(total_arrests)) + (1|precinct)", "poisson"),
     ("S", "stops ~ eth * total_arrests + (eth|precinct)", "poisson"),

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lme4py.abbreviation import few
 from lme4py.argument_types import coefficients_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
@@ -87,7 +88,24 @@ def estimates(
             hint="give a fit of lme4py.lmer or glmer, what lme4py.read_fixture read of an R file "
             "with getME(fit, 'ALL'), or a result of statsmodels' MixedLM",
         )
+    _refuse_other_names(design, fit)
     return _of_parts(design, parts)
+
+
+def _refuse_other_names(design: MixedDesign, fit: Any) -> None:
+    """Say so where a fit names other columns than the design: of the same sizes it would do."""
+    fixed = getattr(fit, "names", None)
+    if not isinstance(fixed, tuple):
+        return
+    pairs = [(fixed, tuple(design.fixed.names))]
+    terms = zip(getattr(fit, "terms", ()), design.random.cnms, strict=False)
+    pairs += [((term.group, *term.names), (group, *columns)) for term, (group, columns) in terms]
+    for found, wanted in pairs:
+        if found != wanted and len(found) == len(wanted):
+            raise DataError(
+                f"the fit is of {few(found)}, the design of {few(wanted)}",
+                hint="it must be a fit of the same model",
+            )
 
 
 def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:

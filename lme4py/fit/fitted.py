@@ -387,7 +387,7 @@ class FittedModel(Abbreviated):
 
     def _modes_of(self, random: Any) -> FloatArray:
         """Return `b`, with 0 for what `random` leaves out of the model's own rows."""
-        if isinstance(random, bool) or self.spec is None:
+        if isinstance(random, bool | np.bool_) or self.spec is None:
             return self.b * flag_of("random", random)
         from lme4py.spec.apply import wanted_columns
 

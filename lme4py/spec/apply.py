@@ -128,7 +128,7 @@ def _parts(spec: Spec, random: RandomParts) -> Parts:
     """
     names = [bar.group_name for bar in spec.formula.bars]
     parts: dict[str, list[Bar] | None] = {}
-    if isinstance(random, bool):
+    if isinstance(random, bool | np.bool_):
         return dict.fromkeys(names if random else ())
     if isinstance(random, str | Formula):
         formula = Formula.parse(random) if isinstance(random, str) else random

@@ -42,6 +42,7 @@ def test_random_effects_of_own_rows(sleep):
         np.testing.assert_allclose(own, fit.predict(data, random=random), rtol=1e-12)
     np.testing.assert_array_equal(fit.predict(random=["h", "Subject"]), fit.predict())
     np.testing.assert_array_equal(fit.predict(random=[]), fit.predict(random=False))
+    np.testing.assert_array_equal(fit.predict(random=np.False_), fit.predict(random=False))
 
 
 # With quadrature the log-likelihood is half a deviance, without the 2 that R's aic() counts.
@@ -115,6 +116,18 @@ MISTAKES = {
     "own rows": (lambda _, fit: fit.predict(random="~ (1 | Subjekt)"), "original model: Subjekt"),
     "no parts": (lambda _, fit: fit.predict(random=3), "random must be True, False, the names"),
     "offset": (lambda _, fit: fit.predict(offset=[1]), "offset belongs to new rows"),
+    "other columns": (
+        lambda data, fit: lme4py.lformula(
+            "Reaction ~ Z + (Z | Subject)", data.assign(Z=2 * data["Days"])
+        ).equations(fit=fit),
+        "the fit is of (Intercept), Days, the design of (Intercept), Z",
+    ),
+    "other slopes": (
+        lambda data, fit: lme4py.lformula(
+            "Reaction ~ Days + (Z | Subject)", data.assign(Z=2 * data["Days"])
+        ).cluster("308", fit=fit),
+        "the fit is of Subject, (Intercept), Days, the design of Subject, (Intercept), Z",
+    ),
     "predictor": (lambda _, fit: fit.design.plot_groups(3), "3"),
     "argument": (
         _scan(weihgts="Days"),

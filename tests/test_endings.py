@@ -56,7 +56,9 @@ def test_a_failed_save_leaves_the_old_one_whole(tmp_path, name):
             check=False,
         )
         assert ended.returncode == 1, ended
-        assert ended.stderr.startswith(f"cannot write '{target}': "), ended.stderr
+        # The oldest numpy leaves its archive open, of which Python tells before.
+        said = ended.stderr.splitlines()[-1]
+        assert said.startswith(f"cannot write '{target}': "), ended.stderr
         assert _bytes(target) == before
         assert list(tmp_path.iterdir()) == [target]
 

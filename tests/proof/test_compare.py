@@ -295,6 +295,11 @@ def test_types_that_the_list_for_r_does_not_show(sleep):
 
 
 class TestCommand:
+    @pytest.fixture(autouse=True)
+    def _wide(self, monkeypatch):
+        # Where the files lie must not decide where lines break.
+        monkeypatch.setenv("COLUMNS", "400")
+
     def test_equal(self, capsys):
         assert main(["compare", str(FOLDER / "slope_and_factor.rds")]) == 0
         assert "components equal R's" in capsys.readouterr().out

@@ -83,10 +83,10 @@ def _reflect(mirror: FloatArray, block: FloatArray) -> None:
             strip[rows] += shares * column[rows]
 
 
-def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
+def qr(x: FloatArray, *, overwrite: bool = False, whole: bool = False) -> QR:
     """Return R's ``qr(x, LAPACK = FALSE)``.
 
-    Columns that count as dependent are moved to the end, but not reflected among themselves.
+    Columns that count as dependent are moved to the end.
 
     Parameters
     ----------
@@ -94,6 +94,9 @@ def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
         Finite numbers; the caller sees to that.
     overwrite : bool
         Whether the memory of `x`, in Fortran order, may become that of the result.
+    whole : bool
+        Whether dependent columns are reflected among themselves, as R does. Only their own
+        numbers hang on it, and the last columns of Q.
 
     Examples
     --------
@@ -104,10 +107,10 @@ def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
     """
     packed = x if overwrite else np.array(x, dtype=np.float64, order="F")
     with np.errstate(all="ignore"):
-        return _decomposed(packed)
+        return _decomposed(packed, whole)
 
 
-def _decomposed(packed: FloatArray) -> QR:
+def _decomposed(packed: FloatArray, whole: bool) -> QR:
     """Decompose a matrix in its own memory."""
     rows, columns = packed.shape
     pivot = np.arange(columns)
@@ -117,14 +120,14 @@ def _decomposed(packed: FloatArray) -> QR:
     for step in range(min(rows, columns)):
         # Not the ratio: the product is what R compares.
         enough = norm[step:bound] >= original[step:bound] * TOLERANCE
-        passed = int(enough.argmax()) if enough.any() else bound - step
+        passed = int(enough.argmax()) if enough.any() else max(bound - step, 0)
         if passed:
             moved = [*range(step + passed, columns), *range(step, step + passed)]
             packed[:, step:] = packed[:, moved]
             for per_column in (pivot, norm, original):
                 per_column[step:] = per_column[moved]
             bound -= passed
-        if step in (bound, rows - 1):
+        if step == rows - 1 or (step == bound and not whole):
             break
         head = float(_norms(packed[step:, step : step + 1])[0])
         if head == 0.0:

@@ -83,10 +83,10 @@ def _reflect(mirror: FloatArray, block: FloatArray) -> None:
             strip[rows] += shares * column[rows]
 
 
-def qr(x: FloatArray, *, overwrite: bool = False, whole: bool = False) -> QR:
+def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
     """Return R's ``qr(x, LAPACK = FALSE)``.
 
-    Columns that count as dependent are moved to the end.
+    Columns that count as dependent are moved to the end, and reflected among themselves.
 
     Parameters
     ----------
@@ -94,9 +94,6 @@ def qr(x: FloatArray, *, overwrite: bool = False, whole: bool = False) -> QR:
         Finite numbers; the caller sees to that.
     overwrite : bool
         Whether the memory of `x`, in Fortran order, may become that of the result.
-    whole : bool
-        Whether dependent columns are reflected among themselves, as R does. Only their own
-        numbers hang on it, and the last columns of Q.
 
     Examples
     --------
@@ -107,10 +104,10 @@ def qr(x: FloatArray, *, overwrite: bool = False, whole: bool = False) -> QR:
     """
     packed = x if overwrite else np.array(x, dtype=np.float64, order="F")
     with np.errstate(all="ignore"):
-        return _decomposed(packed, whole)
+        return _decomposed(packed)
 
 
-def _decomposed(packed: FloatArray, whole: bool) -> QR:
+def _decomposed(packed: FloatArray) -> QR:
     """Decompose a matrix in its own memory."""
     rows, columns = packed.shape
     pivot = np.arange(columns)
@@ -127,7 +124,7 @@ def _decomposed(packed: FloatArray, whole: bool) -> QR:
             for per_column in (pivot, norm, original):
                 per_column[step:] = per_column[moved]
             bound -= passed
-        if step == rows - 1 or (step == bound and not whole):
+        if step == rows - 1:
             break
         head = float(_norms(packed[step:, step : step + 1])[0])
         if head == 0.0:

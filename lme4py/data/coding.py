@@ -80,7 +80,7 @@ def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int
     powers = np.empty((centred.size, degree + 1), order="F")
     for exponent in range(degree + 1):
         powers[:, exponent] = power(centred, exponent)
-    decomposition = linpack.qr(powers, overwrite=True, whole=True)
+    decomposition = linpack.qr(powers, overwrite=True)
     diagonal = np.diag(np.diagonal(decomposition.qr))
     # Of fewer points than powers the columns beyond them are zeros.
     padded = np.zeros((len(diagonal), degree + 1))

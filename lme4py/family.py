@@ -15,7 +15,7 @@ from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["Family", "family_of"]
+__all__ = ["Family", "family_of", "has_dispersion"]
 
 _NEGATIVE = "negative.binomial"
 _DEFAULTS = {
@@ -151,6 +151,11 @@ def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     link = _link(given["link"], name, words) if "link" in given else _DEFAULTS[name]
     theta = _number(given["theta"]) if "theta" in given else None
     return Family(name, link, theta)
+
+
+def has_dispersion(family: Family | None) -> bool:
+    """Tell whether a distribution, None for a linear model's, has a dispersion to be estimated."""
+    return family is None or family.name in ("Gamma", "inverse.gaussian", "gaussian")
 
 
 def is_gaussian_identity(family: Family) -> bool:

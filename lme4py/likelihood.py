@@ -11,12 +11,7 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.family import Family
 
-__all__ = ["Likelihood", "has_dispersion"]
-
-
-def has_dispersion(family: Family | None) -> bool:
-    """Tell whether a distribution, None for a linear model's, has a dispersion to be estimated."""
-    return family is None or family.name in ("Gamma", "inverse.gaussian", "gaussian")
+__all__ = ["Likelihood"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)

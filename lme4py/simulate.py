@@ -13,12 +13,12 @@ from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
+from lme4py.family import has_dispersion
 from lme4py.links import mean_of_link
 
 __all__ = ["simulate"]
 
 _POSITIVE = ("poisson", "Gamma", "inverse.gaussian", "negative.binomial")
-_WITHOUT_SCALE = ("binomial", "poisson", "negative.binomial")
 # What numpy can draw of counts.
 _MOST = 2.0**62
 
@@ -52,7 +52,7 @@ def simulate(
 
 def _scale(design: MixedDesign, sigma: float | None) -> float:
     """Return sigma, 1 for families that have none."""
-    if design.family is not None and design.family.name in _WITHOUT_SCALE:
+    if design.family is not None and not has_dispersion(design.family):
         if sigma not in (None, 1):
             raise DataError(f"a {design.family.name} model has no sigma", hint="leave it out")
         return 1.0
@@ -72,7 +72,7 @@ def _drawn(design: MixedDesign, eta: FloatArray, scale: float, random: Generator
     if family is not None:
         name, mean = family.name, mean_of_link(family.link, eta)
     ones = np.ones(eta.size) if weights is None else weights
-    if name not in _WITHOUT_SCALE:
+    if has_dispersion(family):
         _refuse(design, ones, ~(ones > 0), "the variance of a response with weight 0 is infinite")
     if name in _POSITIVE:
         _refuse(design, mean, ~((mean > 0) & (mean < _MOST)), f"the {name} family has no such mean")

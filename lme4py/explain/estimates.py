@@ -15,12 +15,10 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.export.to_statsmodels import covariances_of
+from lme4py.family import has_dispersion
 from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
 
-__all__ = ["SCALED", "Estimates", "estimates"]
-
-SCALED = frozenset({"gaussian", "Gamma", "inverse.gaussian"})
-"""Families whose dispersion is estimated, so that Λ is relative to it."""
+__all__ = ["Estimates", "estimates"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -139,7 +137,7 @@ def _named(vector: Any) -> dict[str, float]:
 
 def _of_parts(design: MixedDesign, parts: Mapping[str, Any]) -> Estimates:
     """Return estimates of the arrays that a fit holds in lme4's order."""
-    random, scaled = design.random, design.family is None or design.family.name in SCALED
+    random, scaled = design.random, has_dispersion(design.family)
     theta = _vector(parts["theta"], random.theta.size, "elements of theta")
     sigma = _scale(parts["sigma"]) if scaled and parts.get("sigma") is not None else None
     b = parts.get("b")
@@ -167,8 +165,7 @@ def _blocks(design: MixedDesign, Lambdat: Any, sigma: float | None) -> tuple[Flo
 
 
 def _at_par(design: MixedDesign, par: ArrayLike, sigma: float | None) -> tuple[FloatArray, ...]:
-    scaled = design.family is None or design.family.name in SCALED
-    if scaled and sigma is None:
+    if has_dispersion(design.family) and sigma is None:
         raise DataError("par is relative to sigma: give sigma, too")
     return _blocks(design, design.random.lambdat_at(par), sigma)
 

@@ -16,11 +16,10 @@ from lme4py.argument_types import choice_of, flag_of, number_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.family import Family
+from lme4py.family import Family, has_dispersion
 from lme4py.fit.generalized import GeneralizedSolution
 from lme4py.fit.linear import LinearSolution
 from lme4py.fit.optimise import Optimum, is_at_bound
-from lme4py.likelihood import has_dispersion
 from lme4py.links import mean_of_link
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import NewLevels, Spec

@@ -20,8 +20,9 @@ from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
+from lme4py.family import has_dispersion
 from lme4py.fit.algebra import BlockLayout, ConditionalCovariance, RelativeFactor, template
-from lme4py.likelihood import Likelihood, has_dispersion
+from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
 from lme4py.matrices.reterms import RandomEffects
 

@@ -19,6 +19,7 @@ from lme4py.explain.words.reading import (
     spans,
     written,
 )
+from lme4py.family import has_dispersion
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
 from lme4py.matrices.randomterm import RandomTerm
@@ -31,8 +32,6 @@ _CODINGS = {
     "contr.poly": "the columns are the linear, quadratic, ... trend over the ordered levels",
 }
 _MOST_PARAMETERS = 10
-# Families whose dispersion is estimated, so that Λ is relative to it.
-_SCALED = frozenset({"gaussian", "Gamma", "inverse.gaussian"})
 _STRUCTURES = {
     "diag": "its effects are independent of each other: variances, no covariances",
     "cs": "every two of its effects have the same correlation",
@@ -263,8 +262,7 @@ def _rows_of_zt(reading: Reading, k: int, term: RandomTerm) -> Prose:
 
 
 def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:
-    covariance, family = term.covariance, reading.design.family
-    scaled = family is None or family.name in _SCALED
+    covariance, scaled = term.covariance, has_dispersion(reading.design.family)
     scale, relative = ("σ² ", ", relative to σ") if scaled else ("", "")
     count = covariance.parameters
     if count == 1 and covariance.columns == 1:

@@ -5,6 +5,7 @@ gets a place in it, or this test fails.
 """
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -74,11 +75,11 @@ LAYERS = (
     "spec.spec",
     "spec.saved",
     "spec.apply",
-    "sources.files",
+    "sources.row_files",
     "sources.source",
     "sources.dask_partitions",
     "sources.running_sum",
-    "sources.blocks",
+    "sources.spec_blocks",
     "sources.partial_frame",
     "fixed_design",
     "design",
@@ -157,6 +158,11 @@ def _imports(module):
             resolved = _resolve(target)
             if resolved is not None and resolved != module:
                 yield node.lineno, resolved
+
+
+def test_every_name_is_one_module():
+    names = Counter(path.stem for path in MODULES.values() if path.name != "__init__.py")
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 def test_every_module_has_a_place():

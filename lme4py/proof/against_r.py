@@ -18,8 +18,8 @@ from lme4py.errors import DataError, Lme4pyError
 from lme4py.export.to_rds import design_as_list, row_names
 from lme4py.proof.causes import causes
 from lme4py.proof.components import Component, Components, components
-from lme4py.proof.estimates import estimates
 from lme4py.proof.findings import Comparison, Finding
+from lme4py.proof.fit_findings import estimates
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.measures import Order, extent, measure, permutation, put_in_order
 from lme4py.rfiles.attributes import own_value

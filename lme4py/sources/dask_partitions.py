@@ -75,7 +75,7 @@ def _told(read: Callable[[Any], _T | None], part: Any, number: int) -> _T | None
         place = f"in block {number} of the source (partition {number - 1})"
         error.hint = place if error.hint is None else f"{error.hint}\n{place}"
         raise
-    except Exception as fault:
+    except Exception as fault:  # nor are those of what makes a partition
         raise DataError(
             f"block {number} of the source could not be read: {type(fault).__name__}: {fault}"
         ) from fault

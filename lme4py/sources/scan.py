@@ -37,10 +37,10 @@ from lme4py.matrices.fixed import checked_columns
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
-from lme4py.sources.blocks import computed
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of
+from lme4py.sources.spec_blocks import computed
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
 

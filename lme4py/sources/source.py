@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.sources.files import FORMATS, TableFile, table_file
+from lme4py.sources.row_files import FORMATS, TableFile, table_file
 
 __all__ = ["Block", "Source", "source_of"]
 
@@ -104,7 +104,7 @@ class Source:
         while True:
             try:
                 frame = next(frames, None)
-            except Exception as fault:
+            except Exception as fault:  # what a reader raises is not known here
                 raise self._unread(fault, number + 1) from fault
             if frame is None:
                 break
@@ -219,9 +219,9 @@ def _of_function(kind: str, make: Callable[[], Iterable[Any]]) -> Source:
     try:
         looked_at = make()
         first = next(iter(looked_at), None)
-    except Exception as fault:
-        if isinstance(fault, Lme4pyError):
-            raise
+    except Lme4pyError:
+        raise
+    except Exception as fault:  # whatever a user's function raises is shown as ours
         text = f"{kind} could not be read: {type(fault).__name__}: {fault}"
         raise DataError(text, hint="it is called without arguments, for frames") from fault
     if first is None:

@@ -315,7 +315,7 @@ class Spec:
         >>> [block.X.shape for block in design.spec.blocks(data, rows=100)]
         [(100, 2), (80, 2)]
         """
-        from lme4py.sources.blocks import blocks
+        from lme4py.sources.spec_blocks import blocks
 
         return blocks(self, source, rows)
 
@@ -345,7 +345,7 @@ class Spec:
         >>> design.spec.crossproducts(data, rows=50).XtX.tolist()
         [[180.0, 810.0], [810.0, 5130.0]]
         """
-        from lme4py.sources.blocks import crossproducts
+        from lme4py.sources.spec_blocks import crossproducts
 
         return crossproducts(self, source, rows)
 

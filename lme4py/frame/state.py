@@ -6,7 +6,7 @@ rows. A state is made once, by learning, and is not changed afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, SupportsIndex
 
@@ -18,7 +18,7 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
 from lme4py.functions.table import Rows
 
-__all__ = ["NOTHING", "OPEN", "Gathered", "State", "kept_items"]
+__all__ = ["NOTHING", "OPEN", "Gathered", "State", "is_time_to_reduce", "kept_items"]
 
 _FEW = 1 << 16
 
@@ -123,7 +123,7 @@ class Gathered:
     def _reduced(self) -> Gathered:
         """Return the rows that are needed; from time to time, so that it costs little in all."""
         sizes = [length(piece[0]) for piece in self.pieces]
-        if self.needed == "all" or (len(sizes) > 1 and sum(sizes[1:]) < max(sizes[0], _FEW)):
+        if self.needed == "all" or (len(sizes) > 1 and not is_time_to_reduce(sizes)):
             return self
         values = self.values
         rows = first_rows(values) if self.needed == "distinct" else extreme_rows(values)
@@ -144,6 +144,19 @@ class Gathered:
                 replace(dot, value=next(values)) if dot.rowwise else dot for dot in found["dots"]
             )
         return found
+
+
+def is_time_to_reduce(sizes: Sequence[int]) -> bool:
+    """Tell whether pieces of these sizes are to be made one: seldom, so that it costs little.
+
+    The first was made so before; the others came since.
+
+    Examples
+    --------
+    >>> is_time_to_reduce([100_000, 60_000]), is_time_to_reduce([100_000, 60_000, 60_000])
+    (False, True)
+    """
+    return sum(sizes[1:]) >= max(sizes[0], _FEW)
 
 
 def kept_items(node: Node, state: State) -> Iterator[tuple[str, Any]]:

@@ -26,11 +26,10 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.frame.schema import ColumnType, LevelTable, type_of
+from lme4py.frame.state import is_time_to_reduce
 from lme4py.moments import sum_of_squares
 
 __all__ = ["ColumnTypes", "SomeRows", "Spread", "Triangle"]
-
-_FEW = 1 << 16
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -188,7 +187,7 @@ class SomeRows:
             spreads=_added(self.spreads, _spreads(variables) if rows else {}),
         )
         sizes = [part.size for part in made.positions]
-        return made if sum(sizes[1:]) < max(sizes[0], _FEW) else made.reduced()
+        return made.reduced() if is_time_to_reduce(sizes) else made
 
     def joined(self, other: SomeRows, begin: int) -> SomeRows:
         """Return these and the rows that others kept of rows that begin at `begin`."""

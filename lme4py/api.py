@@ -160,9 +160,10 @@ def lformula(
     >>> design.fixed.names, design.random.row_names
     (['(Intercept)', 'x'], ['a', 'b'])
     """
-    arguments = Arguments(
+    arguments = Arguments.linear(
         subset=subset,
-        extras={"(weights)": weights, "(offset)": offset},
+        weights=weights,
+        offset=offset,
         na_action=na_action,
         contrasts=contrasts,
         control=control,
@@ -170,7 +171,7 @@ def lformula(
         double_bar=double_bar,
         sparse_X=sparse_X,
         env=env,
-        lme4=lme4_of(lme4),
+        lme4=lme4,
         reml=reml,
         attached_contrasts=attached_contrasts,
         default_contrasts=default_contrasts,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -49,17 +49,12 @@ __all__ = ["Scan", "scan"]
 FIRST_ROWS = 4096
 _ALL = sys.maxsize
 # As `lformula` takes them.
-_OPTIONS: tuple[str, ...] = (
-    "reml",
-    "subset",
+_OTHERS = ("extras", "family", "mixed")
+_OPTIONS = (
     "weights",
     "offset",
-    "na_action",
-    "contrasts",
-    "control",
-    "collation",
+    *(item.name for item in fields(Arguments) if item.name not in _OTHERS),
 )
-_OPTIONS += ("double_bar", "sparse_X", "env", "attached_contrasts", "default_contrasts", "lme4")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)

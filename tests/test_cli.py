@@ -1,5 +1,6 @@
 """The command, run in this process and once as a program."""
 
+import bz2
 import gzip
 import json
 import re
@@ -380,6 +381,26 @@ def test_packed_files(capsys, table, tmp_path, ending):
     code, _, err = run(capsys, "y ~ x + (1 | g)", str(path))
     assert code == 2
     assert err.startswith(f"lme4py: cannot read '{path}': ")
+
+
+@pytest.mark.parametrize("name", ["t.parquet.gz", "t.feather.bz2", "t.rds.gz", "t.rds.bz2"])
+def test_packed_tables_of_other_kinds(capsys, table, tmp_path, name):
+    pytest.importorskip("pyarrow")
+    kind, ending = name.split(".")[1:]
+    plain, path = tmp_path / "plain", tmp_path / name
+    if kind == "rds":
+        plain = ROOT / "fixtures" / "compare" / "slope_and_factor.rds"
+    else:
+        getattr(table, f"to_{kind}")(plain)
+    path.write_bytes({"gz": gzip, "bz2": bz2}[ending].compress(plain.read_bytes()))
+    formula = "y ~ x * f + (x | plot)" if kind == "rds" else "y ~ x + f + (x | g)"
+    code, out, err = run(capsys, formula, str(path))
+    assert (code, err) == (0, "")
+    assert "(Intercept), x, f" in out
+    path.write_bytes(path.read_bytes()[:-30])
+    code, _, err = run(capsys, formula, str(path))
+    assert code == 2
+    assert str(path) in err
 
 
 def test_progress_is_for_terminals_only(capsys, monkeypatch, csv):

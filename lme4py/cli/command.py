@@ -3,33 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = [
-    "BAD_INPUT",
-    "DIFFERENT",
-    "DONE",
-    "INTERRUPTED",
-    "OWN_FAULT",
-    "Answer",
-    "Command",
-    "Option",
-    "command",
-    "doing",
-    "option",
-    "whole_number",
-]
+__all__ = ["Answer", "Command", "Option", "command", "doing", "number", "option"]
 
-DONE = 0
-DIFFERENT = 1
-BAD_INPUT = 2
-OWN_FAULT = 3
-INTERRUPTED = 130
 Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 """What argparse's ``add_argument`` takes."""
 
@@ -50,7 +31,7 @@ class Answer:
 
     page: Callable[[int], str]
     record: Callable[[], Mapping[str, Any]]
-    code: int = DONE
+    code: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +44,14 @@ class Command:
         Turns the parsed arguments into the answer; may raise `Lme4pyError`. It has the
         command's name; its docstring is a line for the list of commands, a paragraph for the
         command's own help, and lines that a user can type.
+    operands : str
+        What stands on its line without a flag, or must be there, as its help shows it.
     options : tuple of Option
-        Its own arguments, beside ``--json`` and those that name the model.
+        Its own arguments, beside ``--json`` and those of the model.
     """
 
     run: Callable[[argparse.Namespace], Answer]
+    operands: str
     options: tuple[Option, ...]
 
     @property
@@ -75,37 +59,27 @@ class Command:
         """The word after ``lme4py``."""
         return self.run.__name__
 
-    @property
-    def operands(self) -> str:
-        """What stands on its line without a flag, or must have one, as its help shows it."""
-        shown: list[str] = []
-        for (flag, *_), settings in self.options:
-            name = settings.get("metavar", "")
-            if settings.get("required"):
-                shown.insert(0, f"{flag} {name}")
-            elif not flag.startswith("-"):
-                forms = {"+": f"{name} ...", "?": f"[{name}]"}
-                shown.append(forms.get(settings.get("nargs", ""), "") or name)
-        return " ".join(shown)
 
-    @property
-    def help(self) -> list[str]:
-        """The line, the paragraph and the examples."""
-        return str(inspect.getdoc(self.run)).split("\n\n")
-
-
-def command(*options: Option) -> Callable[[Callable[[argparse.Namespace], Answer]], Command]:
+def command(
+    operands: str, *options: Option
+) -> Callable[[Callable[[argparse.Namespace], Answer]], Command]:
     """Make a function the subcommand of its name."""
-    return lambda run: Command(run, options)
+    return lambda run: Command(run, operands, options)
 
 
-def option(*flags: str, **settings: Any) -> Option:
-    """Return an option of a subcommand."""
-    return flags, settings
+def option(flags: str, meaning: str, **settings: Any) -> Option:
+    """Return an option by its flags and what it means, after which its default is told."""
+    if "default" in settings:
+        default = settings["default"]
+        shown = " ".join(default) if isinstance(default, tuple) else default
+        meaning = f"{meaning} (default: {shown})"
+    return tuple(flags.split()), {"help": meaning.replace("%", "%%"), **settings}
 
 
-def whole_number(least: int = 0, most: float = float("inf")) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `least` to `most`, for an option."""
+def number(
+    flags: str, meaning: str, least: int = 0, most: float = float("inf"), **settings: Any
+) -> Option:
+    """Return an option that is a whole number from `least` to `most`."""
 
     def read(text: str) -> int:
         if not (text.isdecimal() and least <= int(text) <= most):
@@ -113,7 +87,7 @@ def whole_number(least: int = 0, most: float = float("inf")) -> Callable[[str], 
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} {end}")
         return int(text)
 
-    return read
+    return option(flags, meaning, type=read, metavar="N", **settings)
 
 
 @contextmanager

@@ -5,25 +5,27 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lme4py.cli.command import DIFFERENT, DONE, Answer, command, doing, option
-from lme4py.cli.design_options import chosen_of, data_of
+from lme4py.cli.command import Answer, command, doing, option
+from lme4py.cli.design_options import chosen_of, data_of, made
 from lme4py.cli.table_files import EXPECTED
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:
     from lme4py.proof.findings import Comparison
-    from lme4py.proof.fixture import Fixture
 
-__all__ = ["compare"]
+__all__ = ["DIFFERENT", "compare"]
+
+DIFFERENT = 1
 
 
 @command(
-    option("files", nargs="+", type=Path, metavar="FILE", help="files that R's saveRDS wrote"),
-    option("--formula", help="instead of the file's own formula"),
-    option("--data", type=Path, help=f"instead of the file's own data: {EXPECTED}"),
-    option("--quiet", action="store_true", help="one line for each file that is equal"),
+    "FILE ...",
+    option("files", "files that R's saveRDS wrote", nargs="+", type=Path, metavar="FILE"),
+    option("--formula", "instead of the file's own formula"),
+    option("--data", f"instead of the file's own data: {EXPECTED}"),
+    option("--quiet", "one line for each file that is equal", action="store_true"),
 )
 def compare(options: argparse.Namespace) -> Answer:
     """Compare with what R made of the same model.
@@ -55,12 +57,11 @@ def compare(options: argparse.Namespace) -> Answer:
     return Answer(
         lambda width: _page(comparisons, options.quiet, width),
         lambda: {"equal": all(comparisons), "files": [item.record() for item in comparisons]},
-        DONE if all(comparisons) else DIFFERENT,
+        0 if all(comparisons) else DIFFERENT,
     )
 
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:
-    from lme4py.api import glformula, lformula
     from lme4py.proof.against_r import compare_either
     from lme4py.proof.fixture import read_fixture
 
@@ -70,24 +71,18 @@ def _compared(path: Path, options: argparse.Namespace) -> Comparison:
         raise DataError(f"{path} holds no formula", hint="give it: --formula 'y ~ x + (1 | g)'")
     data = fixture.table() if options.data is None else data_of(options)
     arguments = {**fixture.arguments, **chosen_of(options)}
-    make: Any = glformula if "family" in arguments else lformula
-    if make is glformula:
-        arguments.pop("reml", None)
     if options.lme4 is not None:
         fixture = replace(fixture, arguments={**fixture.arguments, "lme4": options.lme4})
     try:
         return compare_either(
-            fixture, lambda version: make(formula, data, **{**arguments, "lme4": version})
+            fixture, lambda version: made(formula, data, {**arguments, "lme4": version})
         )
     except Lme4pyError as error:
-        raise _unmade(path, fixture, error) from error
-
-
-def _unmade(path: Path, fixture: Fixture, error: Lme4pyError) -> DataError:
-    notes = "".join(f"\nnote: {note}" for note in fixture.notes)
-    if "not found" in error.message and fixture.data is not fixture.frame:
-        notes += "\nnote: variables of R's workspace are not in the file; give them with --env k=3"
-    return DataError(f"the model in {path} cannot be made here: {error}{notes}")
+        notes = "".join(f"\nnote: {note}" for note in fixture.notes)
+        if "not found" in error.message and fixture.data is not fixture.frame:
+            notes += "\nnote: variables of R's workspace are not in the file; "
+            notes += "give them with --env k=3"
+        raise DataError(f"the model in {path} cannot be made here: {error}{notes}") from error
 
 
 def _page(comparisons: list[Comparison], quiet: bool, width: int) -> str:

@@ -3,19 +3,55 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lme4py.cli.command import doing, option
+from lme4py.cli.command import Option, doing, option
 from lme4py.cli.table_files import EXPECTED, is_table, read_table
 from lme4py.errors import DataError
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
-__all__ = ["MODEL", "OPTIONS", "TEXT", "chosen_of", "data_of", "design_of"]
+__all__ = ["MODEL", "OPTIONS", "TEXT", "chosen_of", "data_of", "design_of", "made"]
 
 _FORMULA = "Reaction ~ Days + (Days | Subject)"
+# Arguments of `lformula` and `glformula`: what stands for the value, and what it means.
+_ARGUMENTS = {
+    "family": ("FAMILY", "generalized linear, e.g. binomial or poisson(link='log')"),
+    "subset": ("EXPR", "rows to use, an R expression"),
+    "weights": ("EXPR", "weights, a column or an R expression"),
+    "offset": ("EXPR", "offset, a column or an R expression"),
+    "collation": ("ORDER", "order of text levels: icu (as in R), C, or that of a locale, as sv"),
+    "na_action": ("ACTION", "if values are missing: omit, exclude, fail, pass (default: omit)"),
+    "double_bar": ("MEANING", "of ||: split, which is lme4's, or diag (default: split)"),
+    "contrasts": ("NAME=CODING", "coding of a factor in X, e.g. f=contr.sum"),
+    "attached_contrasts": (
+        "NAME=CODING",
+        "coding of a factor in X and in random slopes, as R's contrasts(d$f) <-",
+    ),
+    "control": ("CHECK=ACTION", "lme4's check options, e.g. check.rankX=ignore"),
+    "env": ("NAME=VALUE", "a number or text that the formula may use, e.g. k=3"),
+    "default_contrasts": (
+        "CODING ORDERED",
+        "coding of unordered and of ordered factors, as R's options(contrasts = )",
+    ),
+    "lme4": ("VERSION", "the version of lme4 to follow, e.g. 1.1-31 (default: 2.1)"),
+}
+# As R writes them.
+_LOGICAL = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None}
+
+
+def _argument(name: str, metavar: str, meaning: str) -> Option:
+    """Return the option of an argument; one of names with values may be repeated."""
+    settings: dict[str, Any] = {"metavar": metavar}
+    if "=" in metavar:
+        settings |= {"action": "append", "type": _pair}
+        meaning = f"{meaning}; may be repeated"
+    elif " " in metavar:
+        settings = {"metavar": tuple(metavar.split()), "nargs": 2}
+    return option(f"--{name.replace('_', '-')}", meaning, **settings)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -26,126 +62,42 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 OPTIONS = (
-    option("--family", help="generalized linear, e.g. binomial or poisson(link='log')"),
-    option("--subset", metavar="EXPR", help="rows to use, an R expression"),
-    option("--weights", metavar="EXPR", help="weights, a column or an R expression"),
-    option("--offset", metavar="EXPR", help="offset, a column or an R expression"),
-    option(
-        "--collation",
-        metavar="ORDER",
-        help="order of levels made from text: icu (as in R), C, or that of a locale, as sv",
-    ),
-    *(
-        option(flag, choices=choices, help=f"{meaning} (default: {choices[0]})")
-        for flag, choices, meaning in (
-            ("--na-action", ["omit", "exclude", "fail", "pass"], "what to do with missing values"),
-            ("--double-bar", ["split", "diag"], "what || means; split is lme4's"),
-        )
-    ),
-    *(
-        option(
-            flag, action="append", type=_pair, metavar=metavar, help=f"{meaning}; may be repeated"
-        )
-        for flag, metavar, meaning in (
-            ("--contrasts", "NAME=CODING", "coding of a factor in X, e.g. f=contr.sum"),
-            (
-                "--attached-contrasts",
-                "NAME=CODING",
-                "coding of a factor in X and in random slopes, as R's contrasts(d$f) <-",
-            ),
-            ("--control", "CHECK=ACTION", "lme4's check options, e.g. check.rankX=ignore"),
-            ("--env", "NAME=VALUE", "a number or text that the formula may use, e.g. k=3"),
-        )
-    ),
-    option(
-        "--default-contrasts",
-        nargs=2,
-        metavar=("CODING", "ORDERED"),
-        help="coding of unordered and of ordered factors, as R's options(contrasts = )",
-    ),
-    option(
-        "--lme4",
-        metavar="VERSION",
-        help="the version of lme4 to follow, e.g. 1.1-31 (default: 2.1)",
-    ),
-    option(
-        "--ml",
-        dest="reml",
-        action="store_false",
-        default=None,
-        help="maximum likelihood, not REML",
-    ),
+    *(_argument(name, *told) for name, told in _ARGUMENTS.items()),
+    option("--ml", "maximum likelihood, not REML", dest="reml", action="store_const", const=False),
 )
 """The options of the model: family, subset, weights ..."""
 
 TEXT = (
-    option("--sep", help="what separates the fields of a .csv file, e.g. ';' (default: ,)"),
-    option("--decimal", help="its decimal point, e.g. , (default: .)"),
-    option("--encoding", help="its encoding, e.g. latin1 (default: UTF-8, or UTF-16 if marked)"),
-    option("--na", action="append", help="a missing value (default: NA); may be repeated"),
+    option("--sep", "what separates the fields of a .csv file, e.g. ';' (default: ,)"),
+    option("--decimal", "its decimal point, e.g. , (default: .)"),
+    option("--encoding", "its encoding, e.g. latin1 (default: UTF-8, or UTF-16 if marked)"),
+    option("--na", "a missing value (default: NA); may be repeated", action="append"),
 )
-"""What the fields of a text file are like."""
+"""What the fields of a text file are like, named as the arguments of `read_csv`."""
 
 MODEL = (
-    option("formula", nargs="?", default=_FORMULA, metavar="FORMULA", help=f"default: {_FORMULA}"),
-    option(
-        "data",
-        nargs="?",
-        type=Path,
-        metavar="DATA",
-        help=f"{EXPECTED}; without it the sleepstudy data",
-    ),
+    option("formula", f"default: {_FORMULA}", nargs="?", metavar="FORMULA"),
+    option("data", f"{EXPECTED}; without it the sleepstudy data", nargs="?", metavar="DATA"),
 )
 """The formula and the data."""
 
 
-def data_of(options: argparse.Namespace) -> Any:
-    """Return the table that was named, read as the options of `TEXT` say."""
-    given = {name: getattr(options, name) for name in ("sep", "decimal", "encoding", "na")}
-    marks = {name: value for name, value in given.items() if value is not None}
-    return read_table(options.data, **marks)
-
-
-def design_of(options: argparse.Namespace) -> MixedDesign:
-    """Return the design that the arguments describe."""
-    from lme4py.api import glformula, lformula
-    from lme4py.data import sleepstudy
-
-    if options.data is None and is_table(options.formula):
-        raise DataError(
-            f"'{options.formula}' stands where the formula belongs",
-            hint=f"write: lme4py {options.command.name} 'y ~ x + (1 | g)' {options.formula}",
-        )
-    if options.data is None:
-        data = sleepstudy()
-    else:
-        with doing(f"reading {options.data}"):
-            data = data_of(options)
-    chosen = chosen_of(options)
-    with doing("building the design"):
-        if "family" in chosen:
-            chosen.pop("reml", None)
-            return glformula(options.formula, data, **chosen)
-        return lformula(options.formula, data, **chosen)
-
-
 def chosen_of(options: argparse.Namespace) -> dict[str, Any]:
     """Return the options of the model that were given, as arguments."""
-    chosen: dict[str, Any] = {}
-    for (flag,), settings in OPTIONS:
-        name = settings.get("dest", flag.removeprefix("--").replace("-", "_"))
-        if (value := getattr(options, name)) is not None:
-            chosen[name] = dict(value) if settings.get("action") == "append" else value
-    if "autoscale" in chosen.get("control", {}):
-        word = chosen["control"]["autoscale"]
-        chosen["control"]["autoscale"] = _LOGICAL.get(word, word)
+    chosen = _given(options, *_ARGUMENTS, "reml")
+    for name, (metavar, _) in _ARGUMENTS.items():
+        if "=" in metavar and name in chosen:
+            chosen[name] = dict(chosen[name])
+    if "control" in chosen:
+        chosen["control"] = {k: _LOGICAL.get(word, word) for k, word in chosen["control"].items()}
     if "env" in chosen:
         chosen["env"] = {name: _variable(text) for name, text in chosen["env"].items()}
     return chosen
 
 
-# As R writes them.
-_LOGICAL = {"TRUE": True, "T": True, "FALSE": False, "F": False, "NULL": None}
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    found = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _variable(text: str) -> float | str:
@@ -153,3 +105,34 @@ def _variable(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def data_of(options: argparse.Namespace) -> Any:
+    """Return the table that was named, read as the options of `TEXT` say."""
+    with doing(f"reading {options.data}"):
+        return read_table(Path(options.data), **_given(options, "sep", "decimal", "encoding", "na"))
+
+
+def made(formula: Any, data: Any, arguments: Mapping[str, Any]) -> MixedDesign:
+    """Return the design of `lformula`, or where there is a family of `glformula`."""
+    from lme4py.api import glformula, lformula
+
+    if "family" in arguments:
+        arguments = {name: value for name, value in arguments.items() if name != "reml"}
+        return glformula(formula, data, **arguments)
+    return lformula(formula, data, **arguments)
+
+
+def design_of(options: argparse.Namespace) -> MixedDesign:
+    """Return the design that the arguments describe."""
+    from lme4py.data import sleepstudy
+
+    formula = _FORMULA if options.formula is None else options.formula
+    if options.data is None and is_table(formula):
+        raise DataError(
+            f"'{formula}' stands where the formula belongs",
+            hint=f"write: lme4py {options.command.name} 'y ~ x + (1 | g)' {formula}",
+        )
+    data = sleepstudy() if options.data is None else data_of(options)
+    with doing("building the design"):
+        return made(formula, data, chosen_of(options))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import codecs
+import inspect
 import json
 import os
 import shutil
@@ -15,9 +16,9 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
-from typing import TextIO
+from io import TextIOWrapper
 
-from lme4py.cli.command import BAD_INPUT, INTERRUPTED, OWN_FAULT, Command
+from lme4py.cli.command import Command
 from lme4py.cli.compare import compare
 from lme4py.cli.design_options import OPTIONS, TEXT
 from lme4py.cli.scan_command import scan
@@ -27,6 +28,7 @@ from lme4py.errors import Lme4pyError, Lme4pyWarning
 __all__ = ["COLOURS", "main"]
 
 COMMANDS = (show, explain, plot, cluster, compare, export, scan)
+BAD_INPUT, OWN_FAULT, INTERRUPTED = 2, 3, 130
 
 _CODES = """\
 exit codes:
@@ -67,6 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
       1 | Subject  Subject      18  0:18        1      (Intercept)
     0
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A letter β is printed as beta where there is no other way.
+            stream.reconfigure(errors="lme4py.spelled")
     options = _parser().parse_args(arguments)
     try:
         return _answered(options)
@@ -82,28 +88,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _failed(text: object) -> int:
     """Say on standard error what is at fault, as far as that can be written to."""
     with suppress(OSError):
-        print(_printable(f"lme4py: {text}", sys.stderr), file=sys.stderr)
+        print(f"lme4py: {text}", file=sys.stderr)
     return BAD_INPUT
 
 
 def _answered(options: argparse.Namespace) -> int:
     """Run the subcommand, print its answer, and return the exit code."""
     command: Command = options.command
+    unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
     try:
         with warnings.catch_warnings():
             # A page ends with them.
             warnings.simplefilter("ignore", Lme4pyWarning)
             answer = command.run(options)
             page = (
-                json.dumps(answer.record(), ensure_ascii=not _is_unicode(), allow_nan=False)
+                json.dumps(answer.record(), ensure_ascii=not unicode, allow_nan=False)
                 if options.json
                 else answer.page(_width())
             )
     except Lme4pyError as error:
         return _failed(error)
     try:
-        shown = page if options.json else _coloured(page)
-        print(_printable(shown, sys.stdout), flush=True)
+        print(page if options.json else _coloured(page), flush=True)
     except OSError as fault:
         # Keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,17 +117,6 @@ def _answered(options: argparse.Namespace) -> int:
         if not isinstance(fault, BrokenPipeError):
             return _failed(f"cannot write the answer: {fault.strerror}")
     return answer.code
-
-
-def _is_unicode() -> bool:
-    """Tell whether standard output takes every character."""
-    return "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-
-
-def _printable(text: str, stream: TextIO) -> str:
-    """Return the text in characters that a stream can print: a letter β as beta."""
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    return text.encode(encoding, "lme4py.spelled").decode(encoding)
 
 
 def _spelled(fault: UnicodeError) -> tuple[str, int]:
@@ -132,33 +127,17 @@ def _spelled(fault: UnicodeError) -> tuple[str, int]:
 
 
 def _ascii(character: str) -> str:
-    if character in _SIGNS:
-        return _SIGNS[character]
     found = unicodedata.name(character, "")
     if found.startswith("GREEK "):
         letter = found.rpartition("LETTER ")[2].split(" ")[0]
         return letter.lower() if "SMALL" in found else letter.title()
-    plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
-    return plain or "?"
+    plain = unicodedata.normalize("NFKD", _WORDS.get(character) or character.translate(_SIGNS))
+    return plain.encode("ascii", "ignore").decode() or "?"
 
 
-_SIGNS = {
-    **dict.fromkeys("‘’′", "'"),
-    **dict.fromkeys("“”", '"'),
-    **dict.fromkeys("−–—‐‑─", "-"),
-    **dict.fromkeys("│║⋮", "|"),
-    **dict.fromkeys("·×⋅⊙", "*"),
-    "⋱": "\\",
-    **dict.fromkeys("⎡⎢⎣", "["),
-    **dict.fromkeys("⎤⎥⎦", "]"),
-    **dict.fromkeys("⎛⎜⎝", "("),
-    **dict.fromkeys("⎞⎟⎠", ")"),
-    "√": "sqrt",
-    "∼": "~",
-    "≤": "<=",
-    "≥": ">=",
-    "→": "->",
-}
+_SIGNS = str.maketrans("‘’′“”−–—‐‑─│║⋮·×⋅⊙⋱∼", "'''\"\"------|||****\\~")
+_SIGNS |= str.maketrans("⎡⎢⎣⎤⎥⎦⎛⎜⎝⎞⎟⎠", "[[[]]]((()))")
+_WORDS = {"√": "sqrt", "≤": "<=", "≥": ">=", "→": "->"}
 codecs.register_error("lme4py.spelled", _spelled)
 
 
@@ -184,10 +163,10 @@ def _coloured(page: str) -> str:
     from rich.console import Console
     from rich.text import Text
 
-    console = Console(soft_wrap=True)
     text = Text(page)
     for pattern, style in COLOURS.items():
         text.highlight_regex(pattern, style)
+    console = Console(soft_wrap=True)
     with console.capture() as captured:
         console.print(text, end="")
     return captured.get()
@@ -203,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lme4py {version('lme4py')}")
     parsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
-        title, description, examples = command.help
+        title, description, examples = str(inspect.getdoc(command.run)).split("\n\n")
         own = parsers.add_parser(
             command.name,
             usage=f"%(prog)s [OPTION ...] {command.operands}",

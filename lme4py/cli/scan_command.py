@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lme4py.cli.command import Answer, command, doing, option, whole_number
+from lme4py.cli.command import Answer, command, doing, number, option
 from lme4py.cli.design_options import chosen_of
 from lme4py.errors import DataError, file_fault
 
@@ -24,19 +24,12 @@ _ROWS = 500_000
 
 
 @command(
-    option("formula", metavar="FORMULA", help="the model"),
-    option(
-        "files", nargs="+", metavar="FILE", help=".parquet, .arrow or .csv files, folders, patterns"
-    ),
-    option("--out", type=Path, required=True, metavar="DIR", help="a new folder to write to"),
-    option("--blocks", action="store_true", help="write X, Zt and y of each block, not their sums"),
-    option(
-        "--rows",
-        type=whole_number(1),
-        default=_ROWS,
-        metavar="N",
-        help=f"rows that are in memory at a time (default: {_ROWS})",
-    ),
+    "--out DIR FORMULA FILE ...",
+    option("formula", "the model", metavar="FORMULA"),
+    option("files", ".parquet, .arrow or .csv files, folders, patterns", nargs="+", metavar="FILE"),
+    option("--out", "a new folder to write to", type=Path, required=True, metavar="DIR"),
+    option("--blocks", "write X, Zt and y of each block, not their sums", action="store_true"),
+    number("--rows", "rows that are in memory at a time", 1, default=_ROWS),
 )
 def scan(options: argparse.Namespace) -> Answer:
     """Learn a model from files that do not fit into memory.
@@ -97,14 +90,14 @@ def _folder(target: Path) -> Iterator[Path]:
 
 def _write_blocks(folder: Path, blocks: Iterator[NewRows]) -> int:
     rows = 0
-    for number, block in enumerate(blocks, start=1):
+    for place, block in enumerate(blocks, start=1):
         parts = {"data": block.Zt.data, "indices": block.Zt.indices, "indptr": block.Zt.indptr}
         arrays: dict[str, Any] = {f"Zt_{name}": array for name, array in parts.items()}
         arrays |= {"Zt_shape": np.array(block.Zt.shape)}
         for name in ("X", "y", "weights", "offset", "positions"):
             if getattr(block, name) is not None:
                 arrays[name] = getattr(block, name)
-        np.savez(folder / f"block-{number:05d}.npz", **arrays)
+        np.savez(folder / f"block-{place:05d}.npz", **arrays)
         rows += len(block.X)
     return rows
 

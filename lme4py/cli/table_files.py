@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +14,17 @@ __all__ = ["EXPECTED", "is_table", "read_table"]
 
 EXPECTED = (
     "a .csv, .tsv, .parquet, .arrow, .feather or .rds file "
-    "(text may be packed: .csv.gz, .bz2, .xz, .zip)"
+    "(may be packed: .csv.gz, .bz2; text also .xz, .zip)"
 )
-_PACKED = (".gz", ".bz2", ".xz", ".zip")
+_NAME = re.compile(
+    r".*\.(?P<kind>csv|tsv|parquet|arrow|feather|rds)(?P<packed>\.(gz|bz2|xz|zip))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def is_table(text: str) -> bool:
     """Return whether a text looks like the name of a file that `read_table` reads."""
-    return _kind(Path(text)) in _READERS
-
-
-def _kind(path: Path) -> str:
-    """Return the ending that tells what a file holds: ``.csv`` of ``a.csv.gz``."""
-    inner = path.with_suffix("") if path.suffix.lower() in _PACKED else path
-    return inner.suffix.lower()
+    return _NAME.fullmatch(text) is not None
 
 
 def read_table(path: Path, **marks: Any) -> Any:
@@ -43,15 +41,16 @@ def read_table(path: Path, **marks: Any) -> Any:
     DataError
         With the reason it cannot be read.
     """
-    kind = _kind(path)
-    if kind not in _READERS:
+    name = _NAME.fullmatch(path.name)
+    if name is None:
         raise DataError(f"cannot read '{path}': expected {EXPECTED}")
-    if kind in (".csv", ".tsv"):
-        return read_csv(path, **({"sep": "\t"} if kind == ".tsv" else {}) | marks)
+    kind = name["kind"].lower()
+    if kind in ("csv", "tsv"):
+        return read_csv(path, **({"sep": "\t"} if kind == "tsv" else {}) | marks)
     if marks:
         raise DataError(f"--{next(iter(marks))} is for text: '{path}' is none")
     try:
-        return _READERS[kind](path)
+        return _frame_of_r(path) if kind == "rds" else _arrow(path, kind, name["packed"])
     except ImportError as error:
         raise DataError(
             f"cannot read '{path}' without pyarrow", hint="pip install -e '.[arrow]'"
@@ -61,17 +60,14 @@ def read_table(path: Path, **marks: Any) -> Any:
         raise file_fault("read", path, error) from error
 
 
-def _parquet(path: Path) -> Any:
+def _arrow(path: Path, kind: str, packed: str | None) -> Any:
+    """Read Parquet, or Arrow's IPC format, whether written as a file (Feather) or as a stream."""
     import pandas as pd
+    from pyarrow import ArrowInvalid, input_stream, ipc
 
-    return pd.read_parquet(path)
-
-
-def _arrow(path: Path) -> Any:
-    """Read Arrow's IPC format, whether written as a file (Feather) or as a stream."""
-    from pyarrow import ArrowInvalid, ipc
-
-    with path.open("rb") as source:
+    with io.BytesIO(input_stream(path).read()) if packed else path.open("rb") as source:
+        if kind == "parquet":
+            return pd.read_parquet(source)
         try:
             return ipc.open_file(source).read_all()
         except ArrowInvalid:
@@ -79,7 +75,7 @@ def _arrow(path: Path) -> Any:
             return ipc.open_stream(source).read_all()
 
 
-def _rds(path: Path) -> Any:
+def _frame_of_r(path: Path) -> Any:
     """Read a data frame of R's, alone or as the element `data` of a list."""
     from lme4py.rfiles.read_rds import read_rds
     from lme4py.rfiles.rvalues import RFrame, RList
@@ -90,13 +86,3 @@ def _rds(path: Path) -> Any:
     if not isinstance(content, RFrame):
         raise DataError(f"cannot read '{path}': it holds no data frame")
     return content.table()
-
-
-_READERS: Mapping[str, Callable[[Path], Any]] = {
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".parquet": _parquet,
-    ".arrow": _arrow,
-    ".feather": _arrow,
-    ".rds": _rds,
-}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lme4py.cli.command import Answer, command, doing, option, whole_number
+from lme4py.cli.command import Answer, command, doing, number, option
 from lme4py.cli.design_options import MODEL, design_of
 from lme4py.errors import DataError, file_fault
 from lme4py.explain.markup.page import filled
@@ -26,15 +26,9 @@ __all__ = ["cluster", "explain", "export", "plot", "show"]
 _NOTATIONS = ("raudenbush-bryk", "gelman-hill")
 _MARKUPS = {"text": "text", "latex": "latex", "html": "html", "md": "markdown"}
 _PROSE = 100  # longer lines are hard to read
-_FORMAT = option("--format", choices=_MARKUPS, default="text", help="of the page (default: text)")
 
 
-@command(
-    *MODEL,
-    option(
-        "--rows", type=whole_number(), default=6, metavar="N", help="rows of X and Zt (default: 6)"
-    ),
-)
+@command("[FORMULA] [DATA]", *MODEL, number("--rows", "rows of X and Zt", default=6))
 def show(options: argparse.Namespace) -> Answer:
     """Print the design of a formula and a table.
 
@@ -81,10 +75,13 @@ def _record_of_design(design: MixedDesign) -> dict[str, Any]:
         },
         "Zt": {"shape": list(random.Zt.shape), "values": int(random.Zt.nnz)},
         "terms": [
-            {"label": label, "group": group, "columns": columns, "levels": int(levels)}
-            for (label, _), (group, columns), levels in zip(
-                random.Ztlist, random.cnms, random.nl, strict=True
-            )
+            {
+                "label": term.bar.label,
+                "group": term.bar.group_name,
+                "columns": list(term.plan.names),
+                "levels": term.levels,
+            }
+            for term in random.terms
         ],
         "Gp": random.Gp.tolist(),
         "theta": random.theta.tolist(),
@@ -96,33 +93,17 @@ def _record_of_design(design: MixedDesign) -> dict[str, Any]:
 
 def _numbers(values: FloatArray | None) -> Any:
     """Return numbers as lists, with None for what JSON cannot write."""
-    if values is None:
-        return None
-    known = values.astype(object)
-    known[~np.isfinite(values)] = None
-    return known.tolist()
+    return (
+        None if values is None else np.where(np.isfinite(values), values, np.array(None)).tolist()
+    )
 
 
 @command(
+    "[FORMULA] [DATA]",
     *MODEL,
-    option(
-        "--notation",
-        choices=_NOTATIONS,
-        default=_NOTATIONS[0],
-        help=f"of the equations (default: {_NOTATIONS[0]})",
-    ),
-    option(
-        "--format",
-        choices=_MARKUPS,
-        default="text",
-        help="of the page (default: text); latex prints the equations alone",
-    ),
-    option(
-        "--terms-per-line",
-        type=whole_number(1),
-        metavar="N",
-        help="break the sums of equations after N terms (default: where the line ends)",
-    ),
+    option("--notation", "of the equations", choices=_NOTATIONS, default=_NOTATIONS[0]),
+    option("--format", "of the page; latex: equations alone", choices=_MARKUPS, default="text"),
+    number("--terms-per-line", "break sums after N terms (default: where the line ends)", 1),
 )
 def explain(options: argparse.Namespace) -> Answer:
     """Tell a model in words and equations.
@@ -166,36 +147,19 @@ def explain(options: argparse.Namespace) -> Answer:
 
 
 @command(
+    "--output FILE [FORMULA] [DATA]",
     *MODEL,
-    option(
-        "--output",
-        "-o",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the picture: .png, .svg or .pdf",
-    ),
-    option(
-        "--dpi",
-        type=whole_number(10, 2400),
-        default=150,
-        metavar="N",
-        help="pixels per inch (default: 150)",
-    ),
+    option("--output -o", "the picture: .png, .svg or .pdf", required=True, metavar="FILE"),
+    number("--dpi", "pixels per inch", 10, 2400, default=150),
     option(
         "--panels",
+        "of X, Z, Zt, Lambdat, ZtZ, J and raw",
         nargs="+",
         default=("X", "Zt", "Lambdat", "ZtZ"),
         metavar="PANEL",
-        help="of X, Z, Zt, Lambdat, ZtZ, J and raw (default: X Zt Lambdat ZtZ)",
     ),
-    option(
-        "--groups",
-        type=whole_number(1),
-        metavar="N",
-        help="the rows and effects of so many groups alone; small matrices are drawn in numbers",
-    ),
-    option("--by-group", action="store_true", help="rows and levels sorted by group"),
+    number("--groups", "the rows and effects of N groups; small matrices in numbers", 1),
+    option("--by-group", "rows and levels sorted by group", action="store_true"),
 )
 def plot(options: argparse.Namespace) -> Answer:
     """Draw X, Zt, Lambdat and ZtZ as a picture.
@@ -208,9 +172,8 @@ def plot(options: argparse.Namespace) -> Answer:
     lme4py plot -o first.png --panels X Z --groups 3
     lme4py plot 'y ~ x + (x | g) + (1 | h)' table.csv -o model.svg
     """
-    design = design_of(options)
+    design, path = design_of(options), options.output
     figure = design.plot(options.panels, groups=options.groups, by_group=options.by_group)
-    path: Path = options.output
     try:
         with replacing(path) as unfinished:
             figure.savefig(unfinished, dpi=options.dpi)
@@ -219,26 +182,21 @@ def plot(options: argparse.Namespace) -> Answer:
         raise file_fault("write", path, error) from error
     return Answer(
         lambda _: f"{path}: {', '.join(options.panels)} of {design.formula}",
-        lambda: {"formula": str(design.formula), "file": str(path)},
+        lambda: {"formula": str(design.formula), "file": path},
     )
 
 
 @command(
+    "[FORMULA] [DATA]",
     *MODEL,
-    option("--level", help="level of the grouping factor (default: its first)"),
+    option("--level", "level of the grouping factor (default: its first)"),
     option(
         "--group",
+        "grouping factor (default: the one with the level, or the first)",
         metavar="FACTOR",
-        help="grouping factor (default: the one with the level, or the first)",
     ),
-    option(
-        "--rows",
-        type=whole_number(3),
-        default=8,
-        metavar="N",
-        help="rows to print; the middle of longer matrices is left out (default: 8)",
-    ),
-    _FORMAT,
+    number("--rows", "rows to print; the middle of longer matrices is left out", 3, default=8),
+    option("--format", "of the page", choices=_MARKUPS, default="text"),
 )
 def cluster(options: argparse.Namespace) -> Answer:
     """Print the equation of one cluster with its numbers.
@@ -295,9 +253,10 @@ def _record_of_cluster(design: MixedDesign, found: Cluster) -> dict[str, Any]:
 
 
 @command(
+    "--output FILE [FORMULA] [DATA]",
     *MODEL,
-    option("--output", "-o", type=Path, required=True, metavar="FILE", help="where to write"),
-    option("--format", choices=FORMATS, help="default: by the ending of the file's name"),
+    option("--output -o", "where to write", type=Path, required=True, metavar="FILE"),
+    option("--format", "default: by the ending of the file's name", choices=FORMATS),
 )
 def export(options: argparse.Namespace) -> Answer:
     """Write the matrices into a file.

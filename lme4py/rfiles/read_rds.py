@@ -69,7 +69,9 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     except OSError as fault:
         raise file_fault("read", path, fault) from fault
     try:
-        return unserialize(_unpacked(content))
+        # A file may be packed once more: m.rds.gz.
+        most = max(_SMALL, _RATIO * len(content))
+        return unserialize(_unpacked(_unpacked(content, most), most))
     except DataError as fault:
         raise DataError(f"{path} is not a file written by R's saveRDS: {fault.message}") from fault
     except MemoryError:
@@ -81,12 +83,11 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
         ) from fault
 
 
-def _unpacked(content: bytes) -> bytes:
-    """Return the stream in a file, of a size in proportion to the file's."""
+def _unpacked(content: bytes, most: int) -> bytes:
+    """Return the stream in a file, of so many bytes at most."""
     opener = next((_OPENERS[magic] for magic in _OPENERS if content.startswith(magic)), None)
     if opener is None:
         return content
-    most = max(_SMALL, _RATIO * len(content))
     try:
         if opener is lzma.open:
             # What unpacks it later cannot be told how much memory the file may ask for.

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
-from lme4py.argument_types import with_known_arguments
+from lme4py.argument_types import with_arguments
 from lme4py.control import Control, control_of
 from lme4py.data.attached import ContrastArgument
-from lme4py.data.coding import DEFAULT_CONTRASTS
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError
-from lme4py.family import Family, family_of, is_gaussian_identity
+from lme4py.family import Family, family_of
 from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["glformula", "lformula", "model_matrix"]
 
 _LOGGER = logging.getLogger("lme4py")
+_OF_MIXED_MODELS = (
+    *("reml", "family", "weights", "offset", "mustart", "etastart", "control", "double_bar"),
+)
 
 
 class SharedOptions(TypedDict, total=False):
@@ -82,26 +85,8 @@ def lformula(
 ) -> MixedDesign[csc_array]: ...
 
 
-@with_known_arguments
-def lformula(
-    formula: str | Formula,
-    data: Any,
-    *,
-    reml: bool = True,
-    subset: Expression = None,
-    weights: Expression = None,
-    offset: Expression = None,
-    na_action: str = "omit",
-    contrasts: Mapping[str, ContrastArgument] | None = None,
-    control: Control | Mapping[str, Any] | None = None,
-    collation: str = "icu",
-    double_bar: Literal["split", "diag"] = "split",
-    sparse_X: bool = False,
-    env: Mapping[str, Any] | None = None,
-    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
-    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
-    lme4: str = "2.1",
-) -> MixedDesign[Any]:
+@with_arguments(Arguments, without=("family", "mustart", "etastart"))
+def lformula(formula: str | Formula, data: Any, **options: Any) -> MixedDesign[Any]:
     """Turn a mixed-model formula and data into lme4's matrices (``lme4::lFormula``).
 
     Parameters
@@ -160,23 +145,7 @@ def lformula(
     >>> design.fixed.names, design.random.row_names
     (['(Intercept)', 'x'], ['a', 'b'])
     """
-    arguments = Arguments.linear(
-        subset=subset,
-        weights=weights,
-        offset=offset,
-        na_action=na_action,
-        contrasts=contrasts,
-        control=control,
-        collation=collation,
-        double_bar=double_bar,
-        sparse_X=sparse_X,
-        env=env,
-        lme4=lme4,
-        reml=reml,
-        attached_contrasts=attached_contrasts,
-        default_contrasts=default_contrasts,
-    )
-    return _build(formula, data, arguments, Messages())
+    return _build(formula, data, Arguments(**options), Messages())
 
 
 @overload
@@ -199,28 +168,8 @@ def glformula(
 ) -> MixedDesign[csc_array]: ...
 
 
-@with_known_arguments
-def glformula(
-    formula: str | Formula,
-    data: Any,
-    *,
-    family: str | Family = "binomial",
-    subset: Expression = None,
-    weights: Expression = None,
-    offset: Expression = None,
-    mustart: Expression = None,
-    etastart: Expression = None,
-    na_action: str = "omit",
-    contrasts: Mapping[str, ContrastArgument] | None = None,
-    control: Control | Mapping[str, Any] | None = None,
-    collation: str = "icu",
-    double_bar: Literal["split", "diag"] = "split",
-    sparse_X: bool = False,
-    env: Mapping[str, Any] | None = None,
-    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
-    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
-    lme4: str = "2.1",
-) -> MixedDesign[Any]:
+@with_arguments(Arguments, without=("reml",))
+def glformula(formula: str | Formula, data: Any, **options: Any) -> MixedDesign[Any]:
     """Turn a generalized mixed-model formula and data into matrices (``lme4::glFormula``).
 
     Parameters
@@ -244,47 +193,21 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     >>> glformula("cbind(s, n - s) ~ 1 + (1 | g)", data, family="binomial").y.shape
     (4, 2)
     """
-    chosen = family_of(family, lme4_of(lme4))
-    linear = is_gaussian_identity(chosen)
-    starts = {"(mustart)": mustart, "(etastart)": etastart}
-    messages = Messages()
-    given = [f"‘{name.strip('()')}’" for name, value in starts.items() if value is not None]
-    if linear and given:
+    arguments, messages = Arguments(**options), Messages()
+    family = family_of(arguments.family, lme4_of(arguments.lme4))
+    if family != Family("gaussian", "identity"):
+        return _build(formula, data, arguments, messages, family=family)
+    starts = {name: options[name] for name in ("mustart", "etastart") if name in options}
+    given = [f"‘{name}’" for name, value in starts.items() if value is not None]
+    if given:
         messages.warn(f"extra argument(s) {', '.join(given)} disregarded")
-    arguments = Arguments(
-        subset=subset,
-        extras={"(weights)": weights, "(offset)": offset} | ({} if linear else starts),
-        na_action=na_action,
-        contrasts=contrasts,
-        control=control_of(control, note=messages.remark),
-        collation=collation,
-        double_bar=double_bar,
-        sparse_X=sparse_X,
-        env=env,
-        lme4=lme4_of(lme4),
-        family=None if linear else chosen,
-        reml=True if linear else None,
-        attached_contrasts=attached_contrasts,
-        default_contrasts=default_contrasts,
-    )
-    return _build(formula, data, arguments, messages)
+    control = control_of(arguments.control, note=messages.remark)
+    linear = replace(arguments, control=control, mustart=None, etastart=None)
+    return _build(formula, data, linear, messages)
 
 
-@with_known_arguments
-def model_matrix(
-    formula: str | Formula,
-    data: Any,
-    *,
-    subset: Expression = None,
-    na_action: str = "omit",
-    contrasts: Mapping[str, ContrastArgument] | None = None,
-    collation: str = "icu",
-    sparse_X: bool = False,
-    env: Mapping[str, Any] | None = None,
-    attached_contrasts: Mapping[str, ContrastArgument] | None = None,
-    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS,
-    lme4: str = "2.1",
-) -> FixedDesign[Any]:
+@with_arguments(Arguments, without=_OF_MIXED_MODELS)
+def model_matrix(formula: str | Formula, data: Any, **options: Any) -> FixedDesign[Any]:
     """Turn a formula without random terms into its matrix (R's ``model.matrix``).
 
     Parameters
@@ -317,31 +240,21 @@ default_contrasts, lme4
     2          1.0  4.0  1.0   4.0
     """
     ignored = Control(check_formula_LHS="ignore", check_rankX="ignore", check_scaleX="ignore")
-    arguments = Arguments(
-        subset=subset,
-        extras={"(weights)": None, "(offset)": None},
-        na_action=na_action,
-        contrasts=contrasts,
-        control=ignored,
-        collation=collation,
-        double_bar="split",
-        sparse_X=sparse_X,
-        env=env,
-        lme4=lme4_of(lme4),
-        attached_contrasts=attached_contrasts,
-        default_contrasts=default_contrasts,
-        mixed=False,
-    )
-    return _build(formula, data, arguments, Messages()).fixed_part()
+    arguments = Arguments(**options, control=ignored)
+    return _build(formula, data, arguments, Messages(), mixed=False).fixed_part()
 
 
 def _build(
-    formula: str | Formula, data: Any, arguments: Arguments, messages: Messages
+    formula: str | Formula,
+    data: Any,
+    arguments: Arguments,
+    messages: Messages,
+    **kind: Any,
 ) -> MixedDesign[Any]:
     try:
         # What R warns of is said in its words; numpy's own remarks would come on top.
-        with np.errstate(all="ignore"), following(arguments.lme4):
-            design = learn(formula, data, arguments, messages)
+        with np.errstate(all="ignore"), following(lme4_of(arguments.lme4)):
+            design = learn(formula, data, arguments, messages, **kind)
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
     finally:

@@ -11,6 +11,7 @@ import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -28,7 +29,7 @@ __all__ = [
     "number_of",
     "path_of",
     "refuse_unknown",
-    "with_known_arguments",
+    "with_arguments",
 ]
 
 P = ParamSpec("P")
@@ -203,8 +204,12 @@ class UnusedArgumentError(DataError, TypeError):
     """An argument that a function does not have, which is a TypeError to Python."""
 
 
-def with_known_arguments(function: Callable[P, R]) -> Callable[P, R]:
-    """Return a function that answers arguments it does not have in our own words.
+def with_arguments(
+    source: type, *, without: Sequence[str] = ()
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that gives ``**options`` the names and defaults of a dataclass.
+
+    `without` are fields that the function does not have. Others are answered in our own words.
 
     Examples
     --------
@@ -215,14 +220,28 @@ def with_known_arguments(function: Callable[P, R]) -> Callable[P, R]:
     lme4py.argument_types.UnusedArgumentError: unused argument (REML = False)
     write reml=False
     """
-    known = tuple(inspect.signature(function).parameters)
+    options = [
+        inspect.Parameter(
+            item.name, inspect.Parameter.KEYWORD_ONLY, default=item.default, annotation=item.type
+        )
+        for item in fields(source)
+        if item.name not in without
+    ]
 
-    @wraps(function)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        refuse_unknown(kwargs, known)
-        return function(*args, **kwargs)
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        *given, _ = signature.parameters.values()
+        known = tuple(item.name for item in (*given, *options))
 
-    return checked
+        @wraps(function)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            refuse_unknown(kwargs, known)
+            return function(*args, **kwargs)
+
+        vars(checked)["__signature__"] = signature.replace(parameters=[*given, *options])
+        return checked
+
+    return decorate
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:

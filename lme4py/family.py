@@ -158,11 +158,6 @@ def has_dispersion(family: Family | None) -> bool:
     return family is None or family.name in ("Gamma", "inverse.gaussian", "gaussian")
 
 
-def is_gaussian_identity(family: Family) -> bool:
-    """Tell whether a family is the one that linear models have."""
-    return family == Family("gaussian", "identity")
-
-
 def _unknown(name: str) -> FormulaError:
     meant = _OTHERS.get(str(name).lower())
     known = f"known families: {', '.join(_DEFAULTS)}"

@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -56,44 +56,39 @@ from lme4py.versions import Lme4, lme4_of
 
 __all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "read_model"]
 
-_ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
-"""The columns of a model frame that are arguments."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
-    """The arguments that linear and generalized models share."""
+    """The arguments of `lformula`, `glformula` and `model_matrix`, with their defaults.
 
-    lme4: Lme4
-    extras: Mapping[str, Expression]
+    Their signatures are made of these fields, in this order; `lformula` tells what each is.
+    """
+
+    reml: bool = True
+    family: str | Family = "binomial"
     subset: Expression = None
+    weights: Expression = None
+    offset: Expression = None
+    mustart: Expression = None
+    etastart: Expression = None
     na_action: str = "omit"
-    contrasts: Any = None
+    contrasts: Mapping[str, ContrastArgument] | None = None
     control: Control | Mapping[str, Any] | None = None
     collation: str = "icu"
-    double_bar: str = "split"
+    double_bar: DoubleBar = "split"
     sparse_X: bool = False
     env: Mapping[str, Any] | None = None
-    family: Family | None = None
-    reml: bool | None = None
     attached_contrasts: Mapping[str, ContrastArgument] | None = None
     default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
-    mixed: bool = True
-    """Whether there are random terms, and rules of lme4's beside R's."""
+    lme4: str = "2.1"
 
-    @classmethod
-    def linear(
-        cls,
-        *,
-        weights: Expression = None,
-        offset: Expression = None,
-        reml: bool = True,
-        lme4: str = "2.1",
-        **others: Any,
-    ) -> Arguments:
-        """Return the arguments of a linear model, as `lformula` takes them."""
-        extras = {"(weights)": weights, "(offset)": offset}
-        return cls(lme4=lme4_of(lme4), extras=extras, reml=reml, **others)
+    @property
+    def extras(self) -> dict[str, Expression]:
+        """Those that are columns of the model frame, by their labels there."""
+        return {f"({name})": getattr(self, name) for name in _EXTRAS}
+
+
+_EXTRAS = ("weights", "offset", "mustart", "etastart")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +98,9 @@ class ModelText:
     Parameters
     ----------
     arguments : Arguments
+    lme4 : Lme4
+    family : Family or None
+    mixed : bool
     written : Formula
         As it was written.
     formula : Formula
@@ -118,6 +116,9 @@ class ModelText:
     """
 
     arguments: Arguments
+    lme4: Lme4
+    family: Family | None
+    mixed: bool
     written: Formula
     formula: Formula
     variables: Node
@@ -127,11 +128,6 @@ class ModelText:
     default_contrasts: DefaultContrasts
     na_action: NAAction
     env: Mapping[str, Any]
-
-    @property
-    def fixed(self) -> Node:
-        """The formula without bars."""
-        return self.formula.nobars().node if self.arguments.mixed else self.formula.node
 
     @property
     def expressions(self) -> dict[str, str | bool]:
@@ -144,10 +140,9 @@ class ModelText:
 
     def scope(self, columns: ColumnSource, rows: int, messages: Messages) -> Scope:
         """Return what names mean in some rows."""
-        defaults, lme4 = self.default_contrasts, self.arguments.lme4
-        return Scope(
-            columns, self.env, Context(rows, self.collation, messages.warn, defaults, lme4)
-        )
+        defaults = self.default_contrasts
+        context = Context(rows, self.collation, messages.warn, defaults, self.lme4)
+        return Scope(columns, self.env, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,16 +160,25 @@ class LearnedModel:
 
 
 def learn(
-    formula: str | Formula, data: Any, arguments: Arguments, messages: Messages
+    formula: str | Formula,
+    data: Any,
+    arguments: Arguments,
+    messages: Messages,
+    *,
+    family: Family | None = None,
+    mixed: bool = True,
 ) -> MixedDesign:
     """Lead a formula and data through every stage to the matrices.
+
+    Without a `family` the model is linear; one that is not `mixed` has no random terms, and
+    none of the rules of lme4's beside R's.
 
     Raises
     ------
     Lme4pyError
         With R's or lme4's words.
     """
-    text = read_model(formula, arguments, messages)
+    text = read_model(formula, arguments, messages, family=family, mixed=mixed)
     columns = AttachedColumns(data, text.attached)
     scope = text.scope(columns, columns.rows, messages)
     for remark in _misread_arguments(arguments, columns):
@@ -185,7 +189,7 @@ def learn(
         subset=arguments.subset,
         extras=arguments.extras,
         na_action=text.na_action,
-        drop_unused=arguments.mixed,
+        drop_unused=mixed,
     )
     frame = learned.frame
     model = learn_model(
@@ -195,7 +199,7 @@ def learn(
         messages,
         columns={name: type_of(value) for name, value in columns.read.items()},
         rows=frame.rows,
-        emptied=lambda: _emptied(text.formula, frame, scope, arguments),
+        emptied="" if frame.rows else _emptied(text, frame, scope),
     )
     groups = (symbol.name for bar in text.formula.bars for symbol in symbols(bar.group))
     return MixedDesign(
@@ -203,12 +207,12 @@ def learn(
         # With sparse_X it is a csc_array, which has the same columns.
         X=model.X,
         fixed=model.fixed,
-        y=response(frame, generalized=arguments.family is not None),
+        y=response(frame, generalized=family is not None),
         weights=frame.weights(),
         offset=frame.offset(),
         random=model.random,
-        reml=arguments.reml,
-        family=arguments.family,
+        reml=arguments.reml if family is None else None,
+        family=family,
         messages=list(dict.fromkeys([*model.checked, *messages.texts])),
         model_frame=frame,
         index=columns.index,
@@ -219,39 +223,63 @@ def learn(
     )
 
 
-def read_model(formula: str | Formula, arguments: Arguments, messages: Messages) -> ModelText:
-    """Read a formula and its arguments.
+def read_model(
+    formula: str | Formula,
+    arguments: Arguments,
+    messages: Messages,
+    *,
+    family: Family | None = None,
+    mixed: bool = True,
+) -> ModelText:
+    """Read a formula and its arguments; `family` and `mixed` as for `learn`.
 
     Raises
     ------
     Lme4pyError
         For what is no formula of a mixed model, and for arguments that mean nothing.
     """
-    control = _control(arguments, messages)
-    if isinstance(formula, Formula) and formula.lme4 != arguments.lme4:
+    lme4 = lme4_of(arguments.lme4)
+    linear = family is None
+    control = control_of(arguments.control, generalized=not linear, note=messages.remark)
+    if control.autoscale is not None and not lme4.autoscales:
+        raise _unused(lme4, f"autoscale = {control.autoscale!r}")
+    if isinstance(formula, Formula) and formula.lme4 != lme4:
         messages.remark(
             f"the formula was read as lme4 {formula.lme4.version} reads it; this call follows "
-            f"lme4 {arguments.lme4.version}"
+            f"lme4 {lme4.version}"
         )
-    written = parsed = _two_sided(formula, control, arguments.lme4)
-    if not arguments.mixed and parsed.bars:
+    written = formula if isinstance(formula, Formula) else Formula.parse(formula)
+    written = parsed = written.followed(lme4)
+    if parsed.response is None and control.check_formula_LHS == "stop":
+        raise CheckError(
+            "!checkLHS || length(as.formula(formula, env = denv)) == 3 is not TRUE",
+            parsed.node.span,
+            "the formula has no response on the left of ~",
+        )
+    if not mixed and parsed.bars:
         raise FormulaError(
             "model_matrix() takes a formula without random terms",
             parsed.bars[0].source.span,
             "lformula() makes X and Z of this one",
         )
-    double_bar = _double_bar(arguments.double_bar, arguments.lme4)
-    for text in structure_remarks(parsed.right, double_bar, arguments.lme4):
+    double_bar = arguments.double_bar
+    choice_of("double_bar", double_bar, ("split", "diag"))
+    if double_bar == "diag" and "diag" not in lme4.structures:
+        raise _unused(lme4, "double_bar = 'diag'")
+    for text in structure_remarks(parsed.right, double_bar, lme4):
         messages.advise(text)
-    split = arguments.family is None or arguments.lme4.splits_generalized
-    if double_bar == "diag" or (split and arguments.mixed):
+    if double_bar == "diag" or (mixed and (linear or lme4.splits_generalized)):
         parsed = parsed.expanded(double_bar)
     # Here a structure that lme4 does not have is refused, of which a trap would say less.
-    variables = parsed.subbars().node if arguments.mixed else parsed.node
+    variables = parsed.subbars().node if mixed else parsed.node
     # Told before the data are looked at, whose errors they may explain.
     _advise([trap for trap in written.traps if trap.number is None], messages)
+    env = mapping_of("env", arguments.env, '{"k": 3}')
     return ModelText(
         arguments=arguments,
+        lme4=lme4,
+        family=family,
+        mixed=mixed,
         written=written,
         formula=parsed,
         variables=variables,
@@ -262,7 +290,11 @@ def read_model(formula: str | Formula, arguments: Arguments, messages: Messages)
         collation=Collation(arguments.collation),
         default_contrasts=default_contrasts_of(arguments.default_contrasts),
         na_action=na_action_of(arguments.na_action),
-        env=_kept(mapping_of("env", arguments.env, '{"k": 3}')),
+        # As they are now: new rows may need them.
+        env={
+            name: copy(item) if hasattr(item, "__array__") or isinstance(item, list) else item
+            for name, item in env.items()
+        },
     )
 
 
@@ -274,7 +306,7 @@ def learn_model(
     *,
     columns: Mapping[str, ColumnType],
     rows: int,
-    emptied: Callable[[], str],
+    emptied: str,
 ) -> LearnedModel:
     """Lead a model frame to the matrices, and to what other rows need of them.
 
@@ -291,21 +323,21 @@ def learn_model(
     rows : int
         How many rows the model has. Where the frame holds some of them only, X keeps every
         column and is not checked.
-    emptied : callable
-        Returns why no row is left.
+    emptied : str
+        Why no row is left, if none is.
 
     Raises
     ------
     Lme4pyError
         With R's or lme4's words.
     """
-    arguments, parsed, frame = text.arguments, text.formula, learned.frame
-    linear, bars = arguments.family is None, parsed.bars
+    parsed, frame = text.formula, learned.frame
+    linear, bars, contrasts = text.family is None, parsed.bars, text.arguments.contrasts
     numeric = [(trap, trap.number) for trap in text.written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
-    if frame.rows == 0 and linear and arguments.mixed:
-        raise DataError("0 (non-NA) cases", hint=emptied())
-    if arguments.mixed and not bars:
+    if frame.rows == 0 and linear and text.mixed:
+        raise DataError("0 (non-NA) cases", hint=emptied)
+    if text.mixed and not bars:
         raise FormulaError(
             "No random effects terms specified in formula",
             parsed.right.span,
@@ -315,8 +347,7 @@ def learn_model(
     try:
         found = [learn_random_term(bar, grouping, scope) for bar in bars]
     except FormulaError as error:
-        if not frame.rows:
-            error.hint = emptied()
+        error.hint = error.hint if frame.rows else emptied
         raise
     random = random_effects([term for term, _ in found], frame.rows)
     traps = Traps(
@@ -327,7 +358,7 @@ def learn_model(
         learned=learned,
         random=random,
         linear=linear,
-        contrasts=arguments.contrasts,
+        contrasts=contrasts,
         messages=messages,
     )
     # Before the checks, whose errors it may explain.
@@ -337,34 +368,42 @@ def learn_model(
     if linear:
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
-    fixed_terms = terms(text.fixed, frame.names)
+    fixed_terms = terms(parsed.nobars().node if text.mixed else parsed.node, frame.names)
     X, fixed, learned_columns = learn_fixed_part(
         fixed_terms,
         frame,
         grouping.context,
         messages,
-        contrasts=arguments.contrasts,
+        contrasts=contrasts,
         control=text.control if rows == frame.rows else None,
-        sparse=flag_of("sparse_X", arguments.sparse_X),
+        sparse=flag_of("sparse_X", text.arguments.sparse_X),
     )
     if rows == frame.rows:
         traps.report(fixed_terms, fixed.plan)
-    types = _types(frame, text.collation)
+    # Text is a factor by its levels in these rows.
+    types = {
+        name: type_of(factor_of(value, text.collation) if isinstance(value, Character) else value)
+        for name, value in frame.variables.items()
+        if name not in text.arguments.extras
+    }
     y = None if frame.response is None else types[frame.response]
-    if not _uses_response(frame, fixed_terms, random):
-        types = {name: kind for name, kind in types.items() if name != frame.response}
+    if frame.response is not None and not _uses(frame.response, fixed_terms, random):
+        del types[frame.response]
     kept = text.expressions
+    texts = [item for item in kept.values() if isinstance(item, str)]
+    reads = [*learned.terms.by_name.values(), *map(parse, texts)]
+    read = {symbol.name for node in reads for symbol in symbols(node)} & columns.keys()
     spec = Spec(
         formula=parsed,
         names=tuple(scope.columns.names),
-        columns=_column_types(columns, learned, kept.values(), scope.columns.names),
+        columns={name: columns[name] for name in scope.columns.names if name in read},
         frame_names=frame.names,
         variables=types,
         states=learned.states,
         grouping=grouping.levels,
         groups=tuple(group for _, group in found),
         fixed=learned_columns,
-        collation=arguments.collation,
+        collation=text.arguments.collation,
         default_contrasts=text.default_contrasts,
         na_action=text.na_action,
         offset=kept["(offset)"],
@@ -377,51 +416,9 @@ def learn_model(
     return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
 
 
-def _kept(env: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the user's variables as they are now; new rows may need them."""
-    return {
-        name: copy(item) if hasattr(item, "__array__") or isinstance(item, list) else item
-        for name, item in env.items()
-    }
-
-
-def _types(frame: ModelFrame, collation: Collation) -> dict[str, ColumnType]:
-    """Return the types of the variables of the formula; text is a factor by its levels there."""
-    return {
-        name: type_of(factor_of(value, collation) if isinstance(value, Character) else value)
-        for name, value in frame.variables.items()
-        if name not in _ARGUMENTS
-    }
-
-
-def _uses_response(frame: ModelFrame, fixed: Terms, random: RandomEffects) -> bool:
-    """Tell whether the right-hand side makes columns or groups of the response."""
-    response = frame.response
-    if response is None:
-        return False
-    # A term that is the response alone is dropped; "." may stand for it by another name.
-    alone = 0 if fixed.response is None else 1 << fixed.response
-    for term in fixed.members:
-        if term != alone and response in (fixed.frame_names[i] for i in fixed.positions(term)):
-            return True
-    return any(
-        response in term.plan.variables
-        or any(symbol.name == response for symbol in symbols(term.bar.group))
-        for term in random.terms
-    )
-
-
-def _column_types(
-    columns: Mapping[str, ColumnType],
-    learned: LearnedFrame,
-    expressions: Iterable[str | bool],
-    order: Sequence[str],
-) -> dict[str, ColumnType]:
-    """Return the types of the columns that the variables, and some arguments, read."""
-    texts = [item for item in expressions if isinstance(item, str)]
-    reads = [*learned.terms.by_name.values(), *map(parse, texts)]
-    names = {symbol.name for node in reads for symbol in symbols(node)}
-    return {name: columns[name] for name in order if name in names and name in columns}
+def _unused(lme4: Lme4, argument: str) -> DataError:
+    hint = f'lme4 {lme4.version} does not know it: give lme4="2.1"'
+    return DataError(f"unused argument ({argument})", hint=hint)
 
 
 def _advise(traps: Iterable[Trap], messages: Messages) -> None:
@@ -429,77 +426,50 @@ def _advise(traps: Iterable[Trap], messages: Messages) -> None:
         messages.advise(trap.text, trap.span)
 
 
-def _control(arguments: Arguments, messages: Messages) -> Control:
-    generalized, lme4 = arguments.family is not None, arguments.lme4
-    control = control_of(arguments.control, generalized=generalized, note=messages.remark)
-    if control.autoscale is not None and not lme4.autoscales:
-        raise DataError(
-            f"unused argument (autoscale = {control.autoscale!r})",
-            hint=f'lme4 {lme4.version} does not know it: give lme4="2.1"',
-        )
-    return control
-
-
-def _two_sided(formula: str | Formula, control: Control, lme4: Lme4) -> Formula:
-    parsed = formula if isinstance(formula, Formula) else Formula.parse(formula)
-    parsed = parsed.followed(lme4)
-    if parsed.response is None and control.check_formula_LHS == "stop":
-        raise CheckError(
-            "!checkLHS || length(as.formula(formula, env = denv)) == 3 is not TRUE",
-            parsed.node.span,
-            "the formula has no response on the left of ~",
-        )
-    return parsed
+def _uses(response: str, fixed: Terms, random: RandomEffects) -> bool:
+    """Tell whether the right-hand side makes columns or groups of the response."""
+    # A term that is the response alone is dropped; "." may stand for it by another name.
+    alone = 0 if fixed.response is None else 1 << fixed.response
+    return any(
+        term != alone and response in [fixed.frame_names[i] for i in fixed.positions(term)]
+        for term in fixed.members
+    ) or any(
+        response in [*term.plan.variables, *(symbol.name for symbol in symbols(term.bar.group))]
+        for term in random.terms
+    )
 
 
 def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
     """Yield what is to be said of arrays that Python's habits read in another way than R."""
-    for name, value in {**arguments.extras, "subset": arguments.subset}.items():
-        if value is None:
-            continue
+    subset = arguments.subset
+    for name, value in {**arguments.extras, "subset": subset}.items():
         # A series' labels; a list and an Arrow array have a method of that name.
         labels = getattr(value, "index", None)
         if labels is None or callable(labels) or columns.index is None:
             continue
-        if len(labels) != columns.rows:
-            continue
-        if not columns.index.equals(labels):
+        if len(labels) == columns.rows and not columns.index.equals(labels):
             yield (
                 f"{name.strip('()')} has other row labels than the data; its values are taken in "
                 "their order, not by label: align it, or make it a column of the data"
             )
-    if _counts_from_0(arguments.subset):
+    if subset is None or isinstance(subset, str):
+        return
+    try:
+        numbers = np.asarray(subset)
+    except (TypeError, ValueError, RuntimeError):
+        return  # told where the rows are selected
+    if numbers.ndim == 1 and numbers.dtype.kind in "iu" and (numbers == 0).any():
         yield (
             "subset has a row 0: row numbers count from 1 here, as in R, and 0 selects none; "
             "give True and False, or numbers from 1"
         )
 
 
-def _counts_from_0(subset: Any) -> bool:
-    if subset is None or isinstance(subset, str):
-        return False
-    try:
-        numbers = np.asarray(subset)
-    except (TypeError, ValueError, RuntimeError):
-        return False  # told where the rows are selected
-    return numbers.ndim == 1 and numbers.dtype.kind in "iu" and bool((numbers == 0).any())
-
-
-def _double_bar(method: str, lme4: Lme4) -> DoubleBar:
-    if choice_of("double_bar", method, ("split", "diag")) == "split":
-        return "split"
-    if "diag" not in lme4.structures:
-        raise DataError(
-            f'double_bar="diag" is not known to lme4 {lme4.version}', hint='give lme4="2.1"'
-        )
-    return "diag"
-
-
-def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Arguments) -> str:
+def _emptied(text: ModelText, frame: ModelFrame, scope: Scope) -> str:
     """Return why no row is left."""
     if not frame.omitted:
         return "subset selects no row" if scope.context.rows else "the data have no rows"
-    expanded = terms(formula.subbars().node, scope.columns.names)
+    expanded = terms(text.variables, scope.columns.names)
     counts = []
     for name, node in zip(expanded.frame_names, expanded.variables, strict=True):
         mask = missing(evaluate(node, scope).value)
@@ -508,8 +478,8 @@ def _emptied(formula: Formula, frame: ModelFrame, scope: Scope, arguments: Argum
             counts.append(f"{name} in {rows}")
     if counts:
         return f"missing values: {', '.join(counts)}"
-    places = [name.strip("()") for name, value in arguments.extras.items() if value is not None]
-    if arguments.subset is not None:
+    places = [name for name in _EXTRAS if getattr(text.arguments, name) is not None]
+    if text.arguments.subset is not None:
         places.append("the rows that subset selects")
     return f"missing values in {' or '.join(places)}"
 

@@ -49,12 +49,8 @@ __all__ = ["Scan", "scan"]
 FIRST_ROWS = 4096
 _ALL = sys.maxsize
 # As `lformula` takes them.
-_OTHERS = ("extras", "family", "mixed")
-_OPTIONS = (
-    "weights",
-    "offset",
-    *(item.name for item in fields(Arguments) if item.name not in _OTHERS),
-)
+_OTHERS = ("family", "mustart", "etastart")
+_OPTIONS = tuple(item.name for item in fields(Arguments) if item.name not in _OTHERS)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -157,8 +153,7 @@ class Scan:
     def __init__(self, formula: str | Formula, names: Iterable[str], **options: Any) -> None:
         messages = Messages()
         refuse_unknown(options, _OPTIONS)
-        arguments = Arguments.linear(**options)
-        self._text = read_model(formula, arguments, messages)
+        self._text = read_model(formula, Arguments(**options), messages)
         for name, expression in self._text.expressions.items():
             if expression is True:
                 raise DataError(
@@ -231,7 +226,7 @@ class Scan:
         if not columns.rows:
             return self
         known, found = self.known, self.found
-        with np.errstate(all="ignore"), following(self._text.arguments.lme4):
+        with np.errstate(all="ignore"), following(self._text.lme4):
             if known.spec is not None:
                 X = computed(known.spec, block, messages).X
                 triangle = Triangle.of(X) if len(X) else None
@@ -352,7 +347,7 @@ class Scan:
             raise DataError("the source has no rows")
         messages = known.messages + total.messages
         known = replace(known, rows=total.rows, messages=messages)
-        with np.errstate(all="ignore"), following(self._text.arguments.lme4):
+        with np.errstate(all="ignore"), following(self._text.lme4):
             if total.triangle is not None:
                 factor, spread = total.triangle.factor, total.triangle.spread
                 control = self._text.control
@@ -441,7 +436,7 @@ class Scan:
             messages,
             columns=types,
             rows=frame.rows,
-            emptied=lambda: "no row is left: subset or missing values take all of them",
+            emptied="no row is left: subset or missing values take all of them",
         )
         known = replace(known, messages=known.messages + messages)
         if positions.size == frame.rows:

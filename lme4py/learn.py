@@ -28,9 +28,8 @@ from lme4py.family import Family
 from lme4py.formula.bars import DoubleBar
 from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
-from lme4py.formula.formula_traps import Trap
+from lme4py.formula.formula_traps import Trap, structure_remarks
 from lme4py.formula.parse import parse
-from lme4py.formula.structures import structure_remarks
 from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import ColumnSource, Scope, evaluate
@@ -265,7 +264,7 @@ def read_model(
     double_bar = arguments.double_bar
     choice_of("double_bar", double_bar, ("split", "diag"))
     if double_bar == "diag" and "diag" not in lme4.structures:
-        raise _unused(lme4, "double_bar = 'diag'")
+        raise _unused(lme4, 'double_bar="diag"')
     for text in structure_remarks(parsed.right, double_bar, lme4):
         messages.advise(text)
     if double_bar == "diag" or (mixed and (linear or lme4.splits_generalized)):

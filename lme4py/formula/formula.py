@@ -8,12 +8,11 @@ from functools import cached_property, lru_cache
 from lme4py.errors import FormulaError
 from lme4py.formula.bars import Bar, DoubleBar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.double_bars import expand_double_bars
 from lme4py.formula.formula_traps import Trap, formula_traps
-from lme4py.formula.nulls import lost_in_expansion, lost_in_frame
 from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import bars_as_sums, find_bars, without_bars
+from lme4py.formula.random_terms import find_bars, without_bars
 from lme4py.formula.syntax import Call, Node, Number, call, calls_in
+from lme4py.formula.written_bars import bars_as_sums, expand_double_bars
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
 __all__ = ["Formula"]
@@ -193,10 +192,7 @@ class Formula:
 
     @cached_property
     def _subbars(self) -> Formula:
-        sides = (
-            lost_in_frame(side, self.lme4)
-            for side in (*self.node.operands[:-1], bars_as_sums(self.right, self.lme4))
-        )
+        sides = (bars_as_sums(side, self.lme4) for side in self.node.operands)
         return replace(self, node=call("~", *sides, span=self.node.span))
 
     def expanded(self, double_bar: DoubleBar = "split") -> Formula:
@@ -218,8 +214,7 @@ class Formula:
         >>> str(Formula.parse("y ~ (x || g)").expanded("diag"))
         'y ~ diag(x | g)'
         """
-        right = self.right if double_bar == "diag" else lost_in_expansion(self.right)
-        right = expand_double_bars(right, double_bar)
+        right = expand_double_bars(self.right, double_bar)
         return self if right is self.right else self.with_right(right)
 
     def __str__(self) -> str:

@@ -1,24 +1,36 @@
 """Formulas that lme4 reads as another model than the text seems to say, and without a word.
 
-The walks of `lme4py.formula.bars` and `lme4py.formula.terms` follow R and lme4 exactly;
+The walks of `lme4py.formula.random_terms` and `lme4py.formula.terms` follow R and lme4 exactly;
 this module says where that is probably not what was meant.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from lme4py.errors import Span
-from lme4py.formula.bars import BARS, STRUCTURES
+from lme4py.formula.bars import BARS, STRUCTURES, DoubleBar, is_bar, is_structure, structured_bar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.nulls import without_nulls
-from lme4py.formula.syntax import Call, Constant, Node, Number, call, calls_in, strip_parentheses
+from lme4py.formula.structures import hom_arguments
+from lme4py.formula.syntax import (
+    Call,
+    Constant,
+    Node,
+    Number,
+    call,
+    calls_in,
+    is_null,
+    strip_parentheses,
+    with_operands,
+)
 from lme4py.formula.terms import OPERATORS
+from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["Trap", "formula_traps"]
+__all__ = ["Trap", "formula_traps", "structure_remarks"]
 
 _LONG = 40
+_NO_BAR, _SOME, _ONLY_BARS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +64,9 @@ removed before the random terms"]
     >>> formula_traps(parse("x - 1 + (1 + x | g) + (0 + z | h)"))
     []
     """
-    found = [*_whole_bar(right), *_named_bars(right), *_nulls(right)]
-    _Walk(found).bars(right)
-    _Walk(found).terms(right, inside_bar=False)
-    return found
+    found = [*_bars_and_nulls(right)]
+    _around_bars(right, found)
+    return [*found, *_terms(right)]
 
 
 def _shown(node: Node) -> str:
@@ -63,40 +74,29 @@ def _shown(node: Node) -> str:
     return text if len(text) <= _LONG else text[: _LONG - 3] + "..."
 
 
-def _whole_bar(right: Node) -> Iterator[Trap]:
-    """Find ``x + 1 | g``: without parentheses the bar takes the whole right side."""
-    if not (isinstance(right, Call) and right.name in BARS):
-        return
-    effects, group = right.operands[0], right.operands[1]
-    if not isinstance(effects, Number):
+def _bars_and_nulls(right: Node) -> Iterator[Trap]:
+    """Find bars without parentheses, those of brms, and arguments that lme4 deletes."""
+    if isinstance(right, Call) and is_bar(right) and not isinstance(right.operands[0], Number):
+        sides = f"{_shown(right.operands[0])} {right.name} {_shown(right.operands[1])}"
         yield Trap(
             f"without parentheses the whole right side is one random term: lme4 reads "
-            f"1 + ({_shown(effects)} {right.name} {_shown(group)}), with an intercept as the only "
-            "fixed effect; write parentheses around the random term",
+            f"1 + ({sides}), with an intercept as the only fixed effect; "
+            "write parentheses around the random term",
             right.span,
         )
-
-
-def _named_bars(right: Node) -> Iterator[Trap]:
-    """Find ``(1 | ID | g)``, which links terms in brms."""
     for item in calls_in(right):
-        if item.name == "|" and len(item.operands) == 2:
-            effects, group = item.operands
-            if isinstance(effects, Call) and effects.name == "|" and len(effects.operands) == 2:
-                term = call("|", effects.operands[0], group)
-                yield Trap(
-                    f"{_shown(item)} is brms's; lme4 reads its first bar as R's 'or'; write "
-                    f"({_shown(term)})",
-                    item.span,
-                )
-
-
-def _nulls(right: Node) -> Iterator[Trap]:
-    """Find arguments that are NULL, which lme4 deletes."""
-    for item in calls_in(right):
-        read = without_nulls(item)
+        effects = item.operands[0] if item.name == "|" and len(item.operands) == 2 else item
+        if effects is not item and isinstance(effects, Call) and effects.name == "|":
+            term = call("|", effects.operands[0], item.operands[1])
+            yield Trap(
+                f"{_shown(item)} is brms's; lme4 reads its first bar as R's 'or'; write "
+                f"({_shown(term)})",
+                item.span,
+            )
+        kept = tuple(argument for argument in item.arguments if not is_null(argument.value))
         # Of a sum nothing is lost.
-        if read is not item and item.name not in ("+", "("):
+        if len(kept) < len(item.arguments) and item.name not in ("+", "("):
+            read = replace(item, arguments=kept)
             yield Trap(
                 f"lme4 deletes arguments that are NULL: it reads {_shown(read)} for "
                 f"{_shown(item)}; put what you mean into the data as a column",
@@ -104,188 +104,163 @@ def _nulls(right: Node) -> Iterator[Trap]:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Meeting:
-    """What a walk met below a node: whether there is a bar, and whether nothing else is left."""
+def _around_bars(node: Node, found: list[Trap]) -> int:
+    """Look for operators and calls around bars, which lme4 ignores; long sums in a loop.
 
-    bar: bool
-    vanishes: bool
-
-
-_NOTHING, _BAR = _Meeting(False, False), _Meeting(True, True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Walk:
-    """Walks that add to a list of traps; long sums are walked in a loop."""
-
-    found: list[Trap]
-
-    def add(self, text: str, node: Node, number: Node | None = None) -> None:
-        self.found.append(Trap(text, node.span, number))
-
-    def bars(self, node: Node) -> _Meeting:
-        """Look for operators and calls around bars, which lme4 ignores."""
-        spine: list[Call] = []
-        while isinstance(node, Call) and len(node.operands) == 2 and not _holds_bar(node):
-            spine.append(node)
-            node = node.operands[0]
-        met = self._first(node)
-        for outer in reversed(spine):
-            met = self._joined(outer, met, self.bars(outer.operands[1]))
-        return met
-
-    def _first(self, node: Node) -> _Meeting:
-        if _holds_bar(node):
-            return _BAR
-        if not isinstance(node, Call):
-            return _NOTHING
-        inner = [self.bars(operand) for operand in node.operands]
-        if not any(item.bar for item in inner):
-            return _NOTHING
-        if node.name not in ("(", "+"):
+    Returns whether there are bars below the node, and whether there is nothing else.
+    """
+    spine: list[Call] = []
+    while isinstance(node, Call) and len(node.operands) == 2 and not _holds_bar(node):
+        spine.append(node)
+        node = node.operands[0]
+    met = _ONLY_BARS if _holds_bar(node) else _NO_BAR
+    if not met and isinstance(node, Call):
+        met = _joined(_around_bars(operand, found) for operand in node.operands)
+        if met and node.name not in ("(", "+"):
             what = "the '-'" if node.name == "-" else f"{node.name or 'the call'}()"
-            self.add(
+            text = (
                 f"lme4 ignores {what} around a random term: the term is in the model as it "
-                "stands; write random terms on their own, joined by +",
-                node,
+                "stands; write random terms on their own, joined by +"
             )
-        return _Meeting(True, all(item.vanishes for item in inner))
-
-    def _joined(self, outer: Call, left: _Meeting, right: _Meeting) -> _Meeting:
-        if outer.name == "-" and right.bar:
-            self.add(
+            found.append(Trap(text, node.span))
+    for outer in reversed(spine):
+        right = _around_bars(outer.operands[1], found)
+        text = ""
+        if outer.name == "-" and right:
+            text = (
                 "lme4 ignores a '-' before a random term: the term is in the model all the same; "
-                "leave it out of the formula",
-                outer,
+                "leave it out of the formula"
             )
-        elif outer.name == "-" and left.vanishes:
-            self.add(
+        elif outer.name == "-" and met == _ONLY_BARS:
+            text = (
                 "lme4 loses a '-' that follows a random term: it reads "
                 f"'+ {_shown(outer.operands[1])}' here; "
-                "write what is to be removed before the random terms",
-                outer,
+                "write what is to be removed before the random terms"
             )
-        elif outer.name not in ("+", "-") and (left.bar or right.bar):
-            self.add(
-                f"lme4 ignores {_call_name(outer)} around a random term and reads the rest "
-                "without it; write random terms on their own, joined by +",
-                outer,
+        elif outer.name not in ("+", "-") and (met or right):
+            name = outer.name or "the call"
+            shown = f"{name}()" if name[0].isalnum() else f"'{name}'"
+            text = (
+                f"lme4 ignores {shown} around a random term and reads the rest "
+                "without it; write random terms on their own, joined by +"
             )
-        return _Meeting(left.bar or right.bar, left.vanishes and right.vanishes)
+        if text:
+            found.append(Trap(text, outer.span))
+        met = _joined([met, right])
+    return met
 
-    def terms(self, node: Node, inside_bar: bool) -> None:
-        """Look for terms that R's operators read in a surprising way."""
-        pending = [(node, inside_bar)]
-        while pending:
-            item, barred = pending.pop()
-            if not isinstance(item, Call):
-                continue
-            if item.name in BARS:
-                # The right side is a grouping expression, with rules of its own.
-                pending.append((item.operands[0], True))
-                continue
-            if item.name == "offset":
-                self._offset(item, barred)
-                continue
-            if item.name == "!":
-                self._negation(item)
-                continue
-            if item.name not in OPERATORS and item.name != "(" and not _holds_bar(item):
-                continue
-            self._operation(item)
-            if item.name in ("*", "/", ":", "^", "%in%", "-"):
-                self._product_with_offset(item)
+
+def _joined(parts: Iterable[int]) -> int:
+    met = set(parts)
+    return _ONLY_BARS if met == {_ONLY_BARS} else _SOME if met - {_NO_BAR} else _NO_BAR
+
+
+def _terms(right: Node) -> Iterator[Trap]:
+    """Find terms that R's operators read in a surprising way."""
+    pending = [(right, False)]
+    while pending:
+        item, barred = pending.pop()
+        if not isinstance(item, Call):
+            continue
+        first = item.operands[0] if item.operands else None
+        if item.name in BARS:
+            # The right side is a grouping expression, with rules of its own.
+            pending.append((item.operands[0], True))
+        elif item.name == "offset" and barred:
+            yield Trap(
+                f"{_shown(item)} inside a random term is added to the offset of the whole model; "
+                "write it outside the parentheses",
+                item.span,
+            )
+        elif item.name == "!" and isinstance(first, Call) and first.name in OPERATORS:
+            yield Trap(
+                f"! takes everything to its right: it negates '{_shown(first)}'; "
+                "write parentheses around what is to be negated",
+                item.span,
+            )
+        elif item.name in OPERATORS or item.name == "(" or _holds_bar(item):
+            yield from _operation(item)
             pending.extend((operand, barred) for operand in reversed(item.operands))
 
-    def _offset(self, node: Call, barred: bool) -> None:
-        if barred:
-            self.add(
-                f"{_shown(node)} inside a random term is added to the offset of the whole model; "
-                "write it outside the parentheses",
-                node,
-            )
 
-    def _product_with_offset(self, node: Call) -> None:
-        operands = [strip_parentheses(operand) for operand in node.operands]
-        is_offset = [isinstance(item, Call) and item.name == "offset" for item in operands]
-        if node.name == "-":
-            if is_offset[-1]:
-                self.add(
-                    f"'- {_shown(operands[-1])}' does not remove the offset: it is applied all the "
-                    "same; leave it out of the formula",
-                    node,
-                )
-        elif any(is_offset):
-            self.add(
-                f"{_shown(node)} has an offset in a product: the offset is applied and the product "
-                "dropped; write offset(...) on its own",
-                node,
+def _operation(node: Call) -> Iterator[Trap]:
+    operands = [strip_parentheses(operand) for operand in node.operands]
+    first, last = operands[0], operands[-1]
+    plain = not isinstance(first, Call) or first.name not in OPERATORS
+    is_offset = [isinstance(item, Call) and item.name == "offset" for item in operands]
+    power = node.name == "^" and len(operands) == 2
+    square = node.name in (":", "*") and len(operands) == 2 and first == last
+    if plain and (power or square):
+        instead = f"I({_shown(node)}) for the power" if power else f"I({_shown(first)}^2)"
+        text = f"{_shown(node)} is {_shown(first)} in a formula; write {instead}"
+        yield Trap(text, node.span, first)
+    if node.name == "-":
+        negated = last.operands[0] if isinstance(last, Call) and last.name == "-" else None
+        if last in (Number(0.0), Constant("FALSE")):
+            text = "'- 0' adds the intercept; write '- 1' or '+ 0' to leave it out"
+            yield Trap(text, node.span)
+        elif negated is not None and strip_parentheses(negated) == Number(1.0):
+            yield Trap("'- -1' keeps the intercept; write '- 1' to leave it out", node.span)
+        elif is_offset[-1]:
+            yield Trap(
+                f"'- {_shown(last)}' does not remove the offset: it is applied all the "
+                "same; leave it out of the formula",
+                node.span,
             )
-
-    def _operation(self, node: Call) -> None:
-        operands = [strip_parentheses(operand) for operand in node.operands]
-        match node.name:
-            case "^" if len(operands) == 2 and not _is_operation(operands[0]):
-                self.add(
-                    f"{_shown(node)} is {_shown(operands[0])} in a formula; "
-                    f"write I({_shown(node)}) for the power",
-                    node,
-                    operands[0],
-                )
-            case ":" | "*" if len(operands) == 2 and operands[0] == operands[1]:
-                if not _is_operation(operands[0]):
-                    square = f"I({_shown(operands[0])}^2)"
-                    self.add(
-                        f"{_shown(node)} is {_shown(operands[0])} in a formula; write {square}",
-                        node,
-                        operands[0],
-                    )
-            case "-" if _is_zero(operands[-1]):
-                self.add("'- 0' adds the intercept; write '- 1' or '+ 0' to leave it out", node)
-            case "-" if _is_minus_one(operands[-1]):
-                self.add("'- -1' keeps the intercept; write '- 1' to leave it out", node)
-            case _:
-                pass
-
-    def _negation(self, node: Call) -> None:
-        operand = node.operands[0] if node.operands else None
-        if isinstance(operand, Call) and operand.name in OPERATORS:
-            self.add(
-                f"! takes everything to its right: it negates '{_shown(operand)}'; "
-                "write parentheses around what is to be negated",
-                node,
-            )
+    elif node.name in ("*", "/", ":", "^", "%in%") and any(is_offset):
+        yield Trap(
+            f"{_shown(node)} has an offset in a product: the offset is applied and the product "
+            "dropped; write offset(...) on its own",
+            node.span,
+        )
 
 
 def _holds_bar(node: Node) -> bool:
     """Tell whether a node is a bar, or a covariance structure called around one."""
-    if not isinstance(node, Call):
-        return False
-    if node.name in STRUCTURES and node.operands:
+    if isinstance(node, Call) and node.name in STRUCTURES and node.operands:
         # Where lme4 passes over the structure, `structure_remarks` tells it.
-        inner = strip_parentheses(node.operands[0])
-        return isinstance(inner, Call) and inner.name in BARS
-    return node.name in BARS
+        node = strip_parentheses(node.operands[0])
+    return is_bar(node)
 
 
-def _call_name(node: Call) -> str:
-    name = node.name or "the call"
-    return f"'{name}'" if name in OPERATORS or not name[0].isalnum() else f"{name}()"
+def structure_remarks(
+    node: Node, double_bar: DoubleBar = "split", lme4: Lme4 = LME4_2
+) -> list[str]:
+    """Return where an expression asks for a structure in a way that lme4 passes over in silence.
 
-
-def _is_operation(node: Node) -> bool:
-    return isinstance(node, Call) and node.name in OPERATORS
-
-
-def _is_zero(node: Node) -> bool:
-    return (isinstance(node, Number) and node.value == 0) or (
-        isinstance(node, Constant) and node.name == "FALSE"
-    )
-
-
-def _is_minus_one(node: Node) -> bool:
-    if not (isinstance(node, Call) and node.name == "-" and len(node.operands) == 1):
-        return False
-    inner = strip_parentheses(node.operands[0])
-    return isinstance(inner, Number) and inner.value == 1
+    Examples
+    --------
+    >>> from lme4py.formula.parse import parse
+    >>> structure_remarks(parse("x + diag((x | g))"))
+    ['lme4 passes over the structure of diag((x | g)): write diag(x | g)']
+    """
+    remarks: list[str] = []
+    for item in calls_in(node):
+        if item.name not in STRUCTURES or not item.operands:
+            continue
+        text, inner = deparse(item), strip_parentheses(item.operands[0])
+        if not is_structure(item):
+            if item.name in lme4.structures:
+                first = deparse(item.operands[0])
+                remarks.append(f"lme4 reads {first} for {text}, which has no bar")
+        elif structured_bar(item) is not None:
+            used = [] if item.name == "us" else hom_arguments(item)
+            unused = [argument for argument in item.arguments[1:] if argument not in used]
+            if len(item.arguments) > 2:
+                remarks.append(
+                    f"lme4 loses {text}, which has more than two arguments: the model is "
+                    f"without this term"
+                )
+            elif unused:
+                value = "" if unused[0].value is None else deparse(unused[0].value)
+                given = value if unused[0].name is None else f"{unused[0].name} = {value}"
+                known = "none" if item.name == "us" else "only hom = TRUE or hom = FALSE"
+                remarks.append(f"lme4 ignores {given} in {text}: {item.name} has {known}")
+        elif double_bar == "diag" and item.name == "diag" and item.operands[0] is inner:
+            continue
+        elif item.name != "us":
+            instead = f"{item.name}(effects | group)"
+            if isinstance(inner, Call) and is_bar(inner):
+                instead = deparse(with_operands(item, call("|", *inner.operands)))
+            remarks.append(f"lme4 passes over the structure of {text}: write {instead}")
+    return remarks

@@ -1,11 +1,10 @@
 """Random-effects terms: the bars ``(effects | group)`` of a formula.
 
-Three walks over the right-hand side, each lme4's:
+Two walks over the right-hand side, each lme4's:
 
 * `find_bars` meets the bars left to right through parentheses, any operator and any
   call; what joins or encloses a bar has no meaning for it.
 * `without_bars` cuts them out: of ``A op (bar)`` A remains, of ``(bar) op B`` B.
-* `bars_as_sums` writes ``+`` for ``|``, which gives the variables of the model frame.
 """
 
 from __future__ import annotations
@@ -14,25 +13,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from lme4py.errors import FormulaError, FormulaSyntaxError
-from lme4py.formula.bars import (
-    BARS,
-    Bar,
-    is_bar,
-    is_structure,
-    sides_of,
-    spine_of,
-    structured_bar,
-)
+from lme4py.formula.bars import Bar, is_bar, is_structure, sides_of, spine_of, structured_bar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.double_bars import expand_double_bars
-from lme4py.formula.nulls import lost_in_expansion
 from lme4py.formula.parse import parse
 from lme4py.formula.structures import hom_of, plain_bars, refuse_foreign
-from lme4py.formula.syntax import Call, Node, Symbol, call, placed, rebuilt, rewrite, with_operands
+from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, placed, rebuilt
 from lme4py.formula.terms import terms
+from lme4py.formula.written_bars import expand_double_bars
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["bars_as_sums", "find_bars", "without_bars"]
+__all__ = ["find_bars", "without_bars"]
 
 _MOST_CHARACTERS = 50_000
 
@@ -48,7 +38,6 @@ def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
 
     Examples
     --------
-    >>> from lme4py.formula.parse import parse
     >>> [bar.label for bar in find_bars(parse("x + (1 + x | g/h) + (1 | g*k)"))]
     ['1 + x | h:g', '1 + x | g', '1 | g', '1 | k', '1 | g:k']
     >>> [(bar.label, bar.structure, bar.hom) for bar in find_bars(parse("cs(x | g, hom = TRUE)"))]
@@ -57,8 +46,8 @@ def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
     refuse_foreign(node, lme4)
     groups = _expanded if lme4.expands_groups else _nested
     return tuple(
-        replace(bar, group=group) if expandable else bar
-        for bar, expandable in _walk_bars(expand_double_bars(lost_in_expansion(node)))
+        replace(bar, group=group)
+        for bar, expandable in _walk_bars(expand_double_bars(node))
         for group in (groups(bar.group) if expandable else [bar.group])
     )
 
@@ -118,41 +107,25 @@ def _nested(group: Node) -> list[Node]:
     if not _mentions_slash(group):
         return [group]
     if not (isinstance(group, Call) and group.name == "/" and len(group.operands) == 2):
-        raise _unparseable(group)
-    outer_side, inner = group.operands
-    if isinstance(outer_side, Call) and outer_side.name != "/":
-        if _mentions_slash(outer_side):
-            raise _unparseable(outer_side)
+        raise FormulaError(
+            "unparseable formula for grouping factor",
+            group.span,
+            "write nested groups as a/b, without parentheses or other operators around them",
+        )
+    left, inner = group.operands
+    if isinstance(left, Call) and not _mentions_slash(left):
         raise FormulaError(
             f"couldn't evaluate grouping factor {deparse(group)} within model frame",
-            outer_side.span,
+            left.span,
             "left of / lme4 takes a plain name; add the combined factor to the data",
         )
-    if _mentions_slash(inner):
-        raise _unparseable(inner)
-    outer = _nested(outer_side)
     # lme4 joins the inner factor with the deepest one of the outer side.
-    return [call(":", inner, outer[0], span=group.span), *outer]
-
-
-def _unparseable(group: Node) -> FormulaError:
-    return FormulaError(
-        "unparseable formula for grouping factor",
-        group.span,
-        "write nested groups as a/b, without parentheses or other operators around them",
-    )
+    outer = _nested(left)
+    return [call(":", _nested(inner)[0], outer[0], span=group.span), *outer]
 
 
 def _mentions_slash(node: Node) -> bool:
-    pending = [node]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, Call):
-            if item.name == "/":
-                return True
-            pending.extend(item.operands)
-            pending.append(item.function)
-    return False
+    return any(item.name == "/" for item in calls_in(node))
 
 
 def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
@@ -160,7 +133,6 @@ def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
 
     Examples
     --------
-    >>> from lme4py.formula.parse import parse
     >>> deparse(without_bars(parse("(1 | g) - x + z")))
     'x + z'
     >>> deparse(without_bars(parse("x + diag(z | g)")))
@@ -171,7 +143,10 @@ def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
 
 def _outside_bars(node: Node) -> Node | None:
     first, calls = spine_of(node)
-    kept = _operand_without_bars(first)
+    kept: Node | None = None if is_bar(first) else first
+    if isinstance(kept, Call) and len(kept.operands) == 1:
+        inside = _outside_bars(kept.operands[0])
+        kept = None if inside is None else rebuilt(kept, (inside,))
     for outer in calls:
         if outer.name not in ("~", "(") and any(is_bar(operand) for operand in outer.operands):
             kept = None
@@ -180,35 +155,5 @@ def _outside_bars(node: Node) -> Node | None:
         if kept is None:
             kept = right
         elif right is not None:
-            changed = kept is not outer.operands[0] or right is not outer.operands[1]
-            kept = with_operands(outer, kept, right) if changed else outer
+            kept = rebuilt(outer, (kept, right, *outer.operands[2:]))
     return kept
-
-
-def _operand_without_bars(node: Node) -> Node | None:
-    if is_bar(node):
-        return None
-    if not isinstance(node, Call) or len(node.operands) != 1:
-        return node
-    inside = _outside_bars(node.operands[0])
-    if inside is None:
-        return None
-    return node if inside is node.operands[0] else with_operands(node, inside)
-
-
-def bars_as_sums(node: Node, lme4: Lme4 = LME4_2) -> Node:
-    """Return the expression with ``+`` for every ``|`` and ``||`` (lme4's ``subbars``).
-
-    Examples
-    --------
-    >>> from lme4py.formula.parse import parse
-    >>> deparse(bars_as_sums(parse("x + (1 | g)")))
-    'x + (1 + g)'
-    """
-
-    def substitute(item: Call, operands: tuple[Node, ...]) -> Node:
-        if item.name in BARS and len(operands) == 2:
-            return replace(with_operands(item, *operands), function=Symbol("+"))
-        return rebuilt(item, operands)
-
-    return rewrite(plain_bars(node, lme4), substitute)

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from lme4py.errors import FormulaError
-from lme4py.formula.bars import (
-    STRUCTURES,
-    DoubleBar,
-    holds_bars,
-    is_bar,
-    is_structure,
-    structured_bar,
-)
+from lme4py.formula.bars import STRUCTURES, holds_bars, is_bar, is_structure
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import (
     Argument,
@@ -22,11 +15,10 @@ from lme4py.formula.syntax import (
     rebuilt,
     rewrite,
     strip_parentheses,
-    with_operands,
 )
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["hom_arguments", "hom_of", "plain_bars", "refuse_foreign", "structure_remarks"]
+__all__ = ["hom_arguments", "hom_of", "plain_bars", "refuse_foreign"]
 
 # glmmTMB's structures that lme4 has not, and lme4's way to write the same where there is one.
 # Its `exp` is not among them: exp(x | g) is a call of R's exp, and lme4 sees the bar in it.
@@ -116,51 +108,3 @@ def refuse_foreign(node: Node, lme4: Lme4) -> None:
                 item.span,
                 f"write {item.name}(effects | group, hom = TRUE)",
             )
-
-
-def structure_remarks(
-    node: Node, double_bar: DoubleBar = "split", lme4: Lme4 = LME4_2
-) -> list[str]:
-    """Return where an expression asks for a structure in a way that lme4 passes over in silence.
-
-    Examples
-    --------
-    >>> from lme4py.formula.parse import parse
-    >>> structure_remarks(parse("x + diag((x | g))"))
-    ['lme4 passes over the structure of diag((x | g)): write diag(x | g)']
-    """
-    remarks: list[str] = []
-    for item in calls_in(node):
-        if not is_structure(item):
-            if item.name in lme4.structures and item.operands:
-                first = deparse(item.operands[0])
-                remarks.append(f"lme4 reads {first} for {deparse(item)}, which has no bar")
-            continue
-        inner = strip_parentheses(item.operands[0])
-        if structured_bar(item) is not None:
-            if len(item.arguments) > 2:
-                remarks.append(
-                    f"lme4 loses {deparse(item)}, which has more than two arguments: the model is "
-                    f"without this term"
-                )
-                continue
-            used = () if item.name == "us" else tuple(hom_arguments(item))
-            unused = [argument for argument in item.arguments[1:] if argument not in used]
-            if unused:
-                text = ", ".join(_argument_text(argument) for argument in unused)
-                known = "none" if item.name == "us" else "only hom = TRUE or hom = FALSE"
-                remarks.append(f"lme4 ignores {text} in {deparse(item)}: {item.name} has {known}")
-        elif double_bar == "diag" and item.name == "diag" and item.operands[0] is inner:
-            continue
-        elif item.name != "us":
-            if isinstance(inner, Call) and is_bar(inner):
-                instead = deparse(with_operands(item, call("|", *inner.operands)))
-            else:
-                instead = f"{item.name}(effects | group)"
-            remarks.append(f"lme4 passes over the structure of {deparse(item)}: write {instead}")
-    return remarks
-
-
-def _argument_text(argument: Argument) -> str:
-    value = "" if argument.value is None else deparse(argument.value)
-    return value if argument.name is None else f"{argument.name} = {value}"

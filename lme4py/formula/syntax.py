@@ -25,6 +25,7 @@ __all__ = [
     "Text",
     "call",
     "calls_in",
+    "is_null",
     "placed",
     "rebuilt",
     "rewrite",
@@ -110,6 +111,11 @@ def call(name: str, *operands: Node, span: Span | None = None) -> Call:
     return Call(Symbol(name), tuple(Argument(operand) for operand in operands), span)
 
 
+def is_null(node: Node | None) -> bool:
+    """Tell whether a node is R's NULL."""
+    return isinstance(node, Constant) and node.name == "NULL"
+
+
 def strip_parentheses(node: Node) -> Node:
     """Return `node` without the parentheses around it."""
     while isinstance(node, Call) and node.name == "(":
@@ -150,7 +156,7 @@ def calls_in(node: Node) -> Iterator[Call]:
         item = pending.pop()
         if isinstance(item, Call):
             yield item
-            pending.extend(reversed(item.operands))
+            pending.extend(reversed((item.function, *item.operands)))
 
 
 def rebuilt(item: Call, operands: tuple[Node, ...]) -> Call:

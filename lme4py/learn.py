@@ -485,8 +485,7 @@ def _emptied(text: ModelText, frame: ModelFrame, scope: Scope) -> str:
 
 def _refuse_missing_effects(random: RandomEffects, frame: ModelFrame) -> None:
     """Stop as ``lFormula`` does where Z has missing values, and say in which columns and rows."""
-    entries = random.entries
-    if entries.finite or not np.isnan(entries.data).any():
+    if random.finite or not np.isnan(random.entries.data).any():
         return
     found = []
     for term in random.terms:

@@ -42,12 +42,17 @@ class _Level(dict[int, str]):
 
 
 @cache
-def _ascii() -> tuple[_Level, _Level]:
-    """Return the levels of ASCII: letters and case. ICU ignores all other control characters."""
-    letters = {ord(item): chr(rank) for rank, item in enumerate(_ORDER, start=1)}
-    letters |= {ord(chr(code).upper()): weight for code, weight in letters.items()}
-    case = {code: "1" if chr(code).isupper() else "0" for code in letters}
-    return _Level(letters, lambda _: ""), _Level(case, lambda _: "")
+def _ascii() -> tuple[tuple[bytes, bytes], tuple[bytes, bytes]]:
+    """Return the levels of ASCII, letters and case, as `bytes.translate` takes them.
+
+    ICU ignores all other control characters.
+    """
+    ranks = {ord(item): rank for rank, item in enumerate(_ORDER, start=1)}
+    ranks |= {ord(chr(code).upper()): rank for code, rank in ranks.items()}
+    ignored = bytes(set(range(0x80)) - set(ranks))
+    letters = bytes(ranks.get(code, code) for code in range(0x100))
+    case = bytes(chr(code).isupper() if code < 0x80 else code for code in range(0x100))
+    return (letters, ignored), (case, ignored)
 
 
 @cache
@@ -80,21 +85,21 @@ def _root() -> tuple[dict[str, str], re.Pattern[str], tuple[_Level, _Level, _Lev
     return contractions, re.compile(f"(?=[{beginnings}])(?:{choices})"), levels
 
 
-def _keys(texts: Sequence[str]) -> Iterable[Any]:
-    """Return what texts are sorted by: a text of weights for each level.
+def _keys(texts: Sequence[str]) -> Sequence[Any]:
+    """Return what texts are sorted by: the weights of one level, or of several.
 
     They are translated as one, which is several times faster.
     """
-    levels: Sequence[_Level] = _ascii()
-    joined = _BETWEEN.join(texts)
-    if joined.replace(_BETWEEN, "").isascii():
+    if "".join(texts).isascii():
+        joined = "\xff".join(texts).encode("latin-1")
         # With no capitals at all what comes behind the letters is the same for all.
-        levels = levels[:1] if joined.lower() == joined else levels
-    else:
-        contractions, pattern, levels = _root()
-        decomposed = unicodedata.normalize("NFD", joined)
-        joined = pattern.sub(lambda found: contractions[found[0]], decomposed)
-    return zip(*(joined.translate(level).split(_BETWEEN) for level in levels), strict=True)
+        plain = joined.lower() == joined
+        keys = [joined.translate(*level).split(b"\xff") for level in _ascii()[: 1 if plain else 2]]
+        return keys[0] if plain else list(zip(*keys, strict=True))
+    contractions, pattern, levels = _root()
+    decomposed = unicodedata.normalize("NFD", _BETWEEN.join(texts))
+    written = pattern.sub(lambda found: contractions[found[0]], decomposed)
+    return list(zip(*(written.translate(level).split(_BETWEEN) for level in levels), strict=True))
 
 
 def _is_text(joined: str) -> bool:
@@ -165,7 +170,7 @@ class Collation:
         if self.name == "C":
             keys: Sequence[Any] = clean
         elif self.name == "icu":
-            keys = list(_keys(clean))
+            keys = _keys(clean)
         else:
             keys = list(map(_of_locale(self.name), clean))
         return sorted(range(len(texts)), key=keys.__getitem__)

@@ -70,7 +70,8 @@ class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table b
     @cached_property
     def holds_missing(self) -> bool:
         """Whether missing values are a level (R's ``addNA``)."""
-        return None in self
+        # Comparing every text with None takes several times as long.
+        return not all(self) and None in self
 
 
 _TRUTH: Levels = ("FALSE", "TRUE")

@@ -134,7 +134,7 @@ class Checks:
             return []
         if level.endswith("Small") and q * n > _SMALL:
             return []
-        if not random.entries.finite:
+        if not random.finite:
             # lme4 stops here whatever the option says.
             _, _, end = self._unidentifiable(0, "rank(Z)", "").partition(";")
             raise CheckError(

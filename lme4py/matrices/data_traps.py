@@ -377,7 +377,7 @@ class Traps:
 
     def _impossible_values(self) -> None:
         """Find values that lme4 takes here and that stop its fit."""
-        if not self.random.entries.finite:
+        if not self.random.finite:
             self._infinite_effects()
         name = self.frame.response
         value = None if name is None else self.frame.get(name)

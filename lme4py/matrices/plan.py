@@ -42,7 +42,7 @@ class ModelMatrix(Abbreviated):
     indicators : tuple of bool, length p
         Columns that are known to hold nothing but zeros and ones.
     squares : ndarray, shape (p,), optional
-        The sum of squares of each column, where it is known.
+        The sum of squares of each column, or a bound of it, where it is known.
     spreads : ndarray, shape (p,), optional
         The standard deviation of each column, NaN for one of zeros and ones alone: where
         `values` are not the rows of X but their triangular factor.
@@ -150,16 +150,26 @@ class Plan(Abbreviated):
             for variable, column in factors[1:]:
                 product = np.multiply(product, variable.part(column, rows), out=out)
 
-    def zeros(self, number: int, rows: slice, values: NDArray[np.float64]) -> bool:
-        """Tell whether some rows of a column, filled into `values`, have a zero."""
-        match self.products[number]:
-            case ():
-                return False
-            case ((Numbers(columns=columns), place),):
-                # The same numbers in a row of their own are read faster.
-                return not columns[place][rows].all()
-            case _:
-                return not values.all()
+    @property
+    def may_hold_zeros(self) -> bool:
+        """Whether a column has a zero, or is made of factors or products, which have mostly."""
+        return not all(
+            not factors
+            or (
+                len(factors) == 1
+                and isinstance(variable := factors[0][0], Numbers)
+                and variable.columns[factors[0][1]].all()
+            )
+            for factors in self.products
+        )
+
+    @property
+    def plainly_finite(self) -> bool:
+        """Whether no column can have a missing or infinite number, or a huge one."""
+        return all(
+            len(factors) < 2 and all(variable.finite(column) for variable, column in factors)
+            for factors in self.products
+        )
 
     @property
     def most_entries(self) -> int:
@@ -192,14 +202,22 @@ class Plan(Abbreviated):
     def matrix(self) -> ModelMatrix:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
-        squares = np.array([0.0 if factors else float(self.rows) for factors in self.products])
+        numbers = [
+            tuple(pair for pair in factors if not isinstance(pair[0], Indicators))
+            for factors in self.products
+        ]
+        squares = np.array([0.0 if factors else float(self.rows) for factors in numbers])
+        # An indicator leaves some of the squares of the column that it multiplies.
+        whole = {factors: number for number, factors in enumerate(self.products)}
+        bounds = [whole.get(factors, number) for number, factors in enumerate(numbers)]
         for rows in pieces(self.rows, 1):
             for number, factors in enumerate(self.products):
                 piece = values[rows, number]
                 self._fill_column(factors, rows, piece)
-                if factors:
+                if numbers[number] and bounds[number] == number:
                     # While the piece is in the cache this costs next to nothing.
                     squares[number] += sum_of_squares(piece)
+        squares = squares[bounds]
         return ModelMatrix(
             values, self.names, self.assign, self.contrasts, self.indicators, squares
         )

@@ -73,7 +73,7 @@ def rank_of(
     ----------
     values : ndarray or csc_array, shape (n, p)
     squares : ndarray, shape (p,), optional
-        The sum of squares of each column, where it is known.
+        The sum of squares of each column, or a bound of it, where it is known.
 
     Returns
     -------

@@ -17,6 +17,7 @@ from lme4py.errors import DataError
 from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.zt import Entries, zt_entries
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +118,12 @@ class RandomEffects:
     def Zt(self) -> csc_array:
         """Transposed random-effects model matrix, float64, shape (q, n): sorted, no zeros."""
         return self.entries.matrix()
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether the squares of all entries have a sum, without which R finds no rank."""
+        plain = all(term.plan.plainly_finite for term in self.terms)
+        return plain or bool(np.isfinite(sum_of_squares(self.entries.data)))
 
     @property
     def in_formula(self) -> list[RandomTerm]:

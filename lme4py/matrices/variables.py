@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +17,7 @@ __all__ = ["Coded", "Indicators", "Numbers", "Rows", "VariableColumns", "pieces"
 
 Rows: TypeAlias = slice | NDArray[Any]
 
+_HUGE = 1e300
 _PIECE = 1 << 18
 _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
@@ -38,8 +38,8 @@ class Numbers(Abbreviated):
         return out
 
     def finite(self, column: int) -> bool:
-        """Tell whether one column is plainly free of missing and infinite numbers."""
-        return isfinite(sum_of_squares(self.columns[column]))
+        """Tell whether one column is plainly free of missing, infinite and huge numbers."""
+        return sum_of_squares(self.columns[column]) < _HUGE
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)

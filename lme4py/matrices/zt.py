@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.variables import pieces
-from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -48,11 +46,6 @@ class Entries(Abbreviated):
     indptr: NDArray[Any]
     shape: tuple[int, int]
 
-    @cached_property
-    def finite(self) -> bool:
-        """Whether the squares of all entries have a sum, without which R finds no rank."""
-        return bool(np.isfinite(sum_of_squares(self.data)))
-
     def matrix(self) -> csc_array:
         """Return the matrix, on these very arrays."""
         from scipy.sparse import csc_array
@@ -74,25 +67,26 @@ def zt_entries(terms: Sequence[RandomTerm], rows: int) -> Entries:
     """
     width = sum(term.columns for term in terms)
     q = sum(term.levels * term.columns for term in terms)
-    most = rows * sum(term.plan.most_entries for term in terms)
+    # A row without a level has no entry in a term.
+    zeros = any(term.group.codes.min(initial=0) < 0 or term.plan.may_hold_zeros for term in terms)
+    most = rows * (sum(term.plan.most_entries for term in terms) if zeros else width)
     kind: type[np.int32 | np.int64] = np.int32 if max(most, q) <= _INT32_LIMIT else np.int64
     # A piece is written with its zeros, so the last one may need more than stays.
     size = min(rows * width, most + next(pieces(rows, width), slice(0, 0)).stop * width)
     data, places = np.empty(size), np.empty(size, dtype=kind)
-    pointers = np.zeros(rows + 1, dtype=kind)
+    pointers = np.arange(rows + 1, dtype=kind)
+    pointers *= kind(width)
     end = 0
     for piece in pieces(rows, width) if width else ():
         count = piece.stop - piece.start
         written = slice(end, end + count * width)
         values, indices = data[written], places[written]
-        zeros = _fill_rows(terms, piece, values.reshape(-1, width), indices.reshape(-1, width))
-        ends = pointers[piece.start + 1 : piece.stop + 1]
+        _fill_rows(terms, piece, values.reshape(-1, width), indices.reshape(-1, width))
         if zeros:
+            ends = pointers[piece.start + 1 : piece.stop + 1]
             np.cumsum(_without_zeros(values, indices, width), out=ends)
             ends += kind(end)
-        else:
-            ends[:] = np.arange(end + width, written.stop + 1, width, dtype=kind)
-        end = int(ends[-1])
+        end = int(pointers[piece.stop])
     if end < size:
         # Views must not outlive what they look at.
         del values, indices
@@ -106,27 +100,25 @@ def _fill_rows(
     rows: slice,
     values: NDArray[np.float64],
     indices: NDArray[np.int32 | np.int64],
-) -> bool:
-    """Write the entries of some observations; tell whether one of them is zero."""
+) -> None:
+    """Write the entries of some observations, zeros where a row has no level."""
     kind = indices.dtype.type
     first_row = first_column = 0
-    zeros = False
     for term in terms:
         last = first_column + term.columns
         filled = values[:, first_column:last]
         term.plan.fill_rows(rows, filled)
         codes = term.group.codes[rows]
-        starts = codes * kind(term.columns)
-        for column in range(term.columns):
+        starts: NDArray[Any] = codes
+        if term.columns > 1:
+            starts = np.multiply(codes, kind(term.columns), out=indices[:, first_column])
+        # The first column is the last, as the starts stand there.
+        for column in reversed(range(term.columns)):
             np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
-            zeros = zeros or term.plan.zeros(column, rows, filled[:, column])
         if codes.min() < 0:
-            # A row without a level has no entry in this term.
             filled[codes < 0] = 0.0
-            zeros = True
         first_row += term.levels * term.columns
         first_column = last
-    return zeros
 
 
 def _without_zeros(

@@ -74,7 +74,7 @@ def zt_entries(terms: Sequence[RandomTerm], rows: int) -> Entries:
     # A piece is written with its zeros, so the last one may need more than stays.
     size = min(rows * width, most + next(pieces(rows, width), slice(0, 0)).stop * width)
     data, places = np.empty(size), np.empty(size, dtype=kind)
-    pointers = np.arange(rows + 1, dtype=kind)
+    pointers: NDArray[Any] = np.arange(rows + 1, dtype=kind)
     pointers *= kind(width)
     end = 0
     for piece in pieces(rows, width) if width else ():

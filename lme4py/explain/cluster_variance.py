@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
-from lme4py.explain.distributions import covariance_grid, known_values
+from lme4py.explain.distributions import covariance_grid, known_values, residual_variance
 from lme4py.explain.estimates import Estimates
 from lme4py.explain.expression import (
     Applied,
@@ -20,9 +20,7 @@ from lme4py.explain.expression import (
     Power,
     Product,
     Quantity,
-    Quotient,
     Relation,
-    Row,
     Sum,
     Transposed,
     Tree,
@@ -34,7 +32,7 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.matrix_form import residual_covariance
-from lme4py.explain.notation import GelmanHill, notation_of
+from lme4py.explain.notation import notation_of
 from lme4py.explain.system import System
 
 __all__ = ["ClusterPart", "ClusterVariance"]
@@ -175,14 +173,17 @@ class ClusterVariance(Shown):
         levels, response = self.system.hierarchy, self.system.design.model_frame.response or "y"
         written = notation_of(levels, notation, response=response)
         stage = levels.stage[self.factor]
-        tau = not isinstance(written, GelmanHill)
         sections = [Section(self.title, (self._in_matrices(),), stage)]
-        sections.append(Section("", tuple(self._in_terms(tau=tau)), stage))
+        sections.append(
+            Section("", tuple(self._in_terms(by_deviation=written.by_deviation)), stage)
+        )
         correlation = Applied((self._outcome(),), "corr")
         for side, values in ((self._letter("V"), self.matrix), (correlation, self.correlation)):
             if values is not None:
                 entries = [[Numeral(float(value)) for value in line] for line in values]
-                sections.append(Section("", (Relation(side, grid(entries, (most, most))),), stage))
+                sections.append(
+                    Section("", (Relation((side, grid(entries, (most, most)))),), stage)
+                )
         sections.append(Section("", (), stage, tuple(self._notes())))
         return Display(tuple(sections), written.write, digits, width=88)
 
@@ -215,37 +216,32 @@ class ClusterVariance(Shown):
         system, own, terms = self.system, self.factor, list[Tree]()
         for factor in self._factors():
             Z, T = system.matrix("Z", factor, own), system.matrix("T", factor)
-            one = factor == own or system.hierarchy.nested[own, factor]
-            middle = T if one else Applied((T, Dots("across")), "diag")
+            middle = T if system.within(own, factor) else Applied((T, Dots("across")), "diag")
             terms.append(Product((Z, middle, Transposed((Z,)))))
         if system.residual:
             terms.append(residual_covariance(system, own))
-        return Relation(self._letter("V"), Sum(tuple(terms)))
+        return Relation((self._letter("V"), Sum(tuple(terms))))
 
     def _factors(self) -> list[int]:
         return [self.system.hierarchy.position(part.group) for part in self.parts]
 
-    def _in_terms(self, *, tau: bool) -> Iterator[Relation]:
+    def _in_terms(self, *, by_deviation: bool) -> Iterator[Relation]:
         """Yield each T, and the variance of one row multiplied out."""
         system = self.system
-        numbers = known_values(system, self.known, tau=tau)
+        numbers = known_values(system, self.known, by_deviation=by_deviation)
         terms: list[Tree] = []
         for factor in self._factors():
-            symbols = covariance_grid(system, factor, tau=tau)
-            yield Relation(system.matrix("T", factor), symbols)
+            symbols = covariance_grid(system, factor, by_deviation=by_deviation)
+            yield Relation((system.matrix("T", factor), symbols))
             if numbers:
                 shown = computed(substituted(symbols, numbers))
-                yield Relation(system.matrix("T", factor), shown)
-            every = covariance_grid(system, factor, tau=tau, most=10**6)
-            entries = [column.atoms for column in system.columns_of(factor)]
-            terms += _quadratic(entries, every)
-        spread: Tree = Quantity("residual variance")
-        if self.weights is not None:
-            spread = Quotient((spread, Quantity("weight", row="i")))
+                yield Relation((system.matrix("T", factor), shown))
+            every = covariance_grid(system, factor, by_deviation=by_deviation, most=10**6)
+            terms += _quadratic([column.atoms for column in system.columns_of(factor)], every)
         left = Quantity("response" if system.residual else "predicted", row="i")
-        total = [*terms, *([spread] if system.residual else [])]
+        total = [*terms, *([residual_variance(system.design)] if system.residual else [])]
         if len(total) <= 30:
-            yield Relation(Applied((left,), "var"), summed(total))
+            yield Relation((Applied((left,), "var"), summed(total)))
 
     def _notes(self) -> Iterator[Note]:
         icc = self.icc
@@ -264,7 +260,7 @@ class ClusterVariance(Shown):
 
 def _quadratic(entries: list[tuple[Quantity, ...]], matrix: Grid) -> Iterator[Tree]:
     """Yield the terms of z T zᵀ, those of both halves of T together."""
-    rows = [row.operands for row in matrix.operands if isinstance(row, Row)]
+    rows = matrix.rows
     for one, first in enumerate(entries):
         for two in range(one, len(entries)):
             cell = rows[one][two]
@@ -274,5 +270,4 @@ def _quadratic(entries: list[tuple[Quantity, ...]], matrix: Grid) -> Iterator[Tr
                 factors: tuple[Tree, ...] = tuple(Power((atom, Numeral(2.0))) for atom in first)
             else:
                 factors = (Numeral(2.0), *first, *entries[two])
-            inside = cell.operands if isinstance(cell, Product) else (cell,)
-            yield times(*factors, *inside)
+            yield times(*factors, cell)

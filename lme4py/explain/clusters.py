@@ -25,6 +25,7 @@ from lme4py.explain.expression import (
     Sum,
     Tree,
     column,
+    factors_of,
     grid,
     shortened,
     substituted,
@@ -33,6 +34,7 @@ from lme4py.explain.expression import (
 from lme4py.explain.hierarchy import GroupingFactor, hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.typesetting import Written
+from lme4py.explain.matrix_form import in_matrices
 from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.system import System, system
 from lme4py.numerals import label as number_label
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cluster", "Clusters", "Lettered", "cluster"]
 
-Lettered: TypeAlias = tuple[Quantity, Grid]
+Lettered: TypeAlias = tuple[Tree, Grid]
 """A matrix or vector: its letter, and its entries."""
 
 
@@ -139,9 +141,10 @@ class Cluster(Shown):
         most = max(count_of("rows", rows, 0), 3), max(count_of("columns", columns, 0), 3)
         digits = count_of("digits", digits, 1, 17)
         left, terms = self.equation(most)
-        letters = Sum(tuple(times(*(letter for letter, _ in term)) for term in terms))
-        numbers = Sum(tuple(times(*(entries for _, entries in term)) for term in terms))
-        relations = [Relation(left[0], letters), Relation(left[1], numbers)]
+        relations = [
+            Relation((left[k], Sum(tuple(times(*(each[k] for each in term)) for term in terms))))
+            for k in range(2)
+        ]
         if known := self._estimates():
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         written = self.source.notation(notation)
@@ -198,7 +201,8 @@ class Cluster(Shown):
         known, system = self.source.known, self.source.system
         if known.b is None:
             return {}
-        pairs = [*zip(system.fixed, known.beta.tolist(), strict=True)]
+        fixed = [found.effect for found in system.fixed]
+        pairs = [*zip(fixed, known.beta.tolist(), strict=True)]
         eta = self.X @ known.beta + (0.0 if self.offset is None else self.offset)
         for part, effects in self.effects():
             own = known.b[part.columns]
@@ -253,29 +257,24 @@ class Cluster(Shown):
 
     def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
         """Return the left side and the factors of each term, the middle of large ones left out."""
-        system = self.source.system
-        terms: list[list[Lettered]] = []
+        system, numbers = self.source.system, list[tuple[Grid, ...]]()
         if self.fixed_names:
-            letter = Quantity("matrix", "β")
-            beta = column(system.fixed, most[1])
-            terms.append([(self._matrix("X"), _grid(self.X, most)), (letter, beta)])
+            beta = column((found.effect for found in system.fixed), most[1])
+            numbers.append((_grid(self.X, most), beta))
         for part, effects in self.effects():
-            # Z and b of one factor among several have the number of that factor.
-            numbers = system.number_of(self.source.hierarchy.position(part.group))
-            Z, b = self._matrix("Z", numbers), self._matrix("b", numbers)
-            b = b if part is self.own else replace(b, factors=())
-            terms.append([(Z, _grid(part.Z, most)), (b, column(effects, most[1]))])
+            numbers.append((_grid(part.Z, most), column(effects, most[1])))
         if self.offset is not None:
-            terms.append([(self._matrix("o"), _grid(self.offset, most))])
-        if not system.residual:
-            return (self._matrix("η"), self._each_row("predicted", most[0])), terms
-        terms.append([(self._matrix("ε"), self._each_row("residual", most[0]))])
-        numeric = self.y is not None and self.y.ndim == 1
-        y = _grid(self.y, most) if numeric else self._each_row("response", most[0])
-        return (self._matrix("y"), y), terms
-
-    def _matrix(self, letter: str, numbers: tuple[int, ...] = ()) -> Quantity:
-        return Quantity("matrix", letter, numbers=numbers, factors=(self.source.factor,))
+            numbers.append((_grid(self.offset, most),))
+        y = self._each_row("response" if system.residual else "predicted", most[0])
+        if system.residual:
+            numbers.append((self._each_row("residual", most[0]),))
+            numeric = self.y is not None and self.y.ndim == 1
+            y = _grid(self.y, most) if numeric else y
+        factors = [self.source.hierarchy.position(part.group) for part, _ in self.effects()]
+        letters = in_matrices(system, factors, self.source.factor)
+        terms = letters.right.operands if isinstance(letters.right, Sum) else ()
+        pairs = zip(map(factors_of, terms), numbers, strict=True)
+        return (letters.left, y), [list(zip(*each, strict=True)) for each in pairs]
 
     def _each_row(self, kind: QuantityKind, most: int) -> Grid:
         own = (self.source.factor,)
@@ -286,7 +285,8 @@ class Cluster(Shown):
         """Yield R's names of the columns beside the symbols of their coefficients."""
         _, terms = self.equation((0, 0))
         matrices = [letter for (letter, _), *vector in terms if vector]
-        told = [(self.fixed_names, self.source.system.fixed, "")] if self.fixed_names else []
+        fixed = tuple(found.effect for found in self.source.system.fixed)
+        told = [(self.fixed_names, fixed, "")] if self.fixed_names else []
         for part, effects in self.effects():
             count = len(effects) // len(part.levels)
             first = f" for {part.group} = {part.levels[0]}" if effects[0].part else ""
@@ -469,7 +469,7 @@ def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: o
         raise DataError("name one cluster", hint=hint)
     factors = hierarchy(design).factors
     if group is not None:
-        factors = (hierarchy(design).named(str(group)),)
+        factors = (factors[hierarchy(design).position(str(group))],)
     having = [choice for choice in factors if label in choice.levels]
     if not having:
         everything = dict.fromkeys(name for choice in factors for name in choice.levels)

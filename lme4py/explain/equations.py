@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -23,13 +23,12 @@ from lme4py.explain.expression import (
     evaluate,
     substituted,
 )
-from lme4py.explain.markup.display import Display, Section, Shown
+from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.formats import TextSetter
-from lme4py.explain.matrix_form import matrix_sections
-from lme4py.explain.notation import GelmanHill, Notation, notation_of
-from lme4py.explain.observation import observation_sections
+from lme4py.explain.matrix_form import matrix_sections, observation_sections
+from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.runs import folded
-from lme4py.explain.system import System, system
+from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
 from lme4py.export.to_pymc import to_pymc
 from lme4py.export.to_stan import to_stan
@@ -113,13 +112,13 @@ class Equations(Shown):
         """The equations of the observations and of each level above."""
         system = self.system
         terms = (*system.observations, *system.offsets, *system.residual)
-        lowest = Section("", (Relation(system.left_side, Sum(terms)),))
+        lowest = [Relation((system.left_side, Sum(terms)))]
+        notes: list[Note] = []
         if (family := system.design.family) is not None:
             response = response_section(system.design)
-            link = (_LINKS[family.link],) if family.link in _LINKS else ()
-            relations = (*response.relations, *lowest.relations)
-            lowest = replace(lowest, relations=relations, notes=(*response.notes, *link))
-        sections = [replace(lowest, title="Level 1: observations i")]
+            lowest = [*response.relations, *lowest]
+            notes = [*response.notes, *([_LINKS[family.link]] if family.link in _LINKS else [])]
+        sections = [Section("Level 1: observations i", tuple(lowest), notes=tuple(notes))]
         for stage, relations in enumerate(system.stages, start=1):
             factors = ", ".join(map(self._caption, system.hierarchy.at(stage)))
             sections.append(Section(f"Level {stage + 1}: {factors}", relations, stage))
@@ -129,7 +128,7 @@ class Equations(Shown):
     def combined(self) -> Display:
         """One equation: those of the levels put into each other and multiplied out."""
         terms = (*self.system.combined_predictor().operands, *self.system.residual)
-        return self._display([Section("", (Relation(self.system.left_side, Sum(terms)),))])
+        return self._display([Section("", (Relation((self.system.left_side, Sum(terms))),))])
 
     @cached_property
     def matrix(self) -> Display:
@@ -139,10 +138,10 @@ class Equations(Shown):
     @cached_property
     def distribution(self) -> Display:
         """What is random, and how it is distributed."""
-        about = isinstance(self.notation, GelmanHill)
+        by_deviation = self.notation.by_deviation
         return self._fitting(
             lambda most: distribution_sections(
-                self.system, self._caption, about_means=about, most=most
+                self.system, self._caption, by_deviation=by_deviation, most=most
             )
         )
 
@@ -205,9 +204,12 @@ class Equations(Shown):
     @property
     def coefficients(self) -> dict[str, str]:
         """The symbol of each column of X, as text."""
+        return dict(self._symbols(self.system.fixed))
+
+    def _symbols(self, columns: Iterable[ColumnProduct]) -> Iterator[tuple[str, str]]:
         setter = TextSetter(self.notation.write)
-        written = [setter.symbol(self.notation.write(effect)) for effect in self.system.fixed]
-        return dict(zip(self.system.design.fixed.names, written, strict=True))
+        for found in columns:
+            yield found.name, setter.inline(found.effect)
 
     def stan(self) -> Program:
         """Return the model as a program in Stan; errors as of `pymc`.
@@ -252,11 +254,11 @@ class Equations(Shown):
         return to_pymc(self._program_parts())
 
     def _program_parts(self) -> ProgramParts:
-        setter, system = TextSetter(self.notation.write), self.system
-        random: list[list[str]] = [[] for _ in system.design.random.terms]
-        for found, effect in zip(system.monomials.random, system.random, strict=True):
-            random[found.term].append(setter.symbol(self.notation.write(effect)))
-        return program_parts(system.design, list(self.coefficients.values()), random)
+        random: list[list[str]] = [[] for _ in self.system.design.random.terms]
+        columns = self.system.random
+        for found, (_, symbol) in zip(columns, self._symbols(columns), strict=True):
+            random[found.term].append(symbol)
+        return program_parts(self.system.design, [*self.coefficients.values()], random)
 
     def verify(self, seed: int = 0) -> Verification:
         """Evaluate the equations and compare them with the matrices on every row.
@@ -323,7 +325,7 @@ class Equations(Shown):
 
     def _display(self, sections: Iterable[Section]) -> Display:
         shown = [
-            replace(section, relations=tuple(map(self._with_numbers, section.relations)))
+            replace(section, relations=tuple(r.map(self._with_numbers) for r in section.relations))
             for section in sections
         ]
         if self.width is not None:
@@ -332,10 +334,8 @@ class Equations(Shown):
             tuple(shown), self.notation.write, self.digits, self.terms_per_line, self.width
         )
 
-    def _with_numbers(self, relation: Relation) -> Relation:
-        if not self.numbers:
-            return relation
-        return relation.map(lambda tree: computed(substituted(tree, self.numbers)))
+    def _with_numbers(self, tree: Tree) -> Tree:
+        return computed(substituted(tree, self.numbers)) if self.numbers else tree
 
     def _caption(self, factor: int) -> str:
         own = self.system.hierarchy.factors[factor]
@@ -368,25 +368,21 @@ def equations(
         *(quantity.name + quantity.part for quantity in found.values),
     }
     for name, other in renamed.items():
-        _check_name(name, sorted(known))
+        if name not in known:
+            hint = nearest(str(name), known) or f"they have: {', '.join(sorted(known))}"
+            raise DataError(f"'{name}' is not in the equations", hint=hint)
         if not isinstance(other, str) or not other.strip():
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
     written = notation_of(found.hierarchy, notation, renamed, response)
-    known_numbers = estimates(design, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
+    numbers = estimates(design, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
     return Equations(
         system=found,
         notation=written,
         names=renamed,
-        numbers=known_values(found, known_numbers, tau=not isinstance(written, GelmanHill)),
+        numbers=known_values(found, numbers, by_deviation=written.by_deviation),
         digits=count_of("digits", digits, 1, 17),
         terms_per_line=(
             None if terms_per_line is None else count_of("terms_per_line", terms_per_line, 1)
         ),
         width=None if width is None else max(count_of("width", width, 0), 30),
     )
-
-
-def _check_name(name: object, known: Sequence[str]) -> None:
-    if name not in known:
-        hint = nearest(str(name), known) or f"they have: {', '.join(known)}"
-        raise DataError(f"'{name}' is not in the equations", hint=hint)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -19,7 +19,6 @@ __all__ = [
     "Applied",
     "Compound",
     "Dots",
-    "Equal",
     "Grid",
     "Marked",
     "Numeral",
@@ -30,8 +29,6 @@ __all__ = [
     "Quotient",
     "Relation",
     "Root",
-    "Row",
-    "RowWise",
     "Series",
     "Sum",
     "Transposed",
@@ -40,6 +37,7 @@ __all__ = [
     "computed",
     "evaluate",
     "expanded",
+    "factors_of",
     "grid",
     "quantities_of",
     "shortened",
@@ -129,6 +127,10 @@ class Compound:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self.operands)}>"
 
+    def map(self, change: Callable[[Tree], Tree]) -> Self:
+        """Return the tree with each of its operands changed."""
+        return replace(self, operands=tuple(map(change, self.operands)))
+
 
 class Sum(Compound):
     """A sum; the empty one is zero."""
@@ -163,14 +165,6 @@ class Series(Compound):
     added: bool = True
 
 
-class Equal(Compound):
-    """Two trees that are equal, within a sentence."""
-
-
-class RowWise(Compound):
-    """Two matrices multiplied row by row: each row is the Kronecker product of the two rows."""
-
-
 @dataclass(frozen=True, repr=False)
 class Marked(Compound):
     """One tree that corresponds to others with the same mark, which have the same colour."""
@@ -178,12 +172,17 @@ class Marked(Compound):
     mark: int = 0
 
 
-class Row(Compound):
-    """A row of a `Grid`."""
-
-
+@dataclass(frozen=True, repr=False)
 class Grid(Compound):
-    """A matrix, by rows; a vector is one of single entries."""
+    """A matrix, its entries row by row, so many across; a vector is a column of them."""
+
+    across: int = 1
+
+    @property
+    def rows(self) -> list[tuple[Tree, ...]]:
+        """The rows from above."""
+        starts = range(0, len(self.operands), max(self.across, 1))
+        return [self.operands[start : start + self.across] for start in starts]
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,28 +192,27 @@ class Applied(Compound):
     function: str
 
 
-Tree: TypeAlias = Numeral | Quantity | Dots | Compound
+@dataclass(frozen=True, repr=False)
+class Relation(Compound):
+    """An equation (=), a statement about a distribution (~), or a product by rows (⊙).
 
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """An equation, or a statement about a distribution.
-
-    Parameters
-    ----------
-    left, right : Tree
-        The two sides.
-    sign : {"=", "~"}
-        Equality, or "is distributed as".
+    In the last, each row is the Kronecker product of the rows of the two matrices.
     """
 
-    left: Tree
-    right: Tree
-    sign: Literal["=", "~"] = "="
+    sign: Literal["=", "~", "⊙"] = "="
 
-    def map(self, change: Callable[[Tree], Tree]) -> Relation:
-        """Return the relation with both sides changed."""
-        return Relation(change(self.left), change(self.right), self.sign)
+    @property
+    def left(self) -> Tree:
+        """The left side."""
+        return self.operands[0]
+
+    @property
+    def right(self) -> Tree:
+        """The right side."""
+        return self.operands[1]
+
+
+Tree: TypeAlias = Numeral | Quantity | Dots | Compound
 
 
 def summed(terms: Iterable[Tree]) -> Tree:
@@ -224,8 +222,14 @@ def summed(terms: Iterable[Tree]) -> Tree:
 
 
 def times(*factors: Tree) -> Tree:
-    """Return the product of factors: the factor itself if it is alone."""
-    return factors[0] if len(factors) == 1 else Product(factors)
+    """Return the product of factors, products among them joined: a factor alone is itself."""
+    flat = [inner for each in factors for inner in factors_of(each)]
+    return flat[0] if len(flat) == 1 else Product(tuple(flat))
+
+
+def factors_of(tree: Tree) -> tuple[Tree, ...]:
+    """Return the factors of a product; all else is the only one."""
+    return tree.operands if isinstance(tree, Product) else (tree,)
 
 
 def grid(rows: Iterable[Iterable[Tree]], most: tuple[int, int] | None = None) -> Grid:
@@ -235,15 +239,17 @@ def grid(rows: Iterable[Iterable[Tree]], most: tuple[int, int] | None = None) ->
     --------
     >>> one = Numeral(1.0)
     >>> small = grid([[one] * 9] * 9, (4, 4))
-    >>> len(small.operands), small.operands[2].operands[2]
+    >>> len(small.rows), small.rows[2][2]
     (4, Dots(direction='diagonal'))
     """
     lines: list[list[Tree]] = [list(row) for row in rows]
-    down, across = most or (len(lines), max(map(len, lines), default=0))
-    dots: list[Tree] = [Dots("down")] * len(lines[0] if lines else ())
+    width = len(lines[0]) if lines else 0
+    down, across = most or (len(lines), width)
+    dots: list[Tree] = [Dots("down")] * width
     between = shortened(dots, across, Dots("diagonal"))
     lines = [shortened(line, across, Dots("across")) for line in lines]
-    return Grid(tuple(Row(tuple(line)) for line in shortened(lines, down, between)))
+    shown = shortened(lines, down, between)
+    return Grid(tuple(entry for line in shown for entry in line), len(between))
 
 
 def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
@@ -286,8 +292,7 @@ def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
             return values[tree]
         case Marked((inside,)):
             return evaluate(inside, values)
-        case Product((Grid((Row(entries),)), Grid(rows))):
-            effects = [row.operands[0] for row in rows if isinstance(row, Row)]
+        case Product((Grid(entries), Grid(effects))):
             pairs = zip(entries, effects, strict=True)
             return evaluate(Sum(tuple(Product(pair) for pair in pairs)), values)
         case Sum() | Product() | Power() | Quotient() | Root():
@@ -315,8 +320,8 @@ def substituted(tree: Tree, meaning: Mapping[Quantity, Tree]) -> Tree:
     match tree:
         case Quantity() if tree in meaning:
             return substituted(meaning[tree], meaning)
-        case Compound(operands):
-            return replace(tree, operands=tuple(substituted(item, meaning) for item in operands))
+        case Compound():
+            return tree.map(lambda item: substituted(item, meaning))
         case _:
             return tree
 
@@ -331,10 +336,9 @@ def computed(tree: Tree) -> Tree:
     """
     if not isinstance(tree, Compound):
         return tree
-    operands = tuple(map(computed, tree.operands))
-    tree = replace(tree, operands=operands)
+    tree = tree.map(computed)
     known = isinstance(tree, Product | Power | Quotient | Root)
-    if known and all(isinstance(operand, Numeral) for operand in operands):
+    if known and all(isinstance(operand, Numeral) for operand in tree.operands):
         return Numeral(float(evaluate(tree, {})))
     return tree
 
@@ -348,7 +352,7 @@ def expanded(tree: Tree) -> Sum:
     >>> [[f.name for f in t.operands] for t in expanded(Product((Sum((a, b)), c))).operands]
     [['a', 'c'], ['b', 'c']]
     """
-    return Sum(tuple(times(*factors) if factors else Numeral(1.0) for factors in _products(tree)))
+    return Sum(tuple(times(*(factors or (Numeral(1.0),))) for factors in _products(tree)))
 
 
 def _products(tree: Tree) -> list[tuple[Tree, ...]]:

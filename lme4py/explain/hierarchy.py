@@ -1,9 +1,9 @@
 """Which level of the hierarchy a variable belongs to.
 
 A variable belongs to a grouping factor if it has one value in each of its levels, but for the
-rounding of computed numbers; an expression belongs where the variables inside it do. One factor is
-nested in another if the other is such a variable of it. The factors stand in stages: the finest
-first, each one a stage above the highest that is nested in it. Crossed factors may share a stage.
+rounding of computed numbers. One factor is nested in another if the other is such a variable of
+it. The factors stand in stages: the finest first, each one a stage above the highest that is
+nested in it. Crossed factors may share a stage.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.formula.syntax import Call, Node, symbols
-from lme4py.frame.modelframe import ModelFrame
-from lme4py.functions.table import lookup
 
 __all__ = ["CONTRADICTION", "ROUNDING", "GroupingFactor", "Hierarchy", "hierarchy"]
 
@@ -61,17 +58,16 @@ class GroupingFactor:
         return self.levels[code] if code >= 0 else "NA"
 
     @cached_property
-    def first(self) -> NDArray[np.int64]:
+    def _first(self) -> NDArray[np.int64]:
         """The first row of each level, shape (levels + 1,); last, of the rows without one."""
-        rows = self.codes.size
         first = np.zeros(len(self.levels) + 1, dtype=np.int64)
         # Written backwards, so that the first row of a level is what stays.
-        first[self.codes[::-1]] = np.arange(rows - 1, -1, -1)
+        first[self.codes[::-1]] = np.arange(self.codes.size - 1, -1, -1)
         return first
 
     def spread(self, column: NDArray[Any]) -> NDArray[Any]:
         """Return a column with the value of its level's first row in each row."""
-        return column[self.first][self.codes]
+        return column[self._first][self.codes]
 
     def differs(self, column: NDArray[Any], tolerance: float = ROUNDING) -> Any:
         """Tell which rows have not the value of their level: codes exactly, numbers nearly.
@@ -111,15 +107,6 @@ def _columns(value: Value) -> list[NDArray[Any]]:
             return []
 
 
-def _row_by_row(node: Node) -> bool:
-    """Tell whether the value of an expression in a row follows from its variables' values there."""
-    if not isinstance(node, Call):
-        return True
-    entry = lookup(node.name) if node.name else None
-    known = entry is not None and entry.role in ("elementwise", "summary", "basis")
-    return known and all(map(_row_by_row, node.operands))
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
     """The grouping factors and how they are nested.
@@ -132,14 +119,11 @@ class Hierarchy:
         Whether the row's factor is nested in the column's, and not the same partition.
     stage : tuple of int
         The stage of each factor, from 1; observations are stage 0.
-    frame : ModelFrame
-        The variables.
     """
 
     factors: tuple[GroupingFactor, ...]
     nested: NDArray[np.bool_]
     stage: tuple[int, ...]
-    frame: ModelFrame
 
     def __repr__(self) -> str:
         return f"<Hierarchy: {', '.join(factor.name for factor in self.factors)}>"
@@ -155,11 +139,8 @@ class Hierarchy:
 
     def from_stage(self, stage: int) -> tuple[int, ...]:
         """Return the positions of the factors at or above a stage, finest first."""
-        return tuple(i for i in self._finest_first if self.stage[i] >= stage)
-
-    @cached_property
-    def _finest_first(self) -> list[int]:
-        return sorted(range(len(self.stage)), key=self.stage.__getitem__)
+        finest_first = sorted(range(len(self.stage)), key=self.stage.__getitem__)
+        return tuple(i for i in finest_first if self.stage[i] >= stage)
 
     def above(self, factor: int) -> tuple[int, ...]:
         """Return the factors in which a factor is nested, finest first."""
@@ -180,35 +161,6 @@ class Hierarchy:
                 hint=nearest(str(name), names) or f"its grouping factors: {', '.join(names)}",
             )
         return names.index(str(name))
-
-    def named(self, name: str) -> GroupingFactor:
-        """Return the factor of a name."""
-        return self.factors[self.position(name)]
-
-    def home(self, name: str, node: Node) -> int | None:
-        """Return the position of the factor that a variable belongs to; None: to no factor.
-
-        Of several it is the coarsest, on one stage the first. In a factor with one level for each
-        row nothing could change. An expression that is computed row by row belongs where the
-        variables inside it do, if the model frame has them; all else goes by its own values.
-
-        Parameters
-        ----------
-        name : str
-            Its name in the model frame.
-        node : Node
-            Its expression.
-        """
-        inside = [self.frame.get(symbol.name) for symbol in symbols(node)]
-        known = [value for value in inside if value is not None]
-        if not known or len(known) < len(inside) or not _row_by_row(node):
-            known = [self.frame.variables[name]]
-        found = [
-            i
-            for i, factor in enumerate(self.factors)
-            if factor.size < self.frame.rows and not any(map(factor.exception, known))
-        ]
-        return max(found, key=lambda i: (self.stage[i], -i), default=None)
 
 
 def hierarchy(design: MixedDesign) -> Hierarchy:
@@ -232,13 +184,8 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     factors = tuple(found.values())
     constant = np.array([[not g.differs(h.codes).any() for h in factors] for g in factors])
     nested = constant & ~constant.T
-    stage: dict[int, int] = {}
-
-    def rank(factor: int) -> int:
-        if factor not in stage:
-            finer = [i for i in range(len(factors)) if nested[i, factor]]
-            stage[factor] = 1 + max((rank(i) for i in finer), default=0)
-        return stage[factor]
-
-    stages = tuple(rank(i) for i in range(len(factors)))
-    return Hierarchy(factors, nested, stages, design.model_frame)
+    stage = np.ones(len(factors), dtype=np.int64)
+    # What is nested in more stands in front; so the stages below a factor's are known before it.
+    for factor in np.argsort(nested.sum(axis=0), kind="stable"):
+        stage[factor] = 1 + max(stage[nested[:, factor]], default=0)
+    return Hierarchy(factors, nested, tuple(stage.tolist()))

@@ -40,27 +40,18 @@ def _letters(levels: Hierarchy) -> tuple[str, ...]:
     return tuple(named[factor] for factor in range(len(order)))
 
 
-def _digits(numbers: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return indices as pieces, with commas between them if one has two digits."""
-    if any(len(str(number)) > 1 for number in numbers):
-        return (",".join(map(str, numbers)),)
-    return tuple(map(str, numbers))
-
-
-def _after(numbers: tuple[Mark, ...], index: tuple[Mark, ...]) -> tuple[Mark, ...]:
-    """Return numbers and index letters as one subscript, a comma after several digits."""
-    if numbers and index and any(isinstance(n, str) and len(n) > 1 for n in numbers):
-        return (*numbers, ",", *index)
-    return (*numbers, *index)
-
-
-def _at_level(
-    numbers: tuple[Mark, ...], effect: Quantity, index: tuple[Mark, ...]
+def _subscript(
+    numbers: tuple[int | str, ...], index: tuple[Mark, ...] = (), level: str = ""
 ) -> tuple[Mark, ...]:
-    """Return the subscript of a random effect, which may be that of a level by name."""
-    if not effect.part:
-        return _after(numbers, index)
-    return (*numbers, *([","] if numbers else []), Written(effect.part))
+    """Return numbers, and index letters or a level by its name, as one subscript.
+
+    With commas between the numbers, and behind them, if one has two digits.
+    """
+    digits = tuple(map(str, numbers))
+    long = any(len(number) > 1 for number in digits)
+    shown = (",".join(digits),) if long else digits
+    end = (Written(level),) if level else index
+    return (*shown, *([","] if shown and end and (long or level) else []), *end)
 
 
 class Notation(ABC):
@@ -81,6 +72,8 @@ class Notation(ABC):
     """The letter of the linear predictor."""
     covariance: ClassVar[str]
     """The letter of the covariance matrix of random effects."""
+    by_deviation: ClassVar[bool]
+    """Whether covariances are ρ·σ·σ, and coefficients are distributed about their means."""
 
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
@@ -109,7 +102,7 @@ class Notation(ABC):
             case "predicted":
                 return Written(self.predicted, below=below)
             case "matrix":
-                numbered = _after(_digits(quantity.numbers), below)
+                numbered = _subscript(quantity.numbers, below)
                 letter = {"η": self.predicted, "T": self.covariance}.get(name, name)
                 return Written(letter, below=numbered, bold=True, primes=copy)
             case "residual variance":
@@ -124,6 +117,7 @@ class RaudenbushBryk(Notation):
     name = "raudenbush-bryk"
     predicted = "η"
     covariance = "T"
+    by_deviation = False
 
     def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
         own = quantity.factors
@@ -133,9 +127,10 @@ class RaudenbushBryk(Notation):
             return letters
         # A row belongs to a level of every factor, a row of a cluster to that cluster.
         letters = letters if own else self._letters_of(range(len(self.levels.factors)))
-        # A cluster's last row: the number of its rows carries the cluster's index.
-        row = Written("n", below=letters) if quantity.row == "n" else quantity.row
-        return _after((row,), letters)
+        if quantity.row == "n":
+            # A cluster's last row: the number of its rows carries the cluster's index.
+            return (Written("n", below=letters), *letters)
+        return _subscript((quantity.row,), letters)
 
     def _letters_of(self, factors: Iterable[int]) -> tuple[Mark, ...]:
         own = set(factors)
@@ -144,24 +139,25 @@ class RaudenbushBryk(Notation):
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity in writing; it is the same in every equation."""
         del stage
-        numbers = _digits(quantity.numbers)
-        index = self._index(quantity)
+        numbers, index = quantity.numbers, self._index(quantity)
         match quantity.kind:
             case "fixed" | "coefficient":
                 place = self.levels.stages + 1 - len(quantity.numbers)
                 base = _COEFFICIENTS[place] if place < len(_COEFFICIENTS) else f"ξ{place}"
-                return Written(base, below=_after(numbers, index), primes=quantity.copy)
+                return Written(base, below=_subscript(numbers, index), primes=quantity.copy)
             case "random":
-                return Written("U", below=_at_level(numbers, quantity, index), primes=quantity.copy)
+                below = _subscript(numbers, index, quantity.part)
+                return Written("U", below=below, primes=quantity.copy)
             case "variance" | "correlation" as kind:
                 # The factor's letter where there are several factors.
                 several = len(self.levels.factors) > 1
                 above = ("(", self.letters[quantity.factors[0]], ")") if several else ()
                 base = "τ" if kind == "variance" else "ρ"
+                below = _subscript(numbers)
                 if quantity.of and not numbers:
-                    one, *_, two = ("".join(_digits(e.numbers)) for e in quantity.of * 2)
-                    numbers = (f"{one},{two}",)
-                return Written(base, below=numbers, above=above, primes=quantity.copy)
+                    pair = (quantity.of[0].numbers, quantity.of[-1].numbers)
+                    below = (",".join("".join(map(str, _subscript(one))) for one in pair),)
+                return Written(base, below=below, above=above, primes=quantity.copy)
             case _:
                 return self._common(quantity, index)
 
@@ -173,6 +169,7 @@ class GelmanHill(Notation):
     # Their eta is the error of a coefficient.
     predicted = "ν"
     covariance = "Σ"
+    by_deviation = True
 
     def _letter(self, factor: int, stage: int) -> str:
         letter = self.letters[factor]
@@ -209,7 +206,7 @@ class GelmanHill(Notation):
             case "fixed" | "coefficient":
                 return self._coefficient(quantity, index)
             case "random":
-                below = _at_level(_digits(quantity.numbers[1:]), quantity, index)
+                below = _subscript(quantity.numbers[1:], index, quantity.part)
                 alone = len(quantity.numbers) == 1
                 top = self._coefficient(quantity, ()) if alone else self._level_one(quantity)
                 return Written("η", below=below, above=(top,), primes=quantity.copy)
@@ -226,13 +223,14 @@ class GelmanHill(Notation):
     @staticmethod
     def _level_one(quantity: Quantity) -> Written:
         number = quantity.numbers[0]
-        return Written("β", below=_digits((number,))) if number else Written("α")
+        return Written("β", below=_subscript((number,))) if number else Written("α")
 
     def _coefficient(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
-        top = self._level_one(quantity)
-        if len(quantity.numbers) == 1:
-            return Written(top.base, below=_after(top.below, index), primes=quantity.copy)
-        below = _after(_digits(quantity.numbers[1:]), index)
+        top, further = self._level_one(quantity), quantity.numbers[1:]
+        if not further:
+            own = quantity.numbers if top.below else ()
+            return Written(top.base, below=_subscript(own, index), primes=quantity.copy)
+        below = _subscript(further, index)
         return Written("γ", below=below, above=(top,), primes=quantity.copy)
 
     def _of(self, quantity: Quantity) -> tuple[Mark, ...]:

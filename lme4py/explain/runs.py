@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 
 from lme4py.explain.expression import (
     Compound,
-    Equal,
     Marked,
     Quantity,
     Relation,
-    Row,
     Series,
     Sum,
     Tree,
@@ -50,7 +48,7 @@ def folded(section: Section) -> Section:
     trivial = [relation for relation in shown if isinstance(relation.right, Quantity)]
     if len(trivial) > _MOST_TRIVIAL:
         shown = [relation for relation in shown if relation not in trivial]
-        told = [(", ", Equal((relation.left, relation.right))) for relation in trivial]
+        told = [(", ", relation) for relation in trivial]
         notes.append(tuple(piece for each in told for piece in each)[1:])
     notes = [*section.notes, *dict.fromkeys(notes)]
     return replace(section, relations=tuple(shown), notes=tuple(notes))
@@ -60,9 +58,10 @@ def _sums(tree: Tree, notes: list[Note]) -> Tree:
     """Return a tree with the runs in its sums told once."""
     if not isinstance(tree, Compound):
         return tree
-    terms = tuple(_sums(operand, notes) for operand in tree.operands)
+    tree = tree.map(lambda operand: _sums(operand, notes))
+    terms = tree.operands
     if not isinstance(tree, Sum) or len(terms) <= _LONGEST:
-        return replace(tree, operands=terms)
+        return tree
     shown: list[Tree] = []
     place = 0
     while place < len(terms):
@@ -79,19 +78,18 @@ def _sums(tree: Tree, notes: list[Note]) -> Tree:
 
 
 def _relations(relations: Sequence[Relation]) -> Iterator[Relation]:
-    pairs = [Row((relation.left, relation.right)) for relation in relations]
     place = 0
     while place < len(relations):
-        relation, run = relations[place], _run(pairs, place, 1)
+        relation, run = relations[place], _run(relations, place, 1)
         trivial = isinstance(relation.right, Quantity)
         if run.count <= (_LONGEST_TRIVIAL if trivial else _LONGEST):
             yield relation
             place += 1
             continue
         (pattern,) = run.pattern
-        left, right = pattern.operands if isinstance(pattern, Row) else (pattern, pattern)
+        left, right = pattern.operands if isinstance(pattern, Relation) else (pattern, pattern)
         told = Series((right,), run.first, run.first + run.count - 1, added=False)
-        yield Relation(left, told, relation.sign)
+        yield replace(relation, operands=(left, told))
         place += run.count
 
 
@@ -133,9 +131,8 @@ def _indexed(tree: Tree, place: int, number: int, changing: set[str]) -> Tree:
         case Marked((inside,)):
             # A run has one colour.
             return Marked((_indexed(inside, place, number, changing),))
-        case Compound(operands):
-            each = tuple(_indexed(operand, place, number, changing) for operand in operands)
-            return replace(tree, operands=each)
+        case Compound():
+            return tree.map(lambda operand: _indexed(operand, place, number, changing))
         case Quantity(kind="predictor") if tree.part and tree.name in changing:
             return replace(tree, part=_INDEX)
         case Quantity(numbers=numbers) if len(numbers) > place and numbers[place] == number:

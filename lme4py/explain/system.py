@@ -9,7 +9,7 @@ its factor's stage. Putting each equation into the one below gives X beta + Z b 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -35,14 +35,51 @@ from lme4py.explain.expression import (
     summed,
     times,
 )
-from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
-from lme4py.explain.monomials import ALL, Column, ColumnProduct, Monomials
+from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy, hierarchy
+from lme4py.explain.monomials import (
+    ALL,
+    Column,
+    Monomials,
+    fixed_terms,
+    left_side,
+    planned_columns,
+)
 
-__all__ = ["System", "system"]
+__all__ = ["ColumnProduct", "System", "system"]
 
 Atoms: TypeAlias = tuple[Quantity, ...]
-StagePath: TypeAlias = tuple[Atoms, ...]
-"""The parts of a column at the stages from 0 on, as far as they are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnProduct:
+    """A column of X, or of a random-effects term: then one column of Z for each level.
+
+    Parameters
+    ----------
+    effect : Quantity
+        Its coefficient.
+    name : str
+        R's name of it.
+    atoms : tuple of Quantity
+        What it multiplies; empty for an intercept.
+    scale : float
+        What the product is multiplied by: not 1 after ``check_scaleX`` rescaled a column of X.
+    term, place : int
+        Position of the term in the random part, and the column's among those of the term.
+    """
+
+    effect: Quantity
+    name: str
+    atoms: Atoms
+    scale: float = 1.0
+    term: int = -1
+    place: int = -1
+
+    @property
+    def entry(self) -> Tree:
+        """What stands in a row of the matrix."""
+        factors: tuple[Tree, ...] = (*_scale(self.scale), *self.atoms)
+        return times(*(factors or (Numeral(1.0),)))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -53,60 +90,62 @@ class System:
     ----------
     design : MixedDesign
         The model.
+    hierarchy : Hierarchy
+        Its grouping factors.
     monomials : Monomials
-        Its columns taken apart.
+        What the columns are made of.
+    fixed : tuple of ColumnProduct
+        The columns of X.
+    random : tuple of ColumnProduct
+        The columns of each random term.
     observations : tuple of Tree
         The terms of the lowest equation, without residual and offsets.
     offsets : tuple of Quantity
         Offsets, which are added to them.
     stages : tuple of tuple of Relation
         For each stage from 1, the equations of the coefficients.
-    fixed : tuple of Quantity
-        The fixed effect of each column of X.
-    random : tuple of Quantity
-        The random effect of each column of each term.
     values : mapping of Quantity to Column
         What the predictors and offsets are.
     """
 
     design: MixedDesign
+    hierarchy: Hierarchy
     monomials: Monomials
+    fixed: tuple[ColumnProduct, ...]
+    random: tuple[ColumnProduct, ...]
     observations: tuple[Tree, ...]
     offsets: tuple[Quantity, ...]
     stages: tuple[tuple[Relation, ...], ...]
-    fixed: tuple[Quantity, ...]
-    random: tuple[Quantity, ...]
     values: Mapping[Quantity, Column]
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
 
-    @property
-    def hierarchy(self) -> Hierarchy:
-        """The grouping factors."""
-        return self.monomials.levels
+    def columns_of(self, factor: int) -> tuple[ColumnProduct, ...]:
+        """Return the columns of one factor, over all its terms."""
+        return tuple(found for found in self.random if found.effect.factors == (factor,))
 
     def effects_of(self, factor: int) -> tuple[Quantity, ...]:
-        """Return the random effects of one factor: b_j, over all its terms."""
-        return tuple(effect for effect in self.random if effect.factors == (factor,))
+        """Return the random effects of one factor: b_j."""
+        return tuple(found.effect for found in self.columns_of(factor))
 
-    def number_of(self, factor: int) -> tuple[int, ...]:
-        """Return the number of a factor's Z and b among those of several, from 1."""
-        others = [f for f in self.hierarchy.from_stage(1) if self.effects_of(f)]
-        return (1 + others.index(factor),) if len(others) > 1 else ()
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """The positions of the factors that have random effects, finest first."""
+        return tuple(f for f in self.hierarchy.from_stage(1) if self.columns_of(f))
 
-    def matrix(self, letter: str, factor: int, own: int | None = None) -> Quantity:
-        """Return Z, b or T of a factor, on the rows of a cluster of `own` where that is given."""
-        factors = () if own is None else (own,)
-        return Quantity("matrix", letter, numbers=self.number_of(factor), factors=factors)
+    def matrix(self, letter: str, factor: int | None = None, own: int | None = None) -> Quantity:
+        """Return a matrix, one of a factor, on the rows of a cluster of `own` where that is given.
+
+        Those of one factor among several are numbered, from 1.
+        """
+        several = factor is not None and len(self.factors) > 1
+        numbers = (1 + self.factors.index(factor),) if factor is not None and several else ()
+        return Quantity("matrix", letter, numbers=numbers, factors=() if own is None else (own,))
 
     def within(self, inner: int, outer: int) -> bool:
         """Tell whether the levels of a factor lie inside those of another, or are the same."""
         return inner == outer or bool(self.hierarchy.nested[inner, outer])
-
-    def columns_of(self, factor: int) -> list[ColumnProduct]:
-        """Return the columns of Z that these effects stand beside."""
-        return [found for found in self.monomials.random if found.factor == factor]
 
     @property
     def residual(self) -> tuple[Quantity, ...]:
@@ -145,26 +184,20 @@ class System:
         """Return the lowest equation with all others put in, multiplied out."""
         return expanded(self.nested_predictor())
 
+    @property
+    def parts(self) -> Iterator[tuple[ColumnProduct, ...]]:
+        """The columns of X, then those of Z for each factor."""
+        yield from filter(None, (self.fixed, *map(self.columns_of, self.factors)))
+
     def row_terms(self, most: tuple[int, int] | None = None) -> Iterator[Tree]:
         """Yield the terms of one row: x beta, z b for each factor, offsets.
 
         Of more than ``most[1]`` columns the middle is left out.
         """
-        tall = None if most is None else most[1]
-        for entries, effects in self.row_parts():
-            yield Product((grid([entries], most), column(effects, tall)))
+        for part in self.parts:
+            effects = column((found.effect for found in part), most and most[1])
+            yield Product((grid([[found.entry for found in part]], most), effects))
         yield from self.offsets
-
-    def row_parts(self) -> Iterator[tuple[tuple[Tree, ...], tuple[Quantity, ...]]]:
-        """Yield a row of X, then one of Z for each factor, with the effects beside its entries."""
-        if self.fixed:
-            scaled = ((*_scale(c.scale), *c.atoms) for c in self.monomials.fixed)
-            yield tuple(times(*(each or (Numeral(1.0),))) for each in scaled), self.fixed
-        for factor in self.hierarchy.from_stage(1):
-            columns = self.columns_of(factor)
-            if columns:
-                entries = tuple(times(*(c.atoms or (Numeral(1.0),))) for c in columns)
-                yield entries, self.effects_of(factor)
 
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:
         """Return the values of all quantities on the rows, for fixed effects beta and random b."""
@@ -177,13 +210,13 @@ class System:
                 if group.differs(numbers, CONTRADICTION).any():
                     # One value per level, spread over its rows: the level is not right.
                     values[quantity] = group.spread(numbers)
-        values.update(zip(self.fixed, beta, strict=True))
-        Gp, terms = self.design.random.Gp, self.design.random.terms
-        for found, effect in zip(self.monomials.random, self.random, strict=True):
+        values.update(zip((found.effect for found in self.fixed), beta, strict=True))
+        Gp, terms = self.design.random.Gp.tolist(), self.design.random.terms
+        for found in self.random:
             term = terms[found.term]
-            own = b[int(Gp[found.term]) + found.column : int(Gp[found.term + 1]) : term.columns]
+            own = b[Gp[found.term] + found.place : Gp[found.term + 1] : term.columns]
             # The last entry is that of rows without a level.
-            values[effect] = np.append(own, 0.0)[term.group.codes]
+            values[found.effect] = np.append(own, 0.0)[term.group.codes]
         return values
 
 
@@ -191,130 +224,142 @@ def _scale(scale: float) -> tuple[Tree, ...]:
     return () if scale == 1.0 else (Numeral(scale),)
 
 
-def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:
-    """Return the equations of a design; `chosen` as `Monomials` takes it."""
-    return _Derivation(design, Monomials(design, chosen)).system()
+class _Coefficient:
+    """A coefficient in the making, on the way from the observations to the fixed effects.
 
+    Attributes
+    ----------
+    numbers : tuple of int
+        Its place at each stage passed: the root, the response itself, has none.
+    above : mapping of tuple to _Coefficient
+        The coefficients in its equation, by what they are multiplied by.
+    terms : list of Tree
+        The random effects in its equation; at the top fixed effects, which it stands for.
+    """
 
-class _Derivation:
-    def __init__(self, design: MixedDesign, found: Monomials) -> None:
-        self.design = design
-        self.found = found
-        self.levels = found.levels
-        self.order = {atom: place for place, atom in enumerate(found.values)}
-        # The parts that follow a path, each with its number: 0 for "nothing more".
-        self.following: dict[StagePath, dict[Atoms, int]] = {}
-        self.real: dict[StagePath, dict[Atoms, None]] = {}
-        # Fixed effects and random effects with what they are multiplied by, by path.
-        self.at_top: dict[StagePath, list[Tree]] = {}
-        self.deviations: dict[StagePath, list[Tree]] = {}
+    def __init__(self, numbers: tuple[int, ...] = ()) -> None:
+        self.numbers = numbers
+        self.above: dict[Atoms, _Coefficient] = {}
+        self.terms: list[Tree] = []
+        # A coefficient that is multiplied by nothing has number 0, whether there is one or not.
+        self._numbered: dict[Atoms, int] = {(): 0}
 
-    def system(self) -> System:
-        fixed_paths = [self._parts(found.atoms) for found in self.found.fixed]
-        random_paths = [self._parts(found.atoms) for found in self.found.random]
-        for path in fixed_paths:
-            self._enter(path)
-        owns: list[tuple[StagePath, Atoms]] = []
-        for found, path in zip(self.found.random, random_paths, strict=True):
-            stage = self.levels.stage[found.factor]
-            self._enter(path[:stage])
-            owns.append((path[:stage], tuple(atom for part in path[stage:] for atom in part)))
-        for path, rest in owns:
-            self._number(path, rest)
-        fixed, random = tuple(self._fixed(fixed_paths)), tuple(self._random(owns))
-        offsets = self._offsets()
-        return System(
-            design=self.design,
-            monomials=self.found,
-            observations=tuple(
-                times(self._coefficient((part,)), *part) for part in self.real.get((), {})
-            ),
-            offsets=tuple(offsets),
-            stages=tuple(
-                tuple(Relation(self._coefficient(p), self._right_side(p)) for p in self._paths(k))
-                for k in range(1, self.levels.stages + 1)
-            ),
-            fixed=fixed,
-            random=random,
-            values={**self.found.values, **{q: c.__getitem__ for q, c in offsets.items()}},
-        )
+    def number(self, part: Atoms) -> int:
+        return self._numbered.setdefault(part, len(self._numbered))
 
-    def _parts(self, atoms: Atoms) -> StagePath:
-        by_stage: list[list[Quantity]] = [[] for _ in range(self.levels.stages + 1)]
-        for atom in atoms:
-            by_stage[self.found.stage(atom)].append(atom)
-        return tuple(tuple(sorted(part, key=self.order.__getitem__)) for part in by_stage)
-
-    def _enter(self, path: StagePath) -> None:
-        for length, part in enumerate(path):
-            self._number(path[:length], part)
-            self.real.setdefault(path[:length], {})[part] = None
-
-    def _number(self, path: StagePath, part: Atoms) -> int:
-        known = self.following.setdefault(path, {(): 0})
-        return known.setdefault(part, len(known))
-
-    def _numbers(self, path: StagePath) -> tuple[int, ...]:
-        return tuple(self._number(path[:length], part) for length, part in enumerate(path))
-
-    def _paths(self, stage: int) -> list[StagePath]:
-        """Return the paths whose coefficients have their equations at a stage."""
-        paths: list[StagePath] = [()]
-        for _ in range(stage):
-            paths = [(*path, part) for path in paths for part in self._ordered(path)]
-        return paths
-
-    def _ordered(self, path: StagePath) -> list[Atoms]:
-        return sorted(self.real.get(path, {}), key=lambda part: self._number(path, part))
-
-    def _coefficient(self, path: StagePath) -> Quantity:
-        factors = self.levels.from_stage(len(path))
-        return Quantity("coefficient", numbers=self._numbers(path), factors=factors)
-
-    def _fixed(self, paths: list[StagePath]) -> Iterator[Quantity]:
-        for found, path in zip(self.found.fixed, paths, strict=True):
-            earlier = self.at_top.setdefault(path, [])
-            effect = Quantity("fixed", numbers=self._numbers(path), copy=len(earlier))
-            earlier.append(times(*_scale(found.scale), effect))
-            yield effect
-
-    def _random(self, owns: list[tuple[StagePath, Atoms]]) -> Iterator[Quantity]:
-        counts: dict[tuple[object, ...], int] = {}
-        for found, (path, rest) in zip(self.found.random, owns, strict=True):
-            numbers = self._numbers(path)
-            if rest:
-                numbers = (*numbers, self._number(path, rest))
-            copy = counts[found.factor, numbers] = counts.get((found.factor, numbers), -1) + 1
-            effect = Quantity("random", numbers=numbers, factors=(found.factor,), copy=copy)
-            self.deviations.setdefault(path, []).append(times(effect, *rest))
-            yield effect
-
-    def _right_side(self, path: StagePath) -> Tree:
-        terms: list[Tree] = []
-        for part in self._ordered(path):
-            longer = (*path, part)
-            higher = len(longer) <= self.levels.stages
-            above = [self._coefficient(longer)] if higher else self.at_top.get(longer, [])
-            for tree in above:
-                factors = tree.operands if isinstance(tree, Product) else (tree,)
-                terms.append(times(*factors, *part))
-        return summed(terms + self.deviations.get(path, []))
-
-    def _offsets(self) -> dict[Quantity, FloatArray]:
-        frame = self.design.model_frame
-        found: dict[Quantity, FloatArray] = {}
-        if self.design.offset is None:
-            return found
-        for name in [*frame.offset_terms, "(offset)"]:
-            match frame.get(name):
-                case Numeric() as value:
-                    numbers = value.as_float()
-                case Matrix(values=matrix):
-                    numbers = matrix[:, 0]
-                case _:
-                    continue
-            inside = name.removeprefix("offset(").removesuffix(")")
-            inside = "offset" if name == "(offset)" else inside
-            copy = sum(earlier.name == inside for earlier in found)
-            found[Quantity("offset", inside, row="i", copy=copy)] = numbers
+    def reached(self, parts: Sequence[Atoms]) -> _Coefficient:
+        """Return the coefficient that is reached by parts of a product, one for each stage."""
+        found = self
+        for part in parts:
+            numbers = (*found.numbers, found.number(part))
+            found = found.above.setdefault(part, _Coefficient(numbers))
         return found
+
+    def symbol(self, levels: Hierarchy) -> Quantity:
+        factors = levels.from_stage(len(self.numbers))
+        return Quantity("coefficient", numbers=self.numbers, factors=factors)
+
+    def equation(self, levels: Hierarchy) -> tuple[Tree, ...]:
+        """Return the terms of its equation."""
+        terms: list[Tree] = []
+        for part in sorted(self.above, key=self.number):
+            above = self.above[part]
+            top = len(above.numbers) > levels.stages
+            terms += [times(e, *part) for e in (above.terms if top else [above.symbol(levels)])]
+        return (*terms, *self.terms)
+
+
+def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:
+    """Return the equations of a design.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        The model.
+    chosen : mapping of str to (str or None), optional
+        The grouping factor a variable belongs to, None for the level of the
+        observations, instead of what the data say.
+
+    Raises
+    ------
+    DataError
+        If `chosen` names what is not there, or the data contradict it.
+    """
+    levels = hierarchy(design)
+    found = Monomials(design, levels, chosen or {})
+    plan, terms = design.fixed.plan, fixed_terms(design)
+    of_X = [found.atoms(terms, plan, number) for number in planned_columns(design)]
+    of_Z = [
+        (k, place, found.atoms(left_side(design, term), term.plan, place))
+        for k, term in enumerate(design.random.terms)
+        for place in range(term.columns)
+    ]
+    found.check_chosen()
+    order = {atom: place for place, atom in enumerate(found.values)}
+
+    def by_stage(atoms: Atoms) -> list[Atoms]:
+        parts: list[Atoms] = [()] * (levels.stages + 1)
+        for atom in sorted(atoms, key=order.__getitem__):
+            parts[levels.stage[atom.factors[0]] if atom.factors else 0] += (atom,)
+        return parts
+
+    root = _Coefficient()
+    tops = [root.reached(by_stage(atoms)) for atoms in of_X]
+    fixed = []
+    for name, atoms, top in zip(design.fixed.names, of_X, tops, strict=True):
+        with np.errstate(divide="ignore"):
+            scale = float(np.divide(1.0, design.fixed.scales.get(name, 1.0)))
+        effect = Quantity("fixed", numbers=top.numbers, copy=len(top.terms))
+        top.terms.append(times(*_scale(scale), effect))
+        fixed.append(ColumnProduct(effect=effect, name=name, atoms=atoms, scale=scale))
+    places = []
+    for k, _, atoms in of_Z:
+        factor = levels.position(design.random.terms[k].bar.group_name)
+        parts, stage = by_stage(atoms), levels.stage[factor]
+        rest = tuple(atom for part in parts[stage:] for atom in part)
+        places.append((factor, root.reached(parts[:stage]), rest))
+    random: list[ColumnProduct] = []
+    for (k, place, atoms), (factor, below, rest) in zip(of_Z, places, strict=True):
+        numbers = (*below.numbers, *([below.number(rest)] if rest else []))
+        like = (found.effect for found in random)
+        copy = sum(e.numbers == numbers and e.factors == (factor,) for e in like)
+        effect = Quantity("random", numbers=numbers, factors=(factor,), copy=copy)
+        below.terms.append(times(effect, *rest))
+        name = design.random.terms[k].plan.names[place]
+        random.append(ColumnProduct(effect=effect, name=name, atoms=atoms, term=k, place=place))
+    stages, own = list[tuple[Relation, ...]](), [root]
+    for _ in range(levels.stages):
+        own = [each.above[part] for each in own for part in sorted(each.above, key=each.number)]
+        stages.append(tuple(Relation((e.symbol(levels), summed(e.equation(levels)))) for e in own))
+    offsets = _offsets(design)
+    return System(
+        design=design,
+        hierarchy=levels,
+        monomials=found,
+        fixed=tuple(fixed),
+        random=tuple(random),
+        observations=root.equation(levels),
+        offsets=tuple(offsets),
+        stages=tuple(stages),
+        values={**found.values, **{q: c.__getitem__ for q, c in offsets.items()}},
+    )
+
+
+def _offsets(design: MixedDesign) -> dict[Quantity, FloatArray]:
+    """Return the offsets with their numbers."""
+    found: dict[Quantity, FloatArray] = {}
+    if design.offset is None:
+        return found
+    for name in [*design.model_frame.offset_terms, "(offset)"]:
+        match design.model_frame.get(name):
+            case Numeric() as value:
+                numbers = value.as_float()
+            case Matrix(values=matrix):
+                numbers = matrix[:, 0]
+            case _:
+                continue
+        inside = name.removeprefix("offset(").removesuffix(")")
+        inside = "offset" if name == "(offset)" else inside
+        copy = sum(earlier.name == inside for earlier in found)
+        found[Quantity("offset", inside, row="i", copy=copy)] = numbers
+    return found

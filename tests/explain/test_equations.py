@@ -533,10 +533,10 @@ def test_zeros_are_where_lambda_has_none(number):
         columns = found.columns_of(factor)
         if not columns:
             continue
-        grid = covariance_grid(found, factor, tau=True, most=1000)
-        rows = [int(design.random.Gp[c.term]) + c.column for c in columns]
+        grid = covariance_grid(found, factor, by_deviation=False, most=1000)
+        rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        written = [[entry != Numeral(0.0) for entry in row.operands] for row in grid.operands]
+        written = [[entry != Numeral(0.0) for entry in row] for row in grid.rows]
         assert np.array_equal(dense, written)
 
 
@@ -561,14 +561,20 @@ def _changed(equations, **fields):
     return replace(equations, system=replace(equations.system, **fields))
 
 
+def _swapped(columns):
+    """Return columns of which the first two have each other's effects."""
+    one, two, *rest = columns
+    return (replace(one, effect=two.effect), replace(two, effect=one.effect), *rest)
+
+
 def test_wrong_equations_are_found():
     equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
     found = equations.system
-    swapped = _changed(equations, fixed=(found.fixed[1], found.fixed[0], *found.fixed[2:]))
-    assert not swapped.verify()
-    assert not _changed(equations, random=found.random[::-1]).verify()
+    assert not _changed(equations, fixed=_swapped(found.fixed)).verify()
+    assert not _changed(equations, fixed=(*found.fixed[1::-1], *found.fixed[2:])).verify()
+    assert not _changed(equations, random=_swapped(found.random)).verify()
     halves = (found.stages[0][0], *found.stages[0][2:])
-    crossed = Relation(found.stages[0][1].left, found.stages[0][0].right)
+    crossed = Relation((found.stages[0][1].left, found.stages[0][0].right))
     assert not _changed(equations, stages=((*halves, crossed),)).verify()
     assert not _changed(equations, observations=found.observations[1:]).verify()
 
@@ -668,7 +674,7 @@ def test_printed_trees_are_read_as_they_are(seed, form):
         Quantity("predictor", name): value
         for name, value in zip("abc", (0.7, 1.9, 2.6), strict=True)
     }
-    section = Section("", (Relation(Quantity("response", "y"), tree),))
+    section = Section("", (Relation((Quantity("response", "y"), tree)),))
     display = Display((section,), lambda item, _: Written(item.name), digits=12)
     (printed,) = _right_sides(display, section, form)
     found = read(printed, _named(display, section, form, letters), form)
@@ -780,7 +786,7 @@ def test_printed_covariances_are_those_of_the_structure(kind, hom, form, notatio
     equations = design.equations(notation=notation)
     display = equations.distribution
     section = display.sections[-1]
-    effects = list(equations.system.random)
+    effects = [found.effect for found in equations.system.random]
     # The first relation's right side is a distribution: its last matrix is the covariance.
     tree = section.relations[0].right.operands[1]
     values = {}
@@ -794,7 +800,7 @@ def test_printed_covariances_are_those_of_the_structure(kind, hom, form, notatio
             one, two = (places * 2)[:2] if places else (0, 0)
             values[item] = term.matrix[one, two]
     named = _named(display, section, form, values)
-    alone = replace(display, sections=(Section("", (Relation(Numeral(0.0), tree),), 1),))
+    alone = replace(display, sections=(Section("", (Relation((Numeral(0.0), tree)),), 1),))
     (printed,) = _right_sides(alone, alone.sections[0], form)
     found = read(printed, named, form)
     np.testing.assert_allclose(np.array(found, dtype=float), term.matrix, atol=1e-12)

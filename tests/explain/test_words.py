@@ -222,10 +222,10 @@ def test_equations_of_the_words_are_true(data, formula):
     design = lme4py.lformula(formula, data)
     reading = Reading(design)
     labels = [label.strip() for label in design.explain().text.splitlines() if " = " in label]
-    symbols = [reading.symbol(effect) for effect in reading.system.random]
+    symbols = [reading.symbol(found.effect) for found in reading.system.random]
     for symbol in {symbol.strip("\2\3") for symbol in symbols}:
         assert sum(symbol in re.split(r"[ ·]", label) for label in labels) == 1
-    assert [reading.column(effect) for effect in reading.system.fixed] == design.fixed.names
+    assert [found.name for found in reading.system.fixed] == design.fixed.names
 
 
 @pytest.mark.parametrize("formula", FORMULAS)

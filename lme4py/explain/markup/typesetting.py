@@ -18,7 +18,6 @@ from lme4py.explain.expression import (
     Applied,
     Compound,
     Dots,
-    Equal,
     Grid,
     Marked,
     Numeral,
@@ -28,8 +27,6 @@ from lme4py.explain.expression import (
     Quotient,
     Relation,
     Root,
-    Row,
-    RowWise,
     Series,
     Sum,
     Transposed,
@@ -81,8 +78,8 @@ _CONSTRUCTS = {
     "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
     "added": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
     "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
-    "equal": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
-    "row-wise": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
+    "inline =": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
+    "inline ⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
     **{
         f"mark {k}": (
             "□",
@@ -320,9 +317,8 @@ class Typesetter(ABC):
                 return self._built("added", *bounds, self._enclosed(inside, (Sum,)))
             case Series((inside,), first, last):
                 return self._built("told", self._box(inside), Box((str(first),)), Box((str(last),)))
-            case RowWise(operands) | Equal(operands):
-                construct = "equal" if isinstance(tree, Equal) else "row-wise"
-                return self._built(construct, *map(self._box, operands))
+            case Relation(sides, sign):
+                return self._built(f"inline {sign}", *map(self._box, sides))
             case Marked((inside,), mark):
                 return self._built(f"mark {mark % len(_COLOURS)}", self._box(inside))
             case Applied(arguments, function):
@@ -385,8 +381,7 @@ class Typesetter(ABC):
 
 
 def _columns(grid: Grid) -> list[tuple[Tree, ...]]:
-    rows = (row.operands for row in grid.operands if isinstance(row, Row))
-    return list(zip(*rows, strict=True))
+    return list(zip(*grid.rows, strict=True))
 
 
 def _is_matrix(tree: Tree) -> bool:

@@ -35,7 +35,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     for k, factors in enumerate([[left], *terms]):
         above, sign = next(heads) if len(factors) > 1 else [], "=" if k == 1 else "+" * bool(k)
         for letter, entries in factors:
-            cells, symbol = setter.cells(entries), setter.symbol(found.write(letter))
+            cells, symbol = setter.cells(entries), setter.inline(letter)
             down, across = cell_edges(cells)
             panels.append(
                 MatrixPanel(

@@ -202,7 +202,7 @@ def _names(side: Side, shown: Window) -> list[str]:
     first = np.cumsum([0, *(term.columns for term in terms)])
     setter = PictureSetter(notation_of(model.hierarchy).write)
     effects = (
-        replace(model.random[first[t] + k], part=str(terms[t].group.levels[level]))
+        replace(model.random[first[t] + k].effect, part=str(terms[t].group.levels[level]))
         for t, level, k in found
     )
     return [setter.symbol(setter.write(effect)) for effect in effects]

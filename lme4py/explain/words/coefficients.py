@@ -55,7 +55,7 @@ def _coefficients(reading: Reading) -> Iterator[_Coefficient]:
         products = [_quantities(product) for product in right.operands]
         fixed = [product for product in products if product[0].kind == "fixed"]
         yield _Coefficient(
-            Relation(coefficient, right),
+            Relation((coefficient, right)),
             tuple(atoms),
             tuple(effect for effect, *rest in fixed if not rest),
             tuple(effect for effect, *rest in fixed if rest),

@@ -24,23 +24,35 @@ from lme4py.matrices.randomterm import RandomTerm
 __all__ = ["Explanation", "explain", "overview"]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Explanation:
-    """A model in words, in three renderings of the same content.
+    """A model in words, in three renderings of the same content; each is made when asked for.
 
     Parameters
     ----------
-    text : str
-        For a terminal; also ``str()``.
-    markdown : str
-        For a document.
-    html : str
-        For a notebook, which shows it by itself.
+    page : Page
+        The content.
+    width : int
+        Characters of a line of text.
     """
 
-    text: str
-    markdown: str
-    html: str
+    page: Page
+    width: int
+
+    @property
+    def text(self) -> str:
+        """For a terminal; also ``str()``."""
+        return self.page.text(self.width)
+
+    @property
+    def markdown(self) -> str:
+        """For a document."""
+        return self.page.markdown()
+
+    @property
+    def html(self) -> str:
+        """For a notebook, which shows it by itself."""
+        return self.page.html()
 
     def __str__(self) -> str:
         return self.text
@@ -72,7 +84,7 @@ def explain(
             *random_coefficients(reading),
         ]
     )
-    return Explanation(page.text(width), page.markdown(), page.html())
+    return Explanation(page, width)
 
 
 def _opening(reading: Reading) -> Prose:

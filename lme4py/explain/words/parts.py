@@ -164,8 +164,8 @@ def _level_effect(reading: Reading, number: int) -> Iterator[Prose]:
     rest = "the slope is not random there, so its differences are those that X says"
     if any(
         {name for atom in column.atoms for name in inside[atom.name]} == own
-        and any(system.within(column.factor, factor) for factor in factors)
-        for column in system.monomials.random
+        and any(system.within(column.effect.factors[0], factor) for factor in factors)
+        for column in system.random
     ):
         rest = "what is left of the slope's differences is in Z b"
     yield (

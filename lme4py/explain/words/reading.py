@@ -52,9 +52,8 @@ class Reading:
         self.system = system(design)
         self.hierarchy = self.system.hierarchy
         self._setter = TextSetter(notation_of(self.hierarchy, notation).write)
-        effects = (*self.system.fixed, *self.system.random)
-        columns = [name for term in design.random.terms for name in term.plan.names]
-        self._columns = dict(zip(effects, (*design.fixed.names, *columns), strict=True))
+        columns = (*self.system.fixed, *self.system.random)
+        self._names = {found.effect: found.name for found in columns}
         response = design.formula.response
         self.response = "the response" if response is None else one_line(deparse(response))
 
@@ -69,19 +68,18 @@ class Reading:
 
     def column(self, effect: Quantity) -> str:
         """Return R's name of the column that an effect is the coefficient of."""
-        return self._columns[effect]
+        return self._names[effect]
 
     def effects(self, term: int | RandomTerm) -> list[Quantity]:
         """Return the effects of a fixed term by its number, or of a random term."""
         if isinstance(term, int):
-            return [self.system.fixed[column] for column in self.columns(term)]
+            return [self.system.fixed[column].effect for column in self.columns(term)]
         place = self.design.random.terms.index(term)
-        pairs = zip(self.system.monomials.random, self.system.random, strict=True)
-        return [effect for column, effect in pairs if column.term == place]
+        return [found.effect for found in self.system.random if found.term == place]
 
     def group(self, term: RandomTerm) -> GroupingFactor:
         """Return the grouping factor of a term."""
-        return self.hierarchy.named(term.bar.group_name)
+        return self.hierarchy.factors[self.hierarchy.position(term.bar.group_name)]
 
     def level(self, group: str) -> int:
         """Return the level of a grouping factor; the observations are level 1."""
@@ -125,7 +123,7 @@ class Reading:
     def atoms(self, term: int) -> tuple[tuple[Quantity, ...], tuple[Quantity, ...]]:
         """Return what the columns of a term multiply: of the observations, and of groups."""
         columns = self.columns(term)
-        found = self.system.monomials.fixed[columns[0]].atoms if columns else ()
+        found = self.system.fixed[columns[0]].atoms if columns else ()
         return tuple(a for a in found if not a.factors), tuple(a for a in found if a.factors)
 
 

@@ -182,14 +182,9 @@ def learn(
     scope = text.scope(columns, columns.rows, messages)
     for remark in _misread_arguments(arguments, columns):
         messages.advise(remark)
-    learned = learn_frame(
-        text.variables,
-        scope,
-        subset=arguments.subset,
-        extras=arguments.extras,
-        na_action=text.na_action,
-        drop_unused=mixed,
-    )
+    given = {"(subset)": arguments.subset, **arguments.extras}
+    learned = learn_frame(text.variables, scope, given, text.na_action)
+    learned = learned.settled(text.variables, scope, drop_unused=mixed)
     frame = learned.frame
     model = learn_model(
         text,

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import few
 from lme4py.data.column_values import value_of
 from lme4py.data.columns import row_names
-from lme4py.data.factors import distinct, drop_unused, factor_of
+from lme4py.data.factors import distinct, factor_of
+from lme4py.data.factors import drop_unused as without_unused
 from lme4py.data.memory import read_only
 from lme4py.data.missing_rows import missing, rows_text
 from lme4py.data.values import (
@@ -53,15 +54,13 @@ from lme4py.frame.state import NOTHING, OPEN, State
 __all__ = [
     "NA_ACTIONS",
     "Expression",
-    "FrameRows",
     "LearnedFrame",
     "ModelFrame",
     "NAAction",
-    "frame_rows",
+    "frame_of",
     "learn_frame",
     "na_action_of",
     "new_frame",
-    "settled",
 ]
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
@@ -184,6 +183,7 @@ class LearnedFrame:
     Parameters
     ----------
     frame : ModelFrame
+        Of all rows, or of those of a block; without variables while a state is open.
     states : mapping of str to State
         By the labels of the variables and arguments.
     terms : Terms
@@ -195,7 +195,32 @@ class LearnedFrame:
     frame: ModelFrame
     states: Mapping[str, State]
     terms: Terms
-    selected: Mapping[str, Value]
+    selected: Mapping[str, Value] = field(default_factory=dict)
+
+    def settled(self, formula: Node, scope: Scope, *, drop_unused: bool = True) -> LearnedFrame:
+        """Return the frame of all rows: bare text is a factor, levels that no row has are gone.
+
+        R by default keeps them, lme4 does not.
+        """
+        # What "." stands for is not among the names here, as in lme4.
+        right = formula.operands[-1] if isinstance(formula, Call) else formula
+        bare = {symbol.name for symbol in symbols(right)}
+        variables = {}
+        for name, given in self.frame.variables.items():
+            value = given
+            if isinstance(given, Character) and name in bare:
+                value = factor_of(given, scope.context.collation)
+            elif isinstance(given, Factor) and drop_unused:
+                value = without_unused(given)
+                if given.contrasts is not None and value is not given:
+                    scope.context.warn(
+                        f"contrasts dropped from factor {name} due to missing levels"
+                    )
+            if isinstance(value, Factor):
+                # All stages share these levels, and look them up in one table.
+                value = replace(value, levels=LevelTable.of(value.levels))
+            variables[name] = read_only(value)
+        return replace(self, frame=replace(self.frame, variables=variables))
 
     def lost_levels(self, names: Iterable[str]) -> dict[str, int]:
         """Return how many values of some variables no row has any more.
@@ -210,47 +235,20 @@ class LearnedFrame:
         return {name: count for name, count in counts.items() if count}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrameRows:
-    """Rows of a model frame before its levels are settled: all of them, or those of a block.
-
-    Parameters
-    ----------
-    terms : Terms
-        Of the formula whose variables these are.
-    variables : mapping of str to Value
-        In the rows that stay; empty while a state is open.
-    states : mapping of str to State
-        By the labels of the variables and arguments.
-    rows : int
-        How many rows stay.
-    positions : ndarray of int64 or None
-        Rows of the data that stay, in order; None when all do.
-    omitted : int
-        Number of rows dropped for missing values.
-    selected : mapping of str to Value
-        The variables before rows with missing values were dropped; empty where none were.
-    """
-
-    terms: Terms
-    variables: Mapping[str, Value]
-    states: Mapping[str, State]
-    rows: int = 0
-    positions: NDArray[np.int64] | None = None
-    omitted: int = 0
-    selected: Mapping[str, Value] = field(default_factory=dict)
+def _distinct(value: Value) -> int:
+    codes = distinct(value.values)[1] if isinstance(value, Numeric) else getattr(value, "codes", ())
+    known = np.asarray(codes, dtype=np.int64)
+    return int(np.count_nonzero(np.bincount(known[known >= 0])))
 
 
 def learn_frame(
     formula: Node,
     scope: Scope,
-    *,
-    subset: Expression = None,
-    extras: Mapping[str, Expression] | None = None,
-    na_action: NAAction = "omit",
-    drop_unused: bool = True,
+    arguments: Mapping[str, Expression],
+    na_action: NAAction,
+    states: Mapping[str, State] | None = None,
 ) -> LearnedFrame:
-    """Build the model frame (R's ``model.frame``), learning from it.
+    """Evaluate the variables of a model frame (R's ``model.frame``), and choose its rows.
 
     Parameters
     ----------
@@ -258,43 +256,19 @@ def learn_frame(
         A formula in which bars are written as sums.
     scope : Scope
         The data and what else names may mean.
-    subset : array-like or str, optional
-        Logical, or positive, negative or repeated 1-based row numbers when integers, or row
-        names when text.
-    extras : mapping, optional
-        ``(weights)``, ``(offset)`` and the like: arrays or expressions.
+    arguments : mapping
+        ``(subset)``, ``(weights)``, ``(offset)`` and the like: arrays, or R expressions as
+        text, or None. A subset is logical, or positive, negative or repeated 1-based row
+        numbers, or row names.
     na_action : {"omit", "exclude", "fail", "pass"}
         What happens to rows with missing values.
-    drop_unused : bool
-        Whether levels that no row has are dropped, as lme4 does and R by default does not.
-
-    Raises
-    ------
-    DataError
-        For variables of a wrong type or length, in R's words.
-    """
-    arguments = {"(subset)": subset, **(extras or {})}
-    found = frame_rows(formula, scope, arguments, na_action)
-    return settled(found, formula, scope, drop_unused=drop_unused)
-
-
-def frame_rows(
-    formula: Node,
-    scope: Scope,
-    extras: Mapping[str, Expression],
-    na_action: NAAction,
-    states: Mapping[str, State] | None = None,
-) -> FrameRows:
-    """Evaluate the variables of a model frame, and choose its rows.
-
-    Parameters
-    ----------
-    formula, scope, na_action
-        As for `learn_frame`.
-    extras : mapping
-        ``(subset)``, ``(weights)`` and the like: arrays or expressions, or None.
     states : mapping of str to State, optional
         What blocks before, or earlier sweeps over them, have found: these rows are a block.
+
+    Returns
+    -------
+    LearnedFrame
+        Its levels are to be `settled`, when all rows are there.
 
     Raises
     ------
@@ -305,76 +279,83 @@ def frame_rows(
     for text in expanded.warnings:
         scope.context.warn(text)
     nodes = expanded.by_name
-
-    def known(name: str) -> State | None:
-        return None if states is None else states.get(name, OPEN)
-
-    found = {
-        name: _checked(name, node, evaluate(node, scope, known(name)))
-        for name, node in nodes.items()
-    }
-    for name, expression in extras.items():
+    found: dict[str, Evaluated] = {}
+    for name, expression in (*nodes.items(), *arguments.items()):
         if expression is None:
             continue
-        given = _extra(name, _evaluated(expression, scope, known(name)))
-        if given is not None:
-            found[name] = given
+        item = _evaluated(expression, scope, None if states is None else states.get(name, OPEN))
+        span = nodes[name].span if name in nodes else None
+        if isinstance(item.value, FunctionName):
+            raise DataError(f"invalid type (closure) for variable '{name}'", span)
+        if isinstance(item.value, Null) and item.value is not PENDING:
+            if name in nodes:
+                raise DataError(f"invalid type (NULL) for variable '{name}'", span)
+            continue
+        found[name] = item
     learned = {name: item.state for name, item in found.items()}
     learned |= {name: state for name, state in (states or {}).items() if not state.is_open}
     if any(item.value is PENDING for item in found.values()):
-        return FrameRows(terms=expanded, variables={}, states=learned)
+        return LearnedFrame(ModelFrame(variables={}, rows=0), learned, expanded)
     chosen = found.pop("(subset)", None)
+    rows: int | None = None
+    for name, item in found.items():
+        size = length(item.value)
+        rows = size if rows is None else rows
+        alone = states is not None and not item.rowwise
+        if alone or size != rows:
+            raise DataError(
+                f"variable lengths differ (found for '{name}')",
+                nodes[name].span if name in nodes else None,
+                "it has no value for each row"
+                if alone
+                else f"it has {size} elements, the variables before it have {rows}",
+            )
+    rows = scope.context.rows if rows is None else rows
     variables = {name: item.value for name, item in found.items()}
-    alone = [name for name, item in found.items() if states is not None and not item.rowwise]
-    rows = _common_length(variables, nodes) if variables and not alone else scope.context.rows
-    for name in alone:
-        raise DataError(
-            f"variable lengths differ (found for '{name}')",
-            nodes[name].span if name in nodes else None,
-            "it has no value for each row",
-        )
-    matrices = any(isinstance(value, Matrix) for value in variables.values())
     selected = None
     if chosen is not None:
         if states is not None:
             _refuse_numbers_of_rows(chosen.value)
+        matrices = any(isinstance(value, Matrix) for value in variables.values())
         numbers = _row_numbers(chosen.value, scope.columns)
         selected = _subset_positions(numbers, rows, matrices=matrices)
-    positions = _complete(variables, selected, na_action)
+    frame = _of_rows(expanded, variables, rows, selected, na_action)
+    before = _taken(variables, selected) if frame.omitted else {}
+    return LearnedFrame(frame, learned, expanded, before)
+
+
+def frame_of(expanded: Terms, variables: Mapping[str, Value], **others: Any) -> ModelFrame:
+    """Return a model frame of variables that were evaluated for some terms."""
+    names = expanded.frame_names
+    return ModelFrame(
+        variables=variables,
+        response=None if expanded.response is None else names[expanded.response],
+        offset_terms=tuple(names[i] for i in expanded.offsets),
+        spans={name: node.span for name, node in expanded.by_name.items()},
+        **others,
+    )
+
+
+def _of_rows(
+    expanded: Terms,
+    variables: Mapping[str, Value],
+    rows: int,
+    selected: NDArray[np.int64] | None,
+    na_action: NAAction,
+    free: Collection[str] = (),
+) -> ModelFrame:
+    """Return the frame of the selected rows that have no missing values but in `free` ones."""
+    needed = {name: value for name, value in variables.items() if name not in free}
+    positions = _complete(needed, selected, na_action)
     before = rows if selected is None else selected.size
     left = rows if positions is None else positions.size
-    return FrameRows(
-        terms=expanded,
-        variables=_taken(variables, positions),
-        states=learned,
+    return frame_of(
+        expanded,
+        _taken(variables, positions),
         rows=left,
         positions=positions,
         omitted=before - left,
-        selected=_taken(variables, selected) if left < before else {},
     )
-
-
-def settled(
-    found: FrameRows, formula: Node, scope: Scope, *, drop_unused: bool = True
-) -> LearnedFrame:
-    """Return the model frame of all its rows: levels that no row has are gone."""
-    expanded = found.terms
-    # What "." stands for is not among the names here, as in lme4.
-    right = formula.operands[-1] if isinstance(formula, Call) else formula
-    bare = {symbol.name for symbol in symbols(right)}
-    frame = ModelFrame(
-        variables={
-            name: read_only(_settled(name, value, name in bare, drop_unused, scope))
-            for name, value in found.variables.items()
-        },
-        response=None if expanded.response is None else expanded.frame_names[expanded.response],
-        offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
-        rows=found.rows,
-        positions=found.positions,
-        omitted=found.omitted,
-        spans={name: node.span for name, node in expanded.by_name.items()},
-    )
-    return LearnedFrame(frame, found.states, expanded, found.selected)
 
 
 def new_frame(
@@ -438,25 +419,12 @@ def new_frame(
             selected = _subset_positions(value, rows, matrices=False)
         else:
             variables[name] = value
-    needed = {name: value for name, value in variables.items() if name not in free}
-    positions = _complete(needed, selected, na_action)
-    before = rows if selected is None else selected.size
-    left = rows if positions is None else positions.size
-    response = None if expanded.response is None else expanded.frame_names[expanded.response]
-    kept = _taken(variables, positions)
-    if response is not None and response not in kept:
+    frame = _of_rows(expanded, variables, rows, selected, na_action, free)
+    kept = frame.variables
+    if frame.response is not None and frame.response not in kept:
         # A name here, no values: no column is made of it.
-        kept = {response: Numeric(np.zeros(left), "double"), **kept}
-    return ModelFrame(
-        variables=kept,
-        response=response,
-        offset_terms=tuple(expanded.frame_names[i] for i in expanded.offsets),
-        rows=left,
-        positions=positions,
-        omitted=before - left,
-        types=types,
-        labels=labels,
-    )
+        kept = {frame.response: Numeric(np.zeros(frame.rows), "double"), **kept}
+    return replace(frame, variables=kept, types=types, labels=labels)
 
 
 def _new_value(name: str, node: Node, scope: Scope, columns: NewColumns, state: State) -> Value:
@@ -486,44 +454,11 @@ def _taken(
     return {name: select(value, positions) for name, value in variables.items()}
 
 
-def _checked(name: str, node: Node, found: Evaluated) -> Evaluated:
-    """Return a variable of the frame, or raise R's error for what can be none."""
-    match found.value:
-        case FunctionName():
-            raise DataError(f"invalid type (closure) for variable '{name}'", node.span)
-        case Null() if found.value is not PENDING:
-            raise DataError(f"invalid type (NULL) for variable '{name}'", node.span)
-        case _:
-            return found
-
-
-def _extra(name: str, found: Evaluated) -> Evaluated | None:
-    """Return an argument, None where it is NULL."""
-    if isinstance(found.value, FunctionName):
-        raise DataError(f"invalid type (closure) for variable '{name}'")
-    return None if isinstance(found.value, Null) and found.value is not PENDING else found
-
-
 def _evaluated(expression: Expression, scope: Scope, state: State | None = None) -> Evaluated:
-    if isinstance(expression, str):
-        return evaluate(parse(expression), scope, state)
+    node = parse(expression) if isinstance(expression, str) else expression
+    if isinstance(node, Node):
+        return evaluate(node, scope, state)
     return Evaluated(value_of(expression), rowwise=True)
-
-
-def _common_length(variables: Mapping[str, Value], nodes: Mapping[str, Node]) -> int:
-    rows: int | None = None
-    for name, value in variables.items():
-        found = length(value)
-        if rows is None:
-            rows = found
-        elif found != rows:
-            node = nodes.get(name)
-            raise DataError(
-                f"variable lengths differ (found for '{name}')",
-                None if node is None else node.span,
-                f"it has {found} elements, the variables before it have {rows}",
-            )
-    return rows or 0
 
 
 def _row_numbers(value: Value, columns: ColumnSource) -> Value:
@@ -616,41 +551,11 @@ def _complete(
     if lost is None or not lost.any():
         return selected
     if na_action == "fail":
-        raise DataError("missing values in object", hint=_where(variables))
+        counts = [
+            f"'{name}': {rows_text(found)}"
+            for name, value in variables.items()
+            if (found := missing(value)) is not None
+        ]
+        hint = "; ".join(counts) or "subset selects rows that are not there"
+        raise DataError("missing values in object", hint=hint)
     return np.flatnonzero(~lost) if selected is None else selected[~lost]
-
-
-def _where(variables: Mapping[str, Value]) -> str:
-    counts = []
-    for name, value in variables.items():
-        found = missing(value)
-        if found is not None:
-            counts.append(f"'{name}': {rows_text(found)}")
-    return "; ".join(counts) or "subset selects rows that are not there"
-
-
-def _settled(name: str, value: Value, bare: bool, dropped: bool, scope: Scope) -> Value:
-    """Return a column as it stands in the frame: unused levels dropped, bare text a factor."""
-    if isinstance(value, Factor):
-        settled = drop_unused(value) if dropped else value
-        if value.contrasts is not None and len(settled.levels) < len(value.levels):
-            scope.context.warn(f"contrasts dropped from factor {name} due to missing levels")
-        return _tabled(settled)
-    if isinstance(value, Character) and bare:
-        return _tabled(factor_of(value, scope.context.collation))
-    return value
-
-
-def _tabled(factor: Factor) -> Factor:
-    """Return a factor on levels that all stages share, and look up in one table."""
-    return replace(factor, levels=LevelTable.of(factor.levels))
-
-
-def _distinct(value: Value) -> int:
-    match value:
-        case Numeric(values=values):
-            return distinct(values)[0].size
-        case Character(codes=codes) | Factor(codes=codes):
-            return int(np.count_nonzero(np.bincount(codes[codes >= 0])))
-        case _:
-            return 0

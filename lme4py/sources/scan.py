@@ -29,7 +29,7 @@ from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, closed
-from lme4py.frame.modelframe import FrameRows, frame_rows, settled
+from lme4py.frame.modelframe import LearnedFrame, frame_of, learn_frame
 from lme4py.frame.schema import ColumnType, type_of
 from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
@@ -251,8 +251,13 @@ class Scan:
         adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
         scope = self._text.scope(BlockColumns(self._names, adapted), columns.rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
-        here = frame_rows(self._text.variables, scope, given, self._text.na_action, known.states)
-        states = {name: found.states.get(name, OPEN) + state for name, state in here.states.items()}
+        learned = learn_frame(
+            self._text.variables, scope, given, self._text.na_action, known.states
+        )
+        here = learned.frame
+        states = {
+            name: found.states.get(name, OPEN) + state for name, state in learned.states.items()
+        }
         if any(state.is_open for state in states.values()):
             return replace(found, types=types, states=states)
         frame = found.frame or SomeRows(self._groups(here.variables), known.first)
@@ -417,16 +422,16 @@ class Scan:
         }
         positions = np.concatenate(frame.positions)
         formula = self._text.variables
-        rows = FrameRows(
-            terms=terms(formula, self._names),
-            variables=variables,
-            states=total.states,
+        expanded = terms(formula, self._names)
+        rows = frame_of(
+            expanded,
+            variables,
             rows=positions.size,
             positions=None if positions.size == total.rows else positions,
             omitted=frame.omitted,
         )
         scope = self._scope(known, messages)
-        learned = settled(rows, formula, scope)
+        learned = LearnedFrame(rows, total.states, expanded).settled(formula, scope)
         for numbers in (learned.frame.weights, learned.frame.offset):
             numbers()  # an error where they are none
         model = learn_model(

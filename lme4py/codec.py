@@ -259,7 +259,7 @@ def _conforms(value: Any, hint: Any) -> bool:
     if origin is np.ndarray:
         (wanted,) = get_args(arguments[1])
         return isinstance(value, np.ndarray) and (
-            wanted is Any or np.issubdtype(value.dtype, wanted)
+            wanted is Any or np.issubdtype(value.dtype, get_origin(wanted) or wanted)
         )
     if origin is not None:
         # Keys are texts in JSON.

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 FloatArray: TypeAlias = NDArray[np.float64]
-Codes: TypeAlias = NDArray[np.int32]
+Codes: TypeAlias = NDArray[np.signedinteger[Any]]
 Kind: TypeAlias = Literal["logical", "integer", "double"]
 Time: TypeAlias = str
 
@@ -125,8 +125,8 @@ class Factor(Abbreviated):
 
     Parameters
     ----------
-    codes : ndarray of int32, shape (n,)
-        0-based position in ``levels``; -1 is NA.
+    codes : ndarray of int, shape (n,)
+        0-based position in ``levels``; -1 is NA. Of int32, or narrower where pandas' codes are.
     levels : tuple of str
         Level names in R's order; None stands for an NA level (R's ``addNA``).
     ordered : bool

@@ -381,7 +381,9 @@ def _without_missing_level(factor: Factor) -> Factor:
     """Return the factor with an NA level (R's ``addNA``) turned into missing values."""
     levels = LevelTable.of(factor.levels)
     if not levels.holds_missing:
-        return Factor(factor.codes, levels, factor.ordered)
+        # Those of pandas are narrower where there are few levels.
+        codes = factor.codes.astype(np.int32, copy=False)
+        return Factor(codes, levels, factor.ordered)
     known = [place for place, level in enumerate(levels) if level is not None]
     positions = np.full(len(levels), -1, dtype=np.int32)
     positions[known] = np.arange(len(known), dtype=np.int32)

@@ -14,6 +14,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.archive import read_archive, write_archive
@@ -23,7 +24,7 @@ from lme4py.errors import DataError
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Crossproducts"]
+__all__ = ["Crossproducts", "RunningSum"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -105,31 +106,9 @@ class Crossproducts(Abbreviated):
         >>> products.ZtZ.toarray().tolist(), products.Zty.tolist()
         ([[2.0, 0.0], [0.0, 1.0]], [3.0, 4.0])
         """
-        sum_log_weights = 0.0
-        if offset is not None:
-            y = y - offset
-        if weights is not None:
-            with np.errstate(divide="ignore"):
-                sum_log_weights = float(np.log(weights).sum())
-            roots = np.sqrt(weights)
-            y = roots * y
-            X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
-            Zt = Zt.copy()
-            Zt.data *= np.repeat(roots, np.diff(Zt.indptr))
-        Xt = X.T
-        XtX, ZtX = Xt @ X, Zt @ X
-        ZtZ = (Zt @ Zt.T).tocsc()
-        ZtZ.sum_duplicates()
-        return cls(
-            XtX=XtX.toarray() if hasattr(XtX, "toarray") else XtX,
-            Xty=np.asarray(Xt @ y),
-            yty=float(y @ y),
-            ZtX=ZtX.toarray() if hasattr(ZtX, "toarray") else ZtX,
-            Zty=np.asarray(Zt @ y),
-            ZtZ=ZtZ,
-            n=y.size,
-            sum_log_weights=sum_log_weights,
-        )
+        sums = RunningSum(Zt.shape[0], X.shape[1])
+        sums.add(X, Zt, y, weights=weights, offset=offset)
+        return sums.total()
 
     def __add__(self, other: Crossproducts) -> Crossproducts:
         """Return the cross-products of the rows of both.
@@ -214,3 +193,163 @@ class Crossproducts(Abbreviated):
 
 _FIELDS = fields(Crossproducts)
 _ARRAYS = tuple(item.name for item in _FIELDS if item.name != "ZtZ")
+
+
+class RunningSum:
+    """Cross-products that blocks of rows are added to, in place: here, and nowhere else.
+
+    Of a million levels each block has few, so that their sums are not made anew for every block.
+    Most entries of ZᵗZ stand where a row of Zᵗ meets one other: the levels of a nested factor have
+    one level of the outer one, an intercept one slope. These are added up where they stand; what
+    is left goes into runs of entries sorted by column and row. Two runs are merged as soon as the
+    later one is no smaller than the earlier, so that all in all little is moved.
+
+    Parameters
+    ----------
+    q, p : int
+        How many columns Z and X have.
+    """
+
+    def __init__(self, q: int, p: int) -> None:
+        self._XtX, self._Xty, self._yty = np.zeros((p, p)), np.zeros(p), 0.0
+        # Memory that is not written to is none.
+        self._ZtX, self._Zty, self._squares = np.zeros((q, p), order="F"), np.zeros(q), np.zeros(q)
+        self._pairs: dict[tuple[int, int], tuple[NDArray[np.int64], FloatArray]] = {}
+        self._runs: list[tuple[NDArray[np.int64], FloatArray]] = []
+        self.n, self._sum_log_weights = 0, 0.0
+
+    def add(
+        self,
+        X: Any,
+        Zt: csc_array,
+        y: FloatArray,
+        *,
+        weights: FloatArray | None = None,
+        offset: FloatArray | None = None,
+    ) -> None:
+        """Add some rows; the arguments are those of `Crossproducts.of`."""
+        if offset is not None:
+            y = y - offset
+        if weights is not None:
+            with np.errstate(divide="ignore"):
+                self._sum_log_weights += float(np.log(weights).sum())
+            roots = np.sqrt(weights)
+            y = roots * y
+            X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
+            Zt = Zt.copy()
+            Zt.data *= np.repeat(roots, np.diff(Zt.indptr))
+        XtX, columns = X.T @ X, X.T
+        if hasattr(X, "multiply"):
+            XtX, columns = XtX.toarray(), ()
+            self._ZtX += (Zt @ X).toarray()
+        self._XtX += XtX
+        self._Xty += X.T @ y
+        self._yty += float(y @ y)
+        self.n += y.size
+        for later in range(int(np.diff(Zt.indptr).max(initial=0))):
+            rows, levels, values = _entries(Zt, later)
+            _add(self._Zty, levels, values * y[rows])
+            _add(self._squares, levels, values * values)
+            for number, column in enumerate(columns):
+                _add(self._ZtX[:, number], levels, values * column[rows])
+            for earlier in range(later):
+                _, others, factors = _entries(Zt, earlier, later)
+                self._add_pairs((earlier, later), others, levels, factors * values)
+
+    def _add_pairs(
+        self,
+        places: tuple[int, int],
+        levels: NDArray[np.intp],
+        others: NDArray[np.intp],
+        products: FloatArray,
+    ) -> None:
+        """Add products of two entries of each row, by their rows of Zt."""
+        q = self._Zty.size
+        # Counted from 1, for memory that is not written to has zeros.
+        partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int64), np.zeros(q)))
+        first = partner[levels] == 0
+        if first.any():
+            partner[levels[first]] = others[first] + 1
+        met = partner[levels] == others + 1
+        if met.all():
+            _add(sums, levels, products)
+            return
+        _add(sums, levels[met], products[met])
+        keys = levels[~met] * q + others[~met]
+        order = np.argsort(keys)
+        self._runs.append(_summed(keys[order], products[~met][order]))
+        while len(self._runs) > 1 and self._runs[-1][0].size >= self._runs[-2][0].size:
+            self._merge()
+
+    def _merge(self) -> None:
+        (first, one), (second, two) = self._runs[-2:]
+        keys, values = np.concatenate([first, second]), np.concatenate([one, two])
+        order = np.argsort(keys, kind="stable")
+        self._runs[-2:] = [_summed(keys[order], values[order])]
+
+    def total(self) -> Crossproducts:
+        """Return the sum."""
+        from scipy.sparse import coo_array
+
+        q = self._Zty.size
+        while len(self._runs) > 1:
+            self._merge()
+        diagonal = np.flatnonzero(self._squares)
+        entries = [(diagonal, diagonal, self._squares[diagonal])]
+        triangle = [(keys // q, keys % q, values) for keys, values in self._runs]
+        for partner, sums in self._pairs.values():
+            levels = np.flatnonzero(partner)
+            triangle.append((levels, partner[levels] - 1, sums[levels]))
+        for levels, others, values in triangle:
+            entries += [(levels, others, values), (others, levels, values)]
+        rows, columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+        kind = np.int32 if max(values.size, q) < _INT32_LIMIT else np.int64
+        places = (rows.astype(kind), columns.astype(kind))
+        ZtZ = coo_array((values, places), shape=(q, q)).tocsc()
+        ZtZ.sort_indices()
+        return Crossproducts(
+            XtX=self._XtX,
+            Xty=self._Xty,
+            yty=self._yty,
+            ZtX=self._ZtX,
+            Zty=self._Zty,
+            ZtZ=ZtZ,
+            n=self.n,
+            sum_log_weights=self._sum_log_weights,
+        )
+
+
+def _entries(
+    Zt: csc_array, place: int, least: int | None = None
+) -> tuple[Any, NDArray[np.intp], FloatArray]:
+    """Return the entries that stand at one place of their column, with their rows of Zt.
+
+    Only columns that have an entry at the place `least` as well.
+    """
+    counts, width = np.diff(Zt.indptr), int(np.diff(Zt.indptr).max(initial=0))
+    if counts.min(initial=0) == width:
+        columns, at = slice(None), slice(place, None, width)
+    else:
+        columns = np.flatnonzero(counts > (place if least is None else least))
+        at = Zt.indptr[columns] + place
+    return columns, Zt.indices[at].astype(np.intp), Zt.data[at]
+
+
+def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> None:
+    """Add numbers to the sums at some places, in order."""
+    if sums.size > _SPARSE * places.size:
+        np.add.at(sums, places, numbers)
+    elif places.size:
+        sums += np.bincount(places, numbers, sums.size)
+
+
+def _summed(
+    keys: NDArray[np.int64], values: FloatArray
+) -> tuple[NDArray[np.int64], FloatArray]:
+    """Return the sum for each of some sorted keys."""
+    starts = np.flatnonzero(np.diff(keys, prepend=-1))
+    return keys[starts], np.add.reduceat(values, starts)
+
+
+_INT32_LIMIT = 2**31
+_SPARSE = 4

@@ -77,7 +77,7 @@ LAYERS = (
     "sources.row_files",
     "sources.source",
     "sources.dask_partitions",
-    "sources.running_sum",
+    "sources.text_table",
     "sources.spec_blocks",
     "sources.partial_frame",
     "fixed_design",

@@ -94,6 +94,10 @@ class Columns:
         """The columns that were asked for so far."""
         return self._values
 
+    def raw(self, name: str) -> Any:
+        """Return the column called `name`, which is there, as its library has it."""
+        return self._column(name)
+
     def get(self, name: str) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
 

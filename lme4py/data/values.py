@@ -271,8 +271,10 @@ def concatenate(values: Sequence[Value]) -> Value:
 def _together(parts: Sequence[tuple[Codes, tuple[Any, ...]]]) -> tuple[Codes, tuple[Any, ...]]:
     """Return codes into one pool of texts."""
     pool = parts[0][1]
-    if all(texts is pool or texts == pool for _, texts in parts):
-        return np.concatenate([codes for codes, _ in parts]), pool
+    longest = max((texts for _, texts in parts), key=len)
+    # Pools of blocks grow at their end.
+    if all(texts is longest or texts == longest[: len(texts)] for _, texts in parts):
+        return np.concatenate([codes for codes, _ in parts]), longest
     # The texts of the first are mostly those of many blocks, and stand where they stand.
     places = dict(zip(pool, count(), strict=False))
     found = [parts[0][0]]

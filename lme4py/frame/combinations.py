@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,12 @@ from lme4py.frame.schema import LevelTable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Combinations", "combinations_of"]
+__all__ = ["Combinations", "combinations_of", "keep_combinations"]
 
 _INT64_LIMIT = 2**63
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Combinations:
     """The combinations of codes whose texts, joined by colons, are learned levels.
 
@@ -29,27 +30,55 @@ class Combinations:
     ----------
     parts : tuple of LevelTable
         The levels of ``a``, ``b``, ... .
-    numbers : pandas.Index of int64
+    numbers : ndarray of int64
         Each combination as one number, the last code running fastest.
     places : ndarray of int32
         The level that each of them is; combinations whose texts are equal are one level.
     """
 
     parts: tuple[LevelTable, ...]
-    numbers: pd.Index
+    numbers: NDArray[np.int64]
     places: Codes
 
     def find(self, codes: Sequence[Codes]) -> Codes | None:
         """Return the level of each row; None if a row has a missing, new or other combination."""
+        number = _number_of(codes, self.parts)
+        if number is None or not self.numbers.size:
+            return None
+        if self._telling is not None:
+            part, table = self._telling
+            found = table[codes[part]]
+            return self.places[found] if np.array_equal(self.numbers[found], number) else None
+        found = self._index.get_indexer(number)
+        return None if (found < 0).any() else self.places[found]
+
+    @cached_property
+    def _index(self) -> pd.Index:
         import pandas as pd
 
-        number: NDArray[np.int64] = np.zeros(codes[0].size, dtype=np.int64)
-        for part, levels in zip(codes, self.parts, strict=True):
-            if part.size and not 0 <= int(part.min()) <= int(part.max()) < len(levels):
-                return None
-            number = number * len(levels) + part
-        found = self.numbers.get_indexer(pd.Index(number))
-        return None if (found < 0).any() else self.places[found]
+        return pd.Index(self.numbers)
+
+    @cached_property
+    def _telling(self) -> tuple[int, NDArray[np.intp]] | None:
+        """A part each of whose levels is in one combination at most, and in which."""
+        rest = self.numbers
+        for part in reversed(range(len(self.parts))):
+            rest, codes = np.divmod(rest, len(self.parts[part]))
+            table = np.zeros(len(self.parts[part]), dtype=np.intp)
+            table[codes] = np.arange(codes.size)
+            if np.array_equal(table[codes], np.arange(codes.size)):
+                return part, table
+        return None
+
+
+def _number_of(codes: Sequence[Codes], parts: Sequence[LevelTable]) -> NDArray[np.int64] | None:
+    """Return the combination of each row as a number; None if a row has no level, or a new one."""
+    number: NDArray[np.int64] = np.zeros(codes[0].size, dtype=np.int64)
+    for part, levels in zip(codes, parts, strict=True):
+        if part.size and not 0 <= int(part.min()) <= int(part.max()) < len(levels):
+            return None
+        number = number * len(levels) + part
+    return number
 
 
 def combinations_of(levels: LevelTable, parts: tuple[LevelTable, ...]) -> Combinations:
@@ -67,22 +96,38 @@ def combinations_of(levels: LevelTable, parts: tuple[LevelTable, ...]) -> Combin
     """
     kept: Combinations | None = vars(levels).get("combinations")
     if kept is None or list(map(id, kept.parts)) != list(map(id, parts)):
-        kept = vars(levels)["combinations"] = _combinations(levels, parts)
+        kept = vars(levels)["combinations"] = _of_texts(levels, parts)
     return kept
 
 
-def _combinations(levels: LevelTable, parts: tuple[LevelTable, ...]) -> Combinations:
+def keep_combinations(
+    levels: LevelTable, places: Codes, parts: tuple[LevelTable, ...], codes: Sequence[Codes]
+) -> None:
+    """Keep beside levels which combinations they are in the rows that they were learned from.
+
+    Their texts, which would tell it too, need not be taken apart then.
+    """
     import pandas as pd
 
+    number = _number_of(codes, parts)
+    if number is not None and places.min(initial=0) >= 0 and _fit(parts):
+        first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
+        vars(levels)["combinations"] = Combinations(parts, number[first], places[first])
+
+
+def _fit(parts: Sequence[LevelTable]) -> bool:
     # An NA level has the text of one called NA; so large a table would not fit anyway.
-    fit = math.prod(map(len, parts)) < _INT64_LIMIT and not any(p.holds_missing for p in parts)
+    return math.prod(map(len, parts)) < _INT64_LIMIT and not any(p.holds_missing for p in parts)
+
+
+def _of_texts(levels: LevelTable, parts: tuple[LevelTable, ...]) -> Combinations:
     found = [
         (number, place)
-        for place, level in enumerate(levels if fit else ())
+        for place, level in enumerate(levels if _fit(parts) else ())
         for number in _numbers_of(str(level), parts)
     ]
     numbers, places = np.array(found, dtype=np.int64).reshape(-1, 2).T
-    return Combinations(parts, pd.Index(numbers.copy()), places.astype(np.int32))
+    return Combinations(parts, numbers.copy(), places.astype(np.int32))
 
 
 def _numbers_of(text: str, parts: tuple[LevelTable, ...]) -> Iterator[int]:

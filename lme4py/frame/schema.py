@@ -270,9 +270,9 @@ def place_levels(value: Character | Factor, levels: Levels) -> Factor:
     >>> placed.levels, placed.codes.tolist()
     (('a', 'b', 'z'), [2, 0])
     """
-    if isinstance(value, Factor) and (value.levels is levels or value.levels == levels):
-        return value
     texts: Sequence[str | None] = value.pool if isinstance(value, Character) else value.levels
+    if texts is levels or texts == levels:
+        return value if isinstance(value, Factor) else Factor(value.codes, levels)
     used = drop_unused(Factor(value.codes, tuple(texts)))
     # A million levels are not put into a table for every new row.
     known = LevelTable.of(levels)

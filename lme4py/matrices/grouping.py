@@ -32,7 +32,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, strip_parentheses, symbols
 from lme4py.formula.terms import terms
-from lme4py.frame.combinations import combinations_of
+from lme4py.frame.combinations import combinations_of, keep_combinations
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
@@ -50,6 +50,7 @@ __all__ = [
     "left_side",
     "new_random_term",
     "random_term",
+    "remember_combinations",
 ]
 
 _ROWS_PER_LEVEL = 4
@@ -293,16 +294,30 @@ def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -
 
     None stands for groups of another kind, and for rows that no learned level has.
     """
-    names = [symbol.name for symbol in symbols(bar.group)]
+    levels, joined = LevelTable.of(learned.levels), _joined_names(bar, grouping)
     # What is looked up is made of all levels, which does not pay for a few rows.
-    many = grouping.frame.rows * _ROWS_PER_LEVEL >= len(learned.levels)
-    if len(names) < 2 or not (many and _joins_names(bar.group)):
+    many = grouping.frame.rows * _ROWS_PER_LEVEL >= len(levels)
+    return combinations_of(levels, joined[0]).find(joined[1]) if joined and many else None
+
+
+def remember_combinations(bar: Bar, group: Factor, grouping: Grouping) -> None:
+    """Keep beside the levels of ``a:b`` which combinations they are in the rows learned from."""
+    joined = _joined_names(bar, grouping)
+    if joined is not None:
+        keep_combinations(LevelTable.of(group.levels), group.codes, *joined)
+
+
+def _joined_names(
+    bar: Bar, grouping: Grouping
+) -> tuple[tuple[LevelTable, ...], list[Codes]] | None:
+    """Return the levels and codes of each part of a group ``a:b``, None for other groups."""
+    names = [symbol.name for symbol in symbols(bar.group)]
+    if len(names) < 2 or not _joins_names(bar.group):
         return None
     if not all(name in grouping.factors for name in names):
         return None
     parts = tuple(LevelTable.of(grouping.levels[name]) for name in names)
-    table = combinations_of(LevelTable.of(learned.levels), parts)
-    return table.find([grouping.factors[name].codes for name in names])
+    return parts, [grouping.factors[name].codes for name in names]
 
 
 def random_term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:

@@ -8,12 +8,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from lme4py.data.read_csv import (
     column_of_fields,
     common_kind,
     kind_of_fields,
     names_of_header,
 )
+from lme4py.data.values import Character
 from lme4py.errors import DataError, file_fault
 
 __all__ = ["FORMATS", "TableFile", "table_file"]
@@ -100,13 +103,41 @@ def _state(path: Path) -> tuple[int, int]:
 def _parquet(path: Path) -> tuple[tuple[str, ...], Pieces]:
     from pyarrow.parquet import ParquetFile
 
+    with ParquetFile(path) as file:
+        names, packed = tuple(file.schema_arrow.names), _packed_texts(file)
+
     def pieces(names: Sequence[str], rows: int) -> Iterator[Any]:
         # With pre_buffer, as with pyarrow.dataset, whole row groups wait in memory.
-        with ParquetFile(path, pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=rows, columns=list(names))
+        with ParquetFile(path, pre_buffer=False, read_dictionary=packed) as file:
+            for batch in file.iter_batches(batch_size=rows, columns=list(names)):
+                yield {
+                    name: _unpacked(column) if name in packed else column
+                    for name, column in zip(names, batch.columns, strict=True)
+                }
 
-    with ParquetFile(path) as file:
-        return tuple(file.schema_arrow.names), pieces
+    return names, pieces
+
+
+def _packed_texts(file: Any) -> list[str]:
+    """Return the columns of text that are stored as codes into few texts."""
+    from pyarrow import types
+
+    packed, metadata = [], file.metadata
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    paths = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
+    for item in file.schema_arrow:
+        if types.is_string(item.type) and item.name in paths:
+            chunks = [group.column(paths[item.name]) for group in groups]
+            # Text itself has four bytes for its length alone.
+            if all(chunk.total_uncompressed_size < 4 * chunk.num_values for chunk in chunks):
+                packed.append(item.name)
+    return packed
+
+
+def _unpacked(column: Any) -> Character:
+    """Return a dictionary of Arrow's as what it stands for here, text."""
+    codes, pool = column.indices.fill_null(-1), column.dictionary.to_pylist()
+    return Character(codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), tuple(pool))
 
 
 def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:

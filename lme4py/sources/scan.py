@@ -34,13 +34,15 @@ from lme4py.frame.schema import ColumnType, type_of
 from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
+from lme4py.matrices.grouping import Grouping, remember_combinations
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of
-from lme4py.sources.spec_blocks import computed
+from lme4py.sources.spec_blocks import coded_blocks, computed
+from lme4py.sources.text_table import TextTable, coded
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
 
@@ -443,6 +445,9 @@ class Scan:
             rows=frame.rows,
             emptied="no row is left: subset or missing values take all of them",
         )
+        grouping = Grouping.learn(learned.frame, self._text.formula.bars, scope.context)
+        for term in model.random.terms:
+            remember_combinations(term.bar, term.group, grouping)
         known = replace(known, messages=known.messages + messages)
         if positions.size == frame.rows:
             return replace(known, spec=model.spec, complete=True)
@@ -607,7 +612,15 @@ def _swept(found: Scan, source: Source, rows: int) -> Scan:
     if source.partitions is not None:
         read = partial(found.read, levels_grow=True)
         return total_of_partitions(source.partitions, found.columns, read) or found
+    spec = found.known.spec
+    if spec is not None:
+        for block, frame in coded_blocks(spec, source, rows):
+            with block.telling():
+                found = found.read(frame)
+        return found
+    tables: Mapping[str, TextTable] = {}
     for block in source.blocks(found.columns, rows):
         with block.telling():
-            found = found.read(block.frame)
+            frame, tables = coded(block.frame, tables, grow=True)
+            found = found.read(frame, levels_grow=not is_pandas_frame(block.frame))
     return found

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from lme4py.argument_types import count_of
-from lme4py.crossproducts import Crossproducts
+from lme4py.crossproducts import Crossproducts, RunningSum
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.running_sum import RunningSum
-from lme4py.sources.source import source_of
+from lme4py.sources.source import Block, Source, source_of
+from lme4py.sources.text_table import TextTable, coded
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following
@@ -26,13 +26,28 @@ __all__ = ["blocks", "computed", "crossproducts"]
 
 def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
     """Yield the rows of a source in blocks; `Spec.blocks` tells of it."""
-    count_of("rows", rows, 1)
     messages = Messages()
-    for block in source_of(data).blocks(tuple(spec.columns), rows):
+    for block, frame in coded_blocks(spec, source_of(data), rows):
         with block.telling():
-            found = computed(spec, block.frame, messages)
+            found = computed(spec, frame, messages)
         yield replace(found, positions=found.positions + block.start)
     messages.tell(stacklevel=3)
+
+
+def coded_blocks(spec: Spec, source: Source, rows: int) -> Iterator[tuple[Block, Any]]:
+    """Yield the blocks of a source with their columns, text by the codes of learned levels."""
+    count_of("rows", rows, 1)
+    known = {name: kind.levels for name, kind in spec.variables.items()} | dict(spec.grouping)
+    texts = {name for name, kind in spec.columns.items() if kind.kind == "character"}
+    tables = {
+        name: TextTable(levels)
+        for name, levels in known.items()
+        if name in texts and None not in levels
+    }
+    for block in source.blocks(tuple(spec.columns), rows):
+        with block.telling():
+            frame, _ = coded(block.frame, tables, grow=False)
+        yield block, frame
 
 
 def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
@@ -53,31 +68,34 @@ def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
 
 def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
     """Return the cross-products of all rows of a source; `Spec.crossproducts` tells of it."""
-    count_of("rows", rows, 1)
     source, messages = source_of(data), Messages()
+    total: Crossproducts | None = None
     if source.partitions is not None:
         read = partial(_products, spec, messages=messages)
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
-        running = RunningSum()
-        for block in source.blocks(tuple(spec.columns), rows):
+        running: RunningSum | None = None
+        for block, frame in coded_blocks(spec, source, rows):
             with block.telling():
-                running.add(_rows_of_numbers(spec, block.frame, messages))
-        total = running.total()
+                running = _added(spec, frame, running, messages)
+        total = None if running is None else running.total()
     messages.tell(stacklevel=3)
     if total is None:
         raise DataError("the source has no rows")
     return total
 
 
-def _rows_of_numbers(spec: Spec, frame: Any, messages: Messages) -> NewRows:
+def _added(
+    spec: Spec, frame: Any, running: RunningSum | None, messages: Messages
+) -> RunningSum:
+    """Return the sum of some rows and those before them."""
     rows = computed(spec, frame, messages)
     if rows.y is None or rows.y.ndim > 1:
         raise DataError("cross-products need a response that is one column of numbers")
-    return rows
+    running = running or RunningSum(rows.Zt.shape[0], rows.X.shape[1])
+    running.add(rows.X, rows.Zt, rows.y, weights=rows.weights, offset=rows.offset)
+    return running
 
 
 def _products(spec: Spec, frame: Any, messages: Messages) -> Crossproducts:
-    rows = _rows_of_numbers(spec, frame, messages)
-    y: Any = rows.y
-    return Crossproducts.of(rows.X, rows.Zt, y, weights=rows.weights, offset=rows.offset)
+    return _added(spec, frame, None, messages).total()

@@ -9,6 +9,7 @@ their sum, without approximation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.archive import read_archive, write_archive
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
@@ -238,22 +240,27 @@ class RunningSum:
             X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
             Zt = Zt.copy()
             Zt.data *= np.repeat(roots, np.diff(Zt.indptr))
-        XtX, columns = X.T @ X, X.T
-        if hasattr(X, "multiply"):
-            XtX, columns = XtX.toarray(), ()
+        columns: Sequence[FloatArray] = ()
+        if isinstance(X, np.ndarray):
+            columns = tuple(X.T)
+            self._XtX += X.T @ X
+            # For so little work a product of BLAS wakes all its threads.
+            self._Xty += np.einsum("ij,i->j", X, y)
+        else:
+            self._XtX += (X.T @ X).toarray()
             self._ZtX += (Zt @ X).toarray()
-        self._XtX += XtX
-        self._Xty += X.T @ y
-        self._yty += float(y @ y)
+            self._Xty += X.T @ y
+        self._yty += sum_of_squares(y)
         self.n += y.size
-        for later in range(int(np.diff(Zt.indptr).max(initial=0))):
-            rows, levels, values = _entries(Zt, later)
-            _add(self._Zty, levels, values * y[rows])
-            _add(self._squares, levels, values * values)
+        counts = np.diff(Zt.indptr)
+        for later in range(int(counts.max(initial=0))):
+            rows, levels, values = _entries(Zt, counts, later, later)
+            _add(self._Zty, levels, values, y[rows])
+            _add(self._squares, levels, values, values)
             for number, column in enumerate(columns):
-                _add(self._ZtX[:, number], levels, values * column[rows])
+                _add(self._ZtX[:, number], levels, values, column[rows])
             for earlier in range(later):
-                _, others, factors = _entries(Zt, earlier, later)
+                _, others, factors = _entries(Zt, counts, earlier, later)
                 self._add_pairs((earlier, later), others, levels, factors * values)
 
     def _add_pairs(
@@ -272,9 +279,9 @@ class RunningSum:
             partner[levels[first]] = others[first] + 1
         met = partner[levels] == others + 1
         if met.all():
-            _add(sums, levels, products)
+            _add(sums, levels, products, None)
             return
-        _add(sums, levels[met], products[met])
+        _add(sums, levels[met], products[met], None)
         keys = levels[~met] * q + others[~met]
         order = np.argsort(keys)
         self._runs.append(_summed(keys[order], products[~met][order]))
@@ -304,7 +311,7 @@ class RunningSum:
             entries += [(levels, others, values), (others, levels, values)]
         rows, columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
         kind = np.int32 if max(values.size, q) < _INT32_LIMIT else np.int64
-        places = (rows.astype(kind), columns.astype(kind))
+        places: Any = (rows.astype(kind), columns.astype(kind))
         ZtZ = coo_array((values, places), shape=(q, q)).tocsc()
         ZtZ.sort_indices()
         return Crossproducts(
@@ -320,32 +327,34 @@ class RunningSum:
 
 
 def _entries(
-    Zt: csc_array, place: int, least: int | None = None
+    Zt: csc_array, counts: NDArray[Any], place: int, least: int
 ) -> tuple[Any, NDArray[np.intp], FloatArray]:
-    """Return the entries that stand at one place of their column, with their rows of Zt.
+    """Return the entries at one place of the columns that have one at the place `least`, too.
 
-    Only columns that have an entry at the place `least` as well.
+    They come with the columns and the rows that they stand in.
     """
-    counts, width = np.diff(Zt.indptr), int(np.diff(Zt.indptr).max(initial=0))
-    if counts.min(initial=0) == width:
-        columns, at = slice(None), slice(place, None, width)
-    else:
-        columns = np.flatnonzero(counts > (place if least is None else least))
+    width = int(counts.max())
+    columns: Any = slice(None)
+    at: Any = slice(place, None, width)
+    if counts.min() < width:
+        columns = np.flatnonzero(counts > least)
         at = Zt.indptr[columns] + place
     return columns, Zt.indices[at].astype(np.intp), Zt.data[at]
 
 
-def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> None:
-    """Add numbers to the sums at some places, in order."""
-    if sums.size > _SPARSE * places.size:
+def _add(
+    sums: FloatArray, places: NDArray[np.intp], values: FloatArray, factors: FloatArray | None
+) -> None:
+    """Add products to the sums at some places, in order."""
+    numbers = values if factors is None else values * factors
+    low, high = places.min(initial=sums.size), places.max(initial=-1) + 1
+    if high - low > _SPARSE * places.size:
         np.add.at(sums, places, numbers)
     elif places.size:
-        sums += np.bincount(places, numbers, sums.size)
+        sums[low:high] += np.bincount(places - low, numbers, high - low)
 
 
-def _summed(
-    keys: NDArray[np.int64], values: FloatArray
-) -> tuple[NDArray[np.int64], FloatArray]:
+def _summed(keys: NDArray[np.int64], values: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
     """Return the sum for each of some sorted keys."""
     starts = np.flatnonzero(np.diff(keys, prepend=-1))
     return keys[starts], np.add.reduceat(values, starts)

@@ -6,16 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.values import Codes
 from lme4py.frame.schema import LevelTable
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["Combinations", "combinations_of", "keep_combinations"]
 
@@ -53,7 +50,7 @@ class Combinations:
         return None if (found < 0).any() else self.places[found]
 
     @cached_property
-    def _index(self) -> pd.Index:
+    def _index(self) -> Any:
         import pandas as pd
 
         return pd.Index(self.numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,12 +38,13 @@ def coded_blocks(spec: Spec, source: Source, rows: int) -> Iterator[tuple[Block,
     """Yield the blocks of a source with their columns, text by the codes of learned levels."""
     count_of("rows", rows, 1)
     known = {name: kind.levels for name, kind in spec.variables.items()} | dict(spec.grouping)
-    texts = {name for name, kind in spec.columns.items() if kind.kind == "character"}
-    tables = {
-        name: TextTable(levels)
-        for name, levels in known.items()
-        if name in texts and None not in levels
-    }
+    tables = {}
+    for name, levels in known.items():
+        texts = tuple(level for level in levels if level is not None)
+        kind = spec.columns.get(name)
+        if kind is not None and kind.kind == "character" and len(texts) == len(levels):
+            # The levels themselves, so that nobody need compare them.
+            tables[name] = TextTable(cast("tuple[str, ...]", levels))
     for block in source.blocks(tuple(spec.columns), rows):
         with block.telling():
             frame, _ = coded(block.frame, tables, grow=False)
@@ -85,9 +86,7 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
     return total
 
 
-def _added(
-    spec: Spec, frame: Any, running: RunningSum | None, messages: Messages
-) -> RunningSum:
+def _added(spec: Spec, frame: Any, running: RunningSum | None, messages: Messages) -> RunningSum:
     """Return the sum of some rows and those before them."""
     rows = computed(spec, frame, messages)
     if rows.y is None or rows.y.ndim > 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,9 +51,10 @@ class Texts:
     @classmethod
     def of(cls, texts: Sequence[str]) -> Texts:
         """Return Python's strings."""
-        parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-        ends = np.cumsum([0, *map(len, parts)], dtype=np.int64)
-        return cls._between(np.frombuffer(b"".join(parts), np.uint8), ends)
+        joined = "".join(texts)
+        sizes = map(len, texts if joined.isascii() else map(_bytes_of, texts))
+        ends = np.cumsum(np.fromiter(chain([0], sizes), np.int64, len(texts) + 1))
+        return cls._between(np.frombuffer(_bytes_of(joined), np.uint8), ends)
 
     @classmethod
     def of_arrow(cls, column: Any) -> Texts:
@@ -93,31 +95,32 @@ class Texts:
         ]
 
     def words(self, begin: int) -> NDArray[np.uint64]:
-        """Return eight bytes of each text as a number, zeros behind its end."""
+        """Return eight bytes of each text as a number, zeros behind its end; all have some."""
         # A number begins at every byte.
         numbers = np.ndarray((self.data.size - _WORD + 1,), "<u8", self.data, strides=(1,))
-        left = np.clip(self.lengths - begin, 0, _WORD)
-        found: NDArray[np.uint64] = numbers[np.minimum(self.starts + begin, numbers.size - 1)]
-        found &= _KEPT[left]
+        found: NDArray[np.uint64] = numbers[self.starts + begin]
+        left = self.lengths - begin
+        if left.min(initial=_WORD) < _WORD:
+            found &= _KEPT[np.minimum(left, _WORD)]
         return found
 
     def hashes(self) -> NDArray[np.uint64]:
-        """Return the hash of each text."""
+        """Return the hash of each text; that of another with the same later bytes differs."""
         hashes = self.lengths.astype(np.uint64)
         for piece in self._pieces():
             texts, found = self.chosen(piece), hashes[piece]
-            for begin, longer in texts._beginnings():
+            for begin, longer in texts.word_starts():
                 mixed = (found[longer] ^ texts.chosen(longer).words(begin)) * _MULTIPLIER
                 found[longer] = mixed ^ (mixed >> _HALF)
         return hashes
 
-    def equal(self, others: Texts, places: NDArray[np.int64]) -> bool:
-        """Tell whether each text is the one that stands at its place among others."""
+    def equal(self, others: Texts, places: NDArray[Any]) -> bool:
+        """Tell whether each text is the one that stands at its place among others of its hash."""
         for piece in self._pieces():
             texts, found = self.chosen(piece), others.chosen(places[piece])
             if not np.array_equal(texts.lengths, found.lengths):
                 return False
-            for begin, longer in texts._beginnings():
+            for begin, longer in texts.word_starts(_WORD):
                 word = texts.chosen(longer).words(begin)
                 if not np.array_equal(word, found.chosen(longer).words(begin)):
                     return False
@@ -128,11 +131,16 @@ class Texts:
         for begin in range(0, self.starts.size, _PIECE):
             yield slice(begin, begin + _PIECE)
 
-    def _beginnings(self) -> Iterator[tuple[int, Any]]:
+    def word_starts(self, first: int = 0) -> Iterator[tuple[int, Any]]:
         """Yield where each eight bytes begin, and which texts reach so far."""
-        shortest, longest = int(self.lengths.min(initial=0)), int(self.lengths.max(initial=0))
-        for begin in range(0, longest, _WORD):
+        longest = int(self.lengths.max(initial=0))
+        shortest = int(self.lengths.min(initial=longest))
+        for begin in range(first, longest, _WORD):
             yield begin, slice(None) if begin < shortest else np.flatnonzero(self.lengths > begin)
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,10 +157,10 @@ class TextTable:
     """
 
     pool: tuple[str, ...] = ()
-    made: tuple[Texts, tuple[pd.Index, ...]] | None = None
+    made: tuple[Texts, tuple[pd.Index[Any], ...]] | None = None
 
     @cached_property
-    def _known(self) -> tuple[Texts, tuple[pd.Index, ...]]:
+    def _known(self) -> tuple[Texts, tuple[Any, ...]]:
         if self.made is not None:
             return self.made
         texts = Texts.of(self.pool)
@@ -185,7 +193,7 @@ class TextTable:
         absent = np.flatnonzero(found < 0)
         rows = texts.chosen(absent)
         hashes = rows.hashes()
-        index = _index(hashes).unique()
+        index: Any = _index(hashes).unique()
         places = index.get_indexer(hashes)
         first = np.empty(index.size, dtype=np.int64)
         first[places[::-1]] = np.arange(places.size - 1, -1, -1)
@@ -202,7 +210,7 @@ class TextTable:
         return found, TextTable((*self.pool, *strings), (known + Texts.of(strings), indexes))
 
 
-def _index(hashes: NDArray[np.uint64]) -> pd.Index:
+def _index(hashes: NDArray[np.uint64]) -> pd.Index[Any]:
     import pandas as pd
 
     return pd.Index(hashes)
@@ -221,51 +229,50 @@ def coded(
     grow : bool
         Whether new texts are put into the tables; else a column with one stays as it is.
     """
-    columns, found, made = Columns(frame), {}, dict(tables)
+    columns, made = Columns(frame), dict(tables)
+    found: dict[str, Value] = {}
     for name in columns.names:
-        raw = columns.raw(name)
-        table = tables.get(name, TextTable()) if grow else tables.get(name)
-        texts, value = _texts_of_arrow(raw), None
-        if table is not None and texts is not None:
-            value, made[name] = _of_rows(*texts, table, grow)
-        if value is None:
-            value = columns.get(name)
-            if table is not None and isinstance(value, Character):
-                value, made[name] = _of_pool(value, table, grow)
-        found[name] = value
+        table = tables.get(name, TextTable() if grow else None)
+        value: Value | None = None
+        if table is not None:
+            value, made[name] = _by_table(columns, name, table, grow)
+        value = columns.get(name) if value is None else value
+        if value is not None:
+            found[name] = value
     return found, made
 
 
-def _texts_of_arrow(raw: Any) -> tuple[Texts, NDArray[np.bool_] | None] | None:
-    """Return the texts of a column of Arrow's, and which rows have one; None for others."""
-    if not type(raw).__module__.startswith("pyarrow"):
-        return None
-    if str(raw.type) not in ("string", "large_string"):
+def _by_table(
+    columns: Columns, name: str, table: TextTable, grow: bool
+) -> tuple[Character | None, TextTable]:
+    """Return a column as codes of a table; None if it is no text, or has texts for no table."""
+    rows = _texts_of_rows(columns.raw(name))
+    if rows is None:
+        value = columns.get(name)
+        if not isinstance(value, Character):
+            return None, table
+        # Each of its texts stands in the pool once.
+        rows = Texts.of(value.pool), value.codes
+    texts, numbers = rows
+    places, table = table.plus(texts) if grow else (table.find(texts), table)
+    if places is None or places.min(initial=0) < 0:
+        return None, table
+    return Character(places if numbers is None else recode(numbers, places), table.pool), table
+
+
+def _texts_of_rows(raw: Any) -> tuple[Texts, Codes | None] | None:
+    """Return the texts of a column of Arrow's or polars', and which of them each row has.
+
+    None stands for each row its own, and for a column of something else.
+    """
+    if type(raw).__module__.startswith("polars") and str(raw.dtype) == "String":
+        raw = raw.to_arrow()
+    kind = str(getattr(raw, "type", ""))
+    if not type(raw).__module__.startswith("pyarrow") or kind not in ("string", "large_string"):
         return None
     if hasattr(raw, "chunks"):
         raw = raw.chunk(0) if raw.num_chunks == 1 else raw.combine_chunks()
     if not raw.null_count:
         return Texts.of_arrow(raw), None
-    return Texts.of_arrow(raw.drop_null()), raw.is_valid().to_numpy(zero_copy_only=False)
-
-
-def _of_rows(
-    texts: Texts, valid: NDArray[np.bool_] | None, table: TextTable, grow: bool
-) -> tuple[Character | None, TextTable]:
-    codes, table = table.plus(texts) if grow else (table.find(texts), table)
-    if codes is None or codes.min(initial=0) < 0:
-        return None, table
-    if valid is not None:
-        known, codes = codes, np.full(valid.size, -1, dtype=np.int32)
-        codes[valid] = known
-    return Character(codes, table.pool), table
-
-
-def _of_pool(
-    value: Character, table: TextTable, grow: bool
-) -> tuple[Character, TextTable]:
-    texts = Texts.of(value.pool)
-    places, table = table.plus(texts) if grow else (table.find(texts), table)
-    if places is None or places.min(initial=0) < 0:
-        return value, table
-    return Character(recode(value.codes, places), table.pool), table
+    valid = raw.is_valid().to_numpy(zero_copy_only=False)
+    return Texts.of_arrow(raw.drop_null()), np.where(valid, np.cumsum(valid) - 1, -1)

@@ -75,6 +75,42 @@ def test_crossproducts_add_up(formula, tmp_path):
         np.testing.assert_array_equal(two, four)
 
 
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("y ~ x + f + (1 | g/h)", {}),
+        ("y ~ x + (f + x | g) + (1 | h) + (0 + k | i)", {"weights": "z"}),
+        ("y ~ f * x + (b | g) + (x || h)", {"offset": "x"}),
+        ("y ~ x + (1 | g)", {"sparse_X": True, "weights": "z"}),
+        ("y ~ 0 + (1 | g) + (1 | h) + (1 | i) + (1 | f)", {}),
+    ],
+)
+def test_crossproducts_are_products(formula, options):
+    data = frame()
+    design = design_of(formula, data, options)
+    X = design.X if isinstance(design.X, np.ndarray) else design.X.toarray()
+    Z, y = design.Z.toarray(), design.y - (0 if design.offset is None else design.offset)
+    weights = np.ones(len(y)) if design.weights is None else design.weights
+    expected = {
+        "XtX": X.T @ (weights[:, None] * X),
+        "Xty": X.T @ (weights * y),
+        "yty": np.sum(weights * y * y),
+        "ZtX": Z.T @ (weights[:, None] * X),
+        "Zty": Z.T @ (weights * y),
+        "ZtZ": Z.T @ (weights[:, None] * Z),
+        "sum_log_weights": np.log(weights).sum(),
+    }
+    blocks = [design.spec.crossproducts(data, rows=rows) for rows in (9, 170)]
+    for found in (design.crossproducts(), *blocks):
+        for name, wanted in expected.items():
+            made = found.ZtZ.toarray() if name == "ZtZ" else getattr(found, name)
+            least = 1e-12 * np.abs(wanted).max(initial=0)
+            np.testing.assert_allclose(made, wanted, rtol=1e-12, atol=least, err_msg=name)
+        assert found.n == len(y)
+        assert found.ZtZ.has_canonical_format
+        assert found.ZtZ.nnz == np.count_nonzero(expected["ZtZ"])
+
+
 def test_blocks_without_rows_add_nothing():
     data = frame()
     empty = data.iloc[:50].assign(y=np.nan)

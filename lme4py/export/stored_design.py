@@ -46,8 +46,14 @@ _ARRAYS = {"fixed": "contrast", "random": "codes"}
 _TEMPLATE = ("theta", "lower", "upper", "Lind", "Gp", "nl", "order")
 """What of `RandomEffects` is kept as it is called there."""
 
-_AS_THEY_ARE = ("formula", "reml", "family", "y", "weights", "offset", "control", "lost_levels")
+_AS_THEY_ARE = (
+    *("formula", "reml", "family", "y", "weights", "offset"),
+    *("control", "lost_levels", "messages", "advice"),
+)
 """What of `MixedDesign` is."""
+
+_COLUMNS = ("names", "terms", "contrasts", "dropped", "scales", "centers")
+"""What of `FixedEffects` is."""
 
 Integers: TypeAlias = NDArray[np.integer]
 
@@ -145,16 +151,23 @@ class RowLabels:
             hint="numbers, text and times can; data.reset_index() makes columns of the labels",
         )
 
-    def index(self) -> Any:
+    def index(self, rows: int, positions: NDArray[np.int64] | None) -> Any:
         """Return the labels as pandas has them; ValueError or TypeError if they are none."""
         import pandas as pd
 
+        index: Any
         if isinstance(self.labels, tuple):
-            return pd.Index(self.labels, name=self.name)
-        if self.kind == "range":
+            index = pd.Index(self.labels, name=self.name)
+        elif self.kind == "range":
             start, stop, step = self.labels.tolist()
-            return pd.RangeIndex(start, stop, step, name=self.name)
-        return pd.Index(self.labels.astype(self.kind), name=self.name)
+            index = pd.RangeIndex(start, stop, step, name=self.name)
+        else:
+            index = pd.Index(self.labels.astype(self.kind), name=self.name)
+        places = np.arange(rows) if positions is None else positions
+        absent = places.size and not -1 <= places.min() <= places.max() < len(index)
+        if absent or (positions is None and len(index) != rows):
+            raise damaged("it has rows without labels")
+        return index
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -264,7 +277,12 @@ def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str
     stored = _stored(design)
     for item in fields(stored):
         part = getattr(stored, item.name)
-        put = _put(_names(item.name, part), arrays)
+        names = _names(item.name, part)
+
+        def put(values: NDArray[Any], names: Iterator[str] = names) -> Any:
+            arrays[name := next(names)] = values
+            return {"array": name}
+
         content[item.name] = _codec(put).to_plain(part)
     return arrays, _codec().labelled(content)
 
@@ -279,17 +297,6 @@ def _names(name: str, part: Any) -> Iterator[str]:
         yield from (f"{_ARRAYS.get(name, name)}_{number}" for number in count())
 
 
-def _put(names: Iterator[str], arrays: dict[str, NDArray[Any]]) -> Callable[[NDArray[Any]], Any]:
-    """Return what puts arrays beside others under these names."""
-
-    def put(values: NDArray[Any]) -> Any:
-        name = next(names)
-        arrays[name] = values
-        return {"array": name}
-
-    return put
-
-
 def _stored(design: MixedDesign) -> StoredDesign:
     fixed, random, spec = design.fixed, design.random, design.learned
     try:
@@ -300,14 +307,7 @@ def _stored(design: MixedDesign) -> StoredDesign:
     return StoredDesign(
         X=design.X if isinstance(design.X, np.ndarray) else StoredSparse.of(design.X),
         assign=fixed.assign,
-        fixed=StoredColumns(
-            tuple(fixed.names),
-            tuple(fixed.terms),
-            fixed.contrasts,
-            fixed.dropped,
-            fixed.scales,
-            fixed.centers,
-        ),
+        fixed=StoredColumns(**{name: _kept(getattr(fixed, name)) for name in _COLUMNS}),
         Zt=StoredSparse.of(random.Zt),
         Lambdat=StoredSparse.of(random.Lambdat),
         random=tuple(
@@ -322,15 +322,18 @@ def _stored(design: MixedDesign) -> StoredDesign:
             )
             for term in random.terms
         ),
-        messages=tuple(design.messages),
-        advice=tuple(design.advice),
         spec=spec,
         frame=replace(design.model_frame, positions=None),
         positions=design.model_frame.positions,
         index=RowLabels.of(design.index),
         **{name: getattr(random, name) for name in _TEMPLATE},
-        **{name: getattr(design, name) for name in _AS_THEY_ARE},
+        **{name: _kept(getattr(design, name)) for name in _AS_THEY_ARE},
     )
+
+
+def _kept(value: Any) -> Any:
+    """Return a value as JSON keeps it apart from others: lists are tuples."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 def design_of_parts(arrays: Arrays, metadata: Any) -> MixedDesign:
@@ -358,58 +361,36 @@ def _design(stored: StoredDesign) -> MixedDesign:
         collation = Collation(spec.collation)
         context = replace(context, collation=collation, default_contrasts=spec.default_contrasts)
     X = stored.X.matrix() if isinstance(stored.X, StoredSparse) else np.asfortranarray(stored.X)
+    labels = stored.index
     return MixedDesign(
         X=X,
         fixed=_fixed_part(stored, dense(X), context),
         random=_random_part(stored, context),
-        messages=list(stored.messages),
-        advice=list(stored.advice),
         model_frame=frame,
-        index=_index(stored),
+        index=None if labels is None else labels.index(frame.rows, frame.positions),
         learned=spec,
-        **{name: getattr(stored, name) for name in _AS_THEY_ARE},
+        **{name: _lists(getattr(stored, name)) for name in _AS_THEY_ARE},
     )
 
 
-def _index(stored: StoredDesign) -> Any:
-    """Return the labels of the rows as pandas has them, or None."""
-    if stored.index is None:
-        return None
-    index, rows = stored.index.index(), stored.frame.rows
-    places = np.arange(rows) if stored.positions is None else stored.positions
-    absent = places.size and not -1 <= places.min() <= places.max() < len(index)
-    if absent or (stored.positions is None and len(index) != rows):
-        raise damaged("it has rows without labels")
-    return index
+def _lists(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _fixed_part(stored: StoredDesign, X: FloatArray, context: Context) -> FixedEffects:
-    columns = stored.fixed
-    given = Plan.given(X, columns.names, stored.assign.tolist())
+    columns, assign = stored.fixed, stored.assign.astype(np.int64, copy=False)
     fixed = FixedEffects(
-        names=list(columns.names),
-        assign=stored.assign.astype(np.int64, copy=False),
-        contrasts=dict(columns.contrasts),
-        dropped=dict(columns.dropped),
-        terms=list(columns.terms),
-        scales=dict(columns.scales),
-        centers=dict(columns.centers),
-        plan=given,
+        **{name: _lists(getattr(columns, name)) for name in _COLUMNS},
+        assign=assign,
+        plan=Plan.given(X, columns.names, assign.tolist()),
     )
-    return replace(fixed, plan=_plan_of_X(stored, fixed, X, context) or given)
-
-
-def _plan_of_X(
-    stored: StoredDesign, fixed: FixedEffects, X: FloatArray, context: Context
-) -> Plan | None:
-    """Return how X is made of the frame's variables; None where that cannot be told."""
-    frame = stored.frame
     try:
-        found = plan(
-            terms(stored.formula.nobars().node, frame.names), frame, context, fixed.contrasts
-        )
+        # How X is made of the frame's variables.
+        node = stored.formula.nobars().node
+        frame = stored.frame
+        found = plan(terms(node, frame.names), frame, context, fixed.contrasts)
     except Lme4pyError:
-        return None
+        return fixed
     changed = bool(fixed.scales or fixed.centers)
     places = iter(range(len(found.names)))
     for k, name in enumerate(fixed.names):
@@ -420,8 +401,8 @@ def _plan_of_X(
             if found.names[number] == name
         )
         if not any(same):
-            return None
-    return found
+            return fixed
+    return replace(fixed, plan=found)
 
 
 def _random_part(stored: StoredDesign, context: Context) -> RandomEffects:

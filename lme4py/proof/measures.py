@@ -37,29 +37,26 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
     """
     size = " x ".join(map(str, extent(ours)))
     match ours, theirs:
-        case list(), list():
+        case _ if type(ours) is not type(theirs):
+            what = f"{_KINDS[type(ours)]}, R has {_KINDS[type(theirs)]}"
+            found = Finding(component, "different", what)
+        case list(), _:
             found = _texts(component, ours, theirs)
-        case (np.ndarray(), np.ndarray()) | (Factor(), Factor()) | (RSparse(), RSparse()) if extent(
-            ours
-        ) != extent(theirs):
+        case _ if extent(ours) != extent(theirs):
             what = f"shape {extent(ours)}, R has {extent(theirs)}"
             found = Finding(component, "different", what)
-        case np.ndarray(), np.ndarray():
+        case np.ndarray(), _:
             found = _numbers(component, ours, theirs, labels)
-        case Factor(), Factor():
+        case Factor(), _:
             found = _factors(component, ours, theirs, labels)
             size = f"{size}, {len(ours.levels)} levels"
-        case RSparse(), RSparse():
+        case _:
             found = _sparse(component, ours.matrix, theirs.matrix, labels)
             size = f"{size}, {ours.matrix.nnz} values"
-        case _:
-            found = Finding(component, "different", f"{_kind(ours)}, R has {_kind(theirs)}")
     return replace(found, size=size)
 
 
-def _kind(value: Any) -> str:
-    names = {np.ndarray: "numbers", Factor: "a factor", RSparse: "a sparse matrix"}
-    return names.get(type(value), "text")
+_KINDS = {list: "text", np.ndarray: "numbers", Factor: "a factor", RSparse: "a sparse matrix"}
 
 
 def extent(value: Any) -> tuple[int, ...]:
@@ -95,42 +92,46 @@ def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Order:
 
 def put_in_order(value: Any, orders: Sequence[Order]) -> Any:
     """Return a value with its rows and columns in other orders, None for those that stay."""
-    rows, columns = (*orders, None)[:2]
+    rows: Any
+    columns: Any
+    rows, columns = (slice(None) if order is None else order for order in (*orders, None)[:2])
     match value:
         case Factor():
-            return value if rows is None else replace(value, codes=value.codes[rows])
+            return replace(value, codes=value.codes[rows])
         case list():
-            return value if rows is None else [value[at] for at in rows]
+            return value if isinstance(rows, slice) else [value[at] for at in rows]
         case RSparse(matrix=matrix):
-            moved = matrix if rows is None else matrix.tocsr()[rows].tocsc()
-            moved = moved if columns is None else moved[:, columns]
-            return replace(value, matrix=_tidied(moved))
+            # As a matrix made at once: sorted, int32.
+            moved = sparse.csc_array(matrix.tocsr()[rows].tocsc()[:, columns])
+            moved.sort_indices()
+            moved.indices, moved.indptr = (x.astype("i4") for x in (moved.indices, moved.indptr))
+            return replace(value, matrix=moved)
         case _:
-            moved = value if rows is None else value[rows]
-            return moved if columns is None else moved[:, columns]
+            return value[rows] if value.ndim == 1 else value[rows][:, columns]
 
 
-def _tidied(matrix: Any) -> Any:
-    """Return a moved matrix as one made at once: sorted, int32."""
-    matrix.sort_indices()
-    return sparse.csc_array(
-        (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)),
-        shape=matrix.shape,
-    )
+def _numbers(component: str, ours: FloatArray, theirs: FloatArray, labels: Labels) -> Finding:
+    """Compare arrays of the same shape: NaN at the same places, close by column."""
+    wrong, largest = _apart(ours, theirs, theirs)
+    places = np.argwhere(wrong)
+    first = tuple(places[:_FIRST].T)
+    pairs = zip(_written(ours[first]), _written(theirs[first]), strict=True)
+    found = _differing(component, f"{ours.size} numbers differ", places, pairs, labels)
+    return replace(found, largest=largest)
 
 
-def _close(left: FloatArray, right: FloatArray, scale: Any) -> NDArray[np.bool_]:
-    """Return where two arrays agree: equal, both missing, or close in their scale."""
+def _apart(left: FloatArray, right: FloatArray, all_right: FloatArray) -> tuple[Any, float]:
+    """Return where numbers do not agree, and the largest difference in the scale of R's columns.
+
+    They agree if they are equal, both missing, or close.
+    """
+    scale = np.max(np.abs(all_right), axis=0, initial=0.0, where=np.isfinite(all_right))
     same = (left == right) | (np.isnan(left) & np.isnan(right))
-    with np.errstate(invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         near = np.abs(left - right) <= TOLERANCE * np.maximum(np.abs(right), scale)
-    agreed: NDArray[np.bool_] = same | (np.isfinite(right) & near)
-    return agreed
-
-
-def _largest(numbers: FloatArray) -> Any:
-    """Return the largest finite number of each column without its sign."""
-    return np.max(np.abs(numbers), axis=0, initial=0.0, where=np.isfinite(numbers))
+        share = np.abs(left - right) / scale
+    largest = float(np.max(share, initial=0.0, where=~np.isnan(share)))
+    return ~(same | (np.isfinite(right) & near)), largest
 
 
 def _place(at: Sequence[int], labels: Labels) -> str:
@@ -154,23 +155,6 @@ def _differing(
         for at, pair in zip(places, pairs, strict=False)
     )
     return Finding(component, "different", f"{len(places)} of {what}", tuple(differences))
-
-
-def _numbers(component: str, ours: FloatArray, theirs: FloatArray, labels: Labels) -> Finding:
-    """Compare arrays of the same shape: NaN at the same places, close by column."""
-    scale = _largest(theirs)
-    places = np.argwhere(~_close(ours, theirs, scale))
-    first = tuple(places[:_FIRST].T)
-    pairs = zip(_written(ours[first]), _written(theirs[first]), strict=True)
-    found = _differing(component, f"{ours.size} numbers differ", places, pairs, labels)
-    return replace(found, largest=_share(ours, theirs, scale))
-
-
-def _share(ours: FloatArray, theirs: FloatArray, scale: Any) -> float:
-    """Return the largest difference in the scale of `_close`."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.abs(ours - theirs) / scale
-    return float(np.max(share, initial=0.0, where=~np.isnan(share)))
 
 
 def _written(numbers: FloatArray) -> list[str]:
@@ -217,14 +201,26 @@ def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
 
 def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     """Compare compressed columns: stored places exactly, stored numbers within the tolerance."""
-    scale, entries = float(_largest(theirs.data)), (_entries(ours), _entries(theirs))
-    known = np.union1d(entries[0][0], entries[1][0])
-    (left, here), (right, there) = (_found(known, *own) for own in entries)
-    wrong = ~_close(left, right, scale)
-    places = np.column_stack(np.divmod(known[wrong], ours.shape[1]))
-    sides = ((left[wrong], here[wrong]), (right[wrong], there[wrong]))
-    pairs = zip(*(_shown(*side) for side in sides), strict=True)
-    found = _differing(component, f"{known.size} stored numbers differ", places, pairs, labels)
+    import pandas as pd
+
+    sides = []
+    for matrix in (ours, theirs):
+        entries = matrix.copy()
+        entries.sum_duplicates()
+        entries = entries.tocoo()
+        sides.append(pd.DataFrame({0: entries.row, 1: entries.col, "number": entries.data}))
+    both = sides[0].merge(sides[1], "outer", on=[0, 1], indicator="stored")
+    here, there = ((both["stored"] != f"{side}_only").to_numpy() for side in ("right", "left"))
+    left = np.where(here, both["number_x"], 0.0)
+    right = np.where(there, both["number_y"], 0.0)
+    wrong, largest = _apart(left, right, theirs.data)
+    first = np.flatnonzero(wrong)[:_FIRST]
+    shown = (
+        np.where(stored[first], _written(numbers[first]), "nothing").tolist()
+        for numbers, stored in ((left, here), (right, there))
+    )
+    places, pairs = both.loc[wrong, [0, 1]].to_numpy(), zip(*shown, strict=True)
+    found = _differing(component, f"{len(both)} stored numbers differ", places, pairs, labels)
     only, lacks = int((here & ~there).sum()), int((there & ~here).sum())
     arrays = ("indptr", "indices")
     if found.verdict == "equal" and (only or lacks):
@@ -233,31 +229,7 @@ def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
     elif not all(np.array_equal(getattr(ours, a), getattr(theirs, a)) for a in arrays):
         what = found.summary or "the stored places are in another sequence"
         found = replace(found, verdict="different", summary=what)
-    return replace(found, largest=_share(left, right, scale))
-
-
-def _entries(matrix: Any) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the places of the stored numbers, counted row by row, and the numbers."""
-    found = matrix.copy()
-    found.sum_duplicates()
-    columns = np.repeat(np.arange(found.shape[1]), np.diff(found.indptr))
-    places = found.indices.astype(np.int64) * found.shape[1] + columns
-    order = np.argsort(places, kind="stable")
-    return places[order], found.data[order]
-
-
-def _found(
-    known: NDArray[np.int64], places: NDArray[np.int64], numbers: FloatArray
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the numbers at known places, 0 where none is stored, and whether one is."""
-    at = np.searchsorted(places, known)
-    stored = np.append(places, -1)[at] == known
-    return np.where(stored, np.append(numbers, 0.0)[at], 0.0), stored
-
-
-def _shown(numbers: FloatArray, stored: NDArray[np.bool_]) -> list[str]:
-    first = zip(_written(numbers[:_FIRST]), stored, strict=False)
-    return [text if present else "nothing" for text, present in first]
+    return replace(found, largest=largest)
 
 
 def _factors(component: str, ours: Factor, theirs: Factor, labels: Labels) -> Finding:

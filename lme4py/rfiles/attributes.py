@@ -22,7 +22,6 @@ from lme4py.data.values import (
     Time,
     Value,
     length,
-    time_class,
 )
 from lme4py.errors import DataError
 from lme4py.rfiles.encodings import NA_INTEGER
@@ -55,41 +54,78 @@ def whole_numbers(values: NDArray[np.int32], kind: Kind) -> RVector:
 
 
 def dressed(vector: RVector, attributes: Mapping[str, Any]) -> RVector | RMatrix | Factor:
-    """Return a vector with its attributes: a factor, a matrix, or a vector still."""
-    if not attributes:
-        return vector
-    classes = texts(attributes.get("class"))
+    """Return a vector with its attributes: a factor, a matrix, or a vector still.
+
+    Raises
+    ------
+    DataError
+        If codes of a factor have no level, or its levels repeat.
+    """
+    own = dict(attributes)
+    classes = texts(own.get("class"))
     if "factor" in classes:
-        return _factor(vector, attributes)
-    if "dim" in attributes:
-        return _matrix(vector, attributes)
-    names = _names(attributes.get("names"))
-    return RVector(vector.values, vector.kind, names, _others(attributes, "names"))
-
-
-def _others(attributes: Mapping[str, Any], *taken: str) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name not in taken}
+        codes, levels = np.nan_to_num(vector.values).astype(np.int64) - 1, texts(own.get("levels"))
+        if codes.size and not -1 <= codes.min() <= codes.max() < max(len(levels), 1):
+            raise DataError("a factor in it has codes without a level")
+        if len(set(levels)) < len(levels):
+            raise DataError("a factor in it has levels that repeat")
+        contrasts = coding_of(own.get("contrasts"))
+        return Factor(codes.astype(np.int32), levels, "ordered" in classes, contrasts)
+    if "dim" in own:
+        extents = tuple(int(extent) for extent in own.pop("dim").values)
+        names = _dimnames(own.pop("dimnames", None))
+        return RMatrix(vector.values.reshape(extents, order="F"), vector.kind, *names, own)
+    return RVector(vector.values, vector.kind, _names(own.pop("names", None)), own)
 
 
 def dressed_list(items: tuple[Any, ...], attributes: Mapping[str, Any]) -> RList | RFrame:
-    """Return a list, or the data frame it is."""
-    names = _names(attributes.get("names"))
-    others = _others(attributes, "names")
+    """Return a list, or the data frame it is.
+
+    Raises
+    ------
+    DataError
+        If it has other names than elements, or columns of different lengths.
+    """
+    own = dict(attributes)
+    names = _names(own.pop("names", None))
     if names is not None and len(names) != len(items):
         raise DataError("a list in it has more names than elements, or fewer")
-    if "data.frame" not in texts(attributes.get("class")):
-        return RList(items, names, others)
-    row_names = _row_names(others.pop("row.names", None), _rows(items))
-    return RFrame(dict(zip(names or (), map(own_value, items), strict=True)), row_names, others)
+    if "data.frame" not in texts(own.get("class")):
+        return RList(items, names, own)
+    lengths = {
+        length(column) if isinstance(column, Factor) else len(getattr(column, "values", column))
+        for column in items
+    }
+    row_names = _row_names(own.pop("row.names", None), lengths)
+    return RFrame(dict(zip(names or (), map(own_value, items), strict=True)), row_names, own)
+
+
+def _row_names(value: Any, lengths: set[int]) -> tuple[str, ...]:
+    """Return the row names of columns of these lengths; 1, 2, ... stand in short as NA and -n."""
+    if len(lengths) > 1:
+        raise DataError("the columns of a data frame in it differ in length")
+    if not isinstance(value, RVector):
+        return ()
+    short = value.kind == "integer" and len(value) == 2 and bool(np.isnan(value.values[0]))
+    count = abs(int(value.values[1])) if short else len(value)
+    if (lengths and lengths != {count}) or (short and not lengths and count > _MOST_ROWS):
+        raise DataError("the columns of a data frame in it differ in length from its row names")
+    return tuple(map(str, range(1, count + 1) if short else value.values))
 
 
 def formal(slots: dict[str, Any]) -> RSparse | RSlots:
-    """Return an S4 object: a sparse matrix, or its slots."""
-    kind = slots.get("class")
+    """Return an S4 object: a sparse matrix, or its slots.
+
+    Raises
+    ------
+    DataError
+        If the slots of a sparse matrix do not fit together.
+    """
+    kind = slots.pop("class", None)
     name = str((*texts(kind), "")[0])
     if name != "dgCMatrix":
         package = texts(kind.attributes.get("package")) if isinstance(kind, RVector) else ()
-        return RSlots(name, _others(slots, "class"), str((*package, "")[0]))
+        return RSlots(name, slots, str((*package, "")[0]))
     rows, columns = (int(extent) for extent in slots["Dim"].values)
     values, indices, pointers = (slots[slot].values for slot in "xip")
     if pointers.size != columns + 1 or values.size != indices.size:
@@ -99,26 +135,16 @@ def formal(slots: dict[str, Any]) -> RSparse | RSlots:
     return RSparse(matrix, *_dimnames(slots.get("Dimnames")))
 
 
-def _factor(vector: RVector, attributes: Mapping[str, Any]) -> Factor:
-    codes = np.nan_to_num(vector.values).astype(np.int64) - 1
-    known = texts(attributes.get("levels"))
-    if codes.size and not -1 <= codes.min() <= codes.max() < max(len(known), 1):
-        raise DataError("a factor in it has codes without a level")
-    if len(set(known)) < len(known):
-        raise DataError("a factor in it has levels that repeat")
-    ordered = "ordered" in texts(attributes["class"])
-    contrasts = coding_of(attributes.get("contrasts"))
-    return Factor(codes.astype(np.int32), known, ordered, contrasts)
+def _dimnames(value: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    if not isinstance(value, RList) or len(value) != 2:
+        return None, None
+    return _names(value[0]), _names(value[1])
 
 
-def _matrix(vector: RVector, attributes: Mapping[str, Any]) -> RMatrix:
-    extents = tuple(int(extent) for extent in attributes["dim"].values)
-    return RMatrix(
-        vector.values.reshape(extents, order="F"),
-        vector.kind,
-        *_dimnames(attributes.get("dimnames")),
-        _others(attributes, "dim", "dimnames"),
-    )
+def _names(value: Any) -> tuple[str, ...] | None:
+    if not isinstance(value, RVector):
+        return None
+    return tuple("" if name is None else str(name) for name in value.values)
 
 
 def own_value(value: Any) -> Any:
@@ -132,7 +158,15 @@ def own_value(value: Any) -> Any:
             codes, pool = pd.factorize(value.values)
             return Character(codes.astype(np.int32), tuple(pool))
         case RVector(kind="logical" | "integer" | "double" as kind):
-            time = _time_of(value)
+            own, classes = value.attributes, value.classes
+            zone, unit = (texts(own.get(name))[:1] for name in ("tzone", "units"))
+            time: Time | None = None
+            if "difftime" in classes:
+                time = unit[0] if unit and unit[0] in UNITS else "secs"
+            if "POSIXct" in classes:
+                time = " ".join(["POSIXct", *filter(None, zone)])
+            if "Date" in classes:
+                time = "Date"
             if time is not None:
                 return Numeric(value.as_float(), "double", time)
             whole = value.values.dtype == np.int32
@@ -157,73 +191,17 @@ def as_r(value: Value) -> RVector | RMatrix:
             return RVector(value.texts(), "character")
         case Matrix():
             return RMatrix(value.values, "double", None, value.names)
-        case Numeric(kind="double"):
-            return RVector(value.as_float(), "double", None, _class_of_times(value.time))
+        case Numeric(kind="double", time=time):
+            unit, *zone = (time or "").split(" ")[:2]
+            known = {"": [], "Date": ["Date"], "POSIXct": ["POSIXct", "POSIXt"]}
+            classes = known.get(unit, ["difftime"])
+            units = [unit] if classes == ["difftime"] else []
+            further = {"class": classes, "tzone": zone, "units": units}
+            own = {name: character(items) for name, items in further.items() if items}
+            return RVector(value.as_float(), "double", None, own)
         case Numeric(kind="integer"):
             return integers(value.values)
         case Numeric():
             return RVector(value.values, "logical")
         case _:
             raise DataError(f"a {type(value).__name__} cannot be written into R's file")
-
-
-def _time_of(vector: RVector) -> Time | None:
-    """Return R's class of times, and the zone or unit, as `Numeric` has them."""
-    classes = vector.classes
-    if "Date" in classes:
-        return "Date"
-    if "POSIXct" in classes:
-        return " ".join(["POSIXct", *filter(None, texts(vector.attributes.get("tzone"))[:1])])
-    if "difftime" in classes:
-        unit = (*texts(vector.attributes.get("units")), "secs")[0]
-        return unit if unit in UNITS else "secs"
-    return None
-
-
-def _class_of_times(time: Time | None) -> dict[str, RVector]:
-    """Return the attributes that make numbers R's dates, date-times or time differences."""
-    match time_class(time):
-        case None:
-            return {}
-        case "Date":
-            return {"class": character(["Date"])}
-        case "POSIXct":
-            zone = str(time).split(" ")[1:2]
-            known = {"tzone": character(zone)} if zone else {}
-            return {"class": character(["POSIXct", "POSIXt"]), **known}
-        case unit:
-            return {"class": character(["difftime"]), "units": character([unit])}
-
-
-def _rows(columns: tuple[Any, ...]) -> int | None:
-    """Return the number of rows that all columns have, None without columns."""
-    lengths = {
-        length(column) if isinstance(column, Factor) else len(getattr(column, "values", column))
-        for column in columns
-    }
-    if len(lengths) > 1:
-        raise DataError("the columns of a data frame in it differ in length")
-    return next(iter(lengths), None)
-
-
-def _row_names(value: Any, rows: int | None) -> tuple[str, ...]:
-    """Return the row names; R has 1, 2, ... in short, as NA and -n."""
-    if not isinstance(value, RVector):
-        return ()
-    short = value.kind == "integer" and len(value) == 2 and bool(np.isnan(value.values[0]))
-    count = abs(int(value.values[1])) if short else len(value)
-    if rows not in (None, count) or (short and rows is None and count > _MOST_ROWS):
-        raise DataError("the columns of a data frame in it differ in length from its row names")
-    return tuple(map(str, range(1, count + 1) if short else value.values))
-
-
-def _names(value: Any) -> tuple[str, ...] | None:
-    if not isinstance(value, RVector):
-        return None
-    return tuple("" if name is None else str(name) for name in value.values)
-
-
-def _dimnames(value: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    if not isinstance(value, RList) or len(value) != 2:
-        return None, None
-    return _names(value[0]), _names(value[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,7 @@ __all__ = ["ENCODINGS", "NA_INTEGER", "BinaryEncoding", "TextEncoding", "Truncat
 
 NA_INTEGER = -(2**31)
 _DAMAGED = "a number in it is damaged"
-_ESCAPES = {
-    b"n": b"\n",
-    b"t": b"\t",
-    b"v": b"\v",
-    b"b": b"\b",
-    b"r": b"\r",
-    b"f": b"\f",
-    b"a": b"\a",
-}
+_ESCAPES = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
 
 
 class TruncatedError(DataError):
@@ -94,29 +86,24 @@ class TextEncoding:
         self._at += length
         return self._words[self._at - length : self._at]
 
+    def _numbers(self, length: int, kind: type[int | float], absent: float) -> NDArray[Any]:
+        try:
+            words = [absent if word == b"NA" else kind(word) for word in self._several(length)]
+            return np.array(words, np.int32 if kind is int else np.float64)
+        except (ValueError, OverflowError):
+            raise DataError(_DAMAGED) from None
+
     def integer(self) -> int:
         """Read one integer."""
         return int(self.integers(1)[0])
 
     def integers(self, length: int) -> NDArray[np.int32]:
         """Read integers."""
-        words = self._several(length)
-        try:
-            return np.array(
-                [NA_INTEGER if word == b"NA" else int(word) for word in words], np.int32
-            )
-        except (ValueError, OverflowError):
-            raise DataError(_DAMAGED) from None
+        return self._numbers(length, int, NA_INTEGER)
 
     def doubles(self, length: int) -> NDArray[np.float64]:
         """Read numbers."""
-        try:
-            return np.array(
-                [np.nan if word == b"NA" else float(word) for word in self._several(length)],
-                dtype=np.float64,
-            )
-        except ValueError:
-            raise DataError(_DAMAGED) from None
+        return self._numbers(length, float, np.nan)
 
     def text(self, length: int) -> bytes:
         """Read the bytes of a text."""
@@ -134,7 +121,7 @@ class TextEncoding:
 
 def _unescaped(found: re.Match[bytes]) -> bytes:
     text = found[1]
-    return bytes([int(text, 8) & 255]) if len(text) == 3 else _ESCAPES.get(text, text)
+    return bytes([int(text, 8) & 255 if len(text) == 3 else _ESCAPES.get(text[0], text[0])])
 
 
 ENCODINGS: Mapping[bytes, Callable[[bytes], BinaryEncoding | TextEncoding]] = {

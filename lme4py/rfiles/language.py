@@ -9,11 +9,23 @@ import numpy as np
 
 from lme4py.errors import FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Text, call
-from lme4py.rfiles.rvalues import Kind, RLanguage, RUnread, RVector
+from lme4py.rfiles.rvalues import Kind, RLanguage, RUnread, RVector, character, doubles
 
 __all__ = ["MISSING", "constant_of", "node_of_call"]
 
 MISSING = RUnread("missing argument")
+
+_CONSTANTS = {
+    "TRUE": RVector(np.array([True]), "logical"),
+    "FALSE": RVector(np.array([False]), "logical"),
+    "NA": RVector(np.array([np.nan]), "logical"),
+    "NA_integer_": RVector(np.array([np.nan]), "integer"),
+    "NA_character_": character([None]),
+    "NA_real_": doubles([np.nan]),
+    "NaN": doubles([np.nan]),
+    "Inf": doubles([np.inf]),
+    "NULL": None,
+}
 
 
 def node_of_call(parts: Sequence[tuple[str, Any]]) -> Node | None:
@@ -41,14 +53,14 @@ def _node(value: Any) -> Node:
         case RLanguage(node=node) if node is not None:
             return node
         case RVector() if not value.attributes and value.names is None and value.kind != "complex":
-            nodes = [_number(value.kind, item) for item in value.values.tolist()]
+            nodes = [_constant(value.kind, item) for item in value.values.tolist()]
             # A vector put into a formula by a program is written as the call that makes it.
             return nodes[0] if len(nodes) == 1 else call("c", *nodes)
         case _:
             raise FormulaError("a value without a name in R's grammar stands in the formula")
 
 
-def _number(kind: Kind, value: Any) -> Node:
+def _constant(kind: Kind, value: Any) -> Node:
     if kind == "character":
         return Constant("NA_character_") if value is None else Text(value)
     if np.isnan(value):
@@ -57,22 +69,8 @@ def _number(kind: Kind, value: Any) -> Node:
         return Constant("TRUE" if value else "FALSE")
     if kind == "integer":
         return Number(float(value), integer=True)
-    if np.isinf(value):
-        return Constant("Inf") if value > 0 else call("-", Constant("Inf"))
-    return Number(value) if value >= 0 else call("-", Number(-value))
-
-
-_CONSTANTS = {
-    "TRUE": RVector(np.array([True]), "logical"),
-    "FALSE": RVector(np.array([False]), "logical"),
-    "NA": RVector(np.array([np.nan]), "logical"),
-    "NA_integer_": RVector(np.array([np.nan]), "integer"),
-    "NA_character_": RVector(np.array([None], dtype=object), "character"),
-    "NA_real_": RVector(np.array([np.nan]), "double"),
-    "NaN": RVector(np.array([np.nan]), "double"),
-    "Inf": RVector(np.array([np.inf]), "double"),
-    "NULL": None,
-}
+    size = Constant("Inf") if np.isinf(value) else Number(abs(value))
+    return size if value >= 0 else call("-", size)
 
 
 def constant_of(node: Number | Text | Constant) -> RVector | None:
@@ -81,10 +79,10 @@ def constant_of(node: Number | Text | Constant) -> RVector | None:
         case Constant(name=name):
             return _CONSTANTS[name]
         case Text(value=value):
-            return RVector(np.array([value], dtype=object), "character")
+            return character([value])
         case Number(value=value, integer=True):
             return RVector(np.array([value]).astype(np.int32), "integer")
         case Number(value=complex() as value):
             return RVector(np.array([value]), "complex")
         case Number(value=value):
-            return RVector(np.array([value], dtype=np.float64), "double")
+            return doubles([value])

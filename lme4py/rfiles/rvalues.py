@@ -42,15 +42,10 @@ __all__ = [
     "integers",
     "named_items",
     "texts",
-    "whole_names",
 ]
 
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
 Attributes: TypeAlias = Mapping[str, Any]
-
-
-def _no_attributes() -> Attributes:
-    return {}
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -72,7 +67,7 @@ class RVector(Abbreviated):
     values: NDArray[Any]
     kind: Kind
     names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
+    attributes: Attributes = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
@@ -110,7 +105,7 @@ class RMatrix(Abbreviated):
     kind: Kind
     row_names: tuple[str, ...] | None = None
     column_names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
+    attributes: Attributes = field(default_factory=dict)
 
     def as_float(self) -> NDArray[np.float64]:
         """Return the numbers as float64, NA as NaN."""
@@ -139,7 +134,7 @@ class RList(Abbreviated):
 
     items: tuple[Any, ...]
     names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=_no_attributes)
+    attributes: Attributes = field(default_factory=dict)
 
     @classmethod
     def of(cls, items: Mapping[str, Any], **attributes: Any) -> RList:
@@ -157,11 +152,9 @@ class RList(Abbreviated):
 
     def __getitem__(self, key: int | str) -> Any:
         """Return an element by position or the first one of that name."""
-        if isinstance(key, int):
-            return self.items[key]
-        if self.names is None or key not in self.names:
+        if isinstance(key, str) and key not in self:
             raise DataError(f"the R list has no element '{key}'")
-        return self.items[self.names.index(key)]
+        return self.get(key) if isinstance(key, str) else self.items[key]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the first element of that name, or `default`."""
@@ -197,7 +190,7 @@ class RLanguage:
     """
 
     node: Node | None
-    attributes: Attributes = field(default_factory=_no_attributes)
+    attributes: Attributes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +222,17 @@ class RFrame(Abbreviated):
 
     columns: dict[str, Any]
     row_names: tuple[str, ...]
-    attributes: Attributes = field(default_factory=_no_attributes)
+    attributes: Attributes = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.row_names)
 
-    @property
-    def numbered(self) -> bool:
-        """Whether the rows are called 1, 2, ..."""
-        return all(name == str(at) for at, name in enumerate(self.row_names, start=1))
+    def row_numbers(self) -> range | list[int] | None:
+        """Return the row names as numbers, a range where they are 1, 2, ...; None for others."""
+        if not all(name.isdecimal() and str(int(name)) == name for name in self.row_names):
+            return None
+        numbers, counted = list(map(int, self.row_names)), range(1, len(self) + 1)
+        return counted if numbers == list(counted) else numbers
 
     def table(self) -> pd.DataFrame | dict[str, Any]:
         """Return a pandas DataFrame, or name to column where pandas cannot hold one of them.
@@ -258,25 +253,18 @@ class RFrame(Abbreviated):
         """
         import pandas as pd
 
-        index = self._index()
         for name, column in self.columns.items():
             own = isinstance(column, Numeric | Character | Factor | Matrix)
             if own and length(column) != len(self):
                 raise DataError(f"column '{name}' has {length(column)} rows, the frame {len(self)}")
+        numbers = self.row_numbers()
+        index = pd.Index(self.row_names if numbers is None else numbers)
         columns = {name: _series(column, index) for name, column in self.columns.items()}
         if not all(isinstance(column, pd.Series) for column in columns.values()):
             return columns
         frame = pd.DataFrame(columns, index=index)
         frame.attrs |= FROM_R
         return frame
-
-    def _index(self) -> pd.Index[Any]:
-        import pandas as pd
-
-        if self.numbered:
-            return pd.RangeIndex(1, len(self) + 1)
-        numbers = whole_names(self.row_names)
-        return pd.Index(self.row_names if numbers is None else numbers)
 
 
 def character(items: Sequence[str | None], names: tuple[str, ...] | None = None) -> RVector:
@@ -329,24 +317,6 @@ def coding_of(value: Any) -> str | Matrix | None:
             return None
 
 
-def whole_names(names: Sequence[str]) -> list[int] | None:
-    """Return row names that are whole numbers as numbers, None where one is not."""
-    if all(name.isdecimal() and str(int(name)) == name for name in names):
-        return [int(name) for name in names]
-    return None
-
-
-def _times(numbers: NDArray[np.float64], time: str) -> pd.DatetimeIndex:
-    """Return dates or moments as pandas has them."""
-    import pandas as pd
-
-    if time == "Date":
-        return pd.to_datetime(numbers, unit="D").as_unit("s")
-    # With a zone they stay POSIXct, midnights too; where R takes the session's, it is UTC.
-    zone = (*time.split(" ")[1:2], "UTC")[0]
-    return pd.to_datetime(numbers, unit="s", utc=True).tz_convert(zone)
-
-
 def _series(column: Any, index: pd.Index[Any]) -> Any:
     """Return a column as a pandas Series, or as it is where pandas cannot hold it."""
     import pandas as pd
@@ -363,16 +333,19 @@ def _series(column: Any, index: pd.Index[Any]) -> Any:
             # pandas' differences know no unit of their own, in which R computes.
             return column
         case Numeric(time=time) if time is not None:
+            unit: Any = "D" if time == "Date" else "s"
             try:
-                values = _times(column.as_float(), time)
+                moments = pd.to_datetime(column.as_float(), unit=unit, utc=time != "Date")
+                # With a zone they stay POSIXct, midnights too; where R takes the session's, it
+                # is UTC.
+                zone = (*time.split(" ")[1:2], "UTC")[0]
+                values = moments.as_unit("s") if time == "Date" else moments.tz_convert(zone)
             except (ValueError, OverflowError, LookupError):  # beyond pandas' years, or its zones
                 return column
-        case Numeric(kind="integer") if column.values.dtype.kind == "f":
-            values = pd.array(column.values, dtype="Int64")
-        case Numeric(kind="logical") if column.values.dtype.kind == "f":
-            values = pd.array(column.values, dtype="boolean")
-        case Numeric():
-            values = column.values
+        case Numeric(kind=kind):
+            nullable: Any = {"integer": "Int64", "logical": "boolean"}.get(kind)
+            with_missing = nullable is not None and column.values.dtype.kind == "f"
+            values = pd.array(column.values, nullable) if with_missing else column.values
         case Factor() | Matrix():
             return column
         case _:

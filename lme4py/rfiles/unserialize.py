@@ -96,13 +96,16 @@ class _Stream:
 
     def _of(self, flags: int) -> Any:
         """Read the rest of an item whose first integer is `flags`."""
-        code = flags & 255
+        code, read = flags & 255, self._read
         attributed, tagged = bool(flags & 512), bool(flags & 1024)
         if code in _NOTHING:
             return _NOTHING[code]
         match code:
             case 255:
-                return self._reference(flags >> 8 or self._read.integer())
+                place = flags >> 8 or read.integer()
+                if not 0 < place <= len(self._references):
+                    raise DataError("a reference in it leads nowhere")
+                return self._references[place - 1]
             case 1:
                 return self._remember(RLanguage(Symbol(self._text() or "")))
             case 2 | 3 | 5 | 6 | 17 | 239 | 240:
@@ -111,23 +114,7 @@ class _Stream:
                 return self._environment()
             case 9:
                 return self._characters(flags)
-            case 22 | 23:
-                return self._pointer(code, attributed)
-            case 238:
-                return self._compact()
-            case 247 | 248 | 249:
-                self._read.integer()
-                for _ in range(self._length()):
-                    self._text()
-                return self._remember(_ENVIRONMENT)
-            case _:
-                return self._with_attributes(code, attributed)
-
-    def _with_attributes(self, code: int, attributed: bool) -> Any:
-        """Read an item that has its value first and then its attributes."""
-        read = self._read
-        match code:
-            case 10 | 13 | 14 | 15 | 16:
+            case 10 | 13 | 14 | 15 | 16 | 24:
                 vector = self._vector(code)
                 attributes = self._attributes(attributed)
                 return vector if self._bare else dressed(vector, attributes)
@@ -136,18 +123,34 @@ class _Stream:
                 return dressed_list(items, self._attributes(attributed))
             case 25:
                 return formal(self._attributes(attributed))
-            case 7 | 8:
-                read.text(read.integer())
-            case 21:
+            case 238:
+                return self._compact()
+            case 247 | 248 | 249:
                 read.integer()
+                for _ in range(self._length()):
+                    self._text()
+                return self._remember(_ENVIRONMENT)
+        return self._read_over(code, attributed)
+
+    def _read_over(self, code: int, attributed: bool) -> RUnread:
+        """Read a function that R has built in, a pointer or compiled code."""
+        found = RUnread("function" if code in (7, 8) else "other")
+        match code:
+            case 7 | 8:
+                self._read.text(self._read.integer())
+            case 21:
+                self._read.integer()
                 self._byte_code()
-            case 24:
-                octets = np.frombuffer(read.octets(self._length()), np.uint8)
-                return RVector(octets, "raw", attributes=self._attributes(attributed))
+            case 22:
+                self._remember(found)
+                self._item()
+                self._item()
+            case 23:
+                self._remember(found)
             case _:
                 raise DataError(f"it holds an object of unknown type {code}")
         self._attributes(attributed)
-        return RUnread("function" if code in (7, 8) else "other")
+        return found
 
     def _vector(self, code: int) -> RVector:
         read, length = self._read, self._length()
@@ -158,6 +161,8 @@ class _Stream:
                 return RVector(read.doubles(length), "double")
             case 15:
                 return RVector(read.doubles(2 * length).view(np.complex128), "complex")
+            case 24:
+                return RVector(np.frombuffer(read.octets(length), np.uint8), "raw")
             case _:
                 return character([self._text() for _ in range(length)])
 
@@ -176,14 +181,11 @@ class _Stream:
         if length < -1:
             raise DataError("a text in it has a negative length")
         content = None if length < 0 else self._read.text(length)
-        if flags & 512:
-            self._item()
+        self._attributes(bool(flags & 512))
         if content is None:
             return None
-        encoding = "utf-8" if levels & _UTF8 else "latin-1"
-        if not levels & (_UTF8 | _LATIN1):
-            encoding = self._encoding
-        return content.decode(encoding, errors="replace")
+        latin = self._encoding if not levels & (_UTF8 | _LATIN1) else "latin-1"
+        return content.decode("utf-8" if levels & _UTF8 else latin, errors="replace")
 
     def _length(self) -> int:
         """Return a length, if what is left could hold that many elements."""
@@ -197,11 +199,6 @@ class _Stream:
     def _remember(self, found: Any) -> Any:
         self._references.append(found)
         return found
-
-    def _reference(self, place: int) -> Any:
-        if not 0 < place <= len(self._references):
-            raise DataError("a reference in it leads nowhere")
-        return self._references[place - 1]
 
     def _pairs(self, code: int, attributed: bool, tagged: bool) -> Any:
         """Read a chain of pairs; only its elements can nest, its length is a loop."""
@@ -237,14 +234,6 @@ class _Stream:
             found.variables.update(_by_name(pairs))
         return found
 
-    def _pointer(self, code: int, attributed: bool) -> RUnread:
-        found: RUnread = self._remember(RUnread("other"))
-        if code == 22:
-            self._item()
-            self._item()
-        self._attributes(attributed)
-        return found
-
     def _compact(self) -> Any:
         """Read a vector that R keeps in short (ALTREP)."""
         name = _name_of(self._item()[0])
@@ -256,26 +245,25 @@ class _Stream:
         inside = state[0] if isinstance(state, RList) and len(state) else state
         if not isinstance(inside, RVector):
             raise DataError(f"it holds a vector of the unknown form {name!r}")
-        if name in ("compact_intseq", "compact_realseq"):
-            inside = self._sequence(name, inside.values)
-        elif name == "deferred_string":
-            self._write_out(_TEXT * len(inside))
-            inside = _as_text(inside)
-        elif not name.startswith("wrap_"):
-            raise DataError(f"it holds a vector of the unknown form {name!r}")
+        match name:
+            case "compact_intseq" | "compact_realseq":
+                inside = self._sequence(inside.values, whole=name == "compact_intseq")
+            case "deferred_string":
+                self._write_out(_TEXT * len(inside))
+                inside = _as_text(inside)
+            case _ if not name.startswith("wrap_"):
+                raise DataError(f"it holds a vector of the unknown form {name!r}")
         return inside if self._bare else dressed(inside, attributes)
 
-    def _sequence(self, name: str, state: NDArray[np.float64]) -> RVector:
+    def _sequence(self, state: NDArray[np.float64], *, whole: bool) -> RVector:
         if state.size != 3 or not np.isfinite(state).all():
             raise DataError("a sequence in it is damaged")
         length, start, step = state.tolist()
-        if length < 0 or (name == "compact_intseq" and abs(start) + abs(step) * length >= 2**31):
+        if length < 0 or (whole and abs(start) + abs(step) * length >= 2**31):
             raise DataError("a sequence in it is damaged")
         self._write_out(length)
-        if name == "compact_realseq":
-            return RVector(np.arange(int(length)) * step + start, "double")
-        places = np.arange(int(length), dtype=np.int32)
-        return RVector(places * np.int32(step) + np.int32(start), "integer")
+        values = np.arange(int(length)) * step + start
+        return RVector(values.astype(np.int32), "integer") if whole else RVector(values, "double")
 
     def _write_out(self, elements: float) -> None:
         """Count elements that the stream holds in short."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from lme4py.errors import DataError
 from lme4py.export.coordinates import TermCoordinates, coordinates
 from lme4py.matrices.covariance import Covariance
 
-__all__ = ["Program", "ProgramParts", "ProgramTerm", "ProgramWriter", "program_parts"]
+__all__ = ["Program", "ProgramParts", "ProgramTerm", "comment", "program_parts"]
 
 # Names that the programs give to variables; a dimension of the same name gets another.
 _TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|v|sd|rho|own|all|L|Z|j)_\d+")
@@ -56,33 +57,23 @@ class ProgramTerm:
 
     Parameters
     ----------
-    number : int
-        Its place in the formula, from 1.
     comment : str
         The bar, and the symbols of its effects beside their columns.
-    columns, levels : int
-        How many there are.
     structure : {"us", "diag", "cs", "ar1"}
         Of the covariance; ``diag`` where there is one column.
     hom : bool
         One standard deviation for all columns.
-    scales : tuple of str
-        Of the priors of the standard deviations, in numbers.
-    least : str
-        The least correlation, where all have one.
-    dims : tuple of str
-        Names of levels and columns as dimensions.
+    words : mapping of str to object
+        What templates name: ``k``, its place in the formula from 1; ``columns`` and ``levels``,
+        how many there are; ``scales`` of the priors of the standard deviations, in numbers;
+        ``least``, the least correlation where all have one; ``dims``, names of the dimensions
+        in quotes.
     """
 
-    number: int
     comment: str
-    columns: int
-    levels: int
     structure: str
     hom: bool
-    scales: tuple[str, ...]
-    least: str
-    dims: tuple[str, str]
+    words: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +88,9 @@ class ProgramParts:
     terms : tuple of ProgramTerm
         The random terms in the order of the formula.
     family, link : str
-        The distribution of the response.
+        The distribution of the response, ``trials`` where it counts successes of several.
     theta : float or None
         The shape of a negative binomial one.
-    trials : bool
-        Whether the response counts successes of several trials.
     sigma : str
         Scale of the prior of sigma, in numbers; empty where there is none.
     coords : mapping of str to tuple of str
@@ -115,34 +104,21 @@ class ProgramParts:
     family: str
     link: str
     theta: float | None
-    trials: bool
     sigma: str
     coords: Mapping[str, tuple[str, ...]]
     arrays: Mapping[str, Any]
 
 
-class ProgramWriter:
-    """The lines of a program."""
+def comment(text: str, lead: str, depth: int = 0) -> str:
+    """Return a comment, whatever is in the text; its lines will be indented by `depth`.
 
-    def __init__(self, comment: str) -> None:
-        self._comment = comment
-        self._lines: list[str] = []
-
-    def add(self, text: str, depth: int = 0) -> None:
-        """Add lines, indented."""
-        self._lines += textwrap.indent(text, " " * depth).split("\n")
-
-    def say(self, text: str, depth: int = 0) -> None:
-        """Add a comment; whatever is in it, it stays one."""
-        lead = f"{' ' * depth}{self._comment} "
-        self._lines += textwrap.wrap(
-            " ".join(text.split()), 88, initial_indent=lead, subsequent_indent=lead
-        )
-
-    @property
-    def text(self) -> str:
-        """What was written."""
-        return "\n".join(self._lines) + "\n"
+    Examples
+    --------
+    >>> comment("y ~ x", "# ")
+    '# y ~ x'
+    """
+    said = " ".join(text.split())
+    return textwrap.fill(said, 88 - depth, initial_indent=lead, subsequent_indent=lead)
 
 
 def program_parts(
@@ -166,10 +142,10 @@ def program_parts(
     """
     plain, family = coordinates(design), design.family
     name, link = ("gaussian", "identity") if family is None else (family.name, family.link)
-    response = design.response
-    y, weights = response.y, response.weights
+    y, weights = design.response.y, design.response.weights
+    trials = name == "binomial" and bool((weights != 1).any())
     arrays: dict[str, Any] = {"X": plain.X}
-    if name == "binomial" and (weights != 1).any():
+    if trials:
         arrays |= {"won": _whole(y * weights), "trials": _whole(weights)}
     else:
         arrays["y"] = _whole(y) if name in _COUNTED else y
@@ -177,13 +153,11 @@ def program_parts(
         arrays["w"] = weights
     if plain.offset is not None:
         arrays["o"] = plain.offset
-    spread = _spread(y, link)
-    order = np.argsort(design.random.order)
     terms = []
-    for number, (found, place) in enumerate(zip(plain.terms, order, strict=True), start=1):
-        arrays |= {f"j_{number}": found.codes, f"Z_{number}": found.block}
-        covariance = design.random.terms[place].covariance
-        terms.append(_term(number, found, covariance, random[place], spread))
+    for k, place in enumerate(np.argsort(design.random.order)):
+        found, covariance = plain.terms[k], design.random.terms[place].covariance
+        arrays |= {f"j_{k + 1}": found.codes, f"Z_{k + 1}": found.block}
+        terms.append(_term(k + 1, found, covariance, random[place], _spread(y, link)))
     for label, values in arrays.items():
         rows = values.reshape(len(values), -1)
         wrong = (~np.isfinite(rows) | (rows < 0 if label.startswith("j_") else False)).any(axis=1)
@@ -197,10 +171,9 @@ def program_parts(
     return ProgramParts(
         heads=(f"{design.formula}", *([f"beta: {pairs}"] if pairs else []), _PRIORS),
         terms=tuple(terms),
-        family=name,
+        family="trials" if trials else name,
         link=link,
         theta=None if family is None else family.theta,
-        trials="trials" in arrays,
         sigma="" if name in _COUNTED else _number(2.5 * deviation),
         coords={_dimension(key): labels for key, labels in plain.coords.items()},
         arrays=arrays,
@@ -218,10 +191,8 @@ def _spread(y: FloatArray, link: str) -> float:
     """Return how far values of the linear predictor may lie apart."""
     centre = abs(float(np.mean(y))) or 1.0
     match link:
-        case "identity":
-            return float(np.std(y)) or 1.0
-        case "sqrt":
-            return float(np.std(np.sqrt(y))) or 1.0
+        case "identity" | "sqrt":
+            return float(np.std(y if link == "identity" else np.sqrt(y))) or 1.0
         case "inverse":
             return 1.0 / centre
         case "1/mu^2":
@@ -231,25 +202,25 @@ def _spread(y: FloatArray, link: str) -> float:
 
 
 def _term(
-    number: int,
-    found: TermCoordinates,
-    covariance: Covariance,
-    symbols: Sequence[str],
-    spread: float,
+    k: int, found: TermCoordinates, covariance: Covariance, symbols: Sequence[str], spread: float
 ) -> ProgramTerm:
     sizes = np.sqrt((found.block**2).mean(axis=0))
     scales = [2.5 * spread / (float(size) or 1.0) for size in sizes]
     pairs = ", ".join(map(" ".join, zip(symbols, found.columns, strict=True)))
+    columns = len(found.columns)
     return ProgramTerm(
-        number=number,
-        comment=f"b_{number}, of ({found.label}): {pairs}",
-        columns=len(found.columns),
-        levels=len(found.levels),
-        structure="diag" if len(found.columns) == 1 else covariance.name,
+        comment=f"b_{k}, of ({found.label}): {pairs}",
+        structure="diag" if columns == 1 else covariance.name,
         hom=covariance.hom,
-        scales=tuple(map(_number, [max(scales)] if covariance.hom else scales)),
-        least=f"-1.0 / {len(found.columns) - 1}" if covariance.name == "cs" else "-1.0",
-        dims=(_dimension(found.dims[0]), _dimension(found.dims[1])),
+        words={
+            "k": k,
+            "columns": columns,
+            "others": columns - 1,
+            "levels": len(found.levels),
+            "scales": ", ".join(map(_number, [max(scales)] if covariance.hom else scales)),
+            "least": f"-1.0 / {columns - 1}" if covariance.name == "cs" else "-1.0",
+            "dims": ", ".join(json.dumps(_dimension(name)) for name in found.dims),
+        },
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import textwrap
 
-from lme4py.export.programs import Program, ProgramParts, ProgramTerm, ProgramWriter
+from lme4py.export.programs import Program, ProgramParts, ProgramTerm, comment
 
 __all__ = ["to_pymc"]
 
@@ -29,82 +29,84 @@ _RESPONSES = {
     "negative.binomial": 'pm.NegativeBinomial("y", mu=mean, alpha={theta}, observed=y)',
 }
 # Weights are no part of a distribution of counts: they multiply its logarithm.
+_POTENTIAL = 'pm.Potential("y", w * pm.logp({}, y))'
 _WEIGHTED = {
-    "poisson": "pm.Poisson.dist(mu=mean)",
-    "negative.binomial": "pm.NegativeBinomial.dist(mu=mean, alpha={theta})",
+    "poisson": _POTENTIAL.format("pm.Poisson.dist(mu=mean)"),
+    "negative.binomial": _POTENTIAL.format("pm.NegativeBinomial.dist(mu=mean, alpha={theta})"),
+}
+_TERM = """\
+dims_{{k}} = ({{dims}})
+u_{{k}} = pm.Normal("u_{{k}}", dims=dims_{{k}})
+{deviations}
+{correlated}\
+b_{{k}} = pm.Deterministic("b_{{k}}", {effects}, dims=dims_{{k}})
+eta += (Z_{{k}} * b_{{k}}[j_{{k}}]).sum(axis=1)"""
+_CHOLESKY = """\
+L_{k}, _, sd_{k} = pm.LKJCholeskyCov(
+    "L_{k}",
+    n={columns},
+    eta=1,
+    sd_dist=pm.HalfStudentT.dist(nu=3, sigma=SCALES),
+)
+pm.Deterministic("sd_{k}", sd_{k}, dims=dims_{k}[1])"""
+_DEVIATIONS = 'sd_{k} = pm.HalfStudentT("sd_{k}", nu=3, sigma=SCALES, dims=dims_{k}[1])'
+_DEVIATION = 'sd_{k} = pm.HalfStudentT("sd_{k}", nu=3, sigma={scales})'
+_CORRELATION = 'rho_{k} = pm.Uniform("rho_{k}", {least}, 1)\n'
+_CORRELATED = {
+    # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
+    "cs": f"""\
+{_CORRELATION}own_{{k}} = pt.sqrt(1 - rho_{{k}})
+all_{{k}} = pt.sqrt(1 + {{others}} * rho_{{k}}) - own_{{k}}
+""",
+    "ar1": f"""\
+{_CORRELATION}v_{{k}} = [u_{{k}}[:, 0]]
+for c in range(1, {{columns}}):
+    v_{{k}}.append(rho_{{k}} * v_{{k}}[-1] + pt.sqrt(1 - rho_{{k}}**2) * u_{{k}}[:, c])
+""",
+}
+_EFFECTS = {
+    "us": "u_{k} @ L_{k}.T",
+    "diag": "u_{k} * sd_{k}",
+    "cs": "(own_{k} * u_{k} + all_{k} * u_{k}.mean(axis=1, keepdims=True)) * sd_{k}",
+    "ar1": "pt.stack(v_{k}, axis=1) * sd_{k}",
 }
 
 
 def to_pymc(parts: ProgramParts) -> Program:
     """Return a program that builds a ``pymc.Model``: ``design.equations().pymc()``."""
-    page = ProgramWriter("#")
-    for comment in parts.heads:
-        page.say(comment)
-    page.add("import numpy as np\nimport pymc as pm\nimport pytensor.tensor as pt\n\n")
-    page.add(f"def model(coords, {', '.join(parts.arrays)}):")
-    page.add("with pm.Model(coords=coords) as found:", 4)
-    if parts.coords["fixed"]:
-        page.add('beta = pm.Flat("beta", dims="fixed")\neta = pt.dot(X, beta)', 8)
-    else:
-        page.add("eta = pt.zeros(len(X))", 8)
-    for term in parts.terms:
-        page.add("")
-        page.say(term.comment, 8)
-        _add_term(page, term)
-    page.add("")
-    if "o" in parts.arrays:
-        page.add("eta += o", 8)
-    if parts.sigma:
-        page.add(f'sigma = pm.HalfStudentT("sigma", nu=3, sigma={parts.sigma})', 8)
-    page.add(f"mean = {_MEANS[parts.link]}", 8)
-    page.add(_response(parts), 8)
-    page.add("return found\n\n", 4)
-    page.say("with model(**data): trace = pm.sample()")
-    return Program("PyMC", page.text, {"coords": parts.coords, **parts.arrays})
-
-
-def _add_term(page: ProgramWriter, term: ProgramTerm) -> None:
-    k, count = term.number, term.columns
-    scales = term.scales[0] if term.hom else f"[{', '.join(term.scales)}]"
-    page.add(f"dims_{k} = ({', '.join(json.dumps(name) for name in term.dims)})", 8)
-    page.add(f'u_{k} = pm.Normal("u_{k}", dims=dims_{k})', 8)
-    if term.structure == "us":
-        page.add(
-            f'L_{k}, _, sd_{k} = pm.LKJCholeskyCov(\n    "L_{k}",\n    n={count},\n    eta=1,\n'
-            f"    sd_dist=pm.HalfStudentT.dist(nu=3, sigma={scales}),\n)\n"
-            f'pm.Deterministic("sd_{k}", sd_{k}, dims=dims_{k}[1])',
-            8,
-        )
-    else:
-        dims = "" if term.hom else f", dims=dims_{k}[1]"
-        page.add(f'sd_{k} = pm.HalfStudentT("sd_{k}", nu=3, sigma={scales}{dims})', 8)
-    if term.structure in ("cs", "ar1"):
-        page.add(f'rho_{k} = pm.Uniform("rho_{k}", {term.least}, 1)', 8)
-    match term.structure:
-        case "us":
-            product = f"u_{k} @ L_{k}.T"
-        case "diag":
-            product = f"u_{k} * sd_{k}"
-        case "cs":
-            # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
-            page.add(f"own_{k} = pt.sqrt(1 - rho_{k})", 8)
-            page.add(f"all_{k} = pt.sqrt(1 + {count - 1} * rho_{k}) - own_{k}", 8)
-            total = f"all_{k} * u_{k}.mean(axis=1, keepdims=True)"
-            product = f"(own_{k} * u_{k} + {total}) * sd_{k}"
-        case _:
-            page.add(f"v_{k} = [u_{k}[:, 0]]\nfor c in range(1, {count}):", 8)
-            step = f"rho_{k} * v_{k}[-1] + pt.sqrt(1 - rho_{k}**2) * u_{k}[:, c]"
-            page.add(f"v_{k}.append({step})", 12)
-            product = f"pt.stack(v_{k}, axis=1) * sd_{k}"
-    page.add(f'b_{k} = pm.Deterministic("b_{k}", {product}, dims=dims_{k})', 8)
-    page.add(f"eta += (Z_{k} * b_{k}[j_{k}]).sum(axis=1)", 8)
-
-
-def _response(parts: ProgramParts) -> str:
-    """Return the distribution of the response."""
     spread = "sigma / np.sqrt(w)" if "w" in parts.arrays else "sigma"
-    if parts.family in _WEIGHTED and "w" in parts.arrays:
-        found = _WEIGHTED[parts.family].format(theta=parts.theta)
-        return f'pm.Potential("y", w * pm.logp({found}, y))'
-    response = _RESPONSES["trials" if parts.trials else parts.family]
-    return response.format(spread=spread, theta=parts.theta)
+    weighted = _WEIGHTED if "w" in parts.arrays else {}
+    response = weighted.get(parts.family, _RESPONSES[parts.family])
+    sigma = f'sigma = pm.HalfStudentT("sigma", nu=3, sigma={parts.sigma})'
+    model = [
+        'beta = pm.Flat("beta", dims="fixed")\neta = pt.dot(X, beta)'
+        if parts.coords["fixed"]
+        else "eta = pt.zeros(len(X))",
+        *map(_term, parts.terms),
+        "",
+        *(["eta += o"] if "o" in parts.arrays else []),
+        *([sigma] if parts.sigma else []),
+        f"mean = {_MEANS[parts.link]}",
+        response.format(spread=spread, theta=parts.theta),
+    ]
+    lines = [
+        *(comment(head, "# ") for head in parts.heads),
+        "import numpy as np\nimport pymc as pm\nimport pytensor.tensor as pt\n\n",
+        f"def model(coords, {', '.join(parts.arrays)}):",
+        "    with pm.Model(coords=coords) as found:",
+        textwrap.indent("\n".join(model), " " * 8),
+        "    return found\n\n",
+        "# with model(**data): trace = pm.sample()\n",
+    ]
+    return Program("PyMC", "\n".join(lines), {"coords": parts.coords, **parts.arrays})
+
+
+def _term(term: ProgramTerm) -> str:
+    deviations = _CHOLESKY if term.structure == "us" else _DEVIATION if term.hom else _DEVIATIONS
+    scales = "{scales}" if term.hom else "[{scales}]"
+    text = _TERM.format(
+        deviations=deviations.replace("SCALES", scales),
+        correlated=_CORRELATED.get(term.structure, ""),
+        effects=_EFFECTS[term.structure],
+    )
+    return f"\n{comment(term.comment, '# ', 8)}\n{text.format(**term.words)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from lme4py.export.programs import Program, ProgramParts, ProgramTerm, ProgramWriter
+import textwrap
+
+from lme4py.export.programs import Program, ProgramParts, ProgramTerm, comment
 
 __all__ = ["to_stan"]
 
@@ -28,107 +30,104 @@ _RESPONSES = {
 }
 # Weights are no part of a distribution of counts: they multiply its logarithm.
 _WEIGHTED = {
-    "poisson": "target += w[i] * poisson_lpmf(y[i] | mean[i]);",
-    "negative.binomial": "target += w[i] * neg_binomial_2_lpmf(y[i] | mean[i], {theta});",
+    "poisson": "for (i in 1:n) target += w[i] * poisson_lpmf(y[i] | mean[i]);",
+    "negative.binomial": (
+        "for (i in 1:n) target += w[i] * neg_binomial_2_lpmf(y[i] | mean[i], {theta});"
+    ),
 }
 _INVERSE_GAUSSIAN = """\
-functions {
-  real inverse_gaussian_lpdf(vector y, vector mu, vector lambda) {
-    return 0.5 * sum(log(lambda) - log(2 * pi()) - 3 * log(y)
-                     - lambda .* square(y - mu) ./ (square(mu) .* y));
-  }
+real inverse_gaussian_lpdf(vector y, vector mu, vector lambda) {
+  return 0.5 * sum(log(lambda) - log(2 * pi()) - 3 * log(y)
+                   - lambda .* square(y - mu) ./ (square(mu) .* y));
 }"""
+_DATA = """\
+int<lower=1> J_{k};
+array[n] int<lower=1, upper=J_{k}> j_{k};
+matrix[n, {columns}] Z_{k};"""
+_CORRELATION = "real<lower={least}, upper=1> rho_{k};"
+_CORRELATIONS = {
+    "us": "cholesky_factor_corr[{columns}] L_{k};",
+    "cs": _CORRELATION,
+    "ar1": _CORRELATION,
+}
+_CORRELATED = {
+    # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
+    "cs": """\
+row_vector[J_{k}] mean_{k} = rep_row_vector(1.0 / {columns}, {columns}) * u_{k};
+matrix[{columns}, J_{k}] v_{k} = sqrt(1 - rho_{k}) * u_{k}
+  + rep_matrix((sqrt(1 + {others} * rho_{k}) - sqrt(1 - rho_{k})) * mean_{k}, {columns});""",
+    "ar1": """\
+matrix[{columns}, J_{k}] v_{k} = u_{k};
+for (c in 2:{columns}) v_{k}[c] = rho_{k} * v_{k}[c - 1] + sqrt(1 - square(rho_{k})) * u_{k}[c];""",
+}
+_EFFECTS = {"us": "L_{k} * u_{k}", "diag": "u_{k}", "cs": "v_{k}", "ar1": "v_{k}"}
 
 
 def to_stan(parts: ProgramParts) -> Program:
     """Return a program that Stan compiles: ``design.equations().stan()``."""
     n, p = parts.arrays["X"].shape
-    page = ProgramWriter("//")
-    for comment in parts.heads:
-        page.say(comment)
-    if parts.family == "inverse.gaussian":
-        page.add(_INVERSE_GAUSSIAN)
-    page.add("data {")
-    page.add("int<lower=0> n, p;\nmatrix[n, p] X;", 2)
+    spread = "sigma" if parts.family == "gaussian" else "rep_vector(sigma, n)"
+    spread = "sigma ./ sqrt(w)" if "w" in parts.arrays else spread
+    weighted = _WEIGHTED if "w" in parts.arrays else {}
+    response = weighted.get(parts.family, _RESPONSES[parts.family])
     count = "array[n] int<lower=0>"
-    if parts.trials:
-        page.add(f"{count} won;\n{count} trials;", 2)
-    else:
-        page.add("vector[n] y;" if parts.sigma else f"{count} y;", 2)
-    for name in ("w", "o"):
-        if name in parts.arrays:
-            page.add(f"vector[n] {name};", 2)
-    for term in parts.terms:
-        k = term.number
-        page.add(f"int<lower=1> J_{k};\narray[n] int<lower=1, upper=J_{k}> j_{k};", 2)
-        page.add(f"matrix[n, {term.columns}] Z_{k};", 2)
-    page.add("}\nparameters {")
-    page.add("vector[p] beta;", 2)
-    for term in parts.terms:
-        page.say(term.comment, 2)
-        _add_parameters(page, term)
-    if parts.sigma:
-        page.add("real<lower=0> sigma;", 2)
-    page.add("}\ntransformed parameters {")
-    for term in parts.terms:
-        _add_effects(page, term)
-    page.add("}\nmodel {")
-    sums = [f"rows_dot_product(Z_{t.number}, b_{t.number}[j_{t.number}])" for t in parts.terms]
-    offset = ["o"] if "o" in parts.arrays else []
-    page.add("vector[n] eta = " + "\n    + ".join(["X * beta", *offset, *sums]) + ";", 2)
-    page.add(f"vector[n] mean = {_MEANS[parts.link]};", 2)
-    for term in parts.terms:
-        _add_priors(page, term)
-    if parts.sigma:
-        page.add(f"sigma ~ student_t(3, 0, {parts.sigma});", 2)
-    page.add(_response(parts), 2)
-    page.add("}")
+    y = "vector[n] y;" if parts.sigma else f"{count} y;"
+    offset = "\n    + o" if "o" in parts.arrays else ""
+    sums = "".join(
+        "\n    + rows_dot_product(Z_{k}, b_{k}[j_{k}])".format(**term.words) for term in parts.terms
+    )
+    blocks = {
+        "functions": [_INVERSE_GAUSSIAN] if parts.family == "inverse.gaussian" else [],
+        "data": [
+            "int<lower=0> n, p;\nmatrix[n, p] X;",
+            f"{count} won;\n{count} trials;" if parts.family == "trials" else y,
+            *(f"vector[n] {name};" for name in ("w", "o") if name in parts.arrays),
+            *(_DATA.format(**term.words) for term in parts.terms),
+        ],
+        "parameters": [
+            "vector[p] beta;",
+            *map(_parameters, parts.terms),
+            "real<lower=0> sigma;" if parts.sigma else "",
+        ],
+        "transformed parameters": [*map(_effects, parts.terms)],
+        "model": [
+            f"vector[n] eta = X * beta{offset}{sums};",
+            f"vector[n] mean = {_MEANS[parts.link]};",
+            *map(_priors, parts.terms),
+            f"sigma ~ student_t(3, 0, {parts.sigma});" if parts.sigma else "",
+            response.format(spread=spread, theta=parts.theta),
+        ],
+    }
+    lines = [comment(head, "// ") for head in parts.heads]
+    for name, content in blocks.items():
+        if content or name == "transformed parameters":
+            inside = textwrap.indent("\n".join(filter(None, content)), "  ")
+            lines += [f"{name} {{", *filter(None, [inside]), "}"]
     # Stan counts from 1.
     data = {name: x + 1 if name.startswith("j_") else x for name, x in parts.arrays.items()}
-    sizes = {f"J_{term.number}": term.levels for term in parts.terms}
-    return Program("Stan", page.text, {"n": n, "p": p, **sizes, **data})
+    sizes = {f"J_{term.words['k']}": term.words["levels"] for term in parts.terms}
+    return Program("Stan", "\n".join(lines) + "\n", {"n": n, "p": p, **sizes, **data})
 
 
-def _add_parameters(page: ProgramWriter, term: ProgramTerm) -> None:
-    k, count = term.number, term.columns
-    page.add(f"vector<lower=0>[{1 if term.hom else count}] sd_{k};", 2)
-    if term.structure == "us":
-        page.add(f"cholesky_factor_corr[{count}] L_{k};", 2)
-    elif term.structure != "diag":
-        page.add(f"real<lower={term.least}, upper=1> rho_{k};", 2)
-    page.add(f"matrix[{count}, J_{k}] u_{k};", 2)
+def _parameters(term: ProgramTerm) -> str:
+    deviations = "vector<lower=0>[1] sd_{k};" if term.hom else "vector<lower=0>[{columns}] sd_{k};"
+    correlations = _CORRELATIONS.get(term.structure, "")
+    lines = filter(None, (deviations, correlations, "matrix[{columns}, J_{k}] u_{k};"))
+    return comment(term.comment, "// ", 2) + "\n" + "\n".join(lines).format(**term.words)
 
 
-def _add_effects(page: ProgramWriter, term: ProgramTerm) -> None:
-    k, count = term.number, term.columns
-    deviations = f"rep_vector(sd_{k}[1], {count})" if term.hom else f"sd_{k}"
-    effects = {"us": f"L_{k} * u_{k}", "diag": f"u_{k}"}.get(term.structure, f"v_{k}")
-    if term.structure == "cs":
-        # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
-        own, every = f"sqrt(1 - rho_{k})", f"sqrt(1 + {count - 1} * rho_{k})"
-        page.add(f"row_vector[J_{k}] mean_{k} = rep_row_vector(1.0 / {count}, {count}) * u_{k};", 2)
-        page.add(f"matrix[{count}, J_{k}] v_{k} = {own} * u_{k}", 2)
-        page.add(f"+ rep_matrix(({every} - {own}) * mean_{k}, {count});", 4)
-    if term.structure == "ar1":
-        step = f"rho_{k} * v_{k}[c - 1] + sqrt(1 - square(rho_{k})) * u_{k}[c]"
-        page.add(f"matrix[{count}, J_{k}] v_{k} = u_{k};", 2)
-        page.add(f"for (c in 2:{count}) v_{k}[c] = {step};", 2)
-    page.add(f"matrix[J_{k}, {count}] b_{k} = diag_pre_multiply({deviations}, {effects})';", 2)
+def _effects(term: ProgramTerm) -> str:
+    deviations = "rep_vector(sd_{k}[1], {columns})" if term.hom else "sd_{k}"
+    product = f"diag_pre_multiply({deviations}, {_EFFECTS[term.structure]})'"
+    effects = f"matrix[J_{{k}}, {{columns}}] b_{{k}} = {product};"
+    lines = filter(None, (_CORRELATED.get(term.structure), effects))
+    return "\n".join(lines).format(**term.words)
 
 
-def _add_priors(page: ProgramWriter, term: ProgramTerm) -> None:
-    k = term.number
-    page.add(f"sd_{k} ~ student_t(3, 0, [{', '.join(term.scales)}]');", 2)
-    if term.structure == "us":
-        page.add(f"L_{k} ~ lkj_corr_cholesky(1);", 2)
-    page.add(f"to_vector(u_{k}) ~ std_normal();", 2)
-
-
-def _response(parts: ProgramParts) -> str:
-    """Return the distribution of the response."""
-    plain = "sigma" if parts.family == "gaussian" else "rep_vector(sigma, n)"
-    spread = "sigma ./ sqrt(w)" if "w" in parts.arrays else plain
-    if parts.family in _WEIGHTED and "w" in parts.arrays:
-        return "for (i in 1:n) " + _WEIGHTED[parts.family].format(theta=parts.theta)
-    response = _RESPONSES["trials" if parts.trials else parts.family]
-    return response.format(spread=spread, theta=parts.theta)
+def _priors(term: ProgramTerm) -> str:
+    deviations, effects = (
+        "sd_{k} ~ student_t(3, 0, [{scales}]');",
+        "to_vector(u_{k}) ~ std_normal();",
+    )
+    correlations = ["L_{k} ~ lkj_corr_cholesky(1);"] if term.structure == "us" else []
+    return "\n".join([deviations, *correlations, effects]).format(**term.words)

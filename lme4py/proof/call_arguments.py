@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -37,31 +37,25 @@ def call_arguments(
     data: RFrame | None, frame: RFrame | None, X: RMatrix | None, notes: list[str]
 ) -> dict[str, Any]:
     """Return the keyword arguments of R's call; what cannot be told joins the notes."""
-    arguments: dict[str, Any] = {}
-    if X is not None and isinstance(X.attributes.get("contrasts"), RList):
-        contrasts = _contrasts(X.attributes["contrasts"])
-        arguments = {"contrasts": contrasts} if contrasts else {}
+    given = None if X is None else X.attributes.get("contrasts")
+    codings = dict(named_items(given)) if isinstance(given, RList) else {}
+    contrasts = {
+        name: coding.values if isinstance(coding, Matrix) and not coding.names else coding
+        for name, value in codings.items()
+        if (coding := coding_of(value)) is not None and not name.startswith("C(")
+    }
+    arguments: dict[str, Any] = {"contrasts": contrasts} if contrasts else {}
     arguments["control"] = _control(X)
     if frame is None:
         return arguments
     action = frame.attributes.get("na.action")
+    omitted: Sequence[str] = ()
     if isinstance(action, RVector):
         arguments["na_action"] = "exclude" if "exclude" in action.classes else "omit"
+        omitted = action.names or ()
     elif any(missing(column) is not None for column in frame.columns.values()):
         arguments["na_action"] = "pass"
-    if data is not None:
-        omitted = action.names if isinstance(action, RVector) else None
-        arguments |= _by_rows(data, frame, omitted or (), notes)
-    return arguments
-
-
-def _contrasts(found: RList) -> dict[str, Any]:
-    codings = {name: coding_of(value) for name, value in named_items(found)}
-    return {
-        name: coding.values if isinstance(coding, Matrix) and not coding.names else coding
-        for name, coding in codings.items()
-        if coding is not None and not name.startswith("C(")
-    }
+    return arguments if data is None else arguments | _by_rows(data, frame, omitted, notes)
 
 
 def _control(X: RMatrix | None) -> dict[str, Any]:
@@ -70,15 +64,14 @@ def _control(X: RMatrix | None) -> dict[str, Any]:
     if X is None:
         return options
     # lme4 loses the attributes of scaling where it drops columns.
-    lost = "col.dropped" in X.attributes and _standardized(X)
-    if "scaled:center" in X.attributes or lost:
+    dropped = "col.dropped" in X.attributes
+    if "scaled:center" in X.attributes or (dropped and _standardized(X)):
         options["autoscale"] = True
     elif "scaled:scale" in X.attributes:
         options["check_scaleX"] = "silent.rescale"
-    if "col.dropped" not in X.attributes and X.values.size:
-        known = bool(np.isfinite(X.values).all())
-        if not known or rank_of(X.values)[0] < X.values.shape[1]:
-            options["check_rankX"] = "ignore"
+    known = bool(np.isfinite(X.values).all())
+    if X.values.size and not dropped and not (known and rank_of(X.values)[0] == X.values.shape[1]):
+        options["check_rankX"] = "ignore"
     return options
 
 
@@ -88,8 +81,8 @@ def _standardized(X: RMatrix) -> bool:
     values = X.values[:, [at for at, name in enumerate(names) if name != "(Intercept)"]]
     if values.shape[0] < 2 or not values.shape[1] or not np.isfinite(values).all():
         return False
-    close = np.abs(values.mean(axis=0)) < _CLOSE, np.abs(values.std(axis=0, ddof=1) - 1) < _CLOSE
-    return bool(np.all(close))
+    moments = np.array([values.mean(axis=0), values.std(axis=0, ddof=1) - 1])
+    return bool((np.abs(moments) < _CLOSE).all())
 
 
 def _by_rows(
@@ -97,7 +90,11 @@ def _by_rows(
 ) -> dict[str, Any]:
     """Return subset and the vectors that go by rows, spread over the rows of the data."""
     places = {name: at for at, name in enumerate(data.row_names)}
-    kept = [_place(name, places) for name in frame.row_names]
+    kept = []
+    for name in frame.row_names:
+        # R makes names unique (13, 13.1, ...) where a row repeats.
+        base, _, number = name.rpartition(".")
+        kept.append(places.get(name, places.get(base, -1) if number.isdecimal() else -1))
     # Rows that an NA in subset made are named NA, NA.1, ...; they are no rows of the data.
     omitted = [places[name] for name in omitted_names if name in places]
     if -1 in kept:
@@ -122,14 +119,6 @@ def _by_rows(
             values[kept] = first_column(frame.columns[f"({name})"])
             arguments[name] = values
     return arguments
-
-
-def _place(name: str, places: Mapping[str, int]) -> int:
-    """Return the row of a name, which R makes unique (13, 13.1, ...) where a row repeats."""
-    if name in places:
-        return places[name]
-    base, _, number = name.rpartition(".")
-    return places.get(base, -1) if number.isdecimal() else -1
 
 
 def first_column(value: Numeric | Matrix) -> FloatArray:

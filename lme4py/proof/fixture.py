@@ -198,21 +198,17 @@ def fixture_of(record: RList, name: str = "the record") -> Fixture:
         If no element of it is what ``lFormula``, ``glFormula`` or ``getME`` returns.
     """
     try:
-        return _fixture(_opened(record), name)
+        # A fitted model is the list of its components.
+        items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)
+        alone = len(items) == 1 and isinstance(items[0], RList) and "fr" in items[0]
+        opened: Any = items[0] if alone else replace(record, items=items)
+        return _fixture(opened, name)
     except DataError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
         raise DataError(
             f"the components of the model in {name} are not what lme4 writes ({fault})", hint=_HOW
         ) from fault
-
-
-def _opened(record: RList) -> RList:
-    """Return a record in which a fitted model is the list of its components."""
-    items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)
-    if len(items) == 1 and isinstance(items[0], RList) and "fr" in items[0]:
-        return items[0]
-    return replace(record, items=items)
 
 
 def _components(fit: RSlots) -> RList | None:
@@ -242,41 +238,52 @@ def _fixture(record: RList, name: str) -> Fixture:
         raise DataError(
             f"{name} holds no model: no element of its list is what lFormula returns", hint=_HOW
         )
-    fitted = not isinstance(lf.get("reTrms"), RList)
-    terms = lf if fitted else lf["reTrms"]
-    absent = [item for item in _NEEDED if item not in terms]
-    if "nl" not in terms and "Gp" not in terms:
-        absent.append("Gp")
-    if absent:
-        raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
-    for item, fits in _SHAPES.items():
-        if item in terms and not fits(terms[item]):
-            raise DataError(f"{item} in {name} is not what lme4 writes")
+    found = lf.find("reTrms", RList)
+    fitted, terms = found is None, lf if found is None else found
+    _check(terms, name)
     X: RMatrix | None = lf.get("X")
     if X is not None and not isinstance(X, RMatrix):
         raise DataError(f"X in {name} is not a dense matrix")
-    frame = lf.get("fr") if isinstance(lf.get("fr"), RFrame) else None
+    frame = lf.find("fr", RFrame)
     data = next((item for item in record if isinstance(item, RFrame)), None)
     notes: list[str] = []
     formula = _formula(lf, record, notes)
     arguments = call_arguments(data, frame, X, notes)
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
-    family, reml = _family(lf.get("family")), _reml(lf)
-    if family is not None:
-        arguments["family"] = _call_of(*family)
+    given, reml = lf.find("family", RList), _reml(lf)
+    family = None
+    if given is not None and "family" in given:
+        family = (str(given["family"].values[0]), str(given["link"].values[0]))
+        # R's call; of a negative binomial's theta it says four decimals.
+        kind, _, theta = family[0].partition("(")
+        known = f"theta = {theta.removesuffix(')')}, " if theta else ""
+        call = "negative.binomial" if theta else kind
+        arguments["family"] = f"{call}({known}link = '{family[1]}')"
     elif reml is not None:
         arguments["reml"] = reml
     if fitted:
-        terms = _named_by_columns(terms)
+        blocks = terms.find("Ztlist", RList)
+        # getME names them by parameters where these are shared: there are fewer names than
+        # blocks then (NA for the rest), or names that tell nothing.
+        told = () if blocks is None else blocks.names or ()
+        if blocks is not None and any(
+            name in (None, "", "NA") or name.endswith((".*", ".rho")) for name in told
+        ):
+            terms = terms.put("Ztlist", RList(blocks.items))
         notes.append(_FITTED + (_CALL_UNKNOWN if frame is None else ""))
     if data is not None and data is frame:
         notes.append(_FRAME_ONLY)
-    versions = _versions(record)
+    texts = record.find("versions", RList)
+    versions = {
+        name: str(value.values[0])
+        for name, value in (() if texts is None else named_items(texts))
+        if isinstance(value, RVector)
+    }
     if "lme4" in versions:
         arguments["lme4"] = versions["lme4"]
-    given = record.get("model")
-    model = given.items if isinstance(given, RList) else _model(frame, formula)
+    parts = record.find("model", RList)
+    model = _model(frame, formula) if parts is None else parts.items
     return Fixture(
         name=name,
         data=data,
@@ -295,16 +302,24 @@ def _fixture(record: RList, name: str) -> Fixture:
     )
 
 
+def _check(terms: RList, name: str) -> None:
+    """Raise unless the elements of lme4's ``reTrms`` are there, each in its form."""
+    absent = [item for item in _NEEDED if item not in terms]
+    if "nl" not in terms and "Gp" not in terms:
+        absent.append("Gp")
+    if absent:
+        raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
+    for item, fits in _SHAPES.items():
+        if item in terms and not fits(terms[item]):
+            raise DataError(f"{item} in {name} is not what lme4 writes")
+
+
 def _numeric(value: Any) -> bool:
     return isinstance(value, RVector) and value.kind in ("integer", "double")
 
 
 def _counts(value: Any) -> bool:
     return _numeric(value) and bool(np.isfinite(value.as_float()).all())
-
-
-def _texts(value: Any) -> bool:
-    return value is None or (isinstance(value, RVector) and value.kind == "character")
 
 
 def _factors(value: Any) -> bool:
@@ -323,7 +338,10 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
     ),
     **dict.fromkeys(("Lind", "Gp", "nl", "ord"), _counts),
     **dict.fromkeys(("theta", "lower", "upper", "par"), _numeric),
-    "cnms": lambda value: isinstance(value, RList) and all(map(_texts, value)),
+    "cnms": lambda value: (
+        isinstance(value, RList)
+        and all(names is None or getattr(names, "kind", "") == "character" for names in value)
+    ),
     "flist": _factors,
 }
 """What each element of lme4's ``reTrms`` must be."""
@@ -341,50 +359,16 @@ def _model_list(record: RList) -> RList | None:
     return None
 
 
-def _named_by_columns(terms: RList) -> RList:
-    """Return the terms of a fit; ``getME`` names blocks by parameters where these are shared.
-
-    Then there are fewer names than blocks (NA for the rest), or names that tell nothing.
-    """
-    blocks = terms.get("Ztlist")
-    if not isinstance(blocks, RList) or not any(
-        name in (None, "", "NA") or name.endswith((".*", ".rho")) for name in blocks.names or ()
-    ):
-        return terms
-    return terms.put("Ztlist", RList(blocks.items))
-
-
 def _reml(lf: RList) -> bool | None:
     """Return whether REML was asked for: of a fit, its ``devcomp`` tells; None for a GLMM."""
-    value, devcomp = lf.get("REML"), lf.get("devcomp")
-    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
-    known: dict[str, Any] = {}
-    if isinstance(dims, RVector):
-        known = dict(zip(dims.names or (), dims.values.tolist(), strict=False))
+    value, devcomp = lf.find("REML", RVector), lf.find("devcomp", RList)
+    dims = None if devcomp is None else devcomp.find("dims", RVector)
+    known = {} if dims is None else dims.by_name()
     if known.get("GLMM"):
         return None
-    if isinstance(value, RVector) and len(value) == 1 and not np.isnan(value.as_float()).any():
+    if value is not None and len(value) == 1 and not np.isnan(value.as_float()).any():
         return bool(value.values[0])
     return bool(known["REML"]) if "REML" in known else None
-
-
-def _call_of(family: str, link: str) -> str:
-    """Return R's call of a family; of a negative binomial's theta it says four decimals."""
-    name, _, theta = family.partition("(")
-    known = f"theta = {theta.removesuffix(')')}, " if theta else ""
-    return f"{'negative.binomial' if theta else name}({known}link = '{link}')"
-
-
-def _family(value: Any) -> tuple[str, str] | None:
-    if not isinstance(value, RList) or "family" not in value:
-        return None
-    return str(value["family"].values[0]), str(value["link"].values[0])
-
-
-def _versions(record: RList) -> dict[str, str]:
-    found = record.get("versions")
-    named = named_items(found) if isinstance(found, RList) else ()
-    return {name: str(value.values[0]) for name, value in named if isinstance(value, RVector)}
 
 
 def _formula(lf: RList, record: RList, notes: list[str]) -> Formula | None:

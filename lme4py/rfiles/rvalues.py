@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,7 @@ __all__ = [
 
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
 Attributes: TypeAlias = Mapping[str, Any]
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -84,6 +85,10 @@ class RVector(Abbreviated):
     def texts(self) -> list[str | None]:
         """Return the elements of a character vector."""
         return list(self.values)
+
+    def by_name(self) -> dict[str, Any]:
+        """Return the elements by their names; of repeated ones the last."""
+        return dict(zip(self.names or (), self.values.tolist(), strict=False))
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -161,6 +166,11 @@ class RList(Abbreviated):
         if self.names is None or name not in self.names:
             return default
         return self.items[self.names.index(name)]
+
+    def find(self, name: str, kind: type[_Kind]) -> _Kind | None:
+        """Return the first element of that name if it is of this kind."""
+        found = self.get(name)
+        return found if isinstance(found, kind) else None
 
     def put(self, name: str, value: Any) -> RList:
         """Return the list with another value for an element."""

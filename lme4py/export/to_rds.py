@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.export.dense_blocks import dense
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
-from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.covariance import Covariance
 from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
@@ -39,6 +39,10 @@ _ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
 _GLOBAL = RUnread("environment")
 _REFITTED = frozenset({"poly", "scale", "bs", "ns"})
 """Functions of all rows together that R's ``makepredictcall`` knows to freeze."""
+_KEPT = (
+    "{} of new data needs the coefficients of the first data, which lme4py keeps: take "
+    "design.spec.apply in Python"
+)
 
 
 def write_rds(design: MixedDesign) -> bytes:
@@ -76,45 +80,38 @@ def design_as_list(design: MixedDesign) -> RList:
         if family is None
         else RList.of({"family": character([family.label]), "link": character([family.link])})
     )
+    y, weights, offset = (
+        None if values is None else doubles(values)
+        for values in (design.y, design.weights, design.offset)
+    )
     structured = any(term.covariance.name in ("cs", "ar1") for term in design.random.terms)
     return RList.of(
         {
-            "fr": _frame(design),
+            "fr": RFrame(
+                dict(design.model_frame.variables),
+                tuple(row_names(design)),
+                {
+                    "terms": _terms(design),
+                    "class": character(["data.frame"]),
+                    "formula": _formula(design.formula.node),
+                    **_omitted(design),
+                },
+            ),
             "X": _X(design),
             "reTrms": _random(design),
             "REML" if family is None else "family": kind,
             "formula": _formula(design.formula.node),
             "wmsgs": character(design.messages),
-            "y": _optional(design.y),
-            "weights": _optional(design.weights),
-            "offset": _optional(design.offset),
+            "y": Matrix(design.y) if design.y is not None and design.y.ndim > 1 else y,
+            "weights": weights,
+            "offset": offset,
             "lme4": character(["2.0" if structured else "1.1"]),
         }
     )
 
 
-def _optional(values: FloatArray | None) -> RVector | Matrix | None:
-    if values is None:
-        return None
-    return doubles(values) if values.ndim == 1 else Matrix(values)
-
-
 def _formula(node: Node) -> RLanguage:
     return RLanguage(node, {"class": character(["formula"]), ".Environment": _GLOBAL})
-
-
-def _frame(design: MixedDesign) -> RFrame:
-    frame = design.model_frame
-    return RFrame(
-        dict(frame.variables),
-        tuple(row_names(design)),
-        {
-            "terms": _terms(design),
-            "class": character(["data.frame"]),
-            "formula": _formula(design.formula.node),
-            **_omitted(design),
-        },
-    )
 
 
 def _numbered(design: MixedDesign) -> NDArray[np.int64] | None:
@@ -166,10 +163,9 @@ def _omitted(design: MixedDesign) -> dict[str, RVector]:
         return {}
     rows = frame.rows + frame.omitted
     gone = np.setdiff1d(np.arange(rows), frame.positions)
-    if gone.size != frame.omitted or int(frame.positions.max(initial=-1)) >= rows:
-        return {}
     labels = design.index if _numbered(design) is None else range(1, rows + 1)
-    if len(labels) != rows:
+    beyond = int(frame.positions.max(initial=-1)) >= rows
+    if beyond or gone.size != frame.omitted or len(labels) != rows:
         return {}
     action = "exclude" if spec.na_action == "exclude" else "omit"
     lost = integers(gone + 1, names=tuple(str(labels[at]) for at in gone.tolist()))
@@ -182,42 +178,35 @@ def _terms(design: MixedDesign) -> RLanguage:
     node = formula.subbars().node
     found = terms(node, frame.names if spec is None else spec.names)
     fixed = terms(formula.nobars().node, frame.names)
-    bars = formula.expanded("split").bars
     varying = reduce(
         lambda left, right: call("+", left, right),
-        (call("+", bar.effects, bar.group) for bar in bars),
+        (call("+", bar.effects, bar.group) for bar in formula.expanded("split").bars),
     )
     response = () if formula.response is None else (formula.response,)
     extras = [name for name in frame.names if name in _ARGUMENTS]
-    offsets = {"offset": integers(np.array(found.offsets) + 1)} if found.offsets else {}
-    return RLanguage(
-        node,
-        {
-            "variables": RLanguage(call("list", *found.variables)),
-            **offsets,
-            "factors": _codes(found),
-            "term.labels": character(found.labels),
-            "order": integers(np.array(found.order, dtype=np.int64)),
-            "intercept": integers(np.array([found.intercept])),
-            "response": integers(np.array([len(response)])),
-            "class": character(["terms", "formula"]),
-            ".Environment": _GLOBAL,
-            "predvars": _predicted(found),
-            "dataClasses": character(
-                [_class_of(*item, design) for item in frame.variables.items()], frame.names
-            ),
-            "predvars.fixed": _predicted(fixed),
-            "varnames.fixed": character([*fixed.frame_names, *extras]),
-            "predvars.random": _predicted(terms(call("~", *response, varying), frame.names)),
-        },
-    )
-
-
-def _codes(found: Terms) -> RVector | RMatrix:
-    codes = found.codes()
-    if not found.members:
-        return integers(np.zeros(0, dtype=np.int64))
-    return RMatrix(codes.astype(np.int32), "integer", found.names, found.labels)
+    kinds = [_class_of(*item, design) for item in frame.variables.items()]
+    codes: RVector | RMatrix = integers(np.zeros(0, dtype=np.int64))
+    if found.members:
+        codes = RMatrix(found.codes().astype(np.int32), "integer", found.names, found.labels)
+    attributes = {
+        "variables": RLanguage(call("list", *found.variables)),
+        "offset": integers(np.array(found.offsets, dtype=np.int64) + 1),
+        "factors": codes,
+        "term.labels": character(found.labels),
+        "order": integers(np.array(found.order, dtype=np.int64)),
+        "intercept": integers(np.array([found.intercept])),
+        "response": integers(np.array([len(response)])),
+        "class": character(["terms", "formula"]),
+        ".Environment": _GLOBAL,
+        "predvars": _predicted(found),
+        "dataClasses": character(kinds, frame.names),
+        "predvars.fixed": _predicted(fixed),
+        "varnames.fixed": character([*fixed.frame_names, *extras]),
+        "predvars.random": _predicted(terms(call("~", *response, varying), frame.names)),
+    }
+    if not found.offsets:
+        del attributes["offset"]
+    return RLanguage(node, attributes)
 
 
 def _predicted(found: Terms) -> RLanguage:
@@ -226,10 +215,12 @@ def _predicted(found: Terms) -> RLanguage:
     R keeps there the coefficients of ``poly`` and its kin; without them it would compute these
     functions anew from the new rows. They stay on our side, so R is told to stop.
     """
-    named = zip(found.frame_names, found.variables, strict=True)
-    return RLanguage(
-        call("list", *(_refused(name) if _refits(node) else node for name, node in named))
-    )
+    false = Argument(Constant("FALSE"), "call.")
+    parts = [
+        Call(Symbol("stop"), (Argument(Text(_KEPT.format(name))), false)) if _refits(node) else node
+        for name, node in zip(found.frame_names, found.variables, strict=True)
+    ]
+    return RLanguage(call("list", *parts))
 
 
 def _refits(node: Node) -> bool:
@@ -242,15 +233,6 @@ def _refits(node: Node) -> bool:
         raw = Argument(Constant("TRUE"), "raw")
         return function.name != "poly" or raw not in node.arguments
     return any(_refits(part) for part in node.operands)
-
-
-def _refused(name: str) -> Node:
-    text = (
-        f"{name} of new data needs the coefficients of the first data, which lme4py keeps: "
-        "take design.spec.apply in Python"
-    )
-    false = Argument(Constant("FALSE"), "call.")
-    return Call(Symbol("stop"), (Argument(Text(text)), false))
 
 
 def _class_of(name: str, value: Value, design: MixedDesign) -> str:
@@ -276,13 +258,12 @@ def _class_of(name: str, value: Value, design: MixedDesign) -> str:
 def _X(design: MixedDesign) -> RMatrix:
     fixed = design.fixed
     attributes: dict[str, Any] = {"assign": integers(fixed.assign)}
-    if fixed.contrasts:
-        attributes["contrasts"] = RList.of(
-            {
-                name: character([coding]) if isinstance(coding, str) else coding
-                for name, coding in fixed.contrasts.items()
-            }
-        )
+    codings = {
+        name: character([coding]) if isinstance(coding, str) else coding
+        for name, coding in fixed.contrasts.items()
+    }
+    if codings:
+        attributes["contrasts"] = RList.of(codings)
     if fixed.dropped:
         places = np.array(list(fixed.dropped.values()), dtype=np.int64) + 1
         attributes["col.dropped"] = integers(places, names=tuple(fixed.dropped))
@@ -294,11 +275,11 @@ def _X(design: MixedDesign) -> RMatrix:
 
 def _random(design: MixedDesign) -> RList:
     random = design.random
-    bounds = zip(random.Gp[:-1], random.Gp[1:], strict=True)
     groups = tuple(group for group, _ in random.cnms)
-    # R has each factor once, in the order of first use.
-    factors = random.groups
-    blocks = zip(random.Ztlist, bounds, strict=True)
+    blocks = [
+        RSparse(block, tuple(random.row_names[begin:end]), None)
+        for (_, block), begin, end in zip(random.Ztlist, random.Gp[:-1], random.Gp[1:], strict=True)
+    ]
     return RList.of(
         {
             "Zt": RSparse(random.Zt, tuple(random.row_names), None),
@@ -307,31 +288,22 @@ def _random(design: MixedDesign) -> RList:
             "Gp": integers(random.Gp),
             "lower": doubles(random.lower),
             "Lambdat": RSparse(random.Lambdat, None, None),
-            "flist": RList.of(factors, assign=integers(random.assign + 1)),
+            # R has each factor once, in the order of first use.
+            "flist": RList.of(random.groups, assign=integers(random.assign + 1)),
             "cnms": RList(tuple(character(columns) for _, columns in random.cnms), groups),
-            "Ztlist": RList(
-                tuple(
-                    RSparse(block, tuple(random.row_names[begin:end]), None)
-                    for (_, block), (begin, end) in blocks
-                ),
-                tuple(label for label, _ in random.Ztlist),
-            ),
+            "Ztlist": RList(tuple(blocks), tuple(label for label, _ in random.Ztlist)),
             "nl": integers(random.nl, names=groups),
             "ord": integers(random.order + 1),
             "par": doubles(random.par),
             "upper": doubles(random.upper),
-            "reCovs": RList(tuple(_covariance(term) for term in random.terms)),
+            "reCovs": RList(tuple(_covariance(term.covariance) for term in random.terms)),
         }
     )
 
 
-def _covariance(term: RandomTerm) -> RSlots:
+def _covariance(structure: Covariance) -> RSlots:
     """Return what lme4 2.x calls a covariance object: how par becomes theta."""
-    structure = term.covariance
-    slots = {
-        "nc": integers(np.array([structure.columns])),
-        "par": doubles(structure.par()),
-    }
-    if structure.name != "us":
-        slots["hom"] = RVector(np.array([structure.hom]), "logical")
+    nc, par = integers(np.array([structure.columns])), doubles(structure.par())
+    hom = RVector(np.array([structure.hom]), "logical")
+    slots = {"nc": nc, "par": par} | ({} if structure.name == "us" else {"hom": hom})
     return RSlots(f"Covariance.{structure.name}", slots, "lme4")

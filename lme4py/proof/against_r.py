@@ -118,38 +118,31 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
     """Return a design as R would have recorded it."""
     # A list without the data has its model frame in their place, whose rows are fewer.
     data = None if fixture.data is fixture.frame else fixture.data
-    own = design_as_list(design)
+    own, family = design_as_list(design), design.family
     terms = own["reTrms"]
     if fixture.fitted:
-        blocks = _by_column(terms)
-        theirs = fixture.terms.get("Ztlist")
-        if isinstance(theirs, RList) and theirs.names is None:
-            blocks = RList(blocks.items)
-        terms = terms.put("Ztlist", blocks)
-    family = design.family
+        # As getME(fit, "Ztlist") has them: a block for each column of a term.
+        blocks = {
+            f"{group}.{column}": RSparse(block.matrix[at :: len(columns)], names, None)
+            for block, (group, columns) in zip(terms["Ztlist"], design.random.cnms, strict=True)
+            for at, column in enumerate(columns)
+            for names in [block.row_names[at :: len(columns)]]
+        }
+        theirs = fixture.terms.find("Ztlist", RList)
+        unnamed = theirs is not None and theirs.names is None
+        terms = terms.put(
+            "Ztlist", RList(tuple(blocks.values()), None if unnamed else tuple(blocks))
+        )
+    names = tuple(row_names(design, None if data is None else data.row_names))
     return replace(
         fixture,
         X=own["X"],
-        frame=replace(
-            own["fr"], row_names=tuple(row_names(design, None if data is None else data.row_names))
-        ),
+        frame=replace(own["fr"], row_names=names),
         terms=terms,
         model=(own_value(own["y"]), own_value(own["weights"]), own_value(own["offset"])),
         reml=design.reml,
         family=None if family is None else (family.label, family.link),
     )
-
-
-def _by_column(terms: RList) -> RList:
-    """Return the blocks as ``getME(fit, "Ztlist")`` has them: one for each column of a term."""
-    found = {}
-    names = zip(terms["cnms"].names or (), terms["cnms"], strict=True)
-    for block, (group, columns) in zip(terms["Ztlist"], names, strict=True):
-        step = len(columns)
-        for at, column in enumerate(columns.values):
-            rows = block.row_names[at::step]
-            found[f"{group}.{column}"] = RSparse(block.matrix[at::step], rows, None)
-    return RList.of(found)
 
 
 def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
@@ -188,28 +181,22 @@ def _up_to_order(
     if isinstance(ours.value, list) and found.verdict == "order":
         # Moved elements of their own are no order of the rows or terms.
         found = replace(found, verdict="different")
-    if extent(ours.value) != extent(theirs.value):
+    if extent(ours.value) != extent(theirs.value) or all(order is None for order in orders):
         return found
     if ours.axes == ("terms",):
         # Where these stand depends on the terms, and so do the numbers of the index.
-        same = isinstance(ours.value, list) or np.array_equal(
-            np.sort(ours.value), np.sort(theirs.value)
-        )
-        follows = orders[0] is not None and same
         what = "follows from the order of the terms"
         ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
-        return ordered if follows else found
+        mine, others = (np.sort(np.asarray(side.value, dtype=float)) for side in (ours, theirs))
+        return ordered if isinstance(ours.value, list) or np.array_equal(mine, others) else found
     for places in ((0,), (1,), (0, 1)):
-        chosen = [order if at in places else None for at, order in enumerate(orders)]
-        if all(order is None for order in chosen):
+        moved = {at: orders[at] for at in places if at < len(orders) and orders[at] is not None}
+        chosen = [moved.get(at) for at in range(len(orders))]
+        if not moved:
             continue
         again = measure(found.component, put_in_order(ours.value, chosen), theirs.value)
         if again.verdict != "different":
-            axes = dict.fromkeys(
-                _MOVED.get(axis, "its rows")
-                for axis, order in zip(ours.axes, chosen, strict=True)
-                if order is not None
-            )
+            axes = dict.fromkeys(_MOVED.get(ours.axes[at], "its rows") for at in moved)
             what = f"{' and '.join(axes)} stand in another order"
             return replace(again, verdict="order", summary=what, differences=())
     return found

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from lme4py.data.coding import CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
-from lme4py.data.values import Factor
+from lme4py.data.values import Factor, Matrix
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
-from lme4py.proof.codings import attached_contrasts, explaining_option, told
+from lme4py.functions.table import Context
+from lme4py.matrices.grouping import Grouping, random_term
+from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.proof.components import Components
 from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
@@ -21,6 +24,8 @@ from lme4py.rfiles.rvalues import RVector
 from lme4py.versions import LME4_1, LME4_2
 
 __all__ = ["causes"]
+
+_CLOSE = 1e-9
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -163,33 +168,42 @@ def _order_of_levels(name: str, ours: list[str], theirs: list[str]) -> str:
 
 
 def _codings(case: _Case) -> Iterator[str]:
-    """Yield what of the difference is explained by another coding of a factor."""
+    """Yield what of the difference is explained by another coding of a factor.
+
+    R keeps contrasts attached to a factor in its model frame, and what coded X in X; of its
+    ``options(contrasts = )`` the random terms bear no trace but their columns.
+    """
     coded = [name for name in case.unequal if name.startswith("fixed.contrasts[")]
     if not coded and not case.differs("cnms", "Zt"):
         return
-    attached = list(attached_contrasts(case.ours, case.theirs))
-    for name, here, there in attached:
-        remedy = "None" if there is None else repr(there) if isinstance(there, str) else "..."
-        yield (
-            f"attached contrasts: '{name}' carries {told(there)} in R (contrasts(d${name}) <- ), "
-            f"{told(here)} here, in X and in random slopes; give "
-            f"attached_contrasts={{'{name}': {remedy}}}"
-        )
-    option = None if attached else explaining_option(case.design, case.theirs)
+    attached: list[str] = []
+    for component in case.theirs.parts:
+        mine, other = case.both(component)
+        if not (component.startswith("frame[") and isinstance(mine, Factor)):
+            continue
+        if isinstance(other, Factor) and not _same(mine.contrasts, other.contrasts):
+            name, there = component[len("frame['") : -2], other.contrasts
+            attached.append(f"fixed.contrasts[{name!r}]")
+            remedy = "None" if there is None else repr(there) if isinstance(there, str) else "..."
+            yield (
+                f"attached contrasts: '{name}' carries {_told(there)} in R (contrasts(d${name}) "
+                f"<- ), {_told(mine.contrasts)} here, in X and in random slopes; give "
+                f"attached_contrasts={{'{name}': {remedy}}}"
+            )
+    option = None if attached else _explaining_option(case)
     if option is not None:
         yield (
             "contrasts option: R ran with another options(contrasts = ), which codes X and random "
             f"slopes; give default_contrasts={option}"
         )
         return
-    explained = {f"fixed.contrasts[{name!r}]" for name, _, _ in attached}
     for component in coded:
-        if component not in explained:
+        if component not in attached:
             name = component[len("fixed.contrasts[") : -1]
             here, there = case.both(component)
             yield (
-                f"contrasts: {name} is coded by {told(here)} here and "
-                f"by {told(there)} in R (the contrasts argument, or, for factors in "
+                f"contrasts: {name} is coded by {_told(here)} here and "
+                f"by {_told(there)} in R (the contrasts argument, or, for factors in "
                 f"fixed effects only, options(contrasts = )); give contrasts={{{name}: ...}}"
             )
     widths = [sorted(len(names) for _, names in cnms) for cnms in case.both("cnms")]
@@ -200,6 +214,67 @@ def _codings(case: _Case) -> Iterator[str]:
             "(options(contrasts = ) or contrasts(f) <- ; the contrasts argument reaches X only); "
             "give default_contrasts or attached_contrasts"
         )
+
+
+def _told(coding: Any) -> str:
+    """Return contrasts in words: of a factor, or as a component of X."""
+    match coding:
+        case None:
+            return "no contrasts of its own"
+        case str(name) | [str(name)]:
+            return name
+        case _:
+            return "a matrix of its own"
+
+
+def _same(ours: str | Matrix | None, theirs: str | Matrix | None) -> bool:
+    if isinstance(ours, Matrix) and isinstance(theirs, Matrix):
+        return (
+            ours.values.shape == theirs.values.shape
+            and np.allclose(ours.values, theirs.values, rtol=_CLOSE, atol=_CLOSE)
+            and ours.names == theirs.names
+        )
+    return type(ours) is type(theirs) and ours == theirs
+
+
+def _explaining_option(case: _Case) -> DefaultContrasts | None:
+    """Return the option under which our random terms are R's, None where there is none."""
+    design, spec = case.design, case.design.learned
+    if spec is None or _fits(design.random, case.theirs):
+        return None
+    # What R says of X goes first, then the nearest: what codes no factor of the model stays.
+    likely = list(spec.default_contrasts)
+    for component, part in reversed(list(case.theirs.parts.items())):
+        if component.startswith("fixed.contrasts["):
+            factor = case.both(component.replace("fixed.contrasts", "frame", 1))[1]
+            match part.value:
+                case [str(name)] if isinstance(factor, Factor) and factor.contrasts is None:
+                    likely[factor.ordered] = name
+    options = [(plain, ordered) for plain in CONTRASTS for ordered in CONTRASTS]
+    options.sort(key=lambda option: sum(a != b for a, b in zip(option, likely, strict=True)))
+    frame, bars = design.model_frame, design.random.in_formula
+    for option in options:
+        context = Context(
+            frame.rows, Collation(spec.collation), lambda _: None, option, design.formula.lme4
+        )
+        try:
+            grouping = Grouping.learn(frame, [term.bar for term in bars], context)
+            terms = [random_term(term.bar, term.group, grouping) for term in bars]
+            if _fits(random_effects(terms, frame.rows), case.theirs):
+                return option
+        except Lme4pyError:
+            continue
+    return None
+
+
+def _fits(random: RandomEffects, theirs: Components) -> bool:
+    """Tell whether random terms have R's names and numbers."""
+    names, Zt = theirs.parts["cnms"].value, theirs.parts["Zt"].value.matrix
+    wanted, own = (sorted(columns for _, columns in cnms) for cnms in (names, random.cnms))
+    if own != wanted or random.Zt.shape != Zt.shape:
+        return False
+    difference = abs(random.Zt - Zt)
+    return not difference.nnz or float(difference.max()) <= _CLOSE * float(abs(Zt).max())
 
 
 def _double_bars(case: _Case) -> Iterator[str]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lme4py.argument_types import path_of
-from lme4py.data.values import Factor, Numeric
+from lme4py.data.missing_rows import missing
+from lme4py.data.values import Factor, FloatArray, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
-from lme4py.proof.call_arguments import call_arguments, first_column
+from lme4py.matrices.rank import rank_of
 from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
@@ -26,6 +27,7 @@ from lme4py.rfiles.rvalues import (
     RSlots,
     RSparse,
     RVector,
+    coding_of,
     named_items,
 )
 from lme4py.versions import LME4_1, LME4_2
@@ -46,6 +48,18 @@ _FRAME_ONLY = (
     "took and the variables inside of calls: write the data beside it, "
     "saveRDS(list(data = d, fit = fit), 'm.rds')"
 )
+
+
+_CHECKED = (
+    "check_nobs_vs_rankZ",
+    "check_nobs_vs_nlev",
+    "check_nlev_gtreq_5",
+    "check_nlev_gtr_1",
+    "check_nobs_vs_nRE",
+    "check_scaleX",
+)
+_CLOSE = 1e-8
+_BY_ROWS = ("weights", "offset", "mustart", "etastart")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -248,7 +262,7 @@ def _fixture(record: RList, name: str) -> Fixture:
     data = next((item for item in record if isinstance(item, RFrame)), None)
     notes: list[str] = []
     formula = _formula(lf, record, notes)
-    arguments = call_arguments(data, frame, X, notes)
+    arguments = _call_arguments(data, frame, X, notes)
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
     given, reml = lf.find("family", RList), _reml(lf)
@@ -391,10 +405,103 @@ def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any
         return None, None, None
     names = list(frame.columns)
     offsets = [name for name in names if name.startswith("offset(") or name == "(offset)"]
-    total = sum((first_column(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
+    total = sum((_first_column(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
     answered = bool(names) and (formula is None or formula.response is not None)
     return (
         frame.columns[names[0]] if answered else None,
         frame.columns.get("(weights)"),
         Numeric(np.asarray(total), "double") if offsets else None,
     )
+
+
+def _call_arguments(
+    data: RFrame | None, frame: RFrame | None, X: RMatrix | None, notes: list[str]
+) -> dict[str, Any]:
+    """Return the keyword arguments of R's call; what cannot be told joins the notes."""
+    given = None if X is None else X.attributes.get("contrasts")
+    codings = dict(named_items(given)) if isinstance(given, RList) else {}
+    contrasts = {
+        name: coding.values if isinstance(coding, Matrix) and not coding.names else coding
+        for name, value in codings.items()
+        if (coding := coding_of(value)) is not None and not name.startswith("C(")
+    }
+    arguments: dict[str, Any] = {"contrasts": contrasts} if contrasts else {}
+    arguments["control"] = _control(X)
+    if frame is None:
+        return arguments
+    action = frame.attributes.get("na.action")
+    omitted: Sequence[str] = ()
+    if isinstance(action, RVector):
+        arguments["na_action"] = "exclude" if "exclude" in action.classes else "omit"
+        omitted = action.names or ()
+    elif any(missing(column) is not None for column in frame.columns.values()):
+        arguments["na_action"] = "pass"
+    return arguments if data is None else arguments | _by_rows(data, frame, omitted, notes)
+
+
+def _control(X: RMatrix | None) -> dict[str, Any]:
+    """Leave out what R has checked, and rescale or drop columns where it did."""
+    options: dict[str, Any] = dict.fromkeys(_CHECKED, "ignore")
+    if X is None:
+        return options
+    # lme4 loses the attributes of scaling where it drops columns.
+    dropped = "col.dropped" in X.attributes
+    if "scaled:center" in X.attributes or (dropped and _standardized(X)):
+        options["autoscale"] = True
+    elif "scaled:scale" in X.attributes:
+        options["check_scaleX"] = "silent.rescale"
+    known = bool(np.isfinite(X.values).all())
+    if X.values.size and not dropped and not (known and rank_of(X.values)[0] == X.values.shape[1]):
+        options["check_rankX"] = "ignore"
+    return options
+
+
+def _standardized(X: RMatrix) -> bool:
+    """Tell whether every column but the intercept has mean 0 and standard deviation 1."""
+    names = X.column_names or ()
+    values = X.values[:, [at for at, name in enumerate(names) if name != "(Intercept)"]]
+    if values.shape[0] < 2 or not values.shape[1] or not np.isfinite(values).all():
+        return False
+    moments = np.array([values.mean(axis=0), values.std(axis=0, ddof=1) - 1])
+    return bool((np.abs(moments) < _CLOSE).all())
+
+
+def _by_rows(
+    data: RFrame, frame: RFrame, omitted_names: Sequence[str], notes: list[str]
+) -> dict[str, Any]:
+    """Return subset and the vectors that go by rows, spread over the rows of the data."""
+    places = {name: at for at, name in enumerate(data.row_names)}
+    kept = []
+    for name in frame.row_names:
+        # R makes names unique (13, 13.1, ...) where a row repeats.
+        base, _, number = name.rpartition(".")
+        kept.append(places.get(name, places.get(base, -1) if number.isdecimal() else -1))
+    # Rows that an NA in subset made are named NA, NA.1, ...; they are no rows of the data.
+    omitted = [places[name] for name in omitted_names if name in places]
+    if -1 in kept:
+        if len(kept) != len(data):
+            notes.append(
+                "the rows of the model frame are not named as rows of the data: subset, "
+                "weights and offset cannot be told from the file"
+            )
+            return {}
+        kept, omitted = list(range(len(data))), []
+    used = np.zeros(len(data), dtype=np.bool_)
+    used[[*kept, *omitted]] = True
+    arguments: dict[str, Any] = {}
+    if len(set(kept)) < len(kept):
+        arguments["subset"] = np.array(kept, dtype=np.int64) + 1
+    elif not used.all():
+        arguments["subset"] = used
+    for name in _BY_ROWS:
+        if f"({name})" in frame.columns:
+            values = np.ones(len(data))
+            values[omitted] = np.nan
+            values[kept] = _first_column(frame.columns[f"({name})"])
+            arguments[name] = values
+    return arguments
+
+
+def _first_column(value: Numeric | Matrix) -> FloatArray:
+    """Return the numbers of a vector, or of the first column of a matrix."""
+    return value.as_float() if isinstance(value, Numeric) else value.values[:, 0]

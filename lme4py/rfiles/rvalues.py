@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "NA_INTEGER",
     "REnvironment",
     "RFrame",
     "RLanguage",
@@ -47,6 +48,8 @@ __all__ = [
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
 Attributes: TypeAlias = Mapping[str, Any]
 _Kind = TypeVar("_Kind")
+
+NA_INTEGER = -(2**31)
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)

@@ -16,10 +16,9 @@ import numpy as np
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Call, Constant, Number, Symbol, Text
-from lme4py.rfiles.attributes import as_r
-from lme4py.rfiles.encodings import NA_INTEGER
-from lme4py.rfiles.language import MISSING, constant_of
+from lme4py.rfiles.attributes import MISSING, as_r, constant_of
 from lme4py.rfiles.rvalues import (
+    NA_INTEGER,
     RFrame,
     RLanguage,
     RList,

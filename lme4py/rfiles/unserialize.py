@@ -9,7 +9,10 @@ the size of the stream. Functions are read over.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+import struct
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +20,23 @@ from numpy.typing import NDArray
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.numerals import labels
-from lme4py.rfiles.attributes import dressed, dressed_list, formal, whole_numbers
-from lme4py.rfiles.encodings import ENCODINGS, BinaryEncoding, TextEncoding, TruncatedError
-from lme4py.rfiles.language import MISSING, node_of_call
-from lme4py.rfiles.rvalues import REnvironment, RLanguage, RList, RUnread, RVector, character
+from lme4py.rfiles.attributes import MISSING, dressed, dressed_list, formal, node_of_call
+from lme4py.rfiles.rvalues import (
+    NA_INTEGER,
+    Kind,
+    REnvironment,
+    RLanguage,
+    RList,
+    RUnread,
+    RVector,
+    character,
+)
 
 __all__ = ["unserialize"]
 
+_TRUNCATED = "it ends in the middle of an object"
+_DAMAGED = "a number in it is damaged"
+_ESCAPES = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
 _ENVIRONMENT = RUnread("environment")
 _BYTE_CODE_TYPES = frozenset((2, 6, 239, 240, 243, 244))
 _NOTHING = {
@@ -58,7 +71,7 @@ def unserialize(stream: bytes) -> Any:
     >>> unserialize(b"A\n2\n262658\n131840\n14\n2\n0.5\nNA\n").values.tolist()
     [0.5, nan]
     """
-    encoding = ENCODINGS.get(stream[:2])
+    encoding = _ENCODINGS.get(stream[:2])
     if encoding is None:
         raise DataError("it does not begin as R's serialization does")
     try:
@@ -67,10 +80,107 @@ def unserialize(stream: bytes) -> Any:
         raise DataError("its objects are nested too deeply") from None
 
 
+class _Binary:
+    """XDR (big-endian) or the writing machine's own little-endian numbers."""
+
+    def __init__(self, stream: bytes, order: Literal[">", "<"]) -> None:
+        self._stream = stream
+        self._at = 2
+        self._order = order
+        self._one = struct.Struct(f"{order}i").unpack_from
+
+    def left(self) -> int:
+        return len(self._stream) - self._at
+
+    def integer(self) -> int:
+        try:
+            number: int = self._one(self._stream, self._at)[0]
+        except struct.error:
+            raise DataError(_TRUNCATED) from None
+        self._at += 4
+        return number
+
+    def integers(self, length: int) -> NDArray[np.int32]:
+        return np.frombuffer(self.octets(4 * length), f"{self._order}i4").astype(np.int32)
+
+    def doubles(self, length: int) -> NDArray[np.float64]:
+        return np.frombuffer(self.octets(8 * length), f"{self._order}f8").astype(np.float64)
+
+    def octets(self, length: int) -> bytes:
+        """Read bytes, those of a text or of a raw vector."""
+        if not 0 <= length <= self.left():
+            raise DataError(_TRUNCATED)
+        begin = self._at
+        self._at += length
+        return self._stream[begin : self._at]
+
+    text = octets
+
+
+class _Ascii:
+    """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
+
+    def __init__(self, stream: bytes) -> None:
+        self._words = stream[2:].split()
+        self._at = 0
+
+    def left(self) -> int:
+        """Return a bound of how many bytes the binary encoding would have left."""
+        # Every number takes a word; twice as many bytes would do in the binary encodings.
+        return 8 * (len(self._words) - self._at)
+
+    def _several(self, length: int) -> list[bytes]:
+        if not 0 <= length <= len(self._words) - self._at:
+            raise DataError(_TRUNCATED)
+        self._at += length
+        return self._words[self._at - length : self._at]
+
+    def _numbers(self, length: int, kind: type[int | float], absent: float) -> NDArray[Any]:
+        words = self._several(length)
+        try:
+            found = [absent if word == b"NA" else kind(word) for word in words]
+            return np.array(found, np.int32 if kind is int else np.float64)
+        except (ValueError, OverflowError):
+            raise DataError(_DAMAGED) from None
+
+    def integer(self) -> int:
+        return int(self.integers(1)[0])
+
+    def integers(self, length: int) -> NDArray[np.int32]:
+        return self._numbers(length, int, NA_INTEGER)
+
+    def doubles(self, length: int) -> NDArray[np.float64]:
+        return self._numbers(length, float, np.nan)
+
+    def text(self, length: int) -> bytes:
+        if not length:
+            return b""
+        return re.sub(rb"\\([0-7]{3}|.)", _unescaped, self._several(1)[0], flags=re.DOTALL)
+
+    def octets(self, length: int) -> bytes:
+        try:
+            return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
+        except ValueError:
+            raise DataError(_DAMAGED) from None
+
+
+def _unescaped(found: re.Match[bytes]) -> bytes:
+    text = found[1]
+    return bytes([int(text, 8) & 255 if len(text) == 3 else _ESCAPES.get(text[0], text[0])])
+
+
+_ENCODINGS: Mapping[bytes, Callable[[bytes], _Binary | _Ascii]] = {
+    b"X\n": lambda stream: _Binary(stream, ">"),
+    b"B\n": lambda stream: _Binary(stream, "<"),
+    b"A\n": _Ascii,
+}
+"""How a stream is read, by its first two bytes."""
+
+
 class _Stream:
     """Reads item by item; the methods follow the cases of the format."""
 
-    def __init__(self, encoding: BinaryEncoding | TextEncoding) -> None:
+    def __init__(self, encoding: _Binary | _Ascii) -> None:
         self._read = encoding
         self._references: list[Any] = []
         self._encoding = "utf-8"
@@ -156,7 +266,7 @@ class _Stream:
         read, length = self._read, self._length()
         match code:
             case 10 | 13:
-                return whole_numbers(read.integers(length), "logical" if code == 10 else "integer")
+                return _whole_numbers(read.integers(length), "logical" if code == 10 else "integer")
             case 14:
                 return RVector(read.doubles(length), "double")
             case 15:
@@ -193,7 +303,7 @@ class _Stream:
         if length == -1:
             length = (self._read.integer() << 32) + (self._read.integer() & 0xFFFFFFFF)
         if not 0 <= length <= self._read.left():
-            raise TruncatedError
+            raise DataError(_TRUNCATED)
         return length
 
     def _remember(self, found: Any) -> Any:
@@ -322,3 +432,11 @@ def _as_text(numbers: RVector) -> RVector:
     written = [str(number) for number in numbers.values.tolist()] if whole else labels(floats)
     absent = np.isnan(floats).tolist()
     return character([None if gone else text for gone, text in zip(absent, written, strict=True)])
+
+
+def _whole_numbers(values: NDArray[np.int32], kind: Kind) -> RVector:
+    """Return a vector of integers or logicals, R's NA among them."""
+    absent = values == NA_INTEGER
+    if absent.any():
+        return RVector(np.where(absent, np.nan, values), kind)
+    return RVector(values.astype(np.bool_) if kind == "logical" else values, kind)

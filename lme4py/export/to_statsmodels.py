@@ -18,7 +18,7 @@ pandas index and missing values wrongly, and evaluates ``vc_formula`` group by g
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,11 +62,51 @@ class _Component:
 
 def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
+    import pandas as pd
+
     y, X = _checked(design)
     grouping, main, others = _roles(design)
     components = [part for term in others for part in _components(term)]
-    _check_size(X, main, components)
-    return _mixed_lm(design, y, X, grouping, main, components, options)
+    correlated = 0 if main is None else main.columns
+    parameters = X.shape[1] + correlated * (correlated + 1) // 2 + len(components)
+    size = 8 * parameters**3
+    if size > _TABLE_LIMIT:
+        said = f"for its {parameters} parameters it would make tables of {size / 1e9:.0f} GB"
+        hint = f"({main.bar.label}) has {correlated} correlated effects" if main else None
+        raise FormulaError(
+            f"{_CANNOT}{said}",
+            None if main is None else main.bar.source.span,
+            hint if correlated > 1 else None,
+        )
+    try:
+        from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
+    except ImportError as error:
+        raise ImportError(
+            "to_statsmodels() needs statsmodels: pip install -e '.[statsmodels]'"
+        ) from error
+
+    exog_re = None
+    if main is not None:
+        names = [main.bar.group_name if name == INTERCEPT else name for name in main.plan.names]
+        exog_re = pd.DataFrame(effects(main), columns=make_unique(names))
+    exog_vc = None
+    if components:
+        # Groups by sorted label, as MixedLM has them.
+        order = np.argsort(grouping.codes, kind="stable")
+        ends = np.cumsum(np.bincount(grouping.codes, minlength=len(grouping.levels)))
+        pieces = np.split(order, ends[:-1])
+        rows = [pieces[place] for place in np.argsort(np.array(grouping.levels, dtype=str))]
+        names = make_unique([component.name for component in components])
+        by_group = zip(*(_by_group(part, rows) for part in components), strict=True)
+        exog_vc = VCSpec(names, *map(list, by_group))
+    return MixedLM(
+        pd.Series(y, name=design.model_frame.response),
+        pd.DataFrame(X, columns=design.fixed.names),
+        groups=np.array(grouping.levels, dtype=object)[grouping.codes],
+        exog_re=exog_re,
+        exog_vc=exog_vc,
+        **options,
+    )
 
 
 def covariances_of(design: MixedDesign, result: Any) -> tuple[FloatArray, ...]:
@@ -110,27 +150,24 @@ def _roles(design: MixedDesign) -> tuple[Factor, RandomTerm | None, list[RandomT
     main = _correlated(terms)
     if main is None:
         grouping = _connected(terms)
-        main = _main(terms, grouping)
+        # A single column on the groups.
+        alone = [term for term in terms if term.columns == 1]
+        main = next((term for term in alone if term.levels == len(grouping.levels)), None)
     else:
         grouping = main.group
         for term in terms:
-            _check_nested(term, main)
+            inner = term.group.codes
+            place = np.empty(term.levels, dtype=grouping.codes.dtype)
+            place[inner] = grouping.codes
+            if not np.array_equal(place[inner], grouping.codes):
+                raise FormulaError(
+                    f"{_CANNOT}its groups are the levels of {main.bar.group_name}, because "
+                    f"({main.bar.label}) has correlated effects, and levels of "
+                    f"{term.bar.group_name} occur in several of these groups",
+                    term.bar.source.span,
+                    "crossed factors are expressible where all effects are independent (||)",
+                )
     return grouping, main, [term for term in terms if term is not main]
-
-
-def _check_size(X: FloatArray, main: RandomTerm | None, components: Sequence[_Component]) -> None:
-    """Raise if MixedLM would fill the memory before it fits anything."""
-    effects = 0 if main is None else main.columns
-    parameters = X.shape[1] + effects * (effects + 1) // 2 + len(components)
-    size = 8 * parameters**3
-    if size > _TABLE_LIMIT:
-        raise FormulaError(
-            f"{_CANNOT}for its {parameters} parameters it would make tables of {size / 1e9:.0f} GB",
-            None if main is None else main.bar.source.span,
-            f"({main.bar.label}) has {effects} correlated effects"
-            if effects > 1 and main
-            else None,
-        )
 
 
 def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
@@ -185,21 +222,6 @@ def _correlated(terms: Sequence[RandomTerm]) -> RandomTerm | None:
     return found
 
 
-def _check_nested(term: RandomTerm, correlated: RandomTerm) -> None:
-    """Raise if a level of the term's factor occurs in several levels of the correlated one's."""
-    inner, outer = term.group.codes, correlated.group.codes
-    place = np.empty(term.levels, dtype=outer.dtype)
-    place[inner] = outer
-    if not np.array_equal(place[inner], outer):
-        raise FormulaError(
-            f"{_CANNOT}its groups are the levels of {correlated.bar.group_name}, because "
-            f"({correlated.bar.label}) has correlated effects, and levels of "
-            f"{term.bar.group_name} occur in several of these groups",
-            term.bar.source.span,
-            "crossed factors are expressible where all effects are independent (||)",
-        )
-
-
 def _connected(terms: Sequence[RandomTerm]) -> Factor:
     """Return the finest groups that no grouping factor crosses."""
     from scipy.sparse import coo_array
@@ -220,14 +242,6 @@ def _connected(terms: Sequence[RandomTerm]) -> Factor:
     return Factor(component[nodes[0]].astype(np.int32), tuple(str(k + 1) for k in range(count)))
 
 
-def _main(terms: Sequence[RandomTerm], grouping: Factor) -> RandomTerm | None:
-    """Return the term to hand over as ``exog_re``: the first single column on the groups."""
-    for term in terms:
-        if term.columns == 1 and term.levels == len(grouping.levels):
-            return term
-    return None
-
-
 def _components(term: RandomTerm) -> list[_Component]:
     """Return a term of independent effects as components: one per variance."""
     values = effects(term)
@@ -241,55 +255,6 @@ def _components(term: RandomTerm) -> list[_Component]:
         )
         for column, name in enumerate(term.plan.names)
     ]
-
-
-def _mixed_lm(
-    design: MixedDesign,
-    y: FloatArray,
-    X: FloatArray,
-    grouping: Factor,
-    main: RandomTerm | None,
-    components: Sequence[_Component],
-    options: Mapping[str, Any],
-) -> Any:
-    import pandas as pd
-
-    try:
-        from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
-    except ImportError as error:
-        raise ImportError(
-            "to_statsmodels() needs statsmodels: pip install -e '.[statsmodels]'"
-        ) from error
-
-    exog_re = None
-    if main is not None:
-        names = [main.bar.group_name if name == INTERCEPT else name for name in main.plan.names]
-        exog_re = pd.DataFrame(effects(main), columns=make_unique(names))
-    exog_vc = None
-    if components:
-        rows = _rows_of_groups(grouping)
-        parts = [_by_group(component, rows) for component in components]
-        exog_vc = VCSpec(
-            make_unique([component.name for component in components]),
-            [colnames for colnames, _ in parts],
-            [mats for _, mats in parts],
-        )
-    return MixedLM(
-        pd.Series(y, name=design.model_frame.response),
-        pd.DataFrame(X, columns=design.fixed.names),
-        groups=np.array(grouping.levels, dtype=object)[grouping.codes],
-        exog_re=exog_re,
-        exog_vc=exog_vc,
-        **options,
-    )
-
-
-def _rows_of_groups(grouping: Factor) -> list[NDArray[np.int64]]:
-    """Return the rows of each group, ascending, groups by sorted label as MixedLM has them."""
-    order = np.argsort(grouping.codes, kind="stable")
-    ends = np.cumsum(np.bincount(grouping.codes, minlength=len(grouping.levels)))
-    pieces = np.split(order, ends[:-1])
-    return [pieces[place] for place in np.argsort(np.array(grouping.levels, dtype=str))]
 
 
 def _by_group(

@@ -95,33 +95,29 @@ class Coordinates(Abbreviated):
 def coordinates(design: MixedDesign) -> Coordinates:
     """Return codes, dense blocks and named dimensions: `MixedDesign.coordinates`."""
     coords: dict[str, tuple[str, ...]] = {"fixed": tuple(design.fixed.names)}
+
+    def dimension(name: str, labels: tuple[str, ...]) -> str:
+        """Return the dimension with these labels, entered under a free name if it is new."""
+        candidate, number = name, 1
+        while coords.setdefault(candidate, labels) != labels:
+            number += 1
+            candidate = f"{name}_{number}"
+        return candidate
+
     terms = []
     for term in design.random.in_formula:
         group = term.bar.group_name
-        levels = tuple(str(level) for level in term.group.levels)
-        columns = tuple(term.plan.names)
-        dims = (_dimension(coords, group, levels), _dimension(coords, f"{group}_effects", columns))
-        terms.append(
-            TermCoordinates(
-                term.bar.label,
-                group,
-                term.group.codes.astype(np.int64),
-                effects(term),
-                levels,
-                columns,
-                dims,
-                term.covariance.name,
-            )
+        levels, columns = tuple(map(str, term.group.levels)), tuple(term.plan.names)
+        found = TermCoordinates(
+            label=term.bar.label,
+            group=group,
+            codes=term.group.codes.astype(np.int64),
+            block=effects(term),
+            levels=levels,
+            columns=columns,
+            dims=(dimension(group, levels), dimension(f"{group}_effects", columns)),
+            covariance=term.covariance.name,
         )
-    return Coordinates(
-        coords, dense(design.X), design.y, design.weights, design.offset, tuple(terms)
-    )
-
-
-def _dimension(coords: dict[str, tuple[str, ...]], name: str, labels: tuple[str, ...]) -> str:
-    """Return the dimension with these labels, entered under a free name if it is new."""
-    candidate, number = name, 1
-    while coords.setdefault(candidate, labels) != labels:
-        number += 1
-        candidate = f"{name}_{number}"
-    return candidate
+        terms.append(found)
+    X = dense(design.X)
+    return Coordinates(coords, X, design.y, design.weights, design.offset, tuple(terms))

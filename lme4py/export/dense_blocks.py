@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from lme4py.data.values import FloatArray
-from lme4py.design import MixedDesign
-from lme4py.errors import DataError
 from lme4py.fixed_design import FixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -19,7 +17,6 @@ __all__ = [
     "dense",
     "effects",
     "fixed_terms",
-    "response",
 ]
 
 INTERCEPT = "(Intercept)"
@@ -50,17 +47,10 @@ def fixed_terms(design: FixedDesign) -> list[FixedTerm]:
     >>> [(term.label, term.columns) for term in fixed_terms(design)]
     [('(Intercept)', 1), ('poly(Days, 2)', 2)]
     """
-    assign = design.fixed.assign
-    starts = np.flatnonzero(np.diff(assign, prepend=-1))
-    stops = [*starts.tolist(), len(assign)][1:]
-    return [
-        FixedTerm(
-            INTERCEPT if assign[start] == 0 else design.fixed.terms[assign[start] - 1],
-            int(start),
-            int(stop),
-        )
-        for start, stop in zip(starts, stops, strict=True)
-    ]
+    assign, labels = design.fixed.assign, (INTERCEPT, *design.fixed.terms)
+    starts = np.flatnonzero(np.diff(assign, prepend=-1)).tolist()
+    stops = [*starts, len(assign)][1:]
+    return [FixedTerm(labels[assign[at]], at, end) for at, end in zip(starts, stops, strict=True)]
 
 
 def dense(matrix: Any) -> FloatArray:
@@ -74,18 +64,3 @@ def effects(term: RandomTerm) -> FloatArray:
     values = np.empty((term.group.codes.size, term.columns), order="F")
     term.plan.fill(values)
     return values
-
-
-def response(design: MixedDesign) -> FloatArray:
-    """Return the response as one vector.
-
-    Raises
-    ------
-    DataError
-        If the model has none, or one of several columns.
-    """
-    if design.y is None:
-        raise DataError("the model has no numeric response")
-    if design.y.ndim != 1 and design.y.shape[1] != 1:
-        raise DataError(f"the response has {design.y.shape[1]} columns, not one")
-    return design.y.ravel()

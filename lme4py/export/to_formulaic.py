@@ -34,27 +34,27 @@ _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {
 def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
     """Return X as a ``ModelMatrix``: `FixedDesign.to_formulaic`."""
     choice_of("output", output, _OUTPUTS)
-    variables = _variables(design)
-    structure = []
+    found = terms(design.formula.nobars().node, design.model_frame.names)
+    variables = {
+        label: [found.names[i] for i in found.positions(member)]
+        for label, member in zip(found.labels, found.members, strict=True)
+    }
+    structure, places = [], []
     for term in fixed_terms(design):
+        # R's variables, each as a name to look up: formulaic is not to evaluate them.
+        names = variables.get(term.label, [term.label])
+        factors = [Factor(name, eval_method="lookup") for name in names]
         if term.label == INTERCEPT:
             factors = [Factor("1", eval_method="literal")]
-        else:
-            # R's variables, each as a name to look up: formulaic is not to evaluate them.
-            names = variables.get(term.label, (term.label,))
-            factors = [Factor(name, eval_method="lookup") for name in names]
         columns = design.fixed.names[term.start : term.stop]
         structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(term.label)], columns))
-    formula = SimpleFormula([item.term for item in structure], _ordering="none")
+        places.append((str(structure[-1].term), term.start, term.stop))
     spec = DesignModelSpec(
-        formula=formula,
+        formula=SimpleFormula([item.term for item in structure], _ordering="none"),
         structure=structure,
         output=output,
         learned=design.learned,
-        places=tuple(
-            (str(item.term), term.start, term.stop)
-            for item, term in zip(structure, fixed_terms(design), strict=True)
-        ),
+        places=tuple(places),
     )
     # Only the labels of the rows are taken from the frame.
     index = design.frame.index if output == "pandas" else None
@@ -62,25 +62,13 @@ def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
     return ModelMatrix(_contained(X, design.fixed.names, index, output), spec=spec)
 
 
-def _variables(design: FixedDesign) -> dict[str, tuple[str, ...]]:
-    """Return the variables of each term of the fixed part by its label."""
-    found = terms(design.formula.nobars().node, design.model_frame.names)
-    return {
-        label: tuple(found.names[i] for i in found.positions(member))
-        for label, member in zip(found.labels, found.members, strict=True)
-    }
-
-
 def _contained(X: Any, names: list[str], index: Any, output: Output) -> Any:
-    if output == "numpy":
-        return X
-    if output == "sparse":
-        from scipy.sparse import csc_array
-
-        return csc_array(X)
     import pandas as pd
+    from scipy.sparse import csc_array
 
-    return pd.DataFrame(X, columns=names, index=index, copy=False)
+    if output == "pandas":
+        return pd.DataFrame(X, columns=names, index=index, copy=False)
+    return csc_array(X) if output == "sparse" else X
 
 
 def _refuse(what: str) -> NoReturn:
@@ -141,10 +129,9 @@ def _new_matrix(spec: Any, data: Any, dropped: set[int] | None) -> ModelMatrix:
     X, rows = found.X, found.positions
     if dropped is not None:
         every = rows.tolist()
-        X = X[[row not in dropped for row in every]]
-        absent = set(range(max(every, default=-1) + 1)) - set(every)
-        rows = rows[[row not in dropped for row in every]]
-        dropped |= absent
+        kept = [row not in dropped for row in every]
+        X, rows = X[kept], rows[kept]
+        dropped |= set(range(max(every, default=-1) + 1)) - set(every)
     place = {label: slice(start, stop) for label, start, stop in spec.places}
     columns = [at for label in labels for at in range(*place[label].indices(X.shape[1]))]
     names = [spec.learned.fixed.names[at] for at in columns]

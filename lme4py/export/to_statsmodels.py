@@ -32,7 +32,6 @@ from lme4py.export.dense_blocks import (
     INTERCEPT,
     dense,
     effects,
-    response,
 )
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.unique_names import make_unique
@@ -183,7 +182,11 @@ def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
             f"{_CANNOT}it has no weights",
             hint="multiplying rows by the root of their weight would not keep its scale",
         )
-    y, X = response(design), dense(design.X)
+    if design.y is None:
+        raise DataError("the model has no numeric response")
+    if design.y.ndim != 1 and design.y.shape[1] != 1:
+        raise DataError(f"the response has {design.y.shape[1]} columns, not one")
+    y, X = design.y.ravel(), dense(design.X)
     if X.shape[1] == 0:
         raise FormulaError(f"{_CANNOT}it needs a fixed effect, and X has no columns")
     if not design.Zt.shape[0]:

@@ -43,12 +43,8 @@ def write_matrix_market(design: MixedDesign, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     # Entry by entry: R's Matrix package does not read the dense kind of the format.
-    matrices: dict[str, Any] = {
-        "X": coo_array(design.X),
-        "Zt": design.random.Zt,
-        "Lambdat": design.random.Lambdat,
-    }
-    for name, matrix in matrices.items():
+    X: Any = coo_array(design.X)
+    for name, matrix in (("X", X), ("Zt", design.Zt), ("Lambdat", design.random.Lambdat)):
         written.append(folder / f"{name}.mtx")
         with written[-1].open("wb") as file:
             # scipy itself does not tell that a file could not be written.
@@ -129,16 +125,13 @@ def _tables(design: MixedDesign) -> dict[str, dict[str, Any]]:
 
     The response is y (y1, y2, ... where it has several columns), weights and offset, if there.
     """
-    random, y = design.random, design.y
+    random, y, sizes = design.random, design.y, np.diff(design.random.Gp)
     columns = [] if y is None else list(y.reshape(len(y), -1).T)
     names = ["y"] if len(columns) == 1 else [f"y{k + 1}" for k in range(len(columns))]
+    response = dict(zip(names, columns, strict=True))
     others = {"weights": design.weights, "offset": design.offset}
-    sizes = np.diff(random.Gp)
     return {
-        "response": {
-            **dict(zip(names, columns, strict=True)),
-            **{name: values for name, values in others.items() if values is not None},
-        },
+        "response": response | {name: x for name, x in others.items() if x is not None},
         "effects": {
             "term": np.repeat(np.arange(len(sizes)), sizes),
             "group": np.repeat([group for group, _ in random.cnms], sizes),
@@ -176,9 +169,7 @@ def _descriptions(design: MixedDesign) -> dict[str, dict[str, Any]]:
             "order": random.order,
         },
         "levels": {
-            "factor": np.repeat(
-                np.arange(len(groups)), [len(group.levels) for group in groups.values()]
-            ),
+            "factor": [at for at, group in enumerate(groups.values()) for _ in group.levels],
             "group": [name for name, group in groups.items() for _ in group.levels],
             "level": [str(level) for group in groups.values() for level in group.levels],
         },

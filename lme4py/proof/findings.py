@@ -158,13 +158,8 @@ class Comparison:
 
     def _page(self) -> Page:
         rows = [
-            [
-                code(finding.component),
-                finding.size,
-                finding.apart,
-                _WORDS[finding.verdict],
-            ]
-            for finding in self.findings
+            [code(found.component), found.size, found.apart, _WORDS[found.verdict]]
+            for found in self.findings
         ]
         told = [
             *((code(finding.component), finding.told()) for finding in self.different),
@@ -193,22 +188,19 @@ class Comparison:
         >>> Comparison("m.rds", ()).record()["equal"]
         True
         """
+        parts = ("component", "verdict", "size", "largest", "summary")
         return {
             "name": self.name,
             "equal": self.equal,
             "tolerance": TOLERANCE,
             "lme4": self.lme4,
             "components": [
-                {
-                    "component": finding.component,
-                    "verdict": finding.verdict,
-                    "size": finding.size,
-                    "largest": finding.largest,
-                    "summary": finding.summary,
+                {name: getattr(finding, name) for name in parts}
+                | {
                     "differences": [
                         {"place": item.place, "here": item.ours, "R": item.theirs}
                         for item in finding.differences
-                    ],
+                    ]
                 }
                 for finding in self.findings
             ],

@@ -19,7 +19,6 @@ from lme4py.numerals import constant
 __all__ = ["deparse", "term_label", "variable_name"]
 
 _WIDTH = 500
-_SIGN = 13
 
 
 class _Kind(Enum):
@@ -37,35 +36,31 @@ class _Operator:
     rightward: bool = False
 
 
+_SUM, _COMPARE = 9, 8
 _OPERATORS = {
-    "=": _Operator(1, _Kind.ASSIGN, True),
-    "<-": _Operator(2, _Kind.ASSIGN, True),
-    "<<-": _Operator(2, _Kind.ASSIGN, True),
-    "~": _Operator(4, _Kind.SPACED),
-    "|": _Operator(5, _Kind.SPACED),
-    "||": _Operator(5, _Kind.SPACED),
-    "&": _Operator(6, _Kind.SPACED),
-    "&&": _Operator(6, _Kind.SPACED),
-    "!": _Operator(7, _Kind.PREFIX),
-    **{name: _Operator(8, _Kind.SPACED) for name in ("==", "!=", "<", ">", "<=", ">=")},
-    "+": _Operator(9, _Kind.SPACED),
-    "-": _Operator(9, _Kind.SPACED),
-    "*": _Operator(10, _Kind.SPACED),
-    "/": _Operator(10, _Kind.TIGHT),
-    "%%": _Operator(11, _Kind.TIGHT),
-    "%/%": _Operator(11, _Kind.TIGHT),
-    ":": _Operator(12, _Kind.TIGHT),
-    "^": _Operator(14, _Kind.TIGHT, True),
-    "$": _Operator(15, _Kind.MEMBER),
-    "@": _Operator(15, _Kind.MEMBER),
-    "::": _Operator(16, _Kind.MEMBER),
-    ":::": _Operator(16, _Kind.MEMBER),
+    name: _Operator(precedence, kind, kind is _Kind.ASSIGN or name == "^")
+    for precedence, kind, names in (
+        (1, _Kind.ASSIGN, ["="]),
+        (2, _Kind.ASSIGN, ["<-", "<<-"]),
+        (4, _Kind.SPACED, ["~"]),
+        (5, _Kind.SPACED, ["|", "||"]),
+        (6, _Kind.SPACED, ["&", "&&"]),
+        (7, _Kind.PREFIX, ["!"]),
+        (_COMPARE, _Kind.SPACED, ["==", "!=", "<", ">", "<=", ">="]),
+        (_SUM, _Kind.SPACED, ["+", "-"]),
+        (10, _Kind.SPACED, ["*"]),
+        (10, _Kind.TIGHT, ["/"]),
+        (11, _Kind.TIGHT, ["%%", "%/%"]),
+        (12, _Kind.TIGHT, [":"]),
+        (14, _Kind.TIGHT, ["^"]),
+        (15, _Kind.MEMBER, ["$", "@"]),
+        (16, _Kind.MEMBER, ["::", ":::"]),
+    )
+    for name in names
 }
 _SPECIAL = _Operator(11, _Kind.SPACED)
-_SUM = 9
-_COMPARE = 8
+_SIGN = _Operator(13, _Kind.PREFIX)
 _SUBSET = _Operator(15, _Kind.TIGHT)
-_SIGNS = {name: _Operator(_SIGN, _Kind.PREFIX) for name in "+-"}
 
 _NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
 _RESERVED = frozenset(
@@ -75,7 +70,6 @@ _RESERVED = frozenset(
         *("function", "while", "repeat", "for", "if", "in", "else", "next", "break"),
     ]
 )
-_TYPED_MISSING = frozenset(["NA_integer_", "NA_real_", "NA_character_"])
 _ESCAPES = {
     "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v",
     "\\": "\\\\",
@@ -101,7 +95,7 @@ def deparse(node: Node) -> str:
     >>> deparse(parse("log( x,base=2L )**-1"))
     'log(x, base = 2L)^-1'
     """
-    return " ".join(_Writer(keep_integer=True).lines(node))
+    return _written(node, keep_types=True, between=" ")
 
 
 def variable_name(node: Node) -> str:
@@ -127,7 +121,13 @@ def term_label(node: Node) -> str:
     >>> term_label(parse("poly(x, 2L)"))
     'poly(x, 2)'
     """
-    return "\n".join(_Writer(keep_integer=False).lines(node))
+    return _written(node, keep_types=False, between="\n")
+
+
+def _written(node: Node, *, keep_types: bool, between: str) -> str:
+    if isinstance(node, Symbol):
+        return _symbol(node.name)
+    return between.join(_Writer(keep_types).lines(node))
 
 
 def _operator_of(node: Node) -> _Operator | None:
@@ -136,52 +136,44 @@ def _operator_of(node: Node) -> _Operator | None:
     R writes a call in operator form only when the operands are there; `%in%` and its
     kin only without names.
     """
-    if not isinstance(node, Call) or not isinstance(node.function, Symbol):
+    name = node.name if isinstance(node, Call) else None
+    if name is None or not isinstance(node, Call):
         return None
-    name, arguments = node.function.name, node.arguments
-    count = len(arguments)
-    if count not in (1, 2) or any(item.value is None for item in arguments):
+    arguments, operands = node.arguments, node.operands
+    count = len(operands)
+    if count != len(arguments) or count not in (1, 2):
         return None
     operator = _OPERATORS.get(name)
     if operator is None:
-        if not _is_special(name) or count != 2:
-            return None
-        if name != "%*%" and any(item.name is not None for item in arguments):
-            return None
-        return _SPECIAL
-    if operator.kind is _Kind.MEMBER and name in ("$", "@"):
-        member = arguments[-1].value
-        return operator if count == 2 and isinstance(member, Symbol | Text) else None
-    if count == 1:
-        if name in _SIGNS:
-            return _SIGNS[name]
-        return operator if operator.kind in (_Kind.PREFIX, _Kind.SPACED) else None
-    return operator if operator.kind is not _Kind.PREFIX else None
-
-
-def _is_special(name: str) -> bool:
-    return len(name) >= 2 and name[0] == name[-1] == "%"
+        special = count == 2 and len(name) >= 2 and name[0] == name[-1] == "%"
+        named = name != "%*%" and any(item.name is not None for item in arguments)
+        return _SPECIAL if special and not named else None
+    if name in ("$", "@") and not isinstance(operands[-1], Symbol | Text):
+        return None
+    if count == 2:
+        return operator if operator.kind is not _Kind.PREFIX else None
+    if name in ("+", "-"):
+        return _SIGN
+    return operator if operator.kind in (_Kind.PREFIX, _Kind.SPACED) else None
 
 
 def _needs_parentheses(outer: _Operator, operand: Node, on_left: bool) -> bool:
     """Whether R writes parentheses around an operand that has none in the tree."""
-    if isinstance(operand, Number):
-        if not isinstance(operand.value, complex):
-            return False
-        return outer.precedence > _SUM or (outer.precedence == _SUM and on_left == outer.rightward)
-    if not isinstance(operand, Call):
-        return False
-    if operand.name == "if":
+    same_side = on_left == outer.rightward
+    if isinstance(operand, Number) and isinstance(operand.value, complex):
+        return outer.precedence > _SUM or (outer.precedence == _SUM and same_side)
+    if isinstance(operand, Call) and operand.name == "if":
         return on_left
     inner = _operator_of(operand)
-    if inner is None:
+    if not isinstance(operand, Call) or inner is None:
         return False
-    if len(operand.arguments) == 1 and not on_left:
+    unary = len(operand.arguments) == 1
+    if unary and not on_left:
         return False
-    if len(operand.arguments) == 2 and outer.precedence == inner.precedence == _COMPARE:
+    if not unary and outer.precedence == inner.precedence == _COMPARE:
         return True
     return outer.precedence > inner.precedence or (
-        outer.precedence == inner.precedence and on_left == outer.rightward
+        outer.precedence == inner.precedence and same_side
     )
 
 
@@ -192,19 +184,9 @@ def _runs_on(node: Node, edge: int) -> bool:
     """
     if not edge or not isinstance(node, Call):
         return False
-    if node.name == "if":
-        return True
     inner = _operator_of(node)
-    return inner is not None and len(node.arguments) == 1 and inner.precedence < edge
-
-
-def _needs_parentheses_to_call(function: Node) -> bool:
-    if not isinstance(function, Call):
-        return False
-    if function.name in (None, "function", "if"):
-        return True
-    operator = _operator_of(function)
-    return operator is not None and operator.precedence < _SUBSET.precedence
+    unary = inner is not None and len(node.arguments) == 1 and inner.precedence < edge
+    return unary or node.name == "if"
 
 
 def _quoted(text: str, mark: str) -> str:
@@ -238,8 +220,8 @@ class _Writer:
     operator with blanks) where the line has more than 500 bytes, its indent counted.
     """
 
-    def __init__(self, keep_integer: bool) -> None:
-        self.keep_integer = keep_integer
+    def __init__(self, keep_types: bool) -> None:
+        self.keep_types = keep_types
         self.finished: list[str] = []
         self.pieces: list[str] = []
         self.size = 0
@@ -247,7 +229,7 @@ class _Writer:
         self.braces = 0
 
     def lines(self, node: Node) -> list[str]:
-        self._write(node, 0)
+        self._write(node)
         if self.pieces:
             self._end_line()
         return self.finished
@@ -255,9 +237,8 @@ class _Writer:
     def _put(self, text: str) -> None:
         if not self.pieces:
             # R indents by four blanks, from the fifth level on by two.
-            blanks = 4 * min(self.indent, 4) + 2 * max(0, self.indent - 4)
-            self.pieces.append(" " * blanks)
-            self.size = blanks
+            self.size = 4 * min(self.indent, 4) + 2 * max(0, self.indent - 4)
+            self.pieces.append(" " * self.size)
         self.pieces.append(text)
         self.size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
@@ -275,7 +256,13 @@ class _Writer:
         self._end_line()
         return True
 
-    def _write(self, node: Node, edge: int) -> None:
+    def _write(self, node: Node, *, enclosed: bool = False, edge: int = 0) -> None:
+        """Write an expression, in parentheses or before an operator of the precedence `edge`."""
+        if enclosed:
+            self._put("(")
+            self._write(node)
+            self._put(")")
+            return
         match node:
             case Symbol():
                 self._put(_symbol(node.name))
@@ -284,10 +271,17 @@ class _Writer:
             case Text():
                 self._put(_quoted(node.value, '"'))
             case Constant():
-                typed = node.name in _TYPED_MISSING and not self.keep_integer
+                typed = node.name.startswith("NA_") and not self.keep_types
                 self._put("NA" if typed else node.name)
             case Call():
-                self._call(node, edge)
+                operator = _operator_of(node)
+                if operator is None:
+                    self._call(node)
+                elif len(node.arguments) == 1:
+                    self._put(str(node.name))
+                    self._right_operand(node.operands[0], operator, edge)
+                else:
+                    self._chain(node, edge)
 
     def _number(self, node: Number) -> str:
         value = node.value
@@ -295,142 +289,112 @@ class _Writer:
             sign = "-" if value.imag < 0 else "+"
             return f"{constant(value.real)}{sign}{constant(abs(value.imag))}i"
         if node.integer:
-            return str(int(value)) + ("L" if self.keep_integer else "")
+            return str(int(value)) + ("L" if self.keep_types else "")
         return constant(value)
 
-    def _enclosed(self, node: Node, parentheses: bool, edge: int = 0) -> None:
-        if parentheses:
-            self._put("(")
-            self._write(node, 0)
-            self._put(")")
-        else:
-            self._write(node, edge)
+    def _right_operand(self, node: Node, operator: _Operator, edge: int) -> None:
+        enclosed = _needs_parentheses(operator, node, False) or _runs_on(node, edge)
+        self._write(node, enclosed=enclosed, edge=edge)
 
-    def _call(self, node: Call, edge: int) -> None:
-        operator = _operator_of(node)
-        if operator is not None:
-            if len(node.arguments) == 1:
-                self._prefix(node, operator, edge)
+    def _chain(self, node: Node, edge: int) -> None:
+        """Write binary operators; their left operands are walked, not descended into."""
+        spine: list[tuple[Call, _Operator, bool, int]] = []
+        enclosed = False
+        while isinstance(node, Call) and len(node.arguments) == 2:
+            operator = _operator_of(node)
+            if operator is None:
+                break
+            if enclosed:
+                self._put("(")
+            spine.append((node, operator, enclosed, 0 if enclosed else edge))
+            edge, node = operator.precedence, node.operands[0]
+            enclosed = _needs_parentheses(operator, node, True)
+        self._write(node, enclosed=enclosed or _runs_on(node, edge), edge=edge)
+        for call, operator, enclosed, behind in reversed(spine):
+            name, right = str(call.name), call.operands[1]
+            if name in ("$", "@"):
+                if isinstance(right, Text) and _symbol(right.value) == right.value:
+                    right = Symbol(right.value)
+                self._put(name)
+                self._write(right)
             else:
-                self._chain(node, edge)
-            return
-        name, arguments = node.name, node.arguments
-        values = node.operands
-        if name == "(" and len(values) == len(arguments) == 1:
-            self._enclosed(values[0], True)
+                spaced = operator.kind in (_Kind.SPACED, _Kind.ASSIGN)
+                self._put(f" {name} " if spaced else name)
+                broken = operator.kind is _Kind.SPACED and self._break_line(False)
+                self._right_operand(right, operator, behind)
+                self.indent -= broken
+            if enclosed:
+                self._put(")")
+
+    def _call(self, node: Call) -> None:
+        """Write a call that is no operation."""
+        name, arguments, values = node.name, node.arguments, node.operands
+        complete = len(values) == len(arguments)
+        if name == "(" and complete and len(values) == 1:
+            self._write(values[0], enclosed=True)
         elif name in ("[", "[[") and arguments and arguments[0].value is not None:
-            self._enclosed(values[0], _needs_parentheses(_SUBSET, values[0], True))
+            self._write(values[0], enclosed=_needs_parentheses(_SUBSET, values[0], True))
             self._put(name)
             self._arguments(arguments[1:])
             self._put("]" * len(name))
-        elif name == "if" and len(values) == len(arguments) in (2, 3):
+        elif name == "if" and complete and len(values) in (2, 3):
             self._conditional(values)
         elif name == "function" and arguments and arguments[-1].value is not None:
             self._put("function(")
             self._arguments(arguments[:-1], parameters=True)
             self._put(") ")
-            self._write(arguments[-1].value, 0)
-        elif name == "{" and len(values) == len(arguments):
-            self._block(values)
+            self._write(arguments[-1].value)
+        elif name == "{" and complete:
+            self._put("{")
+            self.braces += 1
+            self.indent += 1
+            self._end_line()
+            for statement in values:
+                self._write(statement)
+                self._end_line()
+            self.indent -= 1
+            self._put("}")
+            self.braces -= 1
         else:
-            self._enclosed(node.function, _needs_parentheses_to_call(node.function))
+            called, operator = node.function, _operator_of(node.function)
+            self._write(
+                called,
+                enclosed=(isinstance(called, Call) and called.name in (None, "function", "if"))
+                or (operator is not None and operator.precedence < _SUBSET.precedence),
+            )
             self._put("(")
             self._arguments(arguments)
             self._put(")")
-
-    def _prefix(self, node: Call, operator: _Operator, edge: int) -> None:
-        operand = node.operands[0]
-        self._put(str(node.name))
-        outside = _needs_parentheses(operator, operand, False) or _runs_on(operand, edge)
-        self._enclosed(operand, outside, edge)
-
-    def _chain(self, node: Call, edge: int) -> None:
-        """Write binary operators; their left operands are walked, not descended into."""
-        spine: list[tuple[Call, _Operator, bool, int]] = []
-        current: Node = node
-        parentheses = False
-        while isinstance(current, Call) and len(current.arguments) == 2:
-            operator = _operator_of(current)
-            if operator is None:
-                break
-            if parentheses:
-                self._put("(")
-            spine.append((current, operator, parentheses, 0 if parentheses else edge))
-            edge = operator.precedence
-            current = current.operands[0]
-            parentheses = _needs_parentheses(operator, current, True)
-        self._enclosed(current, parentheses or _runs_on(current, edge), edge)
-        for call, operator, enclosed, behind in reversed(spine):
-            self._right_side(call, operator, behind)
-            if enclosed:
-                self._put(")")
-
-    def _right_side(self, call: Call, operator: _Operator, edge: int) -> None:
-        name, right = str(call.name), call.operands[1]
-        if operator.kind is _Kind.MEMBER and name in ("$", "@"):
-            if isinstance(right, Text) and _symbol(right.value) == right.value:
-                right = Symbol(right.value)
-            self._put(name)
-            self._write(right, 0)
-            return
-        broken = False
-        if operator.kind in (_Kind.SPACED, _Kind.ASSIGN):
-            self._put(f" {name} ")
-            if operator.kind is _Kind.SPACED:
-                broken = self._break_line(False)
-        else:
-            self._put(name)
-        outside = _needs_parentheses(operator, right, False) or _runs_on(right, edge)
-        self._enclosed(right, outside, edge)
-        if broken:
-            self.indent -= 1
 
     def _arguments(self, arguments: tuple[Argument, ...], *, parameters: bool = False) -> None:
         """Write arguments, or the parameters of a function, which need no default."""
         broken = False
         for position, item in enumerate(arguments):
+            value = item.value
             if position:
                 self._put(", ")
                 broken = self._break_line(broken)
             if item.name is not None:
-                bare = parameters and item.value is None
+                bare = parameters and value is None
                 self._put(_symbol(item.name) + (" = " if not bare else ""))
-            if item.value is not None:
-                value = item.value
+            if value is not None:
                 assigns = isinstance(value, Call) and value.name == "=" and not parameters
-                self._enclosed(value, assigns and _operator_of(value) is not None)
-        if broken:
-            self.indent -= 1
+                self._write(value, enclosed=assigns and _operator_of(value) is not None)
+        self.indent -= broken
 
     def _conditional(self, values: tuple[Node, ...]) -> None:
         self._put("if (")
-        self._write(values[0], 0)
+        self._write(values[0])
         self._put(") ")
-        yes, otherwise = values[1], values[2:]
-        in_block = self.braces > 0
-        if in_block and not (isinstance(yes, Call) and yes.name == "{"):
+        yes, in_block = values[1], self.braces > 0
+        on_new_line = in_block and not (isinstance(yes, Call) and yes.name == "{")
+        if on_new_line:
             self._end_line()
-            self.indent += 1
-            self._write(yes, 0)
-            self.indent -= 1
-        else:
-            self._write(yes, 0)
-        if otherwise:
+        self.indent += on_new_line
+        self._write(yes)
+        self.indent -= on_new_line
+        if len(values) == 3:
             if in_block:
                 self._end_line()
-                self._put("else ")
-            else:
-                self._put(" else ")
-            self._write(otherwise[0], 0)
-
-    def _block(self, statements: tuple[Node, ...]) -> None:
-        self._put("{")
-        self.braces += 1
-        self.indent += 1
-        self._end_line()
-        for statement in statements:
-            self._write(statement, 0)
-            self._end_line()
-        self.indent -= 1
-        self._put("}")
-        self.braces -= 1
+            self._put("else " if in_block else " else ")
+            self._write(values[2])

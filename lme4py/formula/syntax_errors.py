@@ -32,7 +32,7 @@ LEFT_DEEP = frozenset(
         *("MINUS", "TIMES", "DIVIDE", "SPECIAL", "COLON", "QUERY"),
     ]
 )
-"""Tokens of chains that nest to the left; everything else counts as nesting."""
+"""Tokens of operators that chain to the left."""
 
 _WORDS = {
     "NAME": "symbol",

@@ -1,31 +1,43 @@
-"""Lark's tree to nodes, without recursion."""
+"""Lark's tree to nodes, without recursion; numbers and strings as R reads them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from lark import Token, Tree
 from lark.exceptions import VisitError
 from lark.visitors import Transformer_NonRecursive
 
 from lme4py.errors import FormulaSyntaxError, Span
-from lme4py.formula.literals import ESCAPE, number_of, resolved
-from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text
-from lme4py.formula.syntax_errors import LEFT_DEEP, NESTING, place_of, too_deep
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
+from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
 
 __all__ = ["build"]
 
-_NOT_PIPED = frozenset(
+_CHAINS = frozenset(
     [
-        *("(", "{", "[", "[[", "$", "@", "::", ":::", "function", "if", "!", "~", "?"),
-        *("-", "+", "*", "/", "^", ":", "=", "<-", "<<-", ":=", "&", "&&", "|", "||"),
-        *("==", "!=", "<", ">", "<=", ">="),
+        *("~", "?", "|", "||", "&", "&&", "==", "!=", "<", ">", "<=", ">="),
+        *("+", "-", "*", "/", ":"),
     ]
 )
-_Built: TypeAlias = tuple[Node, int]
-"""A node, and how deep it is nested (left operands of chains not counted)."""
+"""Operators that nest to the left, as those of the form ``%in%`` do."""
+_NOT_PIPED = _CHAINS | {
+    *("(", "{", "[", "[[", "$", "@", "::", ":::", "function", "if", "!", "^"),
+    *("=", "<-", "<<-", ":="),
+}
+_LARGEST_INTEGER = 2**31 - 1
+_ESCAPE = re.compile(
+    r"\\(?:x(?P<byte>[0-9a-fA-F]{1,2})|(?P<octal>[0-7]{1,3})"
+    r"|u(?:\{(?P<braced>[0-9a-fA-F]{1,4})\}|(?P<short>[0-9a-fA-F]{1,4}))"
+    r"|U(?:\{(?P<wide>[0-9a-fA-F]{1,8})\}|(?P<long>[0-9a-fA-F]{1,8}))"
+    r"|(?P<plain>.))",
+    re.DOTALL,
+)
+_PLAIN = {
+    "n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v",
+    "\\": "\\", '"': '"', "'": "'", "`": "`", " ": " ", "\n": "\n",
+}  # fmt: skip
 
 
 def build(text: str, tree: Tree[Token]) -> Node:
@@ -36,11 +48,21 @@ def build(text: str, tree: Tree[Token]) -> Node:
     FormulaSyntaxError
         If there are none or several, or it is nested too deeply.
     """
-    builder = _TreeBuilder(text)
     try:
-        node: Node = builder.transform(tree)
+        node: Node = _TreeBuilder(text).transform(tree)
     except VisitError as fault:
         raise fault.orig_exc from None
+    pending = [(node, 0)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > NESTING and item.span is not None:
+            raise too_deep(Span(text, item.span.start, item.span.start + 1))
+        if isinstance(item, Call):
+            # Chains of operators nest to the left, which costs no depth.
+            name, count = item.name or "", len(item.operands)
+            chain = count == 2 and (name in _CHAINS or name.startswith("%"))
+            parts = (*item.operands, item.function)
+            pending += [(part, depth + (k > 0 or not chain)) for k, part in enumerate(parts)]
     return node
 
 
@@ -53,7 +75,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         self.placeholders: list[Symbol] = []
 
     def program(self, children: list[Any]) -> Node:
-        expressions = [child[0] for child in children if not isinstance(child, Token)]
+        expressions: list[Node] = [child for child in children if not isinstance(child, Token)]
         if len(expressions) != 1:
             second = expressions[1].span if len(expressions) > 1 else None
             hint = (
@@ -66,68 +88,66 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
             )
         if self.placeholders:
             raise FormulaSyntaxError("invalid use of pipe placeholder", self.placeholders[0].span)
-        node: Node = expressions[0]
-        return node
+        return expressions[0]
 
-    def _place(self, token: Token) -> Span:
-        return place_of(self.text, token)
-
-    def _between(self, first: Any, last: Any) -> Span:
-        opening: Span = self._place(first) if isinstance(first, Token) else first[0].span
-        closing: Span = self._place(last) if isinstance(last, Token) else last[0].span
-        return Span(self.text, opening.start, closing.end)
-
-    def _call(self, function: Node, given: Sequence[Argument], depth: int, span: Span) -> _Built:
-        if depth > NESTING:
-            raise too_deep(Span(self.text, span.start, span.start + 1))
-        return Call(function, tuple(given), span), depth
+    def _span(self, first: Any, last: Any = None) -> Span:
+        """Return the place from one token or node to another."""
+        begin, end = (
+            place_of(self.text, item) if isinstance(item, Token) else item.span
+            for item in (first, first if last is None else last)
+        )
+        return Span(self.text, begin.start, end.end)
 
     def _operator(self, token: Token) -> Symbol:
-        return Symbol("^" if token.type == "POWER" else str(token), self._place(token))
+        return Symbol("^" if token.type == "POWER" else str(token), self._span(token))
 
-    def symbol(self, children: list[Any]) -> _Built:
-        return Symbol(str(children[0]), self._place(children[0])), 0
+    def symbol(self, children: list[Any]) -> Node:
+        return Symbol(self._name(children[0]), self._span(children[0]))
 
-    def quoted_symbol(self, children: list[Any]) -> _Built:
-        return Symbol(self._name(children[0]), self._place(children[0])), 0
+    quoted_symbol = symbol
 
-    def placeholder(self, children: list[Any]) -> _Built:
-        node = Symbol("_", self._place(children[0]))
+    def placeholder(self, children: list[Any]) -> Node:
+        node = Symbol("_", self._span(children[0]))
         self.placeholders.append(node)
-        return node, 0
+        return node
 
-    def number(self, children: list[Any]) -> _Built:
-        return number_of(str(children[0]), self._place(children[0])), 0
+    def number(self, children: list[Any]) -> Node:
+        """Return the constant that R reads: 1e400 is Inf, 1.5L is no integer."""
+        text, span = str(children[0]), self._span(children[0])
+        digits = text.rstrip("Li")
+        try:
+            value = float.fromhex(digits) if digits[:2] in ("0x", "0X") else float(digits)
+        except OverflowError:
+            value = float("inf")
+        if text[-1] == "i":
+            return Number(complex(0.0, value), span=span)
+        integer = text[-1] == "L" and value <= _LARGEST_INTEGER and value == int(value)
+        return Number(value, integer, span)
 
-    def string(self, children: list[Any]) -> _Built:
-        return Text(self._string(children[0]), self._place(children[0])), 0
+    def string(self, children: list[Any]) -> Node:
+        return Text(self._string(children[0]), self._span(children[0]))
 
-    def constant(self, children: list[Any]) -> _Built:
-        return Constant(str(children[0]), self._place(children[0])), 0
+    def constant(self, children: list[Any]) -> Node:
+        return Constant(str(children[0]), self._span(children[0]))
 
-    def binary(self, children: list[Any]) -> _Built:
+    def binary(self, children: list[Any]) -> Call:
         left, operator, right = children
-        depth = max(left[1] + (operator.type not in LEFT_DEEP), right[1] + 1)
-        given = (Argument(left[0]), Argument(right[0]))
-        return self._call(self._operator(operator), given, depth, self._between(left, right))
+        given = (Argument(left), Argument(right))
+        return Call(self._operator(operator), given, self._span(left, right))
 
-    def rightward(self, children: list[Any]) -> _Built:
+    def rightward(self, children: list[Any]) -> Call:
         left, operator, right = children
-        function = Symbol("<<-" if operator == "->>" else "<-", self._place(operator))
-        given = (Argument(right[0]), Argument(left[0]))
-        depth = max(left[1], right[1]) + 1
-        return self._call(function, given, depth, self._between(left, right))
+        function = Symbol("<<-" if operator == "->>" else "<-", self._span(operator))
+        return Call(function, (Argument(right), Argument(left)), self._span(left, right))
 
-    def prefix(self, children: list[Any]) -> _Built:
-        operator, (operand, depth) = children[:2]
-        span = self._between(operator, children[-1])
-        return self._call(self._operator(operator), [Argument(operand)], depth + 1, span)
+    def prefix(self, children: list[Any]) -> Call:
+        span = self._span(children[0], children[-1])
+        return Call(self._operator(children[0]), (Argument(children[1]),), span)
 
     parentheses = prefix
 
-    def pipe(self, children: list[Any]) -> _Built:
-        left, _, right = children
-        target = right[0]
+    def pipe(self, children: list[Any]) -> Call:
+        left, _, target = children
         if not isinstance(target, Call):
             raise FormulaSyntaxError(
                 "The pipe operator requires a function call as RHS",
@@ -138,121 +158,126 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
             raise FormulaSyntaxError(
                 f"function '{target.name}' not supported in RHS call of a pipe", target.span
             )
-        depth = max(left[1], right[1]) + 1
-        span = self._between(left, right)
+        given = list(target.arguments)
         held = [
-            (position, item)
-            for position, item in enumerate(target.arguments)
+            position
+            for position, item in enumerate(given)
             if any(item.value is placeholder for placeholder in self.placeholders)
         ]
         if not held:
-            return self._call(target.function, (Argument(left[0]), *target.arguments), depth, span)
-        position, item = held[0]
+            return Call(target.function, (Argument(left), *given), self._span(left, target))
+        item = given[held[0]]
         if item.name is None:
             raise FormulaSyntaxError(
                 "pipe placeholder can only be used as a named argument", self.placeholders[0].span
             )
         if len(held) > 1:
             raise FormulaSyntaxError("pipe placeholder may only appear once", target.span)
-        self.placeholders = [held for held in self.placeholders if held is not item.value]
-        given = list(target.arguments)
-        given[position] = Argument(left[0], item.name)
-        return self._call(target.function, given, depth, span)
+        self.placeholders = [other for other in self.placeholders if other is not item.value]
+        given[held[0]] = Argument(left, item.name)
+        return Call(target.function, tuple(given), self._span(left, target))
 
-    def member(self, children: list[Any]) -> _Built:
+    def member(self, children: list[Any]) -> Call:
         left, operator, right = children
-        target, depth = (self._word(left), 0) if isinstance(left, Token) else left
-        given = (Argument(target), Argument(self._word(right)))
-        return self._call(self._operator(operator), given, depth + 1, self._between(left, right))
+        parts = [self._word(side) if isinstance(side, Token) else side for side in (left, right)]
+        given = tuple(Argument(part) for part in parts)
+        return Call(self._operator(operator), given, self._span(left, right))
 
-    def call(self, children: list[Any]) -> _Built:
-        (callee, depth), _, (given, deepest), close = children
+    def call(self, children: list[Any]) -> Call:
+        callee, _, given, close = children
         if len(given) == 1 and given[0] == Argument(None):
             given = []  # f() has no argument; x[] has one, which is empty
-        span = self._between(children[0], close)
-        if isinstance(callee, Text):
-            callee = Symbol(callee.value, callee.span)
-        return self._call(callee, given, max(depth, deepest) + 1, span)
+        function = Symbol(callee.value, callee.span) if isinstance(callee, Text) else callee
+        return Call(function, tuple(given), self._span(callee, close))
 
-    def subset(self, children: list[Any]) -> _Built:
-        (target, depth), bracket, (given, deepest) = children[:3]
-        span = self._between(children[0], children[-1])
-        given = [Argument(target), *given]
-        return self._call(self._operator(bracket), given, max(depth, deepest) + 1, span)
+    def subset(self, children: list[Any]) -> Call:
+        target, bracket, given = children[:3]
+        span = self._span(target, children[-1])
+        return Call(self._operator(bracket), (Argument(target), *given), span)
 
     element = subset
 
-    def arguments(self, children: list[Any]) -> tuple[list[Any], int]:
-        items = [child for child in children if not isinstance(child, Token)]
-        return [item for item, _ in items], max((depth for _, depth in items), default=0)
+    def arguments(self, children: list[Any]) -> list[Argument]:
+        return [child for child in children if not isinstance(child, Token)]
 
-    def argument(self, children: list[Any]) -> tuple[Argument, int]:
-        value, depth = children[0] if children else (None, 0)
-        return Argument(value), depth
+    def argument(self, children: list[Any]) -> Argument:
+        return Argument(children[0] if children else None)
 
-    def named_argument(self, children: list[Any]) -> tuple[Argument, int]:
-        value, depth = children[2] if len(children) > 2 else (None, 0)
-        return Argument(value, self._name(children[0])), depth
+    def named_argument(self, children: list[Any]) -> Argument:
+        return Argument(children[2] if len(children) > 2 else None, self._name(children[0]))
 
     parameter = named_argument
 
-    def parameters(self, children: list[Any]) -> tuple[list[Argument], int]:
-        found, depth = self.arguments(children)
+    def parameters(self, children: list[Any]) -> list[Argument]:
+        found = self.arguments(children)
         names = [item.name for item in found]
         for position, name in enumerate(names):
             if name in names[:position]:
                 raise FormulaSyntaxError(
                     f"repeated formal argument '{name}'", Span(self.text, 0, len(self.text))
                 )
-        return found, depth
+        return found
 
-    def function(self, children: list[Any]) -> _Built:
-        word, _, (parameters, depth), _, body = children
-        name = Symbol("function", self._place(word))
-        given = (*parameters, Argument(body[0]))
-        return self._call(name, given, max(depth, body[1]) + 1, self._between(word, body))
+    def function(self, children: list[Any]) -> Call:
+        word, _, parameters, _, body = children
+        name = Symbol("function", self._span(word))
+        return Call(name, (*parameters, Argument(body)), self._span(word, body))
 
-    def conditional(self, children: list[Any]) -> _Built:
-        word = children[0]
-        parts = children[2::2]
-        given = [Argument(node) for node, _ in parts]
-        depth = max(depth for _, depth in parts) + 1
-        return self._call(self._operator(word), given, depth, self._between(word, parts[-1]))
+    def conditional(self, children: list[Any]) -> Call:
+        given = tuple(Argument(node) for node in children[2::2])
+        return Call(self._operator(children[0]), given, self._span(children[0], children[-1]))
 
-    def statements(self, children: list[Any]) -> tuple[list[Argument], int]:
-        found, depth = self.arguments(children)
-        return [Argument(node) for node in found], depth
+    def statements(self, children: list[Any]) -> list[Argument]:
+        return [Argument(child) for child in children if not isinstance(child, Token)]
 
-    def block(self, children: list[Any]) -> _Built:
-        bracket, (statements, depth), close = children
-        span = self._between(bracket, close)
-        return self._call(self._operator(bracket), statements, depth + 1, span)
+    def block(self, children: list[Any]) -> Call:
+        bracket, statements, close = children
+        return Call(self._operator(bracket), tuple(statements), self._span(bracket, close))
 
     def _word(self, token: Token) -> Node:
         if token.type in ("STRING", "RAW_STRING"):
-            return Text(self._string(token), self._place(token))
-        return Symbol(self._name(token), self._place(token))
+            return self.string([token])
+        return self.symbol([token])
 
     def _name(self, token: Token) -> str:
-        if token.type in ("STRING", "RAW_STRING", "QUOTED_NAME"):
-            name = self._string(token)
-            if not name:
-                raise FormulaSyntaxError(
-                    "attempt to use zero-length variable name", self._place(token)
-                )
-            return name
-        return str(token)
+        if token.type not in ("STRING", "RAW_STRING", "QUOTED_NAME"):
+            return str(token)
+        name = self._string(token)
+        if not name:
+            raise FormulaSyntaxError("attempt to use zero-length variable name", self._span(token))
+        return name
 
     def _string(self, token: Token) -> str:
         if token.type == "RAW_STRING":
             opening = len(token) - len(token[1:].lstrip("\"'-"))
             return str(token[opening + 1 : -opening])
-        content = str(token[1:-1])
-        if "\\" not in content:
-            return content
+        start = self._span(token).start + 1
 
-        def resolve(escape: re.Match[str]) -> str:
-            start = self._place(token).start + 1 + escape.start()
-            return resolved(escape, Span(self.text, start, start + len(escape.group())))
+        def resolved(escape: re.Match[str]) -> str:
+            begin = start + escape.start()
+            return _resolved(escape, Span(self.text, begin, begin + len(escape.group())))
 
-        return ESCAPE.sub(resolve, content)
+        return _ESCAPE.sub(resolved, str(token[1:-1]))
+
+
+def _resolved(escape: re.Match[str], span: Span) -> str:
+    """Return the character that one escape sequence stands for."""
+    plain = escape["plain"]
+    if plain in _PLAIN:
+        return _PLAIN[plain]
+    if plain is not None:
+        known = plain in "xuU"
+        raise FormulaSyntaxError(
+            f"'\\{plain}' used without hex digits in character string"
+            if known
+            else f"'\\{plain}' is an unrecognized escape in character string",
+            span,
+            None if known else "write a backslash as two backslashes",
+        )
+    digits = next(group for group in escape.groups() if group is not None)
+    code = int(digits, 16 if escape["octal"] is None else 8)
+    if code == 0:
+        raise FormulaSyntaxError("nul character not allowed", span)
+    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise FormulaSyntaxError("invalid \\u{xxxx} sequence", span)
+    return chr(code)

@@ -1,7 +1,7 @@
 """What callers give where a name, a number, a mapping or a file belongs: checked, in our words.
 
-Types are checked where an argument enters, so that a mistake is told with the name of the
-argument and not by a traceback from the inside.
+Types are checked where an argument enters, so that a mistake is told, by a `DataError`, with the
+name of the argument and not by a traceback from the inside.
 """
 
 from __future__ import annotations
@@ -39,11 +39,6 @@ R = TypeVar("R")
 def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
     """Return one of several names.
 
-    Raises
-    ------
-    DataError
-        If the value is none of them.
-
     Examples
     --------
     >>> choice_of("double_bar", "diag", ("split", "diag"))
@@ -58,11 +53,6 @@ def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 def coefficients_of(given: Any, names: Sequence[str]) -> NDArray[np.float64]:
     """Return a number for each column of X; NaN where a mapping has none.
-
-    Raises
-    ------
-    DataError
-        For another length, what is no number, or a name that X has not.
 
     Examples
     --------
@@ -93,25 +83,18 @@ def coefficients_of(given: Any, names: Sequence[str]) -> NDArray[np.float64]:
 def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:
     """Return a whole number within bounds.
 
-    Raises
-    ------
-    DataError
-        If the value is no whole number, or outside.
-
     Examples
     --------
     >>> count_of("digits", 4, 1, 17)
     4
     """
     bounds = f"at least {least}" if most is None else f"between {least} and {most}"
+    given: Any = None if isinstance(value, bool) else value
     try:
-        number = None if isinstance(value, bool) else operator.index(value)
+        number = operator.index(given)
     except TypeError:
-        number = None
-    if number is None:
-        raise DataError(
-            f"{name} must be a whole number, not {_shown(value)}", hint=f"{name} is {bounds}"
-        )
+        wrong = f"{name} must be a whole number, not {_shown(value)}"
+        raise DataError(wrong, hint=f"{name} is {bounds}") from None
     if number < least or (most is not None and number > most):
         raise DataError(f"{name} must be {bounds}, not {number}")
     return number
@@ -120,31 +103,20 @@ def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:
 def flag_of(name: str, value: Any) -> bool:
     """Return True or False.
 
-    Raises
-    ------
-    DataError
-        If the value has no single truth.
-
     Examples
     --------
     >>> flag_of("sparse_X", True)
     True
     """
+    if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and not value.ndim):
+        value = value.item()
     if value is None or isinstance(value, bool):
         return bool(value)
-    item = getattr(value, "item", None)  # numpy's own True and False
-    if getattr(value, "shape", None) == () and item is not None and isinstance(item(), bool):
-        return bool(item())
     raise DataError(f"{name} must be True or False, not {_shown(value)}")
 
 
 def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
     """Return a mapping, an empty one for None.
-
-    Raises
-    ------
-    DataError
-        If the value is none.
 
     Examples
     --------
@@ -154,19 +126,13 @@ def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise DataError(
-            f"{name} must be a mapping, not {_shown(value)}", hint=f"such as {name}={example}"
-        )
+        hint = f"such as {name}={example}"
+        raise DataError(f"{name} must be a mapping, not {_shown(value)}", hint=hint)
     return value
 
 
 def number_of(name: str, value: Any) -> float:
     """Return a finite number.
-
-    Raises
-    ------
-    DataError
-        If the value is none.
 
     Examples
     --------
@@ -184,11 +150,6 @@ def number_of(name: str, value: Any) -> float:
 
 def path_of(value: Any) -> str:
     """Return the name of a file.
-
-    Raises
-    ------
-    DataError
-        If the value is no path.
 
     Examples
     --------
@@ -245,12 +206,7 @@ def with_arguments(
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Answer arguments that a function does not have.
-
-    Raises
-    ------
-    UnusedArgumentError
-        With what is meant.
+    """Answer arguments that a function does not have, with what is meant.
 
     Examples
     --------
@@ -265,19 +221,16 @@ def refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
 
 _REMEDIES = {
     "family": "generalized models are made by glformula",
-    "reml": "a generalized model has no REML",
-    "REML": "a generalized model has no REML",
-    "random": "random effects stand in the formula: y ~ x + (1 | g)",
-    "groups": "random effects stand in the formula: y ~ x + (1 | g)",
-    "re_formula": "random effects stand in the formula: y ~ x + (1 | g)",
+    **dict.fromkeys(("reml", "REML"), "a generalized model has no REML"),
+    **dict.fromkeys(
+        ("random", "groups", "re_formula"),
+        "random effects stand in the formula: y ~ x + (1 | g)",
+    ),
 }
 """What callers of nlme, statsmodels and lme4 itself give, and what is meant here."""
 
 
 def _shown(value: object) -> str:
     """Return a short value as it is written, the type of anything else."""
-    if value is None or isinstance(value, str | bool | int | float):
-        text = repr(value)
-        if len(text) <= 60:
-            return text
-    return type(value).__name__
+    text = repr(value) if value is None or isinstance(value, str | bool | int | float) else ""
+    return text if 0 < len(text) <= 60 else type(value).__name__

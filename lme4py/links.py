@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from lme4py.data.values import FloatArray
@@ -14,17 +17,7 @@ _EPSILON = float(np.finfo(np.float64).eps)
 def mean_of_link(link: str, eta: FloatArray) -> FloatArray:
     """Return the means at values of the linear predictor: ``make.link(link)$linkinv(eta)``.
 
-    Parameters
-    ----------
-    link : str
-        R's name of the link.
-    eta : ndarray of float64
-        The linear predictor.
-
-    Returns
-    -------
-    ndarray of float64
-        As in R, means that must lie inside of bounds keep the machine epsilon away from them.
+    As in R, means that must lie inside of bounds keep the machine epsilon away from them.
 
     Examples
     --------
@@ -32,88 +25,26 @@ def mean_of_link(link: str, eta: FloatArray) -> FloatArray:
     [0.0, 0.5]
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        match link:
-            case "logit":
-                odds = np.clip(np.exp(eta), _EPSILON, 1.0 / _EPSILON)
-                mean = odds / (1.0 + odds)
-            case "probit":
-                from scipy.special import ndtr
-
-                mean = np.clip(ndtr(eta), _EPSILON, 1.0 - _EPSILON)
-            case "cauchit":
-                mean = np.clip(np.arctan2(1.0, -eta) / np.pi, _EPSILON, 1.0 - _EPSILON)
-            case "cloglog":
-                mean = np.clip(-np.expm1(-np.exp(eta)), _EPSILON, 1.0 - _EPSILON)
-            case "log":
-                mean = np.maximum(np.exp(eta), _EPSILON)
-            case "sqrt":
-                mean = eta**2
-            case "inverse":
-                mean = 1.0 / eta
-            case "1/mu^2":
-                mean = 1.0 / np.sqrt(eta)
-            case _:
-                mean = eta
-    found: FloatArray = mean
+        found: FloatArray = _LINKS[link][0](eta)
     return found
 
 
 def predictor_of_link(link: str, mean: FloatArray) -> FloatArray:
     """Return the values of the linear predictor that means belong to: ``linkfun(mu)``.
 
-    Parameters
-    ----------
-    link : str
-        R's name of the link.
-    mean : ndarray of float64
-
-    Returns
-    -------
-    ndarray of float64
-
     Examples
     --------
     >>> predictor_of_link("logit", np.array([0.5])).tolist()
     [0.0]
     """
-    match link:
-        case "logit":
-            found = np.log(mean / (1.0 - mean))
-        case "probit":
-            from scipy.special import ndtri
-
-            found = ndtri(mean)
-        case "cauchit":
-            found = np.tan(np.pi * (mean - 0.5))
-        case "cloglog":
-            found = np.log(-np.log1p(-mean))
-        case "log":
-            found = np.log(mean)
-        case "sqrt":
-            found = np.sqrt(mean)
-        case "inverse":
-            found = 1.0 / mean
-        case "1/mu^2":
-            found = 1.0 / mean**2
-        case _:
-            found = mean
-    result: FloatArray = found
-    return result
+    found: FloatArray = _LINKS[link][1](mean)
+    return found
 
 
 def slope_of_link(link: str, eta: FloatArray) -> FloatArray:
     """Return the derivatives of the means by the linear predictor: ``mu.eta(eta)``.
 
-    Parameters
-    ----------
-    link : str
-        R's name of the link.
-    eta : ndarray of float64
-
-    Returns
-    -------
-    ndarray of float64
-        No smaller than the machine epsilon where R keeps them so.
+    No smaller than the machine epsilon where R keeps them so.
 
     Examples
     --------
@@ -121,25 +52,70 @@ def slope_of_link(link: str, eta: FloatArray) -> FloatArray:
     [0.25, 2.220446049250313e-16]
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        match link:
-            case "logit":
-                odds = np.exp(-np.abs(eta))
-                slope = np.where(np.abs(eta) > 30.0, 0.0, odds / (1.0 + odds) ** 2)
-            case "probit":
-                slope = np.exp(-0.5 * eta**2) / np.sqrt(2.0 * np.pi)
-            case "cauchit":
-                slope = 1.0 / (np.pi * (1.0 + eta**2))
-            case "cloglog":
-                capped = np.exp(np.minimum(eta, 700.0))
-                slope = capped * np.exp(-capped)
-            case "log":
-                slope = np.exp(eta)
-            case "sqrt":
-                return 2.0 * eta
-            case "inverse":
-                return -1.0 / eta**2
-            case "1/mu^2":
-                return -0.5 * eta**-1.5
-            case _:
-                return np.ones_like(eta)
+        found: FloatArray = _LINKS[link][2](eta)
+    return found
+
+
+def _inside(mean: Any) -> Any:
+    return np.clip(mean, _EPSILON, 1.0 - _EPSILON)
+
+
+def _positive(slope: Any) -> Any:
     return np.maximum(slope, _EPSILON)
+
+
+def _logistic(eta: Any) -> Any:
+    odds = np.clip(np.exp(eta), _EPSILON, 1.0 / _EPSILON)
+    return odds / (1.0 + odds)
+
+
+def _logistic_slope(eta: Any) -> Any:
+    odds = np.exp(-np.abs(eta))
+    return _positive(np.where(np.abs(eta) > 30.0, 0.0, odds / (1.0 + odds) ** 2))
+
+
+def _normal(eta: Any) -> Any:
+    from scipy.special import ndtr
+
+    return _inside(ndtr(eta))
+
+
+def _normal_quantile(mean: Any) -> Any:
+    from scipy.special import ndtri
+
+    return ndtri(mean)
+
+
+def _cloglog_slope(eta: Any) -> Any:
+    capped = np.exp(np.minimum(eta, 700.0))
+    return _positive(capped * np.exp(-capped))
+
+
+_LINKS: dict[str, tuple[Callable[[Any], Any], ...]] = {
+    "logit": (_logistic, lambda mean: np.log(mean / (1.0 - mean)), _logistic_slope),
+    "probit": (
+        _normal,
+        _normal_quantile,
+        lambda eta: _positive(np.exp(-0.5 * eta**2) / np.sqrt(2.0 * np.pi)),
+    ),
+    "cauchit": (
+        lambda eta: _inside(np.arctan2(1.0, -eta) / np.pi),
+        lambda mean: np.tan(np.pi * (mean - 0.5)),
+        lambda eta: _positive(1.0 / (np.pi * (1.0 + eta**2))),
+    ),
+    "cloglog": (
+        lambda eta: _inside(-np.expm1(-np.exp(eta))),
+        lambda mean: np.log(-np.log1p(-mean)),
+        _cloglog_slope,
+    ),
+    "log": (lambda eta: _positive(np.exp(eta)), np.log, lambda eta: _positive(np.exp(eta))),
+    "sqrt": (np.square, np.sqrt, lambda eta: 2.0 * eta),
+    "inverse": (lambda eta: 1.0 / eta, lambda mean: 1.0 / mean, lambda eta: -1.0 / eta**2),
+    "1/mu^2": (
+        lambda eta: 1.0 / np.sqrt(eta),
+        lambda mean: 1.0 / mean**2,
+        lambda eta: -0.5 * eta**-1.5,
+    ),
+    "identity": (lambda eta: eta, lambda mean: mean, np.ones_like),
+}
+"""For each link of R's, its mean, its linear predictor, and the slope of the mean."""

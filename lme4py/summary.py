@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.explain.markup.page import (
-    Page,
-    Paragraph,
-    Table,
-    aligned_numbers,
-    code,
-    filled,
-    one_line,
-)
+from lme4py.explain.markup.page import Page, Paragraph, Table, aligned_numbers, code, one_line
 from lme4py.fixed_design import FixedDesign
 from lme4py.frame.pandas_frame import row_labels
 
@@ -110,50 +102,32 @@ def summary(design: MixedDesign, *, rows: int = 6, width: int = 88) -> str:
     >>> print(summary(design, rows=2))
     Reaction ~ Days + (Days | Subject)
     <BLANKLINE>
-      linear, REML   180 rows   p = 2   q = 36   3 theta
+    linear, REML · 180 rows · p = 2 · q = 36 · 3 theta
     <BLANKLINE>
-    X  180 x 2
-      (Intercept), Days
+    X 180 x 2: (Intercept), Days
     <BLANKLINE>
-    Zt  36 x 180, 342 values
+    Zt 36 x 180: 342 values
+    <BLANKLINE>
       term            group    levels  rows of Zt  theta  columns
       Days | Subject  Subject      18  0:36        1 0 1  (Intercept), Days
     <BLANKLINE>
     y and X, first 2 rows
+    <BLANKLINE>
          Reaction  (Intercept)  Days
       0  249.5600            1     0
       1  258.7047            1     1
     <BLANKLINE>
     Zt, first 2 rows and columns
+    <BLANKLINE>
                         0  1
       308  (Intercept)  1  1
       308  Days         .  1
     """
-    width = max(width, 20)
-    parts = [
-        (filled(_dimensions(design), width, "  "), rows_and_columns_gone(design)),
-        (f"X  {_size(design.X)}", _fixed_part(design)),
-    ]
-    for title, texts in (("messages", design.messages), ("advice", design.advice)):
-        parts += [(title, texts)] if texts else []
-    sections = [
-        "\n".join([title, *(filled(text, width, "  ", "  ") for text in texts)])
-        for title, texts in parts
-    ]
-    terms = Page([_random_terms(design)]).text(width)
-    heads = [f"Zt  {_size(design.random.Zt)}, {design.random.Zt.nnz} values\n{terms}"]
-    if rows > 0:
-        for title, table in _heads(design, rows):
-            shown = table.fitting(width)
-            rest = len(table.names) - len(shown.names) if title.startswith("y") else 0
-            more = f"\n  ... and {rest} more column{_plural(rest)}" if rest else ""
-            heads.append(f"{title}\n{Page([shown]).text(10**6)}{more}")
-    formula = filled(one_line(str(design.formula)), width, "", "  ")
-    return "\n\n".join([formula, *sections[:2], *heads, *sections[2:]])
+    return _page(design, rows, lambda table: table.fitting(width)).text(width)
 
 
 def html(design: MixedDesign, *, rows: int = 6) -> str:
-    """Return the design as HTML for notebooks: the content of `summary` in tables.
+    """Return the design as HTML for notebooks: the page of `summary`.
 
     Parameters
     ----------
@@ -170,29 +144,39 @@ def html(design: MixedDesign, *, rows: int = 6) -> str:
     >>> page.startswith("<div"), "(Intercept)" in page
     (True, True)
     """
+    return _page(design, rows, lambda table: table.first(_LONGEST_NAMES)).html()
+
+
+def _page(design: MixedDesign, rows: int, cut: Callable[[Table], Table]) -> Page:
+    fixed, Zt = design.fixed, design.random.Zt
+    coding = [
+        f"{name}: {value if isinstance(value, str) else 'matrix'}"
+        for name, value in fixed.contrasts.items()
+    ]
     passages: list[Paragraph | Table] = [
         Paragraph(code(one_line(str(design.formula)))),
-        Paragraph(_dimensions(design).replace("   ", " · ")),
+        Paragraph(_dimensions(design)),
         *map(Paragraph, rows_and_columns_gone(design)),
+        Paragraph(
+            f"X {_size(design.X)}: {_shortened(fixed.names, _LONGEST_NAMES) or 'no columns'}"
+        ),
+        *([Paragraph(f"contrasts {', '.join(coding)}")] if coding else []),
+        Paragraph(f"Zt {_size(Zt)}: {Zt.nnz} values"),
         _random_terms(design),
     ]
-    for title, table in _heads(design, rows) if rows > 0 else ():
-        passages += [Paragraph(title), table.first(_LONGEST_NAMES)]
-        rest = len(table.names) - _LONGEST_NAMES
-        if rest > 0 and title.startswith("y"):
-            passages.append(Paragraph(f"... and {rest} more column{_plural(rest)}"))
-    passages += map(Paragraph, [*design.messages, *design.advice])
-    return Page(passages).html()
-
-
-def _heads(design: MixedDesign, rows: int) -> Iterator[tuple[str, Table]]:
-    """Yield the head of X and the corner of Zt, each with its title."""
-    for what, more, table in (
-        ("y and X", "", _y_and_x(design, rows)),
-        ("Zt", " and columns", _corner_of_zt(design, rows)),
-    ):
-        count = len(table.rows)
-        yield f"{what}, first {count} row{_plural(count)}{more}", table
+    if rows > 0:
+        table = _y_and_x(design, rows)
+        shown, count = cut(table), len(table.rows)
+        passages += [Paragraph(f"y and X, first {count} row{_plural(count)}"), shown]
+        rest = len(table.names) - len(shown.names)
+        passages += [Paragraph(f"... and {rest} more column{_plural(rest)}")] * (rest > 0)
+        corner = _corner_of_zt(design, rows)
+        count = len(corner.rows)
+        title = f"Zt, first {count} row{_plural(count)} and columns"
+        passages += [Paragraph(title), cut(corner)]
+    for title, texts in (("messages", design.messages), ("advice", design.advice)):
+        passages += map(Paragraph, [title, *texts] if texts else [])
+    return Page(passages)
 
 
 def _dimensions(design: MixedDesign) -> str:
@@ -205,16 +189,7 @@ def _dimensions(design: MixedDesign) -> str:
     parts += [f"{par} par"] * (par != theta)
     parts += ["weights"] * (design.weights is not None)
     parts += ["offset"] * (design.offset is not None)
-    return "   ".join(parts)
-
-
-def _fixed_part(design: MixedDesign) -> list[str]:
-    coding = [
-        f"{name}: {value if isinstance(value, str) else 'matrix'}"
-        for name, value in design.fixed.contrasts.items()
-    ]
-    said = [_shortened(design.fixed.names, _LONGEST_NAMES)] if design.fixed.names else []
-    return [*said, f"contrasts {', '.join(coding)}"] if coding else said
+    return " · ".join(parts)
 
 
 def _random_terms(design: MixedDesign) -> Table:
@@ -237,11 +212,6 @@ def _random_terms(design: MixedDesign) -> Table:
     return Table(names, lines, {3})
 
 
-def _labels(design: MixedDesign, count: int) -> Any:
-    """Return the labels of the first rows; all of the model frame is not made for them."""
-    return row_labels(design.model_frame, design.index, slice(count))
-
-
 def _y_and_x(design: MixedDesign, rows: int) -> Table:
     """Return the head of the response and X."""
     head: Any = design.X[:rows]
@@ -251,7 +221,7 @@ def _y_and_x(design: MixedDesign, rows: int) -> Table:
     label = one_line(str(design.formula)).partition(" ~ ")[0]
     labels = [label] if y.shape[1] == 1 else [f"y[{k + 1}]" for k in range(y.shape[1])]
     names = ["", *labels, *design.fixed.names]
-    columns = [list(map(str, _labels(design, rows))), *map(aligned_numbers, (*y.T, *dense.T))]
+    columns = [_labels(design, rows), *map(aligned_numbers, (*y.T, *dense.T))]
     return Table(names, list(zip(*columns, strict=True)), range(1, len(names)))
 
 
@@ -272,8 +242,13 @@ def _corner_of_zt(design: MixedDesign, rows: int) -> Table:
         for k in range(min(int(levels) * len(columns), height))
     )
     lines = zip(random.row_names[:height], kinds, cells.tolist(), strict=False)
-    names = ["", "", *map(str, _labels(design, width))]
+    names = ["", "", *_labels(design, width)]
     return Table(names, [[level, kind, *line] for level, kind, line in lines], range(2, len(names)))
+
+
+def _labels(design: MixedDesign, count: int) -> list[str]:
+    """Return the labels of the first rows; all of the model frame is not made for them."""
+    return list(map(str, row_labels(design.model_frame, design.index, slice(count))))
 
 
 def _plural(count: int) -> str:

@@ -52,7 +52,7 @@ def test_without_arguments_shows_sleepstudy(capsys):
     code, out, err = run(capsys)
     assert (code, err) == (0, "")
     assert out.startswith("Reaction ~ Days + (Days | Subject)\n")
-    assert "p = 2   q = 36   3 theta" in out
+    assert "p = 2 · q = 36 · 3 theta" in out
     assert re.search(r"Days \| Subject +Subject +18 +0:36 +1 0 1 +\(Intercept\), Days", out)
     # R: head(sleepstudy), rownames(Zt) with the column of each row beside it.
     assert re.search(r"1  258\.7047 +1 +1\n", out)

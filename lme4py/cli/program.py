@@ -59,12 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     >>> main(["show", "Reaction ~ Days + (1 | Subject)", "--rows", "0"])
     Reaction ~ Days + (1 | Subject)
     <BLANKLINE>
-      linear, REML   180 rows   p = 2   q = 18   1 theta
+    linear, REML · 180 rows · p = 2 · q = 18 · 1 theta
     <BLANKLINE>
-    X  180 x 2
-      (Intercept), Days
+    X 180 x 2: (Intercept), Days
     <BLANKLINE>
-    Zt  18 x 180, 180 values
+    Zt 18 x 180: 180 values
+    <BLANKLINE>
       term         group    levels  rows of Zt  theta  columns
       1 | Subject  Subject      18  0:18        1      (Intercept)
     0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import shortened
 from lme4py.explain.pictures.figure import INK, PictureSetter, colours_of, short, tint
-from lme4py.explain.pictures.panel import Label, MatrixPanel, cell_edges, number_figure
+from lme4py.explain.pictures.panel import MatrixPanel, number_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,19 +32,19 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     setter = PictureSetter(found.write, digits=5)
     panels = []
     for k, factors in enumerate([[left], *terms]):
-        above, sign = next(heads) if len(factors) > 1 else [], "=" if k == 1 else "+" * bool(k)
+        above = shortened(heads.pop(0) if len(factors) > 1 else [], _MOST[1], ("", INK))
+        sign = "=" if k == 1 else "+" * bool(k)
         for letter, entries in factors:
             cells, symbol = setter.cells(entries), setter.inline(letter)
-            down, across = cell_edges(cells)
             panels.append(
                 MatrixPanel(
                     name=symbol,
                     title=symbol,
-                    colours=tint([colour for _, _, colour in above], cells),
+                    colours=tint([colour for _, colour in above], cells),
                     cells=cells,
-                    down=down,
-                    across=across,
-                    above=above,
+                    above=[
+                        (k + 0.5, short(name), colour) for k, (name, colour) in enumerate(above)
+                    ],
                     sign=sign,
                 )
             )
@@ -54,30 +53,21 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     return number_figure(panels, found.title)
 
 
-def _heads(design: MixedDesign, found: Cluster) -> Iterator[list[Label]]:
-    """Yield the names over the columns of X and of each part of Z, and their colours."""
-    Gp = design.random.Gp
-    palette = colours_of(Gp.size)
+def _heads(design: MixedDesign, found: Cluster) -> list[list[tuple[str, str]]]:
+    """Return the names over the columns of X and of each part of Z, and their colours."""
+    Gp, palette = design.random.Gp, colours_of(design.random.Gp.size)
     # The colour of the term that a column of Z belongs to.
-    own, *others = (
+    colours = [
         [palette[term] for term in np.searchsorted(Gp[1:], part.columns, side="right")]
         for part in found.parts
-    )
-    places = dict(zip(found.names, range(len(found.names)), strict=True))
-    if found.fixed_names:
-        same = [
-            name in places and np.array_equal(found.Z[:, places[name]], found.X[:, k])
-            for k, name in enumerate(found.fixed_names)
-        ]
-        pairs = zip(found.fixed_names, same, strict=True)
-        yield _above(found.fixed_names, [own[places[n]] if alike else INK for n, alike in pairs])
-    if found.columns.size:
-        yield _above(found.names, own)
-    for part, colours in zip(found.others, others, strict=True):
-        if part.columns.size:
-            yield _above([f"{level} {name}" for level, name in part.names], colours)
-
-
-def _above(names: Sequence[str], colours: Sequence[str]) -> list[Label]:
-    pairs = shortened(list(zip(map(short, names), colours, strict=True)), _MOST[1], ("", INK))
-    return [(k + 0.5, name, colour) for k, (name, colour) in enumerate(pairs)]
+    ]
+    own = zip(found.names, found.Z.T, colours[0], strict=True)
+    again = {(name, (0.0 + column).tobytes()): colour for name, column, colour in own}
+    fixed = zip(found.fixed_names, found.X.T, strict=True)
+    heads = [[(name, again.get((name, (0.0 + column).tobytes()), INK)) for name, column in fixed]]
+    for part, shades in zip(found.parts, colours, strict=True):
+        names = (
+            found.names if part is found.own else [f"{level} {name}" for level, name in part.names]
+        )
+        heads.append(list(zip(names, shades, strict=True)))
+    return [head for head in heads if head]

@@ -35,28 +35,20 @@ from lme4py.explain.pictures.figure import (
     short,
     tint,
 )
-from lme4py.explain.pictures.panel import (
-    Frame,
-    Label,
-    MatrixPanel,
-    cell_edges,
-    draw_panel,
-    number_figure,
-)
+from lme4py.explain.pictures.panel import Frame, Label, MatrixPanel, draw_panel, number_figure
 from lme4py.explain.pictures.raster import (
     BINS,
     SQUARE,
     TermAxis,
-    dense_weights,
     pattern,
     products,
     relative,
     sampling_step,
-    sparse_weights,
+    shades,
 )
 from lme4py.explain.pictures.window import Side, Window, window
 from lme4py.explain.system import system
-from lme4py.export.dense_blocks import dense, fixed_terms
+from lme4py.export.dense_blocks import fixed_terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,18 +98,16 @@ def plot(
 
 def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     """Return a matrix, in numbers or as pixels."""
-    sides = PANELS[name]
+    sides, colours_of_pixels = PANELS[name], _pixels(name, shown)
     down, across = _axis(name, 0, shown), _axis(name, 1, shown)
-    above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
     thin, p = name in ("X", "raw"), int(across.Gp[-1])
     panel = MatrixPanel(
         name=name,
-        down=down.edges,
-        across=across.edges,
         title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {p:,}",
-        colours=_colours(name, shown, down, across),
+        colours=colours_of_pixels,
+        edges=(down.edges, across.edges),
         beside=_labels(sides[0], shown, down, numbered),
-        above=above,
+        above=[] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered),
         inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 1.1) if thin else 2.6,
         marks=_marks(shown) if name == "X" else (),
         frames=list(_frames(name, shown, down, across)),
@@ -126,49 +116,48 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
         return panel
     setter = PictureSetter(notation_of(hierarchy(shown.design)).write, digits=4)
     cells = setter.cells(grid([[Numeral(float(x)) for x in row] for row in _values(name, shown)]))
-    if name == "X":
-        # What stands again in Z has the colour of its term, as in the picture of a cluster.
-        colours = tint([colour for _, _, colour in panel.above], cells)
-    else:
-        colours = faded(panel.colours)
-    rows, columns = cell_edges(cells)
-    return replace(panel, marks=(), colours=colours, cells=cells, down=rows, across=columns)
+    # What of X stands again in Z has the colour of its term, as in the picture of a cluster.
+    again = name == "X"
+    colours = tint([c for _, _, c in panel.above], cells) if again else faded(panel.colours)
+    return replace(panel, marks=(), colours=colours, cells=cells, edges=None)
 
 
-def _colours(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
+def _pixels(name: str, shown: Window) -> FloatArray:
     """Return the pixels of a matrix: the colour of its term, or of X's, darker for more."""
-    palette = colours_of(len(shown.design.random.terms))
-    in_row, in_column = down.terms[:, None], across.terms[None]
-    match name:
-        case "X":
-            weights = dense_weights(shown.dense("fixed"), down, across)
-            return paint(weights, shown.design.fixed.assign[across.first] % 2, _FIXED)
-        case "raw":
-            return paint(dense_weights(shown.dense("columns"), down, across), in_column, palette)
-        case "Z" | "J":
-            entries = relative(shown) if name == "Z" else shown.Jt
-            return paint(sparse_weights(entries, across, down).T, in_column, palette)
-        case "Zt":
-            return paint(sparse_weights(relative(shown), down, across), in_row, palette)
-        case "Lambdat":
-            return paint(pattern(shown, down), in_row, palette)
-        case _:
-            term = np.where(in_row == in_column, in_row, len(palette))
-            return paint(products(relative(shown), down), term, [*palette, _BETWEEN])
+    down, across = _axis(name, 0, shown), _axis(name, 1, shown)
+    palette, effects = colours_of(len(shown.terms)), shown.bounds("columns")
+    if name == "Lambdat":
+        return paint(pattern(shown.Lambdat, down), down.terms[:, None], palette)
+    # What the values of a column are compared with: those of the same column of its term.
+    steps = [range(*ends) for ends in pairwise(effects.tolist())]
+    of_Z = np.concatenate([np.tile(s, len(k)) for s, k in zip(steps, shown.levels, strict=True)])
+    if name == "ZtZ":
+        term = np.where(down.terms[:, None] == across.terms, down.terms[:, None], len(palette))
+        scaled = relative(shown.transposed("effects"), of_Z)
+        return paint(products(scaled, down), term, [*palette, _BETWEEN])
+    side = PANELS[name][name != "Zt"]
+    rows, observations = (down, across) if name == "Zt" else (across, down)
+    matrix, each = shown.transposed(side), np.arange(rows.first.size)
+    kinds = of_Z if side == "effects" else np.arange(matrix.shape[0])
+    alone = each if side in ("fixed", "columns") else rows.terms
+    weights = shades(relative(matrix, kinds), rows, observations, alone)
+    if name == "X":
+        return paint(weights.T, shown.design.fixed.assign[across.first] % 2, _FIXED)
+    found = paint(weights, rows.terms[:, None], palette)
+    return found if name == "Zt" else found.swapaxes(0, 1)
 
 
 def _values(name: str, shown: Window) -> FloatArray:
     """Return the numbers of a small matrix."""
-    if name in ("X", "raw"):
-        return np.column_stack(shown.dense(PANELS[name][1]))
-    Zt, of_levels = shown.Zt, shown.Jt.T
-    sparse = {"Zt": Zt, "Z": Zt.T, "J": of_levels, "Lambdat": shown.Lambdat, "ZtZ": Zt @ Zt.T}
-    return dense(sparse[name])
+    if name == "Lambdat":
+        return shown.Lambdat.toarray()
+    Zt = shown.transposed(PANELS[name][name not in ("Zt", "ZtZ")]).toarray()
+    return Zt @ Zt.T if name == "ZtZ" else Zt if name == "Zt" else Zt.T
 
 
 def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[Label]:
     """Return names along a side: of each line where they have room, else of its parts."""
-    fixed, terms = shown.design.fixed, shown.design.random.terms
+    fixed, terms = shown.design.fixed, shown.terms
     palette = colours_of(len(terms))
     if side == "observations":
         return []
@@ -192,25 +181,28 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
 
 def _names(side: Side, shown: Window) -> list[str]:
     """Return the names of levels, of raw columns, or the symbols of random effects."""
-    terms = shown.design.random.terms
+    terms = shown.terms
     if side == "columns":
         return [name for term in terms for name in term.plan.names]
-    found = zip(*(part.tolist() for part in shown.effects), strict=True)
+    levels = [
+        [str(term.group.levels[level]) for level in own]
+        for term, own in zip(terms, shown.levels, strict=True)
+    ]
     if side == "levels":
-        return [str(terms[t].group.levels[level]) for t, level, k in found if k == 0]
+        return [name for own in levels for name in own]
     model = system(shown.design)
-    first = np.cumsum([0, *(term.columns for term in terms)])
     setter = PictureSetter(notation_of(model.hierarchy).write)
-    effects = (
-        replace(model.random[first[t] + k].effect, part=str(terms[t].group.levels[level]))
-        for t, level, k in found
-    )
-    return [setter.symbol(setter.write(effect)) for effect in effects]
+    return [
+        setter.symbol(setter.write(replace(column.effect, part=name)))
+        for (begin, end), own in zip(pairwise(shown.bounds("columns")), levels, strict=True)
+        for name in own
+        for column in model.random[begin:end]
+    ]
 
 
 def _marks(shown: Window) -> list[tuple[str, list[int]]]:
     """Return for each term its colour, and the columns of X that stand again in its rows of Zt."""
-    names, terms = shown.design.fixed.names, shown.design.random.terms
+    names, terms = shown.design.fixed.names, shown.terms
     places = {name: k for k, name in reversed(list(enumerate(names)))}
     found = []
     for term, colour in zip(terms, colours_of(len(terms)), strict=True):
@@ -230,7 +222,7 @@ def _frames(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Itera
         yield from ((0, low, across.edges[-1], high) for low, high in pairwise(down.bounds))
     if 2 < across.bounds.size <= _MOST_TERMS + 1:
         yield from ((low, 0, high, down.edges[-1]) for low, high in pairwise(across.bounds))
-    terms, runs = shown.design.random.terms, shown.runs.tolist()
+    terms, runs = shown.terms, shown.runs.tolist()
     if name not in ("Z", "J") or across.enlarges or len(runs) * len(terms) > _MOST_FRAMES:
         return
     for k, begin in enumerate(across.Gp[:-1].tolist()):
@@ -246,7 +238,7 @@ def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
 
     widths = [panel.inches for panel in panels]
     above = 0.06 * max(len(name) for panel in panels for _, name, _ in [*panel.above, (0, "", "")])
-    height = 3.4 + above + 0.18 * min(len(shown.design.random.terms), _MOST_TERMS + 1)
+    height = 3.4 + above + 0.18 * min(len(shown.terms), _MOST_TERMS + 1)
     size = sum(widths) + 0.6 * len(panels), height
     figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
     for axes, panel in zip(every, panels, strict=True):
@@ -267,7 +259,7 @@ def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered:
     """Write one line for each random term below the panels, and how to read the picture."""
     from matplotlib.patches import Patch
 
-    count = len(shown.design.random.terms)
+    count = len(shown.terms)
     width = int(figure.get_figwidth() / 0.064)
     lines = [_legend_line(shown.design, k) for k in range(min(count, _MOST_TERMS))]
     handles = [Patch(color=colour) for colour in colours_of(len(lines))]
@@ -307,12 +299,12 @@ def _legend_line(design: MixedDesign, k: int) -> str:
 
 def _how_to_read(shown: Window, wanted: Sequence[str], numbered: bool) -> str:
     """Return how to read the picture."""
-    terms = shown.design.random.terms
+    terms = shown.terms
     structured = [term.covariance.parameters > term.columns > 1 for term in terms]
     enlarged = any(
         _axis(name, k, shown).enlarges for name in wanted for k in range(2) if name != "X"
     )
-    step = sampling_step(shown.Zt)
+    step = sampling_step(shown.transposed("effects"))
     return " ".join(
         said
         for said, true in (

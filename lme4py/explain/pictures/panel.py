@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Frame", "Label", "MatrixPanel", "cell_edges", "draw_panel", "number_figure"]
+__all__ = ["Frame", "Label", "MatrixPanel", "draw_panel", "number_figure"]
 
 Label: TypeAlias = tuple[float, str, str]
 """A place along a matrix, counted in its lines, the name there, and its colour."""
@@ -42,8 +42,8 @@ class MatrixPanel:
         What stands below.
     colours : ndarray of float64, shape (rows, columns, 3)
         RGB of its pixels or cells.
-    down, across : ndarray of float64
-        Edges of pixels, or of cells in inches.
+    edges : (ndarray of float64, ndarray of float64), optional
+        Where pixels begin and end, down and across; cells have room for their numbers.
     cells : sequence of sequence of str
         The numbers.
     above, beside : sequence of Label
@@ -61,8 +61,7 @@ class MatrixPanel:
     name: str
     title: str
     colours: FloatArray
-    down: FloatArray
-    across: FloatArray
+    edges: tuple[FloatArray, FloatArray] | None = None
     cells: Sequence[Sequence[str]] = ()
     above: Sequence[Label] = ()
     beside: Sequence[Label] = ()
@@ -71,31 +70,45 @@ class MatrixPanel:
     sign: str = ""
     inches: float = 0.0
 
+    @property
+    def down(self) -> FloatArray:
+        """Edges of rows; those of cells in inches, their middle at 0."""
+        half = len(self.cells) / 2 * _ROW
+        return self.edges[0] if self.edges else np.linspace(-half, half, len(self.cells) + 1)
 
-def cell_edges(cells: Sequence[Sequence[str]]) -> tuple[FloatArray, FloatArray]:
-    """Return down, its middle at 0, and across, of cells as wide as what is in them."""
-    middle = len(cells) / 2
-    down = np.linspace(-middle * _ROW, middle * _ROW, len(cells) + 1)
-    widths = [
-        max([_CELL, *(_CHARACTER * len(cell) + 0.14 for cell in column)])
-        for column in zip(*cells, strict=True)
-    ]
-    return down, np.cumsum([0.0, *widths])
+    @property
+    def across(self) -> FloatArray:
+        """Edges of columns; those of cells in inches."""
+        if self.edges:
+            return self.edges[1]
+        columns = (max(map(len, column)) for column in zip(*self.cells, strict=True))
+        return np.cumsum([0.0, *(max(_CELL, _CHARACTER * width + 0.14) for width in columns)])
+
+    @property
+    def lead(self) -> float:
+        """Inches before the numbers."""
+        longest = max((len(name) for _, name, _ in self.beside), default=0)
+        return 0.1 + _CHARACTER * longest + 0.3 * bool(self.sign)
+
+    @property
+    def width(self) -> float:
+        """Inches of the numbers with all that stands beside them."""
+        return max(self.lead + float(self.across[-1]) + 0.06, _TITLE * len(self.title))
 
 
 def draw_panel(axes: Axes, panel: MatrixPanel) -> None:
     """Draw a matrix and what stands around it; the limits of the axes are the caller's."""
     from matplotlib.patches import Rectangle
 
-    down, across = panel.down, panel.across
+    down, across, numbers = panel.down, panel.across, panel.edges is None
     axes.set_label(panel.name)
     axes.set_xlabel(panel.title, fontsize=9.5, color=INK, parse_math=False)
     if panel.colours.size:
-        axes.pcolormesh(across, down, panel.colours, rasterized=not panel.cells)
+        axes.pcolormesh(across, down, panel.colours, rasterized=not numbers)
 
     def drawn(edges: FloatArray, line: float) -> float:
         """Return where a line is drawn: pixels are drawn in lines."""
-        return float(np.interp(line, np.arange(edges.size), edges)) if panel.cells else line
+        return float(np.interp(line, np.arange(edges.size), edges)) if numbers else line
 
     for left, begin, right, end in panel.frames:
         x, y = drawn(across, left), drawn(down, begin)
@@ -111,44 +124,34 @@ def draw_panel(axes: Axes, panel: MatrixPanel) -> None:
         axes.broken_barh(
             [(k + 0.03, 0.94) for k in columns], (top, 0.8 * height), color=colour, clip_on=False
         )
-    rooms = np.diff(across) if panel.cells else [panel.inches / max(len(panel.above), 1)]
-    room = min(rooms, default=0.0)
-    upright = any(_CHARACTER * len(name) > room for _, name, _ in panel.above)
+    rooms = np.diff(across) if numbers else [panel.inches / max(len(panel.above), 1)]
+    upright = any(_CHARACTER * len(name) > min(rooms) for _, name, _ in panel.above)
+    style = {"fontsize": 7.5, "ha": "center", "va": "bottom", "rotation": 90 * upright}
     for place, name, colour in panel.above:
-        style = {"color": colour, "fontsize": 7.5, "ha": "center", "va": "bottom"}
-        put(axes, drawn(across, place), top, name, (0, 3), rotation=90 * upright, **style)
+        put(axes, drawn(across, place), top, name, (0, 3), color=colour, **style)
+    aside = -4 if numbers else -24
     for place, name, colour in panel.beside:
         style = {"color": colour, "fontsize": 7.5, "ha": "right"}
-        aside = -4 if panel.cells else -24
         put(axes, float(across[0]), drawn(down, place), name, (aside, 0), **style)
 
 
 def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
     """Return a figure of matrices of numbers side by side, each between brackets."""
-    leads = [
-        0.1
-        + _CHARACTER * max((len(name) for _, name, _ in panel.beside), default=0)
-        + 0.3 * bool(panel.sign)
-        for panel in panels
-    ]
-    ends = [float(panel.across[-1]) for panel in panels]
-    widths = [
-        max(lead + end + 0.06, _TITLE * len(panel.title))
-        for lead, end, panel in zip(leads, ends, panels, strict=True)
-    ]
+    widths = [panel.width for panel in panels]
     half = max(float(panel.down[-1]) for panel in panels)
     longest = max((len(name) for panel in panels for _, name, _ in panel.above), default=0)
     size = max(sum(widths) + 0.3, 0.085 * len(title) + 0.5), 2 * half + 0.061 * longest + 0.8
     figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
     if title:
         figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=INK, parse_math=False)
-    for axes, panel, lead, end, width in zip(every, panels, leads, ends, widths, strict=True):
+    for axes, panel in zip(every, panels, strict=True):
         draw_panel(axes, panel)
-        limits = {"xlim": (-lead, width - lead), "ylim": (half + 0.03, -half - 0.03)}
+        left, end = -panel.lead, float(panel.across[-1])
+        limits = {"xlim": (left, left + panel.width), "ylim": (half + 0.03, -half - 0.03)}
         axes.set(**limits, xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         if panel.sign:
-            put(axes, 0.19 - lead, 0, panel.sign, fontsize=13, ha="center")
+            put(axes, left + 0.19, 0, panel.sign, fontsize=13, ha="center")
         for edge, inward in ((-0.03, 0.05), (end + 0.03, -0.05)):
             across = [edge + inward, edge, edge, edge + inward]
             axes.plot(across, panel.down[[0, 0, -1, -1]], color=INK, linewidth=1.0)

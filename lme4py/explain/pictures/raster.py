@@ -6,28 +6,13 @@ size is formed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csc_array, csr_array
 
 from lme4py.data.values import FloatArray
-from lme4py.explain.pictures.window import Window
 
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array, csr_array
-
-__all__ = [
-    "SQUARE",
-    "TermAxis",
-    "dense_weights",
-    "pattern",
-    "products",
-    "relative",
-    "sampling_step",
-    "sparse_weights",
-]
+__all__ = ["SQUARE", "TermAxis", "pattern", "products", "relative", "sampling_step", "shades"]
 
 # Pixels each way; for the square matrices fewer, whose diagonal would be too thin.
 BINS = 220
@@ -35,7 +20,6 @@ SQUARE = 115
 _LEAST_SHARE = 0.07
 # Products of entries up to which ZᵗZ is computed from all observations.
 _MOST_PRODUCTS = 200_000_000
-_TINY = 1e-300
 
 
 class TermAxis:
@@ -59,6 +43,10 @@ class TermAxis:
         Where the bins are drawn, in rows where the parts are to scale.
     bounds : ndarray of float64
         Where the parts are drawn.
+    terms : ndarray of int64, shape (bins,)
+        The part of each bin; parts without rows have none.
+    enlarges : bool
+        Whether parts are not drawn to scale.
     """
 
     def __init__(self, Gp: ArrayLike, pixels: int = BINS) -> None:
@@ -70,6 +58,7 @@ class TermAxis:
             shares = np.maximum(least, pixels * rows // count) * (rows > 0)
         bins = np.minimum(rows, shares)
         self.bounds = np.concatenate(([0], np.cumsum(shares))) * (count / max(shares.sum(), 1))
+        self.enlarges = bool(np.abs(self.bounds - self.Gp).max() > 0.01 * count)
 
         def spaced(bounds: NDArray[np.float64]) -> FloatArray:
             parts = zip(bounds, bounds[1:], bins, strict=False)
@@ -77,72 +66,49 @@ class TermAxis:
 
         self.first = spaced(self.Gp.astype(np.float64)).astype(np.int64)
         self.edges = np.append(spaced(self.bounds), count)
-
-    @property
-    def terms(self) -> NDArray[np.int64]:
-        """The part of each bin; parts without rows have none."""
-        return np.searchsorted(self.Gp[1:], self.first, side="right")
+        self.terms = np.repeat(np.arange(bins.size), bins)
 
     @property
     def sums(self) -> csr_array:
         """The matrix that adds up the rows of each bin."""
-        from scipy.sparse import csr_array
-
         count = int(self.Gp[-1])
         entries = np.ones(count), np.arange(count), np.append(self.first, count)
         return csr_array(entries, shape=(self.first.size, count))
 
-    @property
-    def enlarges(self) -> bool:
-        """Whether parts are not drawn to scale."""
-        return bool(np.abs(self.bounds - self.Gp).max() > 0.01 * self.Gp[-1])
+
+def relative(matrix: csc_array, kinds: NDArray[np.int64]) -> csc_array:
+    """Return absolute values, relative to the largest of all rows of the same kind."""
+    values, kind = np.abs(matrix.data), kinds[matrix.indices]
+    finite = np.isfinite(values)
+    largest = _largest(values[finite], kind[finite], kinds)
+    shares = np.where(finite, values / largest[kind], 1.0)
+    return csc_array((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def dense_weights(columns: Iterable[FloatArray], down: TermAxis, across: TermAxis) -> FloatArray:
-    """Return the mean absolute value in each pixel, relative to the largest of its column."""
-    weights = np.zeros((down.first.size, across.first.size))
-    sums = down.sums
-    sizes = sums.sum(axis=1)
-    pixel = np.searchsorted(across.first, np.arange(across.Gp[-1]), side="right") - 1
-    for at, column in zip(pixel, columns, strict=True):
-        found = np.abs(column)
-        found[~np.isfinite(found)] = found[np.isfinite(found)].max(initial=1.0)
-        mean = (sums @ found) / sizes
-        share = mean / max(float(mean.max(initial=0.0)), _TINY)
-        np.maximum(weights[:, at], share, out=weights[:, at])
-    return weights
+def _largest(values: FloatArray, kind: NDArray[np.int64], kinds: NDArray[np.int64]) -> FloatArray:
+    """Return the largest value of each kind, which may be divided by."""
+    largest = np.full(int(kinds.max(initial=0)) + 1, 1e-300)
+    np.maximum.at(largest, kind, values)
+    return largest
 
 
-def sparse_weights(matrix: csc_array, down: TermAxis, across: TermAxis) -> FloatArray:
-    """Return the sum of the entries in each pixel, relative to the largest of its part."""
+def shades(
+    matrix: csc_array, down: TermAxis, across: TermAxis, kinds: NDArray[np.int64]
+) -> FloatArray:
+    """Return the means over the columns of each pixel, relative to the largest of its kind.
+
+    Of the rows that share a pixel the sum is taken; `kinds` are those of the pixels' rows.
+    """
     weights: FloatArray = (down.sums @ matrix @ across.sums.T).toarray()
-    largest = np.full(down.Gp.size - 1, _TINY)
-    np.maximum.at(largest, down.terms, weights.max(axis=1, initial=0.0))
-    weights /= largest[down.terms][:, None]
-    return weights
+    weights /= np.diff(across.first, append=across.Gp[-1])
+    return weights / _largest(weights.max(axis=1, initial=0.0), kinds, kinds)[kinds][:, None]
 
 
-def relative(shown: Window) -> csc_array:
-    """Return Zt with absolute values, relative to the largest of their column of the term."""
-    Zt = abs(shown.Zt)
-    # The column of its term that each row of Zt belongs to, counted through all terms.
-    counts = np.cumsum([0, *(term.columns for term in shown.design.random.terms)])
-    term, _, column = shown.effects
-    kind = (counts[term] + column)[Zt.indices]
-    finite = np.isfinite(Zt.data)
-    largest = np.full(int(counts[-1]), _TINY)
-    np.maximum.at(largest, kind[finite], Zt.data[finite])
-    Zt.data = np.where(finite, Zt.data / largest[kind], 1.0)
-    return Zt
-
-
-def pattern(shown: Window, axis: TermAxis) -> FloatArray:
+def pattern(stored: csc_array, axis: TermAxis) -> FloatArray:
     """Return the pixels of Lambdat: its diagonal dark, what stands beside it pale."""
-    stored = shown.Lambdat.copy()
-    stored.data[:] = 1.0
-    weights = sparse_weights(stored, axis, axis) > 0
-    found: FloatArray = np.where(np.eye(len(weights), dtype=bool), 1.0, 0.35) * weights
-    return found
+    ones = csc_array((np.ones(stored.nnz), stored.indices, stored.indptr), shape=stored.shape)
+    filled: FloatArray = (axis.sums @ ones @ axis.sums.T).toarray() > 0
+    return np.where(np.eye(len(filled), dtype=bool), 1.0, 0.35) * filled
 
 
 def sampling_step(Zt: csc_array) -> int:
@@ -156,5 +122,4 @@ def products(Zt: csc_array, axis: TermAxis) -> FloatArray:
     step = sampling_step(Zt)
     rows = axis.sums @ (Zt if step == 1 else Zt[:, ::step])
     weights: FloatArray = np.log1p((rows @ rows.T).toarray())
-    weights /= max(float(weights.max(initial=0.0)), _TINY)
-    return weights
+    return weights / max(float(weights.max(initial=0.0)), 1e-300)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array, vstack
 
-from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import hierarchy
-from lme4py.explain.monomials import column_of_X
-
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array
+from lme4py.export.dense_blocks import effects
+from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Side", "Window", "window"]
 
@@ -31,88 +29,80 @@ class Window:
     ----------
     design : MixedDesign
         The model.
-    rows : ndarray of int64 or None
-        Which observations, None for all of them as they are.
-    columns : ndarray of int64 or None
-        Which columns of Z.
+    rows : ndarray of int64 or slice
+        Which observations.
+    levels : sequence of ndarray of int64
+        Which levels of each random term.
     runs : ndarray of int64
         Where the levels of the factor that all others are nested in begin and end among
         the rows; empty without one, or in another order.
     """
 
     design: MixedDesign
-    rows: NDArray[np.int64] | None
-    columns: NDArray[np.int64] | None
+    rows: NDArray[np.int64] | slice
+    levels: Sequence[NDArray[np.int64]]
     runs: NDArray[np.int64]
+
+    @property
+    def terms(self) -> Sequence[RandomTerm]:
+        """The random terms."""
+        return self.design.random.terms
 
     def bounds(self, side: Side) -> NDArray[np.int64]:
         """Return where the random terms begin on a side, and its length; others are one part."""
-        terms, (n, p) = self.design.random.terms, self.design.X.shape
+        n, p = self.design.X.shape
+        sizes = {
+            "observations": [n if isinstance(self.rows, slice) else self.rows.size],
+            "fixed": [p],
+            "effects": [
+                len(k) * term.columns for k, term in zip(self.levels, self.terms, strict=True)
+            ],
+            "levels": [len(k) for k in self.levels],
+            "columns": [term.columns for term in self.terms],
+        }
+        return np.cumsum([0, *sizes[side]])
+
+    @property
+    def places_in_Z(self) -> NDArray[np.int64]:
+        """The positions of the columns of Z in the design."""
+        parts = zip(self.design.random.Gp.tolist(), self.levels, self.terms, strict=False)
+        return np.concatenate(
+            [
+                (Gp + levels[:, None] * t.columns + np.arange(t.columns)).ravel()
+                for Gp, levels, t in parts
+            ]
+        )
+
+    def places(self, number: int) -> NDArray[np.int64]:
+        """Return the position, among the levels of a term that are shown, of each row's; or -1."""
+        place: NDArray[np.int64] = np.full(self.terms[number].levels + 1, -1)
+        place[self.levels[number]] = np.arange(self.levels[number].size)
+        return place[self.terms[number].group.codes[self.rows]]
+
+    def transposed(self, side: Side) -> csc_array:
+        """Return the columns of a side by the observations: of X, Z, J, or raw columns."""
+        Zt: Any = self.design.random.Zt
         match side:
-            case "observations":
-                return np.array([0, n if self.rows is None else self.rows.size])
             case "fixed":
-                return np.array([0, p])
-            case "effects":
-                Gp = self.design.random.Gp.astype(np.int64)
-                return Gp if self.columns is None else np.searchsorted(np.sort(self.columns), Gp)
-            case "levels":
-                sizes = np.diff(self.bounds("effects"))
-                steps = [max(term.columns, 1) for term in terms]
-                return np.cumsum([0, *(sizes // steps)])
+                return csr_array(self.design.X)[self.rows].T
             case "columns":
-                return np.cumsum([0, *(term.columns for term in terms)])
+                return csr_array(np.column_stack([*map(effects, self.terms)])[self.rows]).T
+            case "levels":
+                return csc_array(vstack([self._indicators(k) for k in range(len(self.terms))]))
+            case _:
+                whole = isinstance(self.rows, slice)
+                return csc_array(Zt if whole else Zt[self.places_in_Z][:, self.rows])
 
-    @cached_property
-    def effects(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Term, level and column of its term of each column of Z."""
-        Gp, terms = self.design.random.Gp, self.design.random.terms
-        places = np.arange(int(Gp[-1])) if self.columns is None else self.columns
-        term = np.searchsorted(Gp[1:], places, side="right")
-        level, column = np.divmod(places - Gp[term], np.array([t.columns for t in terms])[term])
-        return term, level, column
-
-    @cached_property
-    def Zt(self) -> csc_array:
-        """The part of Zt."""
-        Zt = self.design.random.Zt
-        Zt = Zt if self.rows is None else Zt[:, self.rows]
-        return Zt if self.columns is None else Zt[self.columns]
+    def _indicators(self, number: int) -> csc_array:
+        places = self.places(number)
+        (known,) = np.nonzero(places >= 0)
+        shape = self.levels[number].size, places.size
+        return csc_array((np.ones(known.size), (places[known], known)), shape=shape)
 
     @property
     def Lambdat(self) -> csc_array:
         """The part of Lambdat at theta."""
-        Lambdat = self.design.random.Lambdat
-        return Lambdat if self.columns is None else Lambdat[self.columns][:, self.columns]
-
-    def places(self, number: int) -> NDArray[np.int64]:
-        """Return the position, among the levels of a term that are shown, of each row's; or -1."""
-        term, level, column = self.effects
-        codes = self.design.random.terms[number].group.codes
-        shown = level[(term == number) & (column == 0)]
-        place: NDArray[np.int64] = np.full(self.design.random.terms[number].levels + 1, -1)
-        place[shown] = np.arange(shown.size)
-        return place[codes if self.rows is None else codes[self.rows]]
-
-    @property
-    def Jt(self) -> csc_array:
-        """The indicators of the levels, those of each term below each other, transposed."""
-        from scipy.sparse import coo_array
-
-        begins, rows = self.bounds("levels"), np.arange(self.bounds("observations")[-1])
-        places = [self.places(k) for k in range(begins.size - 1)]
-        at = np.concatenate([begin + p[p >= 0] for begin, p in zip(begins, places, strict=False)])
-        row = np.concatenate([rows[p >= 0] for p in places])
-        return coo_array((np.ones(at.size), (at, row)), shape=(begins[-1], rows.size)).tocsc()
-
-    def dense(self, side: Side) -> list[FloatArray]:
-        """Return the columns of X, or the raw columns of the terms."""
-        if side == "fixed":
-            found = [column_of_X(self.design, k) for k in range(len(self.design.fixed.names))]
-        else:
-            terms = self.design.random.terms
-            found = [term.plan.column(k) for term in terms for k in range(term.columns)]
-        return found if self.rows is None else [column[self.rows] for column in found]
+        return self.design.random.Lambdat[self.places_in_Z][:, self.places_in_Z]
 
 
 def window(design: MixedDesign, groups: int | None = None, by_group: bool = False) -> Window:
@@ -127,10 +117,10 @@ def window(design: MixedDesign, groups: int | None = None, by_group: bool = Fals
     by_group : bool
         Sort the rows by the grouping factors, the highest first, and levels by their first row.
     """
-    none = np.empty(0, dtype=np.int64)
+    runs, terms = np.empty(0, dtype=np.int64), design.random.terms
     if groups is None and not by_group:
-        return Window(design, None, None, none)
-    found, random = hierarchy(design), design.random
+        return Window(design, slice(None), [np.arange(term.levels) for term in terms], runs)
+    found = hierarchy(design)
     highest = max(found.at(found.stages), key=lambda k: found.factors[k].size)
     codes = found.factors[highest].codes.astype(np.int64)
     rows = np.arange(codes.size)
@@ -139,14 +129,11 @@ def window(design: MixedDesign, groups: int | None = None, by_group: bool = Fals
     if by_group:
         keys = sorted(found.from_stage(1), key=lambda k: (found.stage[k], k == highest))
         rows = rows[np.lexsort([found.factors[k].codes[rows] for k in keys])]
-    columns = []
-    for begin, term in zip(random.Gp, random.terms, strict=False):
+        if all(found.nested[k, highest] for k in range(len(found.factors)) if k != highest):
+            runs = np.concatenate(([0], 1 + np.flatnonzero(np.diff(codes[rows])), [rows.size]))
+    shown = []
+    for term in terms:
         levels, first = np.unique(term.group.codes[rows], return_index=True)
         levels = levels[np.argsort(first)] if by_group else levels
-        starts = int(begin) + levels[levels >= 0, None].astype(np.int64) * term.columns
-        columns.append((starts + np.arange(term.columns)).ravel())
-    inner = (k for k in range(len(found.factors)) if k != highest)
-    runs = none
-    if by_group and all(found.nested[k, highest] for k in inner):
-        runs = np.concatenate(([0], 1 + np.flatnonzero(np.diff(codes[rows])), [rows.size]))
-    return Window(design, rows, np.concatenate(columns), runs)
+        shown.append(levels[levels >= 0].astype(np.int64))
+    return Window(design, rows, shown, runs)

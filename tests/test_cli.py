@@ -335,6 +335,18 @@ def test_group_levels_and_theta_are_shown_beside_a_long_term(capsys, monkeypatch
     assert re.search(r" examiner +6  72:78 +1\b", table)
 
 
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_tables_in_a_narrow_terminal_break_no_name(capsys, monkeypatch, crossed, command):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert main([command, *crossed, "--control", "check.nobs.vs.nRE=ignore"]) == 0
+    page = capsys.readouterr().out
+    assert max(map(len, page.splitlines())) <= 40
+    # R: Gp.
+    for block in (["school", "0"], ["examiner", "72"]):
+        assert any(all(word in part for word in block) for part in page.split("\n\n"))
+    assert re.search(r"^  rows of Zt: 72( to |:)7[78]$", page, re.MULTILINE)
+
+
 def test_cluster_of_crossed_factors_takes_the_first(capsys, crossed):
     assert main(["cluster", *crossed, "--control", "check.nobs.vs.nRE=ignore"]) == 0
     assert capsys.readouterr().out.startswith("school j = school 0: 5 rows")

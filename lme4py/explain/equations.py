@@ -24,7 +24,7 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.markup.formats import TextSetter
+from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.matrix_form import matrix_sections, observation_sections
 from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.runs import folded
@@ -207,7 +207,7 @@ class Equations(Shown):
         return dict(self._symbols(self.system.fixed))
 
     def _symbols(self, columns: Iterable[ColumnProduct]) -> Iterator[tuple[str, str]]:
-        setter = TextSetter(self.notation.write)
+        setter = Typesetter(self.notation.write)
         for found in columns:
             yield found.name, setter.inline(found.effect)
 

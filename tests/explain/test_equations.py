@@ -30,8 +30,8 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.display import Display, Section
-from lme4py.explain.markup.formats import LatexSetter, MathmlSetter, TextSetter
-from lme4py.explain.markup.typesetting import Written
+from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
+from lme4py.explain.markup.typesetting import Typesetter, Written
 from tests.explain.engines import ENGINES, SCRIPTS, compile_with, has_package, read_by
 from tests.explain.random_designs import check_markup, valid_design
 from tests.explain.readers import read
@@ -295,7 +295,7 @@ def _well_formed(equations):
     assert latex.count(r"\left") == latex.count(r"\right")
     # Within a group of equations no two quantities look the same.
     for display in (equations.levels, equations.combined, equations.distribution):
-        setter = TextSetter(display.write)
+        setter = Typesetter(display.write)
         for section in display.sections:
             seen = {}
             for relation in section.relations:
@@ -618,7 +618,7 @@ def test_missing_groups():
 
 # -- what is printed, read by another reader -----------------------------------------------------
 
-FORMS = {"text": TextSetter, "latex": LatexSetter, "mathml": MathmlSetter}
+FORMS = {"text": TEXT, "latex": LATEX, "mathml": MATHML}
 
 
 def _right_sides(display, section, form):
@@ -637,7 +637,7 @@ def _right_sides(display, section, form):
 
 def _named(display, section, form, values):
     """Return the values by the symbols that are printed for them."""
-    setter = FORMS[form](display.write)
+    setter = Typesetter(display.write, form=FORMS[form])
     printed = {
         setter.symbol(display.write(item, section.stage)): value for item, value in values.items()
     }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
+from itertools import chain
 from typing import TypeAlias
 
 from lme4py.argument_types import choice_of
 from lme4py.explain.expression import Quantity, Relation, Sum, Tree
-from lme4py.explain.markup.formats import LatexSetter, MarkdownSetter, MathmlSetter, TextSetter
+from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
 __all__ = ["Display", "Note", "Section", "Shown"]
@@ -21,8 +23,10 @@ Note: TypeAlias = str | Sequence[str | Tree]
 
 _MOST_LINES = 10
 _WORD = re.compile(r"\S+\s*|\s+")
-_MATHML = 'xmlns="http://www.w3.org/1998/Math/MathML"'
-_INLINE = f"<math {_MATHML}>{{}}</math>"
+_BLOCK = (
+    '<div style="overflow-x:auto"><math xmlns="http://www.w3.org/1998/Math/MathML" '
+    'display="block"><mtable displaystyle="true">{}</mtable></math></div>'
+)
 
 
 class Shown(ABC):
@@ -133,12 +137,29 @@ class Display(Shown):
         """Return the display itself."""
         return self
 
-    def _lines(self, section: Section, form: type[Typesetter]) -> list[str]:
-        setter, plain = self._setter(section, form), self._setter(section, TextSetter)
-        lines = []
-        for relation in section.relations:
-            lines += setter.lines(relation, self._counts(relation, plain))
-        return lines
+    def _written(self, form: Format) -> Iterator[tuple[Section, list[list[str]], list[str]]]:
+        """Yield each section with the lines of each of its equations, and those of its notes."""
+        words, symbol = form.frames
+        # A page breaks its own lines; equations do not.
+        broken = form in (TEXT, LATEX) and self.width is not None
+        for section in self.sections:
+            write = partial(self._quantity, stage=section.stage)
+            setter, plain = (Typesetter(write, self.digits, each) for each in (form, TEXT))
+            equations = [setter.lines(r, self._counts(r, plain)) for r in section.relations]
+            notes = [
+                "".join(
+                    words.format(form.words(part))
+                    if isinstance(part, str)
+                    else symbol.format(setter.inline(part))
+                    for part in line
+                )
+                for note in section.notes
+                for line in _wrapped(note, plain, (self.width or 0) - 2 if broken else 10**9)
+            ]
+            yield section, equations, notes
+
+    def _quantity(self, quantity: Quantity, stage: int) -> Written:
+        return self.write(quantity, stage)
 
     def _counts(self, relation: Relation, plain: Typesetter) -> list[int]:
         """Return how many terms of a sum stand on each line, the same in all formats."""
@@ -149,45 +170,23 @@ class Display(Shown):
             return [min(most, left - start) for start in range(0, left, most)]
         return [] if self.width is None else plain.counts(relation, self.width - 2)
 
-    def _setter(self, section: Section, form: type[Typesetter]) -> Typesetter:
-        return form(lambda quantity: self.write(quantity, section.stage), self.digits)
-
-    def _notes(
-        self, section: Section, form: type[Typesetter], words: str = "{}", symbol: str = "{}"
-    ) -> Iterator[str]:
-        """Yield the notes, in which words and symbols are put into these frames."""
-        setter, plain = self._setter(section, form), self._setter(section, TextSetter)
-        # A page breaks its own lines; equations do not.
-        broken = form in (TextSetter, LatexSetter) and self.width is not None
-        for note in section.notes:
-            for line in _wrapped(note, plain, (self.width or 0) - 2) if broken else [note]:
-                yield "".join(
-                    words.format(setter.words(part))
-                    if isinstance(part, str)
-                    else symbol.format(setter.inline(part))
-                    for part in ([line] if isinstance(line, str) else line)
-                )
-
     @property
     def widest(self) -> int:
         """Characters of the longest line of text, sums broken."""
-        lines = (line for s in self.sections for line in self._lines(s, TextSetter))
-        return max(map(len, lines), default=0)
+        blocks = (block for _, equations, _ in self._written(TEXT) for block in equations)
+        return max((len(line) for block in blocks for line in block), default=0)
 
     def text(self, width: int | None = None) -> str:
         """Return the equations as Unicode text; lines longer than `width` are continued below."""
         if width is not None and width != self.width:
             return replace(self, width=max(width, 30)).text()
         text, width = "", 10**9 if self.width is None else self.width
-        for section in self.sections:
-            indent = "  " if section.title else ""
-            lines = _folded([section.title], width) if section.title else []
-            lines += ["-" * min(len(section.title), width)] if section.heads else []
-            for relation in section.relations:
-                block = self._lines(replace(section, relations=(relation,)), TextSetter)
+        for section, equations, notes in self._written(TEXT):
+            title, indent = section.title, "  " if section.title else ""
+            lines = _folded([title], width) if title else []
+            lines += ["-" * min(len(title), width)] if section.heads else []
+            for block in [*equations, *([note.rstrip()] for note in notes)]:
                 lines += [indent + line for line in _folded(block, width - len(indent))]
-            for note in self._notes(section, TextSetter):
-                lines += [indent + line for line in _folded([note.rstrip()], width - len(indent))]
             text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
         return text.rstrip("\n")
 
@@ -202,45 +201,39 @@ class Display(Shown):
         """
         choice_of("environment", environment, ("aligned", "align*"))
         lines: list[str] = []
-        for section in self.sections:
-            title = self._setter(section, LatexSetter).words(section.title)
-            lines += [f"&\\textbf{{{title}}}"] if title else []
-            lines += self._lines(section, LatexSetter)
-            lines += [f"&{note}" for note in self._notes(section, LatexSetter, r"\text{{{}}}")]
-        body = " \\\\\n".join(lines)
-        return f"\\begin{{{environment}}}\n{body}\n\\end{{{environment}}}"
+        for section, equations, notes in self._written(LATEX):
+            lines += [f"&\\textbf{{{LATEX.words(section.title)}}}"] if section.title else []
+            lines += [*chain(*equations), *(f"&{note}" for note in notes)]
+        return _environment(environment, lines)
 
     def html(self) -> str:
         """Return the equations as HTML with MathML."""
         parts = []
-        for section in self.sections:
-            title = escape(section.title)
-            if title:
-                parts.append(
-                    f"<h4>{title}</h4>" if section.heads else f"<p><strong>{title}</strong></p>"
-                )
-            if rows := "".join(self._lines(section, MathmlSetter)):
-                parts.append(
-                    '<div style="overflow-x:auto">'
-                    f'<math {_MATHML} display="block">'
-                    f'<mtable displaystyle="true">{rows}</mtable></math></div>'
-                )
-            notes = self._notes(section, MathmlSetter, symbol=_INLINE)
+        for section, equations, notes in self._written(MATHML):
+            if section.title:
+                frame = "<h4>{}</h4>" if section.heads else "<p><strong>{}</strong></p>"
+                parts.append(frame.format(escape(section.title)))
+            if equations:
+                parts.append(_BLOCK.format("".join(chain(*equations))))
             parts += [f"<p>{note}</p>" for note in notes]
         return f"<div>{''.join(parts)}</div>"
 
     def markdown(self) -> str:
         """Return the equations as Markdown with LaTeX between double dollar signs."""
         parts = []
-        for section in self.sections:
-            title = self._setter(section, MarkdownSetter).words(section.title)
-            if title:
-                parts.append(f"### {title}" if section.heads else f"**{title}**")
-            if section.relations:
-                bare = replace(self, sections=(replace(section, title="", notes=()),))
-                parts.append(bare._repr_latex_())
-            parts += self._notes(section, MarkdownSetter, symbol="${}$")
+        for section, equations, notes in self._written(MARKDOWN):
+            if section.title:
+                frame = "### {}" if section.heads else "**{}**"
+                parts.append(frame.format(MARKDOWN.words(section.title)))
+            if equations:
+                parts.append(f"$$\n{_environment('aligned', chain(*equations))}\n$$")
+            parts += notes
         return "\n\n".join(parts)
+
+
+def _environment(name: str, lines: Iterable[str]) -> str:
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{{name}}}\n{body}\n\\end{{{name}}}"
 
 
 def _wrapped(note: Note, setter: Typesetter, width: int) -> Iterator[list[str | Tree]]:

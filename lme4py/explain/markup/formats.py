@@ -9,58 +9,138 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
+from typing import TypeAlias
 
 from lme4py.explain.markup.page import one_line
-from lme4py.explain.markup.typesetting import Box, Typesetter
 
-__all__ = ["LatexSetter", "MarkdownSetter", "MathmlSetter", "TextSetter"]
+__all__ = ["COLOURS", "LATEX", "MARKDOWN", "MATHML", "TEXT", "Format"]
+
+Cells: TypeAlias = Sequence[Sequence[str]]
+
+_CELL = '<mtd style="text-align:{}">□</mtd>'
+_MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
+_SLOT = "□"
+_SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo><mn>□</mn></mrow><mn>□</mn></munderover>"
+_VALUES = (
+    "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo><mn>□</mn><mo>,</mo><mo>…</mo><mo>,</mo>"
+    "<mn>□</mn>"
+)
+# Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
+COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
+# Construct: as text, LaTeX and MathML; a slot for each part.
+_CONSTRUCTS = {
+    "+": (" + ", " + ", "<mo>+</mo>"),
+    "-": (" - ", " - ", "<mo>−</mo>"),
+    "negative": ("-", "-", "<mo>−</mo>"),
+    "·": ("·", r" \cdot ", "<mo>⋅</mo>"),
+    "between matrices": (" ", r"\, ", ""),
+    "after an index's index": (" ", "", ""),
+    ",": (", ", r",\, ", "<mo>,</mo>"),
+    "=": (" = ", "&=", "<mo>=</mo>"),
+    "~": (" ~ ", r"&\sim", "<mo>∼</mo>"),
+    "across": ("⋯", r"\cdots", "<mo>⋯</mo>"),
+    "down": ("⋮", r"\vdots", "<mo>⋮</mo>"),
+    "diagonal": ("⋱", r"\ddots", "<mo>⋱</mo>"),
+    "sequence": ("□", "□", "<mrow>□</mrow>"),
+    "parentheses": ("(□)", r"\left(□\right)", "<mrow><mo>(</mo>□<mo>)</mo></mrow>"),
+    "power": ("□□", "{□}□", "<msup>□□</msup>"),
+    "transpose": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
+    "fraction": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
+    "root": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),
+    "part": ("□[□]", "□[□]", "<mrow>□<mo>[</mo>□<mo>]</mo></mrow>"),
+    "primed": ("□□", "{□□}", "<mrow>□□</mrow>"),
+    "below": ("□□", "□□", "<msub>□□</msub>"),
+    "above": ("□□", "□□", "<msup>□□</msup>"),
+    "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
+    "added": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
+    "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
+    "inline =": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
+    "inline ⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
+    **{
+        f"mark {k}": (
+            "□",
+            rf"\textcolor{{{colour}}}{{□}}",
+            f'<mrow style="color:{colour}">□</mrow>',
+        )
+        for k, colour in enumerate(COLOURS)
+    },
+    "line": ("□□□", "□ □ □", _MATHML_LINE),
+    "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """How equations are written in a format.
+
+    Parameters
+    ----------
+    column : int
+        Its column in the table of constructs.
+    name : callable
+        Writes a letter or the name of a variable, maybe in bold.
+    label : callable
+        Writes the level or column of a variable.
+    words : callable
+        Writes words outside of mathematics.
+    number : callable
+        Writes a number, which may have an exponent behind an e.
+    function : callable
+        Writes the name of a function or distribution.
+    index : callable
+        Writes a piece of an index: digits, or letters and brackets.
+    script : callable
+        Writes a whole index, above or below.
+    grid : callable
+        Writes a matrix by rows, given which of its columns hold numbers alone, as lines.
+    frames : tuple of str
+        What words and symbols stand in, in a sentence below equations.
+    """
+
+    column: int
+    name: Callable[[str, bool], str]
+    label: Callable[[str], str]
+    words: Callable[[str], str]
+    number: Callable[[str], str]
+    function: Callable[[str], str]
+    index: Callable[[str], str]
+    script: Callable[[str, bool], str]
+    grid: Callable[[Cells, Sequence[bool]], list[str]]
+    frames: tuple[str, str] = ("{}", "{}")
+
+    @property
+    def drawn(self) -> bool:
+        """Whether lines are drawn with characters: no fractions with a bar, but indents."""
+        return self.column == 0
+
+    def pieces(self, construct: str) -> tuple[str, list[str]]:
+        """Return what stands before the parts of a construct, and after each of them."""
+        first, *rest = _CONSTRUCTS[construct][self.column].split(_SLOT)
+        return first, rest
+
 
 # A name, a call or a call with what follows it: legible without parentheses around it.
 _LEGIBLE = re.compile(r"[^\W]?[\w.]*|[\w.:]+\([^()]*(\([^()]*\)[^()]*)*\)")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LETTERS = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
-_COMMANDS = """
-    alpha beta gamma delta varepsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+_LETTERS = r"""
+    α:\alpha β:\beta γ:\gamma δ:\delta ε:\varepsilon ζ:\zeta η:\eta θ:\theta ι:\iota κ:\kappa
+    λ:\lambda μ:\mu ν:\nu ξ:\xi π:\pi ρ:\rho σ:\sigma τ:\tau υ:\upsilon φ:\varphi χ:\chi ψ:\psi
+    ω:\omega Γ:\Gamma Δ:\Delta Θ:\Theta Λ:\Lambda Ξ:\Xi Π:\Pi Σ:\Sigma Υ:\Upsilon Φ:\Phi Ψ:\Psi
+    Ω:\Omega
 """
-_GREEK = {letter: f"\\{name}" for letter, name in zip(_LETTERS, _COMMANDS.split(), strict=True)}
+_SIGNS = r"""
+    &:\& %:\% #:\# _:\_ \:\backslash ~:\sim ^:\wedge <:< >:> |:| ×:\times ÷:\div ±:\pm ·:\cdot
+    ⊙:\odot −:- ¬:\lnot ≤:\le ≥:\ge ≠:\ne ≈:\approx ∞:\infty √:\surd ∂:\partial ∑:\sum ∏:\prod
+    →:\to •:\bullet °:{}^{\circ} ′:{}^{\prime} ″:{}^{\prime\prime} ς:\varsigma
+"""
+_GREEK = {pair[0]: pair[2:] for pair in _LETTERS.split()}
 # What LaTeX's text mode does not take: as mathematics, which KaTeX, MathJax and LaTeX read alike
 # also inside text (MathJax knows none of LaTeX's commands there).
-_MATHEMATICS = {
-    **{character: f"\\{character}" for character in "&%#_"},
-    "\\": r"\backslash",
-    "~": r"\sim",
-    "^": r"\wedge",
-    "<": "<",
-    ">": ">",
-    "|": "|",
-    "×": r"\times",
-    "÷": r"\div",
-    "±": r"\pm",
-    "·": r"\cdot",
-    "⊙": r"\odot",
-    "−": "-",
-    "¬": r"\lnot",
-    "≤": r"\le",
-    "≥": r"\ge",
-    "≠": r"\ne",
-    "≈": r"\approx",
-    "∞": r"\infty",
-    "√": r"\surd",
-    "∂": r"\partial",
-    "∑": r"\sum",
-    "∏": r"\prod",
-    "→": r"\to",
-    "•": r"\bullet",
-    "°": r"{}^{\circ}",
-    "′": r"{}^{\prime}",
-    "″": r"{}^{\prime\prime}",
-    "ς": r"\varsigma",
-    **_GREEK,
-}
+_MATHEMATICS = _GREEK | {pair[0]: pair[2:] for pair in _SIGNS.split()}
 _IN_WORDS = {"€": "EUR", "¥": "JPY", "⁄": "/", "…": "..."}
 # Scripts that KaTeX knows, beside ASCII: Latin, Cyrillic, Indic and Georgian, kana, Han, Hangul.
 _SCRIPTS = ((0xC0, 0x24F), (0x400, 0x4FF), (0x900, 0x10FF), (0x3000, 0x9FAF), (0xAC00, 0xD7AF))
@@ -104,153 +184,135 @@ def _character_in_latex(character: str) -> str:
     return escaped(bare)
 
 
-class TextSetter(Typesetter):
-    """Unicode text for a terminal."""
-
-    form = 0
-    drawn = True
-
-    def name(self, name: str, bold: bool = False) -> str:
-        """Return a name, in parentheses if it could be taken for an expression."""
-        del bold
-        name = one_line(name)
-        enclosed = name.startswith("(") and name.endswith(")") and "(" not in name[1:]
-        return name if enclosed or _LEGIBLE.fullmatch(name) else f"({name})"
-
-    def label(self, text: str) -> str:
-        """Return text on one line."""
-        return one_line(text)
-
-    def words(self, text: str) -> str:
-        """Return words as they are."""
-        return text
-
-    def script(self, index: str, above: bool) -> str:
-        """Return an index, in braces where its end could not be seen."""
-        if above and index.isdigit():
-            return index.translate(_SUPERSCRIPTS)
-        if above:
-            bare = len(index) == 1 or index.startswith("(")
-        else:
-            bare = bool(re.fullmatch(r"([^\W_]|[\[\]()])+", index))
-        return f"{'^' if above else '_'}{index if bare else f'{{{index}}}'}"
-
-    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-        """Return a matrix as lines between brackets."""
-        widths = [max(box.width for box in column) for column in zip(*rows, strict=True)]
-        lines = [
-            "  ".join(
-                box.lines[0].rjust(width) if right else box.lines[0].ljust(width)
-                for box, width, right in zip(row, widths, numeric, strict=True)
-            )
-            for row in rows
-        ]
-        if len(lines) <= 1:
-            return Box((f"[{''.join(lines)}]",))
-        sides = ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
-        framed = tuple(f"{side[0]}{line}{side[1]}" for side, line in zip(sides, lines, strict=True))
-        return Box(framed, (len(framed) - 1) // 2)
+def _as_it_is(text: str) -> str:
+    return text
 
 
-class LatexSetter(Typesetter):
-    """LaTeX's mathematics."""
-
-    form = 1
-
-    def number(self, number: str) -> str:
-        """Return a number, its exponent as a power of ten."""
-        mantissa, exponent, power = number.partition("e")
-        return f"{mantissa} \\times 10^{{{int(power)}}}" if exponent else mantissa
-
-    def name(self, name: str, bold: bool = False) -> str:
-        """Return a letter or a name."""
-        if name in _GREEK:
-            return f"\\boldsymbol{{{_GREEK[name]}}}" if bold else _GREEK[name]
-        if name[:1] in _GREEK and name[1:].isdigit():
-            return f"{{{_GREEK[name[0]]}^{{({name[1:]})}}}}"
-        return f"\\mathbf{{{name}}}" if bold else self.label(name)
-
-    def label(self, text: str) -> str:
-        """Return a letter in italics, all else as text."""
-        letter = len(text) == 1 and text.isascii() and text.isalpha()
-        return text if letter else f"\\text{{{escaped(text)}}}"
-
-    def words(self, text: str) -> str:
-        """Return text mode's words."""
-        begins, ends = text[:1] == " ", text[-1:] == " "
-        return f"{' ' * begins}{escaped(text)}{' ' * ends}"
-
-    def function(self, name: str) -> str:
-        """Return the upright name of a function."""
-        return r"\mathcal{N}" if name == "N" else f"\\operatorname{{{name}}}"
-
-    def index(self, index: str) -> str:
-        """Return a piece of an index."""
-        return index.replace("′", "'")
-
-    def script(self, index: str, above: bool) -> str:
-        """Return an index in braces."""
-        return f"{'^' if above else '_'}{{{index}}}"
-
-    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-        """Return an array between brackets."""
-        columns = "".join("r" if right else "c" for right in numeric) or "c"
-        body = r" \\ ".join(" & ".join(box.lines[0] for box in row) for row in rows)
-        return Box((f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]",))
+def _text_name(name: str, _: bool) -> str:
+    """Return a name, in parentheses if it could be taken for an expression."""
+    name = one_line(name)
+    enclosed = name.startswith("(") and name.endswith(")") and "(" not in name[1:]
+    return name if enclosed or _LEGIBLE.fullmatch(name) else f"({name})"
 
 
-class MarkdownSetter(LatexSetter):
-    """LaTeX's mathematics among Markdown's words."""
+def _text_script(index: str, above: bool) -> str:
+    """Return an index, in braces where its end could not be seen."""
+    if above and index.isdigit():
+        return index.translate(_SUPERSCRIPTS)
+    if above:
+        bare = len(index) == 1 or index.startswith("(")
+    else:
+        bare = bool(re.fullmatch(r"([^\W_]|[\[\]()])+", index))
+    return f"{'^' if above else '_'}{index if bare else f'{{{index}}}'}"
 
-    def words(self, text: str) -> str:
-        """Return words in which no character means anything."""
-        return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|$" else c for c in text)
+
+def _text_grid(rows: Cells, numeric: Sequence[bool]) -> list[str]:
+    """Return a matrix as lines between brackets."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, numeric, strict=True)
+        )
+        for row in rows
+    ]
+    if len(lines) <= 1:
+        return [f"[{''.join(lines)}]"]
+    sides = ["⎡⎤", *["⎢⎥"] * (len(lines) - 2), "⎣⎦"]
+    return [f"{side[0]}{line}{side[1]}" for side, line in zip(sides, lines, strict=True)]
 
 
-class MathmlSetter(Typesetter):
-    """MathML, inside ``<math>``."""
+TEXT = Format(
+    column=0,
+    name=_text_name,
+    label=one_line,
+    words=_as_it_is,
+    number=_as_it_is,
+    function=_as_it_is,
+    index=_as_it_is,
+    script=_text_script,
+    grid=_text_grid,
+)
+"""Unicode text for a terminal."""
 
-    form = 2
 
-    def number(self, number: str) -> str:
-        """Return a number."""
-        return f"<mn>{number}</mn>"
+def _latex_name(name: str, bold: bool) -> str:
+    if name in _GREEK:
+        return f"\\boldsymbol{{{_GREEK[name]}}}" if bold else _GREEK[name]
+    if name[:1] in _GREEK and name[1:].isdigit():
+        return f"{{{_GREEK[name[0]]}^{{({name[1:]})}}}}"
+    return f"\\mathbf{{{name}}}" if bold else _latex_label(name)
 
-    def name(self, name: str, bold: bool = False) -> str:
-        """Return a letter or a name."""
-        # A browser would break the line, or drop the rest, at an ordinary space.
-        inside = escape("\N{NO-BREAK SPACE}".join(name.split()))
-        return f'<mi style="font-weight:bold">{inside}</mi>' if bold else f"<mi>{inside}</mi>"
 
-    def label(self, text: str) -> str:
-        """Return the level or column of a variable."""
-        return self.name(text)
+def _latex_label(text: str) -> str:
+    """Return a letter in italics, all else as text."""
+    letter = len(text) == 1 and text.isascii() and text.isalpha()
+    return text if letter else f"\\text{{{escaped(text)}}}"
 
-    def words(self, text: str) -> str:
-        """Return HTML's words."""
-        return escape(text)
 
-    def function(self, name: str) -> str:
-        """Return the name of a function."""
-        return self.name("𝒩" if name == "N" else name)
+def _latex_number(number: str) -> str:
+    mantissa, exponent, power = number.partition("e")
+    return f"{mantissa} \\times 10^{{{int(power)}}}" if exponent else mantissa
 
-    def index(self, index: str) -> str:
-        """Return a piece of an index as a number, signs or letters."""
-        if index.isdigit():
-            return f"<mn>{index}</mn>"
-        return f"<mo>{index}</mo>" if all(mark in "(),′" for mark in index) else self.name(index)
 
-    def script(self, index: str, above: bool) -> str:
-        """Return an index."""
-        del above
-        return index
+def _latex_grid(rows: Cells, numeric: Sequence[bool]) -> list[str]:
+    columns = "".join("r" if right else "c" for right in numeric) or "c"
+    body = r" \\ ".join(map(" & ".join, rows))
+    return [f"\\left[\\begin{{array}}{{{columns}}} {body} \\end{{array}}\\right]"]
 
-    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-        """Return a table between brackets."""
-        sides = [' style="text-align:right"' if right else "" for right in numeric]
-        body = ""
-        for row in rows:
-            cells = zip(row, sides, strict=True)
-            inside = "".join(f"<mtd{side}>{box.lines[0]}</mtd>" for box, side in cells)
-            body += f"<mtr>{inside}</mtr>"
-        return Box((f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>",))
+
+LATEX = Format(
+    column=1,
+    name=_latex_name,
+    label=_latex_label,
+    words=lambda text: f"{' ' * (text[:1] == ' ')}{escaped(text)}{' ' * (text[-1:] == ' ')}",
+    number=_latex_number,
+    function=lambda name: r"\mathcal{N}" if name == "N" else f"\\operatorname{{{name}}}",
+    index=lambda index: index.replace("′", "'"),
+    script=lambda index, above: f"{'^' if above else '_'}{{{index}}}",
+    grid=_latex_grid,
+    frames=(r"\text{{{}}}", "{}"),
+)
+"""LaTeX's mathematics."""
+
+MARKDOWN = replace(
+    LATEX, frames=("{}", "${}$"), words=lambda text: re.sub(r"[\\`*_{}\[\]<>#|$]", r"\\\g<0>", text)
+)
+"""LaTeX's mathematics among Markdown's words, in which no character means anything."""
+
+
+def _mathml_name(name: str, bold: bool = False) -> str:
+    # A browser would break the line, or drop the rest, at an ordinary space.
+    inside = escape("\N{NO-BREAK SPACE}".join(name.split()))
+    return f'<mi style="font-weight:bold">{inside}</mi>' if bold else f"<mi>{inside}</mi>"
+
+
+def _mathml_index(index: str) -> str:
+    if index.isdigit():
+        return f"<mn>{index}</mn>"
+    return f"<mo>{index}</mo>" if all(mark in "(),′" for mark in index) else _mathml_name(index)
+
+
+def _mathml_grid(rows: Cells, numeric: Sequence[bool]) -> list[str]:
+    sides = [' style="text-align:right"' if right else "" for right in numeric]
+    cells = (
+        "".join(f"<mtd{side}>{cell}</mtd>" for cell, side in zip(row, sides, strict=True))
+        for row in rows
+    )
+    body = "".join(f"<mtr>{inside}</mtr>" for inside in cells)
+    return [f"<mrow><mo>[</mo><mtable>{body}</mtable><mo>]</mo></mrow>"]
+
+
+MATHML = Format(
+    column=2,
+    name=_mathml_name,
+    label=_mathml_name,
+    words=escape,
+    number=lambda number: f"<mn>{number}</mn>",
+    function=lambda name: _mathml_name("𝒩" if name == "N" else name),
+    index=_mathml_index,
+    script=lambda index, _: index,
+    grid=_mathml_grid,
+    frames=("{}", '<math xmlns="http://www.w3.org/1998/Math/MathML">{}</math>'),
+)
+"""MathML, inside ``<math>``."""

@@ -10,7 +10,7 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Literal, TypeAlias
@@ -34,6 +34,8 @@ Prose: TypeAlias = str
 
 # A column of cells that short is never wrapped.
 _SHORT = 10
+# Characters of a line below which a table that does not fit is taken apart.
+_NARROW = 50
 # Control characters, which no name on a page needs.
 _BEGIN, _END = "\N{START OF TEXT}", "\N{END OF TEXT}"
 _MARKS = str.maketrans("", "", _BEGIN + _END)
@@ -72,33 +74,23 @@ def aligned_numbers(values: Iterable[float], digits: int = 7) -> list[str]:
     return [special.get(str(value), f"{value:{pattern}}") for value in column]
 
 
-def _rendered(prose: Prose, words: Callable[[str], str], names: Callable[[str], str]) -> str:
-    parts = _CODE.split(prose)
-    return "".join(names(part) if k % 2 else words(part) for k, part in enumerate(parts))
-
-
 def _text(prose: Prose) -> str:
     return prose.translate(_MARKS)
 
 
 def _markdown(prose: Prose) -> str:
-    return _rendered(prose, str, _code_span)
+    return _CODE.sub(lambda marked: _code_span(one_line(marked[1])), prose)
 
 
 def _code_span(text: str) -> str:
     """Return a code span; its fence is longer than any run of back-quotes inside."""
-    text = one_line(text)
-    if not text:
-        return ""
-    fence = "`"
-    while fence in text:
-        fence += "`"
-    pad = " " if text[0] == "`" or text[-1] == "`" else ""
-    return f"{fence}{pad}{text}{pad}{fence}"
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " if text[:1] == "`" or text[-1:] == "`" else ""
+    return f"{fence}{pad}{text}{pad}{fence}" if text else ""
 
 
 def _html(prose: Prose) -> str:
-    return _rendered(prose, escape, lambda text: f"<code>{escape(text)}</code>")
+    return _CODE.sub(r"<code>\1</code>", escape(prose))
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,18 +220,32 @@ def _cells(table: Table) -> list[list[str]]:
 
 
 def _table_text(table: Table, width: int) -> str:
-    """Return a table without rules; the widest columns are wrapped until it fits."""
+    """Return a table without rules; the widest columns are wrapped until it fits.
+
+    Where that would leave them no room, each row is a block of lines.
+    """
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
+    heads, *rows = _cells(table)
+    columns = list(zip(heads, *rows, strict=True))
+    if width < _NARROW and sum(2 + max(map(len, column)) for column in columns) > width:
+        return "\n\n".join(
+            "\n".join(
+                filled(f"{head}: {cell}" if head else cell, width, "  ", "  ")
+                for head, cell in zip(heads, row, strict=True)
+                if cell
+            )
+            for row in rows
+        )
     grid = Grid(box=None, pad_edge=False, padding=(0, 0, 0, 2))
-    for k, (name, *cells) in enumerate(zip(*_cells(table), strict=True)):
+    for k, (head, *cells) in enumerate(columns):
         side: Literal["left", "right"] = "right" if k in table.right else "left"
-        short = all(len(cell) <= _SHORT for cell in (name, *cells))
-        grid.add_column(Text(name), justify=side, overflow="fold", no_wrap=short)
-    for row in table.rows:
-        grid.add_row(*(Text(_text(cell)) for cell in row))
+        short = all(len(cell) <= _SHORT for cell in (head, *cells))
+        grid.add_column(Text(head), justify=side, overflow="fold", no_wrap=short)
+    for row in rows:
+        grid.add_row(*map(Text, row))
     # It would display itself in a notebook.
     console = Console(
         file=io.StringIO(),
@@ -284,11 +290,11 @@ def _passage_html(passage: Passage) -> str:
             )
             return f"<ul>{''.join(inside)}</ul>"
         case Table(names, rows, right):
-            head = _html_row("th", names, right)
-            body = "".join(_html_row("td", row, right) for row in rows)
-            table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+            lines = [("th", names), *(("td", row) for row in rows)]
+            head, *body = (_html_row(tag, cells, right) for tag, cells in lines)
+            table = f"<thead>{head}</thead><tbody>{''.join(body)}</tbody>"
             # Wider than the page, it scrolls by itself.
-            return f"<div style='overflow-x:auto'>{table}</div>"
+            return f"<div style='overflow-x:auto'><table>{table}</table></div>"
 
 
 def _html_row(tag: str, cells: Sequence[Prose], right: Collection[int]) -> str:

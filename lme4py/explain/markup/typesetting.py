@@ -1,18 +1,16 @@
-"""Trees set in type: each construct is defined here, once, in all formats.
+"""Trees set in type: what stands where, once for all formats.
 
-A `Typesetter` walks through a tree and decides what stands where: signs, dots between
-factors, parentheses, matrices, subscripts. Its kinds (text, LaTeX, MathML) only know how they
-write names, numbers and matrices.
+A `Typesetter` walks through a tree and decides on signs, dots between factors, parentheses,
+matrices and subscripts. How names, numbers and matrices are written is the format's.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import accumulate, groupby, pairwise
-from typing import ClassVar, TypeAlias
+from typing import TypeAlias
 
 from lme4py.explain.expression import (
     Applied,
@@ -33,64 +31,15 @@ from lme4py.explain.expression import (
     Tree,
     signed,
 )
+from lme4py.explain.markup.formats import COLOURS, TEXT, Format
 from lme4py.explain.markup.page import aligned_numbers
 
 __all__ = ["Box", "Mark", "Typesetter", "Written"]
 
-_CELL = '<mtd style="text-align:{}">□</mtd>'
-_MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
-_SLOT = "□"
 # What stands in parentheses as a factor, on either side of a stroke, before an exponent.
 _LOOSE = (Sum, Product)
 _DIVIDED = (*_LOOSE, Quotient)
 _TIGHT = (*_DIVIDED, Power, Root)
-_SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo><mn>□</mn></mrow><mn>□</mn></munderover>"
-_VALUES = (
-    "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo><mn>□</mn><mo>,</mo><mo>…</mo><mo>,</mo>"
-    "<mn>□</mn>"
-)
-# Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
-_COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
-# Construct: as text, LaTeX and MathML; a slot for each part.
-_CONSTRUCTS = {
-    "+": (" + ", " + ", "<mo>+</mo>"),
-    "-": (" - ", " - ", "<mo>−</mo>"),
-    "negative": ("-", "-", "<mo>−</mo>"),
-    "·": ("·", r" \cdot ", "<mo>⋅</mo>"),
-    "between matrices": (" ", r"\, ", ""),
-    "after an index's index": (" ", "", ""),
-    ",": (", ", r",\, ", "<mo>,</mo>"),
-    "=": (" = ", "&=", "<mo>=</mo>"),
-    "~": (" ~ ", r"&\sim", "<mo>∼</mo>"),
-    "across": ("⋯", r"\cdots", "<mo>⋯</mo>"),
-    "down": ("⋮", r"\vdots", "<mo>⋮</mo>"),
-    "diagonal": ("⋱", r"\ddots", "<mo>⋱</mo>"),
-    "sequence": ("□", "□", "<mrow>□</mrow>"),
-    "parentheses": ("(□)", r"\left(□\right)", "<mrow><mo>(</mo>□<mo>)</mo></mrow>"),
-    "power": ("□□", "{□}□", "<msup>□□</msup>"),
-    "transpose": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
-    "fraction": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
-    "root": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),
-    "part": ("□[□]", "□[□]", "<mrow>□<mo>[</mo>□<mo>]</mo></mrow>"),
-    "primed": ("□□", "{□□}", "<mrow>□□</mrow>"),
-    "below": ("□□", "□□", "<msub>□□</msub>"),
-    "above": ("□□", "□□", "<msup>□□</msup>"),
-    "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
-    "added": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
-    "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
-    "inline =": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
-    "inline ⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
-    **{
-        f"mark {k}": (
-            "□",
-            rf"\textcolor{{{colour}}}{{□}}",
-            f'<mrow style="color:{colour}">□</mrow>',
-        )
-        for k, colour in enumerate(_COLOURS)
-    },
-    "line": ("□□□", "□ □ □", _MATHML_LINE),
-    "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +92,6 @@ class Box:
         return self.lines[place] if 0 <= place < len(self.lines) else " " * self.width
 
 
-@cache
-def _pieces(construct: str, form: int) -> tuple[str, list[str]]:
-    first, *rest = _CONSTRUCTS[construct][form].split(_SLOT)
-    return first, rest
-
-
 def _beside(boxes: Sequence[Box]) -> Box:
     if all(len(box.lines) == 1 for box in boxes):
         return Box(("".join([box.lines[0] for box in boxes]),))
@@ -158,7 +101,7 @@ def _beside(boxes: Sequence[Box]) -> Box:
     return Box(tuple("".join(box.line(k) for box in boxes) for k in lines), above)
 
 
-class Typesetter(ABC):
+class Typesetter:
     """Sets trees in a format.
 
     Parameters
@@ -167,49 +110,16 @@ class Typesetter(ABC):
         The notation: what a quantity looks like.
     digits : int
         Significant digits of numbers.
+    form : Format
+        The format, text by default.
     """
 
-    form: ClassVar[int]
-    """The format's column in the table of constructs."""
-    drawn: ClassVar[bool] = False
-    """Whether lines are drawn with characters: then fractions stand in the line and further
-    lines are indented."""
-
-    def __init__(self, write: Callable[[Quantity], Written], digits: int = 4) -> None:
+    def __init__(
+        self, write: Callable[[Quantity], Written], digits: int = 4, form: Format = TEXT
+    ) -> None:
         self.write = write
         self.digits = digits
-
-    def number(self, number: str) -> str:
-        """Return a number, which may have an exponent behind an e."""
-        return number
-
-    @abstractmethod
-    def name(self, name: str, bold: bool = False) -> str:
-        """Return a letter or the name of a variable."""
-
-    @abstractmethod
-    def label(self, text: str) -> str:
-        """Return the level or column of a variable."""
-
-    @abstractmethod
-    def words(self, text: str) -> str:
-        """Return words outside of mathematics."""
-
-    def function(self, name: str) -> str:
-        """Return the name of a function or distribution."""
-        return name
-
-    def index(self, index: str) -> str:
-        """Return a piece of an index: digits, or letters and brackets."""
-        return index
-
-    @abstractmethod
-    def script(self, index: str, above: bool) -> str:
-        """Return a whole index."""
-
-    @abstractmethod
-    def grid(self, rows: Sequence[Sequence[Box]], numeric: Sequence[bool]) -> Box:
-        """Return a matrix by rows; `numeric` tells which of its columns hold numbers alone."""
+        self.form = form
 
     def lines(self, relation: Relation, counts: Sequence[int] = ()) -> list[str]:
         """Return the lines of an equation, its sum broken after so many terms each."""
@@ -217,7 +127,7 @@ class Typesetter(ABC):
         if not (len(counts) > 1 and isinstance(right, Sum)):
             box = self._built("line", left, sign, self._box(right))
             return [line.rstrip() for line in box.lines]
-        indent = Box((" " * (left.width + sign.width - 2) if self.drawn else "",))
+        indent = Box((" " * (left.width + sign.width - 2) if self.form.drawn else "",))
         lines: list[str] = []
         for end, count in zip(accumulate(counts), counts, strict=True):
             start = end - count
@@ -246,11 +156,11 @@ class Typesetter(ABC):
 
     def symbol(self, written: Written) -> str:
         """Return a quantity with its indices."""
-        text = self.name(written.base, written.bold)
+        text = self.form.name(written.base, written.bold)
         if written.part:
-            text = self._filled("part", text, self.label(written.part))
+            text = self._filled("part", text, self.form.label(written.part))
         if written.primes:
-            text = self._filled("primed", text, self.index("′" * written.primes))
+            text = self._filled("primed", text, self.form.index("′" * written.primes))
         below, above = self._script(written.below, False), self._script(written.above, True)
         if below and above:
             return self._filled("below and above", text, below, above)
@@ -266,18 +176,18 @@ class Typesetter(ABC):
             for mark in ["".join(map(str, group))] if digits else group:
                 if apart:
                     parts.append(self._filled("after an index's index"))
-                parts.append(self.index(mark) if isinstance(mark, str) else self.symbol(mark))
+                parts.append(self.form.index(mark) if isinstance(mark, str) else self.symbol(mark))
                 apart = isinstance(mark, Written) and bool(mark.below)
         text = "".join(parts)
         text = self._filled("sequence", text) if len(parts) > 1 else text
-        return self.script(text, above) if text else ""
+        return self.form.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, rest = _pieces(construct, self.form)
+        first, rest = self.form.pieces(construct)
         return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
-        first, rest = _pieces(construct, self.form)
+        first, rest = self.form.pieces(construct)
         boxes = [Box((first,))]
         for part, text in zip(parts, rest, strict=True):
             boxes += [part, Box((text,))]
@@ -289,7 +199,7 @@ class Typesetter(ABC):
     def _box(self, tree: Tree) -> Box:
         match tree:
             case Numeral(value):
-                return Box((self.number(f"{value + 0.0:.{self.digits}g}"),))
+                return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
             case Quantity():
                 return Box((self.symbol(self.write(tree)),))
             case Dots(direction):
@@ -303,13 +213,11 @@ class Typesetter(ABC):
             case Product(factors):
                 return self._product(factors)
             case Power((base, Numeral(exponent))):
-                power = self.script(self.index(f"{exponent:g}"), True)
+                power = self.form.script(self.form.index(f"{exponent:g}"), True)
                 return self._built("power", self._enclosed(base, _TIGHT), Box((power,)))
             case Quotient(parts):
-                part = partial(self._enclosed, kinds=_DIVIDED) if self.drawn else self._box
+                part = partial(self._enclosed, kinds=_DIVIDED) if self.form.drawn else self._box
                 return self._built("fraction", *map(part, parts))
-            case Root((inside,)):
-                return self._built("root", self._box(inside))
             case Transposed((inside,)):
                 return self._built("transpose", self._enclosed(inside, _TIGHT))
             case Series((inside,), first, last, True):
@@ -317,16 +225,17 @@ class Typesetter(ABC):
                 return self._built("added", *bounds, self._enclosed(inside, (Sum,)))
             case Series((inside,), first, last):
                 return self._built("told", self._box(inside), Box((str(first),)), Box((str(last),)))
+            case Root((inside,)):
+                return self._built("root", self._box(inside))
             case Relation(sides, sign):
                 return self._built(f"inline {sign}", *map(self._box, sides))
             case Marked((inside,), mark):
-                return self._built(f"mark {mark % len(_COLOURS)}", self._box(inside))
+                return self._built(f"mark {mark % len(COLOURS)}", self._box(inside))
             case Applied(arguments, function):
-                boxes: list[Box] = []
-                for argument in arguments:
-                    boxes += [self._built(",")] * bool(boxes) + [self._box(argument)]
-                inside_parentheses = self._built("parentheses", _beside(boxes))
-                return self._sequence([Box((self.function(function),)), inside_parentheses])
+                comma = self._built(",")
+                boxes = [box for argument in arguments for box in (comma, self._box(argument))]
+                inside_parentheses = self._built("parentheses", _beside(boxes[1:]))
+                return self._sequence([Box((self.form.function(function),)), inside_parentheses])
             case Grid():
                 return self._grid(tree)
             case _:
@@ -359,29 +268,21 @@ class Typesetter(ABC):
         return self._built("parentheses", box) if negative or isinstance(tree, kinds) else box
 
     def cells(self, grid: Grid) -> list[list[str]]:
-        """Return the entries of a matrix by rows."""
-        return [[box.lines[0] for box in row] for row in self._cells(_columns(grid))]
+        """Return the entries of a matrix by rows, the numbers of a column with common decimals."""
+        columns = []
+        for entries in zip(*grid.rows, strict=True):
+            numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
+            shown = map(self.form.number, aligned_numbers(numbers, self.digits))
+            columns.append(
+                [next(shown) if isinstance(e, Numeral) else self.inline(e) for e in entries]
+            )
+        return [list(row) for row in zip(*columns, strict=True)]
 
     def _grid(self, grid: Grid) -> Box:
-        columns = _columns(grid)
+        columns = zip(*grid.rows, strict=True)
         numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
-        return self.grid(self._cells(columns) or [() for _ in grid.operands], numeric)
-
-    def _cells(self, columns: Sequence[Sequence[Tree]]) -> list[Sequence[Box]]:
-        return list(zip(*map(self._column, columns), strict=True))
-
-    def _column(self, entries: Sequence[Tree]) -> list[Box]:
-        """Return the entries of a column, its numbers with common decimals."""
-        numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
-        shown = iter(aligned_numbers(numbers, self.digits))
-        return [
-            Box((self.number(next(shown)),)) if isinstance(entry, Numeral) else self._box(entry)
-            for entry in entries
-        ]
-
-
-def _columns(grid: Grid) -> list[tuple[Tree, ...]]:
-    return list(zip(*grid.rows, strict=True))
+        lines = self.form.grid(self.cells(grid), numeric)
+        return Box(tuple(lines), (len(lines) - 1) // 2)
 
 
 def _is_matrix(tree: Tree) -> bool:

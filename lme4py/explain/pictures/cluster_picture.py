@@ -9,7 +9,8 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import shortened
-from lme4py.explain.pictures.figure import INK, PictureSetter, colours_of, short, tint
+from lme4py.explain.markup.typesetting import Typesetter
+from lme4py.explain.pictures.figure import INK, PICTURE, colours_of, short, tint
 from lme4py.explain.pictures.panel import MatrixPanel, number_figure
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     """
     left, terms = found.equation(_MOST)
     heads = _heads(design, found)
-    setter = PictureSetter(found.write, digits=5)
+    setter = Typesetter(found.write, 5, PICTURE)
     panels = []
     for k, factors in enumerate([[left], *terms]):
         above = shortened(heads.pop(0) if len(factors) > 1 else [], _MOST[1], ("", INK))

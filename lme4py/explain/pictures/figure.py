@@ -6,6 +6,7 @@ No window opens, no backend is chosen, nothing stays open.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import Lme4pyError
-from lme4py.explain.expression import Grid
-from lme4py.explain.markup.formats import TextSetter
+from lme4py.explain.markup.formats import TEXT
 from lme4py.explain.markup.page import one_line
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAINT",
     "INK",
-    "PictureSetter",
+    "PICTURE",
     "colours_of",
     "faded",
     "new_figure",
@@ -52,31 +52,24 @@ FAINT = "#6b7280"
 _SUBSCRIPTS = str.maketrans("0123456789ijklmn", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₗₘₙ")
 
 
-class PictureSetter(TextSetter):
-    """Text as it stands in a picture, where nothing has to be told apart by signs alone."""
+def _lowered(index: str, above: bool = False) -> str:
+    """Return digits and letters of indices as a subscript, names in brackets."""
+    del above
+    numbers, _, level = index.partition(",")
+    lowered = numbers.translate(_SUBSCRIPTS)
+    if set(lowered) & set(numbers):
+        return f"[{index}]"
+    further = _lowered(level) if level else ""
+    return lowered + (further if further.startswith("[") else f",{further}" * bool(level))
 
-    def cells(self, grid: Grid) -> list[list[str]]:
-        """Return the entries of a matrix by rows, a zero without decimals."""
-        return [[cell if cell.strip("0.") else "0" for cell in row] for row in super().cells(grid)]
 
-    def number(self, number: str) -> str:
-        """Return a number with the sign of minus."""
-        return number.replace("-", "\N{MINUS SIGN}")
-
-    def name(self, name: str, bold: bool = False) -> str:
-        """Return a name on one line."""
-        del bold
-        return one_line(name)
-
-    def script(self, index: str, above: bool) -> str:
-        """Return digits and letters of indices as a subscript, names in brackets."""
-        del above
-        numbers, _, level = index.partition(",")
-        lowered = numbers.translate(_SUBSCRIPTS)
-        if set(lowered) & set(numbers):
-            return f"[{index}]"
-        further = self.script(level, above=False) if level else ""
-        return lowered + (further if further.startswith("[") else f",{further}" * bool(level))
+PICTURE = replace(
+    TEXT,
+    name=lambda name, _: one_line(name),
+    number=lambda number: number.replace("-", "\N{MINUS SIGN}") if number.strip("0.") else "0",
+    script=_lowered,
+)
+"""Text as it stands in a picture, where nothing has to be told apart by signs alone."""
 
 
 @cache

@@ -13,11 +13,12 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import Estimates, modes
 from lme4py.explain.expression import Quantity, evaluate
+from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.notation import notation_of
 from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
-    PictureSetter,
+    PICTURE,
     colours_of,
     new_figure,
     short,
@@ -161,9 +162,9 @@ class _Lines:
 
     def effects_in(self, row: int) -> str:
         """Return the random effects of a row's group with their numbers."""
-        setter = PictureSetter(self._write)
+        setter = Typesetter(self._write, form=PICTURE)
         pairs = []
         for effect in self._own[:_MOST_EFFECTS]:
-            number = setter.number(f"{self._values[effect][row]:.3g}")
+            number = PICTURE.number(f"{self._values[effect][row]:.3g}")
             pairs.append(f"{setter.symbol(setter.write(effect))} = {number}")
         return ", ".join(pairs) + ", …" * (len(self._own) > _MOST_EFFECTS)

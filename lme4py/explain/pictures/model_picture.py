@@ -22,12 +22,13 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.expression import Numeral, grid
 from lme4py.explain.hierarchy import hierarchy
+from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.notation import notation_of
 from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
-    PictureSetter,
+    PICTURE,
     colours_of,
     faded,
     new_figure,
@@ -114,7 +115,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     )
     if not numbered:
         return panel
-    setter = PictureSetter(notation_of(hierarchy(shown.design)).write, digits=4)
+    setter = Typesetter(notation_of(hierarchy(shown.design)).write, 4, PICTURE)
     cells = setter.cells(grid([[Numeral(float(x)) for x in row] for row in _values(name, shown)]))
     # What of X stands again in Z has the colour of its term, as in the picture of a cluster.
     again = name == "X"
@@ -191,7 +192,7 @@ def _names(side: Side, shown: Window) -> list[str]:
     if side == "levels":
         return [name for own in levels for name in own]
     model = system(shown.design)
-    setter = PictureSetter(notation_of(model.hierarchy).write)
+    setter = Typesetter(notation_of(model.hierarchy).write, form=PICTURE)
     return [
         setter.symbol(setter.write(replace(column.effect, part=name)))
         for (begin, end), own in zip(pairwise(shown.bounds("columns")), levels, strict=True)

@@ -10,8 +10,8 @@ from lme4py.data.values import Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import Quantity, Relation
 from lme4py.explain.hierarchy import GroupingFactor
-from lme4py.explain.markup.formats import TextSetter
 from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
+from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.monomials import fixed_terms
 from lme4py.explain.notation import notation_of
 from lme4py.explain.system import system
@@ -51,7 +51,7 @@ class Reading:
         self.fixed_terms = fixed_terms(design)
         self.system = system(design)
         self.hierarchy = self.system.hierarchy
-        self._setter = TextSetter(notation_of(self.hierarchy, notation).write)
+        self._setter = Typesetter(notation_of(self.hierarchy, notation).write)
         columns = (*self.system.fixed, *self.system.random)
         self._names = {found.effect: found.name for found in columns}
         response = design.formula.response

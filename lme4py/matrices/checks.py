@@ -13,9 +13,10 @@ from lme4py.control import Control
 from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, Span
 from lme4py.functions.bases import scale
+from lme4py.functions.table import Context
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.rank import Reduced, drop_dependent_columns, rank_of
+from lme4py.matrices.rank import drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zrank import has_full_row_rank
 from lme4py.messages import Messages
@@ -158,23 +159,15 @@ class Checks:
         )
 
 
-def check_rank(matrix: ModelMatrix, action: str, warn: Callable[[str], None]) -> Reduced:
-    """Check the column rank of X (lme4's ``chkRank.drop.cols``).
-
-    Parameters
-    ----------
-    matrix : ModelMatrix
-        X.
-    action : str
-        The value of ``check.rankX``.
-    warn : callable
-        Takes the text of a warning.
+def check_rank(
+    matrix: ModelMatrix, action: str, context: Context, messages: Messages
+) -> tuple[ModelMatrix, tuple[int, ...], dict[str, int]]:
+    """Check the column rank of X (lme4's ``chkRank.drop.cols``); `action` is ``check.rankX``.
 
     Returns
     -------
-    Reduced
-        X without dependent columns, where the action says so. Its message is None where
-        there is none, or it has been given as a warning, or the action is silent.
+    tuple
+        As of `drop_dependent_columns`: without dependent columns where the action says so.
 
     Raises
     ------
@@ -182,19 +175,22 @@ def check_rank(matrix: ModelMatrix, action: str, warn: Callable[[str], None]) ->
         If the columns depend on each other and the action is to stop, or X has missing
         or infinite values.
     """
-    whole = Reduced(matrix, {}, tuple(range(len(matrix.names))), None)
-    if action == "ignore":
-        return whole
-    if action == "stop.deficient":
-        _stop_deficient(matrix, warn)
-        return whole
-    reduced = drop_dependent_columns(matrix)
-    kept = reduced.matrix
-    if reduced.dropped and rank_of(kept.values)[0] < len(kept.names):
-        raise CheckError("Dropping columns failed to produce full column rank design matrix")
-    if action == "warn+drop.cols" and reduced.message is not None:
-        warn(reduced.message)
-    return reduced if action == "message+drop.cols" else replace(reduced, message=None)
+    if action in ("ignore", "stop.deficient"):
+        if action == "stop.deficient":
+            _stop_deficient(matrix, context.warn)
+        return matrix, tuple(range(len(matrix.names))), {}
+    reduced, kept, dropped = drop_dependent_columns(matrix)
+    if dropped:
+        if rank_of(reduced.values)[0] < len(kept):
+            raise CheckError("Dropping columns failed to produce full column rank design matrix")
+        plural = "columns / coefficients" if len(dropped) > 1 else "column / coefficient"
+        count = f"{len(dropped)} {plural}"
+        text = f"fixed-effect model matrix is rank deficient so dropping {count}"
+        if action == "message+drop.cols":
+            messages.change(text)
+        elif action == "warn+drop.cols":
+            context.warn(text)
+    return reduced, kept, dropped
 
 
 def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:
@@ -247,32 +243,19 @@ def autoscaled(
 
 
 def check_scale(
-    matrix: ModelMatrix, action: str, warn: Callable[[str], None], advice: str
-) -> tuple[ModelMatrix, str | None, Mapping[str, float]]:
-    """Check the scales of X's columns (lme4's ``checkScaleX``).
-
-    Parameters
-    ----------
-    matrix : ModelMatrix
-        X.
-    action : str
-        The value of ``check.scaleX``.
-    warn : callable
-        Takes the text of a warning.
-    advice : str
-        How lme4 goes on where it does not rescale.
+    matrix: ModelMatrix, action: str, context: Context, messages: Messages
+) -> tuple[ModelMatrix, Mapping[str, float]]:
+    """Check the scales of X's columns (lme4's ``checkScaleX``); `action` is ``check.scaleX``.
 
     Returns
     -------
     matrix : ModelMatrix
         X, rescaled where the action says so.
-    message : str or None
-        lme4's notice.
     scales : mapping of str to float
         The divisors of rescaled columns.
     """
     if action == "ignore" or not len(matrix.names) or _clearly_close(matrix):
-        return matrix, None, {}
+        return matrix, {}
     columns, spreads = _spreads(matrix)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(spreads)
@@ -287,23 +270,24 @@ def check_scale(
             hint="X has missing or infinite values, or a single row",
         )
     if not distant:
-        return matrix, None, {}
+        return matrix, {}
     text = "Some predictor variables are on very different scales:"
     if action in ("warning", "stop"):
-        text += f" {advice}"
+        text += f" {context.lme4.scale_advice}"
         if action == "stop":
             spread = ", ".join(
                 f"{matrix.names[i]} {value:.3g}" for i, value in zip(columns, spreads, strict=True)
             )
             raise CheckError(text, hint=f"standard deviations: {spread}")
-        warn(text)
-        return matrix, text, {}
+        context.warn(text)
+        return matrix, {}
     text += " auto-rescaled (results NOT adjusted)"
     if action == "warn+rescale":
-        warn(text)
+        context.warn(text)
+    messages.note(text)  # R prints none, not even for "message+rescale"
     values = _divided(matrix.values, columns, spreads)
     scales = {matrix.names[i]: float(spread) for i, spread in zip(columns, spreads, strict=True)}
-    return replace(matrix, values=values), text, scales
+    return replace(matrix, values=values), scales
 
 
 def _divided(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
-from lme4py.data.attached import ContrastArgument
 from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, DataError, FormulaError
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
 __all__ = [
-    "CheckedColumns",
     "FixedEffects",
     "LearnedColumns",
     "checked_columns",
@@ -122,68 +120,30 @@ def learn_fixed_part(
     CheckError
         As the checks of rank and scale say.
     """
-    warn = context.warn
-    layout = plan(terms, frame, context, _contrasts_argument(contrasts, warn))
+    if isinstance(contrasts, list | tuple):
+        raise DataError("'contrasts.arg' argument must be named", hint="give {variable: contrast}")
+    if not isinstance(contrasts, Mapping | None):
+        context.warn("non-list contrasts argument ignored")
+        contrasts = None
+    layout = plan(terms, frame, context, contrasts)
     for text in layout.warnings:
-        warn(text)
+        context.warn(text)
     matrix = sparse_matrix(layout) if sparse else layout.matrix()
     try:
-        checked = checked_columns(matrix, control, context, messages)
+        return checked_columns(matrix, layout, terms.labels, control, context, messages)
     except CheckError as error:
         error.hint = error.hint or _not_finite(matrix, frame)
         raise
-    matrix = checked.matrix
-    fixed = FixedEffects(
-        names=list(matrix.names),
-        assign=np.array(matrix.assign, dtype=np.int64),
-        contrasts=dict(matrix.contrasts),
-        dropped=checked.dropped,
-        terms=list(terms.labels),
-        scales=checked.divisors,
-        plan=layout,
-        centers=checked.centers,
-    )
-    return matrix.values, fixed, checked.learned
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class CheckedColumns:
-    """X after its checks.
-
-    Parameters
-    ----------
-    matrix : ModelMatrix
-        The kept columns, centred and scaled where the checks say so.
-    kept : tuple of int
-        Their positions in the full matrix.
-    dropped : dict of str to int
-        Name and position of the others.
-    centers, divisors : dict of str to float
-        By the names of the columns that have them.
-    """
-
-    matrix: ModelMatrix
-    kept: tuple[int, ...]
-    dropped: dict[str, int]
-    centers: dict[str, float]
-    divisors: dict[str, float]
-
-    @property
-    def learned(self) -> LearnedColumns:
-        """What new rows need of them."""
-        names = self.matrix.names
-        return LearnedColumns(
-            contrasts=dict(self.matrix.contrasts),
-            kept=self.kept,
-            names=names,
-            centers=tuple(self.centers.get(name, 0.0) for name in names),
-            divisors=tuple(self.divisors.get(name, 1.0) for name in names),
-        )
 
 
 def checked_columns(
-    matrix: ModelMatrix, control: Control | None, context: Context, messages: Messages
-) -> CheckedColumns:
+    matrix: ModelMatrix,
+    layout: Plan,
+    labels: Sequence[str],
+    control: Control | None,
+    context: Context,
+    messages: Messages,
+) -> tuple[FloatArray | csc_array, FixedEffects, LearnedColumns]:
     """Check the rank and the scales of X's columns; without `control` all stay as they are.
 
     Raises
@@ -193,23 +153,33 @@ def checked_columns(
     """
     centers: dict[str, float] = {}
     divisors: dict[str, float] = {}
-    kept, dropped = tuple(range(len(matrix.names))), {}
+    dropped: dict[str, int] = {}
+    kept = tuple(range(len(matrix.names)))
     if control is not None:
         if control.autoscale:
             matrix, centers, divisors = autoscaled(matrix)
-        reduced = check_rank(matrix, control.check_rankX, context.warn)
-        kept, dropped = reduced.kept, reduced.dropped
-        if reduced.message is not None:
-            messages.change(reduced.message)
-        matrix, rescaling, scales = check_scale(
-            reduced.matrix, control.check_scaleX, context.warn, context.lme4.scale_advice
-        )
-        if rescaling is not None and control.check_scaleX != "warning":
-            messages.note(rescaling)  # R prints none, not even for "message+rescale"
+        matrix, kept, dropped = check_rank(matrix, control.check_rankX, context, messages)
+        matrix, scales = check_scale(matrix, control.check_scaleX, context, messages)
         divisors |= scales
-    return CheckedColumns(
-        matrix=matrix, kept=kept, dropped=dropped, centers=centers, divisors=divisors
+    names = matrix.names
+    fixed = FixedEffects(
+        names=list(names),
+        assign=np.array(matrix.assign, dtype=np.int64),
+        contrasts=dict(matrix.contrasts),
+        dropped=dropped,
+        terms=list(labels),
+        scales=divisors,
+        plan=layout,
+        centers=centers,
     )
+    learned = LearnedColumns(
+        contrasts=dict(matrix.contrasts),
+        kept=kept,
+        names=names,
+        centers=tuple(centers.get(name, 0.0) for name in names),
+        divisors=tuple(divisors.get(name, 1.0) for name in names),
+    )
+    return matrix.values, fixed, learned
 
 
 def new_fixed_matrix(
@@ -224,7 +194,12 @@ def new_fixed_matrix(
     FormulaError
         If a column needs what new rows do not have.
     """
-    _refuse_absent(terms, frame)
+    for name in terms.frame_names:
+        if name not in frame.variables and name.startswith("("):
+            raise FormulaError(
+                f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
+                "too: it has no values for new rows"
+            )
     contrasts = learned.contrasts
     if frame.response is not None and frame.response not in frame.types:
         # "." may stand for the response under a second name, of which no column is made.
@@ -244,27 +219,6 @@ def new_fixed_matrix(
             column /= learned.divisors[target]
         values[:, target] = column
     return values
-
-
-def _refuse_absent(terms: Terms, frame: ModelFrame) -> None:
-    """Raise an error if a column of X is made of an argument, for which ``.`` may stand."""
-    for name in terms.frame_names:
-        if name not in frame.variables and name.startswith("("):
-            raise FormulaError(
-                f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
-                "too: it has no values for new rows"
-            )
-
-
-def _contrasts_argument(
-    contrasts: Any, warn: Callable[[str], None]
-) -> Mapping[str, ContrastArgument] | None:
-    if contrasts is None or isinstance(contrasts, Mapping):
-        return contrasts
-    if isinstance(contrasts, list | tuple):
-        raise DataError("'contrasts.arg' argument must be named", hint="give {variable: contrast}")
-    warn("non-list contrasts argument ignored")
-    return None
 
 
 def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:

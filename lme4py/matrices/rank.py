@@ -10,7 +10,6 @@ dense matrix itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +24,7 @@ from lme4py.moments import sum_of_squares
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Reduced", "clearly_full", "drop_dependent_columns", "rank_of"]
+__all__ = ["clearly_full", "drop_dependent_columns", "rank_of"]
 
 _NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
 _MARGIN = 2.0
@@ -40,28 +39,6 @@ _SERIAL = 1 << 18
 _REFINEMENTS = 3
 # Columns that are projected at a time.
 _TOGETHER = 64
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Reduced:
-    """A model matrix of full column rank, and what was dropped to get it.
-
-    Parameters
-    ----------
-    matrix : ModelMatrix
-        The kept columns.
-    dropped : dict of str to int
-        Name and 0-based position, in the full matrix, of each dropped column.
-    kept : tuple of int
-        Position in the full matrix of each column that is left.
-    message : str or None
-        lme4's notice.
-    """
-
-    matrix: ModelMatrix
-    dropped: dict[str, int]
-    kept: tuple[int, ...]
-    message: str | None
 
 
 def rank_of(
@@ -104,14 +81,23 @@ def rank_of(
     return _dense_rank(values, squares)
 
 
-def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
-    """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``)."""
+def drop_dependent_columns(
+    matrix: ModelMatrix,
+) -> tuple[ModelMatrix, tuple[int, ...], dict[str, int]]:
+    """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``).
+
+    Returns
+    -------
+    matrix : ModelMatrix
+        The kept columns.
+    kept : tuple of int
+        Position in the full matrix of each of them.
+    dropped : dict of str to int
+        Name and 0-based position, in the full matrix, of the others.
+    """
     rank, pivot = rank_of(matrix.values, matrix.squares)
-    columns = len(matrix.names)
-    if rank == columns:
-        return Reduced(matrix, {}, tuple(range(columns)), None)
-    count = columns - rank
-    plural = "columns / coefficients" if count > 1 else "column / coefficient"
+    if rank == len(matrix.names):
+        return matrix, tuple(range(rank)), {}
     kept = pivot[:rank]
     chosen = matrix.values[:, kept]
     reduced = ModelMatrix(
@@ -126,8 +112,7 @@ def drop_dependent_columns(matrix: ModelMatrix) -> Reduced:
     # The two disagree when there are fewer rows than columns.
     names = (matrix.names[i] for i in sorted(pivot[rank:]))
     dropped = {name: int(i) for name, i in zip(names, pivot[rank:], strict=True)}
-    message = f"fixed-effect model matrix is rank deficient so dropping {count} {plural}"
-    return Reduced(reduced, dropped, tuple(kept.tolist()), message)
+    return reduced, tuple(kept.tolist()), dropped
 
 
 def _dense_rank(x: FloatArray, squares: FloatArray) -> tuple[int, NDArray[np.int64]]:

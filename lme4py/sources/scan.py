@@ -482,10 +482,10 @@ class Scan:
             spreads=deviations,
         )
         context = self._scope(known, messages).context
-        checked = checked_columns(matrix, control, context, messages)
+        _, _, learned = checked_columns(matrix, plan, (), control, context, messages)
         return replace(
             known,
-            spec=replace(spec, fixed=checked.learned),
+            spec=replace(spec, fixed=learned),
             messages=known.messages + messages,
             complete=True,
         )

@@ -9,7 +9,8 @@ tree keeps is read from it instead of being found anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import string
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -22,6 +23,7 @@ from lme4py.data.values import (
     Factor,
     FunctionName,
     Kind,
+    Matrix,
     Null,
     Numeric,
     Value,
@@ -32,8 +34,6 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
-from lme4py.frame.base_variables import BASE_VARIABLES, CONSTANTS
-from lme4py.frame.rowwise import Given, follows_rows, refuse_new_rows
 from lme4py.frame.state import NOTHING, Gathered, State
 from lme4py.functions.absent import advice
 from lme4py.functions.table import (
@@ -46,9 +46,53 @@ from lme4py.functions.table import (
 from lme4py.functions.times import in_unit
 from lme4py.functions.user_functions import users_function
 
-__all__ = ["PENDING", "ColumnSource", "Evaluated", "Scope", "closed", "evaluate", "value_of_rows"]
+__all__ = [
+    "BASE_VARIABLES",
+    "PENDING",
+    "ColumnSource",
+    "Evaluated",
+    "Scope",
+    "closed",
+    "evaluate",
+    "value_of_rows",
+]
 
 _SHOWN = 8
+_VECTORS = (Numeric, Character, Factor, Matrix)
+# Not by calendar's own names, which follow the locale.
+_MONTHS = (  # noqa: SIM905  # a line for each otherwise
+    "January February March April May June July August September October November December"
+).split()
+
+
+def _texts(items: Iterable[str]) -> Character:
+    pool = tuple(items)
+    return Character(np.arange(len(pool), dtype=np.int32), pool)
+
+
+CONSTANTS: Mapping[str, Value] = {
+    "TRUE": Numeric(np.array([True]), "logical"),
+    "FALSE": Numeric(np.array([False]), "logical"),
+    "NA": Numeric(np.array([np.nan]), "logical"),
+    "NA_integer_": Numeric(np.array([np.nan]), "integer"),
+    "NA_real_": Numeric(np.array([np.nan]), "double"),
+    "NA_character_": Character(np.array([-1], dtype=np.int32), ()),
+    "Inf": Numeric(np.array([np.inf]), "double"),
+    "NaN": Numeric(np.array([np.nan]), "double"),
+    "NULL": Null(),
+}
+"""Reserved words: they mean the same whatever the data hold."""
+
+BASE_VARIABLES: Mapping[str, Value] = {
+    "T": CONSTANTS["TRUE"],
+    "F": CONSTANTS["FALSE"],
+    "pi": Numeric(np.array([np.pi]), "double"),
+    "letters": _texts(string.ascii_lowercase),
+    "LETTERS": _texts(string.ascii_uppercase),
+    "month.abb": _texts(month[:3] for month in _MONTHS),
+    "month.name": _texts(_MONTHS),
+}
+"""Looked up where neither the data nor ``env`` has a variable of the name."""
 
 
 class ColumnSource(Protocol):
@@ -200,12 +244,6 @@ def _what_there_is(name: str, scope: Scope) -> str | None:
     return f"the data have: {', '.join(shown)}{more}"
 
 
-def _spans_rows(value: Value, scope: Scope) -> bool:
-    """Tell whether a variable from outside the data has one element per row."""
-    size = getattr(value, "values", getattr(value, "codes", None))
-    return size is not None and len(size) == scope.context.rows > 1
-
-
 def _call(node: Call, scope: Scope, state: State | None) -> Evaluated:
     """Evaluate a call; a spine of nested first operands is walked in a loop."""
     spine: list[tuple[Call, State | None]] = []
@@ -272,12 +310,10 @@ def _applied(
         item = node.arguments[place].value
         if item is None:
             return _ABSENT
-        if place == 0 and first is not None:
-            found = first
-        else:
-            found = evaluate(item, scope, None if state is None else state.part(place))
-        known = NOTHING if state is None else state.part(place)
-        parts[place] = found.state if known is NOTHING or known.is_open else known
+        known = None if state is None else state.part(place)
+        found = first if place == 0 and first is not None else evaluate(item, scope, known)
+        settled = known is not None and known is not NOTHING and not known.is_open
+        parts[place] = known if settled and known is not None else found.state
         return found
 
     named: dict[str, Any] = {"context": scope.context}
@@ -298,61 +334,187 @@ def _applied(
             Dot(name, found.value, item, found.rowwise) for name, item, found in taken
         )
         given += [Given("...", found.value, found.rowwise) for _, _, found in taken]
-    below = tuple(parts) if any(part is not NOTHING for part in parts) else ()
+    application = Application(function, named, given, node, scope, tuple(parts))
     if state is None:
-        return _learned(function, named, given, node, scope, below)
+        return application.learned()
     if any(item.value is PENDING for item in given):
         return Evaluated(PENDING, True, State("open", parts=tuple(parts)))
-    if state.kind == "open":
-        return _opened(function, named, given, node, scope, tuple(parts))
-    return _replayed(function, named, given, node, scope, state)
+    return application.opened() if state.kind == "open" else application.replayed(state)
 
 
-def _learned(
-    function: Function,
-    named: Mapping[str, Any],
-    given: Sequence[Given],
-    node: Call,
-    scope: Scope,
-    below: tuple[State, ...],
-) -> Evaluated:
-    """Call the function, and tell what new rows need: `below` is what its arguments learned."""
-    rowwise = any(item.rowwise for item in given)
-    inner = State(parts=below) if below else NOTHING
-    if function.role == "basis":
-        value, kept = function.compute(**named)
-        return Evaluated(value, rowwise, State("basis", kept, below) if rowwise else inner)
-    value = function.compute(**named)
-    if rowwise and follows_rows(function, given, value, scope.context.rows):
-        unit = _chosen_unit(value, given, function)
-        return Evaluated(value, True, inner if unit is None else State("unit", unit, below))
-    if _is_operation(node) or not (rowwise or below):
-        return Evaluated(value, False, inner)
-    # A parameter: what its arguments learned is not looked at again.
-    return Evaluated(value, False, State("value", value))
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One argument of a call: its value, and whether it has an element per row."""
+
+    formal: str
+    value: Any
+    rowwise: bool
+
+    @property
+    def is_logical(self) -> bool:
+        """Whether it is a logical vector."""
+        return isinstance(self.value, Numeric) and self.value.kind == "logical"
 
 
-def _opened(
-    function: Function,
-    named: Mapping[str, Any],
-    given: Sequence[Given],
-    node: Call,
-    scope: Scope,
-    parts: tuple[State, ...],
-) -> Evaluated:
-    """Compute what is computed row by row, gather the arguments of what is not."""
-    below = parts if any(part is not NOTHING for part in parts) else ()
-    if not any(item.rowwise for item in given):
-        return _learned(function, named, given, node, scope, below)
-    refuse_new_rows(function, given, node)
-    if function.role not in ("basis", "summary"):
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A function and its arguments in some rows.
+
+    Parameters
+    ----------
+    function : Function
+    named : mapping of str to object
+        What it is called with.
+    given : sequence of Given
+        Those of it that were evaluated.
+    node : Call
+    scope : Scope
+    parts : tuple of State
+        What the arguments learned, in the order of the call.
+    """
+
+    function: Function
+    named: Mapping[str, Any]
+    given: Sequence[Given]
+    node: Call
+    scope: Scope
+    parts: tuple[State, ...]
+
+    def learned(self) -> Evaluated:
+        """Call the function, and tell what new rows need."""
+        function, given = self.function, self.given
+        rowwise = any(item.rowwise for item in given)
+        below = self.parts if any(part is not NOTHING for part in self.parts) else ()
+        inner = State(parts=below) if below else NOTHING
+        if function.role == "basis":
+            value, kept = function.compute(**self.named)
+            return Evaluated(value, rowwise, State("basis", kept, below) if rowwise else inner)
+        value = function.compute(**self.named)
+        if rowwise and self._follows_rows(value):
+            unit = self._chosen_unit(value)
+            return Evaluated(value, True, inner if unit is None else State("unit", unit, below))
+        if _is_operation(self.node) or not (rowwise or below):
+            return Evaluated(value, False, inner)
+        # A parameter: what its arguments learned is not looked at again.
+        return Evaluated(value, False, State("value", value))
+
+    def opened(self) -> Evaluated:
+        """Compute what is computed row by row, gather the arguments of what is not."""
+        function, given = self.function, self.given
+        if not any(item.rowwise for item in given):
+            return self.learned()
+        self._refuse_new_rows()
+        if function.role not in ("basis", "summary"):
+            found = self.learned()
+            if found.rowwise and found.state.kind != "unit":
+                return found
+        formals = tuple(item.formal for item in given if item.rowwise and item.formal != "...")
+        bare = {key: item for key, item in self.named.items() if key != "context"}
+        gathered = Gathered.of(bare, formals, function.rows)
+        return Evaluated(PENDING, True, State("open", gathered, self.parts))
+
+    def replayed(self, state: State) -> Evaluated:
+        """Call the function for new rows, with what was learned."""
+        function, named = self.function, self.named
+        rowwise = any(item.rowwise for item in self.given)
+        if function.role == "basis":
+            if not rowwise:
+                return Evaluated(function.compute(**named)[0], False)
+            return Evaluated(self._basis_again(state), True)
+        if rowwise:
+            self._refuse_new_rows()
+            named = {name: item for name, item in named.items() if name not in function.counts}
         value = function.compute(**named)
-        follows = follows_rows(function, given, value, scope.context.rows)
-        if follows and _chosen_unit(value, given, function) is None:
-            return Evaluated(value, True, State(parts=below) if below else NOTHING)
-    formals = tuple(item.formal for item in given if item.rowwise and item.formal != "...")
-    bare = {key: item for key, item in named.items() if key != "context"}
-    return Evaluated(PENDING, True, State("open", Gathered.of(bare, formals, function.rows), parts))
+        if not rowwise:
+            return Evaluated(value, False)
+        if not self.scope.context.rows and function.role == "elementwise":
+            # R makes one text of none: paste("a", x).
+            value = take(value, np.zeros(0, dtype=np.int64))
+        if self._follows_rows(value):
+            if state.kind == "unit" and self._chosen_unit(value) is not None:
+                value = in_unit(value, state.kept)
+            return Evaluated(value, True)
+        if not _is_operation(self.node):
+            raise DataError(
+                f"the value of {deparse(self.node)} in the data of the model is not known"
+            )
+        return Evaluated(value, False)
+
+    def _basis_again(self, state: State) -> Value:
+        """Compute a basis from its state."""
+        where = f"the stored state of {deparse(self.node)}"
+        if state.kind != "basis" or self.function.replay is None:
+            raise DataError(
+                f"the state of {deparse(self.node)} in the data of the model is not known"
+            )
+        try:
+            value: Value = self.function.replay(state.kept, **self.named)
+            if isinstance(value, Factor) and value.codes.max(initial=-1) >= len(value.levels):
+                raise DataError(f"{where} has too few levels")
+        except Lme4pyError:
+            raise
+        except (
+            KeyError,
+            IndexError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            raise DataError(f"{where} does not fit: {error}") from error
+        return value
+
+    def _chosen_unit(self, value: Value) -> str | None:
+        """Return the unit that R chose for a difference of times, None where it chose none."""
+        if not self.function.chooses_unit or not isinstance(value, Numeric):
+            return None
+        # An operand's is kept.
+        numbers = [item.value for item in self.given if isinstance(item.value, Numeric)]
+        kept = any(is_difftime(number.time) for number in numbers)
+        return value.time if is_difftime(value.time) and not kept else None
+
+    def _follows_rows(self, value: Value) -> bool:
+        """Tell whether a result made from row-wise arguments has one element per row."""
+        if self.function.role == "summary" or length(value) != self.scope.context.rows:
+            return False
+        if self.function.role == "index":
+            source, *indices = [item for item in self.given if item.formal != "drop"]
+            if not indices or indices[0].value is None:
+                return source.rowwise and not any(item.rowwise for item in indices)
+            # Numbers of rows that come from the rows themselves are a new order of the whole;
+            # a logical index keeps some rows only.
+            return indices[0].rowwise and not indices[0].is_logical
+        if self.function.role != "shape":
+            return True
+        # c, rep and their kin: one vector of rows, and nothing added to it.
+        whole = [item for item in self.given if item.rowwise]
+        return len(whole) == 1 and whole[0].formal in ("x", "data", "...")
+
+    def _refuse_new_rows(self) -> None:
+        """Raise an error for what cannot be computed for new rows, one by one."""
+        function, given, text = self.function, self.given, None
+        # x[i] where each row gives a number of a row
+        reorders = function.role == "index" and given[0].rowwise
+        reorders = reorders and any(item.rowwise and not item.is_logical for item in given[1:])
+        if function.role == "whole" or reorders:
+            text = f"{function.name}() uses all rows together and"
+        for item in given if function.role == "elementwise" else ():
+            if item.formal in function.tables:
+                if item.rowwise:
+                    text = f"{deparse(self.node)} looks things up in all rows together, which"
+            elif not item.rowwise and isinstance(item.value, _VECTORS) and length(item.value) > 1:
+                text = (
+                    f"a vector of {length(item.value)} elements is repeated along the rows in "
+                    f"{deparse(self.node)}, which"
+                )
+            if text is not None:
+                break
+        if text is not None:
+            raise FormulaError(
+                f"{text} cannot be computed for new rows",
+                self.node.span,
+                "put it into the data as a column",
+            )
 
 
 def closed(node: Node, state: State, scope: Scope) -> State:
@@ -381,79 +543,23 @@ def closed(node: Node, state: State, scope: Scope) -> State:
             for item, part in zip(inner, state.parts, strict=True)
         )
         return State("open", None, parts)
-    function, named = _function(node, scope), state.kept.arguments
-    dots = named.get("dots", ())
+    named = state.kept.arguments
     given = [
-        Given(formal, named[formal], formal in state.kept.formals)
-        for formal in named
-        if formal != "dots" and not isinstance(named[formal], Node)
-    ] + [Given("...", dot.value, dot.rowwise) for dot in dots]
+        Given(formal, item, formal in state.kept.formals)
+        for formal, item in named.items()
+        if formal != "dots" and not isinstance(item, Node)
+    ] + [Given("...", dot.value, dot.rowwise) for dot in named.get("dots", ())]
     rows = max(length(item.value) for item in given if item.rowwise)
-    context = replace(scope.context, rows=rows)
-    below = state.parts if any(part is not NOTHING for part in state.parts) else ()
+    here = replace(scope, context=replace(scope.context, rows=rows))
+    named = {"context": here.context, **named}
     try:
-        named = {"context": context, **named}
-        return _learned(function, named, given, node, replace(scope, context=context), below).state
+        return (
+            Application(_function(node, scope), named, given, node, here, state.parts)
+            .learned()
+            .state
+        )
     except Lme4pyError as error:
         raise _located(error, node.span) from error.__cause__
-
-
-def _replayed(
-    function: Function,
-    named: Mapping[str, Any],
-    given: Sequence[Given],
-    node: Call,
-    scope: Scope,
-    state: State,
-) -> Evaluated:
-    """Call the function for new rows, with what was learned."""
-    rowwise = any(item.rowwise for item in given)
-    if function.role == "basis":
-        if not rowwise:
-            return Evaluated(function.compute(**named)[0], False)
-        return Evaluated(_basis_again(function, named, node, state), True)
-    if rowwise:
-        refuse_new_rows(function, given, node)
-        named = {name: item for name, item in named.items() if name not in function.counts}
-    value = function.compute(**named)
-    if not rowwise:
-        return Evaluated(value, False)
-    if not scope.context.rows and function.role == "elementwise":
-        # R makes one text of none: paste("a", x).
-        value = take(value, np.zeros(0, dtype=np.int64))
-    if follows_rows(function, given, value, scope.context.rows):
-        if state.kind == "unit" and _chosen_unit(value, given, function) is not None:
-            value = in_unit(value, state.kept)
-        return Evaluated(value, True)
-    if not _is_operation(node):
-        raise DataError(f"the value of {deparse(node)} in the data of the model is not known")
-    return Evaluated(value, False)
-
-
-def _chosen_unit(value: Value, given: Sequence[Given], function: Function) -> str | None:
-    """Return the unit that R chose for a difference of times, None where it chose none."""
-    if not function.chooses_unit or not isinstance(value, Numeric):
-        return None
-    if not is_difftime(value.time):
-        return None
-    if any(isinstance(item.value, Numeric) and is_difftime(item.value.time) for item in given):
-        return None  # the operand's is kept
-    return value.time
-
-
-def _basis_again(function: Function, named: Mapping[str, Any], node: Call, state: State) -> Value:
-    """Compute a basis from its state."""
-    if state.kind != "basis" or function.replay is None:
-        raise DataError(f"the state of {deparse(node)} in the data of the model is not known")
-    try:
-        value: Value = function.replay(state.kept, **named)
-        if isinstance(value, Factor) and value.codes.max(initial=-1) >= len(value.levels):
-            raise DataError(f"the stored state of {deparse(node)} has too few levels")
-    except Lme4pyError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise DataError(f"the stored state of {deparse(node)} does not fit: {error}") from error
-    return value
 
 
 def _member(node: Call, scope: Scope, state: State | None) -> Evaluated | None:
@@ -494,7 +600,8 @@ def _from_outside(value: Value, scope: Scope, state: State | None) -> Evaluated:
     """Return what `env` has: one element per row, or a parameter."""
     # Where these are some of the rows, nothing from outside has one element for each.
     some = state is not None and state.is_open
-    if not some and _spans_rows(value, scope):
+    size = getattr(value, "values", getattr(value, "codes", None))
+    if not some and size is not None and len(size) == scope.context.rows > 1:
         return Evaluated(value, True)
     return Evaluated(value, False, State("value", value))
 

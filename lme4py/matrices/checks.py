@@ -18,7 +18,7 @@ from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.rank import drop_dependent_columns, rank_of
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.matrices.zrank import has_full_row_rank
+from lme4py.matrices.zt import has_full_row_rank
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
 

@@ -25,8 +25,7 @@ from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import ColumnSource
 from lme4py.functions.table import Context
-from lme4py.matrices.plan import Plan
-from lme4py.matrices.variables import Coded, Indicators, Numbers, VariableColumns
+from lme4py.matrices.plan import Coded, Indicators, Numbers, Plan, VariableColumns
 from lme4py.unique_names import make_unique
 
 __all__ = ["plan"]

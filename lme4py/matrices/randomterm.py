@@ -11,8 +11,7 @@ from lme4py.abbreviation import few
 from lme4py.data.values import Factor
 from lme4py.formula.bars import Bar
 from lme4py.matrices.covariance import Covariance, structure
-from lme4py.matrices.plan import Plan
-from lme4py.matrices.variables import Numbers
+from lme4py.matrices.plan import Numbers, Plan
 
 __all__ = ["RandomTerm"]
 

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.values import FloatArray
-from lme4py.matrices.plan import ModelMatrix, Plan
-from lme4py.matrices.variables import Indicators
+from lme4py.matrices.plan import Indicators, ModelMatrix, Plan
 
 __all__ = ["sparse_matrix"]
 

@@ -6,7 +6,7 @@ level is used; functions that make a new factor (``factor``, ``relevel``) lose t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ import numpy as np
 from lme4py.data.coding import complete_contrasts
 from lme4py.data.columns import Columns
 from lme4py.data.factors import logical_factor
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError, nearest
 
 __all__ = ["AttachedColumns", "ContrastArgument", "given_contrast", "refuse_single_level"]
@@ -54,18 +54,15 @@ class AttachedColumns(Columns):
             return logical_factor(value.values)
         if isinstance(value, Factor):
             return value
-        raise DataError("contrasts apply only to factors", hint=self._no_factor(name, value))
-
-    def _no_factor(self, name: str, value: Value | None) -> str:
+        remedy = "make it a pandas Categorical or a polars Enum"
         if value is None:
             close = nearest(str(name), self.names)
-            return f"the data have no column '{name}'{'; ' + close if close else ''}"
-        if isinstance(value, Character):
-            return (
-                f"'{name}' is text: make it a pandas Categorical or a polars Enum, or write "
-                f"C(factor({name}), ...) in the formula"
-            )
-        return f"'{name}' is not a factor: make it a pandas Categorical or a polars Enum"
+            hint = f"the data have no column '{name}'{'; ' + close if close else ''}"
+        elif isinstance(value, Character):
+            hint = f"'{name}' is text: {remedy}, or write C(factor({name}), ...) in the formula"
+        else:
+            hint = f"'{name}' is not a factor: {remedy}"
+        raise DataError("contrasts apply only to factors", hint=hint)
 
 
 def given_contrast(
@@ -97,7 +94,13 @@ def given_contrast(
         return argument
     levels = len(factor.levels)
     if callable(argument) and not hasattr(argument, "__array__"):
-        argument, as_wide_as_given = _called(argument, levels, name), False
+        as_wide_as_given = False
+        try:
+            argument = argument(levels)
+        except Exception as error:  # whatever a user's function raises is shown as ours
+            raise DataError(
+                f"the contrast function of '{name}' failed: {type(error).__name__}: {error}"
+            ) from error
     given, columns = _matrix(argument, factor, name)
     if given.values.shape[0] != levels:
         raise DataError(
@@ -117,15 +120,6 @@ def refuse_single_level(factor: Factor, name: str) -> None:
         )
 
 
-def _called(function: Any, levels: int, name: str) -> Any:
-    try:
-        return function(levels)
-    except Exception as error:  # whatever a user's function raises is shown as ours
-        raise DataError(
-            f"the contrast function of '{name}' failed: {type(error).__name__}: {error}"
-        ) from error
-
-
 def _matrix(argument: Any, factor: Factor, name: str) -> tuple[Matrix, int | None]:
     """Return a matrix, and how many columns it was given with: None for a vector."""
     if isinstance(argument, Matrix):
@@ -139,27 +133,8 @@ def _matrix(argument: Any, factor: Factor, name: str) -> tuple[Matrix, int | Non
         raise DataError(_EXPECTED, hint=f"the contrast of '{name}' is a {type(argument).__name__}")
     if values.ndim < 2:
         return Matrix(values.reshape(-1, 1)), None
-    _refuse_other_order(argument, factor, name)
-    return Matrix(values, _column_names(argument)), values.shape[1]
-
-
-def _column_names(argument: Any) -> tuple[str, ...] | None:
-    # pyarrow's `columns` are the columns themselves.
-    names = getattr(argument, "column_names", None) or getattr(argument, "columns", None)
-    # A pandas frame whose columns are numbered has no names for them.
-    if names is None or hasattr(names, "step"):
-        return None
-    return tuple(str(name) for name in names)
-
-
-def _refuse_other_order(argument: Any, factor: Factor, name: str) -> None:
-    """Raise an error if a frame's rows are labelled by the levels, but stand in another order.
-
-    R takes the rows of a matrix as they come, whatever they are called.
-    """
-    # A list has an `index`, too.
-    rows: Sequence[Any] = argument.index if hasattr(argument, "iloc") else ()
-    labels = [str(label) for label in rows]
+    # R takes the rows as they come, whatever they are called. A list has an `index`, too.
+    labels = [str(label) for label in (argument.index if hasattr(argument, "iloc") else ())]
     levels = [str(level) for level in factor.levels]
     if labels != levels and sorted(labels) == sorted(levels):
         raise DataError(
@@ -167,3 +142,8 @@ def _refuse_other_order(argument: Any, factor: Factor, name: str) -> None:
             f"{', '.join(levels)}",
             hint=f"put the rows in the order of the levels: .loc[{levels}]",
         )
+    # pyarrow's `columns` are the columns themselves.
+    names = getattr(argument, "column_names", None) or getattr(argument, "columns", None)
+    # A pandas frame whose columns are numbered has no names for them.
+    named = None if names is None or hasattr(names, "step") else tuple(map(str, names))
+    return Matrix(values, named), values.shape[1]

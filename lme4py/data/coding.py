@@ -88,45 +88,25 @@ def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int
     return linpack.q_times(decomposition, np.asfortranarray(padded)), decomposition.rank
 
 
-def _indicator(levels: Sequence[str]) -> Matrix:
-    return Matrix(np.eye(len(levels), order="F"), tuple(levels))
-
-
-def _undefined(count: int) -> DataError:
-    return DataError(f"contrasts not defined for {count - 1} degrees of freedom")
-
-
-def _treatment(levels: Sequence[str], base: float = 1, contrasts: bool = True) -> Matrix:
-    full = _indicator(levels)
-    if not contrasts:
-        return full
-    if len(levels) < 2:
-        raise _undefined(len(levels))
+def _treatment(levels: Sequence[str], base: float = 1) -> Matrix:
     if math.isnan(base) or base < 1 or base > len(levels):
         raise DataError("baseline group number out of range")
     kept = [place for place in range(len(levels)) if place != int(base) - 1]
-    return Matrix(np.asfortranarray(full.values[:, kept]), tuple(levels[place] for place in kept))
+    values = np.asfortranarray(np.eye(len(levels))[:, kept])
+    return Matrix(values, tuple(levels[place] for place in kept))
 
 
-def _sas(levels: Sequence[str], contrasts: bool = True) -> Matrix:
-    return _treatment(levels, len(levels), contrasts)
+def _sas(levels: Sequence[str]) -> Matrix:
+    return _treatment(levels, len(levels))
 
 
-def _sum(levels: Sequence[str], contrasts: bool = True) -> Matrix:
-    if len(levels) < 2:
-        raise DataError(_TOO_FEW)
-    if not contrasts:
-        return _indicator(levels)
+def _sum(levels: Sequence[str]) -> Matrix:
     values = np.eye(len(levels), len(levels) - 1, order="F")
     values[-1] = -1.0
     return Matrix(values)
 
 
-def _helmert(levels: Sequence[str], contrasts: bool = True) -> Matrix:
-    if len(levels) < 2:
-        raise DataError(_TOO_FEW)
-    if not contrasts:
-        return _indicator(levels)
+def _helmert(levels: Sequence[str]) -> Matrix:
     count = len(levels)
     values = -np.triu(np.ones((count, count - 1), order="F"))
     places = np.arange(count - 1)
@@ -136,8 +116,6 @@ def _helmert(levels: Sequence[str], contrasts: bool = True) -> Matrix:
 
 def _poly(levels: Sequence[str], scores: ArrayLike | None = None, contrasts: bool = True) -> Matrix:
     count = len(levels)
-    if count < 2:
-        raise _undefined(count)
     if count > _MOST_POLY:
         raise DataError(
             "orthogonal polynomials cannot be represented accurately enough for "
@@ -209,8 +187,16 @@ def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
     if name not in CONTRASTS:
         raise _unknown(name)
     for option in options:
-        if option not in signature(CONTRASTS[name]).parameters:
+        if option not in (*signature(CONTRASTS[name]).parameters, "contrasts"):
             raise DataError(f"unused argument ({option}) in {name}()")
+    full = name != "contr.poly" and not options.pop("contrasts", True)
+    early = name in ("contr.sum", "contr.helmert")
+    # The others have a full matrix for a single level, too.
+    if len(levels) < 2 and (early or not full):
+        text = f"contrasts not defined for {len(levels) - 1} degrees of freedom"
+        raise DataError(_TOO_FEW if early else text)
+    if full:
+        return Matrix(np.eye(len(levels), order="F"), tuple(levels))
     return CONTRASTS[name](levels, **options)
 
 

@@ -102,15 +102,6 @@ def _keys(texts: Sequence[str]) -> Sequence[Any]:
     return list(zip(*(written.translate(level).split(_BETWEEN) for level in levels), strict=True))
 
 
-def _is_text(joined: str) -> bool:
-    """Tell whether there is no lone surrogate, which is no character; R has none."""
-    try:
-        joined.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 @cache
 def _of_locale(name: str) -> Callable[[str], Any]:
     """Return the key of a locale, from PyICU."""
@@ -165,7 +156,10 @@ class Collation:
     def order(self, texts: Sequence[str]) -> list[int]:
         """Return the positions of the texts in order (R's ``order``); ties keep their order."""
         clean = texts
-        if not _is_text("".join(texts)):
+        try:
+            "".join(texts).encode()
+        except UnicodeEncodeError:
+            # A lone surrogate is no character; R has none.
             clean = [text.encode("utf-8", "replace").decode() for text in texts]
         if self.name == "C":
             keys: Sequence[Any] = clean

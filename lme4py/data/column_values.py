@@ -328,17 +328,11 @@ def _from_pandas(series: Any) -> Value:
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return _times(series.dt.tz_convert(None).to_numpy(), series.dt.tz)
     if pd.api.types.is_numeric_dtype(dtype):
-        return _masked(series.to_numpy(np.float64, na_value=np.nan), series, dtype.kind)
+        floats = series.to_numpy(np.float64, na_value=np.nan)
+        if dtype.kind == "f" or np.isnan(floats).any():
+            return Numeric(floats.view(), _NUMBERS[dtype.kind])
+        return _numeric(series.to_numpy(np.bool_ if dtype.kind == "b" else np.int64).view())
     return _from_objects(series.to_numpy(dtype=object))
-
-
-def _masked(floats: NDArray[np.float64], series: Any, code: str) -> Numeric:
-    """Return a nullable column: exact integers when nothing is missing."""
-    if code == "f":
-        return Numeric(floats.view(), "double")
-    if not np.isnan(floats).any():
-        return _numeric(series.to_numpy(np.bool_ if code == "b" else np.int64).view())
-    return Numeric(floats.view(), "logical" if code == "b" else "integer")
 
 
 def _from_polars(series: Any) -> Value:

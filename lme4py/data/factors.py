@@ -5,6 +5,7 @@ Work per row is done on whole arrays of codes; strings are made once per level.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,18 +37,17 @@ __all__ = [
 _MOST_DAYS = 2**31 - 1  # as many as R can write
 _SECONDS_PER_DAY = 86400
 _FIRST_LOOK = 1 << 12
+# The largest table of presences that is still linear work: four places a row.
+_DENSE, _SMALL = 4, 1 << 16
+# Years below 1000 are not padded by R.
+_PADDING = re.compile(r"^(-?)0+(?=[0-9])")
 _PIECE = 1 << 15
-
-
-def _dense_limit(rows: int) -> int:
-    """Return the largest table of presences that is still linear work for so many rows."""
-    return max(4 * rows, 1 << 16)
 
 
 def _distinct_integers(values: NDArray[Any], low: int, high: int) -> tuple[NDArray[Any], Codes]:
     """Return the sorted distinct integers of `values` and each value's position among them."""
     size = high - low + 1
-    if size > _dense_limit(values.size):
+    if size > max(_DENSE * values.size, _SMALL):
         found, codes = np.unique(values, return_inverse=True)
         return found, codes.astype(np.int32)
     shifted = (values - low if low else values).astype(np.int64, copy=False)
@@ -122,7 +122,7 @@ def first_rows(values: Sequence[Value]) -> NDArray[np.int64]:
             keys = np.unique(keys, return_inverse=True)[1]
         keys = keys * width + shifted
     size = int(keys.max(initial=-1)) + 1
-    if size > _dense_limit(keys.size):
+    if size > max(_DENSE * keys.size, _SMALL):
         import pandas as pd
 
         # By a table, for which sorting would be several times too slow.
@@ -190,7 +190,7 @@ def on_clock(seconds: NDArray[np.float64], time: Time | None) -> NDArray[np.floa
     >>> on_clock(np.array([0.0]), "POSIXct Asia/Kathmandu")
     array([19800.])
     """
-    zone = _zone(time)
+    zone = (*(time or "").split(" ")[1:2], "UTC")[0]
     whole = np.floor(seconds)
     if zone == "UTC" or not whole.size:
         return whole
@@ -206,22 +206,11 @@ def on_clock(seconds: NDArray[np.float64], time: Time | None) -> NDArray[np.floa
     return whole
 
 
-def _zone(time: Time | None) -> str:
-    return (*(time or "").split(" ")[1:2], "UTC")[0]
-
-
 def shows_clock(time: Time | None, seconds: NDArray[np.float64]) -> bool:
     """Tell whether moments are written with the hour: R does if one of them is no midnight."""
     if (time or "").endswith(" clock"):
         return True
     return bool((on_clock(seconds, time) % _SECONDS_PER_DAY != 0).any())
-
-
-def _without_year_padding(text: str) -> str:
-    """Return a date as R writes it: years below 1000 are not padded."""
-    sign, digits = ("-", text[1:]) if text.startswith("-") else ("", text)
-    year, _, rest = digits.partition("-")
-    return f"{sign}{int(year)}-{rest}"
 
 
 def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[str]:
@@ -234,7 +223,7 @@ def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[s
         raise DataError("a date is out of range") from fault
     if np.isnat(moments).any():
         raise DataError("a date is out of range")
-    return [_without_year_padding(text.replace("T", " ")) for text in moments.astype(pattern)]
+    return [_PADDING.sub(r"\1", text.replace("T", " ")) for text in moments.astype(pattern)]
 
 
 def _moments_one_by_one(seconds: NDArray[np.float64]) -> list[str]:
@@ -329,25 +318,15 @@ def named_factor(codes: Codes, texts: Sequence[str | None], ordered: bool = Fals
     return Factor(recode(codes, [places.get(text, -1) for text in texts]), levels, ordered)
 
 
-def _used(codes: Codes, size: int) -> NDArray[np.intp]:
-    """Return the codes that occur, sorted."""
-    # The offset lets the missing code -1 be counted in place 0.
-    return np.flatnonzero(np.bincount(codes + 1, minlength=size + 1)[1:])
-
-
-def _all_used(codes: Codes, size: int) -> bool:
-    """Tell whether every one of `size` codes occurs; mostly the first rows tell."""
-    if codes.size < size:
-        return False
+def _used(codes: Codes, size: int) -> NDArray[np.intp] | None:
+    """Return which of `size` codes occur, sorted; None for all, as mostly the first rows tell."""
     present = np.zeros(size + 1, dtype=bool)
     begin, end = 0, max(2 * size, _FIRST_LOOK)
-    while begin < codes.size:
+    while begin < codes.size and not present[:size].all():
         # The missing code -1 counts in the last place.
         present[codes[begin:end]] = True
-        if present[:size].all():
-            return True
         begin, end = end, 2 * end
-    return not size
+    return None if present[:size].all() else np.flatnonzero(present[:size])
 
 
 def _dropped(factor: Factor, used: NDArray[np.intp]) -> Factor:
@@ -368,9 +347,8 @@ def drop_unused(factor: Factor) -> Factor:
     >>> drop_unused(Factor(np.array([2, 0], dtype=np.int32), ("z", "q", "a"))).levels
     ('z', 'a')
     """
-    if _all_used(factor.codes, len(factor.levels)):
-        return factor
-    return _dropped(factor, _used(factor.codes, len(factor.levels)))
+    used = _used(factor.codes, len(factor.levels))
+    return factor if used is None else _dropped(factor, used)
 
 
 def logical_factor(values: NDArray[Any]) -> Factor:
@@ -410,16 +388,17 @@ def factor_of(value: Value, collation: Collation) -> Factor:
     """
     match value:
         case Factor():
-            used = _used(value.codes, len(value.levels))
-            kept = np.array([place for place in used if value.levels[place] is not None], np.intp)
-            return _dropped(value, kept)
+            places = _used(value.codes, len(value.levels))
+            every = range(len(value.levels)) if places is None else places
+            kept = [place for place in every if value.levels[place] is not None]
+            return _dropped(value, np.array(kept, dtype=np.intp))
         case Character():
-            pool = value.pool
-            if _all_used(value.codes, len(pool)):
+            pool, places = value.pool, _used(value.codes, len(value.pool))
+            if places is None:
                 order = collation.order(pool)
             else:
-                used = _used(value.codes, len(pool)).tolist()
-                order = [used[place] for place in collation.order([pool[i] for i in used])]
+                known = places.tolist()
+                order = [known[place] for place in collation.order([pool[i] for i in known])]
             position = np.full(len(pool), -1, dtype=np.int32)
             position[order] = np.arange(len(order), dtype=np.int32)
             return Factor(recode(value.codes, position), tuple(map(pool.__getitem__, order)))

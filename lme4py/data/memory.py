@@ -39,26 +39,21 @@ def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
     >>> found.tolist(), found.flags.writeable
     ([0.0, 0.0], False)
     """
-    ours = values.flags.owndata or (values.flags.writeable and _lends_read_only(source))
-    if ours and values is not source:
+    lends = type(source).__module__.partition(".")[0] in ("polars", "pyarrow")
+    pandas = sys.modules.get("pandas")
+    if (values.flags.owndata or (lends and values.flags.writeable)) and values is not source:
         found = values
-    elif _copies_on_write(source) and values.dtype != object:
-        return np.asarray(_Holder(values, source.copy(deep=False)))  # type: ignore[attr-defined]
+    elif (
+        pandas is not None
+        and isinstance(source, pandas.Series)
+        and int(pandas.__version__.partition(".")[0]) >= 3
+        and values.dtype != object
+    ):
+        return np.asarray(_Holder(values, source.copy(deep=False)))
     else:
         found = values.copy(order="K")
     found.flags.writeable = False
     return found
-
-
-def _lends_read_only(source: object) -> bool:
-    return type(source).__module__.partition(".")[0] in ("polars", "pyarrow")
-
-
-def _copies_on_write(source: object) -> bool:
-    pandas = sys.modules.get("pandas")
-    if pandas is None or not isinstance(source, pandas.Series):
-        return False
-    return int(pandas.__version__.partition(".")[0]) >= 3
 
 
 def read_only(value: Value) -> Value:

@@ -219,13 +219,11 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
     """Return the elements (rows of a matrix) that `rows` selects: a mask, positions or a slice."""
     match value:
         case Numeric():
-            return Numeric(value.values[rows], value.kind, value.time)
+            return replace(value, values=value.values[rows])
         case Matrix():
-            return Matrix(np.asfortranarray(value.values[rows]), value.names, value.kind)
-        case Character():
-            return Character(value.codes[rows], value.pool)
-        case Factor():
-            return Factor(value.codes[rows], value.levels, value.ordered, value.contrasts)
+            return replace(value, values=np.asfortranarray(value.values[rows]))
+        case Character() | Factor():
+            return replace(value, codes=value.codes[rows])
         case _:
             return value
 
@@ -307,14 +305,11 @@ def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:
     found, absent = take(value, np.maximum(rows, 0)), rows < 0
     match found:
         case Numeric():
-            floats = np.where(absent, np.nan, found.as_float())
-            return Numeric(floats, found.kind, found.time)
+            return replace(found, values=np.where(absent, np.nan, found.as_float()))
         case Matrix():
             floats = np.where(absent[:, None], np.nan, found.values)
-            return Matrix(np.asfortranarray(floats), found.names, found.kind)
-        case Character():
-            return Character(np.where(absent, np.int32(-1), found.codes), found.pool)
-        case Factor():
+            return replace(found, values=np.asfortranarray(floats))
+        case Character() | Factor():
             return replace(found, codes=np.where(absent, np.int32(-1), found.codes))
         case _:
             return found

@@ -337,7 +337,7 @@ def learn_model(
             parsed.right.span,
             "add a term such as (1 | group)",
         )
-    grouping = Grouping.learn(frame, bars, scope.context)
+    grouping = Grouping.of(frame, bars, scope.context)
     try:
         found = [learn_random_term(bar, grouping, scope) for bar in bars]
     except FormulaError as error:

@@ -278,7 +278,7 @@ def _evaluated(bars: Sequence[Bar], columns: Columns, context: Context) -> list[
     found = {name: columns.get(name) for name in sorted(names)}
     variables = {name: value for name, value in found.items() if value is not None}
     frame = ModelFrame(variables=variables, rows=columns.rows)
-    grouping = Grouping.learn(frame, bars, context)
+    grouping = Grouping.of(frame, bars, context)
     return [learn_random_term(bar, grouping, scope)[0] for bar in bars]
 
 

@@ -408,7 +408,7 @@ def _fixed_part(stored: StoredDesign, X: FloatArray, context: Context) -> FixedE
 def _random_part(stored: StoredDesign, context: Context) -> RandomEffects:
     """Return the random part made anew, if it is what the file says."""
     bars, Zt = stored.formula.bars, stored.Zt.matrix()
-    grouping = Grouping.learn(stored.frame, bars, context)
+    grouping = Grouping.of(stored.frame, bars, context)
     sizes = [len(term.factor.levels) * len(term.columns) for term in stored.random]
     blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
     in_formula = [(stored.random[place], blocks[place]) for place in np.argsort(stored.order)]

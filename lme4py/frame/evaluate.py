@@ -384,8 +384,8 @@ class Application:
         """Call the function, and tell what new rows need."""
         function, given = self.function, self.given
         rowwise = any(item.rowwise for item in given)
-        below = self.parts if any(part is not NOTHING for part in self.parts) else ()
-        inner = State(parts=below) if below else NOTHING
+        inner = State.above(self.parts)
+        below = inner.parts
         if function.role == "basis":
             value, kept = function.compute(**self.named)
             return Evaluated(value, rowwise, State("basis", kept, below) if rowwise else inner)

@@ -45,6 +45,11 @@ class State(Abbreviated):
     kept: Any = None
     parts: tuple[State, ...] = ()
 
+    @staticmethod
+    def above(parts: Sequence[State]) -> State:
+        """Return the state of a call that learned nothing but what its arguments did."""
+        return State(parts=tuple(parts)) if any(part is not NOTHING for part in parts) else NOTHING
+
     def part(self, place: int) -> State:
         """Return the state of one argument."""
         if place < len(self.parts):

@@ -81,34 +81,31 @@ class Grouping:
     levels: Mapping[str, Levels]
 
     @classmethod
-    def learn(cls, frame: ModelFrame, bars: Iterable[Bar], context: Context) -> Grouping:
-        """Return the columns as factors on the levels that they have."""
-        factors = {
-            name: as_factor(value, context.collation) for name, value in _named(frame, bars).items()
-        }
-        levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
-        return cls(frame, replace(context, rows=frame.rows), factors, levels)
-
-    @classmethod
-    def of_new_rows(
+    def of(
         cls,
         frame: ModelFrame,
         bars: Iterable[Bar],
         context: Context,
-        levels: Mapping[str, Levels],
+        levels: Mapping[str, Levels] | None = None,
     ) -> Grouping:
-        """Return the columns of new rows as factors on learned levels, others behind them."""
-        factors = {}
-        for name, value in _named(frame, bars).items():
-            if name not in levels:
+        """Return the columns as factors on their own levels, or on learned ones."""
+        factors: dict[str, Factor] = {}
+        for name in dict.fromkeys(symbol.name for bar in bars for symbol in symbols(bar.group)):
+            value = without_dim(frame.variables.get(name, Null()))
+            # A matrix is told where it is used.
+            if isinstance(value, Null | Matrix):
                 continue
-            found = factor_of(value, Collation("C")) if isinstance(value, Numeric) else value
-            if not isinstance(found, Character | Factor):
-                raise DataError(f"'{name}' cannot be a grouping factor")
-            placed = place_levels(found, levels[name])
-            kind = frame.types[name]
-            ordered = kind.kind == "factor" and kind.ordered
-            factors[name] = Factor(placed.codes, placed.levels, ordered, kind.contrasts)
+            if levels is None:
+                factors[name] = as_factor(value, context.collation)
+            elif name in levels:
+                found = factor_of(value, Collation("C")) if isinstance(value, Numeric) else value
+                if not isinstance(found, Character | Factor):
+                    raise DataError(f"'{name}' cannot be a grouping factor")
+                placed, kind = place_levels(found, levels[name]), frame.types[name]
+                ordered = kind.kind == "factor" and kind.ordered
+                factors[name] = Factor(placed.codes, placed.levels, ordered, kind.contrasts)
+        if levels is None:
+            levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
         return cls(frame, replace(context, rows=frame.rows), factors, levels)
 
     def get(self, name: str) -> Factor | None:
@@ -138,13 +135,6 @@ class Grouping:
             codes = np.where(found.codes < len(known), found.codes, np.int32(-1))
             factors[name] = replace(found, codes=codes, levels=known)
         return replace(self, factors=factors)
-
-
-def _named(frame: ModelFrame, bars: Iterable[Bar]) -> dict[str, Value]:
-    """Return the columns that grouping expressions name; a matrix is told where it is used."""
-    names = dict.fromkeys(symbol.name for bar in bars for symbol in symbols(bar.group))
-    found = {name: without_dim(frame.variables[name]) for name in names if name in frame.variables}
-    return {name: value for name, value in found.items() if not isinstance(value, Matrix)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,10 +219,12 @@ def learn_random_term(
             bar.group.span,
         )
     if not factor.codes.size or int(factor.codes.max()) < 0 or not factor.levels:
+        # An operator that computes stands where ":" or "/" is meant.
+        arithmetic = isinstance(bar.group, Call) and bar.group.name in ("+", "-", "*", "/", "^")
         raise FormulaError(
             f"Invalid grouping factor specification, {bar.group_name}",
             bar.group.span,
-            _ARITHMETIC if _is_arithmetic(bar.group) else "every value of it is missing",
+            _ARITHMETIC if arithmetic else "every value of it is missing",
         )
     group = _without_missing_level(drop_unused(factor))
     term = random_term(bar, group, grouping)
@@ -256,7 +248,8 @@ def new_random_term(
     rows = grouping.frame.rows
     known = _learned_combinations(bar, grouping, learned)
     if known is not None:
-        return random_term(bar, Factor(known, learned.levels, learned.ordered), grouping)
+        group = Factor(known, learned.levels, learned.ordered)
+        return random_term(bar, group, grouping)
     # Through a function a new level would become something else without a word.
     seen = grouping if _joins_names(bar.group) else grouping.closed()
     try:
@@ -281,12 +274,14 @@ def new_random_term(
     if len(placed.levels) > len(learned.levels):
         lost = codes >= len(learned.levels)
         # A missing part is no new level: the row has no level at all.
-        new = lost & ~_missing_parts(bar, grouping)
+        parts = [grouping.get(symbol.name) for symbol in symbols(bar.group)]
+        new = lost & ~np.any([part.codes < 0 for part in parts if part is not None], axis=0)
         if not allow_new and bool(new.any()):
             names = [str(placed.levels[code]) for code in np.unique(codes[new])]
             raise _new_levels(bar.group_name, names, learned.levels, bar)
         codes = np.where(lost, np.int32(-1), codes)
-    return random_term(bar, Factor(codes, learned.levels, learned.ordered), grouping)
+    group = Factor(codes, learned.levels, learned.ordered)
+    return random_term(bar, group, grouping)
 
 
 def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -> Codes | None:
@@ -348,8 +343,10 @@ def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, Stat
             if isinstance(found, Factor):
                 return found, NOTHING
         case Call() if node.name == "(" and len(node.operands) == 1:
-            factor, part = _factor(node.operands[0], scope, _part(state, 0))
-            return factor, _above(part)
+            factor, part = _factor(
+                node.operands[0], scope, None if state is None else state.part(0)
+            )
+            return factor, State.above((part,))
         case Call() if node.name == ":" and len(node.operands) == 2:
             return _joined(node, scope, state)
         case _:
@@ -368,7 +365,7 @@ def _joined(node: Call, scope: Scope, state: State | None) -> tuple[Factor, Stat
     factors: list[Factor] = []
     learned: list[State] = []
     for place, operand in enumerate(node.operands):
-        part = _part(state, place)
+        part = None if state is None else state.part(place)
         if not isinstance(operand, Call | Symbol):
             raise DataError("both inputs must be factors", operand.span)
         inner = strip_parentheses(operand)
@@ -381,15 +378,7 @@ def _joined(node: Call, scope: Scope, state: State | None) -> tuple[Factor, Stat
             found, part_learned = result.value, result.state
         factors.append(found)
         learned.append(part_learned)
-    return interaction_of(factors, na_as_text=True), _above(*learned)
-
-
-def _part(state: State | None, place: int) -> State | None:
-    return None if state is None else state.part(place)
-
-
-def _above(*parts: State) -> State:
-    return NOTHING if all(part is NOTHING for part in parts) else State(parts=parts)
+    return interaction_of(factors, na_as_text=True), State.above(learned)
 
 
 def _without_missing_level(factor: Factor) -> Factor:
@@ -406,24 +395,9 @@ def _without_missing_level(factor: Factor) -> Factor:
     return Factor(recode(factor.codes, positions), kept, factor.ordered)
 
 
-def _is_arithmetic(group: Node) -> bool:
-    """Tell whether an operator that computes stands where ``:`` or ``/`` is meant."""
-    return isinstance(group, Call) and group.name in ("+", "-", "*", "/", "^")
-
-
 def _joins_names(group: Node) -> bool:
     """Tell whether a group is a name, or names joined by ``:``."""
     return all(item.name in (":", "(") for item in calls_in(group))
-
-
-def _missing_parts(bar: Bar, grouping: Grouping) -> NDArray[np.bool_]:
-    """Return the rows where a variable that the group names is missing."""
-    lost = np.zeros(grouping.frame.rows, dtype=np.bool_)
-    for symbol in symbols(bar.group):
-        found = grouping.get(symbol.name)
-        if found is not None:
-            lost |= found.codes < 0
-    return lost
 
 
 def _new_levels(name: str, new: Sequence[str], known: Levels, bar: Bar) -> DataError:

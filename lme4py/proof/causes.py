@@ -258,7 +258,7 @@ def _explaining_option(case: _Case) -> DefaultContrasts | None:
             frame.rows, Collation(spec.collation), lambda _: None, option, design.formula.lme4
         )
         try:
-            grouping = Grouping.learn(frame, [term.bar for term in bars], context)
+            grouping = Grouping.of(frame, [term.bar for term in bars], context)
             terms = [random_term(term.bar, term.group, grouping) for term in bars]
             if _fits(random_effects(terms, frame.rows), case.theirs):
                 return option

@@ -445,7 +445,7 @@ class Scan:
             rows=frame.rows,
             emptied="no row is left: subset or missing values take all of them",
         )
-        grouping = Grouping.learn(learned.frame, self._text.formula.bars, scope.context)
+        grouping = Grouping.of(learned.frame, self._text.formula.bars, scope.context)
         for term in model.random.terms:
             remember_combinations(term.bar, term.group, grouping)
         known = replace(known, messages=known.messages + messages)

@@ -66,7 +66,7 @@ def apply(
         na_action=na_action,
         free=_group_names(spec, bars) if new_levels == "zero" else (),
     )
-    grouping = Grouping.of_new_rows(frame, bars, context, spec.grouping)
+    grouping = Grouping.of(frame, bars, context, spec.grouping)
     wanted = _wanted(parts, spec, grouping)
     terms_of_bars = []
     for bar, learned in zip(spec.formula.bars, spec.groups, strict=True):
@@ -94,7 +94,7 @@ def wanted_columns(
     collation, messages = Collation(spec.collation), Messages()
     defaults, lme4 = spec.default_contrasts, spec.formula.lme4
     context = Context(frame.rows, collation, messages.warn, defaults, lme4)
-    return _wanted(parts, spec, Grouping.learn(frame, spec.formula.bars, context))
+    return _wanted(parts, spec, Grouping.of(frame, spec.formula.bars, context))
 
 
 def _fixed_terms(spec: Spec) -> Terms:

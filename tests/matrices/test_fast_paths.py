@@ -9,7 +9,7 @@ import pytest
 import lme4py
 from lme4py.data.factors import drop_unused
 from lme4py.data.values import Factor
-from lme4py.matrices import checks, plan, variables
+from lme4py.matrices import checks, plan
 from lme4py.matrices.rank import rank_of
 
 ROWS = 30_000
@@ -74,8 +74,8 @@ def test_scales_are_judged_as_by_standard_deviations(monkeypatch, column, distan
 
 
 def _in_pieces_of(monkeypatch, rows):
-    monkeypatch.setattr(variables, "_SHORTEST_PIECE", rows)
-    monkeypatch.setattr(variables, "_LONGEST_PIECE", rows)
+    monkeypatch.setattr(plan, "_SHORTEST_PIECE", rows)
+    monkeypatch.setattr(plan, "_LONGEST_PIECE", rows)
 
 
 @pytest.mark.parametrize("piece", [1, 7, 64, 10**6])

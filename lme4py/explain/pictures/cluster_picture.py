@@ -11,7 +11,7 @@ from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import shortened
 from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.pictures.figure import INK, PICTURE, colours_of, short, tint
-from lme4py.explain.pictures.panel import MatrixPanel, number_figure
+from lme4py.explain.pictures.panel import MatrixPanel, panel_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
             )
             # What follows in a product is a vector.
             above, sign = [], ""
-    return number_figure(panels, found.title)
+    return panel_figure(panels, found.title)
 
 
 def _heads(design: MixedDesign, found: Cluster) -> list[list[tuple[str, str]]]:

@@ -31,12 +31,11 @@ from lme4py.explain.pictures.figure import (
     PICTURE,
     colours_of,
     faded,
-    new_figure,
     paint,
     short,
     tint,
 )
-from lme4py.explain.pictures.panel import Frame, Label, MatrixPanel, draw_panel, number_figure
+from lme4py.explain.pictures.panel import Frame, Label, MatrixPanel, panel_figure
 from lme4py.explain.pictures.raster import (
     BINS,
     SQUARE,
@@ -92,45 +91,44 @@ def plot(
     rows, columns = max(size[0] for size in sizes), sum(size[1] for size in sizes)
     numbered = rows <= _NUMBERED[0] and columns <= _NUMBERED[1] and min(map(min, sizes)) > 0
     drawn = [_panel(name, shown, numbered) for name in wanted]
-    figure = number_figure(drawn) if numbered else _pixel_figure(drawn, shown)
-    _draw_legend(figure, shown, wanted, numbered)
+    figure = panel_figure(drawn, below=0.18 * min(len(shown.terms), _MOST_TERMS + 1))
+    _draw_legend(figure, shown, drawn, numbered)
     return figure
 
 
 def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     """Return a matrix, in numbers or as pixels."""
-    sides, colours_of_pixels = PANELS[name], _pixels(name, shown)
-    down, across = _axis(name, 0, shown), _axis(name, 1, shown)
+    sides, most = PANELS[name], SQUARE if name in ("Lambdat", "ZtZ") else BINS
+    down, across = (TermAxis(shown.bounds(side), most) for side in sides)
     thin, p = name in ("X", "raw"), int(across.Gp[-1])
-    panel = MatrixPanel(
+    above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
+    colours, cells = _pixels(name, shown, down, across), list[list[str]]()
+    if numbered:
+        setter = Typesetter(notation_of(hierarchy(shown.design)).write, 4, PICTURE)
+        cells = setter.cells(grid([list(map(Numeral, row)) for row in _values(name, shown)]))
+        # What of X stands again in Z has the colour of its term, as in the picture of a cluster.
+        colours = tint([c for _, _, c in above], cells) if name == "X" else faded(colours)
+    return MatrixPanel(
         name=name,
         title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {p:,}",
-        colours=colours_of_pixels,
-        edges=(down.edges, across.edges),
+        colours=colours,
+        axes=(down, across),
+        cells=cells,
+        above=above,
         beside=_labels(sides[0], shown, down, numbered),
-        above=[] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered),
-        inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 1.1) if thin else 2.6,
-        marks=_marks(shown) if name == "X" else (),
+        marks=_marks(shown) if name == "X" and not numbered else (),
         frames=list(_frames(name, shown, down, across)),
+        inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 1.1) if thin else 2.6,
     )
-    if not numbered:
-        return panel
-    setter = Typesetter(notation_of(hierarchy(shown.design)).write, 4, PICTURE)
-    cells = setter.cells(grid([[Numeral(float(x)) for x in row] for row in _values(name, shown)]))
-    # What of X stands again in Z has the colour of its term, as in the picture of a cluster.
-    again = name == "X"
-    colours = tint([c for _, _, c in panel.above], cells) if again else faded(panel.colours)
-    return replace(panel, marks=(), colours=colours, cells=cells, edges=None)
 
 
-def _pixels(name: str, shown: Window) -> FloatArray:
+def _pixels(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
     """Return the pixels of a matrix: the colour of its term, or of X's, darker for more."""
-    down, across = _axis(name, 0, shown), _axis(name, 1, shown)
-    palette, effects = colours_of(len(shown.terms)), shown.bounds("columns")
+    palette = colours_of(len(shown.terms))
     if name == "Lambdat":
         return paint(pattern(shown.Lambdat, down), down.terms[:, None], palette)
     # What the values of a column are compared with: those of the same column of its term.
-    steps = [range(*ends) for ends in pairwise(effects.tolist())]
+    steps = [range(*ends) for ends in pairwise(shown.bounds("columns").tolist())]
     of_Z = np.concatenate([np.tile(s, len(k)) for s, k in zip(steps, shown.levels, strict=True)])
     if name == "ZtZ":
         term = np.where(down.terms[:, None] == across.terms, down.terms[:, None], len(palette))
@@ -138,9 +136,9 @@ def _pixels(name: str, shown: Window) -> FloatArray:
         return paint(products(scaled, down), term, [*palette, _BETWEEN])
     side = PANELS[name][name != "Zt"]
     rows, observations = (down, across) if name == "Zt" else (across, down)
-    matrix, each = shown.transposed(side), np.arange(rows.first.size)
+    matrix = shown.transposed(side)
     kinds = of_Z if side == "effects" else np.arange(matrix.shape[0])
-    alone = each if side in ("fixed", "columns") else rows.terms
+    alone = np.arange(rows.first.size) if side in ("fixed", "columns") else rows.terms
     weights = shades(relative(matrix, kinds), rows, observations, alone)
     if name == "X":
         return paint(weights.T, shown.design.fixed.assign[across.first] % 2, _FIXED)
@@ -148,12 +146,12 @@ def _pixels(name: str, shown: Window) -> FloatArray:
     return found if name == "Zt" else found.swapaxes(0, 1)
 
 
-def _values(name: str, shown: Window) -> FloatArray:
+def _values(name: str, shown: Window) -> list[list[float]]:
     """Return the numbers of a small matrix."""
-    if name == "Lambdat":
-        return shown.Lambdat.toarray()
-    Zt = shown.transposed(PANELS[name][name not in ("Zt", "ZtZ")]).toarray()
-    return Zt @ Zt.T if name == "ZtZ" else Zt if name == "Zt" else Zt.T
+    side = PANELS[name][name not in ("Zt", "ZtZ")]
+    found = (shown.Lambdat if name == "Lambdat" else shown.transposed(side)).toarray()
+    values = found @ found.T if name == "ZtZ" else found.T if side == PANELS[name][1] else found
+    return values.tolist()
 
 
 def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[Label]:
@@ -233,30 +231,9 @@ def _frames(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Itera
             yield begin + int(own.min()) * step, top, begin + (int(own.max()) + 1) * step, bottom
 
 
-def _pixel_figure(panels: Sequence[MatrixPanel], shown: Window) -> Figure:
-    """Return a figure of matrices as pixels, with ticks."""
-    from matplotlib.ticker import EngFormatter, MaxNLocator
-
-    widths = [panel.inches for panel in panels]
-    above = 0.06 * max(len(name) for panel in panels for _, name, _ in [*panel.above, (0, "", "")])
-    height = 3.4 + above + 0.18 * min(len(shown.terms), _MOST_TERMS + 1)
-    size = sum(widths) + 0.6 * len(panels), height
-    figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
-    for axes, panel in zip(every, panels, strict=True):
-        draw_panel(axes, panel)
-        axes.set(xlim=(0, panel.across[-1] or 1), ylim=(panel.down[-1] or 1, 0))
-        axes.tick_params(length=2, width=0.6, pad=2)
-        for k, ticks in enumerate((axes.yaxis, axes.xaxis)):
-            ticks.set_major_locator(MaxNLocator(4, integer=True))
-            ticks.set_major_formatter(EngFormatter(sep=""))
-            axis = _axis(panel.name, k, shown)
-            named = (panel.beside, panel.above)[k]
-            if axis.enlarges or len(named) == axis.Gp[-1]:
-                ticks.set_ticks([])
-    return figure
-
-
-def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered: bool) -> None:
+def _draw_legend(
+    figure: Figure, shown: Window, panels: Sequence[MatrixPanel], numbered: bool
+) -> None:
     """Write one line for each random term below the panels, and how to read the picture."""
     from matplotlib.patches import Patch
 
@@ -271,7 +248,7 @@ def _draw_legend(figure: Figure, shown: Window, wanted: Sequence[str], numbered:
         handles,
         [textwrap.fill(line, width) for line in lines],
         loc="outside lower left",
-        title=textwrap.fill(_how_to_read(shown, wanted, numbered), int(1.15 * width)),
+        title=textwrap.fill(_how_to_read(shown, panels, numbered), int(1.15 * width)),
         title_fontsize=7.5,
         alignment="left",
         fontsize=8.5,
@@ -298,37 +275,24 @@ def _legend_line(design: MixedDesign, k: int) -> str:
     )
 
 
-def _how_to_read(shown: Window, wanted: Sequence[str], numbered: bool) -> str:
+def _how_to_read(shown: Window, panels: Sequence[MatrixPanel], numbered: bool) -> str:
     """Return how to read the picture."""
-    terms = shown.terms
-    structured = [term.covariance.parameters > term.columns > 1 for term in terms]
-    enlarged = any(
-        _axis(name, k, shown).enlarges for name in wanted for k in range(2) if name != "X"
-    )
-    step = sampling_step(shown.transposed("effects"))
-    return " ".join(
-        said
-        for said, true in (
-            ("Darker: larger absolute values, added up where several share a pixel.", not numbered),
-            ("A column of X in a term's colour stands again in its columns of Z.", "X" in wanted),
-            (
-                "Pale in Λᵗ: covariances, which start at 0.",
-                any(structured) and "Lambdat" in wanted and not numbered,
-            ),
-            ("Grey in ZᵗZ: between different terms.", len(terms) > 1 and "ZtZ" in wanted),
-            ("Small terms are drawn larger than their share.", enlarged),
-            (f"ZᵗZ was computed from one observation in {step}.", step > 1 and "ZtZ" in wanted),
-            (
-                "A row of Z: its row of J, the indicators, times its row of the raw columns.",
-                {"J", "raw"} <= set(wanted),
-            ),
-            ("Frames: the levels of the outermost factor.", shown.runs.size > 0),
-        )
-        if true
-    )
-
-
-def _axis(name: str, k: int, shown: Window) -> TermAxis:
-    """Return the rows (0) or columns (1) of a matrix as an axis."""
-    most = SQUARE if name in ("Lambdat", "ZtZ") else BINS
-    return TermAxis(shown.bounds(PANELS[name][k]), most)
+    terms, drawn = shown.terms, {panel.name for panel in panels}
+    structured = any(term.covariance.parameters > term.columns > 1 for term in terms)
+    step = sampling_step(shown.transposed("effects")) if "ZtZ" in drawn else 1
+    said = {
+        "Darker: larger absolute values, added up where several share a pixel.": not numbered,
+        "A column of X in a term's colour stands again in its columns of Z.": "X" in drawn,
+        "Pale in Λᵗ: covariances, which start at 0.": structured
+        and "Lambdat" in drawn
+        and not numbered,
+        "Grey in ZᵗZ: between different terms.": len(terms) > 1 and "ZtZ" in drawn,
+        "Small terms are drawn larger than their share.": any(
+            axis.enlarges for panel in panels for axis in panel.axes
+        ),
+        f"ZᵗZ was computed from one observation in {step}.": step > 1,
+        "A row of Z: its row of J, the indicators, times its row of the raw columns.": {"J", "raw"}
+        <= drawn,
+        "Frames: the levels of the outermost factor.": shown.runs.size > 0,
+    }
+    return " ".join(sentence for sentence, holds in said.items() if holds)

@@ -10,24 +10,24 @@ import numpy as np
 
 from lme4py.data.values import FloatArray
 from lme4py.explain.pictures.figure import FAINT, INK, new_figure, put
+from lme4py.explain.pictures.raster import TermAxis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["Frame", "Label", "MatrixPanel", "draw_panel", "number_figure"]
+__all__ = ["Frame", "Label", "MatrixPanel", "panel_figure"]
 
 Label: TypeAlias = tuple[float, str, str]
 """A place along a matrix, counted in its lines, the name there, and its colour."""
 Frame: TypeAlias = tuple[float, float, float, float]
 """A rectangle: its left, top, right and bottom, in lines."""
 
-_LINE = "#9aa1ab"
 # Inches.
 _CHARACTER = 0.072
 _CELL = 0.34
 _ROW = 0.225
-_TITLE = 0.085
+_PIXELS_HIGH = 2.6
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -42,10 +42,10 @@ class MatrixPanel:
         What stands below.
     colours : ndarray of float64, shape (rows, columns, 3)
         RGB of its pixels or cells.
-    edges : (ndarray of float64, ndarray of float64), optional
-        Where pixels begin and end, down and across; cells have room for their numbers.
+    axes : (TermAxis, TermAxis), optional
+        Its rows and columns; without them each line is a cell.
     cells : sequence of sequence of str
-        The numbers.
+        The numbers; pixels have none.
     above, beside : sequence of Label
         Names of columns and rows, or of stretches of them.
     marks : sequence of (str, sequence of int)
@@ -61,7 +61,7 @@ class MatrixPanel:
     name: str
     title: str
     colours: FloatArray
-    edges: tuple[FloatArray, FloatArray] | None = None
+    axes: tuple[TermAxis, TermAxis] | tuple[()] = ()
     cells: Sequence[Sequence[str]] = ()
     above: Sequence[Label] = ()
     beside: Sequence[Label] = ()
@@ -71,18 +71,16 @@ class MatrixPanel:
     inches: float = 0.0
 
     @property
-    def down(self) -> FloatArray:
-        """Edges of rows; those of cells in inches, their middle at 0."""
-        half = len(self.cells) / 2 * _ROW
-        return self.edges[0] if self.edges else np.linspace(-half, half, len(self.cells) + 1)
+    def edges(self) -> tuple[FloatArray, FloatArray]:
+        """Where its rows and columns begin and end, in lines."""
+        down, across, _ = self.colours.shape
+        exact = np.arange(down + 1.0), np.arange(across + 1.0)
+        return (self.axes[0].edges, self.axes[1].edges) if self.axes else exact
 
     @property
-    def across(self) -> FloatArray:
-        """Edges of columns; those of cells in inches."""
-        if self.edges:
-            return self.edges[1]
-        columns = (max(map(len, column)) for column in zip(*self.cells, strict=True))
-        return np.cumsum([0.0, *(max(_CELL, _CHARACTER * width + 0.14) for width in columns)])
+    def cell(self) -> float:
+        """Inches that a column of numbers has."""
+        return max([_CELL, *(0.14 + _CHARACTER * len(cell) for row in self.cells for cell in row)])
 
     @property
     def lead(self) -> float:
@@ -92,67 +90,86 @@ class MatrixPanel:
 
     @property
     def width(self) -> float:
-        """Inches of the numbers with all that stands beside them."""
-        return max(self.lead + float(self.across[-1]) + 0.06, _TITLE * len(self.title))
+        """Inches of the matrix, of numbers with all that stands beside them."""
+        inside = self.lead + self.cell * self.colours.shape[1] + 0.06
+        return max(inside, 0.085 * len(self.title)) if self.cells else self.inches
 
 
-def draw_panel(axes: Axes, panel: MatrixPanel) -> None:
-    """Draw a matrix and what stands around it; the limits of the axes are the caller's."""
+def panel_figure(panels: Sequence[MatrixPanel], title: str = "", below: float = 0.0) -> Figure:
+    """Return a figure of matrices side by side, with so many inches for what is written below."""
+    widths = [panel.width for panel in panels]
+    most = max(len(panel.cells) for panel in panels)
+    longest = max((len(name) for panel in panels for _, name, _ in panel.above), default=0)
+    height = 0.8 + 0.061 * longest + (_ROW * most or _PIXELS_HIGH + below)
+    size = max(sum(widths) + (0.3 if most else 0.6 * len(panels)), 0.085 * len(title) + 0.5), height
+    figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
+    if title:
+        figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=INK, parse_math=False)
+    for axes, panel in zip(every, panels, strict=True):
+        _draw(axes, panel)
+        if panel.cells:
+            _put_between_brackets(axes, panel, most)
+        else:
+            _count_lines(axes, panel)
+    return figure
+
+
+def _draw(axes: Axes, panel: MatrixPanel) -> None:
+    """Draw a matrix and what stands around it."""
     from matplotlib.patches import Rectangle
 
-    down, across, numbers = panel.down, panel.across, panel.edges is None
+    down, across = panel.edges
     axes.set_label(panel.name)
     axes.set_xlabel(panel.title, fontsize=9.5, color=INK, parse_math=False)
     if panel.colours.size:
-        axes.pcolormesh(across, down, panel.colours, rasterized=not numbers)
-
-    def drawn(edges: FloatArray, line: float) -> float:
-        """Return where a line is drawn: pixels are drawn in lines."""
-        return float(np.interp(line, np.arange(edges.size), edges)) if numbers else line
-
-    for left, begin, right, end in panel.frames:
-        x, y = drawn(across, left), drawn(down, begin)
-        box = Rectangle((x, y), drawn(across, right) - x, drawn(down, end) - y)
-        axes.add_patch(box).set(fill=False, edgecolor=_LINE, linewidth=0.8)
+        axes.pcolormesh(across, down, panel.colours, rasterized=not panel.cells)
+    for left, top, right, bottom in panel.frames:
+        box = Rectangle((left, top), right - left, bottom - top)
+        axes.add_patch(box).set(fill=False, edgecolor="#9aa1ab", linewidth=0.8)
     for i, row in enumerate(panel.cells):
         for k, cell in enumerate(row):
-            x, y = drawn(across, k + 0.5), drawn(down, i + 0.5)
-            put(axes, x, y, cell, ha="center", color=FAINT if cell == "0" else INK)
-    top, height = float(down[0]), 0.03 * float(down[-1] - down[0])
+            put(axes, k + 0.5, i + 0.5, cell, ha="center", color=FAINT if cell == "0" else INK)
+    top, height = 0.0, 0.03 * float(down[-1])
     for colour, columns in panel.marks:
         top -= height
         axes.broken_barh(
             [(k + 0.03, 0.94) for k in columns], (top, 0.8 * height), color=colour, clip_on=False
         )
-    rooms = np.diff(across) if numbers else [panel.inches / max(len(panel.above), 1)]
-    upright = any(_CHARACTER * len(name) > min(rooms) for _, name, _ in panel.above)
-    style = {"fontsize": 7.5, "ha": "center", "va": "bottom", "rotation": 90 * upright}
+    room = panel.cell if panel.cells else panel.inches / max(len(panel.above), 1)
+    # Neighbouring names are a character apart, or upright.
+    upright = any(_CHARACTER * (1 + len(name)) > room for _, name, _ in panel.above)
     for place, name, colour in panel.above:
-        put(axes, drawn(across, place), top, name, (0, 3), color=colour, **style)
-    aside = -4 if numbers else -24
+        style = {"color": colour, "fontsize": 7.5, "ha": "center", "va": "bottom"}
+        put(axes, place, top, name, (0, 3), rotation=90 * upright, **style)
     for place, name, colour in panel.beside:
-        style = {"color": colour, "fontsize": 7.5, "ha": "right"}
-        put(axes, float(across[0]), drawn(down, place), name, (aside, 0), **style)
+        aside = -4 if panel.cells else -24
+        put(axes, 0, place, name, (aside, 0), color=colour, fontsize=7.5, ha="right")
 
 
-def number_figure(panels: Sequence[MatrixPanel], title: str = "") -> Figure:
-    """Return a figure of matrices of numbers side by side, each between brackets."""
-    widths = [panel.width for panel in panels]
-    half = max(float(panel.down[-1]) for panel in panels)
-    longest = max((len(name) for panel in panels for _, name, _ in panel.above), default=0)
-    size = max(sum(widths) + 0.3, 0.085 * len(title) + 0.5), 2 * half + 0.061 * longest + 0.8
-    figure, every = new_figure(*size, 1, len(panels), width_ratios=widths)
-    if title:
-        figure.suptitle(title, x=0.02, ha="left", fontsize=10, color=INK, parse_math=False)
-    for axes, panel in zip(every, panels, strict=True):
-        draw_panel(axes, panel)
-        left, end = -panel.lead, float(panel.across[-1])
-        limits = {"xlim": (left, left + panel.width), "ylim": (half + 0.03, -half - 0.03)}
-        axes.set(**limits, xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        if panel.sign:
-            put(axes, left + 0.19, 0, panel.sign, fontsize=13, ha="center")
-        for edge, inward in ((-0.03, 0.05), (end + 0.03, -0.05)):
-            across = [edge + inward, edge, edge, edge + inward]
-            axes.plot(across, panel.down[[0, 0, -1, -1]], color=INK, linewidth=1.0)
-    return figure
+def _put_between_brackets(axes: Axes, panel: MatrixPanel, most: int) -> None:
+    """Leave room around numbers, of which the longest matrix has so many rows."""
+    rows, columns, _ = panel.colours.shape
+    left, inch = -panel.lead / panel.cell, 1 / panel.cell
+    half = most / 2 + 0.13
+    axes.set(xlim=(left, left + panel.width * inch), ylim=(rows / 2 + half, rows / 2 - half))
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+    if panel.sign:
+        put(axes, left + 0.19 * inch, rows / 2, panel.sign, fontsize=13, ha="center")
+    for edge, inward in ((-0.03 * inch, 0.05), (columns + 0.03 * inch, -0.05)):
+        end = edge + inward * inch
+        axes.plot([end, edge, edge, end], [0, 0, rows, rows], color=INK, linewidth=1.0)
+
+
+def _count_lines(axes: Axes, panel: MatrixPanel) -> None:
+    """Put ticks beside pixels, where lines are to scale and not named one by one."""
+    from matplotlib.ticker import EngFormatter, MaxNLocator
+
+    axes.set(xlim=(0, panel.edges[1][-1] or 1), ylim=(panel.edges[0][-1] or 1, 0))
+    axes.tick_params(length=2, width=0.6, pad=2)
+    sides = (axes.yaxis, panel.beside), (axes.xaxis, panel.above)
+    for (ticks, names), axis in zip(sides, panel.axes, strict=True):
+        ticks.set_major_locator(MaxNLocator(4, integer=True))
+        ticks.set_major_formatter(EngFormatter(sep=""))
+        if axis.enlarges or len(names) == axis.Gp[-1]:
+            ticks.set_ticks([])

@@ -44,20 +44,59 @@ class Shown(ABC):
         """Return what is shown."""
 
     def text(self, width: int | None = None) -> str:
-        """Return Unicode text; lines longer than `width` are continued below."""
-        return self.display().text(width)
+        """Return the equations as Unicode text; lines longer than `width` are continued below."""
+        shown, text = self.display(), ""
+        if width is not None:
+            shown = replace(shown, width=max(width, 30))
+        most = 10**9 if shown.width is None else shown.width
+        for section, equations, notes in shown.written(TEXT):
+            title, indent = section.title, "  " if section.title else ""
+            lines = _folded([title], most) if title else []
+            lines += ["-" * min(len(title), most)] if section.heads else []
+            for block in [*equations, *([note.rstrip()] for note in notes)]:
+                lines += [indent + line for line in _folded(block, most - len(indent))]
+            text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
+        return text.rstrip("\n")
 
     def latex(self, environment: str = "aligned") -> str:
-        """Return LaTeX, without dollar signs: see `Display.latex`."""
-        return self.display().latex(environment)
+        r"""Return the equations as one environment of LaTeX.
+
+        Parameters
+        ----------
+        environment : {"aligned", "align*"}
+            For mathematics between dollar signs, or for a page of a document: with
+            ``\allowdisplaybreaks``, it goes on on the next.
+        """
+        choice_of("environment", environment, ("aligned", "align*"))
+        lines: list[str] = []
+        for section, equations, notes in self.display().written(LATEX):
+            lines += [f"&\\textbf{{{LATEX.words(section.title)}}}"] if section.title else []
+            lines += [*chain(*equations), *(f"&{note}" for note in notes)]
+        return _environment(environment, lines)
 
     def html(self) -> str:
-        """Return HTML with MathML."""
-        return self.display().html()
+        """Return the equations as HTML with MathML."""
+        parts = []
+        for section, equations, notes in self.display().written(MATHML):
+            if section.title:
+                frame = "<h4>{}</h4>" if section.heads else "<p><strong>{}</strong></p>"
+                parts.append(frame.format(escape(section.title)))
+            if equations:
+                parts.append(_BLOCK.format("".join(chain(*equations))))
+            parts += [f"<p>{note}</p>" for note in notes]
+        return f"<div>{''.join(parts)}</div>"
 
     def markdown(self) -> str:
-        """Return Markdown with LaTeX between double dollar signs."""
-        return self.display().markdown()
+        """Return the equations as Markdown with LaTeX between double dollar signs."""
+        parts = []
+        for section, equations, notes in self.display().written(MARKDOWN):
+            if section.title:
+                frame = "### {}" if section.heads else "**{}**"
+                parts.append(frame.format(MARKDOWN.words(section.title)))
+            if equations:
+                parts.append(f"$$\n{_environment('aligned', chain(*equations))}\n$$")
+            parts += notes
+        return "\n\n".join(parts)
 
     def __str__(self) -> str:
         return self.text()
@@ -137,7 +176,7 @@ class Display(Shown):
         """Return the display itself."""
         return self
 
-    def _written(self, form: Format) -> Iterator[tuple[Section, list[list[str]], list[str]]]:
+    def written(self, form: Format) -> Iterator[tuple[Section, list[list[str]], list[str]]]:
         """Yield each section with the lines of each of its equations, and those of its notes."""
         words, symbol = form.frames
         # A page breaks its own lines; equations do not.
@@ -173,62 +212,8 @@ class Display(Shown):
     @property
     def widest(self) -> int:
         """Characters of the longest line of text, sums broken."""
-        blocks = (block for _, equations, _ in self._written(TEXT) for block in equations)
+        blocks = (block for _, equations, _ in self.written(TEXT) for block in equations)
         return max((len(line) for block in blocks for line in block), default=0)
-
-    def text(self, width: int | None = None) -> str:
-        """Return the equations as Unicode text; lines longer than `width` are continued below."""
-        if width is not None and width != self.width:
-            return replace(self, width=max(width, 30)).text()
-        text, width = "", 10**9 if self.width is None else self.width
-        for section, equations, notes in self._written(TEXT):
-            title, indent = section.title, "  " if section.title else ""
-            lines = _folded([title], width) if title else []
-            lines += ["-" * min(len(title), width)] if section.heads else []
-            for block in [*equations, *([note.rstrip()] for note in notes)]:
-                lines += [indent + line for line in _folded(block, width - len(indent))]
-            text += "\n".join(line.rstrip() for line in lines) + ("\n" if section.heads else "\n\n")
-        return text.rstrip("\n")
-
-    def latex(self, environment: str = "aligned") -> str:
-        r"""Return the equations as one environment of LaTeX.
-
-        Parameters
-        ----------
-        environment : {"aligned", "align*"}
-            For mathematics between dollar signs, or for a page of a document: with
-            ``\allowdisplaybreaks``, it goes on on the next.
-        """
-        choice_of("environment", environment, ("aligned", "align*"))
-        lines: list[str] = []
-        for section, equations, notes in self._written(LATEX):
-            lines += [f"&\\textbf{{{LATEX.words(section.title)}}}"] if section.title else []
-            lines += [*chain(*equations), *(f"&{note}" for note in notes)]
-        return _environment(environment, lines)
-
-    def html(self) -> str:
-        """Return the equations as HTML with MathML."""
-        parts = []
-        for section, equations, notes in self._written(MATHML):
-            if section.title:
-                frame = "<h4>{}</h4>" if section.heads else "<p><strong>{}</strong></p>"
-                parts.append(frame.format(escape(section.title)))
-            if equations:
-                parts.append(_BLOCK.format("".join(chain(*equations))))
-            parts += [f"<p>{note}</p>" for note in notes]
-        return f"<div>{''.join(parts)}</div>"
-
-    def markdown(self) -> str:
-        """Return the equations as Markdown with LaTeX between double dollar signs."""
-        parts = []
-        for section, equations, notes in self._written(MARKDOWN):
-            if section.title:
-                frame = "### {}" if section.heads else "**{}**"
-                parts.append(frame.format(MARKDOWN.words(section.title)))
-            if equations:
-                parts.append(f"$$\n{_environment('aligned', chain(*equations))}\n$$")
-            parts += notes
-        return "\n\n".join(parts)
 
 
 def _environment(name: str, lines: Iterable[str]) -> str:

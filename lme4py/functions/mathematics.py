@@ -123,32 +123,29 @@ def _abs(x: Value) -> Value:
     return shaped(np.abs(array), higher(kind, "integer"), column_names(x), time)
 
 
-def _log_to_base(x: Array, base: Array) -> Array:
-    return np.where(
-        base == 10, np.log10(x), np.where(base == 2, np.log2(x), np.log(x) / np.log(base))
-    )
-
-
 @function("log", role="elementwise")
 def _log(x: Value, context: Context, base: Value = MISSING) -> Value:
     """Return the natural logarithm, or that to a base."""
     reject_classes(x, "log")
     if base is MISSING:
         return _mapped(np.log, context, x)
-    return _mapped(_log_to_base, context, x, base)
 
+    def formula(x: Array, base: Array) -> Array:
+        natural = np.log(x) / np.log(base)
+        return np.where(base == 10, np.log10(x), np.where(base == 2, np.log2(x), natural))
 
-def _logit(share: Array) -> Array:
-    return np.where((share < 0) | (share > 1), np.nan, np.log(share / (1 - share)))
-
-
-def _inverse_logit(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
+    return _mapped(formula, context, x, base)
 
 
 _OF_STATS: Mapping[str, tuple[Formula, str]] = {
-    "plogis": (_inverse_logit, "The inverse logit, of the standard logistic distribution."),
-    "qlogis": (_logit, "The logit, of the standard logistic distribution."),
+    "plogis": (
+        lambda x: 1 / (1 + np.exp(-x)),
+        "The inverse logit, of the standard logistic distribution.",
+    ),
+    "qlogis": (
+        lambda p: np.where((p < 0) | (p > 1), np.nan, np.log(p / (1 - p))),
+        "The logit, of the standard logistic distribution.",
+    ),
     "qnorm": (scipy_special("ndtri"), "Quantiles of the standard normal distribution."),
 }
 

@@ -184,68 +184,43 @@ _CONVERSIONS: Mapping[str, Callable[[Value, str], Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Formal:
-    """A parameter of a Python function as a formal argument of R's."""
-
-    parameter: str
-    name: str
-    default: Any
-    required: bool
-    annotation: str
-
-    @classmethod
-    def of(cls, parameter: inspect.Parameter) -> _Formal:
-        """Return what a parameter says, by the rules above."""
-        given = parameter.name.removesuffix("_")
-        name = given.replace("__", "\0").replace("_", ".").replace("\0", "_")
-        return cls(
-            parameter.name,
-            "..." if name == "dots" else name,
-            parameter.default,
-            parameter.default is parameter.empty and name != "dots",
-            str(parameter.annotation),
-        )
-
-    @property
-    def shown(self) -> str:
-        """The argument as R's signatures show it."""
-        match self.default:
-            case _ if self.name == "..." or self.default is MISSING or self.required:
-                return self.name
-            case None:
-                written = "NULL"
-            case bool():
-                written = str(self.default).upper()
-            case str():
-                written = '"' + self.default.encode("unicode_escape").decode() + '"'
-            case FunctionName(name=written):
-                pass
-            case Numeric(kind="logical"):
-                written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(self.default.values[0]), "NA")
-            case _:
-                written = label(self.default)
-        return f"{self.name} = {written}"
-
-    def taken(self, value: Any) -> Any:
-        """Return an argument as the annotation wants it."""
-        wanted = self.annotation.removesuffix(" | None")
-        if wanted != self.annotation and isinstance(value, Null):
-            return None
-        convert = _CONVERSIONS.get(wanted)
-        return value if convert is None else convert(value, self.name)
+def _formals(compute: Compute) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a Python function by R's names of them, by the rules above."""
+    found = {}
+    for parameter in inspect.signature(compute).parameters.values():
+        given = parameter.name.removesuffix("_").replace("__", "\0").replace("_", ".")
+        if parameter.name not in _HANDED_IN:
+            found["..." if given == "dots" else given.replace("\0", "_")] = parameter
+    return found
 
 
-def _formals(compute: Compute) -> list[_Formal]:
-    parameters = inspect.signature(compute).parameters.values()
-    return [
-        _Formal.of(item) for item in parameters if item.name not in ("state", "context", "called")
-    ]
+def _required(formals: Mapping[str, inspect.Parameter]) -> tuple[str, ...]:
+    return tuple(name for name, at in formals.items() if at.default is at.empty and name != "...")
+
+
+def _shown(name: str, default: Any) -> str:
+    """Return a formal argument as R's signatures show it."""
+    match default:
+        case _ if name == "..." or default in (MISSING, inspect.Parameter.empty):
+            return name
+        case None:
+            written = "NULL"
+        case bool():
+            written = str(default).upper()
+        case str():
+            written = '"' + default.encode("unicode_escape").decode() + '"'
+        case FunctionName(name=written):
+            pass
+        case Numeric(kind="logical"):
+            written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(default.values[0]), "NA")
+        case _:
+            written = label(default)
+    return f"{name} = {written}"
 
 
 def _adapted(compute: Compute, name: str) -> Compute:
     """Return the function as the evaluator calls it: by R's names, with values."""
-    formals = {"dots" if item.name == "..." else item.name: item for item in _formals(compute)}
+    formals, required = _formals(compute), _required(_formals(compute))
     parameters = inspect.signature(compute).parameters
     if "called" in parameters:
         compute = partial(compute, called=name)
@@ -253,15 +228,21 @@ def _adapted(compute: Compute, name: str) -> Compute:
     def adapted(*state: State, **given: Any) -> Any:
         named: dict[str, Any] = {}
         for key, value in given.items():
-            formal = formals.get(key)
+            formal = formals.get("..." if key == "dots" else key)
             if key == "context" and key in parameters:
                 named[key] = value
             elif formal is None:
                 continue  # a replay takes fewer
+            elif value is None and key in required:
+                raise DataError(f'argument "{key}" is missing, with no default')
             elif value is not None:
-                named[formal.parameter] = formal.taken(value)
-            elif formal.required:
-                raise DataError(f'argument "{formal.name}" is missing, with no default')
+                annotation = str(formal.annotation)
+                wanted = annotation.removesuffix(" | None")
+                convert = _CONVERSIONS.get(wanted)
+                if wanted != annotation and isinstance(value, Null):
+                    named[formal.name] = None
+                else:
+                    named[formal.name] = value if convert is None else convert(value, key)
         return compute(*state, **named)
 
     return adapted
@@ -288,14 +269,13 @@ def function_entry(
     **taken: Any,
 ) -> Function:
     """Return a Python function as an entry; `taken` are further fields of `Function`."""
-    formals = _formals(compute)
-    called = _adapted(compute, name)
+    formals, called = _formals(compute), _adapted(compute, name)
     again = None if replay is None else _adapted(replay, name)
     return Function(
         name=name,
-        formals=tuple(formal.name for formal in formals),
-        required=tuple(formal.name for formal in formals if formal.required),
-        signature=", ".join(formal.shown for formal in formals),
+        formals=tuple(formals),
+        required=_required(formals),
+        signature=", ".join(_shown(formal, item.default) for formal, item in formals.items()),
         compute=called if again is None else _basis(called, again),
         role=role,
         package=package,
@@ -311,12 +291,7 @@ _TABLE: dict[str, Function] = {}
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def function(
-    names: str | Mapping[str, str],
-    *,
-    role: Role,
-    **taken: Any,
-) -> Callable[[_F], _F]:
+def function(names: str | Mapping[str, str], *, role: Role, **taken: Any) -> Callable[[_F], _F]:
     """Return a decorator that enters a Python function into the table.
 
     Parameters

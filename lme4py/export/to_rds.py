@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
@@ -30,10 +29,9 @@ from lme4py.rfiles.rvalues import (
     doubles,
     integers,
 )
-from lme4py.rfiles.serialize import serialize
 from lme4py.unique_names import make_unique
 
-__all__ = ["design_as_list", "row_names", "write_rds"]
+__all__ = ["design_as_list", "row_names"]
 
 _ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
 _GLOBAL = RUnread("environment")
@@ -43,27 +41,6 @@ _KEPT = (
     "{} of new data needs the coefficients of the first data, which lme4py keeps: take "
     "design.spec.apply in Python"
 )
-
-
-def write_rds(design: MixedDesign) -> bytes:
-    r"""Return a design as the bytes of an ``.rds`` file, for R's ``readRDS``.
-
-    Raises
-    ------
-    DataError
-        If a sparse matrix is too large for R's integers.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", sleepstudy())
-    >>> content = write_rds(design)
-    >>> gzip.decompress(content)[:2]
-    b'X\n'
-    """
-    # R's own level: the highest takes eight times as long for two hundredths of the size.
-    return gzip.compress(serialize(design_as_list(design)), compresslevel=6, mtime=0)
 
 
 def design_as_list(design: MixedDesign) -> RList:

@@ -6,32 +6,23 @@ the same rules; so there is one comparison for all components.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import Any
-
-import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.export.to_rds import design_as_list, row_names
 from lme4py.proof.causes import causes
-from lme4py.proof.components import Component, Components, components
-from lme4py.proof.findings import Comparison, Finding
+from lme4py.proof.components import components
+from lme4py.proof.findings import Comparison
 from lme4py.proof.fit_findings import estimates
 from lme4py.proof.fixture import Fixture
-from lme4py.proof.measures import Order, extent, measure, permutation, put_in_order
+from lme4py.proof.measures import findings
 from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.rvalues import RList, RSparse
 
-__all__ = ["compare", "compare_either", "findings"]
-
-_MOVED = {
-    "rows": "the rows of the data",
-    "columns": "the columns of X",
-    "effects": "the rows of Zt (levels or terms)",
-}
+__all__ = ["compare", "compare_either"]
 
 
 def compare(design: Any, fixture: Fixture) -> Comparison:
@@ -143,60 +134,3 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
         reml=design.reml,
         family=None if family is None else (family.label, family.link),
     )
-
-
-def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
-    """Yield a finding for each component of R's, and for what is ours alone."""
-
-    @cache
-    def order(axis: str) -> Order:
-        """Return where their elements along an axis stand in ours; None where all stay."""
-        found = permutation(ours.labels.get(axis, ()), theirs.labels.get(axis, ()))
-        return None if found is None or np.array_equal(found, np.arange(found.size)) else found
-
-    other_rows = False
-    for name, expected in theirs.parts.items():
-        mine = ours.parts.get(name)
-        if other_rows and name.startswith("frame["):
-            continue
-        if mine is not None:
-            labels = [ours.labels.get(axis, ()) for axis in mine.axes]
-            found = measure(name, mine.value, expected.value, labels)
-            if found.verdict != "equal" and mine.axes:
-                found = _up_to_order(found, mine, expected, [order(axis) for axis in mine.axes])
-            other_rows |= name == "frame.row_names" and found.verdict == "different"
-            yield found
-        elif "[" not in name:
-            # Of single variables, groups and blocks the names are compared.
-            yield Finding(name, "different", "absent, unlike R's")
-    for name in ("y", "weights", "offset"):
-        if name in ours.parts and name not in theirs.parts and "frame.names" in theirs.parts:
-            yield Finding(name, "different", "present, R has none")
-
-
-def _up_to_order(
-    found: Finding, ours: Component, theirs: Component, orders: Sequence[Order]
-) -> Finding:
-    """Return a finding, "order" where the components agree once they are put in their order."""
-    if isinstance(ours.value, list) and found.verdict == "order":
-        # Moved elements of their own are no order of the rows or terms.
-        found = replace(found, verdict="different")
-    if extent(ours.value) != extent(theirs.value) or all(order is None for order in orders):
-        return found
-    if ours.axes == ("terms",):
-        # Where these stand depends on the terms, and so do the numbers of the index.
-        what = "follows from the order of the terms"
-        ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
-        mine, others = (np.sort(np.asarray(side.value, dtype=float)) for side in (ours, theirs))
-        return ordered if isinstance(ours.value, list) or np.array_equal(mine, others) else found
-    for places in ((0,), (1,), (0, 1)):
-        moved = {at: orders[at] for at in places if at < len(orders) and orders[at] is not None}
-        chosen = [moved.get(at) for at in range(len(orders))]
-        if not moved:
-            continue
-        again = measure(found.component, put_in_order(ours.value, chosen), theirs.value)
-        if again.verdict != "different":
-            axes = dict.fromkeys(_MOVED.get(ours.axes[at], "its rows") for at in moved)
-            what = f"{' and '.join(axes)} stand in another order"
-            return replace(again, verdict="order", summary=what, differences=())
-    return found

@@ -1,10 +1,11 @@
-"""How two components are compared: numbers, texts, factors and sparse matrices."""
+"""How components are compared: numbers, texts, factors and sparse matrices, up to their order."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,17 +13,81 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lme4py.data.values import Factor, FloatArray
+from lme4py.proof.components import Component, Components
 from lme4py.proof.findings import TOLERANCE, Difference, Finding
 from lme4py.rfiles.rvalues import RSparse
 
-__all__ = ["Order", "extent", "measure", "permutation", "put_in_order"]
+__all__ = ["findings", "measure", "permutation"]
 
 _FIRST = 5
 _ORDER_SHOWN = 12
 _AXES = ("row", "column")
 
+_MOVED = {
+    "rows": "the rows of the data",
+    "columns": "the columns of X",
+    "effects": "the rows of Zt (levels or terms)",
+}
+
 Labels = Sequence[Sequence[Any]]
 Order = NDArray[np.int64] | None
+
+
+def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
+    """Yield a finding for each component of R's, and for what is ours alone."""
+
+    @cache
+    def order(axis: str) -> Order:
+        """Return where their elements along an axis stand in ours; None where all stay."""
+        found = permutation(ours.labels.get(axis, ()), theirs.labels.get(axis, ()))
+        return None if found is None or np.array_equal(found, np.arange(found.size)) else found
+
+    other_rows = False
+    for name, expected in theirs.parts.items():
+        mine = ours.parts.get(name)
+        if other_rows and name.startswith("frame["):
+            continue
+        if mine is not None:
+            labels = [ours.labels.get(axis, ()) for axis in mine.axes]
+            found = measure(name, mine.value, expected.value, labels)
+            if found.verdict != "equal" and mine.axes:
+                found = _up_to_order(found, mine, expected, [order(axis) for axis in mine.axes])
+            other_rows |= name == "frame.row_names" and found.verdict == "different"
+            yield found
+        elif "[" not in name:
+            # Of single variables, groups and blocks the names are compared.
+            yield Finding(name, "different", "absent, unlike R's")
+    for name in ("y", "weights", "offset"):
+        if name in ours.parts and name not in theirs.parts and "frame.names" in theirs.parts:
+            yield Finding(name, "different", "present, R has none")
+
+
+def _up_to_order(
+    found: Finding, ours: Component, theirs: Component, orders: Sequence[Order]
+) -> Finding:
+    """Return a finding, "order" where the components agree once they are put in their order."""
+    if isinstance(ours.value, list) and found.verdict == "order":
+        # Moved elements of their own are no order of the rows or terms.
+        found = replace(found, verdict="different")
+    if _extent(ours.value) != _extent(theirs.value) or all(order is None for order in orders):
+        return found
+    if ours.axes == ("terms",):
+        # Where these stand depends on the terms, and so do the numbers of the index.
+        what = "follows from the order of the terms"
+        ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
+        mine, others = (np.sort(np.asarray(side.value, dtype=float)) for side in (ours, theirs))
+        return ordered if isinstance(ours.value, list) or np.array_equal(mine, others) else found
+    for places in ((0,), (1,), (0, 1)):
+        moved = {at: orders[at] for at in places if at < len(orders) and orders[at] is not None}
+        chosen = [moved.get(at) for at in range(len(orders))]
+        if not moved:
+            continue
+        again = measure(found.component, _put_in_order(ours.value, chosen), theirs.value)
+        if again.verdict != "different":
+            axes = dict.fromkeys(_MOVED.get(ours.axes[at], "its rows") for at in moved)
+            what = f"{' and '.join(axes)} stand in another order"
+            return replace(again, verdict="order", summary=what, differences=())
+    return found
 
 
 def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Finding:
@@ -35,15 +100,15 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
     labels : sequence of sequences
         What our rows and columns are called, for the places of differences.
     """
-    size = " x ".join(map(str, extent(ours)))
+    size = " x ".join(map(str, _extent(ours)))
     match ours, theirs:
         case _ if type(ours) is not type(theirs):
             what = f"{_KINDS[type(ours)]}, R has {_KINDS[type(theirs)]}"
             found = Finding(component, "different", what)
         case list(), _:
             found = _texts(component, ours, theirs)
-        case _ if extent(ours) != extent(theirs):
-            what = f"shape {extent(ours)}, R has {extent(theirs)}"
+        case _ if _extent(ours) != _extent(theirs):
+            what = f"shape {_extent(ours)}, R has {_extent(theirs)}"
             found = Finding(component, "different", what)
         case np.ndarray(), _:
             found = _numbers(component, ours, theirs, labels)
@@ -59,8 +124,7 @@ def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Find
 _KINDS = {list: "text", np.ndarray: "numbers", Factor: "a factor", RSparse: "a sparse matrix"}
 
 
-def extent(value: Any) -> tuple[int, ...]:
-    """Return the numbers of rows and columns of a value."""
+def _extent(value: Any) -> tuple[int, ...]:
     match value:
         case list():
             return (len(value),)
@@ -90,7 +154,7 @@ def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Order:
     return np.array([places[item].pop() for item in theirs], dtype=np.int64)
 
 
-def put_in_order(value: Any, orders: Sequence[Order]) -> Any:
+def _put_in_order(value: Any, orders: Sequence[Order]) -> Any:
     """Return a value with its rows and columns in other orders, None for those that stay."""
     rows: Any
     columns: Any

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lme4py.proof.against_r import findings
 from lme4py.proof.components import components
 from lme4py.proof.fixture import fixture_of
+from lme4py.proof.measures import findings
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import RList, RVector, character
 

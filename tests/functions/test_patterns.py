@@ -10,7 +10,7 @@ import pytest
 import lme4py
 from lme4py.errors import DataError
 from lme4py.functions import search
-from lme4py.functions.search import Pattern
+from lme4py.functions.text import Pattern
 
 DATA = {"y": [1.0, 2.0, 4.0, 3.0, 5.0, 7.0], "g": ["a+", "b2", "a+", "b2", "a+", "b2"]}
 

@@ -98,8 +98,8 @@ def export(design: MixedDesign, path: str | os.PathLike[str], format: str) -> li
             from lme4py.export.to_rds import design_as_list
             from lme4py.rfiles.serialize import serialize
 
-            content = serialize(design_as_list(design))
             with replacing(target) as unfinished:
+                content = serialize(design_as_list(design))
                 # R's own level: the highest takes eight times as long for two hundredths of the
                 # size.
                 unfinished.write_bytes(gzip.compress(content, compresslevel=6, mtime=0))

@@ -277,7 +277,12 @@ def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str
     stored = _stored(design)
     for item in fields(stored):
         part = getattr(stored, item.name)
-        names = _names(item.name, part)
+        numbered = f"{_ARRAYS.get(item.name, item.name)}_{{}}"
+        names: Iterator[str] = map(numbered.format, count())
+        if isinstance(part, np.ndarray):
+            names = iter([item.name])
+        elif isinstance(part, StoredSparse):
+            names = iter([f"{item.name}_{array.name}" for array in fields(part)])
 
         def put(values: NDArray[Any], names: Iterator[str] = names) -> Any:
             arrays[name := next(names)] = values
@@ -285,16 +290,6 @@ def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str
 
         content[item.name] = _codec(put).to_plain(part)
     return arrays, _codec().labelled(content)
-
-
-def _names(name: str, part: Any) -> Iterator[str]:
-    """Yield what the arrays of a part are called."""
-    if isinstance(part, np.ndarray):
-        yield name
-    elif isinstance(part, StoredSparse):
-        yield from (f"{name}_{item.name}" for item in fields(part))
-    else:
-        yield from (f"{_ARRAYS.get(name, name)}_{number}" for number in count())
 
 
 def _stored(design: MixedDesign) -> StoredDesign:
@@ -345,32 +340,30 @@ def design_of_parts(arrays: Arrays, metadata: Any) -> MixedDesign:
         If the parts are not those of one.
     """
     try:
-        return _design(_codec(get=arrays.__getitem__).opened(metadata))
+        stored: StoredDesign = _codec(get=arrays.__getitem__).opened(metadata)
+        frame, spec, labels = stored.frame, stored.spec, stored.index
+        frame = replace(frame, positions=stored.positions)
+        context = Context(frame.rows, Collation("icu"), lambda _: None, lme4=stored.formula.lme4)
+        if spec is not None:
+            order, codings = Collation(spec.collation), spec.default_contrasts
+            context = replace(context, collation=order, default_contrasts=codings)
+        X = stored.X.matrix() if isinstance(stored.X, StoredSparse) else stored.X
+        X = np.asfortranarray(X) if isinstance(X, np.ndarray) else X
+        return MixedDesign(
+            X=X,
+            fixed=_fixed_part(stored, dense(X), context),
+            random=_random_part(stored, context),
+            model_frame=frame,
+            index=None if labels is None else labels.index(frame.rows, frame.positions),
+            learned=spec,
+            **{name: _lists(getattr(stored, name)) for name in _AS_THEY_ARE},
+        )
     except DataError:
         raise
     except KeyError as error:
         raise damaged(f"there is no array {error}") from None
     except (IndexError, OverflowError, RecursionError, TypeError, ValueError) as error:
         raise damaged(f"its parts do not fit together ({error})") from None
-
-
-def _design(stored: StoredDesign) -> MixedDesign:
-    frame, spec = replace(stored.frame, positions=stored.positions), stored.spec
-    context = Context(frame.rows, Collation("icu"), lambda _: None, lme4=stored.formula.lme4)
-    if spec is not None:
-        collation = Collation(spec.collation)
-        context = replace(context, collation=collation, default_contrasts=spec.default_contrasts)
-    X = stored.X.matrix() if isinstance(stored.X, StoredSparse) else np.asfortranarray(stored.X)
-    labels = stored.index
-    return MixedDesign(
-        X=X,
-        fixed=_fixed_part(stored, dense(X), context),
-        random=_random_part(stored, context),
-        model_frame=frame,
-        index=None if labels is None else labels.index(frame.rows, frame.positions),
-        learned=spec,
-        **{name: _lists(getattr(stored, name)) for name in _AS_THEY_ARE},
-    )
 
 
 def _lists(value: Any) -> Any:

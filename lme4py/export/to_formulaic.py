@@ -107,34 +107,30 @@ class DesignModelSpec(ModelSpec):  # type: ignore[misc]
         **attr_overrides: Any,
     ) -> ModelMatrix:
         """Return X of new data as `Spec.apply` computes it."""
-        spec = self.update(**attr_overrides) if attr_overrides else self
-        return _new_matrix(spec, data, drop_rows)
+        spec: Any = self.update(**attr_overrides) if attr_overrides else self
+        if spec.learned is None:
+            _refuse("the columns of a design that was not made from a data frame")
+        labels = [str(item.term) for item in spec.structure]
+        if [str(term) for term in spec.formula] != labels:
+            _refuse("the columns of another formula")
+        output: Output = spec.output
+        choice_of("output", output, _OUTPUTS)
+        # The model's offset may be known for its own rows only.
+        learned = replace(spec.learned, offset=False)
+        found = learned.apply(data, na_action=_NA_ACTIONS[spec.na_action.value], random=False)
+        X, rows = found.X, found.positions
+        if drop_rows is not None:
+            every = rows.tolist()
+            kept = [row not in drop_rows for row in every]
+            X, rows = X[kept], rows[kept]
+            drop_rows |= set(range(max(every, default=-1) + 1)) - set(every)
+        place = {label: slice(start, stop) for label, start, stop in spec.places}
+        columns = [at for label in labels for at in range(*place[label].indices(X.shape[1]))]
+        names = [spec.learned.fixed.names[at] for at in columns]
+        index = getattr(data, "index", None)
+        index = index[rows] if output == "pandas" and index is not None else None
+        return ModelMatrix(_contained(X[:, columns], names, index, output), spec=spec)
 
     def differentiate(self, *_: Any, **__: Any) -> ModelSpec:
         """Refuse: the columns of the derivative are not in the design."""
         _refuse("derivatives of these columns")
-
-
-def _new_matrix(spec: Any, data: Any, dropped: set[int] | None) -> ModelMatrix:
-    if spec.learned is None:
-        _refuse("the columns of a design that was not made from a data frame")
-    labels = [str(item.term) for item in spec.structure]
-    if [str(term) for term in spec.formula] != labels:
-        _refuse("the columns of another formula")
-    output: Output = spec.output
-    choice_of("output", output, _OUTPUTS)
-    # The model's offset may be known for its own rows only.
-    learned = replace(spec.learned, offset=False)
-    found = learned.apply(data, na_action=_NA_ACTIONS[spec.na_action.value], random=False)
-    X, rows = found.X, found.positions
-    if dropped is not None:
-        every = rows.tolist()
-        kept = [row not in dropped for row in every]
-        X, rows = X[kept], rows[kept]
-        dropped |= set(range(max(every, default=-1) + 1)) - set(every)
-    place = {label: slice(start, stop) for label, start, stop in spec.places}
-    columns = [at for label in labels for at in range(*place[label].indices(X.shape[1]))]
-    names = [spec.learned.fixed.names[at] for at in columns]
-    index = getattr(data, "index", None)
-    index = index[rows] if output == "pandas" and index is not None else None
-    return ModelMatrix(_contained(X[:, columns], names, index, output), spec=spec)

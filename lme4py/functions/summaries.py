@@ -1,12 +1,20 @@
-"""Summaries: functions of a whole variable that give one number or a few."""
+"""Functions of a whole variable: summaries, orders, running totals, repetitions, groups."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lme4py import moments
+from lme4py.data.factors import as_factor, recode
 from lme4py.data.values import (
+    Character,
     Factor,
+    FunctionName,
     Kind,
     Matrix,
     Null,
@@ -20,18 +28,29 @@ from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LADDER,
     LARGEST_INTEGER,
+    NON_NUMERIC,
     FloatArray,
     Time,
+    as_flag,
+    as_string,
     as_vector,
+    column_names,
+    elements,
     encoded,
     flat,
     higher,
+    logical,
+    numbers,
     pack,
     reject_classes,
     scalar,
+    select,
+    shaped,
+    sort_keys,
     time_of,
 )
-from lme4py.functions.table import MISSING, Context, Dot, function
+from lme4py.functions.leveling import crossed, frozen, thawed
+from lme4py.functions.table import MISSING, TRUE, Context, Dot, Function, State, function, lookup
 from lme4py.functions.times import in_one_unit
 
 
@@ -174,3 +193,225 @@ def _levels(x: Value) -> Value:
     if not isinstance(x, Factor):
         return Null()
     return encoded(np.arange(len(x.levels)), x.levels)
+
+
+_NOT_VECTOR = "argument 1 is not a vector"
+_MEAN = FunctionName("mean")
+
+
+# Orders ---------------------------------------------------------------------------------------
+
+
+@function("rev", role="whole")
+def _rev(x: Value) -> Value:
+    """Return the elements in reverse."""
+    return select(as_vector(x), slice(None, None, -1))
+
+
+@function("order", role="whole")
+def _order(
+    context: Context, dots: tuple[Dot, ...] = (), na_last: bool = True, decreasing: bool = False
+) -> Value:
+    """Return the positions that sort the arguments, missing values last."""
+    if not na_last:
+        raise DataError("order() takes na.last = TRUE here")
+    keys = [sort_keys(dot.value, context.collation, _NOT_VECTOR) for dot in dots]
+    if len({key.size for key in keys}) > 1:
+        raise DataError("argument lengths differ")
+    columns = [-key if decreasing else key for key in reversed(keys)]
+    rows = np.lexsort(columns) if keys else np.empty(0)
+    return pack(rows.astype(np.int64) + 1, "integer")
+
+
+@function("rank", role="whole")
+def _rank(x: Value, context: Context, na_last: Value = TRUE, ties_method: str = "average") -> Value:
+    """Return ranks; equal values share theirs."""
+    import pandas as pd
+
+    keep = isinstance(na_last, Character) and as_string(na_last, "na.last") == "keep"
+    if not keep and not as_flag(na_last, "na.last"):
+        raise DataError("rank() takes na.last = TRUE or 'keep' here")
+    keys = sort_keys(x, context.collation, _NOT_VECTOR)
+    if ties_method not in ("average", "min", "max"):
+        raise DataError(f"ties.method '{ties_method}' is not supported")
+    method: Any = ties_method
+    result = pd.Series(keys).rank(method=method).to_numpy(copy=True)
+    missing = np.flatnonzero(np.isnan(keys))
+    if not keep:
+        result[missing] = np.arange(keys.size - missing.size, keys.size) + 1
+    return pack(result, "double" if ties_method == "average" else "integer")
+
+
+# Running totals and what was there before -----------------------------------------------------
+
+
+@function({"cumsum": "Running total.", "cummax": "Greatest so far."}, role="whole")
+def _cumulative(x: Value, context: Context, called: str) -> Value:
+    reject_classes(x, called)
+    if isinstance(x, Character):
+        raise DataError(f"'{called}' of text is not supported")
+    array, kind = flat(x, NON_NUMERIC)
+    kind = higher(kind, "integer")
+    with np.errstate(all="ignore"):
+        if called == "cummax":
+            return pack(np.maximum.accumulate(array), kind)
+        result = moments.running_total(array).astype(np.float64)
+    if kind == "integer" and (beyond := np.abs(result) > LARGEST_INTEGER).any():
+        context.warn("integer overflow in 'cumsum'; use 'cumsum(as.numeric(.))'")
+        result = np.where(np.cumsum(beyond) > 0, np.nan, result)
+    return pack(result, kind)
+
+
+@function("diff", role="whole")
+def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
+    """Return differences of elements that follow each other."""
+    array, kind = numbers(x, "non-numeric argument to binary operator")
+    if lag < 1 or differences < 1:
+        raise DataError("'lag' and 'differences' must be integers >= 1")
+    if time_of(x) is not None:
+        raise DataError("diff() of times is not supported", hint="use diff(as.numeric(x))")
+    for _ in range(min(differences, len(array))):
+        array = array[lag:] - array[:-lag] if len(array) > lag else array[:0]
+    return shaped(array, higher(kind, "integer"), column_names(x))
+
+
+@function("which", role="whole")
+def _which(x: Value) -> Value:
+    """Return the places of what is true."""
+    if not isinstance(x, Numeric | Matrix) or x.kind != "logical":
+        raise DataError("argument to 'which' is not logical")
+    return pack(np.flatnonzero(flat(x, "")[0] == 1) + 1, "integer")
+
+
+@function("duplicated", role="whole")
+def _duplicated(x: Value, incomparables: bool = False, fromLast: bool = False) -> Value:
+    """Return whether an element was there before."""
+    import pandas as pd
+
+    if incomparables:
+        raise DataError("duplicated(incomparables = ) is not supported")
+    if isinstance(x, Matrix | FunctionName):
+        raise DataError("duplicated() is for vectors")
+    keys = x.codes if isinstance(x, Character | Factor) else elements(x, "")[0]
+    repeated = pd.Series(keys).duplicated(keep="last" if fromLast else "first")
+    return logical(repeated.to_numpy())
+
+
+# Groups and shares ----------------------------------------------------------------------------
+
+
+def _by_group(
+    caller: str, fun: Value, context: Context
+) -> tuple[Function, Callable[[Numeric], Numeric]]:
+    """Return a function of the table, and what it makes of the elements of one group."""
+    if not isinstance(fun, FunctionName):
+        raise DataError(f"the FUN of {caller}() is the name of a function here")
+    entry = lookup(fun.name)
+    if entry is None or entry.role == "basis" or not entry.formals:
+        raise DataError(f"{caller}(FUN = {fun.name}) is not supported")
+    first = entry.formals[0]
+
+    def of_group(value: Numeric) -> Numeric:
+        given = {"dots": (Dot(None, value),)} if first == "..." else {first: value}
+        made = entry.compute(context=context, **given)
+        if not isinstance(made, Numeric) or made.values.size not in (1, max(value.values.size, 1)):
+            raise DataError(f"{caller}(FUN = {entry.name}) is not supported")
+        return made
+
+    return entry, of_group
+
+
+def _rows_of_levels(factor: Factor) -> list[NDArray[np.int64]]:
+    order = np.argsort(factor.codes, kind="stable")
+    ends = np.searchsorted(factor.codes[order], np.arange(len(factor.levels) + 1))
+    return [order[start:end] for start, end in pairwise(ends)]
+
+
+def _groups_of(values: Sequence[Value], rows: int, context: Context) -> Factor:
+    """Return the group that each row is in: one for all where there are no factors."""
+    if not values:
+        return Factor(np.zeros(rows, dtype=np.int32), ("",))
+    factor = crossed(values, context.collation)
+    if factor.codes.size != rows:
+        raise DataError("the groups of ave() are not as long as its numbers")
+    return factor
+
+
+def _ave_again(state: State, x: Value, context: Context, dots: tuple[Dot, ...] = ()) -> Value:
+    """Return what was found for the groups that rows are in."""
+    if state["values"] is None:
+        raise DataError(
+            "ave() with a function of all rows of a group cannot be computed for new rows",
+            hint="put it into the data as a column",
+        )
+    if not isinstance(x, Numeric):
+        raise DataError("ave() is for numbers")
+    found = _groups_of([dot.value for dot in dots], x.values.size, context)
+    known = thawed({"levels": state["levels"]}, "ave", found)
+    values = np.append(np.asarray(state["values"], dtype=np.float64), np.nan)[known.codes]
+    return pack(np.where(known.codes < 0, x.as_float(), values), state["kind"])
+
+
+@function("ave", role="basis", package="stats", replay=_ave_again)
+def _ave(
+    x: Value, context: Context, dots: tuple[Dot, ...] = (), FUN: Value = _MEAN
+) -> tuple[Value, State]:
+    """Return the mean, or another function, of the group that each row is in."""
+    if not isinstance(x, Numeric) or x.time is not None:
+        raise DataError("ave() is for numbers")
+    entry, of_group = _by_group("ave", FUN, context)
+    factor = _groups_of([dot.value for dot in dots], x.values.size, context)
+    groups = _rows_of_levels(factor)
+    # In R 4.2 levels without rows are asked too: min() warns of them.
+    asked = not context.lme4.averages_what_is_there
+    result, kind = x.as_float().copy(), x.kind
+    values = np.full(len(groups), np.nan)
+    for place, rows in enumerate(groups):
+        if not (rows.size or asked):
+            continue
+        made = of_group(pack(x.values[rows], x.kind))
+        if rows.size:
+            kind = higher(kind, made.kind)
+            result[rows] = made.as_float()
+            values[place] = result[rows[0]]
+    state = {
+        "levels": factor.levels,
+        "values": values if entry.role == "summary" else None,
+        "kind": kind,
+    }
+    return pack(result, kind), state
+
+
+@function("reorder", role="basis", package="stats", replay=thawed)
+def _reorder(
+    x: Value,
+    X: Value,
+    context: Context,
+    FUN: Value = _MEAN,
+    order: bool = False,
+    decreasing: bool = False,
+) -> tuple[Factor, State]:
+    """Return a factor whose levels are in the order of a summary of `X` in each of them."""
+    _, of_group = _by_group("reorder", FUN, context)
+    made = as_factor(x, context.collation)
+    values = elements(X, "reorder() is by numbers")[0]
+    if len(values) != made.codes.size:
+        raise DataError("arguments must have same length")
+    scores = np.full(len(made.levels), np.nan)
+    for place, rows in enumerate(_rows_of_levels(made)):
+        if rows.size:
+            scores[place] = of_group(pack(values[rows], "double")).as_float()[0]
+    places = np.argsort(-scores if decreasing else scores, kind="stable")
+    levels = tuple(made.levels[place] for place in places)
+    codes = recode(made.codes, np.argsort(places).tolist())
+    found = Factor(codes, levels, made.ordered or order)
+    return found, frozen(found)
+
+
+@function("prop.table", role="whole")
+def _proportions(x: Value) -> Value:
+    """Return each element as a share of the sum."""
+    array, _ = elements(x, "invalid 'type' (character) of argument")
+    with np.errstate(all="ignore"):
+        shares = array / moments.total(array.reshape(-1, order="F"))
+    return shaped(shares, "double", column_names(x))

@@ -235,7 +235,9 @@ class Traps:
         used = any(symbol.name == group.name for symbol in self._predictors())
         if not used:
             return
-        measured = value.kind == "double" and any("." in level for level in _texts(term.group))
+        measured = value.kind == "double" and any(
+            "." in (level or "") for level in term.group.levels[:_NUMBERS_LOOKED_AT]
+        )
         text = (
             f"'{group.name}' is a number with {term.levels} distinct values and both a predictor "
             "and a grouping factor"
@@ -377,8 +379,11 @@ class Traps:
 
     def _impossible_values(self) -> None:
         """Find values that lme4 takes here and that stop its fit."""
-        if not self.random.finite:
-            self._infinite_effects()
+        for term in () if self.random.finite else self.random.terms:
+            for number, column in enumerate(term.plan.names):
+                values = term.plan.column(number)
+                text = f"'{column}' in ({term.bar.label}) is infinite, which no fit takes"
+                self._tell_rows(text, np.isinf(values), values, term.bar.source.span)
         name = self.frame.response
         value = None if name is None else self.frame.get(name)
         if isinstance(value, Numeric) and value.values.dtype.kind == "f":
@@ -398,13 +403,6 @@ class Traps:
             text = "the offset is not finite, which no fit takes"
             self._tell_rows(text, ~np.isfinite(offset), offset)
 
-    def _infinite_effects(self) -> None:
-        for term in self.random.terms:
-            for number, column in enumerate(term.plan.names):
-                values = term.plan.column(number)
-                text = f"'{column}' in ({term.bar.label}) is infinite, which no fit takes"
-                self._tell_rows(text, np.isinf(values), values, term.bar.source.span)
-
     def _tell_rows(
         self,
         text: str,
@@ -416,10 +414,6 @@ class Traps:
         if mask.any():
             where = rows_text(mask, self.frame.positions, values)
             self.messages.advise(f"{text}: {where}", span)
-
-
-def _texts(factor: Factor) -> list[str]:
-    return [level for level in factor.levels[:_NUMBERS_LOOKED_AT] if level is not None]
 
 
 def _is_number(text: str) -> bool:

@@ -9,7 +9,7 @@ Without an intercept the first factor met, term by term, has indicators instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
 
@@ -61,8 +61,14 @@ def plan(
     names = make_unique(terms.frame_names)
     is_factor = {i for i, value in enumerate(values) if isinstance(value, Factor)}
     factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
-    arguments, warnings = _usable(contrasts or {}, names, factors)
-    warnings = terms.warnings + warnings
+    arguments, warnings = {}, list(terms.warnings)
+    for name, argument in (contrasts or {}).items():
+        if name not in names:
+            warnings.append(f"variable '{name}' is absent, its contrast will be ignored")
+        elif name not in factors:
+            raise DataError("contrasts apply only to factors", hint=f"'{name}' is not a factor")
+        else:
+            arguments[name] = argument
     codings = terms.codings
     defaults = context.default_contrasts
     # R gives contrasts to the factors on the right; one that is the response is coded where a
@@ -74,7 +80,13 @@ def plan(
         if any(term >> terms.response & 1 for term in terms.members) or name in arguments:
             coded = _chosen(response, arguments, defaults)
     chosen = _chosen(factors, arguments, defaults)
-    expanded = None if terms.intercept else _first_factor(values, terms)
+    occurrences = (
+        (number, i)
+        for number, term in enumerate(terms.members)
+        for i in terms.positions(term)
+        if i != terms.response and i in is_factor
+    )
+    expanded = None if terms.intercept else next(occurrences, None)
     coded |= chosen
 
     @cache
@@ -90,10 +102,10 @@ def plan(
     for number, term in enumerate(terms.members):
         positions = terms.positions(term)
         if terms.response is not None and positions == (terms.response,):
-            warnings += (
+            warnings += [
                 "the response appeared on the right-hand side and was dropped",
                 f"problem with term {number + 1} in model.matrix: no columns are assigned",
-            )
+            ]
             continue
         # Numbers are the same under every code.
         parts = [
@@ -149,21 +161,6 @@ def _looked_up(terms: Terms, position: int, frame: ColumnSource, collation: Coll
     return value
 
 
-def _usable(
-    contrasts: Mapping[str, ContrastArgument], names: Sequence[str], factors: Mapping[str, Factor]
-) -> tuple[dict[str, ContrastArgument], tuple[str, ...]]:
-    """Return the entries of ``contrasts=`` that name a factor, and R's warnings for the others."""
-    usable, warnings = {}, []
-    for name, argument in contrasts.items():
-        if name not in names:
-            warnings.append(f"variable '{name}' is absent, its contrast will be ignored")
-        elif name not in factors:
-            raise DataError("contrasts apply only to factors", hint=f"'{name}' is not a factor")
-        else:
-            usable[name] = argument
-    return usable, tuple(warnings)
-
-
 def _chosen(
     factors: Mapping[str, Factor],
     arguments: Mapping[str, ContrastArgument],
@@ -183,15 +180,6 @@ def _chosen(
             own = given_contrast(arguments[name], factor, name, as_wide_as_given=True)
         chosen[name] = defaults[factor.ordered] if own is None else own
     return chosen
-
-
-def _first_factor(values: Sequence[Value], terms: Terms) -> tuple[int, int] | None:
-    """Return the first term that has a factor, the response apart, and that variable."""
-    for number, term in enumerate(terms.members):
-        for position in terms.positions(term):
-            if position != terms.response and isinstance(values[position], Factor):
-                return number, position
-    return None
 
 
 def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> VariableColumns:

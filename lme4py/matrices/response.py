@@ -111,7 +111,15 @@ def fitting_response(
     if family is not None:
         supplied = etastart is not None or mustart is not None
         y, weights, trials, start = _initialized(y, weights, family, frame, supplied, warn)
-        _check_constant(y, control, warn)
+        level, text = control.check_response_not_const, "Response is constant"
+        if level != "ignore" and np.unique(y).size < 2:
+            if level == "warning":
+                warn(text)
+            elif level == "stop":
+                hint = 'set control {"check.response.not.const": "ignore"} to go on'
+                raise CheckError(text, hint=hint)
+            else:
+                raise CheckError("unknown check level for 'check.response.not.const'")
     if y.ndim > 1:
         raise DataError(
             f"response must be numeric: one column, not {y.shape[1]}",
@@ -129,37 +137,31 @@ def _column(frame: ModelFrame, name: str) -> FloatArray | None:
 def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArray:
     """Return the response as numbers, shape (n,) or (n, k), or raise R's error."""
     binomial = family is not None and family.name == "binomial"
-    span = frame.spans.get(frame.response or "")
     plain = isinstance(value, Numeric) and value.time is None
+    text = "response must be numeric or factor" if binomial else "response must be numeric"
+    span = frame.spans.get(frame.response or "")
     if not (plain or isinstance(value, Matrix) or (binomial and isinstance(value, Factor))):
-        raise DataError(
-            "response must be numeric or factor" if binomial else "response must be numeric",
-            span,
-            _remedy(value, binomial),
-        )
+        match value:
+            case Character() if binomial:
+                hint = "the response is text: make it a factor, whose first level means failure"
+            case Character() | Factor():
+                hint = "the response is text or a factor: give numbers"
+            case _:
+                hint = "the response is a time: convert it with as.numeric()"
+        raise DataError(text, span, hint)
     y = response(frame, generalized=family is not None)
     if y is None:
-        raise DataError("response must be numeric", span)
-    unknown = ~np.isfinite(y)
-    if unknown.any():
-        shown = y if y.ndim == 1 else None
-        rows = _any_by_row(unknown)
-        raise DataError("NA/NaN/Inf in 'y'", span, rows_text(rows, frame.positions, shown))
+        raise DataError(text, span)
+    if not np.isfinite(y).all():
+        raise _fault("NA/NaN/Inf in 'y'", y, ~np.isfinite(y), frame)
     return y
 
 
-def _any_by_row(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.asarray(mask.any(axis=1)) if mask.ndim > 1 else mask
-
-
-def _remedy(value: Value, binomial: bool) -> str:
-    match value:
-        case Character() if binomial:
-            return "the response is text: make it a factor, whose first level means failure"
-        case Character() | Factor():
-            return "the response is text or a factor: give numbers"
-        case _:
-            return "the response is a time: convert it with as.numeric()"
+def _fault(text: str, y: FloatArray, wrong: NDArray[np.bool_], frame: ModelFrame) -> DataError:
+    """Return the error of a response that is wrong in some rows."""
+    rows = np.asarray(wrong.any(axis=1)) if wrong.ndim > 1 else wrong
+    where = rows_text(rows, frame.positions, y if y.ndim == 1 else None)
+    return DataError(text, frame.spans.get(frame.response or ""), where)
 
 
 def _initialized(
@@ -174,10 +176,7 @@ def _initialized(
     ones = np.ones(frame.rows)
 
     def refuse(text: str, wrong: NDArray[np.bool_]) -> DataError:
-        rows = _any_by_row(wrong)
-        shown = y if y.ndim == 1 else None
-        span = frame.spans.get(frame.response or "")
-        return DataError(text, span, rows_text(rows, frame.positions, shown))
+        return _fault(text, y, wrong, frame)
 
     match family.name:
         case "binomial":
@@ -236,17 +235,3 @@ def _binomial(
     with np.errstate(invalid="ignore"):
         share = np.where(trials == 0, 0.0, y[:, 0] / trials)
     return share, weights * trials, trials, (trials * share + 0.5) / (trials + 1)
-
-
-def _check_constant(y: FloatArray, control: Control, warn: Callable[[str], None]) -> None:
-    """Check that the response varies (lme4's ``checkResponse``)."""
-    level = control.check_response_not_const
-    if level == "ignore" or np.unique(y).size >= 2:
-        return
-    text = "Response is constant"
-    if level == "warning":
-        warn(text)
-    elif level == "stop":
-        raise CheckError(text, hint='set control {"check.response.not.const": "ignore"} to go on')
-    else:
-        raise CheckError("unknown check level for 'check.response.not.const'")

@@ -171,17 +171,13 @@ class RandomEffects:
         """
         import pandas as pd
 
-        columns = [
-            (term.bar.group_name, name)
+        rows = [
+            (term.bar.group_name, str(level), name)
             for term in self.terms
-            for _ in term.group.levels
+            for level in term.group.levels
             for name in term.plan.names
         ]
-        labels = zip(columns, self.row_names, strict=True)
-        return pd.MultiIndex.from_tuples(
-            [(group, level, name) for (group, name), level in labels],
-            names=["group", "level", "column"],
-        )
+        return pd.MultiIndex.from_tuples(rows, names=["group", "level", "column"])
 
     @cached_property
     def theta(self) -> FloatArray:
@@ -283,12 +279,8 @@ class RandomEffects:
         >>> design.random.theta_at([2.0, 1.0, 0.0]).tolist()
         [2.0, 0.0, 1.0]
         """
-        return _joined(
-            [
-                term.covariance.theta(part)
-                for term, part in zip(self.terms, self._by_term(par), strict=True)
-            ]
-        )
+        pairs = zip(self.terms, self._by_term(par), strict=True)
+        return _joined([term.covariance.theta(part) for term, part in pairs])
 
     def lambdat_at(self, par: ArrayLike) -> csc_array:
         """Return Lambdat at other parameters; its structure is not built again.
@@ -348,19 +340,14 @@ class RandomEffects:
         (Intercept)          4.0   1.0
         Days                 1.0   1.0
         """
+        parts = self._by_term(self.par if par is None else par)
         found = []
-        for term, part in zip(
-            self.terms, self._by_term(self.par if par is None else par), strict=True
-        ):
-            factor = relative_factor(term.covariance, term.covariance.theta(part))
+        for term, part in zip(self.terms, parts, strict=True):
+            kind, names = term.covariance, tuple(term.plan.names)
+            factor = relative_factor(kind, kind.theta(part))
+            matrix = factor @ factor.T
             found.append(
-                TermCovariance(
-                    term.bar.label,
-                    term.bar.group_name,
-                    tuple(term.plan.names),
-                    term.covariance.name,
-                    factor @ factor.T,
-                )
+                TermCovariance(term.bar.label, term.bar.group_name, names, kind.name, matrix)
             )
         return found
 
@@ -394,7 +381,11 @@ class RandomEffects:
         >>> design.random.within_bounds([-5.6e-17]).tolist()
         [0.0]
         """
-        values = _numbers(par)
+        try:
+            values = np.asarray(par, dtype=np.float64)
+        except (TypeError, ValueError):
+            text = f"it is a {type(par).__name__}"
+            raise DataError("par must be numbers", hint=text) from None
         count = self.par.size
         if values.shape != (count,):
             raise DataError(
@@ -452,32 +443,8 @@ class RandomEffects:
         return np.array([positions[term.bar.group_name] for term in self.terms], dtype=np.int64)
 
 
-def _numbers(par: ArrayLike) -> FloatArray:
-    try:
-        return np.asarray(par, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError("par must be numbers", hint=f"it is a {type(par).__name__}") from None
-
-
 def _joined(parts: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def stored_order(levels: Sequence[int]) -> NDArray[np.int64]:
-    """Return the order in which lme4 stores terms with these numbers of levels.
-
-    Formula order as long as the numbers never rise; else the reverse of a stable
-    ascending sort, in which ties come out backwards.
-
-    Examples
-    --------
-    >>> stored_order([2, 4, 4]).tolist(), stored_order([4, 4, 2]).tolist()
-    ([2, 1, 0], [0, 1, 2])
-    """
-    order = list(range(len(levels)))
-    if any(later > earlier for earlier, later in pairwise(levels)):
-        order = sorted(order, key=levels.__getitem__)[::-1]
-    return np.array(order, dtype=np.int64)
 
 
 def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:
@@ -490,6 +457,11 @@ def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:
     rows : int
         Number of observations n.
     """
-    order = stored_order([term.levels for term in terms])
+    # Formula order as long as the numbers of levels never rise; else the reverse of a stable
+    # ascending sort, in which ties come out backwards.
+    levels = [term.levels for term in terms]
+    order = list(range(len(levels)))
+    if any(later > earlier for earlier, later in pairwise(levels)):
+        order = sorted(order, key=levels.__getitem__)[::-1]
     stored = tuple(terms[i] for i in order)
-    return RandomEffects(stored, order, zt_entries(stored, rows))
+    return RandomEffects(stored, np.array(order, dtype=np.int64), zt_entries(stored, rows))

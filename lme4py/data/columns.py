@@ -180,30 +180,21 @@ def _columns_of(frame: Any, labels: Sequence[Any]) -> Callable[[str], Any]:
             return frame[label] if isinstance(label, str) else frame.iloc[:, place]
 
         return column_of_pandas
-    enums = _polars_enums(frame.to_native()) if frame.implementation.is_pyarrow() else ()
+    # polars marks what it writes from an Enum as ordered, which an Enum's levels are only in the
+    # sense of every factor.
+    schema = frame.to_native().schema if frame.implementation.is_pyarrow() else ()
+    enums = {item.name for item in schema if b"_PL_ENUM_VALUES2" in (item.metadata or {})}
 
     def column(name: str) -> Any:
         native = frame[name].to_native()
-        return _unordered(native) if name in enums else native
+        if name not in enums:
+            return native
+        import pyarrow as pa
+
+        index, values = native.type.index_type, native.type.value_type
+        return native.cast(pa.dictionary(index, values, ordered=False))
 
     return column
-
-
-def _polars_enums(table: Any) -> frozenset[str]:
-    """Return the arrow columns that polars wrote from an Enum.
-
-    It marks them ordered, which an Enum's levels are only in the sense of every factor.
-    """
-    return frozenset(
-        item.name for item in table.schema if b"_PL_ENUM_VALUES2" in (item.metadata or {})
-    )
-
-
-def _unordered(column: Any) -> Any:
-    import pyarrow as pa
-
-    kind = column.type
-    return column.cast(pa.dictionary(kind.index_type, kind.value_type, ordered=False))
 
 
 def _streamed(data: Any) -> Any:
@@ -225,28 +216,22 @@ def _streamed(data: Any) -> Any:
 
 
 def _no_frame(data: Any) -> DataError:
-    return DataError(
-        f"first argument must be a named list: data is of type {type(data).__name__}",
-        hint=_how_to_a_frame(data),
-    )
-
-
-def _how_to_a_frame(data: Any) -> str:
-    """Return what makes a frame of data of another kind."""
+    methods = [name for name in _METHODS_THAT_MAKE_FRAMES if hasattr(data, name)]
+    records = isinstance(data, Sequence) and data and isinstance(data[0], Mapping)
     if isinstance(data, str | os.PathLike):
-        return f"read the file first: lme4py.read_csv(path); {_BLOCKS}"
-    if isinstance(data, np.ndarray) and data.dtype.names:
-        return "make it a frame: pandas.DataFrame(data)"
-    if isinstance(data, np.ndarray) and data.ndim == 2:
-        return "its columns have no names: pandas.DataFrame(data, columns=[...])"
-    if isinstance(data, Sequence) and data and isinstance(data[0], Mapping):
-        return "make it a frame: pandas.DataFrame(data)"
-    for method in _METHODS_THAT_MAKE_FRAMES:
-        if hasattr(data, method):
-            return f"call .{method}() first; {_BLOCKS}"
-    if callable(data) or hasattr(data, "to_table"):
-        return f"give a frame; {_BLOCKS}"
-    return "give a pandas, polars or pyarrow frame, or a mapping of arrays"
+        hint = f"read the file first: lme4py.read_csv(path); {_BLOCKS}"
+    elif records or (isinstance(data, np.ndarray) and data.dtype.names):
+        hint = "make it a frame: pandas.DataFrame(data)"
+    elif isinstance(data, np.ndarray) and data.ndim == 2:
+        hint = "its columns have no names: pandas.DataFrame(data, columns=[...])"
+    elif methods:
+        hint = f"call .{methods[0]}() first; {_BLOCKS}"
+    elif callable(data) or hasattr(data, "to_table"):
+        hint = f"give a frame; {_BLOCKS}"
+    else:
+        hint = "give a pandas, polars or pyarrow frame, or a mapping of arrays"
+    kind = type(data).__name__
+    return DataError(f"first argument must be a named list: data is of type {kind}", hint=hint)
 
 
 def is_pandas_frame(data: Any) -> bool:

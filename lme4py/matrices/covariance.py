@@ -89,7 +89,7 @@ class Covariance:
         """Number of theta."""
         return len(self._first_places()[0])
 
-    def _parts(self, deviation: float, rho: float | None) -> FloatArray:
+    def _numbers(self, deviation: float, elsewhere: float, rho: float | None) -> FloatArray:  # noqa: ARG002
         """Return one number for every standard deviation, and one for rho where there is one."""
         count = min(1, self.columns) if self.hom else self.columns
         return np.array([deviation] * count + [rho] * self._has_rho, dtype=np.float64)
@@ -100,7 +100,7 @@ class Covariance:
 
     def par(self) -> FloatArray:
         """Return the starting values of the free parameters: the identity covariance."""
-        return self._parts(1.0, 0.0)
+        return self._numbers(1.0, 0.0, 0.0)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the columns' names (``*`` for a common value), then ``rho``."""
@@ -115,12 +115,12 @@ class Covariance:
         ]
 
     def lower(self) -> FloatArray:
-        """Return the lower bounds of par: 0 for standard deviations, and the least rho."""
-        return self._parts(0.0, self._least())
+        """Return the lower bounds of par: 0 for standard deviations, the least rho, or none."""
+        return self._numbers(0.0, -np.inf, self._least())
 
     def upper(self) -> FloatArray:
         """Return the upper bounds of par: none for standard deviations, 1 for rho."""
-        return self._parts(np.inf, 1.0)
+        return self._numbers(np.inf, np.inf, 1.0)
 
     def theta(self, par: FloatArray | None = None) -> FloatArray:
         """Return theta at `par`, at the starting values when None."""
@@ -161,25 +161,14 @@ class Unstructured(Covariance):
 
     name: ClassVar[str] = "us"
 
-    def _filled(self, diagonal: float, elsewhere: float) -> FloatArray:
+    def _numbers(self, deviation: float, elsewhere: float, rho: float | None) -> FloatArray:  # noqa: ARG002
+        """Return one number for every entry on the diagonal, and one for every other."""
         rows, cols = self._first_places()
-        return np.where(rows == cols, diagonal, elsewhere)
-
-    def par(self) -> FloatArray:
-        """Return the identity: 1 on the diagonal, 0 elsewhere."""
-        return self._filled(1.0, 0.0)
+        return np.where(rows == cols, deviation, elsewhere)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the names of theta."""
         return self.theta_names(columns)
-
-    def lower(self) -> FloatArray:
-        """Return 0 for the diagonal, no bound elsewhere."""
-        return self._filled(0.0, -np.inf)
-
-    def upper(self) -> FloatArray:
-        """Return no bounds."""
-        return self._filled(np.inf, np.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _NUMBERS: dict[str, Kind] = {"b": "logical", "i": "integer", "u": "integer", "f": "double"}
 
 
-def value_of(column: Any) -> Value:
+def value_of(column: Any, *, ours: bool = False) -> Value:
     """Return an array, series, list or scalar as a value of R's types.
 
     Parameters
@@ -48,6 +48,8 @@ def value_of(column: Any) -> Value:
         arrow dictionaries too; polars Categorical is text, as it has no order of its own.
         A column of midnights without a zone is a Date, other moments are POSIXct. Masked
         entries are missing. The result has memory of its own, which is read-only.
+    ours : bool
+        Whether nobody else has this object.
 
     Raises
     ------
@@ -68,9 +70,9 @@ def value_of(column: Any) -> Value:
         raise DataError(f"invalid type ({type(column).__name__})", hint=str(fault)) from fault
     match value:
         case Numeric() | Matrix():
-            return replace(value, values=kept(value.values, column))
+            return replace(value, values=kept(value.values, column, ours=ours))
         case Character() | Factor():
-            return replace(value, codes=kept(value.codes, column))
+            return replace(value, codes=kept(value.codes, column, ours=ours))
         case _:
             return value
 

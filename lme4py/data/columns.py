@@ -115,7 +115,8 @@ class Columns:
                     hint="rename the columns so that each name stands once",
                 )
             try:
-                self._values[name] = value_of(self._column(name))
+                column, made = self._column(name), self.index is not None
+                self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
         return self._values[name]

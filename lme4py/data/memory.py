@@ -23,13 +23,14 @@ class _Holder:
         self.held = (values, owner)
 
 
-def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
+def kept(values: NDArray[Any], source: object, *, ours: bool = False) -> NDArray[Any]:
     """Return an array that was read from a source as one to keep, read-only.
 
     An array that was made here stays; what may be the source's memory is copied. Arrow and
     polars tell the two apart: an array that they made has memory that may be written to. Of
     pandas since 3.0 a shallow copy of the series does: pandas copies a column before it
-    writes to it if another series has the same memory.
+    writes to it if another series has the same memory. It is there already where the series
+    is `ours`, which a frame makes for whoever asks for a column.
 
     Examples
     --------
@@ -49,7 +50,7 @@ def kept(values: NDArray[Any], source: object) -> NDArray[Any]:
         and int(pandas.__version__.partition(".")[0]) >= 3
         and values.dtype != object
     ):
-        return np.asarray(_Holder(values, source.copy(deep=False)))
+        return np.asarray(_Holder(values, source if ours else source.copy(deep=False)))
     else:
         found = values.copy(order="K")
     found.flags.writeable = False

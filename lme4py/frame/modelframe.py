@@ -218,7 +218,8 @@ class LearnedFrame:
                     )
             if isinstance(value, Factor):
                 # All stages share these levels, and look them up in one table.
-                value = replace(value, levels=LevelTable.of(value.levels))
+                levels = LevelTable.of(value.levels)
+                value = Factor(value.codes, levels, value.ordered, value.contrasts)
             variables[name] = read_only(value)
         return replace(self, frame=replace(self.frame, variables=variables))
 

@@ -9,8 +9,9 @@ pass over the rows unless counts already point at a trap.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -232,8 +233,7 @@ class Traps:
         value = self.frame.get(group.name)
         if not isinstance(value, Numeric) or value.kind == "logical" or value.time is not None:
             return
-        used = any(symbol.name == group.name for symbol in self._predictors())
-        if not used:
+        if group.name not in self._predictors:
             return
         measured = value.kind == "double" and any(
             "." in (level or "") for level in term.group.levels[:_NUMBERS_LOOKED_AT]
@@ -247,11 +247,11 @@ class Traps:
         elif term.levels > _MANY_VALUES:
             self.messages.remark(text)
 
-    def _predictors(self) -> Iterator[Symbol]:
-        """Yield the symbols of the fixed part and of the left sides of the bars."""
-        yield from symbols(self.formula.nobars().right)
-        for term in self.random.terms:
-            yield from symbols(term.bar.effects)
+    @cached_property
+    def _predictors(self) -> dict[str, None]:
+        """The names in the fixed part and in the left sides of the bars."""
+        sides = [self.formula.nobars().right, *(term.bar.effects for term in self.random.terms)]
+        return dict.fromkeys(symbol.name for side in sides for symbol in symbols(side))
 
     # -- fixed part ---------------------------------------------------------------------
 
@@ -267,7 +267,7 @@ class Traps:
             if name not in single:
                 continue
             value = self.frame.get(name)
-            if dotted and not any(item.name == name for item in self._predictors()):
+            if dotted and name not in self._predictors:
                 self.messages.advise(
                     f"'.' stands for '{name}' too, which is a grouping factor: it is a fixed "
                     f"effect as well; write . - {name}",
@@ -299,7 +299,7 @@ class Traps:
         columns = self.scope.columns
         plans = [X, *(term.plan for term in self.random.terms)]
         parts = {part for plan in plans for label in plan.names for part in label.split(":")}
-        for name in dict.fromkeys(symbol.name for symbol in self._predictors()):
+        for name in self._predictors:
             if f"{name}.L" not in parts or name in (self.contrasts or {}):
                 continue
             if isinstance(columns, Columns) and columns.is_ordered_category(name):
@@ -312,8 +312,7 @@ class Traps:
 
     def _numbers_as_text(self) -> None:
         """Find numbers that were read as text because of a few entries, or of decimal commas."""
-        names = [symbol.name for symbol in self._predictors()]
-        for name in dict.fromkeys([*names, self.frame.response or ""]):
+        for name in {**self._predictors, self.frame.response or "": None}:
             value = self.scope.columns.get(name)
             if not isinstance(value, Character) or not value.pool:
                 continue
@@ -339,8 +338,9 @@ class Traps:
 
     def _names_in_two_places(self) -> None:
         """Find names that the data and `env` have; the data go first, as in R."""
-        for name in dict.fromkeys(symbol.name for symbol in symbols(self.formula.node)):
-            if name in self.scope.env and self.scope.columns.get(name) is not None:
+        for name in self.scope.env:
+            used = any(symbol.name == name for symbol in symbols(self.formula.node))
+            if used and self.scope.columns.get(name) is not None:
                 self.messages.remark(
                     f"'{name}' is a column of the data and a variable of env: the column is used"
                 )

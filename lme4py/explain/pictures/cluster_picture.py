@@ -10,8 +10,15 @@ from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import shortened
 from lme4py.explain.markup.typesetting import Typesetter
-from lme4py.explain.pictures.figure import INK, PICTURE, colours_of, short, tint
-from lme4py.explain.pictures.panel import MatrixPanel, panel_figure
+from lme4py.explain.pictures.figure import (
+    INK,
+    PICTURE,
+    MatrixPanel,
+    colours_of,
+    panel_figure,
+    short,
+    tint,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

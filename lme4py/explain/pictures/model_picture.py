@@ -29,42 +29,33 @@ from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
     PICTURE,
+    Frame,
+    Label,
+    MatrixPanel,
     colours_of,
-    faded,
     paint,
+    panel_figure,
     short,
     tint,
 )
-from lme4py.explain.pictures.panel import Frame, Label, MatrixPanel, panel_figure
 from lme4py.explain.pictures.raster import (
-    BINS,
-    SQUARE,
+    PANELS,
+    Side,
     TermAxis,
-    pattern,
-    products,
-    relative,
+    Window,
+    axes_of,
+    darkness,
     sampling_step,
-    shades,
+    window,
 )
-from lme4py.explain.pictures.window import Side, Window, window
 from lme4py.explain.system import system
 from lme4py.export.dense_blocks import fixed_terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PANELS", "plot"]
+__all__ = ["plot"]
 
-PANELS: dict[str, tuple[Side, Side]] = {
-    "X": ("observations", "fixed"),
-    "Zt": ("effects", "observations"),
-    "Lambdat": ("effects", "effects"),
-    "ZtZ": ("effects", "effects"),
-    "Z": ("observations", "effects"),
-    "J": ("observations", "levels"),
-    "raw": ("observations", "columns"),
-}
-"""What the rows and columns of each panel are."""
 _TITLES = {"Zt": "Zᵗ", "Lambdat": "Λᵗ", "ZtZ": "ZᵗZ"}
 _MOST_NAMES = 60
 _MOST_TERMS = 12
@@ -98,16 +89,16 @@ def plot(
 
 def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     """Return a matrix, in numbers or as pixels."""
-    sides, most = PANELS[name], SQUARE if name in ("Lambdat", "ZtZ") else BINS
-    down, across = (TermAxis(shown.bounds(side), most) for side in sides)
+    sides, (down, across) = PANELS[name], axes_of(name, shown)
     thin, p = name in ("X", "raw"), int(across.Gp[-1])
     above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
         setter = Typesetter(notation_of(hierarchy(shown.design)).write, 4, PICTURE)
         cells = setter.cells(grid([list(map(Numeral, row)) for row in _values(name, shown)]))
-        # What of X stands again in Z has the colour of its term, as in the picture of a cluster.
-        colours = tint([c for _, _, c in above], cells) if name == "X" else faded(colours)
+        if name == "X":
+            # What stands again in Z has the colour of its term, as in the picture of a cluster.
+            colours = tint([colour for _, _, colour in above], cells)
     return MatrixPanel(
         name=name,
         title=f"{_TITLES.get(name, name)}   {int(down.Gp[-1]):,} × {p:,}",
@@ -124,26 +115,13 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
 
 def _pixels(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
     """Return the pixels of a matrix: the colour of its term, or of X's, darker for more."""
-    palette = colours_of(len(shown.terms))
-    if name == "Lambdat":
-        return paint(pattern(shown.Lambdat, down), down.terms[:, None], palette)
-    # What the values of a column are compared with: those of the same column of its term.
-    steps = [range(*ends) for ends in pairwise(shown.bounds("columns").tolist())]
-    of_Z = np.concatenate([np.tile(s, len(k)) for s, k in zip(steps, shown.levels, strict=True)])
-    if name == "ZtZ":
-        term = np.where(down.terms[:, None] == across.terms, down.terms[:, None], len(palette))
-        scaled = relative(shown.transposed("effects"), of_Z)
-        return paint(products(scaled, down), term, [*palette, _BETWEEN])
-    side = PANELS[name][name != "Zt"]
-    rows, observations = (down, across) if name == "Zt" else (across, down)
-    matrix = shown.transposed(side)
-    kinds = of_Z if side == "effects" else np.arange(matrix.shape[0])
-    alone = np.arange(rows.first.size) if side in ("fixed", "columns") else rows.terms
-    weights = shades(relative(matrix, kinds), rows, observations, alone)
+    weights, palette = darkness(name, shown, down, across), colours_of(len(shown.terms))
     if name == "X":
-        return paint(weights.T, shown.design.fixed.assign[across.first] % 2, _FIXED)
-    found = paint(weights, rows.terms[:, None], palette)
-    return found if name == "Zt" else found.swapaxes(0, 1)
+        return paint(weights, shown.design.fixed.assign[across.first] % 2, _FIXED)
+    if name in ("Zt", "Lambdat"):
+        return paint(weights, down.terms[:, None], palette)
+    other = (down.terms[:, None] != across.terms) & (name == "ZtZ")
+    return paint(weights, np.where(other, len(palette), across.terms), [*palette, _BETWEEN])
 
 
 def _values(name: str, shown: Window) -> list[list[float]]:
@@ -166,37 +144,36 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
         if len(names) > _MOST_NAMES:
             spans = fixed_terms(shown.design)
             names = [((span.start + span.stop) / 2, span.label, INK) for span in spans]
-        step = -(-len(names) // _MOST_NAMES) or 1
-        return [(place, short(name), colour) for place, name, colour in names[::step]]
-    if (side == "columns" or numbered) and axis.Gp[-1] <= _MOST_NAMES:
+        names = names[:: -(-len(names) // _MOST_NAMES) or 1]
+    elif (side == "columns" or numbered) and axis.Gp[-1] <= _MOST_NAMES:
         found = zip(_names(side, shown), axis.terms.tolist(), strict=True)
-        return [(k + 0.5, short(name), palette[term]) for k, (name, term) in enumerate(found)]
-    return [
-        (float(low + high) / 2, short(term.bar.label), colour)
-        for (low, high), term, colour in zip(pairwise(axis.bounds), terms, palette, strict=False)
-        if high - low > 0.05 * axis.bounds[-1]
-    ]
+        names = [(k + 0.5, name, palette[term]) for k, (name, term) in enumerate(found)]
+    else:
+        names = [
+            (float(low + high) / 2, term.bar.label, colour)
+            for (low, high), term, colour in zip(
+                pairwise(axis.bounds), terms, palette, strict=False
+            )
+            if high - low > 0.05 * axis.bounds[-1]
+        ]
+    return [(place, short(name), colour) for place, name, colour in names]
 
 
-def _names(side: Side, shown: Window) -> list[str]:
-    """Return the names of levels, of raw columns, or the symbols of random effects."""
-    terms = shown.terms
-    if side == "columns":
-        return [name for term in terms for name in term.plan.names]
-    levels = [
-        [str(term.group.levels[level]) for level in own]
-        for term, own in zip(terms, shown.levels, strict=True)
-    ]
-    if side == "levels":
-        return [name for own in levels for name in own]
+def _names(side: Side, shown: Window) -> Iterator[str]:
+    """Yield the names of levels, of raw columns, or the symbols of random effects."""
     model = system(shown.design)
     setter = Typesetter(notation_of(model.hierarchy).write, form=PICTURE)
-    return [
-        setter.symbol(setter.write(replace(column.effect, part=name)))
-        for (begin, end), own in zip(pairwise(shown.bounds("columns")), levels, strict=True)
-        for name in own
-        for column in model.random[begin:end]
-    ]
+    places = pairwise(shown.bounds("columns"))
+    for term, own, (begin, end) in zip(shown.terms, shown.levels, places, strict=True):
+        if side == "columns":
+            yield from term.plan.names
+            continue
+        for name in [str(term.group.levels[level]) for level in own]:
+            if side == "levels":
+                yield name
+                continue
+            for column in model.random[begin:end]:
+                yield setter.inline(replace(column.effect, part=name))
 
 
 def _marks(shown: Window) -> list[tuple[str, list[int]]]:
@@ -237,9 +214,17 @@ def _draw_legend(
     """Write one line for each random term below the panels, and how to read the picture."""
     from matplotlib.patches import Patch
 
-    count = len(shown.terms)
+    count, Gp = len(shown.terms), shown.design.random.Gp.tolist()
     width = int(figure.get_figwidth() / 0.064)
-    lines = [_legend_line(shown.design, k) for k in range(min(count, _MOST_TERMS))]
+    lines = []
+    for term, begin, end in zip(shown.terms[:_MOST_TERMS], Gp, Gp[1:], strict=False):
+        columns = ", ".join(map(short, term.plan.names[:5]))
+        columns += f", … {term.columns - 5} more" * (term.columns > 5)
+        lines.append(
+            f"({short(term.bar.label, 60)})   {term.levels:,} groups × {term.columns} "
+            f"column{'s' * (term.columns != 1)}: {columns};   rows {begin:,} to {end - 1:,} of Zᵗ;"
+            f"   {term.covariance.parameters} theta"
+        )
     handles = [Patch(color=colour) for colour in colours_of(len(lines))]
     if count > _MOST_TERMS:
         lines.append(f"… and {count - _MOST_TERMS} more terms")
@@ -259,20 +244,6 @@ def _draw_legend(
     legend.get_title().set_color(FAINT)
     for text in legend.get_texts():
         text.set_parse_math(False)
-
-
-def _legend_line(design: MixedDesign, k: int) -> str:
-    """Return what is said of a random term."""
-    term, Gp = design.random.terms[k], design.random.Gp
-    columns = ", ".join(short(name) for name in term.plan.names[:5])
-    if term.columns > 5:
-        columns += f", … {term.columns - 5} more"
-    return (
-        f"({short(term.bar.label, 60)})   {term.levels:,} groups × {term.columns} "
-        f"column{'' if term.columns == 1 else 's'}: {columns};   rows "
-        f"{int(Gp[k]):,} to {int(Gp[k + 1]) - 1:,} of Zᵗ;   "
-        f"{term.covariance.parameters} theta"
-    )
 
 
 def _how_to_read(shown: Window, panels: Sequence[MatrixPanel], numbered: bool) -> str:

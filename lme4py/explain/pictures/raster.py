@@ -1,4 +1,4 @@
-"""Matrices as pixels, and the axes that lead from rows and columns to them.
+"""The part of a model that a picture shows, and its matrices as pixels.
 
 What falls into a pixel is added up by sparse products; nothing dense of the matrix's own
 size is formed.
@@ -6,13 +6,36 @@ size is formed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array, csr_array, vstack
 
 from lme4py.data.values import FloatArray
+from lme4py.design import MixedDesign
+from lme4py.explain.hierarchy import hierarchy
+from lme4py.export.dense_blocks import effects
+from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["SQUARE", "TermAxis", "pattern", "products", "relative", "sampling_step", "shades"]
+__all__ = ["PANELS", "Side", "TermAxis", "Window", "axes_of", "darkness", "sampling_step", "window"]
+
+Side: TypeAlias = Literal["observations", "fixed", "effects", "levels", "columns"]
+"""What the rows or columns of a matrix are: of y; of X; of Z; levels or columns of each term."""
+
+PANELS: dict[str, tuple[Side, Side]] = {
+    "X": ("observations", "fixed"),
+    "Zt": ("effects", "observations"),
+    "Lambdat": ("effects", "effects"),
+    "ZtZ": ("effects", "effects"),
+    "Z": ("observations", "effects"),
+    "J": ("observations", "levels"),
+    "raw": ("observations", "columns"),
+}
+"""What the rows and columns of each panel are."""
 
 # Pixels each way; for the square matrices fewer, whose diagonal would be too thin.
 BINS = 220
@@ -20,6 +43,124 @@ SQUARE = 115
 _LEAST_SHARE = 0.07
 # Products of entries up to which ZᵗZ is computed from all observations.
 _MOST_PRODUCTS = 200_000_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Window:
+    """A part of a design in the order of a picture; columns of Z stay sorted by term.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        The model.
+    rows : ndarray of int64 or slice
+        Which observations.
+    levels : sequence of ndarray of int64
+        Which levels of each random term.
+    runs : ndarray of int64
+        Where the levels of the factor that all others are nested in begin and end among
+        the rows; empty without one, or in another order.
+    """
+
+    design: MixedDesign
+    rows: NDArray[np.int64] | slice
+    levels: Sequence[NDArray[np.int64]]
+    runs: NDArray[np.int64]
+
+    @property
+    def terms(self) -> Sequence[RandomTerm]:
+        """The random terms."""
+        return self.design.random.terms
+
+    def bounds(self, side: Side) -> NDArray[np.int64]:
+        """Return where the random terms begin on a side, and its length; others are one part."""
+        n, p = self.design.X.shape
+        sizes = {
+            "observations": [n if isinstance(self.rows, slice) else self.rows.size],
+            "fixed": [p],
+            "effects": [
+                len(k) * term.columns for k, term in zip(self.levels, self.terms, strict=True)
+            ],
+            "levels": [len(k) for k in self.levels],
+            "columns": [term.columns for term in self.terms],
+        }
+        return np.cumsum([0, *sizes[side]])
+
+    @property
+    def places_in_Z(self) -> NDArray[np.int64]:
+        """The positions of the columns of Z in the design."""
+        parts = zip(self.design.random.Gp.tolist(), self.levels, self.terms, strict=False)
+        return np.concatenate(
+            [
+                (Gp + levels[:, None] * t.columns + np.arange(t.columns)).ravel()
+                for Gp, levels, t in parts
+            ]
+        )
+
+    def places(self, number: int) -> NDArray[np.int64]:
+        """Return the position, among the levels of a term that are shown, of each row's; or -1."""
+        place: NDArray[np.int64] = np.full(self.terms[number].levels + 1, -1)
+        place[self.levels[number]] = np.arange(self.levels[number].size)
+        return place[self.terms[number].group.codes[self.rows]]
+
+    def transposed(self, side: Side) -> csc_array:
+        """Return the columns of a side by the observations: of X, Z, J, or raw columns."""
+        Zt: Any = self.design.random.Zt
+        match side:
+            case "fixed":
+                return csr_array(self.design.X)[self.rows].T
+            case "columns":
+                return csr_array(np.column_stack([*map(effects, self.terms)])[self.rows]).T
+            case "levels":
+                return csc_array(vstack([self._indicators(k) for k in range(len(self.terms))]))
+            case _:
+                whole = isinstance(self.rows, slice)
+                return csc_array(Zt if whole else Zt[self.places_in_Z][:, self.rows])
+
+    def _indicators(self, number: int) -> csc_array:
+        places = self.places(number)
+        (known,) = np.nonzero(places >= 0)
+        shape = self.levels[number].size, places.size
+        return csc_array((np.ones(known.size), (places[known], known)), shape=shape)
+
+    @property
+    def Lambdat(self) -> csc_array:
+        """The part of Lambdat at theta."""
+        return self.design.random.Lambdat[self.places_in_Z][:, self.places_in_Z]
+
+
+def window(design: MixedDesign, groups: int | None = None, by_group: bool = False) -> Window:
+    """Return what a picture shows.
+
+    Parameters
+    ----------
+    design : MixedDesign
+        The model.
+    groups : int, optional
+        So many levels of the highest factor alone, and the effects that occur with them.
+    by_group : bool
+        Sort the rows by the grouping factors, the highest first, and levels by their first row.
+    """
+    runs, terms = np.empty(0, dtype=np.int64), design.random.terms
+    if groups is None and not by_group:
+        return Window(design, slice(None), [np.arange(term.levels) for term in terms], runs)
+    found = hierarchy(design)
+    highest = max(found.at(found.stages), key=lambda k: found.factors[k].size)
+    codes = found.factors[highest].codes.astype(np.int64)
+    rows = np.arange(codes.size)
+    if groups is not None:
+        rows = rows[(codes >= 0) & (codes < groups)]
+    if by_group:
+        keys = sorted(found.from_stage(1), key=lambda k: (found.stage[k], k == highest))
+        rows = rows[np.lexsort([found.factors[k].codes[rows] for k in keys])]
+        if all(found.nested[k, highest] for k in range(len(found.factors)) if k != highest):
+            runs = np.concatenate(([0], 1 + np.flatnonzero(np.diff(codes[rows])), [rows.size]))
+    shown = []
+    for term in terms:
+        levels, first = np.unique(term.group.codes[rows], return_index=True)
+        levels = levels[np.argsort(first)] if by_group else levels
+        shown.append(levels[levels >= 0].astype(np.int64))
+    return Window(design, rows, shown, runs)
 
 
 class TermAxis:
@@ -76,50 +217,60 @@ class TermAxis:
         return csr_array(entries, shape=(self.first.size, count))
 
 
-def relative(matrix: csc_array, kinds: NDArray[np.int64]) -> csc_array:
-    """Return absolute values, relative to the largest of all rows of the same kind."""
+def axes_of(name: str, shown: Window) -> tuple[TermAxis, TermAxis]:
+    """Return the rows and the columns of a panel."""
+    most = SQUARE if name in ("Lambdat", "ZtZ") else BINS
+    down, across = (TermAxis(shown.bounds(side), most) for side in PANELS[name])
+    return down, across
+
+
+def darkness(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
+    """Return how dark each pixel of a panel is, from 0 to 1.
+
+    That is the mean over its observations of absolute values, relative to the largest of their
+    column of the model matrix; of columns that share a pixel the sum is taken, relative to the
+    largest of the term. Lambdat has a dark diagonal, and pale entries beside it.
+    """
+    if name == "Lambdat":
+        stored = shown.Lambdat
+        ones = csc_array((np.ones(stored.nnz), stored.indices, stored.indptr), shape=stored.shape)
+        filled: FloatArray = (down.sums @ ones @ across.sums.T).toarray() > 0
+        return np.where(np.eye(len(filled), dtype=bool), 1.0, 0.35) * filled
+    side = PANELS[name][name not in ("Zt", "ZtZ")]
+    matrix = shown.transposed(side)
+    kinds = np.arange(matrix.shape[0])
+    if side == "effects":
+        # The same column of its term at another level is of the same kind.
+        steps = [np.arange(*ends) for ends in pairwise(shown.bounds("columns"))]
+        kinds = np.concatenate(
+            [np.tile(k, n.size) for k, n in zip(steps, shown.levels, strict=True)]
+        )
     values, kind = np.abs(matrix.data), kinds[matrix.indices]
     finite = np.isfinite(values)
-    largest = _largest(values[finite], kind[finite], kinds)
-    shares = np.where(finite, values / largest[kind], 1.0)
-    return csc_array((shares, matrix.indices, matrix.indptr), shape=matrix.shape)
+    values = np.where(finite, values / _largest(values[finite], kind[finite])[kind], 1.0)
+    matrix = csc_array((values, matrix.indices, matrix.indptr), shape=matrix.shape)
+    if name == "ZtZ":
+        step = sampling_step(matrix)
+        rows = down.sums @ (matrix if step == 1 else matrix[:, ::step])
+        weights: FloatArray = np.log1p((rows @ rows.T).toarray())
+        return weights / max(float(weights.max(initial=0.0)), 1e-300)
+    columns, observations = (down, across) if name == "Zt" else (across, down)
+    weights = (columns.sums @ matrix @ observations.sums.T).toarray()
+    weights /= np.diff(observations.first, append=observations.Gp[-1])
+    alone = side in ("fixed", "columns")
+    kinds = np.arange(len(weights)) if alone else columns.terms
+    weights /= _largest(weights.max(axis=1, initial=0.0), kinds)[kinds][:, None]
+    return weights if name == "Zt" else weights.T
 
 
-def _largest(values: FloatArray, kind: NDArray[np.int64], kinds: NDArray[np.int64]) -> FloatArray:
+def _largest(values: FloatArray, kinds: NDArray[np.int64]) -> FloatArray:
     """Return the largest value of each kind, which may be divided by."""
     largest = np.full(int(kinds.max(initial=0)) + 1, 1e-300)
-    np.maximum.at(largest, kind, values)
+    np.maximum.at(largest, kinds, values)
     return largest
-
-
-def shades(
-    matrix: csc_array, down: TermAxis, across: TermAxis, kinds: NDArray[np.int64]
-) -> FloatArray:
-    """Return the means over the columns of each pixel, relative to the largest of its kind.
-
-    Of the rows that share a pixel the sum is taken; `kinds` are those of the pixels' rows.
-    """
-    weights: FloatArray = (down.sums @ matrix @ across.sums.T).toarray()
-    weights /= np.diff(across.first, append=across.Gp[-1])
-    return weights / _largest(weights.max(axis=1, initial=0.0), kinds, kinds)[kinds][:, None]
-
-
-def pattern(stored: csc_array, axis: TermAxis) -> FloatArray:
-    """Return the pixels of Lambdat: its diagonal dark, what stands beside it pale."""
-    ones = csc_array((np.ones(stored.nnz), stored.indices, stored.indptr), shape=stored.shape)
-    filled: FloatArray = (axis.sums @ ones @ axis.sums.T).toarray() > 0
-    return np.where(np.eye(len(filled), dtype=bool), 1.0, 0.35) * filled
 
 
 def sampling_step(Zt: csc_array) -> int:
     """Return of how many observations one is enough for ZᵗZ."""
     entries = np.diff(Zt.indptr).astype(np.float64)
     return max(1, int(np.ceil(float(entries @ entries) / _MOST_PRODUCTS)))
-
-
-def products(Zt: csc_array, axis: TermAxis) -> FloatArray:
-    """Return the pixels of ZᵗZ."""
-    step = sampling_step(Zt)
-    rows = axis.sums @ (Zt if step == 1 else Zt[:, ::step])
-    weights: FloatArray = np.log1p((rows @ rows.T).toarray())
-    return weights / max(float(weights.max(initial=0.0)), 1e-300)

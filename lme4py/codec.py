@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
@@ -42,7 +42,7 @@ class Codec:
         whether they fit together. A field whose metadata say ``saved=False`` is left out.
     texts : mapping of type to (callable, callable)
         Classes that are written as plain data in a way of their own, and read back.
-    root : type, optional
+    root : type
         The class of what is written as a whole, by `write`.
     version : int
         Of the layout of that.
@@ -57,7 +57,7 @@ class Codec:
     ... class Range:
     ...     low: float
     ...     high: float
-    >>> codec = Codec("a range", {Range: lambda item: item.low <= item.high})
+    >>> codec = Codec("a range", {Range: lambda item: item.low <= item.high}, {}, root=Range)
     >>> codec.to_plain(Range(1.0, math.inf))
     {'is': 'Range', 'low': 1.0, 'high': {'float': 'Infinity'}}
     >>> codec.from_plain({"is": "Range", "low": 1.0, "high": 2.0})
@@ -66,23 +66,14 @@ class Codec:
 
     what: str
     classes: Mapping[type, Callable[[Any], bool]]
-    texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]] = field(
-        default_factory=dict
-    )
-    root: type | None = None
+    texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]]
+    root: type
     version: int = 1
     put: Callable[[NDArray[Any]], Plain] | None = None
     get: Callable[[str], NDArray[Any]] | None = None
 
     def to_plain(self, item: Any) -> Plain:
-        """Return a value as plain data.
-
-        Raises
-        ------
-        DataError
-            For anything but instances of the classes, arrays, numbers, text, None, and
-            sequences and mappings of these.
-        """
+        """Return instances of the classes, arrays, numbers, text and what is made of these."""
         match item:
             case None | bool() | str():
                 return item
@@ -112,13 +103,7 @@ class Codec:
         )
 
     def from_plain(self, plain: Plain) -> Any:
-        """Return what `to_plain` made plain.
-
-        Raises
-        ------
-        DataError
-            If the data have another form.
-        """
+        """Return what `to_plain` made plain."""
         match plain:
             case None | bool() | int() | float() | str():
                 return plain
@@ -141,8 +126,8 @@ class Codec:
 
     def labelled(self, plain: Plain) -> dict[str, Plain]:
         """Return plain data of the root, with what they are and the version of their layout."""
-        name = "" if self.root is None else self.root.__name__
-        return {"format": f"lme4py.{name}", "version": self.version, "content": plain}
+        label = f"lme4py.{self.root.__name__}"
+        return {"format": label, "version": self.version, "content": plain}
 
     def opened(self, document: Plain) -> Any:
         """Return the instance of the root in data that `labelled` made; `DataError` for others."""
@@ -156,13 +141,11 @@ class Codec:
             )
         try:
             found = self.from_plain(document.get("content"))
-        except DataError:
-            raise
         except Lme4pyError as error:
-            raise self.damaged(error.message) from None
+            raise error if isinstance(error, DataError) else self.damaged(error.message) from None
         except (IndexError, OverflowError, RecursionError, TypeError, ValueError) as error:
             raise self.damaged(f"its parts do not fit together ({error})") from None
-        if not isinstance(found, self.root or ()):
+        if not isinstance(found, self.root):
             raise self.damaged("it is something else")
         return found
 
@@ -187,24 +170,23 @@ class Codec:
         return DataError(f"not {self.what}: {why}")
 
     def _read_instance(self, name: str, parts: Mapping[str, Plain]) -> Any:
-        for kind, (_, read) in self.texts.items():
-            if name == kind.__name__ and set(parts) == {"text"}:
-                return read(parts["text"])
-        for kind, fits in self.classes.items():
-            if name != kind.__name__:
-                continue
-            hints = _saved(kind)
-            if set(parts) != set(hints):
-                raise self.damaged(f"a {name} of other parts")
-            values = {part: self.from_plain(plain) for part, plain in parts.items()}
-            for part, value in values.items():
-                if not _conforms(value, hints[part]):
-                    raise self.damaged(f"the {part} of a {name} has an unknown form")
-            made = kind(**values)
-            if not fits(made):
-                raise self.damaged(f"the parts of a {name} do not fit together")
-            return made
-        raise self.damaged("a value of an unknown type")
+        kinds = {kind.__name__: kind for kind in (*self.texts, *self.classes)}
+        kind = kinds.get(name)
+        if kind is None:
+            raise self.damaged("a value of an unknown type")
+        hints = _saved(kind) if kind in self.classes else {"text": Any}
+        if set(parts) != set(hints):
+            raise self.damaged(f"a {name} of other parts")
+        if kind in self.texts:
+            return self.texts[kind][1](parts["text"])
+        values = {part: self.from_plain(plain) for part, plain in parts.items()}
+        for part, value in values.items():
+            if not _conforms(value, hints[part]):
+                raise self.damaged(f"the {part} of a {name} has an unknown form")
+        made = kind(**values)
+        if not self.classes[kind](made):
+            raise self.damaged(f"the parts of a {name} do not fit together")
+        return made
 
     def _read_array(self, dtype: Plain, shape: list[Plain], items: list[Plain]) -> NDArray[Any]:
         sized = len(shape) <= 2 and all(type(size) is int and size >= 0 for size in shape)
@@ -246,28 +228,21 @@ def _saved(kind: Any) -> dict[str, Any]:
 def _conforms(value: Any, hint: Any) -> bool:
     """Tell whether a value is what an annotation says; arrays by their dtype."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any or hint is None or hint is types.NoneType:
-        return hint is Any or value is None
+    if hint is Any:
+        return True
     if origin is Literal:
         return isinstance(value, str) and value in arguments
     if origin in (Union, types.UnionType):
         return any(_conforms(value, part) for part in arguments)
-    if origin is tuple:
-        return isinstance(value, tuple) and _all_conform(value, arguments[0])
-    if origin is list:
-        return isinstance(value, list) and _all_conform(value, arguments[0])
+    if origin in (tuple, list):
+        return isinstance(value, origin) and all(_conforms(part, arguments[0]) for part in value)
     if origin is np.ndarray:
         (wanted,) = get_args(arguments[1])
-        return isinstance(value, np.ndarray) and (
-            wanted is Any or np.issubdtype(value.dtype, get_origin(wanted) or wanted)
-        )
+        fits = isinstance(value, np.ndarray)
+        kind = get_origin(wanted) or wanted
+        return fits and (wanted is Any or np.issubdtype(value.dtype, kind))
     if origin is not None:
         # Keys are texts in JSON.
-        return isinstance(value, Mapping) and _all_conform(value.values(), arguments[1])
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is hint
-
-
-def _all_conform(values: Iterable[Any], hint: Any) -> bool:
-    return all(_conforms(value, hint) for value in values)
+        inside = value.values() if isinstance(value, Mapping) else None
+        return inside is not None and all(_conforms(part, arguments[1]) for part in inside)
+    return type(value) in ((int, float) if hint is float else (hint,))

@@ -11,35 +11,22 @@ from lme4py.errors import CheckError, DataError, nearest
 __all__ = ["Control", "control_of"]
 
 _LEVELS = ("message", "warning", "stop", "ignore")
-_RANK_X = ("message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore")
-_SCALE_X = (
-    "warning",
-    "stop",
-    "silent.rescale",
-    "message+rescale",
-    "warn+rescale",
-    "ignore",
-)
-_CHOICES = {"check_rankX": _RANK_X, "check_scaleX": _SCALE_X}
-_GENERALIZED_ONLY = frozenset({"check_response_not_const"})
+_CHOICES = {
+    "check_rankX": (
+        *("message+drop.cols", "silent.drop.cols", "warn+drop.cols", "stop.deficient", "ignore"),
+    ),
+    "check_scaleX": (
+        *("warning", "stop", "silent.rescale", "message+rescale", "warn+rescale", "ignore"),
+    ),
+}
+_GENERALIZED_ONLY = "check_response_not_const"
 # Arguments of lmerControl and glmerControl that steer the fit alone.
-_FITTING = frozenset(
-    {
-        "optimizer",
-        "restart.edge",
-        "boundary.tol",
-        "calc.derivs",
-        "use.last.params",
-        "sparseX",
-        "standardize.X",
-        "check.conv.grad",
-        "check.conv.singular",
-        "check.conv.hess",
-        "optCtrl",
-        "mod.type",
-    }
+_FITTING = (
+    *("optimizer", "restart.edge", "boundary.tol", "calc.derivs", "use.last.params", "sparseX"),
+    *("standardize.X", "check.conv.grad", "check.conv.singular", "check.conv.hess", "optCtrl"),
+    "mod.type",
 )
-_FITTING_GENERALIZED = frozenset({"tolPwrss", "compDev", "nAGQ0initStep"})
+_FITTING_GENERALIZED = ("tolPwrss", "compDev", "nAGQ0initStep")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,10 +107,6 @@ are {‘message’,‘warning’,‘stop’,‘ignore’}
                 _check(item.name, value)
 
 
-def _r_name(name: str) -> str:
-    return name.replace("_", ".")
-
-
 def _check(name: str, value: Any) -> None:
     """Raise lme4's error for a value that an option cannot have."""
     allowed: tuple[str, ...] = _CHOICES.get(name, _LEVELS)
@@ -131,12 +114,13 @@ def _check(name: str, value: Any) -> None:
         allowed = (*_LEVELS, *(f"{level}Small" for level in _LEVELS))
     if isinstance(value, str) and value in allowed:
         return
+    option = name.replace("_", ".")
     if name in _CHOICES:
         quoted = ", ".join(f"“{choice}”" for choice in allowed)
-        raise CheckError(f"'arg' should be one of {quoted}", hint=f"in {_r_name(name)}: {value!r}")
+        raise CheckError(f"'arg' should be one of {quoted}", hint=f"in {option}: {value!r}")
     quoted = ",".join(f"‘{choice}’" for choice in allowed)
     raise CheckError(
-        f"invalid control level ‘{value}’ in {_r_name(name)}: valid options are {{{quoted}}}",
+        f"invalid control level ‘{value}’ in {option}: valid options are {{{quoted}}}",
         hint=nearest(str(value), allowed),
     )
 
@@ -150,57 +134,39 @@ def control_of(
     generalized: bool = True,
     note: Callable[[str], None] | None = None,
 ) -> Control:
-    """Return the control that an argument means; a mapping may use R's names.
+    """Return the control that an argument means.
 
-    Parameters
-    ----------
-    control : Control, mapping or None
-        A mapping is read as the arguments of ``lmerControl`` or ``glmerControl``, in
-        R's spelling or ours.
-    generalized : bool
-        Whether the options are those of ``glmerControl``.
-    note : callable, optional
-        Takes a text for every option that is R's but concerns fitting alone.
-
-    Raises
-    ------
-    DataError
-        For an option that does not exist.
-    CheckError
-        For a value that an option cannot have.
+    A mapping is read as the arguments of ``glmerControl``, or of ``lmerControl`` where the model
+    is not `generalized`, in R's spelling or ours; `note` takes a text for every option that is
+    R's but concerns fitting alone.
 
     Examples
     --------
     >>> control_of({"check.nobs.vs.nlev": "ignore"}).check_nobs_vs_nlev
     'ignore'
     """
-    if control is None:
-        return _DEFAULTS
-    if isinstance(control, Control):
-        return control
+    if control is None or isinstance(control, Control):
+        return control or _DEFAULTS
     if not isinstance(control, Mapping):
         raise DataError("is.list(ctrl) is not TRUE", hint="give a lme4py.Control or a mapping")
     names = [item.name for item in fields(Control)]
+    fitting = _FITTING + _FITTING_GENERALIZED if generalized else _FITTING
     if not generalized:
-        names = [name for name in names if name not in _GENERALIZED_ONLY]
-    known = [spelled for name in names for spelled in (name, _r_name(name))]
-    fitting = _FITTING | _FITTING_GENERALIZED if generalized else _FITTING
+        names.remove(_GENERALIZED_ONLY)
+    known = [spelled for name in names for spelled in (name, name.replace("_", "."))]
     options: dict[str, Any] = {}
     for given, value in control.items():
         spelled = str(given)
-        name = spelled.replace(".", "_")
-        if spelled.replace("_", ".") in fitting:
+        name, dotted = spelled.replace(".", "_"), spelled.replace("_", ".")
+        if dotted in fitting:
             if note is not None:
                 note(f"control option '{spelled}' concerns the fit and changes no matrix")
-            continue
-        if name not in known:
-            hint = nearest(spelled, known)
-            if name in _GENERALIZED_ONLY:
-                hint = "glmerControl alone has this option"
+        elif name not in known:
+            unknown = name != _GENERALIZED_ONLY
+            hint = nearest(spelled, known) if unknown else "glmerControl alone has this option"
             raise DataError(f"unused argument ({spelled} = {value!r})", hint=hint)
-        if name in options:
-            raise DataError(
-                f'formal argument "{_r_name(name)}" matched by multiple actual arguments'
-            )
-        options[name] = value
+        elif name in options:
+            raise DataError(f'formal argument "{dotted}" matched by multiple actual arguments')
+        else:
+            options[name] = value
     return Control(**options)

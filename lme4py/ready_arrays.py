@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -13,7 +13,6 @@ from lme4py.data.attached import AttachedColumns, ContrastArgument
 from lme4py.data.coding import DEFAULT_CONTRASTS, default_contrasts_of
 from lme4py.data.collation import Collation
 from lme4py.data.column_values import value_of
-from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, factor_of
 from lme4py.data.memory import kept
 from lme4py.data.values import Factor, FloatArray, Matrix, Numeric, Value, length
@@ -24,7 +23,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
 from lme4py.formula.random_terms import find_bars
-from lme4py.formula.syntax import Node, Number, Symbol, call, symbols
+from lme4py.formula.syntax import Call, Node, Number, Symbol, call, symbols
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.functions.table import Context
@@ -120,16 +119,19 @@ def mk_re_terms(
     order, version = Collation(collation), lme4_of(lme4)
     attached = mapping_of("attached_contrasts", attached_contrasts, '{"f": "contr.sum"}')
     defaults = default_contrasts_of(default_contrasts)
+    if not isinstance(bars, Sequence | Formula):
+        raise DataError(f"bars are text or a sequence, not {type(bars).__name__}")
     found: list[RandomTerm] = []
-    for item in _items(bars):
+    for item in [bars] if isinstance(bars, str | Formula) else bars:
         if isinstance(item, TermArrays):
             found.append(_ready(item, order))
-        elif frame is None:
+            continue
+        if frame is None:
             raise DataError("bars written as text need a frame", hint="mk_re_terms(bars, frame)")
-        else:
-            columns = AttachedColumns(frame, attached)
-            context = Context(columns.rows, order, _ignored, defaults, version)
-            found += _evaluated(_bars(item, version), columns, context)
+        # The caller gave no contrasts that a warning could speak of.
+        columns = AttachedColumns(frame, attached)
+        context = Context(columns.rows, order, lambda _: None, defaults, version)
+        found += _evaluated(_bars(item, version), columns, context)
     if not found:
         raise DataError("no random effects terms", hint='give "1 | g", or TermArrays')
     rows = {term.group.codes.size for term in found}
@@ -192,16 +194,29 @@ def mixed_design(
     if not isinstance(random, RandomEffects):
         random = mk_re_terms(random, frame, collation=collation)
     rows = values.shape[0]
-    vectors = {
-        name: _vector(value, name, rows)
-        for name, value in (("y", y), ("weights", weights), ("offset", offset))
+    vectors = {"y": y, "(weights)": weights, "(offset)": offset}
+    numbers = {
+        label: Numeric(_vector(given, label.strip("()"), rows), "double")
+        for label, given in vectors.items()
+        if given is not None
     }
     if random.Zt.shape[1] != rows:
         raise DataError(f"X has {rows} rows, the random part has {random.Zt.shape[1]}")
-    model_frame = _frame(values, found, random, vectors)
+    # The model frame holds what was given, the response first; of two of a name the first.
+    variables: dict[str, Value] = {"y": numbers["y"]} if "y" in numbers else {}
+    for column, name in enumerate(found):
+        variables.setdefault(name, Numeric(values[:, column], "double"))
+    for term in random.terms:
+        variables.setdefault(term.bar.group_name, term.group)
+    response = "y" if "y" in numbers else None
+    model_frame = ModelFrame(variables={**variables, **numbers}, response=response, rows=rows)
+    right = _sum(found)
+    for term in random.in_formula:
+        right = call("+", right, term.bar.node)
+    node = call("~", *([] if response is None else [Symbol(response)]), right)
     chosen = None if family is None else family_of(family)
     return MixedDesign(
-        formula=_formula(found, random, y is not None),
+        formula=Formula(node, str(Formula(node))),
         X=values,
         fixed=FixedEffects(
             names=found,
@@ -212,9 +227,9 @@ def mixed_design(
             scales={},
             plan=Plan.given(values, found, assign),
         ),
-        y=vectors["y"],
-        weights=vectors["weights"],
-        offset=vectors["offset"],
+        y=numbers["y"].values if "y" in numbers else None,
+        weights=model_frame.weights(),
+        offset=model_frame.offset(),
         random=random,
         reml=reml if chosen is None else None,
         family=chosen,
@@ -224,66 +239,28 @@ def mixed_design(
     )
 
 
-def _frame(
-    X: FloatArray,
-    names: Sequence[str],
-    random: RandomEffects,
-    vectors: Mapping[str, FloatArray | None],
-) -> ModelFrame:
-    """Return a model frame that holds what was given."""
-    variables: dict[str, Value] = {}
-    response = vectors["y"]
-    if response is not None:
-        variables["y"] = Numeric(response, "double")
-    for column, name in enumerate(names):
-        variables.setdefault(name, Numeric(X[:, column], "double"))
-    for term in random.terms:
-        variables.setdefault(term.bar.group_name, term.group)
-    for name in ("weights", "offset"):
-        vector = vectors[name]
-        if vector is not None:
-            variables[f"({name})"] = Numeric(vector, "double")
-    return ModelFrame(
-        variables=variables, response=None if response is None else "y", rows=X.shape[0]
-    )
-
-
-def _items(bars: Bars) -> Sequence[str | Formula | Bar | TermArrays]:
-    if isinstance(bars, str | Formula):
-        return [bars]
-    if isinstance(bars, Sequence):
-        return bars
-    raise DataError(f"bars are text or a sequence, not {type(bars).__name__}")
-
-
 def _bars(item: str | Formula | Bar, lme4: Lme4) -> Sequence[Bar]:
     if isinstance(item, Bar):
         return [item]
     if isinstance(item, Formula):
         return item.followed(lme4).bars
-    if isinstance(item, str):
-        return find_bars(_right(parse(item)), lme4)
-    raise DataError(f"a term is text, a Bar or TermArrays, not {type(item).__name__}")
+    if not isinstance(item, str):
+        raise DataError(f"a term is text, a Bar or TermArrays, not {type(item).__name__}")
+    node = parse(item)
+    formula = isinstance(node, Call) and node.name == "~" and node.operands
+    return find_bars(formula[-1] if formula else node, lme4)
 
 
-def _right(node: Node) -> Node:
-    operands = getattr(node, "operands", ())
-    return operands[-1] if getattr(node, "name", None) == "~" and operands else node
-
-
-def _evaluated(bars: Sequence[Bar], columns: Columns, context: Context) -> list[RandomTerm]:
-    """Return bars evaluated in a frame whose rows are all used."""
-    scope = Scope(columns, {}, context)
+def _evaluated(
+    bars: Sequence[Bar], columns: AttachedColumns, context: Context
+) -> Iterator[RandomTerm]:
+    """Yield bars evaluated in a frame whose rows are all used."""
     names = {symbol.name for bar in bars for symbol in symbols(bar.source)}
     found = {name: columns.get(name) for name in sorted(names)}
     variables = {name: value for name, value in found.items() if value is not None}
-    frame = ModelFrame(variables=variables, rows=columns.rows)
-    grouping = Grouping.of(frame, bars, context)
-    return [learn_random_term(bar, grouping, scope)[0] for bar in bars]
-
-
-def _ignored(_: str) -> None:
-    """Take a warning about contrasts that the caller did not give."""
+    grouping = Grouping.of(ModelFrame(variables=variables, rows=columns.rows), bars, context)
+    for bar in bars:
+        yield learn_random_term(bar, grouping, Scope(columns, {}, context))[0]
 
 
 def _ready(term: TermArrays, collation: Collation) -> RandomTerm:
@@ -293,12 +270,11 @@ def _ready(term: TermArrays, collation: Collation) -> RandomTerm:
         raise DataError(
             f"the group '{term.name}' is no vector of {len(values)} elements, one for each row"
         )
-    group = value if isinstance(value, Factor) else factor_of(value, collation)
-    group = drop_unused(group)
+    group = drop_unused(value if isinstance(value, Factor) else factor_of(value, collation))
     if None in group.levels or not group.levels:
         raise DataError(f"Invalid grouping factor specification, {term.name}")
-    sides = call("|", _sum(names), Symbol(term.name))
-    bar = Bar(sides.operands[0], sides.operands[1], sides, term.structure, term.hom)
+    effects, name = _sum(names), Symbol(term.name)
+    bar = Bar(effects, name, call("|", effects, name), term.structure, term.hom)
     return RandomTerm(bar, group, Plan.given(values, names, assign))
 
 
@@ -311,20 +287,10 @@ def _sum(names: Sequence[str]) -> Node:
     return node
 
 
-def _formula(names: Sequence[str], random: RandomEffects, response: bool) -> Formula:
-    node = _sum(names)
-    for term in random.in_formula:
-        node = call("+", node, term.bar.node)
-    sides = (Symbol("y"), node) if response else (node,)
-    made = Formula(call("~", *sides), "")
-    return Formula(made.node, str(made))
-
-
 def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], list[int], list[str]]:
     """Return a matrix with the names, the term of each column, and the terms' labels."""
     own, assign, terms = _described(given)
-    dense = given.toarray() if hasattr(given, "toarray") else given
-    values = _floats(dense, what)
+    values = _floats(given.toarray() if hasattr(given, "toarray") else given, what)
     if values.ndim == 1:
         values = values[:, None]
     if values.ndim != 2:
@@ -336,15 +302,14 @@ def _dense(given: Any, names: Any, what: str) -> tuple[FloatArray, list[str], li
         raise DataError(
             f"names must be a list, one name for each column, not {type(names).__name__}"
         )
-    found = [str(name) for name in names] if names is not None else own
+    found = own if names is None else [str(name) for name in names]
     if found is None:
         found = [f"x{column + 1}" for column in range(width)]
     if len(found) != width:
         raise DataError(f"{what} has {width} columns and {len(found)} names")
     if len(assign) != width:
-        labels = [name for name in found if name != "(Intercept)"]
-        assign = [0 if name == "(Intercept)" else labels.index(name) + 1 for name in found]
-        terms = labels
+        terms = [name for name in found if name != "(Intercept)"]
+        assign = [0 if name == "(Intercept)" else terms.index(name) + 1 for name in found]
     # Read-only: these are the columns of the model frame, too.
     return kept(values, given), found, assign, terms
 
@@ -375,13 +340,10 @@ def _described(given: Any) -> tuple[list[str] | None, list[int], list[str]]:
     assign = [0] * len(names)
     for number, term in enumerate(terms, start=1):
         assign[slices[term]] = [number] * len(range(*slices[term].indices(len(names))))
-    spelled = ["(Intercept)" if name == "Intercept" else name for name in names]
-    return spelled, assign, terms
+    return ["(Intercept)" if name == "Intercept" else name for name in names], assign, terms
 
 
-def _vector(given: Any, name: str, rows: int) -> FloatArray | None:
-    if given is None:
-        return None
+def _vector(given: Any, name: str, rows: int) -> FloatArray:
     values = _floats(given, name)
     if values.shape != (rows,):
         raise DataError(f"{name} has shape {values.shape}, not ({rows},)")

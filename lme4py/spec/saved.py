@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,11 +41,8 @@ def write(spec: Spec) -> str:
 
 def read(text: str) -> Spec:
     """Return what `write` wrote as a spec; `DataError` for any other text."""
-    return _with_tables(_CODEC.read(text))
-
-
-def _with_tables(spec: Spec) -> Spec:
-    """Return a spec whose equal levels are one table, as learning leaves them."""
+    spec: Spec = _CODEC.read(text)
+    # Equal levels are one table, as learning leaves them.
     tables: dict[Levels, LevelTable] = {}
 
     def table(levels: Levels) -> LevelTable:
@@ -71,10 +68,6 @@ def _are_codes(codes: NDArray[np.int32], size: int) -> bool:
     return codes.ndim == 1 and codes.min(initial=-1) >= -1 and codes.max(initial=-1) < size
 
 
-def _matrix_fits(item: Matrix) -> bool:
-    return item.values.ndim == 2 and (item.names is None or len(item.names) == item.values.shape[1])
-
-
 def _contrasts_fit(contrasts: str | Matrix | None, levels: Sequence[Any]) -> bool:
     return not isinstance(contrasts, Matrix) or contrasts.values.shape[0] == len(levels)
 
@@ -90,27 +83,6 @@ def _type_fits(item: ColumnType) -> bool:
         and item.width >= 0
         and (item.names is None or len(item.names) == item.width)
         and _contrasts_fit(item.contrasts, item.levels)
-    )
-
-
-def _state_fits(item: State) -> bool:
-    match item.kind:
-        case "parts":
-            return item.kept is None
-        case "unit":
-            return isinstance(item.kept, str) and item.kept in UNITS
-        case "basis":
-            return isinstance(item.kept, dict)
-        case "value":
-            return type(item.kept) in VALUES
-        case "open":
-            return False
-
-
-def _columns_fit(item: LearnedColumns) -> bool:
-    width = len(item.kept)
-    return len(item.names) == len(item.centers) == len(item.divisors) == width and all(
-        place >= 0 for place in item.kept
     )
 
 
@@ -130,7 +102,9 @@ VALUES = {
     Numeric: lambda item: (
         item.values.ndim == 1 and item.values.dtype != np.int32 and _time_fits(item.time)
     ),
-    Matrix: _matrix_fits,
+    Matrix: lambda item: (
+        item.values.ndim == 2 and (item.names is None or len(item.names) == item.values.shape[1])
+    ),
     Character: lambda item: _are_codes(item.codes, len(item.pool)) and _differ(item.pool),
     Factor: lambda item: (
         _are_codes(item.codes, len(item.levels))
@@ -141,6 +115,15 @@ VALUES = {
     Null: lambda _: True,
 }
 """R's values, and whether the parts of one fit together."""
+
+
+_STATES: dict[str, Callable[[Any], bool]] = {
+    "parts": lambda kept: kept is None,
+    "unit": lambda kept: isinstance(kept, str) and kept in UNITS,
+    "basis": lambda kept: isinstance(kept, dict),
+    "value": lambda kept: type(kept) in VALUES,
+    "open": lambda _: False,
+}
 
 
 def _written(formula: Formula) -> list[str]:
@@ -172,11 +155,14 @@ _CODEC = Codec(
     {
         **VALUES,
         ColumnType: _type_fits,
-        State: _state_fits,
+        State: lambda item: _STATES[item.kind](item.kept),
         LearnedGroup: lambda item: (
             len(item.levels) > 0 and _differ(item.levels) and None not in item.levels
         ),
-        LearnedColumns: _columns_fit,
+        LearnedColumns: lambda item: (
+            len(item.names) == len(item.centers) == len(item.divisors) == len(item.kept)
+            and all(place >= 0 for place in item.kept)
+        ),
         Spec: _spec_fits,
     },
     {Formula: FORMULA},

@@ -29,26 +29,14 @@ _LONGEST_HEADER = 10_000
 
 
 def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
-    """Write arrays into a file; equal arrays make equal files.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be written.
-    """
+    """Write arrays into a file; equal arrays make equal files."""
     with replacing(path) as unfinished, unfinished.open("wb") as file:
         # numpy's zip bears a fixed date.
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_archive(path: str | os.PathLike[str], what: str) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file that is to hold `what`.
-
-    Raises
-    ------
-    DataError
-        If there is no such file, or it is no archive of uncompressed arrays of numbers.
-    """
+    """Return the arrays of a file that is to hold `what`; `DataError` where it does not."""
     try:
         with zipfile.ZipFile(path_of(path)) as archive:
             return {
@@ -82,11 +70,10 @@ def _array(content: bytes, name: str) -> NDArray[Any]:
     """Return the array of an entry; its header is held against the bytes that follow."""
     file = io.BytesIO(content)
     try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file, max_header_size=_LONGEST_HEADER)
-        else:
-            header = np.lib.format.read_array_header_2_0(file, max_header_size=_LONGEST_HEADER)
+        old = np.lib.format.read_magic(file) == (1, 0)
+        formats = np.lib.format
+        read = formats.read_array_header_1_0 if old else formats.read_array_header_2_0
+        header = read(file, max_header_size=_LONGEST_HEADER)
     except (ValueError, TypeError, SyntaxError, RecursionError) as fault:
         raise DataError(f"{name} is no array: {fault}") from None
     shape, fortran, dtype = header

@@ -41,13 +41,8 @@ _LINKS = (
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _QUASI = ("quasi", "quasibinomial", "quasipoisson")
 _OTHERS = {
-    "nbinom2": "negative.binomial(theta = ...)",
-    "nbinom1": "negative.binomial(theta = ...)",
-    "nb": "negative.binomial(theta = ...)",
-    "negbinomial": "negative.binomial(theta = ...)",
-    "bernoulli": "binomial",
-    "logit": "binomial",
-    "logistic": "binomial",
+    **dict.fromkeys(("nbinom2", "nbinom1", "nb", "negbinomial"), "negative.binomial(theta = ...)"),
+    **dict.fromkeys(("bernoulli", "logit", "logistic"), "binomial"),
     "probit": "binomial(link = 'probit')",
     "normal": "gaussian",
     "lognormal": "gaussian, with log(y) for the response",
@@ -92,9 +87,8 @@ class Family:
         if self.name not in _DEFAULTS:
             raise _unknown(self.name)
         if self.link not in _LINKS:
-            raise FormulaError(
-                f"‘{self.link}’ link not recognised", hint=_nearest_link(str(self.link))
-            )
+            hint = nearest(str(self.link), _LINKS) or f"R's links are {', '.join(_LINKS)}"
+            raise FormulaError(f"‘{self.link}’ link not recognised", hint=hint)
         if (self.name == _NEGATIVE) != isinstance(self.theta, int | float):
             raise DataError(
                 "'theta' must be specified"
@@ -148,9 +142,12 @@ def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
         raise _unknown(family if name is None or package else name)
     given = _matched(call, ("theta", "link") if name == _NEGATIVE else ("link",))
     words = lme4.binomial_links if name == "binomial" else _WORDS[name]
-    link = _link(given["link"], name, words) if "link" in given else _DEFAULTS[name]
-    theta = _number(given["theta"]) if "theta" in given else None
-    return Family(name, link, theta)
+    link, theta = given.get("link"), given.get("theta")
+    return Family(
+        name,
+        _DEFAULTS[name] if link is None else _link(link, name, words),
+        None if theta is None else _number(theta),
+    )
 
 
 def has_dispersion(family: Family | None) -> bool:
@@ -163,10 +160,6 @@ def _unknown(name: str) -> FormulaError:
     known = f"known families: {', '.join(_DEFAULTS)}"
     hint = f"write {meant}" if meant else nearest(str(name), _DEFAULTS) or known
     return FormulaError(f"object '{name}' of mode 'function' was not found", hint=hint)
-
-
-def _nearest_link(link: str) -> str:
-    return nearest(link, _LINKS) or f"R's links are {', '.join(_LINKS)}"
 
 
 def _word(node: Node) -> str | None:

@@ -83,17 +83,12 @@ def _reflect(mirror: FloatArray, block: FloatArray) -> None:
             strip[rows] += shares * column[rows]
 
 
+@np.errstate(all="ignore")
 def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
-    """Return R's ``qr(x, LAPACK = FALSE)``.
+    """Return R's ``qr(x, LAPACK = FALSE)`` of finite numbers, shape (n, p).
 
-    Columns that count as dependent are moved to the end, and reflected among themselves.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, p)
-        Finite numbers; the caller sees to that.
-    overwrite : bool
-        Whether the memory of `x`, in Fortran order, may become that of the result.
+    Columns that count as dependent are moved to the end, and reflected among themselves. With
+    `overwrite` the memory of `x`, in Fortran order, becomes that of the result.
 
     Examples
     --------
@@ -103,12 +98,6 @@ def qr(x: FloatArray, *, overwrite: bool = False) -> QR:
     (2, [0, 2, 1])
     """
     packed = x if overwrite else np.array(x, dtype=np.float64, order="F")
-    with np.errstate(all="ignore"):
-        return _decomposed(packed)
-
-
-def _decomposed(packed: FloatArray) -> QR:
-    """Decompose a matrix in its own memory."""
     rows, columns = packed.shape
     pivot = np.arange(columns)
     norm = _norms(packed)
@@ -144,20 +133,12 @@ def _decomposed(packed: FloatArray) -> QR:
     return QR(packed, norm, pivot, min(bound, rows))
 
 
+@np.errstate(all="ignore")
 def q_times(decomposition: QR, y: FloatArray, *, transposed: bool = False) -> FloatArray:
     """Return Q y, or Q' y where `transposed`: R's ``qr.qy`` and ``qr.qty``.
 
-    Parameters
-    ----------
-    decomposition : QR
-    y : ndarray, shape (m, k)
-        Rows beyond the first m, of n, are zeros.
-    transposed : bool
-        Whether Q is.
-
-    Returns
-    -------
-    ndarray, shape (n, k), in the memory order of `y`
+    Of y, shape (m, k), the rows beyond the first m are zeros; the result has shape (n, k) and
+    the memory order of y.
 
     Examples
     --------
@@ -171,9 +152,8 @@ def q_times(decomposition: QR, y: FloatArray, *, transposed: bool = False) -> Fl
     result = np.zeros((rows, y.shape[1]), order="C" if y.flags.c_contiguous else "F")
     result[: len(y)] = y
     reflections = np.flatnonzero(decomposition.qraux[: min(decomposition.rank, rows - 1)])
-    with np.errstate(all="ignore"):
-        for step in reflections if transposed else reflections[::-1]:
-            mirror = decomposition.qr[step:, step].copy()
-            mirror[0] = decomposition.qraux[step]
-            _reflect(mirror, result[step:])
+    for step in reflections if transposed else reflections[::-1]:
+        mirror = decomposition.qr[step:, step].copy()
+        mirror[0] = decomposition.qraux[step]
+        _reflect(mirror, result[step:])
     return result

@@ -85,13 +85,7 @@ class Messages:
         return [*self.advice, *self.remarks]
 
     def tell(self, stacklevel: int) -> None:
-        """Issue the warnings as Python warnings and log the messages.
-
-        Parameters
-        ----------
-        stacklevel : int
-            As for `warnings.warn`, whose caller is this method.
-        """
+        """Issue Python warnings, with the stacklevel seen from here, and log the messages."""
         for text in self.notes:
             _LOGGER.info(text)
         for text in self.warnings:

@@ -28,13 +28,7 @@ _WIDE = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
 
 
 def running_total(values: ArrayLike) -> NDArray[np.longdouble]:
-    """Return the cumulative sums from left to right, in long double.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,) or (n, k)
-        Sums run down the rows.
-    """
+    """Return the cumulative sums from left to right, in long double, down the rows."""
     with np.errstate(all="ignore"):
         return np.cumsum(np.asarray(values), axis=0, dtype=np.longdouble)
 
@@ -54,12 +48,7 @@ def _sum(values: NDArray[Any]) -> Any:
 
 
 def total(values: ArrayLike) -> float:
-    """Return R's ``sum`` of doubles.
-
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Missing values make the total NaN.
+    """Return R's ``sum`` of doubles; missing values make it NaN.
 
     Examples
     --------
@@ -86,10 +75,7 @@ def sum_of_squares(values: FloatArray) -> float:
 def mean(values: ArrayLike) -> float:
     """Return R's ``mean`` of doubles: the total over n, then corrected by the mean residual.
 
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Missing values make the mean NaN; no values at all do, too.
+    Missing values make the mean NaN; no values at all do, too.
 
     Examples
     --------
@@ -109,10 +95,7 @@ def mean(values: ArrayLike) -> float:
 def variance(values: ArrayLike) -> float:
     """Return R's ``var`` of doubles: squares around the corrected mean, over n - 1.
 
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        With fewer than two values the variance is NaN (R's NA).
+    With fewer than two values it is NaN (R's NA).
 
     Examples
     --------
@@ -130,21 +113,8 @@ def variance(values: ArrayLike) -> float:
 def quantile(values: ArrayLike, probs: ArrayLike) -> FloatArray:
     """Return R's ``quantile(values, probs, names = FALSE)``, which is of its type 7.
 
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Without missing values; in any order.
-    probs : array_like, shape (k,)
-        Probabilities; a missing one gives NaN.
-
-    Returns
-    -------
-    ndarray, shape (k,)
-
-    Raises
-    ------
-    DataError
-        If a value is missing or a probability lies outside [0, 1].
+    A missing probability gives NaN. A missing value, or a probability outside [0, 1], is a
+    `DataError`.
 
     Examples
     --------

@@ -23,17 +23,7 @@ _FAR_TEN = np.longdouble(10)
 
 
 def label(value: float) -> str:
-    """Return `value` as R's ``as.character`` writes a double.
-
-    Parameters
-    ----------
-    value : float
-        Any double; -0 is written ``0``.
-
-    Returns
-    -------
-    str
-        At most 15 significant digits, ``NaN``, ``Inf`` or ``-Inf``.
+    """Return `value` as R's ``as.character`` writes a double, -0 as ``0``.
 
     Examples
     --------
@@ -45,14 +35,6 @@ def label(value: float) -> str:
 
 def labels(values: NDArray[np.float64]) -> list[str]:
     """Return the label of each value, R's ``as.character`` of a double vector.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n,)
-
-    Returns
-    -------
-    list of str, length n
 
     Examples
     --------

@@ -141,14 +141,7 @@ _PRINTED = re.compile(r"[‘']?(\d+(?:[.-]\d+)+)[’']?")
 
 @contextmanager
 def following(lme4: Lme4) -> Iterator[None]:
-    """Follow a generation where numbers become text, which is done far from any argument.
-
-    Examples
-    --------
-    >>> with following(LME4_1):
-    ...     followed().version
-    '1.1-31'
-    """
+    """Follow a generation where numbers become text, which is done far from any argument."""
     token = _followed.set(lme4)
     try:
         yield
@@ -162,17 +155,7 @@ def followed() -> Lme4:
 
 
 def lme4_of(version: Any) -> Lme4:
-    """Return the generation that a release belongs to.
-
-    Parameters
-    ----------
-    version : str or Lme4
-        As R prints it: ``"1.1-31"``, ``"1.1.38"``, ``"2.1"``.
-
-    Raises
-    ------
-    DataError
-        For anything else, and for releases that are not known.
+    """Return the generation that a release belongs to, which is given as R prints it.
 
     Examples
     --------

@@ -162,8 +162,9 @@ def lme4_of(version: Any) -> Lme4:
     >>> lme4_of("1.1-35.5").version, lme4_of("1.1.38").version, lme4_of("2.0-1").version
     ('1.1-31', '2.1', '2.1')
     """
-    if isinstance(version, Lme4):
-        return version
+    for lme4 in (LME4_2, LME4_1):
+        if version is lme4 or (isinstance(version, str) and version == lme4.version):
+            return lme4
     printed = _PRINTED.fullmatch(version.strip()) if isinstance(version, str) else None
     numbers = () if printed is None else tuple(map(int, re.split("[.-]", printed[1])))
     if not (1,) <= numbers < (3,):

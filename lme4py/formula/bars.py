@@ -129,13 +129,9 @@ def spine_of(node: Node) -> tuple[Node, list[Call]]:
     are walked in a loop along their left spine.
     """
     calls: list[Call] = []
-    while (
-        isinstance(node, Call)
-        and len(node.operands) >= 2
-        and not is_bar(node)
-        and not is_structure(node)
-    ):
+    while isinstance(node, Call) and len(node.operands) >= 2:
+        if is_bar(node) or is_structure(node):
+            break
         calls.append(node)
         node = node.operands[0]
-    calls.reverse()
-    return node, calls
+    return node, calls[::-1]

@@ -214,6 +214,13 @@ class Formula:
         >>> str(Formula.parse("y ~ (x || g)").expanded("diag"))
         'y ~ diag(x | g)'
         """
+        return self._split if double_bar == "split" else self._expanded(double_bar)
+
+    @cached_property
+    def _split(self) -> Formula:
+        return self._expanded("split")
+
+    def _expanded(self, double_bar: DoubleBar) -> Formula:
         right = expand_double_bars(self.right, double_bar)
         return self if right is self.right else self.with_right(right)
 
@@ -233,24 +240,17 @@ class Formula:
 
 def _formula(text: str) -> Formula:
     node = parse(text)
-    if not isinstance(node, Call) or node.name != "~":
-        raise FormulaError(
-            f'invalid formula "{text}": not a call'
-            if not isinstance(node, Call)
-            else "invalid formula",
-            node.span,
-            _formula_inside(node) or "a formula has a ~ between response and terms",
-        )
-    return Formula(node, text)
-
-
-def _formula_inside(node: Node) -> str | None:
-    """Return a hint for a whole call, such as ``m <- lmer(y ~ x + (1 | g), data = d)``."""
-    for call_of_it in calls_in(node):
-        if call_of_it.name == "~" and len(call_of_it.operands) == 2:
-            alone = f"give the formula alone: {deparse(call_of_it)!r}"
-            return f"{alone}; data, weights and the like are arguments beside it"
-    return None
+    if isinstance(node, Call) and node.name == "~":
+        return Formula(node, text)
+    hint = "a formula has a ~ between response and terms"
+    for inner in calls_in(node):
+        # A whole call, such as ``m <- lmer(y ~ x + (1 | g), data = d)``.
+        if inner.name == "~" and len(inner.operands) == 2:
+            alone = f"give the formula alone: {deparse(inner)!r}"
+            hint = f"{alone}; data, weights and the like are arguments beside it"
+            break
+    what = "" if isinstance(node, Call) else f' "{text}": not a call'
+    raise FormulaError(f"invalid formula{what}", node.span, hint)
 
 
 # A formula and its parts never change, so builds of the same text may share them.

@@ -17,23 +17,11 @@ LONGEST = 250_000
 
 
 def parse(text: str) -> Node:
-    """Parse one R expression, as R 4.2's ``str2lang`` does.
+    """Parse one R expression without loops, as R 4.2's ``str2lang`` does.
 
-    Parameters
-    ----------
-    text : str
-        A formula, or any other single expression without loops.
-
-    Returns
-    -------
-    Node
-        The syntax tree; each node knows its span in `text`.
-
-    Raises
-    ------
-    FormulaSyntaxError
-        If `text` is not exactly one expression, is longer than `LONGEST`, or is
-        nested deeper than `NESTING`. The message has R's words and a caret.
+    Each node of the tree knows its span in the text. A text that is not exactly one expression,
+    is longer than `LONGEST` or nested deeper than `NESTING` is a `FormulaSyntaxError`, with R's
+    words and a caret.
 
     Examples
     --------

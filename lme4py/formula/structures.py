@@ -54,12 +54,8 @@ def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     """Return the expression with every structured term written as a bar in parentheses.
 
     lme4 looks for the names, whether or not there is a bar. Of a call that holds one it keeps
-    the operator only if it has two arguments: of others the first argument is left.
-
-    Raises
-    ------
-    FormulaError
-        If a structure is not one of lme4's.
+    the operator only if it has two arguments: of others the first argument is left. A structure
+    that is not one of lme4's is an error.
 
     Examples
     --------

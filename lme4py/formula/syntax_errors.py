@@ -35,12 +35,9 @@ LEFT_DEEP = frozenset(
 """Tokens of operators that chain to the left."""
 
 _WORDS = {
-    "NAME": "symbol",
-    "QUOTED_NAME": "symbol",
-    "NUMBER": "numeric constant",
-    "CONSTANT": "numeric constant",
-    "STRING": "string constant",
-    "RAW_STRING": "string constant",
+    **dict.fromkeys(("NAME", "QUOTED_NAME"), "symbol"),
+    **dict.fromkeys(("NUMBER", "CONSTANT"), "numeric constant"),
+    **dict.fromkeys(("STRING", "RAW_STRING"), "string constant"),
     "SPECIAL": "SPECIAL",
     "LEFT_ASSIGN": "assignment",
     "PLACEHOLDER": "input",
@@ -52,32 +49,28 @@ _OPERATORS = LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIP
 _PYTHON = {"and": "&", "or": "|", "not": "!", "in": "%in%", "is": "== or is.na(x)", "<>": "!="}
 # What word processors and books write for what R reads.
 _TYPESET = {
-    "\u2212": "-",
-    "\u2013": "-",
-    "\u00d7": "* or :",
-    "\u22c5": "* or :",
+    **dict.fromkeys(("\u2212", "\u2013"), "-"),
+    **dict.fromkeys(("\u00d7", "\u22c5"), "* or :"),
+    **dict.fromkeys(("\u2018", "\u2019"), "'"),
+    **dict.fromkeys(("\u201c", "\u201d"), '"'),
     "\u223c": "~",
     "\u2223": "|",
     "\u2225": "||",
     "\u00a0": "a plain space",
     "\ufeff": "",
-    "\u2018": "'",
-    "\u2019": "'",
-    "\u201c": '"',
-    "\u201d": '"',
 }
-_DEEP = "expression nested too deeply: contextstack overflow"
+_RAW_START = re.compile(r"""(?:^|[^\w.])?[rR]["']-*[(\[{]""")
 
 
 def too_deep(span: Span) -> FormulaSyntaxError:
     """Return the error for brackets or operators nested deeper than `NESTING`."""
-    return FormulaSyntaxError(_DEEP, span, f"brackets and operators may be nested {NESTING} deep")
+    text = "expression nested too deeply: contextstack overflow"
+    return FormulaSyntaxError(text, span, f"brackets and operators may be nested {NESTING} deep")
 
 
 def place_of(text: str, token: Token) -> Span:
     """Return where a token stands."""
-    start, end = token.start_pos, token.end_pos
-    return Span(text, start or 0, end or 0)
+    return Span(text, token.start_pos or 0, token.end_pos or 0)
 
 
 def python_hint(word: str) -> str | None:
@@ -138,9 +131,6 @@ def _token_hint(token: Token, previous: Token | None) -> str | None:
             else f"an operand is missing before '{token}'"
         )
     return None
-
-
-_RAW_START = re.compile(r"""(?:^|[^\w.])?[rR]["']-*[(\[{]""")
 
 
 def refuse_character(text: str, position: int) -> NoReturn:

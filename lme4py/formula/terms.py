@@ -41,9 +41,6 @@ __all__ = ["MAXIMUM_TERMS", "OPERATORS", "Terms", "terms"]
 MAXIMUM_TERMS = 20_000
 """More terms than this are refused; no data could identify such a model."""
 
-_CHANGED = (
-    "'varlist' has changed (from nvar={}) to new {} after EncodeVars() -- should no longer happen!"
-)
 _MAXIMUM_PRODUCTS = 2_000_000
 OPERATORS = frozenset({"+", "-", "*", "/", ":", "^", "%in%"})
 """The calls that mean sets of terms; all others are variables."""
@@ -135,20 +132,16 @@ class Terms(Abbreviated):
         In the order of `positions`.
         """
         found = []
-        earlier: dict[int, None] = {0: None}
+        earlier: TermList = {0: None}
         met = 0
         for term in self.members:
             rests = [term & ~(1 << variable) for variable in self.positions(term)]
-            found.append(
-                tuple(
-                    1
-                    if rest in earlier
-                    # What has variables that no earlier term has is in none of them.
-                    or (rest & ~met == 0 and any(rest & ~other == 0 for other in earlier))
-                    else 2
-                    for rest in rests
-                )
-            )
+            # What has variables that no earlier term has is in none of them.
+            inside = [
+                rest in earlier or (not rest & ~met and any(not rest & ~other for other in earlier))
+                for rest in rests
+            ]
+            found.append(tuple(1 if contrasted else 2 for contrasted in inside))
             earlier[term] = None
             met |= term
         return tuple(found)
@@ -192,7 +185,7 @@ def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
     sides = formula.operands
     response = sides[0] if len(sides) == 2 else None
     expansion = _Expansion(response, columns)
-    expected = expansion.extract(sides[-1]) if columns is not None else None
+    expected = expansion.extract(sides[-1])
     members = expansion.encode(sides[-1])
     variables = expansion.variables
     offsets = tuple(
@@ -203,13 +196,17 @@ def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
     )
     hidden = reduce(or_, (1 << i for i in offsets), 0)
     kept = sorted((term for term in members if not term & hidden), key=int.bit_count)
+    warning = (
+        f"'varlist' has changed (from nvar={expected}) to new {len(variables)} after EncodeVars() "
+        "-- should no longer happen!"
+    )
     return Terms(
         tuple(variables),
         None if response is None else 0,
         tuple(kept),
         expansion.intercept,
         offsets,
-        () if expected in (None, len(variables)) else (_CHANGED.format(expected, len(variables)),),
+        (warning,) if expected not in (None, len(variables)) else (),
     )
 
 
@@ -221,19 +218,25 @@ class _Expansion:
         self.intercept = True
         self._positions: dict[str, int] = {}
         self._turned = False
-        left = set() if response is None else {symbol.name for symbol in symbols(response)}
-        self._columns = None if columns is None else [name for name in columns if name not in left]
+        self._response, self._names = response, columns
         if response is not None:
             self._install(response)
 
+    def _columns(self, node: Symbol) -> list[int]:
+        """Enter what a dot stands for: the columns of the data but for those of the left side."""
+        if self._names is None:
+            raise FormulaError("'.' in formula and no 'data' argument", node.span)
+        left = () if self._response is None else [item.name for item in symbols(self._response)]
+        return [self._install(Symbol(name, node.span)) for name in self._names if name not in left]
+
     def _install(self, node: Node) -> int:
-        """Return the position of a variable, entering it when new."""
+        """Return the bit of a variable, entering it when new."""
         key = f"`{node.name}" if isinstance(node, Symbol) else term_label(node)
         position = self._positions.get(key)
         if position is None:
             position = self._positions[key] = len(self.variables)
             self.variables.append(node)
-        return position
+        return 1 << position
 
     def extract(self, node: Node) -> int | None:
         """Enter the variables in R's order where the formula has a dot; return their number.
@@ -242,7 +245,7 @@ class _Expansion:
         plain names, expecting the dot to cover them; those that it does not cover join
         the list later, behind calls that stand further right, and R warns of itself.
         """
-        if not any(symbol.name == "." for symbol in symbols(node)):
+        if self._names is None or not any(symbol.name == "." for symbol in symbols(node)):
             return None
         met_dot = False
         pending = [node]
@@ -250,8 +253,7 @@ class _Expansion:
             item = pending.pop()
             if isinstance(item, Symbol) and item.name == ".":
                 met_dot = True
-                for name in self._columns or ():
-                    self._install(Symbol(name, item.span))
+                self._columns(item)
             elif isinstance(item, Symbol):
                 if not met_dot:
                     self._install(item)
@@ -281,20 +283,14 @@ class _Expansion:
 
     def _encode_operand(self, node: Node) -> TermList:
         match node:
-            case Symbol(name=".") if self._columns is not None:
-                return {1 << self._install(Symbol(name, node.span)): None for name in self._columns}
             case Symbol(name="."):
-                raise FormulaError("'.' in formula and no 'data' argument", node.span)
-            case Symbol():
-                return {1 << self._install(node): None}
+                return dict.fromkeys(self._columns(node))
             case Constant(name="NULL"):
                 return {}
-            case Constant(name="TRUE"):
-                return self._set_intercept(True)
-            case Constant(name="FALSE"):
-                return self._set_intercept(False)
-            case Number(value=value) if value in (0, 1):
-                return self._set_intercept(value == 1)
+            case Number(value=0 | 1) | Constant(name="TRUE" | "FALSE"):
+                on = node.value == 1 if isinstance(node, Number) else node.name == "TRUE"
+                self.intercept = on is not self._turned
+                return {}
             case Number() | Text() | Constant():
                 raise FormulaError(
                     "invalid model formula in ExtractVars",
@@ -312,11 +308,7 @@ class _Expansion:
             case Call() if node.name == "~":
                 raise FormulaError("invalid model formula", node.span)
             case _:
-                return {1 << self._install(node): None}
-
-    def _set_intercept(self, value: bool) -> TermList:
-        self.intercept = value is not self._turned
-        return {}
+                return {self._install(node): None}
 
     def _encode_turned(self, node: Node) -> TermList:
         """Encode what stands right of a minus."""
@@ -340,15 +332,13 @@ class _Expansion:
             return left
         if name == ":":
             return _products(left, right, operation.span)
+        # All variables of one side; where R appends to a list that is not there, none remains.
+        joined = reduce(or_, right if name == "%in%" else left, 0)
         if name == "%in%":
-            joined = reduce(or_, right, 0)
             return {term | joined: None for term in left}
-        if not left:
-            return {}
         if name == "*":
-            return left | right | _products(left, right, operation.span)
-        joined = reduce(or_, left, 0)
-        return left | {term | joined: None for term in right}
+            return left and left | right | _products(left, right, operation.span)
+        return left and left | {term | joined: None for term in right}
 
     def _power(self, operation: Call, exponent: Node, left: TermList) -> TermList:
         if not isinstance(exponent, Number) or isinstance(exponent.value, complex):

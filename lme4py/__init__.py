@@ -88,27 +88,21 @@ __all__ = [
 ]
 
 # Imported when they are first asked for: they need packages that a build does not.
-_LATER = {
-    "Comparison": "lme4py.proof.findings",
-    "Crossproducts": "lme4py.crossproducts",
-    "FittedModel": "lme4py.fit.fitted",
-    "Fixture": "lme4py.proof.fixture",
-    "Scan": "lme4py.sources.scan",
-    "TermArrays": "lme4py.ready_arrays",
-    "compare": "lme4py.proof.against_r",
-    "glmer": "lme4py.fit.models",
-    "lmer": "lme4py.fit.models",
-    "load": "lme4py.export.files",
-    "mixed_design": "lme4py.ready_arrays",
-    "mk_glmer_devfun": "lme4py.fit.generalized",
-    "mk_lmer_devfun": "lme4py.fit.linear",
-    "mk_re_terms": "lme4py.ready_arrays",
-    "optimize_glmer": "lme4py.fit.models",
-    "optimize_lmer": "lme4py.fit.models",
-    "read_csv": "lme4py.data.read_csv",
-    "read_fixture": "lme4py.proof.fixture",
-    "scan": "lme4py.sources.scan",
+_MODULES = {
+    "lme4py.crossproducts": ["Crossproducts"],
+    "lme4py.data.read_csv": ["read_csv"],
+    "lme4py.export.files": ["load"],
+    "lme4py.fit.fitted": ["FittedModel"],
+    "lme4py.fit.generalized": ["mk_glmer_devfun"],
+    "lme4py.fit.linear": ["mk_lmer_devfun"],
+    "lme4py.fit.models": ["glmer", "lmer", "optimize_glmer", "optimize_lmer"],
+    "lme4py.proof.against_r": ["compare"],
+    "lme4py.proof.findings": ["Comparison"],
+    "lme4py.proof.fixture": ["Fixture", "read_fixture"],
+    "lme4py.ready_arrays": ["TermArrays", "mixed_design", "mk_re_terms"],
+    "lme4py.sources.scan": ["Scan", "scan"],
 }
+_LATER = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -35,9 +35,8 @@ if TYPE_CHECKING:
     from lme4py.export import files
     from lme4py.export.coordinates import Coordinates
 
-# The views import when they are first asked for: `import lme4py` stays quick. They stand
-# behind this module and take designs; these doors are the only imports that look ahead.
-
+# The views stand behind this module and take designs. They are imported when they are first asked
+# for: `import lme4py` stays quick.
 __all__ = ["MixedDesign"]
 
 
@@ -142,11 +141,6 @@ lost_levels
         return Crossproducts.of(
             self.X, self.Zt, self.response.y, weights=self.weights, offset=self.offset
         )
-
-    def __repr__(self) -> str:
-        from lme4py.summary import brief
-
-        return brief(self)
 
     def _repr_html_(self) -> str:
         from lme4py.summary import html
@@ -570,9 +564,9 @@ lost_levels
         >>> design.to_statsmodels().data.param_names
         ['(Intercept)', 'Days', 'Subject Var', 'Subject Days Var']
         """
-        from lme4py.export import to_statsmodels
+        from lme4py.export.to_statsmodels import to_statsmodels
 
-        return to_statsmodels.to_statsmodels(self, **options)
+        return to_statsmodels(self, **options)
 
     def to_tabmat(self, *, random: bool = True) -> SplitMatrix:
         """Return X, and Z beside it, as a tabmat ``SplitMatrix``, the input of glum.
@@ -604,9 +598,9 @@ lost_levels
         >>> design.to_tabmat().shape  # doctest: +SKIP
         (180, 20)
         """
-        from lme4py.export import to_tabmat
+        from lme4py.export.to_tabmat import to_tabmat
 
-        return to_tabmat.to_tabmat(self, random=random)
+        return to_tabmat(self, random=random)
 
     def coordinates(self) -> Coordinates:
         """Return integer codes, dense blocks and named dimensions, as PyMC and its kin take them.

@@ -33,9 +33,9 @@ def simulate(
     """Return a response drawn from the model; the arguments are those of ``design.simulate``."""
     names, scale = design.fixed.names, _scale(design, sigma)
     coefficients = coefficients_of(beta, names)
-    if np.isnan(coefficients).any():
-        unknown = ", ".join(np.array(names)[np.isnan(coefficients)])
-        raise DataError(f"beta has no value for {unknown}")
+    unknown = [name for name, value in zip(names, coefficients, strict=True) if np.isnan(value)]
+    if unknown:
+        raise DataError(f"beta has no value for {', '.join(unknown)}")
     factor = design.random.lambdat_at(par).T
     try:
         random = np.random.default_rng(seed)

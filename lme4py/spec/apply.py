@@ -48,8 +48,7 @@ def apply(
     parts = _parts(spec, random)
     bars = [bar for bar in spec.formula.bars if bar.group_name in parts]
     columns = NewColumns(newdata, spec.names, spec.columns)
-    collation, defaults = Collation(spec.collation), spec.default_contrasts
-    context = Context(columns.rows, collation, messages.warn, defaults, spec.formula.lme4)
+    context = _context(spec, columns.rows, messages)
     scope = Scope(columns, env, context)
     expanded = _terms_with(spec, bars)
     types = spec.variables
@@ -77,7 +76,9 @@ def apply(
             term = RandomTerm.empty(bar, learned.levels, learned.columns, frame.rows)
         terms_of_bars.append(term)
     return NewRows(
-        X=new_fixed_matrix(_fixed_terms(spec), frame, context, spec.fixed),
+        X=new_fixed_matrix(
+            terms(spec.formula.nobars().node, spec.frame_names), frame, context, spec.fixed
+        ),
         Zt=random_effects(terms_of_bars, frame.rows).Zt,
         offset=frame.offset(),
         positions=np.arange(frame.rows) if frame.positions is None else frame.positions,
@@ -90,15 +91,14 @@ def wanted_columns(
     spec: Spec, random: RandomParts, frame: ModelFrame
 ) -> Mapping[str, frozenset[str]]:
     """Return the columns of each grouping factor that `random` names, for the model's own rows."""
-    parts = _parts(spec, random)
-    collation, messages = Collation(spec.collation), Messages()
+    context = _context(spec, frame.rows, Messages())
+    grouping = Grouping.of(frame, spec.formula.bars, context)
+    return _wanted(_parts(spec, random), spec, grouping)
+
+
+def _context(spec: Spec, rows: int, messages: Messages) -> Context:
     defaults, lme4 = spec.default_contrasts, spec.formula.lme4
-    context = Context(frame.rows, collation, messages.warn, defaults, lme4)
-    return _wanted(parts, spec, Grouping.of(frame, spec.formula.bars, context))
-
-
-def _fixed_terms(spec: Spec) -> Terms:
-    return terms(spec.formula.nobars().node, spec.frame_names)
+    return Context(rows, Collation(spec.collation), messages.warn, defaults, lme4)
 
 
 def _terms_with(spec: Spec, bars: Sequence[Bar]) -> Terms:
@@ -170,17 +170,10 @@ def _extras(spec: Spec, offset: Any, *, response: bool) -> dict[str, Any]:
     if response:
         extras |= {"(weights)": spec.weights, "(subset)": spec.subset}
     extras = {name: item for name, item in extras.items() if item is not False}
-    for name, expression in extras.items():
-        if expression is True:
-            raise _given_as_values(name.strip("()"))
+    for name in [name.strip("()") for name, expression in extras.items() if expression is True]:
+        other = "offset= for the new rows, or " if name == "offset" else ""
+        raise DataError(
+            f"the model's {name} was given as values, which new rows do not have",
+            hint=f"give {other}the model's as an expression, such as the name of a column",
+        )
     return extras
-
-
-def _given_as_values(name: str) -> DataError:
-    remedy = "the model's as an expression, such as the name of a column"
-    return DataError(
-        f"the model's {name} was given as values, which new rows do not have",
-        hint=f"give offset= for the new rows, or {remedy}"
-        if name == "offset"
-        else f"give {remedy}",
-    )

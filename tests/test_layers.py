@@ -41,8 +41,6 @@ LAYERS = (
     "formula.deparse",
     "formula.terms",
     "formula.bars",
-    "formula.structures",
-    "formula.written_bars",
     "formula.random_terms",
     "formula.formula_traps",
     "formula.formula",

@@ -10,9 +10,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from lme4py.errors import Span
-from lme4py.formula.bars import BARS, STRUCTURES, DoubleBar, is_bar, is_structure, structured_bar
+from lme4py.formula.bars import (
+    BARS,
+    STRUCTURES,
+    DoubleBar,
+    hom_arguments,
+    is_bar,
+    is_structure,
+    structured_bar,
+)
 from lme4py.formula.deparse import deparse
-from lme4py.formula.structures import hom_arguments
 from lme4py.formula.syntax import (
     Call,
     Constant,

@@ -1,30 +1,59 @@
-"""Random-effects terms: the bars ``(effects | group)`` of a formula.
-
-Two walks over the right-hand side, each lme4's:
+"""Random-effects terms, the bars ``(effects | group)`` of a formula: four walks of lme4's.
 
 * `find_bars` meets the bars left to right through parentheses, any operator and any
   call; what joins or encloses a bar has no meaning for it.
 * `without_bars` cuts them out: of ``A op (bar)`` A remains, of ``(bar) op B`` B.
+* `expand_double_bars` writes ``(x || g)`` as ``(1 | g) + (0 + x | g)``, and `bars_as_sums`
+  writes ``+`` for every bar, which gives the variables of the model frame. Both write back what
+  they find, ``term[[j]] <- walk(term[[j]])``, and R takes an argument that is set to NULL out of
+  the call: ``factor(w, exclude = NULL)`` becomes ``factor(w)``. Arguments behind it move up, and
+  a walk that counted them before stops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 from lme4py.errors import FormulaError, FormulaSyntaxError
-from lme4py.formula.bars import Bar, is_bar, is_structure, sides_of, spine_of, structured_bar
-from lme4py.formula.deparse import deparse
+from lme4py.formula.bars import (
+    BARS,
+    Bar,
+    DoubleBar,
+    hom_of,
+    is_bar,
+    is_structure,
+    plain_bars,
+    refuse_foreign,
+    sides_of,
+    spine_of,
+    structured_bar,
+)
+from lme4py.formula.deparse import deparse, variable_name
 from lme4py.formula.parse import parse
-from lme4py.formula.structures import hom_of, plain_bars, refuse_foreign
-from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, placed, rebuilt
+from lme4py.formula.syntax import (
+    Argument,
+    Call,
+    Node,
+    Symbol,
+    call,
+    calls_in,
+    is_null,
+    placed,
+    rebuilt,
+    rewrite,
+    with_operands,
+)
 from lme4py.formula.terms import terms
-from lme4py.formula.written_bars import expand_double_bars
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["find_bars", "without_bars"]
+__all__ = ["bars_as_sums", "expand_double_bars", "find_bars", "without_bars"]
 
 _MOST_CHARACTERS = 50_000
+_GONE = "subscript out of bounds"
+Walk: TypeAlias = Callable[[Call, Node | None, str], list[Argument]]
+"""Takes a call and what its first argument has become; returns its arguments."""
 
 
 def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
@@ -157,3 +186,166 @@ def _outside_bars(node: Node) -> Node | None:
         elif right is not None:
             kept = rebuilt(outer, (kept, right, *outer.operands[2:]))
     return kept
+
+
+def expand_double_bars(node: Node, method: DoubleBar = "split") -> Node:
+    """Return the expression with each ``(e || g)`` written with single bars.
+
+    Parameters
+    ----------
+    node : Node
+        A right-hand side.
+    method : {"split", "diag"}
+        One bar per term of e, as lme4's ``expandDoubleVerts`` writes them, which comes by the
+        first argument of every call, and by the second where there are two; or
+        ``diag(e | g)``, as lme4 2.x does on request. lme4 builds the pieces of "split" as text
+        and parses them, so its limits are kept: no term besides the intercept, or a grouping
+        name that needs back-quotes, is an error.
+
+    Examples
+    --------
+    >>> expand = lambda text, method="split": deparse(expand_double_bars(parse(text), method))
+    >>> expand("(x * z || g)")
+    '((1 | g) + (0 + x | g) + (0 + z | g) + (0 + x:z | g))'
+    >>> expand("y + (x * z || g)", "diag")
+    'y + diag(x * z | g)'
+    >>> expand("factor(w, exclude = NULL) + cut(x, 3, labels = NULL)")
+    'factor(w) + cut(x, 3, labels = NULL)'
+    """
+    if method == "diag":
+        return rewrite(node, _with_diagonal)
+    return _written_back(node, _by_two_arguments, _GONE, past="||")
+
+
+def bars_as_sums(node: Node, lme4: Lme4 = LME4_2) -> Node:
+    """Return the expression with ``+`` for every ``|`` and ``||`` (lme4's ``subbars``).
+
+    It comes by every argument.
+
+    Examples
+    --------
+    >>> deparse(bars_as_sums(parse("x + (1 | g)")))
+    'x + (1 + g)'
+    >>> deparse(bars_as_sums(parse("cut(x, 3, labels = NULL)")))
+    'cut(x, 3)'
+    """
+
+    def substitute(item: Call, operands: tuple[Node, ...]) -> Node:
+        made = rebuilt(item, operands)
+        is_bar = item.name in BARS and len(operands) == 2
+        return replace(made, function=Symbol("+")) if is_bar else made
+
+    sums = rewrite(plain_bars(node, lme4), substitute)
+    return _written_back(sums, _by_all_arguments, lme4.empty_call)
+
+
+def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
+    if item.name == "||":
+        return call("diag", call("|", *item.operands, span=item.span), span=item.span)
+    first = item.operands[0]
+    if item.name in ("(", "diag") and isinstance(first, Call) and first.name == "||":
+        bar = call("|", *first.operands, span=first.span)
+        return operands[0] if item.name == "(" else with_operands(item, bar)
+    return item if item.name == "|" else rebuilt(item, operands)
+
+
+def _by_two_arguments(outer: Call, first: Node | None, _: str) -> list[Argument]:
+    if outer.name == "(":  # lme4 walks twice through parentheses
+        if is_null(first):
+            raise _stopped(outer)
+        if first is not None and first is not outer.arguments[0].value:
+            first = expand_double_bars(first)
+    arguments = list(outer.arguments)
+    _assign(arguments, 0, first)
+    if len(arguments) == 2:
+        second = arguments[1].value
+        if second is not None:
+            _assign(arguments, 1, expand_double_bars(second))
+    return arguments
+
+
+def _by_all_arguments(outer: Call, first: Node | None, empty: str) -> list[Argument]:
+    arguments = list(outer.arguments)
+    _assign(arguments, 0, first)
+    for place in range(1, len(outer.arguments)):
+        if place >= len(arguments):
+            raise _stopped(outer)
+        value = arguments[place].value
+        if value is not None:
+            _assign(arguments, place, _written_back(value, _by_all_arguments, empty))
+    return arguments
+
+
+def _written_back(node: Node, walk: Walk, empty: str, past: str = "") -> Node:
+    """Walk down the first arguments in a loop, and write the calls back from the inside.
+
+    `empty` is what R says of a call without arguments; calls of `past` are split.
+    """
+    spine: list[Call] = []
+    first: Node | None = node
+    while isinstance(first, Call) and first.name != past:
+        if not first.arguments:
+            hint = f"lme4 takes no call without arguments such as {deparse(first)}"
+            raise FormulaError(empty, first.span, hint)
+        spine.append(first)
+        first = first.arguments[0].value
+    if isinstance(first, Call):
+        first = _split(first)
+    for outer in reversed(spine):
+        first = _with_arguments(outer, walk(outer, first, empty))
+    return node if first is None else first
+
+
+def _assign(arguments: list[Argument], place: int, value: Node | None) -> None:
+    """Do as R's ``term[[place]] <- value``."""
+    if is_null(value):
+        del arguments[place]
+    else:
+        arguments[place] = Argument(value, arguments[place].name)
+
+
+def _with_arguments(outer: Call, arguments: list[Argument]) -> Call:
+    given = outer.arguments
+    if len(arguments) == len(given) and all(
+        new.value is old.value for new, old in zip(arguments, given, strict=True)
+    ):
+        return outer
+    if outer.name in BARS and len(arguments) < 2:
+        raise FormulaError(
+            f"1 argument passed to '{outer.name}' which requires 2",
+            outer.span,
+            "lme4 deletes a side that is NULL: write (effects | group)",
+        )
+    return replace(outer, arguments=tuple(arguments))
+
+
+def _stopped(outer: Call) -> FormulaError:
+    return FormulaError(
+        _GONE,
+        outer.span,
+        f"lme4 deletes the arguments of {deparse(outer)} that are NULL and then looks for one that "
+        "is not there; put its value into the data as a column",
+    )
+
+
+def _split(bar: Call) -> Node:
+    effects, group = sides_of(bar)
+    found = terms(call("~", effects))
+    if not found.labels:
+        raise FormulaSyntaxError(
+            "unexpected '|': the left side of || has no term besides the intercept",
+            bar.span,
+            "write (1 | group): a single random intercept has no correlations to leave out",
+        )
+    # R writes a lone name without its back-quotes here, so an odd one cannot be read again.
+    group_text = variable_name(group)
+    pieces = (["1"] if found.intercept else []) + [f"0+{label}" for label in found.labels]
+    text = "+".join(f"({piece}|{group_text})" for piece in pieces)
+    try:
+        return placed(parse(text), bar.span)
+    except FormulaSyntaxError as error:
+        raise FormulaSyntaxError(
+            f"{error.message}: lme4 cannot split this ||",
+            bar.span,
+            "a grouping name that needs back-quotes does not work with ||; rename the column",
+        ) from None

@@ -7,8 +7,12 @@ import pytest
 from lme4py import Formula, FormulaError, FormulaSyntaxError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import find_bars, without_bars
-from lme4py.formula.written_bars import bars_as_sums, expand_double_bars
+from lme4py.formula.random_terms import (
+    bars_as_sums,
+    expand_double_bars,
+    find_bars,
+    without_bars,
+)
 from lme4py.versions import LME4_1, LME4_2
 
 TAB = "\t"

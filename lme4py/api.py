@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
@@ -20,7 +19,7 @@ from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
 from lme4py.learn import Arguments, learn
-from lme4py.messages import Messages
+from lme4py.messages import Messages, log
 from lme4py.versions import following, lme4_of
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["glformula", "lformula", "model_matrix"]
 
-_LOGGER = logging.getLogger("lme4py")
 _OF_MIXED_MODELS = (
     *("reml", "family", "weights", "offset", "mustart", "etastart", "control", "double_bar"),
 )
@@ -262,6 +260,5 @@ def _build(
     if design.model_frame.omitted or design.fixed.dropped:
         from lme4py.summary import rows_and_columns_gone
 
-        for text in rows_and_columns_gone(design):
-            _LOGGER.info(text)
+        log(rows_and_columns_gone(design))
     return design

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -154,6 +153,8 @@ def nearest(name: str, existing: Iterable[str]) -> str | None:
     >>> nearest("Dayz", ["Days", "Reaction", "Subject"])
     "did you mean 'Days'?"
     """
+    import difflib
+
     known = list(existing)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if not close:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 
 from lme4py.errors import Lme4pyAdvice, Lme4pyMessage, Lme4pyWarning, Span
 
-__all__ = ["Messages"]
+__all__ = ["Messages", "log"]
 
-_LOGGER = logging.getLogger("lme4py")
-_LOGGER.addHandler(logging.NullHandler())
+
+def log(texts: Iterable[str]) -> None:
+    """Give texts to the logger ``lme4py``, which nobody sees who has not asked for them."""
+    import logging
+
+    for text in texts:
+        logging.getLogger("lme4py").info(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +91,7 @@ class Messages:
 
     def tell(self, stacklevel: int) -> None:
         """Issue Python warnings, with the stacklevel seen from here, and log the messages."""
-        for text in self.notes:
-            _LOGGER.info(text)
+        log(self.notes)
         for text in self.warnings:
             warnings.warn(text, Lme4pyWarning, stacklevel=stacklevel)
         for text in self.changes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ def sleepstudy() -> pd.DataFrame:
     1  258.7047   1.0     308
     2  250.8006   2.0     308
     """
+    from importlib.resources import files
+
     import pandas as pd
 
     with (files("lme4py.data") / "sleepstudy.csv").open(encoding="utf-8") as table:

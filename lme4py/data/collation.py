@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.resources import files
 from typing import Any
 
 from lme4py.errors import DataError
@@ -62,6 +59,10 @@ def _root() -> tuple[dict[str, str], re.Pattern[str], tuple[_Level, _Level, _Lev
     A contraction is a text that sorts as one character does: Thai vowels that are written
     before their consonant, or a letter with an accent that makes another letter of it.
     """
+    import gzip
+    import json
+    from importlib.resources import files
+
     packed = files("lme4py.data").joinpath(TABLE).read_bytes()
     table = json.loads(gzip.decompress(packed).decode("utf-8", "surrogatepass"))
     contractions = {

@@ -235,7 +235,7 @@ def _record_of_cluster(design: MixedDesign, found: Cluster) -> dict[str, Any]:
         "level": found.level,
         "rows": found.rows.tolist(),
         "y": _numbers(found.y),
-        "X": {"names": list(found.fixed_names), "values": _numbers(found.X)},
+        "X": {"names": list(design.fixed.names), "values": _numbers(found.X)},
         "parts": [
             {
                 "group": part.group,

@@ -1,4 +1,7 @@
-"""The clusters of the data: y_j = X_j beta + Z_j b_j + epsilon_j with its numbers."""
+"""The clusters of the data: y_j = X_j beta + Z_j b_j + epsilon_j with its numbers.
+
+And what a model says of the spread of a cluster's rows: V_j = Z_j T Z_jᵀ + σ² I.
+"""
 
 from __future__ import annotations
 
@@ -10,42 +13,81 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lme4py.abbreviation import few
 from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.cluster_variance import ClusterPart, ClusterVariance
-from lme4py.explain.estimates import estimates
+from lme4py.explain.distributions import covariance_grid, known_values, residual_variance
+from lme4py.explain.estimates import Estimates, estimates
 from lme4py.explain.expression import (
+    Applied,
+    Dots,
     Grid,
     Numeral,
+    Power,
     Quantity,
     QuantityKind,
     Relation,
     Sum,
+    Transposed,
     Tree,
     column,
+    computed,
     factors_of,
     grid,
     shortened,
     substituted,
+    summed,
     times,
 )
-from lme4py.explain.hierarchy import GroupingFactor, hierarchy
+from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.typesetting import Written
-from lme4py.explain.matrix_form import in_matrices
+from lme4py.explain.matrix_form import in_matrices, residual_covariance
 from lme4py.explain.notation import Notation, notation_of
-from lme4py.explain.system import System, system
+from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["Cluster", "Clusters", "Lettered", "cluster"]
+__all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "Lettered", "cluster"]
 
+# Of the unobserved variable that a binomial response is a cut of.
+_LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
+_MOST_TERMS = 30
 Lettered: TypeAlias = tuple[Tree, Grid]
 """A matrix or vector: its letter, and its entries."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class ClusterPart:
+    """What one grouping factor has in a cluster: columns of Z and their random effects.
+
+    Parameters
+    ----------
+    group : str
+        The grouping factor.
+    levels : tuple of str
+        Its levels that occur in the cluster; for the cluster's own factor, the one.
+    columns : ndarray of int64, shape (q_j,)
+        Positions of the columns in Z (rows of Zt).
+    names : tuple of (str, str), length q_j
+        Level and column name of each.
+    Z : ndarray of float64, shape (n_j, q_j)
+        Those columns on the rows of the cluster.
+    """
+
+    group: str
+    levels: tuple[str, ...]
+    columns: NDArray[np.int64]
+    names: tuple[tuple[str, str], ...]
+    Z: FloatArray
+
+    def __repr__(self) -> str:
+        rows, columns = self.Z.shape
+        return f"<ClusterPart: Z {rows} x {columns} of {self.group}, {len(self.levels)} levels>"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -58,8 +100,6 @@ class Cluster(Shown):
 
     Parameters
     ----------
-    group : str
-        The grouping factor.
     level : str
         The level.
     rows : ndarray of int64, shape (n_j,)
@@ -72,13 +112,10 @@ class Cluster(Shown):
     others : tuple of ClusterPart
         For each other grouping factor, the columns that the rows touch.
     offset, weights : ndarray of float64, shape (n_j,), or None
-    fixed_names : tuple of str
-        Names of the columns of X.
     source : Clusters
         The clusters it is one of.
     """
 
-    group: str
     level: str
     rows: NDArray[np.int64]
     y: FloatArray | None
@@ -87,12 +124,16 @@ class Cluster(Shown):
     others: tuple[ClusterPart, ...]
     offset: FloatArray | None
     weights: FloatArray | None
-    fixed_names: tuple[str, ...]
     source: Clusters
 
     def __repr__(self) -> str:
         n, p = self.X.shape
         return f"<Cluster {self.title}, X {n} × {p}, Z {n} × {self.Z.shape[1]}; print() shows it>"
+
+    @property
+    def group(self) -> str:
+        """The grouping factor."""
+        return self.own.group
 
     @property
     def Z(self) -> FloatArray:
@@ -113,6 +154,18 @@ class Cluster(Shown):
     def parts(self) -> tuple[ClusterPart, ...]:
         """The own part, then the others."""
         return (self.own, *self.others)
+
+    @property
+    def title(self) -> str:
+        """The factor, its index and level, and the number of rows."""
+        source, count = self.source, self.rows.size
+        letters, above = source.notation().letters, source.hierarchy.above(source.factor)
+        levels = (
+            f"{part.group} {letters[place]} = {part.levels[0]}"
+            for part in self.parts
+            if (place := source.hierarchy.position(part.group)) in (source.factor, *above)
+        )
+        return f"{', '.join(levels)}: {count} row{'' if count == 1 else 's'}"
 
     def display(
         self,
@@ -147,10 +200,9 @@ class Cluster(Shown):
         ]
         if known := self._estimates():
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
-        written = self.source.notation(notation)
         notes = tuple(self._legend(most[1]))
-        section = Section(self.title, tuple(relations), self._stage, notes)
-        return Display((section,), written.write, digits, width=88)
+        section = Section(self.title, tuple(relations), self.source.stage, notes)
+        return Display((section,), self.source.notation(notation).write, digits, width=88)
 
     def variance(
         self, par: ArrayLike | None = None, sigma: float | None = None, *, fit: object = None
@@ -186,120 +238,256 @@ class Cluster(Shown):
         """
         given = not (par is None and sigma is None and fit is None)
         known = estimates(self.source.design, par=par, sigma=sigma, fit=fit) if given else None
-        return ClusterVariance(
-            title=self.title,
-            system=self.source.system,
-            factor=self.source.factor,
-            parts=tuple(part for part, _ in self.effects()),
-            rows=self.rows.size,
-            weights=self.weights,
-            known=known or self.source.known,
-        )
+        return ClusterVariance(self, known or self.source.known)
 
-    def _estimates(self) -> dict[Quantity, Tree]:
-        """Return the numbers of all effects and residuals, or none."""
-        known, system = self.source.known, self.source.system
-        if known.b is None:
-            return {}
-        fixed = [found.effect for found in system.fixed]
-        pairs = [*zip(fixed, known.beta.tolist(), strict=True)]
-        eta = self.X @ known.beta + (0.0 if self.offset is None else self.offset)
-        for part, effects in self.effects():
-            own = known.b[part.columns]
-            pairs += zip(effects, own.tolist(), strict=True)
-            eta = eta + part.Z @ own
-        kind: QuantityKind = "residual" if system.residual else "predicted"
-        rows = eta if self.y is None or not system.residual else self.y - eta
-        if system.residual and (self.y is None or self.y.ndim != 1):
-            rows = np.array([])
-        factor = (self.source.factor,)
-        for k, value in enumerate(rows.tolist(), start=1):
-            pairs.append((Quantity(kind, row=str(k), factors=factor), value))
-        return {symbol: Numeral(value) for symbol, value in pairs}
-
-    @property
-    def title(self) -> str:
-        """The factor, its index and level, and the number of rows."""
-        letters, count = self.source.notation().letters, self.rows.size
-        named = [(self.source.factor, self.level)]
-        named += [(k, part.levels[0]) for k, part in self._parts() if k in self._above]
-        levels = (
-            f"{self.source.hierarchy.factors[factor].name} {letters[factor]} = {level}"
-            for factor, level in named
-        )
-        return f"{', '.join(levels)}: {count} row{'' if count == 1 else 's'}"
-
-    @property
-    def _stage(self) -> int:
-        return self.source.hierarchy.stage[self.source.factor]
-
-    @property
-    def _above(self) -> tuple[int, ...]:
-        return self.source.hierarchy.above(self.source.factor)
-
-    def _parts(self) -> Iterator[tuple[int, ClusterPart]]:
-        """Yield the parts with the positions of their factors."""
-        for part in self.parts:
-            yield self.source.hierarchy.position(part.group), part
-
-    def effects(self) -> Iterator[tuple[ClusterPart, list[Quantity]]]:
-        """Yield each part that has columns, with the random effects of these in the equations.
+    def effects(self) -> Iterator[tuple[int, ClusterPart, list[Quantity]]]:
+        """Yield each part that has columns, its factor's position, its effects in the equations.
 
         They carry the index of the cluster, or of the one level above it; else the names of
         their levels.
         """
-        for factor, part in self._parts():
-            own = self.source.system.effects_of(factor)
-            named = factor not in (self.source.factor, *self._above)
-            levels = part.levels if named else [""]
+        source = self.source
+        for part in self.parts:
+            factor = source.hierarchy.position(part.group)
+            own = source.system.effects_of(factor)
+            one = source.system.within(source.factor, factor)
+            levels = [""] if one else part.levels
             if part.columns.size:
-                yield part, [replace(effect, part=level) for level in levels for effect in own]
+                yield factor, part, [replace(e, part=level) for level in levels for e in own]
 
     def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
         """Return the left side and the factors of each term, the middle of large ones left out."""
-        system, numbers = self.source.system, list[tuple[Grid, ...]]()
-        if self.fixed_names:
-            beta = column((found.effect for found in system.fixed), most[1])
+        model, numbers = self.source.system, list[tuple[Grid, ...]]()
+        if model.fixed:
+            beta = column((found.effect for found in model.fixed), most[1])
             numbers.append((_grid(self.X, most), beta))
-        for part, effects in self.effects():
+        for _, part, effects in self.effects():
             numbers.append((_grid(part.Z, most), column(effects, most[1])))
         if self.offset is not None:
             numbers.append((_grid(self.offset, most),))
-        y = self._each_row("response" if system.residual else "predicted", most[0])
-        if system.residual:
-            numbers.append((self._each_row("residual", most[0]),))
+        y = column(self._each_row("response" if model.residual else "predicted"), most[0])
+        if model.residual:
+            numbers.append((column(self._each_row("residual"), most[0]),))
             numeric = self.y is not None and self.y.ndim == 1
             y = _grid(self.y, most) if numeric else y
-        factors = [self.source.hierarchy.position(part.group) for part, _ in self.effects()]
-        letters = in_matrices(system, factors, self.source.factor)
+        factors = [factor for factor, *_ in self.effects()]
+        letters = in_matrices(model, factors, self.source.factor)
         terms = letters.right.operands if isinstance(letters.right, Sum) else ()
         pairs = zip(map(factors_of, terms), numbers, strict=True)
         return (letters.left, y), [list(zip(*each, strict=True)) for each in pairs]
 
-    def _each_row(self, kind: QuantityKind, most: int) -> Grid:
-        own = (self.source.factor,)
-        rows = range(1, self.rows.size + 1)
-        return column([Quantity(kind, row=str(k), factors=own) for k in rows], most)
+    def write(self, quantity: Quantity, stage: int = 0) -> Written:
+        """Write a quantity as the equations do."""
+        return self.source.notation().write(quantity, stage or self.source.stage)
+
+    def _estimates(self) -> dict[Quantity, Tree]:
+        """Return the numbers of all effects and residuals, or none."""
+        known, model = self.source.known, self.source.system
+        if known.b is None:
+            return {}
+        pairs = [(each.effect, value) for each, value in zip(model.fixed, known.beta, strict=True)]
+        rest = self.X @ known.beta + (0.0 if self.offset is None else self.offset)
+        for _, part, effects in self.effects():
+            pairs += zip(effects, known.b[part.columns], strict=True)
+            rest = rest + part.Z @ known.b[part.columns]
+        if not model.residual:
+            pairs += zip(self._each_row("predicted"), rest, strict=True)
+        elif self.y is not None and self.y.ndim == 1:
+            pairs += zip(self._each_row("residual"), self.y - rest, strict=True)
+        return {symbol: Numeral(float(value)) for symbol, value in pairs}
+
+    def _each_row(self, kind: QuantityKind) -> list[Quantity]:
+        own, rows = (self.source.factor,), range(1, self.rows.size + 1)
+        return [Quantity(kind, row=str(k), factors=own) for k in rows]
 
     def _legend(self, most: int) -> Iterator[Note]:
         """Yield R's names of the columns beside the symbols of their coefficients."""
-        _, terms = self.equation((0, 0))
-        matrices = [letter for (letter, _), *vector in terms if vector]
-        fixed = tuple(found.effect for found in self.source.system.fixed)
-        told = [(self.fixed_names, fixed, "")] if self.fixed_names else []
-        for part, effects in self.effects():
-            count = len(effects) // len(part.levels)
+        model, own = self.source.system, self.source.factor
+        fixed = [(found.name, found.effect) for found in model.fixed]
+        told = [(model.matrix("X", own=own), fixed, "")]
+        for factor, part, effects in self.effects():
+            named = [name for level, name in part.names if level == part.levels[0]]
             first = f" for {part.group} = {part.levels[0]}" if effects[0].part else ""
-            names = tuple(name for _, name in part.names[:count])
-            told.append((names, tuple(effects[:count]), first))
-        for letter, (names, symbols, first) in zip(matrices, told, strict=True):
-            pairs = [(f"{name} ", symbol) for name, symbol in zip(names, symbols, strict=True)]
-            shown = [piece for pair in shortened(pairs, most, ("…",)) for piece in (", ", *pair)]
-            yield ("columns of ", letter, f"{first}: ", *shown[1:])
+            pairs = list(zip(named, effects, strict=False))
+            told.append((model.matrix("Z", factor, own), pairs, first))
+        for letter, pairs, first in told:
+            each: list[tuple[str | Tree, ...]] = [(", ", f"{name} ", e) for name, e in pairs]
+            shown = [piece for one in shortened(each, most, (", ", "…")) for piece in one]
+            if pairs:
+                yield ("columns of ", letter, f"{first}: ", *shown[1:])
 
-    def write(self, quantity: Quantity, stage: int = 0) -> Written:
-        """Write a quantity as the equations do."""
-        return self.source.notation().write(quantity, stage or self._stage)
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ClusterVariance(Shown):
+    """The covariance of a cluster's rows; ``str()`` and a notebook show it.
+
+    Of a generalized model it is that of the linear predictor η.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        The cluster.
+    known : Estimates
+        The parameters; without covariances the symbols stay.
+    """
+
+    cluster: Cluster
+    known: Estimates
+
+    def __repr__(self) -> str:
+        return f"<ClusterVariance: {self.cluster.title}>"
+
+    @property
+    def matrix(self) -> FloatArray | None:
+        """V_j, shape (n_j, n_j); None without estimates."""
+        if self.known.covariances is None:
+            return None
+        return np.asarray(sum(self._by_factor().values(), np.diag(self._residual())))
+
+    @property
+    def correlation(self) -> FloatArray | None:
+        """The correlations that V_j implies, shape (n_j, n_j); None without estimates."""
+        V = self.matrix
+        if V is None:
+            return None
+        deviations = np.sqrt(V.diagonal())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(V / np.outer(deviations, deviations))
+
+    @property
+    def icc(self) -> FloatArray | None:
+        """The share of each row's variance that the cluster's own factor makes, shape (n_j,).
+
+        With a random intercept alone it is the intraclass correlation, the same in all rows.
+        The variance of a binomial response is that of the unobserved variable behind it: π²/3
+        (logit), 1 (probit), π²/6 (cloglog). None without estimates, and for other families
+        without a residual variance.
+        """
+        residual = self._residual(latent=True)
+        if self.known.covariances is None or np.isnan(residual).any():
+            return None
+        shares = {group: added.diagonal() for group, added in self._by_factor().items()}
+        own = shares.get(self.cluster.group, np.zeros_like(residual))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(own / sum(shares.values(), residual))
+
+    def display(
+        self, *, rows: int = 8, digits: int = 4, notation: str = "raudenbush-bryk"
+    ) -> Display:
+        """Return the covariance in symbols, and in numbers where these are known.
+
+        Parameters
+        ----------
+        rows : int
+            The middle of larger matrices is left out.
+        digits : int
+            Significant digits, 1 to 17.
+        notation : {"raudenbush-bryk", "gelman-hill"}
+            As ``design.equations`` takes it.
+
+        Raises
+        ------
+        DataError
+            For anything but whole numbers, or an unknown notation.
+        """
+        most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
+        source = self.cluster.source
+        model, own, written = source.system, source.factor, source.notation(notation)
+        outcome = model.matrix("y" if model.residual else "η", own=own)
+        sides: list[tuple[Tree, FloatArray | None]] = [
+            (model.matrix("V", own=own), self.matrix),
+            (Applied((outcome,), "corr"), self.correlation),
+        ]
+        sections = [
+            (self._in_matrices(),),
+            tuple(self._in_terms(by_deviation=written.by_deviation)),
+            *(
+                (Relation((s, _grid(values, (most, most)))),)
+                for s, values in sides
+                if values is not None
+            ),
+        ]
+        titles = [self.cluster.title, *[""] * len(sections)]
+        shown = [Section(t, each, source.stage) for t, each in zip(titles, sections, strict=False)]
+        notes = Section("", (), source.stage, tuple(self._notes()))
+        return Display((*shown, notes), written.write, digits, width=88)
+
+    def _by_factor(self) -> dict[str, FloatArray]:
+        """Return what each grouping factor adds to the covariance, shape (n_j, n_j) each."""
+        from scipy.linalg import block_diag
+
+        found = {}
+        for factor, part, _ in self.cluster.effects():
+            terms = dict.fromkeys(c.term for c in self.cluster.source.system.columns_of(factor))
+            own = [(self.known.covariances or ())[term] for term in terms]
+            # A block for each level.
+            found[part.group] = part.Z @ block_diag(*own * len(part.levels)) @ part.Z.T
+        return found
+
+    def _residual(self, *, latent: bool = False) -> FloatArray:
+        """Return the variance of each row that is not in Z b."""
+        family, weights = self.cluster.source.design.family, self.cluster.weights
+        if family is None:
+            sigma = np.nan if self.known.sigma is None else self.known.sigma
+            return np.full(self.cluster.rows.size, sigma**2) / (1.0 if weights is None else weights)
+        behind = _LATENT.get(family.link, np.nan) if family.name == "binomial" else np.nan
+        return np.full(self.cluster.rows.size, behind if latent else 0.0)
+
+    def _in_matrices(self) -> Relation:
+        """Return V_j as a sum of products of matrices."""
+        model, own = self.cluster.source.system, self.cluster.source.factor
+        terms = []
+        for factor, *_ in self.cluster.effects():
+            Z, T = model.matrix("Z", factor, own), model.matrix("T", factor)
+            middle = T if model.within(own, factor) else Applied((T, Dots("across")), "diag")
+            terms.append(times(Z, middle, Transposed((Z,))))
+        if model.residual:
+            terms.append(residual_covariance(model, own))
+        return Relation((model.matrix("V", own=own), Sum(tuple(terms))))
+
+    def _in_terms(self, *, by_deviation: bool) -> Iterator[Relation]:
+        """Yield each T, and the variance of one row multiplied out."""
+        model = self.cluster.source.system
+        numbers = known_values(model, self.known, by_deviation=by_deviation)
+        total: list[Tree] = []
+        for factor, *_ in self.cluster.effects():
+            symbols = covariance_grid(model, factor, by_deviation=by_deviation)
+            yield Relation((model.matrix("T", factor), symbols))
+            if numbers:
+                shown = computed(substituted(symbols, numbers))
+                yield Relation((model.matrix("T", factor), shown))
+            every = covariance_grid(model, factor, by_deviation=by_deviation, most=10**6)
+            total += _quadratic(model.columns_of(factor), every)
+        left = Quantity("response" if model.residual else "predicted", row="i")
+        if model.residual:
+            total.append(residual_variance(model.design))
+        if len(total) <= _MOST_TERMS:
+            yield Relation((Applied((left,), "var"), summed(total)))
+
+    def _notes(self) -> Iterator[Note]:
+        icc = self.icc
+        if icc is None or not icc.size:
+            return
+        share = f"of the variance is between the groups of {self.cluster.group}"
+        if self.cluster.source.design.family is not None:
+            share += ", that of the unobserved variable of which the response is a cut"
+        least, most = float(np.nanmin(icc)), float(np.nanmax(icc))
+        if most - least < 1e-9:
+            yield f"ICC = {least:.3f}: this share {share}"
+        else:
+            yield f"by the row, from {least:.3f} to {most:.3f} {share}"
+
+
+def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]:
+    """Yield the terms of z T zᵀ, those of both halves of T together."""
+    for one, first in enumerate(columns):
+        for two, second in enumerate(columns[one:], start=one):
+            cell = matrix.rows[one][two]
+            factors: tuple[Tree, ...] = tuple(Power((a, Numeral(2.0))) for a in first.atoms)
+            if one != two:
+                factors = (Numeral(2.0), *first.atoms, *second.atoms)
+            if cell != Numeral(0.0):
+                yield times(*factors, cell)
 
 
 def _grid(values: Any, most: tuple[int, int]) -> Grid:
@@ -350,6 +538,7 @@ class Clusters(Sequence[Cluster]):
             names = ", ".join(repr(factor.name) for factor in factors)
             raise DataError("say which grouping factor", hint=f"one of {names}")
         self.factor = 0 if group is None else self.hierarchy.position(group)
+        self.stage = self.hierarchy.stage[self.factor]
         self._grouping = factors[self.factor]
 
     def __repr__(self) -> str:
@@ -393,52 +582,45 @@ class Clusters(Sequence[Cluster]):
 
     def __getitem__(self, index: int | slice) -> Cluster | list[Cluster]:
         if isinstance(index, slice):
-            return [self._cluster(code) for code in range(len(self))[index]]
+            return [self[code] for code in range(len(self))[index]]
         try:
             code = range(len(self))[index]
         except IndexError:
             said = f"{self.group} has {len(self)} clusters, there is none at {index}"
             raise IndexError(said) from None
-        return self._cluster(code)
-
-    def _cluster(self, code: int) -> Cluster:
-        design = self.design
-        order, starts = self._order
+        design, (order, starts) = self.design, self._order
         rows = order[starts[code] : starts[code + 1]]
-        Z = design.Z[rows]
-        factors = self.hierarchy.factors
-        X: Any = design.X[rows]
+        Z, X = design.Z[rows], design.X[rows]
+        others = (k for k in range(len(self.hierarchy.factors)) if k != self.factor)
         return Cluster(
-            group=self.group,
             level=self.levels[code],
             rows=rows.copy(),
             y=None if design.y is None else design.y[rows],
             X=X if isinstance(X, np.ndarray) else X.toarray(),
-            own=self._part(self._grouping, rows, Z),
-            others=tuple(self._part(f, rows, Z) for f in factors if f is not self._grouping),
+            own=self._part(self.factor, rows, Z),
+            others=tuple(self._part(factor, rows, Z) for factor in others),
             offset=None if design.offset is None else design.offset[rows],
             weights=None if design.weights is None else design.weights[rows],
-            fixed_names=tuple(design.fixed.names),
             source=self,
         )
 
-    def _part(self, factor: GroupingFactor, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:
-        random = self.design.random
+    def _part(self, place: int, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:
+        factor, random = self.hierarchy.factors[place], self.design.random
         found = np.unique(factor.codes[rows])
         codes = found[found >= 0].tolist()
         own = [
-            (int(begin) + k, len(columns), name)
-            for begin, (group, columns) in zip(random.Gp, random.cnms, strict=False)
-            if group == factor.name
-            for k, name in enumerate(columns)
+            (int(begin) + k, term.columns, name)
+            for begin, term in zip(random.Gp, random.terms, strict=False)
+            if term.bar.group_name == factor.name
+            for k, name in enumerate(term.plan.names)
         ]
-        positions = [first + code * step for code in codes for first, step, _ in own]
+        positions = np.array([first + code * step for code in codes for first, step, _ in own], int)
         return ClusterPart(
             factor.name,
             tuple(factor.levels[code] for code in codes),
-            np.array(positions, dtype=np.int64),
+            positions,
             tuple((factor.levels[code], name) for code in codes for _, _, name in own),
-            _columns(Z, np.array(positions, dtype=np.int64)),
+            _columns(Z, positions),
         )
 
 
@@ -460,23 +642,23 @@ def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: o
         # The level of a grouping factor of that name.
         fit, factor = None, {**factor, "fit": fit}
     if len(level) == 1 and set(factor) <= {"group"}:
-        group, label = factor.get("group"), _label(level[0])
+        group, value = factor.get("group"), level[0]
     elif not level and len(factor) == 1:
         ((group, value),) = factor.items()
-        label = _label(value)
     else:
         hint = "write cluster('308'), cluster('308', group='g') or cluster(g=308)"
         raise DataError("name one cluster", hint=hint)
-    factors = hierarchy(design).factors
-    if group is not None:
-        factors = (factors[hierarchy(design).position(str(group))],)
+    label, levels = _label(value), hierarchy(design)
+    factors = levels.factors if group is None else [levels.factors[levels.position(str(group))]]
     having = [choice for choice in factors if label in choice.levels]
     if not having:
         everything = dict.fromkeys(name for choice in factors for name in choice.levels)
-        some = [f"{choice.name}: {_some(choice.levels)}" for choice in factors]
-        has, hint = "no grouping factor has a", "; ".join(some)
+        has, hint = (
+            "no grouping factor has a",
+            "; ".join(f"{f.name}: {few(f.levels)}" for f in factors),
+        )
         if group is not None:
-            has, hint = f"'{group}' has no", f"its levels: {_some(factors[0].levels)}"
+            has, hint = f"'{group}' has no", f"its levels: {few(factors[0].levels)}"
         raise DataError(f"{has} level '{label}'", hint=nearest(label, everything) or hint)
     if len(having) > 1:
         choices = " or ".join(f"group='{choice.name}'" for choice in having)
@@ -497,7 +679,3 @@ def _label(level: object) -> str:
             return number_label(float(level))
         case _:
             return str(level)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (f", ... {len(names) - 6} more" if len(names) > 6 else "")

@@ -71,7 +71,7 @@ def _heads(design: MixedDesign, found: Cluster) -> list[list[tuple[str, str]]]:
     ]
     own = zip(found.names, found.Z.T, colours[0], strict=True)
     again = {(name, (0.0 + column).tobytes()): colour for name, column, colour in own}
-    fixed = zip(found.fixed_names, found.X.T, strict=True)
+    fixed = zip(design.fixed.names, found.X.T, strict=True)
     heads = [[(name, again.get((name, (0.0 + column).tobytes()), INK)) for name, column in fixed]]
     for part, shades in zip(found.parts, colours, strict=True):
         names = (

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from lme4py.explain.expression import (
-    Product,
     Quantity,
     Relation,
     expanded,
+    quantities_of,
     shortened,
     substituted,
 )
 from lme4py.explain.markup.page import Heading, Passage, Prose, code
 from lme4py.explain.monomials import ALL, column_of_X
+from lme4py.explain.system import ColumnProduct
 from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed
 
 __all__ = ["random_coefficients"]
@@ -36,37 +37,33 @@ class _Coefficient:
         The coefficient, and the sum of its fixed and random effects.
     atoms : tuple of Quantity
         What it is multiplied by; empty for an intercept.
-    means, moving, deviations : tuple of Quantity
-        Fixed effects that stand alone, those that stand beside variables of the groups, and
-        random effects.
+    means, moving, deviations : tuple of ColumnProduct
+        Columns of X whose effects stand alone, and beside variables of the groups; columns of Z.
     """
 
     equation: Relation
     atoms: tuple[Quantity, ...]
-    means: tuple[Quantity, ...]
-    moving: tuple[Quantity, ...]
-    deviations: tuple[Quantity, ...]
+    means: tuple[ColumnProduct, ...]
+    moving: tuple[ColumnProduct, ...]
+    deviations: tuple[ColumnProduct, ...]
 
 
 def _coefficients(reading: Reading) -> Iterator[_Coefficient]:
-    for term in reading.system.observations:
-        coefficient, *atoms = _quantities(term)
-        right = expanded(substituted(coefficient, reading.system.meanings))
-        products = [_quantities(product) for product in right.operands]
-        fixed = [product for product in products if product[0].kind == "fixed"]
+    model = reading.system
+    columns = {found.effect: found for found in (*model.fixed, *model.random)}
+    for term in model.observations:
+        coefficient, *atoms = quantities_of(term)
+        right = expanded(substituted(coefficient, model.meanings))
+        # An effect stands before what it is multiplied by.
+        products = [list(quantities_of(product)) for product in right.operands]
+        fixed = [(columns[effect], rest) for effect, *rest in products if effect.kind == "fixed"]
         yield _Coefficient(
             Relation((coefficient, right)),
             tuple(atoms),
-            tuple(effect for effect, *rest in fixed if not rest),
-            tuple(effect for effect, *rest in fixed if rest),
-            tuple(effect for effect, *_ in products if effect.kind == "random"),
+            tuple(found for found, rest in fixed if not rest),
+            tuple(found for found, rest in fixed if rest),
+            tuple(columns[effect] for effect, *_ in products if effect.kind == "random"),
         )
-
-
-def _quantities(term: object) -> list[Quantity]:
-    """Return the factors of a product, its effect first; numbers only scale them."""
-    factors = term.operands if isinstance(term, Product) else (term,)
-    return [factor for factor in factors if isinstance(factor, Quantity)]
 
 
 def random_coefficients(reading: Reading) -> Iterator[Passage]:
@@ -75,18 +72,20 @@ def random_coefficients(reading: Reading) -> Iterator[Passage]:
     # Slopes first: they are what surprises in X and Z. The reason is given once.
     found.sort(key=lambda each: not each.atoms)
     first = next((each for each in found if each.means), None)
-    told = [
-        (code(reading.line(each.equation)), _told(reading, each, each is not first))
-        for each in found
-    ]
-    if told:
+    if found:
         yield Heading("Why columns of X stand again in Z" if first else "What Z adds to X")
-        yield from definitions(told, "coefficients")
+        yield from definitions(
+            [
+                (reading.symbol(each.equation), _told(reading, each, each is not first))
+                for each in found
+            ],
+            "coefficients",
+        )
 
 
 def _told(reading: Reading, one: _Coefficient, known: bool) -> Iterator[Prose]:
     """Yield what is said of a coefficient; `known` when the reader has met the reason before."""
-    factors = list(dict.fromkeys(effect.factors[0] for effect in one.deviations))
+    factors = dict.fromkeys(found.effect.factors[0] for found in one.deviations)
     groups = [reading.hierarchy.factors[factor] for factor in factors]
     owner = joined([code(group.name) for group in groups])
     kind = "slope" if all(reading.is_number(atom.name) for atom in one.atoms) else "effect"
@@ -101,7 +100,7 @@ def _told(reading: Reading, one: _Coefficient, known: bool) -> Iterator[Prose]:
         yield "Likewise, the mean stands in X and the deviations in Z."
     elif one.means:
         columns = joined([f"the {group.size:,} groups of {code(group.name)}" for group in groups])
-        mean = joined([reading.symbol(effect) for effect in one.means])
+        mean = joined([reading.symbol(found.effect) for found in one.means])
         yield (
             f"In X the column stands once, for all {reading.rows:,} rows; its coefficient "
             f"{mean} is the mean. In Z the same numbers stand again, split "
@@ -113,18 +112,18 @@ def _told(reading: Reading, one: _Coefficient, known: bool) -> Iterator[Prose]:
             "would be alike."
         )
     if one.moving:
-        names = [reading.column(effect) for effect in one.moving]
+        names = [found.name for found in one.moving]
         yield (
             f"{listed(names)} {'belongs' if len(names) == 1 else 'belong'} to the mean: it is "
             "not the same for all groups, but what X says for a group with its values. "
-            f"{joined([reading.symbol(effect) for effect in one.deviations])} "
+            f"{joined([reading.symbol(found.effect) for found in one.deviations])} "
             f"{'is' if len(one.deviations) == 1 else 'are'} the deviation from that."
         )
 
 
-def _columns(reading: Reading, effects: Sequence[Quantity], matrix: str) -> Prose:
-    """Return effects with the columns of a matrix that they are the coefficients of."""
-    pairs = [f"{reading.symbol(e)} of {code(reading.column(e))}" for e in effects]
+def _columns(reading: Reading, columns: Sequence[ColumnProduct], matrix: str) -> Prose:
+    """Return the effects of columns with their names."""
+    pairs = [f"{reading.symbol(found.effect)} of {code(found.name)}" for found in columns]
     return f"in {matrix} {joined(shortened(pairs, MOST_NAMES, '...'))}"
 
 

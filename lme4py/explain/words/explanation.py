@@ -14,14 +14,15 @@ import numpy as np
 
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
-from lme4py.explain.expression import shortened
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
 from lme4py.explain.words.coefficients import random_coefficients
 from lme4py.explain.words.parts import fixed_part, random_part
-from lme4py.explain.words.reading import MOST_NAMES, MOST_TERMS, Reading, joined, spans, written
-from lme4py.matrices.randomterm import RandomTerm
+from lme4py.explain.words.reading import MOST_NAMES, Reading, joined, spans, written
+from lme4py.formula.deparse import deparse
 
 __all__ = ["Explanation", "explain", "overview"]
+
+_MOST_ROWS = 29
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,8 +100,10 @@ def _opening(reading: Reading) -> Prose:
         spread = (
             f"the {family.label} distribution between observations, with link g = {family.link}"
         )
+    node = design.formula.response
+    response = code("the response" if node is None else one_line(deparse(node)))
     said = (
-        f"{reading.rows:,} observations of {code(reading.response)}: {code(equation)}. "
+        f"{reading.rows:,} observations of {response}: {code(equation)}. "
         "X β is the part that all groups share, Z b what each group adds to it, "
         f"{spread}. One column of X for each element of β ({design.X.shape[1]:,}), one "
         f"column of Z (a row of Zt) for each element of b ({design.random.Zt.shape[0]:,})."
@@ -112,53 +115,40 @@ def _opening(reading: Reading) -> Prose:
 
 def overview(reading: Reading) -> Table:
     """Return the table of parts: where each acts and what it makes."""
-    random = reading.design.random
-    rows: list[Sequence[Prose]] = [
-        [
-            code(label),
-            _acts_at(reading, number),
-            _symbols(reading, number),
-            spans(reading.columns(number)),
-            "",
-            "",
-        ]
-        for number, label in reading.numbered_terms
-    ]
-    if len(rows) > MOST_TERMS:
-        rest = len(rows) - MOST_TERMS + 1
-        rows = [*rows[: MOST_TERMS - 1], [f"... {rest} more", *[""] * 5]]
-    theta = 0
+    rows: list[Sequence[Prose]] = []
+    for number, label in reading.numbered_terms[:_MOST_ROWS]:
+        effects = ", ".join(reading.symbols(reading.columns(number)))
+        places = spans(reading.places(number))
+        rows.append([code(label), _acts_at(reading, number), effects, places, "", ""])
+    rest = len(reading.numbered_terms) - _MOST_ROWS
+    rows += [[f"... {rest} more", *[""] * 5]] if rest > 0 else []
+    random, theta = reading.design.random, 0
     for k, term in enumerate(random.terms):
-        group = term.bar.group_name
-        acts_at = f"level {reading.level(group)}: {code(group)}"
-        following = theta + term.covariance.parameters
-        places = [spans(range(*map(int, random.Gp[k : k + 2]))), spans(range(theta, following))]
-        rows.append([code(written(term)), acts_at, _symbols(reading, term), "", *places])
-        theta = following
+        acts_at = reading.level(reading.hierarchy.position(term.bar.group_name))
+        effects = ", ".join(reading.symbols(reading.random_columns(k)))
+        of_Zt = range(*map(int, random.Gp[k : k + 2]))
+        of_theta = range(theta, theta + term.covariance.parameters)
+        rows.append([code(written(term)), acts_at, effects, "", spans(of_Zt), spans(of_theta)])
+        theta = of_theta.stop
     return Table(["part", "acts at", "effects", "columns of X", "rows of Zt", "theta"], rows)
-
-
-def _symbols(reading: Reading, term: int | RandomTerm) -> Prose:
-    """Return the first and the last effect of a term."""
-    found = [reading.symbol(effect) for effect in reading.effects(term)]
-    return ", ".join(shortened(found, 3, "…"))
 
 
 def _acts_at(reading: Reading, number: int) -> Prose:
     """Return the level of a fixed term: that of its variables that change fastest."""
     if number == 0:
         return "all observations"
-    lower, upper = reading.atoms(number)
-    names = [reading.hierarchy.factors[atom.factors[0]].name for atom in upper]
-    if not names:
+    atoms = [atom for found in reading.columns(number)[:1] for atom in found.atoms]
+    factors = dict.fromkeys(atom.factors[0] for atom in atoms if atom.factors)
+    if not factors:
         return "level 1: observations"
-    levels = [f"level {reading.level(name)}: {code(name)}" for name in dict.fromkeys(names)]
-    return " × ".join([*["level 1"][: len(lower)], *levels])
+    lower = ["level 1"] if any(not atom.factors for atom in atoms) else []
+    return " × ".join([*lower, *map(reading.level, factors)])
 
 
 def _levels(reading: Reading) -> Prose:
     """Return which levels there are, and how the grouping factors lie to each other."""
     factors, above = reading.hierarchy.factors, reading.hierarchy.above
+    stage = reading.hierarchy.stage
     said = [f"Level 1 is the observation ({reading.rows:,})."]
     for place in reading.hierarchy.from_stage(1):
         group = factors[place]
@@ -167,7 +157,7 @@ def _levels(reading: Reading) -> Prose:
         each = f"{few:,}" if few == many else f"{few:,} to {many:,}"
         outer = joined([code(factors[k].name) for k in above(place)]) if above(place) else ""
         said.append(
-            f"Level {reading.level(group.name)} is {code(group.name)}: {group.size:,} groups of "
+            f"Level {1 + stage[place]} is {code(group.name)}: {group.size:,} groups of "
             f"{each} observation{'' if many == 1 else 's'}"
             f"{f', each inside one {outer}' if outer else ''}."
         )

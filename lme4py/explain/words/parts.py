@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric
-from lme4py.explain.expression import shortened
+from lme4py.explain.expression import Quantity, shortened
 from lme4py.explain.markup.page import Paragraph, Passage, Prose, code, one_line
 from lme4py.explain.monomials import left_side
+from lme4py.explain.system import ColumnProduct
 from lme4py.explain.words.reading import (
     MOST_NAMES,
     Reading,
@@ -57,32 +58,26 @@ def fixed_part(reading: Reading) -> Iterator[Passage]:
 
 
 def _fixed_term(reading: Reading, number: int) -> Iterator[Prose]:
-    columns, names = reading.column_names(number), reading.variables(number)
-    effects = [reading.symbol(effect) for effect in reading.effects(number)]
+    columns = reading.columns(number)
+    made, names = "No column of X is left of it: ", [found.name for found in columns]
+    if len(columns) == 1:
+        made = f"{reading.symbols(columns)[0]}, column {code(names[0])}: "
+    elif columns:
+        made = f"{joined(reading.symbols(columns))}, {len(columns)} columns, {listed(names)}: "
     if number == 0:
         yield (
-            f"{_columns(columns, effects)}{_expected(reading)} where all other columns of X are 0. "
+            f"{made}{_expected(reading)} where all other columns of X are 0. "
             "R adds it unless the formula says 0 or -1."
         )
         return
-    if len(names) == 1:
-        said = _main_effect(reading, names[0], columns) + _where(reading, number)
-    elif len(names) == 2:
-        said = f"how the effect of {code(names[0])} changes with {code(names[1])}"
+    *inner, last = reading.variables(reading.fixed_terms.members[number - 1])
+    if not inner:
+        said = _main_effect(reading, last, len(columns)) + _where(reading, number)
     else:
-        inner = joined([code(name) for name in names[:-1]])
-        said = f"how the interaction of {inner} changes with {code(names[-1])}"
-    yield f"{_columns(columns, effects)}{said}."
-    yield from _level_effect(reading, number)
-
-
-def _columns(columns: Sequence[str], effects: Sequence[Prose]) -> Prose:
-    if not columns:
-        return "No column of X is left of it: "
-    if len(columns) == 1:
-        return f"{effects[0]}, column {code(columns[0])}: "
-    span = joined(shortened(effects, 3, "…"))
-    return f"{span}, {len(columns)} columns, {listed(columns)}: "
+        what = "effect" if len(inner) == 1 else "interaction"
+        said = f"how the {what} of {joined(list(map(code, inner)))} changes with {code(last)}"
+    yield f"{made}{said}."
+    yield from _level_effect(reading, columns)
 
 
 def _expected(reading: Reading) -> str:
@@ -90,8 +85,8 @@ def _expected(reading: Reading) -> str:
     return "the expected response" if linear else "the linear predictor g(E[y])"
 
 
-def _main_effect(reading: Reading, name: str, columns: Sequence[str]) -> Prose:
-    match reading.value(name):
+def _main_effect(reading: Reading, name: str, columns: int) -> Prose:
+    match reading.design.model_frame.get(name):
         case Factor(levels=levels):
             return _coding(reading, name, list(map(str, levels)), columns)
         case Character(pool=pool):
@@ -107,8 +102,8 @@ def _main_effect(reading: Reading, name: str, columns: Sequence[str]) -> Prose:
             return f"the change of {_expected(reading)} per unit of {code(name)}"
 
 
-def _coding(reading: Reading, name: str, levels: list[str], columns: Sequence[str]) -> Prose:
-    if len(columns) >= len(levels):
+def _coding(reading: Reading, name: str, levels: list[str], columns: int) -> Prose:
+    if columns >= len(levels):
         return f"a factor without contrasts: one column per level, {_expected(reading)} there"
     factor = f"a factor with {len(levels)} levels"
     contrast = reading.design.fixed.contrasts.get(name)
@@ -123,7 +118,10 @@ def _coding(reading: Reading, name: str, levels: list[str], columns: Sequence[st
 
 def _where(reading: Reading, number: int) -> Prose:
     """Return what the other variables of a main effect's interactions are held at."""
-    others = reading.beside(number)
+    members = reading.fixed_terms.members
+    own = members[number - 1]
+    beside = [member & ~own for member in members if member != own and member & own == own]
+    others = list(dict.fromkeys(name for each in beside for name in reading.variables(each)))
     if not others:
         return ""
     held = joined([_held_at(reading, name) for name in others[:MOST_NAMES]])
@@ -133,7 +131,7 @@ def _where(reading: Reading, number: int) -> Prose:
 
 def _held_at(reading: Reading, name: str) -> Prose:
     """Return the value of a variable at which its columns are 0."""
-    value = reading.value(name)
+    value = reading.design.model_frame.get(name)
     treatment = reading.design.fixed.contrasts.get(name) == "contr.treatment"
     if isinstance(value, Factor) and treatment:
         return f"{code(name)} is {code(value.levels[0])}"
@@ -142,9 +140,12 @@ def _held_at(reading: Reading, name: str) -> Prose:
     return f"the columns of {code(name)} are 0"
 
 
-def _level_effect(reading: Reading, number: int) -> Iterator[Prose]:
+def _level_effect(reading: Reading, columns: Sequence[ColumnProduct]) -> Iterator[Prose]:
     """Yield what variables that are constant within groups do: they move means of effects."""
-    system, (lower, upper) = reading.system, reading.atoms(number)
+    system, atoms = reading.system, [atom for found in columns[:1] for atom in found.atoms]
+    lower, upper = (
+        [atom for atom in atoms if bool(atom.factors) is constant] for constant in (False, True)
+    )
     if not upper:
         return
     factors = dict.fromkeys(atom.factors[0] for atom in upper)
@@ -158,12 +159,14 @@ def _level_effect(reading: Reading, number: int) -> Iterator[Prose]:
             "of what makes their intercepts differ."
         )
         return
+
     # Whatever is computed of the same variables counts: poly(x, 2) lets the slope of x differ.
-    inside = system.monomials.inside
-    own = {name for atom in lower for name in inside[atom.name]}
+    def inside(atoms: Sequence[Quantity]) -> set[str]:
+        return {name for atom in atoms for name in system.monomials.inside[atom.name]}
+
     rest = "the slope is not random there, so its differences are those that X says"
     if any(
-        {name for atom in column.atoms for name in inside[atom.name]} == own
+        inside(column.atoms) == inside(lower)
         and any(system.within(column.effect.factors[0], factor) for factor in factors)
         for column in system.random
     ):
@@ -210,25 +213,34 @@ def _source(term: RandomTerm) -> str:
 
 
 def _random_term(reading: Reading, k: int, term: RandomTerm, theta: int) -> Iterator[Prose]:
-    group, columns = reading.group(term), list(term.plan.names)
+    columns, levels = reading.random_columns(k), term.group.levels
+    group, names = term.bar.group_name, [found.name for found in columns]
     source, label = _source(term), one_line(term.bar.label)
     if source and source.replace(" ", "") != label.replace(" ", ""):
         yield f"Written {code(f'({source})')} in the formula."
     if not columns:
         yield "The left side has no columns: the term adds nothing."
         return
-    effects = [reading.symbol(effect) for effect in reading.effects(term)]
     one = len(columns) == 1
     yield (
-        f"Each of the {group.size:,} groups of {code(group.name)} has "
+        f"Each of the {len(levels):,} groups of {code(group)} has "
         f"{'an effect' if one else f'{len(columns)} effects'} of its own in b, "
-        f"{joined(shortened(effects, 3, '…'))}, for the column{'' if one else 's'} "
-        f"{listed(columns)}. An effect is zero on average: it is a deviation from what X β says."
+        f"{joined(reading.symbols(columns))}, for the column{'' if one else 's'} "
+        f"{listed(names)}. An effect is zero on average: it is a deviation from what X β says."
     )
     if left_side(reading.design, term).intercept and not _writes_one(term.bar.effects):
-        explicit = f"(1 + {one_line(deparse(term.bar.effects))} | {group.name})"
+        explicit = f"(1 + {one_line(deparse(term.bar.effects))} | {group})"
         yield f"R adds the 1 that is not written: it means {code(explicit)}."
-    yield _rows_of_zt(reading, k, term)
+    begin, end = map(int, reading.design.random.Gp[k : k + 2])
+    rows = []
+    for number in shortened(range(end - begin), 5, -1):
+        level, column = divmod(number, len(names))
+        row = f"row {begin + number} is {code(levels[level])} {code(names[column])}"
+        rows.append(row if number >= 0 else "...")
+    yield (
+        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: {', '.join(rows)}. An "
+        "observation has entries only in the rows of its own group."
+    )
     yield _parameters(reading, term, theta)
 
 
@@ -242,23 +254,6 @@ def _writes_one(effects: Node) -> bool:
         if isinstance(node, Call) and node.name in ("+", "-"):
             pending.extend(node.operands)
     return False
-
-
-def _rows_of_zt(reading: Reading, k: int, term: RandomTerm) -> Prose:
-    """Return which row of Zt belongs to which group and column, the first three and the last."""
-    begin, end = map(int, reading.design.random.Gp[k : k + 2])
-    columns, count = term.plan.names, end - begin
-    shown = []
-    for number in [*range(min(count, 3)), *([count - 1] if count > 3 else [])]:
-        level, column = divmod(number, len(columns))
-        gap = "..., " if number > 3 else ""
-        name = f"{code(term.group.levels[level])} {code(columns[column])}"
-        shown.append(f"{gap}row {begin + number} is {name}")
-    return (
-        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: "
-        f"{', '.join(shown)}. An "
-        "observation has entries only in the rows of its own group."
-    )
 
 
 def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,18 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.family import has_dispersion
+from lme4py.matrices.covariance import relative_factor
 from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
 
-__all__ = ["Estimates", "estimates"]
+__all__ = ["Estimates", "estimates", "modes"]
+
+# What a fit calls its parts.
+_PARTS = {
+    "beta": ("beta", "fixef"),
+    "theta": ("theta",),
+    "sigma": ("sigma",),
+    "b": ("b",),
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -57,11 +66,12 @@ def estimates(
     """Return what is known of a model's parameters; arguments as `equations` takes them."""
     if fit is None:
         given = {} if coefficients is None else coefficients
-        beta = coefficients_of(given, design.fixed.names)
-        sigma = None if sigma is None else _scale(sigma)
-        if par is None:
-            return Estimates(beta=beta, sigma=sigma)
-        return Estimates(beta=beta, covariances=_at_par(design, par, sigma), sigma=sigma)
+        parts: dict[str, Any] = {"beta": coefficients_of(given, design.fixed.names)}
+        if par is not None:
+            parts["theta"] = design.random.theta_at(par)
+            if has_dispersion(design.family) and sigma is None:
+                raise DataError("par is relative to sigma: give sigma, too")
+        return _of_parts(design, {**parts, "sigma": sigma})
     if not (coefficients is None and par is None and sigma is None):
         raise DataError("give coefficients, par and sigma, or a fit that has them all")
     terms = getattr(fit, "terms", None)
@@ -73,11 +83,10 @@ def estimates(
             covariances=covariances_of(design, fit),
             sigma=float(np.sqrt(getattr(fit, "scale", np.nan))),
         )
-        return Estimates(**{**vars(found), "b": modes(design, found)})
-    names = {"beta": ("beta", "fixef"), "theta": ("theta",), "sigma": ("sigma",), "b": ("b",)}
+        return replace(found, b=modes(design, found))
     parts = {
         part: getattr(fit, known[0])
-        for part, choices in names.items()
+        for part, choices in _PARTS.items()
         if (known := [name for name in choices if hasattr(fit, name)])
     }
     if not {"beta", "theta"} <= set(parts):
@@ -86,24 +95,19 @@ def estimates(
             hint="give a fit of lme4py.lmer or glmer, what lme4py.read_fixture read of an R file "
             "with getME(fit, 'ALL'), or a result of statsmodels' MixedLM",
         )
-    _refuse_other_names(design, fit)
+    names: Any = getattr(fit, "names", None)
+    if isinstance(names, tuple):
+        # Of the same sizes another model's would do.
+        pairs = [(names, tuple(design.fixed.names))]
+        both = zip(terms or (), design.random.cnms, strict=False)
+        pairs += [((term.group, *term.names), (group, *own)) for term, (group, own) in both]
+        for has, wanted in pairs:
+            if has != wanted and len(has) == len(wanted):
+                raise DataError(
+                    f"the fit is of {few(has)}, the design of {few(wanted)}",
+                    hint="it must be a fit of the same model",
+                )
     return _of_parts(design, parts)
-
-
-def _refuse_other_names(design: MixedDesign, fit: Any) -> None:
-    """Say so where a fit names other columns than the design: of the same sizes it would do."""
-    fixed = getattr(fit, "names", None)
-    if not isinstance(fixed, tuple):
-        return
-    pairs = [(fixed, tuple(design.fixed.names))]
-    terms = zip(getattr(fit, "terms", ()), design.random.cnms, strict=False)
-    pairs += [((term.group, *term.names), (group, *columns)) for term, (group, columns) in terms]
-    for found, wanted in pairs:
-        if found != wanted and len(found) == len(wanted):
-            raise DataError(
-                f"the fit is of {few(found)}, the design of {few(wanted)}",
-                hint="it must be a fit of the same model",
-            )
 
 
 def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:
@@ -119,55 +123,40 @@ def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:
         value = value.slots.get("x") if isinstance(value, RSlots) else value
         if isinstance(value, RVector | RMatrix):
             yield name, value.values
-    devcomp = terms.get("devcomp")
-    cmp = devcomp.get("cmp") if isinstance(devcomp, RList) else None
-    dims = devcomp.get("dims") if isinstance(devcomp, RList) else None
-    name = "sigmaREML" if _named(dims).get("REML") else "sigmaML"
-    sigma = terms["sigma"].values[0] if "sigma" in terms else _named(cmp).get(name)
-    if sigma is not None:
-        yield "sigma", sigma
-
-
-def _named(vector: Any) -> dict[str, float]:
-    """Return the numbers of a vector by their names."""
-    if not isinstance(vector, RVector):
-        return {}
-    return dict(zip(vector.names or (), vector.values.tolist(), strict=False))
+    named: dict[str, float] = {}
+    for part in ("cmp", "dims"):
+        devcomp = terms.get("devcomp")
+        vector = devcomp.get(part) if isinstance(devcomp, RList) else None
+        if isinstance(vector, RVector):
+            named |= dict(zip(vector.names or (), vector.values.tolist(), strict=False))
+    sigma = named.get("sigmaREML" if named.get("REML") else "sigmaML")
+    yield "sigma", terms["sigma"].values[0] if "sigma" in terms else sigma
 
 
 def _of_parts(design: MixedDesign, parts: Mapping[str, Any]) -> Estimates:
     """Return estimates of the arrays that a fit holds in lme4's order."""
-    random, scaled = design.random, has_dispersion(design.family)
-    theta = _vector(parts["theta"], random.theta.size, "elements of theta")
-    sigma = _scale(parts["sigma"]) if scaled and parts.get("sigma") is not None else None
-    b = parts.get("b")
-    Lambdat = random.Lambdat.copy()
-    Lambdat.data = theta[random.Lind]
-    if b is None and "u" in parts:
-        b = Lambdat.T @ _vector(parts["u"], int(random.Gp[-1]), "random effects")
+    random, p, q = design.random, len(design.fixed.names), int(design.random.Gp[-1])
+    sigma = None if parts.get("sigma") is None else _scale(parts["sigma"])
+    sigma = sigma if has_dispersion(design.family) else None
+    covariances, b = None, parts.get("b")
+    if "theta" in parts:
+        theta = _vector(parts["theta"], random.theta.size, "elements of theta")
+        ends = np.cumsum([term.covariance.parameters for term in random.terms])
+        each = zip(random.terms, np.split(theta, ends[:-1]), strict=True)
+        factors = [relative_factor(term.covariance, own) for term, own in each]
+        variance = 1.0 if sigma is None else sigma**2
+        covariances = tuple(variance * (factor @ factor.T) for factor in factors)
+        if b is None and "u" in parts:
+            blocks = np.split(_vector(parts["u"], q, "random effects"), random.Gp[1:-1])
+            pairs = zip(blocks, factors, strict=True)
+            each_b = ((u.reshape(-1, len(T)) @ T.T).ravel() for u, T in pairs if len(T))
+            b = np.concatenate([np.empty(0), *each_b])
     return Estimates(
-        beta=_vector(parts["beta"], len(design.fixed.names), "fixed effects"),
-        covariances=_blocks(design, Lambdat, sigma),
+        beta=_vector(parts["beta"], p, "fixed effects"),
+        covariances=covariances,
         sigma=sigma,
-        b=None if b is None else _vector(b, int(random.Gp[-1]), "random effects"),
+        b=None if b is None else _vector(b, q, "random effects"),
     )
-
-
-def _blocks(design: MixedDesign, Lambdat: Any, sigma: float | None) -> tuple[FloatArray, ...]:
-    """Return each term's covariance: that of its first level, as all have the same."""
-    scale = 1.0 if sigma is None else sigma**2
-    found = []
-    for begin, term in zip(design.random.Gp, design.random.terms, strict=False):
-        rows = slice(int(begin), int(begin) + term.columns)
-        factor = Lambdat[rows, rows].toarray() if term.levels else np.eye(term.columns)
-        found.append(scale * (factor.T @ factor))
-    return tuple(found)
-
-
-def _at_par(design: MixedDesign, par: ArrayLike, sigma: float | None) -> tuple[FloatArray, ...]:
-    if has_dispersion(design.family) and sigma is None:
-        raise DataError("par is relative to sigma: give sigma, too")
-    return _blocks(design, design.random.lambdat_at(par), sigma)
 
 
 def _scale(sigma: object) -> float:

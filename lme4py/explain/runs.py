@@ -19,6 +19,7 @@ from lme4py.explain.expression import (
     Tree,
     quantities_of,
     shortened,
+    summed,
 )
 from lme4py.explain.markup.display import Note, Section
 
@@ -32,26 +33,25 @@ _INDEX = "h"
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """So many blocks of trees from a place on, alike but for an index."""
+    """So many blocks of trees from a place on, alike but for a number and a variable's column."""
 
     count: int
-    pattern: tuple[Tree, ...]
-    first: int
-    names: Note | None
+    pattern: tuple[Tree, ...] = ()
+    first: int = 0
+    changing: frozenset[str] = frozenset()
 
 
 def folded(section: Section) -> Section:
     """Return a section in which long runs are told once; what h stands for is noted."""
     notes: list[Note] = []
-    relations = [relation.map(lambda tree: _sums(tree, notes)) for relation in section.relations]
-    shown = list(_relations(relations))
-    trivial = [relation for relation in shown if isinstance(relation.right, Quantity)]
+    told = _told([_sums(relation, notes) for relation in section.relations], notes)
+    relations = [relation for relation in told if isinstance(relation, Relation)]
+    trivial = [relation for relation in relations if isinstance(relation.right, Quantity)]
     if len(trivial) > _MOST_TRIVIAL:
-        shown = [relation for relation in shown if relation not in trivial]
-        told = [(", ", relation) for relation in trivial]
-        notes.append(tuple(piece for each in told for piece in each)[1:])
+        relations = [relation for relation in relations if relation not in trivial]
+        notes.append(tuple(piece for each in trivial for piece in (", ", each))[1:])
     notes = [*section.notes, *dict.fromkeys(notes)]
-    return replace(section, relations=tuple(shown), notes=tuple(notes))
+    return replace(section, relations=tuple(relations), notes=tuple(notes))
 
 
 def _sums(tree: Tree, notes: list[Note]) -> Tree:
@@ -59,50 +59,52 @@ def _sums(tree: Tree, notes: list[Note]) -> Tree:
     if not isinstance(tree, Compound):
         return tree
     tree = tree.map(lambda operand: _sums(operand, notes))
-    terms = tree.operands
-    if not isinstance(tree, Sum) or len(terms) <= _LONGEST:
+    if not isinstance(tree, Sum) or len(tree.operands) <= _LONGEST:
         return tree
-    shown: list[Tree] = []
-    place = 0
-    while place < len(terms):
-        run = max((_run(terms, place, size) for size in (1, 2, 3)), key=lambda each: each.count)
-        if run.count <= _LONGEST:
-            shown.append(terms[place])
-            place += 1
-            continue
-        inside = run.pattern[0] if len(run.pattern) == 1 else Sum(run.pattern)
-        shown.append(Series((inside,), run.first, run.first + run.count - 1))
-        notes += [run.names] if run.names else []
-        place += run.count * len(run.pattern)
-    return Sum(tuple(shown))
+    return Sum(tuple(_told(tree.operands, notes)))
 
 
-def _relations(relations: Sequence[Relation]) -> Iterator[Relation]:
+def _told(trees: Sequence[Tree], notes: list[Note]) -> Iterator[Tree]:
+    """Yield the terms of a sum, or equations below each other, their runs told once."""
     place = 0
-    while place < len(relations):
-        relation, run = relations[place], _run(relations, place, 1)
-        trivial = isinstance(relation.right, Quantity)
+    while place < len(trees):
+        tree = trees[place]
+        equation = isinstance(tree, Relation)
+        trivial = isinstance(tree, Relation) and isinstance(tree.right, Quantity)
+        runs = (_run(trees, place, size) for size in ((1,) if equation else (1, 2, 3)))
+        run = max(runs, key=lambda each: each.count)
         if run.count <= (_LONGEST_TRIVIAL if trivial else _LONGEST):
-            yield relation
+            yield tree
             place += 1
             continue
-        (pattern,) = run.pattern
-        left, right = pattern.operands if isinstance(pattern, Relation) else (pattern, pattern)
-        told = Series((right,), run.first, run.first + run.count - 1, added=False)
-        yield replace(relation, operands=(left, told))
-        place += run.count
+        last, blocks = run.first + run.count - 1, run.count * len(run.pattern)
+        match run.pattern:
+            case (Relation((left, right)) as pattern,):
+                series = Series((right,), run.first, last, added=False)
+                yield replace(pattern, operands=(left, series))
+            case pattern:
+                yield Series((summed(pattern),), run.first, last)
+        symbols = [q for tree in run.pattern for q in quantities_of(tree) if q.part == _INDEX]
+        if symbols:
+            every = (q for tree in trees[place : place + blocks] for q in quantities_of(tree))
+            parts = dict.fromkeys(q.part for q in every if q.name in run.changing)
+            columns = ", ".join(shortened(list(parts), 4, "…"))
+            notes.append((symbols[0], f" for h = {run.first}, …, {last}: {columns}"))
+        place += blocks
 
 
 def _run(trees: Sequence[Tree], start: int, size: int) -> _Run:
     """Return the longest run of blocks of that size from a place on."""
-    best = _Run(1, (), 0, None)
+    best = _Run(1)
     one, two = trees[start : start + size], trees[start + size : start + 2 * size]
     if len(two) < size:
         return best
-    # The column of a factor that changes from block to block.
-    pairs = [(a, b) for t, u in zip(one, two, strict=True) for a, b in _leaves(t, u)]
-    changing = {a.name for a, b in pairs if a.part and a.name == b.name and a.part != b.part}
-    numbers = next((q.numbers for tree in one for q in quantities_of(tree) if q.numbers), ())
+    pairs = zip(*(quantities_of(Sum(tuple(block))) for block in (one, two)), strict=False)
+    # The variables of which another column stands in the next block.
+    changing = frozenset(
+        a.name for a, b in pairs if a.part and a.name == b.name and a.part != b.part
+    )
+    numbers = next((q.numbers for q in quantities_of(Sum(tuple(one))) if q.numbers), ())
     for place, first in enumerate(numbers):
         if not isinstance(first, int) or len(changing) > 1:
             continue
@@ -111,21 +113,15 @@ def _run(trees: Sequence[Tree], start: int, size: int) -> _Run:
         while True:
             begin = start + count * size
             block = trees[begin : begin + size]
-            number = first + count
-            if tuple(_indexed(tree, place, number, changing) for tree in block) != pattern:
+            if tuple(_indexed(t, place, first + count, changing) for t in block) != pattern:
                 break
             count += 1
         if count > best.count:
-            told = trees[start : start + count * size]
-            best = _Run(count, pattern, first, _names(told, pattern, changing, first, count))
+            best = _Run(count, pattern, first, changing)
     return best
 
 
-def _leaves(one: Tree, two: Tree) -> Iterator[tuple[Quantity, Quantity]]:
-    return zip(quantities_of(one), quantities_of(two), strict=False)
-
-
-def _indexed(tree: Tree, place: int, number: int, changing: set[str]) -> Tree:
+def _indexed(tree: Tree, place: int, number: int, changing: frozenset[str]) -> Tree:
     """Return a tree with the index in place of a number and of the columns that change."""
     match tree:
         case Marked((inside,)):
@@ -139,15 +135,3 @@ def _indexed(tree: Tree, place: int, number: int, changing: set[str]) -> Tree:
             return replace(tree, numbers=(*numbers[:place], _INDEX, *numbers[place + 1 :]))
         case _:
             return tree
-
-
-def _names(
-    trees: Sequence[Tree], pattern: Sequence[Tree], changing: set[str], first: int, count: int
-) -> Note | None:
-    """Return which columns the index stands for."""
-    symbols = [q for tree in pattern for q in quantities_of(tree) if q.part == _INDEX]
-    if not symbols:
-        return None
-    every = (q for tree in trees for q in quantities_of(tree) if q.name in changing)
-    parts = shortened(list(dict.fromkeys(q.part for q in every)), 4, "…")
-    return (symbols[0], f" for h = {first}, …, {first + count - 1}: {', '.join(parts)}")

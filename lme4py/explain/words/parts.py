@@ -238,8 +238,8 @@ def _random_term(reading: Reading, k: int, term: RandomTerm, theta: int) -> Iter
         row = f"row {begin + number} is {code(levels[level])} {code(names[column])}"
         rows.append(row if number >= 0 else "...")
     yield (
-        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: {', '.join(rows)}. An "
-        "observation has entries only in the rows of its own group."
+        f"It makes the rows {spans(range(begin, end))} of Zt, group by group: "
+        f"{', '.join(rows)}. An observation has entries only in the rows of its own group."
     )
     yield _parameters(reading, term, theta)
 

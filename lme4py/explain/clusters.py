@@ -258,18 +258,17 @@ class Cluster(Shown):
     def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
         """Return the left side and the factors of each term, the middle of large ones left out."""
         model, numbers = self.source.system, list[tuple[Grid, ...]]()
-        if model.fixed:
-            beta = column((found.effect for found in model.fixed), most[1])
-            numbers.append((_grid(self.X, most), beta))
-        for _, part, effects in self.effects():
-            numbers.append((_grid(part.Z, most), column(effects, most[1])))
+        told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
+        told += [(part.Z, effects) for _, part, effects in self.effects()]
+        for matrix, effects in told:
+            numbers.append((_grid(matrix, most), column(effects).abridged(most[1], 1)))
         if self.offset is not None:
             numbers.append((_grid(self.offset, most),))
-        y = column(self._each_row("response" if model.residual else "predicted"), most[0])
         if model.residual:
-            numbers.append((column(self._each_row("residual"), most[0]),))
-            numeric = self.y is not None and self.y.ndim == 1
-            y = _grid(self.y, most) if numeric else y
+            numbers.append((column(self._each_row("residual")).abridged(most[0], 1),))
+        y = column(self._each_row(model.outcome.kind)).abridged(most[0], 1)
+        if model.residual and self.y is not None and self.y.ndim == 1:
+            y = _grid(self.y, most)
         factors = [factor for factor, *_ in self.effects()]
         letters = in_matrices(model, factors, self.source.factor)
         terms = letters.right.operands if isinstance(letters.right, Sum) else ()
@@ -451,18 +450,17 @@ class ClusterVariance(Shown):
         numbers = known_values(model, self.known, by_deviation=by_deviation)
         total: list[Tree] = []
         for factor, *_ in self.cluster.effects():
-            symbols = covariance_grid(model, factor, by_deviation=by_deviation)
+            every = covariance_grid(model, factor, by_deviation=by_deviation)
+            symbols = every.abridged(12, 12)
             yield Relation((model.matrix("T", factor), symbols))
             if numbers:
                 shown = computed(substituted(symbols, numbers))
                 yield Relation((model.matrix("T", factor), shown))
-            every = covariance_grid(model, factor, by_deviation=by_deviation, most=10**6)
             total += _quadratic(model.columns_of(factor), every)
-        left = Quantity("response" if model.residual else "predicted", row="i")
         if model.residual:
             total.append(residual_variance(model.design))
         if len(total) <= _MOST_TERMS:
-            yield Relation((Applied((left,), "var"), summed(total)))
+            yield Relation((Applied((model.outcome,), "var"), summed(total)))
 
     def _notes(self) -> Iterator[Note]:
         icc = self.icc
@@ -491,13 +489,13 @@ def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]
 
 
 def _grid(values: Any, most: tuple[int, int]) -> Grid:
-    """Return the numbers of a matrix or vector."""
+    """Return the numbers of a matrix or vector, the middle of a large one left out."""
     numbers = np.asarray(values)
     lines = numbers.reshape(len(numbers), -1)
     if len(lines) > most[0]:
         # Only what is shown becomes a tree.
         lines = np.vstack([lines[: most[0]], lines[-1:]])
-    return grid([[Numeral(float(value)) for value in line] for line in lines], most)
+    return grid([[Numeral(float(value)) for value in line] for line in lines]).abridged(*most)
 
 
 class Clusters(Sequence[Cluster]):

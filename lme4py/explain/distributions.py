@@ -9,7 +9,6 @@ from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.estimates import Estimates
 from lme4py.explain.expression import (
-    Applied,
     Grid,
     Numeral,
     Power,
@@ -21,6 +20,7 @@ from lme4py.explain.expression import (
     Sum,
     Tree,
     column,
+    distributed,
     grid,
     quantities_of,
     times,
@@ -56,9 +56,9 @@ _DISTRIBUTIONS = {
 
 
 def distribution_sections(
-    system: System, caption: Callable[[int], str], *, by_deviation: bool, most: int
+    system: System, caption: Callable[[int], str], *, by_deviation: bool
 ) -> Iterator[Section]:
-    """Yield what is random and how it is distributed; longer vectors leave out their middle.
+    """Yield what is random and how it is distributed.
 
     With `by_deviation`, as Gelman and Hill write it, the response and the coefficients
     are distributed about their means; without, the residuals and the random effects.
@@ -67,24 +67,18 @@ def distribution_sections(
     if by_deviation and system.residual:
         mean = Sum((*system.observations, *system.offsets))
         spread = residual_variance(system.design)
-        lowest = Section("", (_normal(system.left_side, mean, spread),))
+        lowest = Section("", (distributed(system.outcome, "N", mean, spread),))
     yield lowest
     for factor in system.factors:
-        effects = system.effects_of(factor)
-        pairs: list[tuple[Tree, Tree]] = [(effect, _ZERO) for effect in effects]
+        pairs: list[tuple[Tree, Tree]] = [(effect, _ZERO) for effect in system.effects_of(factor)]
         pairs = _about_means(system, factor) or pairs if by_deviation else pairs
-        covariance = covariance_grid(system, factor, by_deviation=by_deviation, most=most)
-        if len(effects) == 1:
-            relation = _normal(*pairs[0], covariance.operands[0])
-        else:
-            left, center = (column([pair[k] for pair in pairs], most) for k in range(2))
-            relation = _normal(left, center, covariance)
+        covariance = covariance_grid(system, factor, by_deviation=by_deviation)
+        relation = distributed(pairs[0][0], "N", pairs[0][1], *covariance.operands[:1])
+        if len(pairs) > 1:
+            left, center = (column(pair[k] for pair in pairs) for k in range(2))
+            relation = distributed(left, "N", center, covariance)
         stage = system.hierarchy.stage[factor]
         yield Section(f"for {caption(factor)}", (relation,), stage)
-
-
-def _normal(left: Tree, mean: Tree, spread: Tree) -> Relation:
-    return Relation((left, Applied((mean, spread), "N")), "~")
 
 
 def residual_variance(design: MixedDesign) -> Tree:
@@ -99,7 +93,8 @@ def response_section(design: MixedDesign) -> Section:
     """Return the distribution of the residual, or of the response of a generalized model."""
     variance = residual_variance(design)
     if design.family is None:
-        return Section("", (_normal(Quantity("residual", row="i"), _ZERO, variance),))
+        residual = Quantity("residual", row="i")
+        return Section("", (distributed(residual, "N", _ZERO, variance),))
     response, mean = Quantity("response", row="i"), Quantity("mean", row="i")
     name, theta = design.family.name, design.family.theta
     if name == "binomial":
@@ -111,7 +106,7 @@ def response_section(design: MixedDesign) -> Section:
     notes = (meaning,) if meaning else ()
     if name == "poisson" and design.weights is not None:
         notes = ("weights multiply the log-likelihood of each observation",)
-    return Section("", (Relation((response, Applied(arguments, distribution)), "~"),), notes=notes)
+    return Section("", (distributed(response, distribution, *arguments),), notes=notes)
 
 
 def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Section:
@@ -134,25 +129,13 @@ def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Sectio
             failure, *others = map(str, value.levels)
             success = others[0] if len(others) == 1 else "any other level"
             notes = (f"success, counted as 1, is {success}; {failure} is counted as 0",)
-        return Section("", (Relation((response, Applied((mean,), "Bernoulli")), "~"),), notes=notes)
-    shown = Relation((counted, Applied((trials, mean), "Binomial")), "~")
+        return Section("", (distributed(response, "Bernoulli", mean),), notes=notes)
+    shown = distributed(counted, "Binomial", trials, mean)
     return Section("", (shown, *further), notes=notes)
 
 
-def covariance_grid(system: System, factor: int, *, by_deviation: bool, most: int = 12) -> Grid:
-    """Return the covariance matrix of a factor's random effects.
-
-    Parameters
-    ----------
-    system : System
-        The model.
-    factor : int
-        The grouping factor.
-    by_deviation : bool
-        Write covariances as ρ·σ·σ, not as τ.
-    most : int
-        Leave out the middle of more rows and columns.
-    """
+def covariance_grid(system: System, factor: int, *, by_deviation: bool) -> Grid:
+    """Return the covariance matrix of a factor's random effects: τ, or `by_deviation` ρ·σ·σ."""
     columns = system.columns_of(factor)
     terms = list(dict.fromkeys(found.term for found in columns))
     # An effect has its own number in tau; all its numbers where the first is not enough.
@@ -192,7 +175,7 @@ def covariance_grid(system: System, factor: int, *, by_deviation: bool, most: in
             rho = Power((rho, Numeral(steps)))
         return times(rho, *spread)
 
-    return grid([[entry(one, two) for two in columns] for one in columns], (most, most))
+    return grid([[entry(one, two) for two in columns] for one in columns])
 
 
 def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dict[Quantity, Tree]:
@@ -203,7 +186,7 @@ def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dic
         found[Quantity("residual variance")] = known.sigma**2
     columns = {each.effect: each for each in system.random}
     for factor in system.factors if known.covariances is not None else ():
-        every = covariance_grid(system, factor, by_deviation=by_deviation, most=10**6)
+        every = covariance_grid(system, factor, by_deviation=by_deviation)
         for symbol in quantities_of(every):
             own = [columns[effect] for effect in symbol.of] or _of_term(system, symbol)
             found[symbol] = _value(symbol.kind, (known.covariances or ())[own[0].term], own)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,6 +19,7 @@ from lme4py.explain.expression import (
     Relation,
     Sum,
     Tree,
+    abridged,
     computed,
     evaluate,
     substituted,
@@ -35,7 +36,7 @@ from lme4py.export.to_stan import to_stan
 
 __all__ = ["Equations", "Verification", "equations"]
 
-_COLUMNS, _EVERY = (12, 8, 6, 4, 3), 10**6
+_COLUMNS = (12, 8, 6, 4, 3)
 _LINKS = {
     "logit": "logit(μ) = log(μ / (1 - μ))",
     "probit": "probit(μ) is the quantile of the standard normal distribution",
@@ -133,24 +134,23 @@ class Equations(Shown):
     @cached_property
     def matrix(self) -> Display:
         """One row, one cluster and the whole as products of matrices and vectors."""
-        return self._fitting(lambda most: matrix_sections(self.system, self._caption, (3, most)))
+        return self._fitting(matrix_sections(self.system, self._caption))
 
     @cached_property
     def distribution(self) -> Display:
         """What is random, and how it is distributed."""
         by_deviation = self.notation.by_deviation
         return self._fitting(
-            lambda most: distribution_sections(
-                self.system, self._caption, by_deviation=by_deviation, most=most
-            )
+            distribution_sections(self.system, self._caption, by_deviation=by_deviation)
         )
 
-    def _fitting(self, sections: Callable[[int], Iterable[Section]]) -> Display:
+    def _fitting(self, sections: Iterable[Section]) -> Display:
         """Return a display whose matrices have as many columns as the width has room for."""
+        whole = list(sections)
         if self.width is None:
-            return self._display(sections(_EVERY))
+            return self._display(whole)
         for most in _COLUMNS:
-            shown = self._display(sections(most))
+            shown = self._display([_abridged(section, most) for section in whole])
             if shown.widest <= self.width - 2:
                 break
         return shown
@@ -185,9 +185,7 @@ class Equations(Shown):
             for factor, letter in factors
         )
         title = Section(f"Row {place}: {where}", heads=True)
-        return self._fitting(
-            lambda most: [title, *observation_sections(self.system, place, (3, most))]
-        )
+        return self._fitting([title, *observation_sections(self.system, place)])
 
     @property
     def levels_of_variables(self) -> dict[str, str | None]:
@@ -341,6 +339,20 @@ class Equations(Shown):
         own = self.system.hierarchy.factors[factor]
         name, letter = self.names.get(own.name, own.name), self.notation.letters[factor]
         return f"{name} {letter} = 1, …, {own.size}" if own.size > 1 else f"{name} {letter} = 1"
+
+
+def _abridged(section: Section, most: int) -> Section:
+    """Return a section whose matrices have at most so many rows and columns."""
+    relations = tuple(
+        relation.map(lambda side: abridged(side, most)) for relation in section.relations
+    )
+    notes: list[Note] = [
+        note
+        if isinstance(note, str)
+        else [part if isinstance(part, str) else abridged(part, most) for part in note]
+        for note in section.notes
+    ]
+    return replace(section, relations=relations, notes=tuple(notes))
 
 
 def equations(

@@ -33,8 +33,10 @@ __all__ = [
     "Sum",
     "Transposed",
     "Tree",
+    "abridged",
     "column",
     "computed",
+    "distributed",
     "evaluate",
     "expanded",
     "factors_of",
@@ -184,6 +186,20 @@ class Grid(Compound):
         starts = range(0, len(self.operands), max(self.across, 1))
         return [self.operands[start : start + self.across] for start in starts]
 
+    def abridged(self, down: int, across: int) -> Grid:
+        """Return the matrix without the middle of more rows and columns.
+
+        Examples
+        --------
+        >>> small = grid([[Numeral(1.0)] * 9] * 9).abridged(4, 4)
+        >>> len(small.rows), small.rows[2][2]
+        (4, Dots(direction='diagonal'))
+        """
+        dots: tuple[Tree, ...] = (Dots("down"),) * self.across
+        rows = shortened(self.rows, down, dots)
+        gaps = (Dots("diagonal" if row == dots else "across") for row in rows)
+        return grid(shortened(row, across, gap) for row, gap in zip(rows, gaps, strict=True))
+
 
 @dataclass(frozen=True, repr=False)
 class Applied(Compound):
@@ -215,6 +231,11 @@ class Relation(Compound):
 Tree: TypeAlias = Numeral | Quantity | Dots | Compound
 
 
+def distributed(left: Tree, name: str, *parameters: Tree) -> Relation:
+    """Return that something has a distribution."""
+    return Relation((left, Applied(parameters, name)), "~")
+
+
 def summed(terms: Iterable[Tree]) -> Tree:
     """Return the sum of terms: the term itself if it is alone."""
     found = tuple(terms)
@@ -232,24 +253,26 @@ def factors_of(tree: Tree) -> tuple[Tree, ...]:
     return tree.operands if isinstance(tree, Product) else (tree,)
 
 
-def grid(rows: Iterable[Iterable[Tree]], most: tuple[int, int] | None = None) -> Grid:
-    """Return a matrix by rows; of more than `most` rows and columns the middle is left out.
+def grid(rows: Iterable[Iterable[Tree]]) -> Grid:
+    """Return a matrix by rows."""
+    lines = [tuple(row) for row in rows]
+    return Grid(tuple(entry for line in lines for entry in line), len(lines[0]) if lines else 0)
 
-    Examples
-    --------
-    >>> one = Numeral(1.0)
-    >>> small = grid([[one] * 9] * 9, (4, 4))
-    >>> len(small.rows), small.rows[2][2]
-    (4, Dots(direction='diagonal'))
-    """
-    lines: list[list[Tree]] = [list(row) for row in rows]
-    width = len(lines[0]) if lines else 0
-    down, across = most or (len(lines), width)
-    dots: list[Tree] = [Dots("down")] * width
-    between = shortened(dots, across, Dots("diagonal"))
-    lines = [shortened(line, across, Dots("across")) for line in lines]
-    shown = shortened(lines, down, between)
-    return Grid(tuple(entry for line in shown for entry in line), len(between))
+
+def column(entries: Iterable[Tree]) -> Grid:
+    """Return a column vector."""
+    return Grid(tuple(entries))
+
+
+def abridged(tree: Tree, most: int) -> Tree:
+    """Return a tree whose matrices leave out the middle of more rows and columns."""
+    match tree:
+        case Grid():
+            return tree.abridged(most, most)
+        case Compound():
+            return tree.map(lambda inside: abridged(inside, most))
+        case _:
+            return tree
 
 
 def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
@@ -257,11 +280,6 @@ def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
     if len(items) <= most:
         return list(items)
     return [*items[: max(most - 2, 1)], gap, items[-1]]
-
-
-def column(entries: Iterable[Tree], most: int | None = None) -> Grid:
-    """Return a column vector; of more than `most` entries the middle is left out."""
-    return grid(([entry] for entry in entries), None if most is None else (most, 1))
 
 
 def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from lme4py.explain.expression import (
@@ -19,6 +19,7 @@ from lme4py.explain.expression import (
     Transposed,
     Tree,
     column,
+    distributed,
     evaluate,
     grid,
     quantities_of,
@@ -36,15 +37,9 @@ _HOW_MADE = (
 )
 
 
-def matrix_sections(
-    system: System, caption: Callable[[int], str], most: tuple[int, int]
-) -> Iterator[Section]:
-    """Yield one row, one cluster and the whole as products of matrices and vectors.
-
-    Of more than `most` rows and columns the middle is left out.
-    """
-    left = _row_of_response(system)
-    terms = (*system.row_terms(most), *system.residual)
+def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[Section]:
+    """Yield one row, one cluster and the whole as products of matrices and vectors."""
+    left, terms = system.outcome, (*system.row_terms(), *system.residual)
     link = () if system.residual else (Relation((left, system.left_side)),)
     yield Section("One observation", (Relation((left, Sum(terms))), *link))
     factors = system.factors
@@ -56,7 +51,7 @@ def matrix_sections(
             stacked = Relation((left, Sum(terms))).map(_stacked)
             yield Section(title, (stacked,), stage)
             title = ""
-        relations = (in_matrices(system, factors, own), *_parts(system, own, most[1]))
+        relations = (in_matrices(system, factors, own), *_parts(system, own))
         yield Section(title, relations, stage, tuple(_sizes(system, own)))
     whole = [in_matrices(system, factors)]
     if len(factors) == 1:
@@ -68,21 +63,20 @@ def matrix_sections(
         notes: list[Note] = [_HOW_MADE]
         for factor, (_, J, R) in zip(factors, of_each, strict=True):
             size, columns = system.hierarchy.factors[factor].size, system.columns_of(factor)
-            row = grid([[found.entry for found in columns]], most)
+            row = grid([[found.entry for found in columns]])
             shape = f" n × {len(columns)} with rows "
             notes.append((caption(factor), ": ", J, f" is n × {size}, ", R, shape, row))
         yield Section("How Z is made", made, notes=tuple(notes))
 
 
-def observation_sections(system: System, row: int, most: tuple[int, int]) -> Iterator[Section]:
+def observation_sections(system: System, row: int) -> Iterator[Section]:
     """Yield the equations of one row by levels and as row times vector, and its numbers.
 
     A term has the same mark in all of them: what stands beside a fixed effect is an entry of X,
     what stands beside a random effect one of Z.
     """
-    here = {
-        symbol: float(numbers(slice(row, row + 1))[0]) for symbol, numbers in system.values.items()
-    }
+    at = slice(row, row + 1)
+    here = {symbol: float(numbers(at)[0]) for symbol, numbers in system.values.items()}
     columns = [found for part in system.parts for found in part]
     marks = {found.effect: mark for mark, found in enumerate(columns)}
 
@@ -90,36 +84,23 @@ def observation_sections(system: System, row: int, most: tuple[int, int]) -> Ite
         own = [marks[quantity] for quantity in quantities_of(tree) if quantity in marks]
         return Marked((tree,), own[0]) if own else tree
 
-    vectors = [
-        Product(
-            (
-                grid([[Marked((c.entry,), marks[c.effect]) for c in part]], most),
-                column([marked(c.effect) for c in part], most[1]),
-            )
-        )
-        for part in system.parts
-    ]
+    vectors = []
+    for part in system.parts:
+        entries = grid([[Marked((c.entry,), marks[c.effect]) for c in part]])
+        vectors.append(Product((entries, column(marked(c.effect) for c in part))))
+    products = [times(c.entry, c.effect) for c in columns]
     numbers = [times(Numeral(float(evaluate(c.entry, here))), c.effect) for c in columns]
-    left, y = _row_of_response(system), system.design.y
-    numeric = system.residual and y is not None and y.ndim == 1
-    value = Numeral(float(y[row])) if numeric and y is not None else left
+    left, y = system.outcome, system.design.y
+    value = Numeral(float(y[row])) if system.residual and y is not None and y.ndim == 1 else left
+    by_levels = system.combined_predictor().operands
     offsets = [Numeral(here[offset]) for offset in system.offsets]
-    for title, side, terms, further in (
-        (
-            "By levels, each equation put into the one below",
-            left,
-            map(marked, system.combined_predictor().operands),
-            (),
-        ),
+    views: list[tuple[str, Tree, Iterable[Tree], Iterable[Tree]]] = [
+        ("By levels, each equation put into the one below", left, map(marked, by_levels), ()),
         ("Row times vector", left, vectors, system.offsets),
-        (
-            "Multiplied out: the same terms",
-            left,
-            [marked(times(c.entry, c.effect)) for c in columns],
-            system.offsets,
-        ),
+        ("Multiplied out: the same terms", left, map(marked, products), system.offsets),
         ("The numbers of the row", value, map(marked, numbers), offsets),
-    ):
+    ]
+    for title, side, terms, further in views:
         yield Section(title, (Relation((side, Sum((*terms, *further, *system.residual)))),))
 
 
@@ -145,26 +126,21 @@ def residual_covariance(system: System, own: int) -> Tree:
     return Product((Quantity("residual variance"), matrix))
 
 
-def _row_of_response(system: System) -> Quantity:
-    return Quantity("response" if system.residual else "predicted", row="i")
-
-
-def _parts(system: System, own: int, most: int) -> Iterator[Relation]:
+def _parts(system: System, own: int) -> Iterator[Relation]:
     """Yield what the vectors hold, how they are distributed, and what lies inside a cluster."""
     b, effects = system.matrix("b", own, own), system.effects_of(own)
     fixed = [found.effect for found in system.fixed]
     for vector, entries in ((system.matrix("β"), fixed), (b, effects)):
         if entries:
-            yield Relation((vector, Transposed((grid([entries], (1, most)),))))
+            yield Relation((vector, Transposed((grid([entries]),))))
     for factor in system.factors:
         if factor != own and system.within(factor, own):
             inside = Applied((system.matrix("Z", factor, factor), Dots("across")), "diag")
             yield Relation((system.matrix("Z", factor, own), inside))
-    covariances: list[tuple[Quantity, Tree]] = [(b, system.matrix("T", own))]
+    yield distributed(b, "N", Numeral(0.0), system.matrix("T", own))
     if system.residual:
-        covariances.append((system.matrix("ε", own=own), residual_covariance(system, own)))
-    for vector, covariance in covariances:
-        yield Relation((vector, Applied((Numeral(0.0), covariance), "N")), "~")
+        residual = system.matrix("ε", own=own)
+        yield distributed(residual, "N", Numeral(0.0), residual_covariance(system, own))
 
 
 def _sizes(system: System, own: int) -> Iterator[Note]:

@@ -153,22 +153,23 @@ class System:
         return (Quantity("residual", row="i"),) if self.design.family is None else ()
 
     @property
+    def outcome(self) -> Quantity:
+        """What X β + Z b and the residual add up to in a row: the response, or the predictor η."""
+        return Quantity("response" if self.residual else "predicted", row="i")
+
+    @property
     def left_side(self) -> Tree:
         """The left side of the lowest equation: the response, or the link of its mean."""
-        mean = Quantity("mean", row="i")
         if self.design.family is None:
-            return Quantity("response", row="i")
-        match self.design.family.link:
-            case "identity":
-                return mean
-            case "inverse":
-                return Quotient((Numeral(1.0), mean))
-            case "1/mu^2":
-                return Quotient((Numeral(1.0), Power((mean, Numeral(2.0)))))
-            case "sqrt":
-                return Root((mean,))
-            case link:
-                return Applied((mean,), link)
+            return self.outcome
+        mean, one, link = Quantity("mean", row="i"), Numeral(1.0), self.design.family.link
+        written: dict[str, Tree] = {
+            "identity": mean,
+            "inverse": Quotient((one, mean)),
+            "1/mu^2": Quotient((one, Power((mean, Numeral(2.0))))),
+            "sqrt": Root((mean,)),
+        }
+        return written.get(link, Applied((mean,), link))
 
     @property
     def meanings(self) -> dict[Quantity, Tree]:
@@ -189,14 +190,11 @@ class System:
         """The columns of X, then those of Z for each factor."""
         yield from filter(None, (self.fixed, *map(self.columns_of, self.factors)))
 
-    def row_terms(self, most: tuple[int, int] | None = None) -> Iterator[Tree]:
-        """Yield the terms of one row: x beta, z b for each factor, offsets.
-
-        Of more than ``most[1]`` columns the middle is left out.
-        """
+    def row_terms(self) -> Iterator[Tree]:
+        """Yield the terms of one row: x beta, z b for each factor, offsets."""
         for part in self.parts:
-            effects = column((found.effect for found in part), most and most[1])
-            yield Product((grid([[found.entry for found in part]], most), effects))
+            effects = column(found.effect for found in part)
+            yield Product((grid([[found.entry for found in part]]), effects))
         yield from self.offsets
 
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:

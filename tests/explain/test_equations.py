@@ -533,7 +533,7 @@ def test_zeros_are_where_lambda_has_none(number):
         columns = found.columns_of(factor)
         if not columns:
             continue
-        grid = covariance_grid(found, factor, by_deviation=False, most=1000)
+        grid = covariance_grid(found, factor, by_deviation=False)
         rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
         written = [[entry != Numeral(0.0) for entry in row] for row in grid.rows]

@@ -349,15 +349,12 @@ def _from_polars(series: Any) -> Value:
             return _from_arrow(text.to_arrow())  # half the time
         pool = text.drop_nulls().unique(maintain_order=False)
         return Character(_polars_codes(text.cast(pl.Enum(pool))), tuple(pool.to_list()))
-    if dtype == pl.Date:
-        days = series.to_physical().cast(pl.Float64).fill_null(np.nan).to_numpy()
-        return Numeric(days, "double", "Date")
+    if dtype in (pl.Date, pl.Duration):
+        return _from_numpy(series.to_numpy())
     if dtype == pl.Datetime:
         zone = dtype.time_zone
         utc = series if zone is None else series.dt.convert_time_zone("UTC")
         return _times(utc.dt.replace_time_zone(None).to_numpy(), zone)
-    if dtype == pl.Duration:
-        return Numeric(_in_seconds(series.to_numpy()), "double", "secs")
     if dtype.is_integer() and str(dtype).endswith("128"):  # numpy has none
         ends = (series.min() or 0, series.max() or 0)
         fits = ends[0] >= -(2**63) and ends[1] < 2**63
@@ -403,15 +400,12 @@ def _from_arrow(column: Any) -> Value:
         codes, dictionary = _with_one_dictionary(column.dictionary_encode())
         return Character(codes, tuple(_of_arrow(dictionary).tolist()))
     if pa.types.is_date(kind):
-        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return Numeric(_of_arrow(days), "double", "Date")
+        return _from_numpy(_of_arrow(column.cast(pa.date32())))
     if pa.types.is_timestamp(kind):
         return _times(_of_arrow(column), kind.tz)
-    if pa.types.is_duration(kind):
-        return Numeric(_in_seconds(_of_arrow(column)), "double", "secs")
+    if pa.types.is_duration(kind) or (pa.types.is_boolean(kind) and not column.null_count):
+        return _from_numpy(_of_arrow(column))
     if pa.types.is_boolean(kind):
-        if not column.null_count:
-            return _numeric(_of_arrow(column))
         floats = column.cast(pa.int8()).cast(pa.float64())
         return Numeric(_of_arrow(floats), "logical")
     if pa.types.is_integer(kind):

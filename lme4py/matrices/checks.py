@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
 
+_MANY_LEVELS = "number of levels of each grouping factor must be"
 _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))
 _HEAD = 64
@@ -74,37 +75,36 @@ class Checks:
         groups: dict[str, RandomTerm] = {}
         for term in random.terms:
             groups.setdefault(term.bar.group_name, term)
-        many = [name for name, term in groups.items() if self._exceeds(term.levels)]
-        found = [
-            self._levels(
+        many = ", ".join(name for name, term in groups.items() if self._exceeds(term.levels))
+        limit = "<=" if self.equal_allowed else "<"
+        table: tuple[tuple[str, Callable[[int], bool], str], ...] = (
+            (
                 "check.nlev.gtr.1",
-                [term for term in groups.values() if term.levels < 2],
+                lambda count: count < 2,
                 "grouping factors must have > 1 sampled level",
             ),
-            self._levels(
+            (
                 "check.nobs.vs.nlev",
-                [groups[name] for name in many],
-                "number of levels of each grouping factor must be "
-                f"{'<=' if self.equal_allowed else '<'} "
-                f"number of observations (problems: {', '.join(many)})",
+                self._exceeds,
+                f"{_MANY_LEVELS} {limit} number of observations (problems: {many})",
             ),
-            self._levels(
+            (
                 "check.nlev.gtreq.5",
-                [term for term in groups.values() if term.levels < 5],
+                lambda count: count < 5,
                 "grouping factors with < 5 sampled levels may give unreliable estimates",
             ),
-        ]
-        return [text for text in found if text is not None]
-
-    def _levels(self, option: str, wrong: Sequence[RandomTerm], text: str) -> str | None:
-        """Act on terms with a wrong number of levels; return the text if something is said."""
-        level: str = getattr(self.control, option.replace(".", "_"))
-        if level == "ignore" or not wrong:
-            return None
-        if level == "message" and option == "check.nobs.vs.nlev":
-            # lme4 accepts it here and then says nothing.
-            return text
-        return self._act(level, text, option, wrong[0].bar.group.span)
+        )
+        found = []
+        for option, is_wrong, text in table:
+            level: str = getattr(self.control, option.replace(".", "_"))
+            wrong = [term for term in groups.values() if is_wrong(term.levels)]
+            if level == "ignore" or not wrong:
+                continue
+            # lme4 accepts "message" there and then says nothing.
+            if level != "message" or option != "check.nobs.vs.nlev":
+                self._act(level, text, option, wrong[0].bar.group.span)
+            found.append(text)
+        return found
 
     def random_effects(self, terms: Sequence[RandomTerm]) -> list[str]:
         """Check each term's number of random effects (``checkZdims``)."""

@@ -20,7 +20,6 @@ from lme4py.functions.table import Context
 from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan
-from lme4py.matrices.sparsematrix import sparse_matrix
 from lme4py.messages import Messages
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def learn_fixed_part(
     layout = plan(terms, frame, context, contrasts)
     for text in layout.warnings:
         context.warn(text)
-    matrix = sparse_matrix(layout) if sparse else layout.matrix()
+    matrix = layout.sparse_matrix() if sparse else layout.matrix()
     try:
         return checked_columns(matrix, layout, terms.labels, control, context, messages)
     except CheckError as error:

@@ -35,6 +35,7 @@ __all__ = [
 Rows: TypeAlias = slice | NDArray[Any]
 
 _HUGE = 1e300
+_INT32_LIMIT = 2**31 - 1
 _PIECE = 1 << 18
 _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
@@ -303,3 +304,66 @@ class Plan(Abbreviated):
         return ModelMatrix(
             values, self.names, self.assign, self.contrasts, self.indicators, squares
         )
+
+    def sparse_matrix(self) -> ModelMatrix:
+        """Return the matrix, its values a csc_array, without a dense one beside it.
+
+        No zeros are stored; NaN is no zero. Indices are int32 whenever they fit. A column with
+        a factor's indicator among its parts is computed in the rows of that level alone; any
+        other is computed whole.
+
+        Examples
+        --------
+        >>> codes = np.array([0, 1, 1], dtype=np.int32)
+        >>> factors = Indicators(codes, 0, ("p", "q"))
+        >>> products = ((factors, 0),), ((factors, 1),)
+        >>> plan = Plan(
+        ...     names=("fp", "fq"), assign=(1, 1), contrasts={}, rows=3, products=products)
+        >>> plan.sparse_matrix().values.toarray().tolist()
+        [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]
+        """
+        from scipy.sparse import csc_array
+
+        by_level = cache(_rows_by_level)
+        finite = cache(lambda variable, column: variable.finite(column))
+
+        def entries(number: int) -> tuple[NDArray[Any], FloatArray]:
+            """Return the rows of a column that hold no zero, and its values there."""
+            factors = self.products[number]
+            rows = None
+            # Zero times a number that is not finite is an entry, too.
+            if all(finite(variable, column) for variable, column in factors):
+                marked = [
+                    by_level(variable)[variable.first + column]
+                    for variable, column in factors
+                    if isinstance(variable, Indicators)
+                ]
+                rows = min(marked, key=len, default=None)
+            values = self.column(number, rows)
+            if rows is not None and values.all():
+                return rows, values
+            stored = np.flatnonzero(values)
+            return (stored if rows is None else rows[stored]), values[stored]
+
+        columns = [entries(number) for number in range(len(self.products))]
+        pointers = np.zeros(len(columns) + 1, dtype=np.int64)
+        np.cumsum([values.size for _, values in columns], out=pointers[1:])
+        narrow = max(int(pointers[-1]), self.rows) <= _INT32_LIMIT
+        kind = np.int32 if narrow else np.int64
+        indices, data = np.empty(pointers[-1], dtype=kind), np.empty(pointers[-1])
+        # Written from the last column on, so that each piece is let go when it has been copied.
+        for begin, end in zip(pointers[-2::-1], pointers[:0:-1], strict=True):
+            rows, values = columns.pop()
+            indices[begin:end], data[begin:end] = rows, values
+        starts = pointers.astype(np.int32) if narrow else pointers
+        shape = (self.rows, len(self.products))
+        matrix = csc_array((data, indices, starts), shape=shape)
+        matrix.has_sorted_indices = matrix.has_canonical_format = True
+        return ModelMatrix(matrix, self.names, self.assign, self.contrasts, self.indicators)
+
+
+def _rows_by_level(factor: Indicators) -> list[NDArray[Any]]:
+    """Return the rows of each level."""
+    order = np.argsort(factor.codes, kind="stable").astype(np.int32)
+    counts = np.bincount(factor.codes, minlength=factor.first + len(factor.suffixes))
+    return np.split(order, np.cumsum(counts)[:-1])

@@ -205,7 +205,7 @@ def learn(
         weights=frame.weights(),
         offset=frame.offset(),
         random=model.random,
-        reml=arguments.reml if family is None else None,
+        reml=flag_of("reml", arguments.reml) if family is None else None,
         family=family,
         messages=list(dict.fromkeys([*model.checked, *messages.texts])),
         model_frame=frame,

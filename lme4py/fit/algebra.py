@@ -1,9 +1,12 @@
-"""The matrix of the random effects, factored by blocks.
+"""Penalised least squares, with the matrix of the random effects factored by blocks.
 
-All that a fit asks of ΛᵗZᵗWZΛ + I (Bates et al. 2015, equation 18) is its determinant and products
-with V = Λ (ΛᵗZᵗWZΛ + I)⁻¹ Λᵗ, the conditional covariance of the effects b relative to σ²
-(equation 58). A row of the data has one level of a factor, so what belongs to one factor is
-block-diagonal in ZᵗWZ. The largest factor is eliminated by its small dense blocks; with the others
+A linear model is one such problem at each Λ, and so is a step of PIRLS: of X, Z and a response with
+weights W it wants the fixed effects β and the random effects b = Λu that make
+(y - Xβ - ZΛu)ᵗW(y - Xβ - ZΛu) + uᵗu least (Bates et al. 2015, equation 14). All that it asks of
+ΛᵗZᵗWZΛ + I (equation 18) is its determinant and products with V = Λ (ΛᵗZᵗWZΛ + I)⁻¹ Λᵗ, the
+conditional covariance of b relative to σ² (equation 58). A row of the data has one level of a
+factor, so what belongs to one factor is block-diagonal in ZᵗWZ. The largest factor is eliminated by
+its small dense blocks B; with the others
 
     V₁₁ = H + H Kᵗ V₂₂ K H,   V₂₂ = Λ₂ S⁻¹ Λ₂ᵗ,   S = I + Λ₂ᵗ (G - K H Kᵗ) Λ₂,
 
@@ -14,99 +17,70 @@ in schools, left to SuperLU with an order for symmetric matrices.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag as joined
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg.lapack import dpotrf
 from scipy.sparse import block_diag, bsr_array, coo_array, csc_array, csr_array, eye_array
 from scipy.sparse.linalg import splu
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
+from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.reterms import RandomEffects
 
-__all__ = ["BlockLayout", "BlockProducts", "ConditionalCovariance", "RelativeFactor", "template"]
+__all__ = [
+    "SINGULAR",
+    "BlockLayout",
+    "ConditionalCovariance",
+    "Factor",
+    "LeastSquares",
+    "PenalisedFit",
+    "cholesky",
+    "pairs_of_entries",
+]
+
+Factor: TypeAlias = Sequence[tuple[FloatArray, int]]
+"""Λ in the order of a layout: lower triangles, and for how many levels each stands."""
 
 # Below so many rows S is dense in any case, beyond the second number never, and in between where
 # at least this share of it is not zero.
 _SMALL, _LARGE, _FILLED = 400, 6000, 0.02
-# Products of entries of K are listed once for all steps where they are no more than this; K is
-# dense where it has no more elements than that; so many columns are solved for at a time.
-_LISTED, _COMPACT, _AT_A_TIME = 2**22, 2**16, 512
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class RelativeFactor:
-    """Λ: for each term the lower triangle that its levels share, and how many levels it has."""
-
-    blocks: tuple[FloatArray, ...]
-    levels: tuple[int, ...]
-
-    def times(self, values: FloatArray, *, transposed: bool = False) -> FloatArray:
-        """Return Λ, or Λᵗ, times an array of shape (q,) or (q, k)."""
-        result, begin = np.empty_like(values), 0
-        for block, levels in zip(self.blocks, self.levels, strict=True):
-            rows = slice(begin, begin + levels * len(block))
-            parts = values[rows].reshape(levels, len(block), -1)
-            product = np.matmul(block.T if transposed else block, parts)
-            result[rows], begin = product.reshape(values[rows].shape), rows.stop
-        return result
-
-    def some(self, terms: Iterable[int]) -> RelativeFactor:
-        """Return the part of some terms."""
-        pairs = [(self.blocks[at], self.levels[at]) for at in terms]
-        return RelativeFactor(tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs))
-
-
-def template(random: RandomEffects) -> Callable[[FloatArray], tuple[RelativeFactor, FloatArray]]:
-    """Return the function of ``par`` that gives Λ and theta; places are looked up once."""
-    levels, places, begin = tuple(map(int, random.nl)), [], 0
-    for term in random.terms:
-        covariance = term.covariance
-        counts, columns, index = covariance.template()
-        # A column of Lambdat is a row of Lambda.
-        flat = np.repeat(np.arange(term.columns), counts) * term.columns + columns
-        end = begin + covariance.par().size
-        places.append((covariance, slice(begin, end), flat, index))
-        begin = end
-
-    def at(par: FloatArray) -> tuple[RelativeFactor, FloatArray]:
-        blocks, found = [], [np.zeros(0)]
-        for covariance, part, flat, index in places:
-            theta, block = covariance.theta(par[part]), np.zeros(covariance.columns**2)
-            block[flat] = theta[index]
-            blocks.append(block.reshape(covariance.columns, -1))
-            found.append(theta)
-        return RelativeFactor(tuple(blocks), levels), np.concatenate(found)
-
-    return at
+# Products of entries of K are listed once for all Λ where they are no more than this; K is dense
+# where it has no more elements than that; so many columns are solved for at a time.
+_LISTED, _COMPACT, _AT_A_TIME = 2**23, 2**16, 512
+_BEYOND = "the random effects have variances beyond the range of floating point"
+SINGULAR = "check_rankX drops columns that depend on others; some weights must be above 0"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlockLayout:
     """Where the entries of ZᵗWZ belong, looked up once for a model.
 
-    `first` and `rest` are the rows of Zᵗ of the largest factor, level by level, and of the
-    others; `in_blocks` holds positions in the entries of ZᵗWZ and places in the blocks; `k` and
-    `g` hold positions, from 1, in place of numbers; `term_rows` the rows of each term within
-    `first` or `rest`, shape (levels, c).
+    `order` has the rows of Zᵗ in the order that is used here: `size` of the largest factor, level
+    by level, then those of the other terms. `terms` are places in the random part, the largest
+    factor's `own` before the others; `rows` the rows of each in that order, shape (levels, c).
+    `inside` holds positions in the entries of ZᵗWZ and places in the blocks B; `k` and `g` hold
+    positions, from 1, in place of numbers. `ends` tells where a term's part of ``par`` ends.
     """
 
-    first: NDArray[Any]
-    rest: NDArray[Any]
-    first_terms: tuple[int, ...]
-    rest_terms: tuple[int, ...]
-    width: int
-    in_blocks: tuple[NDArray[Any], NDArray[Any]]
+    random: RandomEffects
+    ends: NDArray[Any]
+    order: NDArray[Any]
+    size: int
+    own: tuple[int, ...]
+    rows: tuple[NDArray[Any], ...]
+    inside: tuple[NDArray[Any], NDArray[Any]]
     k: csr_array
     g: csr_array
     dense: bool
-    term_rows: tuple[NDArray[Any], ...]
 
     @classmethod
     def of(cls, random: RandomEffects, ZtZ: csc_array) -> BlockLayout:
@@ -120,56 +94,72 @@ class BlockLayout:
             for ends, term in zip(pairwise(random.Gp.tolist()), random.terms, strict=True)
         ]
         largest = names[int(np.argmax([each.size for each in rows]))]
-        first_terms = tuple(at for at, name in enumerate(names) if name == largest)
-        rest_terms = tuple(at for at, name in enumerate(names) if name != largest)
-        by_level = np.concatenate([rows[at] for at in first_terms], axis=1)
-        first, width = by_level.ravel(), by_level.shape[1]
-        rest = np.concatenate([first[:0], *(rows[at].ravel() for at in rest_terms)])
-        places = csc_array((np.arange(1, ZtZ.nnz + 1), ZtZ.indices, ZtZ.indptr), shape=(q, q))
-        blocks, k = places[:, first][first].tocoo(), places[:, first][rest].tocsr()
+        own = tuple(at for at, name in enumerate(names) if name == largest)
+        by_level = np.concatenate([rows[at] for at in own], axis=1)
+        size, width = by_level.size, by_level.shape[1]
+        others = [each.ravel() for at, each in enumerate(rows) if at not in own]
+        order = np.concatenate([by_level.ravel(), *others])
+        entries = csc_array((np.arange(1, ZtZ.nnz + 1), ZtZ.indices, ZtZ.indptr), shape=(q, q))
+        places = entries[:, order].tocsr()[order]
+        blocks, k = places[:size, :size].tocoo(), places[size:, :size]
         row, column = (np.asarray(axis, dtype=np.int64) for axis in blocks.coords)
         if not np.array_equal(row // width, column // width):
             raise DataError(f"ZtZ has entries between levels of {largest}")
-        dense = rest.size <= _SMALL
-        if _SMALL < rest.size <= _LARGE:
+        dense = q - size <= _SMALL
+        if _SMALL < q - size <= _LARGE:
             linked = csr_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
-            dense = (linked @ linked.T).nnz >= _FILLED * rest.size**2
-        inside = np.empty(q, dtype=np.int64)
-        inside[first], inside[rest] = np.arange(first.size), np.arange(rest.size)
+            dense = (linked @ linked.T).nnz >= _FILLED * (q - size) ** 2
+        inverse = np.argsort(order)
         return cls(
-            first=first,
-            rest=rest,
-            first_terms=first_terms,
-            rest_terms=rest_terms,
-            width=width,
-            in_blocks=(blocks.data - 1, row * width + column % width),
+            random=random,
+            ends=np.cumsum([term.covariance.par().size for term in random.terms])[:-1],
+            order=order,
+            size=size,
+            own=own,
+            rows=tuple(inverse[each] for each in rows),
+            inside=(blocks.data - 1, row * width + column % width),
             k=k,
-            g=places[:, rest][rest].tocsr(),
+            g=places[size:, size:],
             dense=dense,
-            term_rows=tuple(inside[each] for each in rows),
         )
 
+    def factor(self, par: FloatArray) -> Factor:
+        """Return Λ."""
+        found = [
+            (relative_factor(term.covariance, term.covariance.theta(part)), term.levels)
+            for term, part in zip(self.random.terms, np.split(par, self.ends), strict=True)
+        ]
+        own = [found[at] for at in self.own]
+        block = own[0][0] if len(own) == 1 else joined(*(block for block, _ in own))
+        others = [pair for at, pair in enumerate(found) if at not in self.own]
+        return [(block, own[0][1]), *others]
+
+    def stored(self, *effects: FloatArray) -> list[FloatArray]:
+        """Return effects in the order of Zᵗ's rows."""
+        return [each[np.argsort(self.order)] for each in effects]
+
     def fill(self, data: FloatArray, *, lasting: bool = False) -> BlockProducts:
-        """Return ZᵗWZ with these entries; `lasting` if many factors Λ will be tried on them."""
-        blocks = np.zeros(self.first.size * self.width)
-        blocks[self.in_blocks[1]] = data[self.in_blocks[0]]
+        """Return ZᵗWZ with these entries; `lasting` if many Λ will be tried on them."""
+        width = sum(self.random.terms[at].columns for at in self.own)
+        blocks = np.zeros(self.size * width)
+        blocks[self.inside[1]] = data[self.inside[0]]
         k, g = (
             csr_array((data[part.data - 1], part.indices, part.indptr), shape=part.shape)
             for part in (self.k, self.g)
         )
-        small = self.first.size * self.rest.size <= _COMPACT
+        small = k.shape[0] * k.shape[1] <= _COMPACT
         return BlockProducts(
             layout=self,
-            blocks=blocks.reshape(-1, self.width, self.width),
+            blocks=blocks.reshape(-1, width, width),
             k=k.toarray() if small else k,
             g=g.toarray() if self.dense else g,
-            listed=_listed(k, g, self.width) if lasting and self.dense and not small else None,
+            listed=_listed(k, g, width) if lasting and self.dense and not small else None,
         )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlockProducts:
-    """ZᵗWZ by its parts; `listed` turns the entries of H, and a 1, into half of G - K H Kᵗ."""
+    """ZᵗWZ by its parts; `listed` turns the entries of H, and a 1, into G - K H Kᵗ."""
 
     layout: BlockLayout
     blocks: FloatArray
@@ -177,140 +167,175 @@ class BlockProducts:
     g: Any
     listed: csr_array | None
 
-    def times(self, b: FloatArray) -> FloatArray:
-        """Return ZᵗWZ b for b of shape (q,)."""
-        layout, result = self.layout, np.empty_like(b)
-        first, rest = b[layout.first], b[layout.rest]
-        result[layout.first] = _times(self.blocks, first[:, None])[:, 0] + self.k.T @ rest
-        result[layout.rest] = self.k @ first + self.g @ rest
-        return result
-
-    def eliminate(self, factor: RelativeFactor) -> ConditionalCovariance:
+    def eliminate(self, factor: Factor) -> ConditionalCovariance:
         """Return V at a relative factor."""
-        Lambda = joined(*factor.some(self.layout.first_terms).blocks)
+        Lambda, _ = factor[0]
         inside = Lambda.T @ self.blocks @ Lambda + np.eye(len(Lambda))
         try:
             roots = np.linalg.cholesky(inside) if len(Lambda) > 1 else np.sqrt(inside)
         except np.linalg.LinAlgError:
-            raise _beyond() from None
+            raise DataError(_BEYOND) from None
         transposed = np.broadcast_to(Lambda.T, inside.shape)
         half = np.linalg.solve(roots, transposed) if len(Lambda) > 1 else transposed / roots
         inner = np.matmul(half.transpose(0, 2, 1), half)
         log_det = 2.0 * float(np.log(np.diagonal(roots, axis1=1, axis2=2)).sum())
-        others = factor.some(self.layout.rest_terms)
         solve: Callable[[FloatArray], FloatArray] = np.copy
-        if self.layout.dense and self.layout.rest.size:
-            root, status = dpotrf(self._dense_s(inner, others).T, overwrite_a=1, clean=0)
+        if self.layout.dense and len(factor) > 1:
+            root, status = dpotrf(self._dense_s(inner, factor[1:]).T, overwrite_a=1, clean=0)
             if status:
-                raise _beyond()
+                raise DataError(_BEYOND)
             log_det += 2.0 * float(np.log(root.diagonal()).sum())
-            return ConditionalCovariance(
-                self, others, inner, lambda values: dpotrs(root, values)[0], log_det
-            )
-        if self.layout.rest.size:
-            options = {"SymmetricMode": True}
-            S = self._sparse_s(inner, others)
+            solve = partial(cho_solve, (root, False), check_finite=False)
+        elif len(factor) > 1:
+            S, options = self._sparse_s(inner, factor[1:]), {"SymmetricMode": True}
             lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
             log_det += float(np.log(lu.U.diagonal()).sum())
             solve = lu.solve
-        return ConditionalCovariance(self, others, inner, solve, log_det)
+        return ConditionalCovariance(self, factor, inner, solve, log_det)
 
-    def _dense_s(self, inner: FloatArray, factor: RelativeFactor) -> FloatArray:
-        """Return S; of its upper triangle nothing is right."""
-        size = self.layout.rest.size
-        scalar = all(len(block) == 1 for block in factor.blocks)
-        if isinstance(self.k, np.ndarray):
-            S = self.g - self.k @ _times(inner, self.k.T)
-        elif self.listed is None:
+    def _dense_s(self, inner: FloatArray, factor: Factor) -> FloatArray:
+        if self.listed is not None:
+            S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(self.g.shape)
+        elif isinstance(self.k, np.ndarray):
+            S = self.g - self.k @ _times([(inner, len(inner))], self.k.T)
+        else:
             S = self.g - (self.k @ _block_diagonal(inner) @ self.k.T).toarray()
-        else:
-            S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(size, size)
-            if not scalar:
-                S += np.tril(S, -1).T
-        if scalar:
-            scale = np.repeat([block[0, 0] for block in factor.blocks], factor.levels)
-            S *= scale[:, None]
-            S *= scale
-        else:
-            S = factor.times(factor.times(S, transposed=True).T, transposed=True)
+        S = _times(factor, _times(factor, S, transposed=True).T, transposed=True)
         np.einsum("ii->i", S)[:] += 1.0
-        return np.asarray(S)
+        return S
 
-    def _sparse_s(self, inner: FloatArray, factor: RelativeFactor) -> csc_array:
-        pairs = zip(factor.blocks, factor.levels, strict=True)
-        repeated = (np.broadcast_to(block, (levels, *block.shape)) for block, levels in pairs)
+    def _sparse_s(self, inner: FloatArray, factor: Factor) -> csc_array:
+        repeated = (np.broadcast_to(block, (levels, *block.shape)) for block, levels in factor)
         Lambda = block_diag([_block_diagonal(blocks) for blocks in repeated], format="csr")
         k = csr_array(self.k)
         left = self.g - k @ _block_diagonal(inner) @ k.T
-        return csc_array(Lambda.T @ left @ Lambda + eye_array(self.layout.rest.size))
+        return csc_array(Lambda.T @ left @ Lambda + eye_array(k.shape[0]))
 
 
 @dataclass(frozen=True, eq=False)
 class ConditionalCovariance:
-    """V, by Λ₂, H, a solver for S, and log|ΛᵗZᵗWZΛ + I|."""
+    """V, by Λ, H, a solver for S, and log|ΛᵗZᵗWZΛ + I|."""
 
     products: BlockProducts
-    others: RelativeFactor
+    factor: Factor
     inner: FloatArray
     solve: Callable[[FloatArray], FloatArray]
     log_det: float
 
-    def _v22(self, values: FloatArray) -> FloatArray:
-        """Return V₂₂ times an array of shape (q₂, k)."""
-        return self.others.times(self.solve(self.others.times(values, transposed=True)))
+    def _split(self, R: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return H R₁ and Λ₂ᵗ (R₂ - K H R₁)."""
+        size = self.products.layout.size
+        half = _times([(self.inner, len(self.inner))], R[:size])
+        if len(R) == size:
+            return half, R[size:]
+        return half, _times(self.factor[1:], R[size:] - self.products.k @ half, transposed=True)
 
     def gram(self, R: FloatArray) -> FloatArray:
         """Return RᵗVR, shape (k, k), for R of shape (q, k)."""
-        layout = self.products.layout
-        half = _times(self.inner, R[layout.first])
-        result: FloatArray = R[layout.first].T @ half
-        if layout.rest.size:
-            left = R[layout.rest] - self.products.k @ half
-            result += left.T @ self._v22(left)
-        return result
+        half, left = self._split(R)
+        return np.asarray(R[: len(half)].T @ half + left.T @ self.solve(left))
 
-    def times(self, r: FloatArray) -> FloatArray:
-        """Return V r for r of shape (q,)."""
-        layout, k = self.products.layout, self.products.k
-        result, first = np.empty_like(r), r[layout.first][:, None]
-        if layout.rest.size:
-            second = self._v22(r[layout.rest][:, None] - k @ _times(self.inner, first))
-            result[layout.rest] = second[:, 0]
-            first -= k.T @ second
-        result[layout.first] = _times(self.inner, first)[:, 0]
-        return result
+    def spherical(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return u of the random effects V r = Λu, and these, for r of shape (q,)."""
+        half, left = self._split(r[:, None])
+        second, first = self.solve(left), r[: len(half), None]
+        others = _times(self.factor[1:], second)
+        if second.size:
+            first = first - self.products.k.T @ others
+            half = _times([(self.inner, len(self.inner))], first)
+        first = first - _times([(self.products.blocks, len(self.inner))], half)
+        u = np.concatenate([_times(self.factor[:1], first, transposed=True), second])
+        return u[:, 0], np.concatenate([half, others])[:, 0]
 
     def diagonal_blocks(self) -> list[FloatArray]:
         """Return what V has of each term's levels, shape (levels, c, c), in stored order."""
         layout, first, found = self.products.layout, self.inner, []
-        if layout.rest.size:
-            first = first + first @ self._around(csc_array(self.products.k), layout.width) @ first
-        ones = eye_array(layout.rest.size, format="csc")
-        for place, rows in enumerate(layout.term_rows):
-            if place in layout.first_terms:
-                at = rows[0] % layout.width
+        rest = layout.order.size - layout.size
+        if rest:
+            first = first + first @ self._around(csc_array(self.products.k), first.shape[1]) @ first
+        ones = eye_array(rest, format="csc")
+        for place, rows in enumerate(layout.rows):
+            if place in layout.own:
+                at = rows[0] % first.shape[1]
                 found.append(first[:, at[:, None], at])
             else:
-                found.append(self._around(ones[:, rows.ravel()], rows.shape[1]))
+                found.append(self._around(ones[:, rows.ravel() - layout.size], rows.shape[1]))
         return found
 
     def _around(self, columns: csc_array, width: int) -> FloatArray:
         """Return the diagonal blocks of CᵗV₂₂C, so many columns of C each."""
         found, step = [], max(1, _AT_A_TIME // width) * width
         for begin in range(0, columns.shape[1], step):
-            some = columns[:, begin : begin + step].toarray()
-            shape = (len(some), -1, width)
-            parts = some.reshape(shape), self._v22(some).reshape(shape)
+            some = _times(self.factor[1:], columns[:, begin : begin + step].toarray(), True)
+            parts = (part.reshape(len(some), -1, width) for part in (some, self.solve(some)))
             found.append(np.einsum("qia,qib->iab", *parts))
         return np.concatenate(found)
 
 
-def _times(blocks: FloatArray, values: FloatArray) -> FloatArray:
-    """Return a block-diagonal matrix times an array of shape (levels c, k)."""
-    if blocks.shape[1] == 1:
-        return np.asarray(blocks[:, 0] * values)
-    parts = values.reshape(len(blocks), blocks.shape[1], -1)
-    return np.asarray(np.matmul(blocks, parts).reshape(values.shape))
+@dataclass(frozen=True, eq=False)
+class LeastSquares:
+    """[X y]ᵗW[X y], ZᵗW[X y] and ZᵗWZ: all that the problem has of the rows (equation 17)."""
+
+    squares: FloatArray
+    mixed: FloatArray
+    products: BlockProducts
+
+    def at(self, factor: Factor) -> PenalisedFit:
+        """Return the solution at a relative factor: equations 48 to 51."""
+        covariance, p = self.products.eliminate(factor), len(self.squares) - 1
+        left = self.squares - covariance.gram(self.mixed)
+        root = cholesky(left[:p, :p], "Downdated VtV is not positive definite")
+        half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
+        return PenalisedFit(self, covariance, root, half, float(left[p, p] - half @ half))
+
+
+@dataclass(frozen=True, eq=False)
+class PenalisedFit:
+    """The solution: `covariance` is V, RXᵗRX the square of `root`, `pwrss` the least sum (r²)."""
+
+    problem: LeastSquares
+    covariance: ConditionalCovariance
+    root: FloatArray
+    half: FloatArray
+    pwrss: float
+
+    @cached_property
+    def beta(self) -> FloatArray:
+        """Coefficients of X, shape (p,)."""
+        return np.asarray(
+            solve_triangular(self.root, self.half, lower=True, trans=1, check_finite=False)
+        )
+
+    @cached_property
+    def effects(self) -> tuple[FloatArray, FloatArray]:
+        """U and b = Λu in the order of the layout, shape (q,) (equations 52 and 57)."""
+        mixed = self.problem.mixed
+        return self.covariance.spherical(mixed[:, -1] - mixed[:, :-1] @ self.beta)
+
+    @property
+    def inverse_root(self) -> FloatArray:
+        """The inverse of RX; its product with its transpose is (RXᵗRX)⁻¹ (equation 54)."""
+        return np.asarray(solve_triangular(self.root, np.eye(self.half.size), lower=True).T)
+
+
+def cholesky(matrix: FloatArray, words: str) -> FloatArray:
+    """Return the lower triangle whose square a matrix is; `DataError` where there is none."""
+    try:
+        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        raise DataError(words, hint=SINGULAR) from None
+
+
+def pairs_of_entries(
+    matrix: csc_array, width: int = 1
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the positions of any two entries that stand in the same `width` columns."""
+    starts = matrix.indptr[::width]
+    counts = np.diff(starts)
+    each = np.repeat(counts, counts)
+    one = np.repeat(np.arange(matrix.nnz, dtype=np.int32), each)
+    shifts = np.repeat(starts[:-1], counts) - np.cumsum(each) + each
+    return one, np.arange(one.size, dtype=np.int32) + np.repeat(shifts.astype(np.int32), each)
 
 
 def _listed(k: csr_array, g: csr_array, width: int) -> csr_array | None:
@@ -320,30 +345,19 @@ def _listed(k: csr_array, g: csr_array, width: int) -> csr_array | None:
     product of matrices would look for again at each step.
     """
     columns, (size, last) = k.tocsc(), k.shape
-    at = np.repeat(np.arange(last, dtype=np.int32), np.diff(columns.indptr))
-    order = np.lexsort((columns.indices, at // width)) if width > 1 else slice(None)
-    rows, at, data = columns.indices[order], at[order], columns.data[order]
-    counts = np.bincount(at // width, minlength=last // width)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    # Each entry with itself and those before it of its level: the lower triangle.
-    before = (np.arange(rows.size) - starts + 1).astype(np.int32)
-    total = int(before.sum())
-    if total > _LISTED:
+    counts = np.diff(columns.indptr[::width]).astype(np.int64)
+    if counts @ counts > _LISTED:
         return None
-    one = np.repeat(np.arange(rows.size, dtype=np.int32), before)
-    shifts = (starts - np.cumsum(before) + before).astype(np.int32)
-    other = np.arange(total, dtype=np.int32) + np.repeat(shifts, before)
-    values, inner = -data[one] * data[other], at[one]
-    if width > 1:
-        values[(rows[one] == rows[other]) & (one != other)] *= 2.0
-        inner = inner * width + at[other] % width
-    lower = g.tocoo()
-    row, column = lower.coords
-    ones = np.full(lower.nnz, last * width, dtype=np.int32)
-    entries = np.concatenate([values, lower.data * (row >= column)])
-    to = np.concatenate([rows[one] * size + rows[other], row * size + column])
-    shape = (size * size, last * width + 1)
-    return coo_array((entries, (to, np.concatenate([inner, ones]))), shape=shape).tocsr()
+    one, other = pairs_of_entries(columns, width)
+    at = np.repeat(np.arange(last, dtype=np.int32), np.diff(columns.indptr))
+    inner = at[one] * width + at[other] % width
+    fixed = g.tocoo()
+    row, column = fixed.coords
+    entries = np.concatenate([-columns.data[one] * columns.data[other], fixed.data])
+    to = np.concatenate([columns.indices[one] * size + columns.indices[other], row * size + column])
+    last *= width
+    where = to, np.concatenate([inner, np.full(fixed.nnz, last, dtype=np.int32)])
+    return coo_array((entries, where), shape=(size * size, last + 1)).tocsr()
 
 
 def _block_diagonal(blocks: FloatArray) -> csr_array:
@@ -351,5 +365,17 @@ def _block_diagonal(blocks: FloatArray) -> csr_array:
     return bsr_array((blocks, pointers[:-1], pointers), shape=(size, size)).tocsr()
 
 
-def _beyond() -> DataError:
-    return DataError("the random effects have variances beyond the range of floating point")
+def _times(factor: Factor, values: FloatArray, transposed: bool = False) -> FloatArray:
+    """Return a block-diagonal matrix, or its transpose, times an array of shape (rows, k)."""
+    found, begin = [], 0
+    for block, levels in factor:
+        width = block.shape[-1]
+        part = values[begin : begin + levels * width]
+        begin += len(part)
+        if block.size == 1 or (width == 1 and block.ndim == 3):
+            found.append(block.reshape(-1, 1) * part)
+        else:
+            turned = block.swapaxes(-1, -2) if transposed else block
+            product = np.matmul(turned, part.reshape(levels, width, -1))
+            found.append(product.reshape(part.shape))
+    return found[0] if len(found) == 1 else np.concatenate([values[:0], *found])

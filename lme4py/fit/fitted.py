@@ -2,121 +2,75 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.random import Generator
 
-from lme4py.abbreviation import Abbreviated
 from lme4py.argument_types import choice_of, flag_of, number_of
+from lme4py.codec import Codec
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, has_dispersion
-from lme4py.fit.generalized import GeneralizedSolution
-from lme4py.fit.linear import LinearSolution
+from lme4py.fit.linear import Solution
 from lme4py.fit.optimise import Optimum, is_at_bound
+from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link
 from lme4py.matrices.reterms import TermCovariance
+from lme4py.spec import saved
 from lme4py.spec.spec import NewLevels, Spec
-from lme4py.unique_names import make_unique
-from lme4py.versions import lme4_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["EstimatedTerm", "FittedModel", "VarCorr"]
+__all__ = ["CHECKS_OF_X", "FittedModel", "VarCorr"]
 
-
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class EstimatedTerm(TermCovariance):
-    """A random-effects term with its estimates; `matrix` is the covariance itself.
-
-    Parameters
-    ----------
-    levels : tuple of str
-    modes : ndarray of float64, shape (levels, c)
-        The conditional modes of the effects.
-    common : bool
-        Whether lme4 2.x shows one standard deviation for all columns.
-    variances : ndarray of float64, shape (levels, c * c), or None
-        Conditional covariances of the effects; None where they are computed on demand.
-    """
-
-    levels: tuple[str, ...]
-    modes: FloatArray
-    common: bool
-    variances: FloatArray | None = None
+CHECKS_OF_X = ("fixed-effect model matrix is", "Some predictor variables are")
+"""How the messages of lme4's checks of X begin, which it prints with a fit."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class VarCorr:
-    """Standard deviations and correlations of the random effects; prints as lme4's.
+    """Standard deviations and correlations of a fit's random effects; prints as lme4's."""
 
-    Parameters
-    ----------
-    terms : tuple of EstimatedTerm
-        In stored order, groups that repeat with a number.
-    residual : float or None
-        The residual standard deviation, where the model has one.
-    version_2 : bool
-        Whether it prints as lme4 2.x prints structures.
-    """
-
-    terms: tuple[EstimatedTerm, ...]
-    residual: float | None
-    version_2: bool
+    fit: FittedModel
 
     def __repr__(self) -> str:
         from lme4py.fit.printed import variances_text
 
-        return variances_text(self)
+        return variances_text(self.fit)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FittedModel(Abbreviated):
+class FittedModel(Solution):
     """A fitted linear or generalized linear mixed model, what `lmer` or `glmer` gives.
 
     Parameters
     ----------
-    formula, version : str
-        And the lme4 that is followed.
+    par, theta, beta, u, b, sigma, scale, pwrss, ldL2, ldRX2, criterion, \
+minus_two_log_likelihood, unscaled_vcov, conditional
+        The `Solution` at the optimum.
+    model : MixedDesign or Spec
+        The rows; the recipe alone of a fit that was read from a file, or of cross-products.
     family : Family or None
         None for linear models.
     reml : bool
         Whether it was fitted by REML.
     nAGQ : int
         As `glmer` was told; 1 for linear models.
-    names : tuple of str
-        Columns of X.
-    coefficients, covariance : ndarray of float64, shapes (p,) and (p, p)
-        The fixed effects, and their covariance.
-    sigma : float
-        The residual standard deviation, or square root of the dispersion; 1 without one.
-    par, theta, lower, upper : ndarray of float64
-        The parameters of the random effects' covariance, Λ's distinct entries, bounds of `par`.
-    terms : tuple of EstimatedTerm
-        In stored order.
     n : int
         Number of rows.
-    criterion : float
-        What was minimised: REML criterion, deviance, or minus twice the log-likelihood.
-    minus_two_log_likelihood : float
-        At the estimates; of a REML fit it is the deviance there.
     optimum : Optimum
         What the optimiser did.
-    matrix_messages, convergence_messages : tuple of str
+    covariance : ndarray of float64, shape (p, p)
+        That of the fixed effects.
+    messages : tuple of str
         What lme4's checks said of X, and of the optimum.
-    call : mapping of str to str
-        Arguments that are printed: weights, offset, subset.
-    spec : Spec or None
-        The model's recipe for new rows; None where there were cross-products only.
-    design, solution : MixedDesign, LinearSolution or GeneralizedSolution, or None
-        The rows, and the linear algebra at the estimates; None of a fit read from a file.
+    variances : tuple of ndarray of float64, or None
+        `conditional_variances`, where they are not computed on demand.
 
     Examples
     --------
@@ -137,32 +91,15 @@ class FittedModel(Abbreviated):
          251.41        10.47
     """
 
-    formula: str
-    version: str
+    model: MixedDesign[Any] | Spec
     family: Family | None
     reml: bool
     nAGQ: int
-    names: tuple[str, ...]
-    coefficients: FloatArray
-    covariance: FloatArray
-    sigma: float
-    par: FloatArray
-    theta: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    terms: tuple[EstimatedTerm, ...]
     n: int
-    criterion: float
-    minus_two_log_likelihood: float
     optimum: Optimum
-    matrix_messages: tuple[str, ...]
-    convergence_messages: tuple[str, ...]
-    call: Mapping[str, str]
-    spec: Spec | None
-    design: MixedDesign[Any] | None = field(default=None, metadata={"saved": False})
-    solution: LinearSolution | GeneralizedSolution | None = field(
-        default=None, metadata={"saved": False}
-    )
+    covariance: FloatArray
+    messages: tuple[str, ...]
+    variances: tuple[FloatArray, ...] | None = None
 
     def __repr__(self) -> str:
         from lme4py.fit.printed import fit_text
@@ -192,9 +129,37 @@ class FittedModel(Abbreviated):
         return summary_text(self)
 
     @property
+    def design(self) -> MixedDesign[Any]:
+        """The rows; `DataError` for a fit that has none."""
+        if not isinstance(self.model, MixedDesign):
+            raise DataError("this fit has no rows: it was read from a file, or made without")
+        return self.model
+
+    @property
+    def spec(self) -> Spec:
+        """The recipe for new rows; `DataError` for a design of ready arrays."""
+        return self.model.spec if isinstance(self.model, MixedDesign) else self.model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Columns of X."""
+        return tuple(self.model.fixed.names)
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """The fixed effects, shape (p,)."""
+        return self.beta
+
+    @property
     def has_scale(self) -> bool:
         """Whether the distribution has a dispersion that is estimated."""
         return has_dispersion(self.family)
+
+    @property
+    def terms(self) -> list[TermCovariance]:
+        """The covariance of each term's effects, in stored order."""
+        found = self.model.random.covariance(self.par)
+        return [replace(term, matrix=self.scale**2 * term.matrix) for term in found]
 
     @cached_property
     def fixef(self) -> pd.Series:
@@ -223,10 +188,11 @@ class FittedModel(Abbreviated):
         import pandas as pd
 
         found: dict[str, pd.DataFrame] = {}
-        for term in self.terms:
-            one = pd.DataFrame(term.modes, list(term.levels), list(term.names))
-            others = [found[term.group]] if term.group in found else []
-            found[term.group] = pd.concat([*others, one], axis=1)
+        random = self.model.random
+        for term, b in zip(random.terms, np.split(self.b, random.Gp[1:-1]), strict=True):
+            levels, name = list(map(str, term.group.levels)), term.bar.group_name
+            one = pd.DataFrame(b.reshape(term.levels, -1), levels, list(term.plan.names))
+            found[name] = pd.concat([found[name], one], axis=1) if name in found else one
         return found
 
     @cached_property
@@ -236,29 +202,17 @@ class FittedModel(Abbreviated):
         The arrays have shape (levels, c, c): R's ``attr(ranef(fit)$g, "postVar")`` with the
         levels first (Bates et al. 2015, equation 58).
         """
-        if self.solution is not None:
-            scale, blocks = self.solution.scale**2, self.solution.covariance.diagonal_blocks()
-            pairs = zip(self.terms, blocks, strict=True)
-            return [(term.group, scale * block) for term, block in pairs]
-        kept = [(term, np.asarray(term.variances), len(term.names)) for term in self.terms]
-        return [(term.group, values.reshape(-1, width, width)) for term, values, width in kept]
-
-    @property
-    def levels(self) -> dict[str, int]:
-        """Grouping factors and their numbers of levels."""
-        return {term.group: len(term.levels) for term in self.terms}
+        found, groups = self.variances, [name for name, _ in self.model.random.cnms]
+        if self.conditional is not None:
+            blocks = self.conditional.diagonal_blocks()
+            return [(g, self.scale**2 * v) for g, v in zip(groups, blocks, strict=True)]
+        pairs = zip(groups, found or (), self.model.random.nc, strict=True)
+        return [(group, values.reshape(-1, c, c)) for group, values, c in pairs]
 
     @property
     def var_corr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects."""
-        groups = [term.group for term in self.terms]
-        if len(set(groups)) < len(groups):
-            groups = make_unique(re.sub(r"[^\w.]", ".", name) for name in groups)
-        pairs = zip(self.terms, groups, strict=True)
-        lme4 = lme4_of(self.version)
-        shown = self.family is None or (self.has_scale and not lme4.profiles_dispersion)
-        terms = tuple(replace(term, group=group) for term, group in pairs)
-        return VarCorr(terms, self.sigma if shown else None, bool(lme4.structures))
+        return VarCorr(self)
 
     @property
     def df(self) -> int:
@@ -314,7 +268,8 @@ class FittedModel(Abbreviated):
         >>> lme4py.lmer("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy()).is_singular()
         False
         """
-        return is_at_bound(self.par, self.lower, self.upper, number_of("tol", tol))
+        random = self.model.random
+        return is_at_bound(self.par, (random.lower, random.upper), number_of("tol", tol))
 
     def fitted(self) -> FloatArray:
         """Return the means of the rows, given the random effects.
@@ -331,7 +286,7 @@ class FittedModel(Abbreviated):
         >>> fit.fitted()[:2].round(4).tolist()
         [292.1888, 302.6561]
         """
-        return self._padded(self._mean(self._predictor()))
+        return self._padded(self._mean(self._predictor(self.b)))
 
     def residuals(self, type: str | None = None) -> FloatArray:
         """Return what the means leave over.
@@ -358,54 +313,41 @@ class FittedModel(Abbreviated):
         return self._padded(self._residuals(choice_of("type", type or default, kinds)))
 
     def _residuals(self, kind: str) -> FloatArray:
-        response, mean = self._rows().response, self._mean(self._predictor())
+        response, mean = self.design.response, self._mean(self._predictor(self.b))
         left = response.y - mean
-        if kind == "response":
-            return np.asarray(left)
-        if not isinstance(self.solution, GeneralizedSolution):
-            return np.asarray(left * np.sqrt(response.weights))
-        likelihood = self.solution.devfun.likelihood
+        family = self.family or Family("gaussian", "identity")
+        likelihood = Likelihood(family, response.y, response.weights, response.trials)
         if kind == "pearson":
-            return np.asarray(left * np.sqrt(response.weights / likelihood.variance(mean)))
-        return np.asarray(np.sign(left) * np.sqrt(likelihood.deviances(mean)))
+            left *= np.sqrt(response.weights / likelihood.variance(mean))
+        elif kind == "deviance":
+            left = np.sign(left) * np.sqrt(likelihood.deviances(mean))
+        return np.asarray(left)
 
-    def _rows(self) -> MixedDesign[Any]:
-        if self.design is None:
-            raise DataError("this fit has no rows: it was read from a file, or made without")
-        return self.design
-
-    @property
-    def b(self) -> FloatArray:
-        """Conditional modes of the random effects in the order of Zᵗ's rows, shape (q,)."""
-        return np.concatenate([np.zeros(0), *(term.modes.ravel() for term in self.terms)])
-
-    def _predictor(self, b: FloatArray | None = None) -> FloatArray:
-        design = self._rows()
-        eta: FloatArray = design.X @ self.coefficients + design.Z @ (self.b if b is None else b)
-        return eta if design.offset is None else eta + design.offset
-
-    def _modes_of(self, random: Any) -> FloatArray:
-        """Return `b`, with 0 for what `random` leaves out of the model's own rows."""
-        if isinstance(random, bool | np.bool_) or self.spec is None:
-            return self.b * flag_of("random", random)
-        from lme4py.spec.apply import wanted_columns
-
-        wanted = wanted_columns(self.spec, random, self._rows().model_frame)
-        masks = [np.isin(term.names, [*wanted.get(term.group, ())]) for term in self.terms]
-        modes = [(term.modes * mask).ravel() for term, mask in zip(self.terms, masks, strict=True)]
-        return np.concatenate([np.zeros(0), *modes])
+    def _predictor(self, b: FloatArray) -> FloatArray:
+        eta: FloatArray = self.design.X @ self.coefficients + self.design.Z @ b
+        return eta if self.design.offset is None else eta + self.design.offset
 
     def _mean(self, eta: FloatArray) -> FloatArray:
         return eta if self.family is None else mean_of_link(self.family.link, eta)
 
     def _padded(self, values: FloatArray) -> FloatArray:
-        frame = self._rows().model_frame
-        excludes = self.spec is not None and self.spec.na_action == "exclude"
-        if not excludes or frame.positions is None or not frame.omitted or "subset" in self.call:
+        frame = self.design.model_frame
+        if not frame.lost.size or self.spec.na_action != "exclude":
             return values
-        padded = np.full(frame.rows + frame.omitted, np.nan)
-        padded[frame.positions] = values
-        return padded
+        return np.insert(values, frame.lost - np.arange(frame.lost.size), np.nan)
+
+    def _modes_of(self, random: Any) -> FloatArray:
+        """Return `b`, with 0 for what `random` leaves out of the model's own rows."""
+        if isinstance(random, bool | np.bool_):
+            return self.b * flag_of("random", random)
+        from lme4py.spec.apply import wanted_columns
+
+        wanted = wanted_columns(self.spec, random, self.design.model_frame)
+        masks = [
+            np.tile(np.isin(term.plan.names, [*wanted.get(term.bar.group_name, ())]), term.levels)
+            for term in self.model.random.terms
+        ]
+        return self.b * np.concatenate(masks)
 
     def predict(
         self,
@@ -446,8 +388,6 @@ class FittedModel(Abbreviated):
             if offset is not None:
                 raise DataError("offset belongs to new rows: give newdata, too")
             eta = self._padded(self._predictor(self._modes_of(random)))
-        elif self.spec is None:
-            raise DataError("this fit was made without data, so it has no rule for new rows")
         else:
             rows = self.spec.apply(
                 newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
@@ -476,7 +416,7 @@ class FittedModel(Abbreviated):
         (180,)
         """
         sigma = self.sigma if self.has_scale else None
-        return self._rows().simulate(self.coefficients.tolist(), self.par, sigma, seed)
+        return self.design.simulate(self.coefficients.tolist(), self.par, sigma, seed)
 
     def to_json(self) -> str:
         """Return the fit as JSON text: its estimates and recipe, without the rows.
@@ -493,13 +433,8 @@ class FittedModel(Abbreviated):
         >>> again.predict({"Days": [0], "Subject": ["308"]}).round(4).tolist()
         [292.1888]
         """
-        from lme4py.fit.saved_fit import write
-
-        pairs = zip(self.terms, self.conditional_variances, strict=True)
-        kept = [
-            replace(term, variances=found.reshape(len(found), -1)) for term, (_, found) in pairs
-        ]
-        return write(replace(self, terms=tuple(kept), design=None, solution=None))
+        kept = tuple(found.ravel() for _, found in self.conditional_variances)
+        return _CODEC.write(replace(self, model=self.spec, variances=kept, conditional=None))
 
     @classmethod
     def from_json(cls, text: str) -> FittedModel:
@@ -526,6 +461,30 @@ class FittedModel(Abbreviated):
         >>> FittedModel.from_json(fit.to_json()).sigma == fit.sigma
         True
         """
-        from lme4py.fit.saved_fit import read
+        found: FittedModel = _CODEC.read(text)
+        return found
 
-        return read(text)
+    def fits_together(self) -> bool:
+        """Tell whether the parts of a fit that was read belong to one."""
+        random, p, q = self.model.random, len(self.names), int(self.model.random.Gp[-1])
+        pairs = zip(random.nl, random.nc, strict=True)
+        return (
+            self.beta.shape == (p,)
+            and self.covariance.shape == self.unscaled_vcov.shape == (p, p)
+            and self.par.shape == random.par.shape
+            and self.u.shape == self.b.shape == (q,)
+            and [v.shape for v in self.variances or ()] == [(n * c**2,) for n, c in pairs]
+            and self.n > 0
+        )
+
+
+_CODEC = Codec(
+    "a saved fit",
+    {
+        FittedModel: FittedModel.fits_together,
+        **dict.fromkeys((Optimum, Family), lambda _: True),
+    },
+    {Spec: (saved.write, saved.read)},
+    root=FittedModel,
+    version=3,
+)

@@ -11,22 +11,19 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.linalg import solve_triangular
 from scipy.sparse import coo_array, csc_array, csr_array
 
-from lme4py.abbreviation import Abbreviated
 from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.family import has_dispersion
-from lme4py.fit.algebra import BlockLayout, ConditionalCovariance, RelativeFactor, template
+from lme4py.fit.algebra import BlockLayout, Factor, LeastSquares, PenalisedFit, pairs_of_entries
+from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
-from lme4py.matrices.reterms import RandomEffects
 
-__all__ = ["GeneralizedDeviance", "GeneralizedSolution", "mk_glmer_devfun"]
+__all__ = ["GeneralizedDeviance", "mk_glmer_devfun"]
 
 # Steps of PIRLS, halvings of a step, rounds of the dispersion.
 _STEPS, _HALVINGS, _ROUNDS = 300, 30, 100
@@ -37,18 +34,18 @@ _STILL, _STUCK, _ROUNDING, _BACK = 1e-12, 1e-8, 1e-12, -0.2
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class GeneralizedDeviance(Abbreviated):
+class GeneralizedDeviance(DevianceFunction):
     """Minus twice the log-likelihood of a generalized model as a function of its parameters.
 
     With `nAGQ` 0 these are ``par``, and PIRLS finds the fixed effects too; otherwise ``par`` and
     the fixed effects, for the Laplace approximation (1) or so many points of quadrature. PIRLS
-    starts at the linear predictor `eta` and the dispersion `phi`; `layout` tells how ZᵗWZ is
-    factored, `weighing` turns W into its entries. `dispersed` is what a profiled dispersion divides
-    the deviance by, the weights' sum less the rank of [X Z], or None; `normalised` tells whether
-    quadrature gives a log-likelihood or, as before lme4 2.1, the deviance.
+    starts at the linear predictor `eta` and the dispersion `phi`; the rows of `Zt` are in the
+    order of the layout, `weighing` turns W into the entries of ZᵗWZ. `dispersed` is what a profiled
+    dispersion divides the deviance by, the weights' sum less the rank of [X Z], or None;
+    `normalised` tells whether quadrature gives a log-likelihood or, as before lme4 2.1, the
+    deviance.
     """
 
-    random: RandomEffects
     X: FloatArray
     Zt: csc_array
     likelihood: Likelihood
@@ -56,288 +53,195 @@ class GeneralizedDeviance(Abbreviated):
     nAGQ: int
     eta: FloatArray
     phi: float
-    layout: BlockLayout
     weighing: csr_array
     dispersed: float | None
     normalised: bool
 
-    @cached_property
-    def _factor(self) -> Any:
-        return template(self.random)
-
     @property
-    def fixed(self) -> int:
+    def fixed(self) -> int:  # type: ignore[override]
         """How many of the parameters are fixed effects."""
         return self.X.shape[1] if self.nAGQ > 0 else 0
 
-    @property
-    def lower(self) -> FloatArray:
-        """Lower bounds of the parameters."""
-        return np.concatenate([self.random.lower, np.full(self.fixed, -np.inf)])
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+        return self.approximated(self.modes(parameters))
 
-    @property
-    def upper(self) -> FloatArray:
-        """Upper bounds of the parameters."""
-        return np.concatenate([self.random.upper, np.full(self.fixed, np.inf)])
-
-    def __call__(self, parameters: ArrayLike) -> float:
-        """Return the criterion."""
-        return self.at(parameters).criterion
-
-    def at(self, parameters: ArrayLike) -> GeneralizedSolution:
-        """Return everything that is known at some parameters."""
-        values = np.asarray(parameters, dtype=np.float64)
-        count = self.random.par.size
-        if values.shape != (count + self.fixed,):
-            raise DataError(
-                f"there are {count + self.fixed} parameters, not {values.size}",
-                hint=f"{count} of the covariance, then {self.fixed} fixed effects",
-            )
-        par = self.random.within_bounds(values[:count])
-        return self.solution(np.concatenate([par, values[count:]]))
-
-    def solution(self, parameters: FloatArray) -> GeneralizedSolution:
-        """Return the same without a look at the bounds, beyond which derivatives reach.
+    def modes(self, parameters: FloatArray) -> Modes:
+        """Return the conditional modes.
 
         A dispersion is that of its own deviance: a fixed point, found by secants.
         """
         par, beta = np.split(parameters, [self.random.par.size])
         base = self.offset if self.nAGQ == 0 else self.offset + self.X @ beta
-        factor, theta = self._factor(par)
-        found = GeneralizedSolution(
-            devfun=self,
-            par=par,
-            theta=theta,
-            factor=factor,
-            base=base,
-            eta=self.eta,
-            beta=beta,
-            phi=self.phi,
-        )
+        modes = Modes(self, self.layout.factor(par), base, self.phi, self.eta, beta)
         with np.errstate(all="ignore"):
-            found = _converged(found)
-            before: tuple[float, float] | None = None
+            found = modes.converged()
+            phi, before = found.phi, (np.nan, np.nan)
             for _ in range(_ROUNDS if self.dispersed is not None else 0):
-                phi, gap = found.phi, found.dispersion - found.phi
+                gap = found.deviance / (self.dispersed or np.nan) - phi
                 if abs(gap) <= _ROUNDING * phi:
                     break
-                after = phi + gap
-                if before is not None and gap != before[1]:
-                    after = phi - gap * (phi - before[0]) / (gap - before[1])
-                before = phi, gap
-                after = after if 0 < after < np.inf else phi + gap
-                found = _converged(replace(found, phi=after, u=None, b=None))
+                secant = phi - gap * (phi - before[0]) / (gap - before[1])
+                before, phi = (phi, gap), secant if 0 < secant < np.inf else phi + gap
+                found = replace(found, phi=phi, u=None).converged()
         return found
 
-    def begun_at(self, solution: GeneralizedSolution) -> GeneralizedDeviance:
-        """Return the function whose PIRLS starts at a solution."""
-        return replace(self, eta=solution.eta, phi=solution.phi)
+    def approximated(self, modes: Modes) -> float:
+        """Return minus twice the log-likelihood, by the Laplace approximation or quadrature."""
+        with np.errstate(all="ignore"):
+            value = self.likelihood.minus_two_log(modes.mean)
+        value += modes.solved.covariance.log_det + modes.length
+        if self.nAGQ > 1:
+            return value + self._quadrature(modes)
+        # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
+        return value + 2.0 * (has_dispersion(self.likelihood.family) and self.dispersed is None)
+
+    def _quadrature(self, modes: Modes) -> float:
+        """Return what adaptive Gauss-Hermite quadrature adds to the Laplace approximation."""
+        u, likelihood = modes.solved.effects[0], self.likelihood
+        # The one term has at most an entry in each row: how the row moves with u.
+        slopes = np.asarray(self.Zt.sum(axis=0)).ravel() * modes.factor[0][0][0, 0]
+        levels = self.random.terms[0].group.codes
+        curvature = 1.0 + np.bincount(levels, slopes**2 * modes.weights, u.size)
+        points, masses = np.polynomial.hermite_e.hermegauss(self.nAGQ)
+        here = likelihood.deviances(modes.mean) / modes.phi
+        total = np.zeros(u.size)
+        for point, mass in zip(points, masses / masses.sum(), strict=True):
+            step = point / np.sqrt(curvature)
+            mean = mean_of_link(likelihood.family.link, modes.eta + slopes * step[levels])
+            risen = likelihood.deviances(mean) / modes.phi - here
+            risen = np.bincount(levels, risen, u.size) + (u + step) ** 2 - u**2
+            total += mass * np.exp((point**2 - risen) / 2.0)
+        value = -2.0 * float(np.log(total).sum())
+        # Before 2.1: the deviance in place of the log-likelihood.
+        deviance = float(here.sum()) - likelihood.minus_two_log(modes.mean)
+        return value if self.normalised else value + deviance
+
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return everything that is known at parameters within their bounds."""
+        modes, likelihood = self.modes(parameters), self.likelihood
+        criterion, whole = self.approximated(modes), modes.least_squares(self.X)
+        left = (likelihood.y - modes.mean) ** 2 / likelihood.variance(modes.mean)
+        pwrss = float((likelihood.weights * left).sum() / modes.phi + modes.length)
+        sigma = 1.0
+        if has_dispersion(likelihood.family):
+            sigma = float(np.sqrt(pwrss / self.n if self.dispersed is None else modes.phi))
+        par, (u, b) = parameters[: self.random.par.size], self.layout.stored(*modes.solved.effects)
+        return Solution(
+            par=par,
+            theta=self.random.theta_at(par),
+            beta=modes.beta,
+            u=u,
+            b=b,
+            sigma=sigma,
+            scale=sigma if self.dispersed is None else 1.0,
+            pwrss=pwrss,
+            ldL2=whole.covariance.log_det,
+            ldRX2=2.0 * float(np.log(whole.root.diagonal()).sum()),
+            criterion=criterion,
+            minus_two_log_likelihood=criterion,
+            unscaled_vcov=whole.inverse_root @ whole.inverse_root.T,
+            conditional=whole.covariance,
+        )
 
 
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class GeneralizedSolution(Abbreviated):
-    """A generalized linear mixed model at some parameters, or a step of PIRLS on the way there.
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """A step of PIRLS on the way to the conditional modes.
 
     `base` is what the linear predictor `eta` has besides the effects that are looked for, `phi` the
-    dispersion in the working weights; `u` and b = Λu are None at the start, where only the
-    predictor is known.
+    dispersion in the working weights; `u` is None at the start, where only the predictor is known.
     """
 
     devfun: GeneralizedDeviance
-    par: FloatArray
-    theta: FloatArray
-    factor: RelativeFactor
+    factor: Factor
     base: FloatArray
+    phi: float
     eta: FloatArray
     beta: FloatArray
-    phi: float
     u: FloatArray | None = None
-    b: FloatArray | None = None
-
-    @property
-    def _link(self) -> str:
-        return self.devfun.likelihood.family.link
 
     @cached_property
     def mean(self) -> FloatArray:
         """The means, shape (n,)."""
-        return mean_of_link(self._link, self.eta)
+        return mean_of_link(self.devfun.likelihood.family.link, self.eta)
 
     @cached_property
-    def _deviance(self) -> float:
+    def deviance(self) -> float:
+        """The deviance of the rows."""
         return float(self.devfun.likelihood.deviances(self.mean).sum())
 
     @property
-    def _length(self) -> float:
+    def length(self) -> float:
         """The squared length of u."""
         return 0.0 if self.u is None else float(self.u @ self.u)
-
-    @property
-    def penalised(self) -> float:
-        """The penalised deviance."""
-        return self._deviance / self.phi + self._length
-
-    @property
-    def dispersion(self) -> float:
-        """The dispersion that the deviance gives."""
-        return self._deviance / (self.devfun.dispersed or np.nan)
 
     @cached_property
     def weights(self) -> FloatArray:
         """The working weights W, shape (n,)."""
         likelihood = self.devfun.likelihood
-        slope = slope_of_link(self._link, self.eta)
+        slope = slope_of_link(likelihood.family.link, self.eta)
         return slope**2 * likelihood.weights / (likelihood.variance(self.mean) * self.phi)
 
     @cached_property
-    def covariance(self) -> ConditionalCovariance:
-        """V with these weights."""
-        products = self.devfun.layout.fill(self.devfun.weighing @ self.weights)
-        return products.eliminate(self.factor)
+    def solved(self) -> PenalisedFit:
+        """The least-squares problem at these weights, solved for what PIRLS looks for."""
+        return self.least_squares(self.devfun.X[:, : 0 if self.devfun.nAGQ else None])
 
-    @cached_property
-    def root(self) -> FloatArray:
-        """The lower triangle whose square is RXᵗRX, shape (p, p)."""
-        weighted = self.weights[:, None] * self.devfun.X
-        inside = self.devfun.X.T @ weighted - self.covariance.gram(self.devfun.Zt @ weighted)
-        try:
-            return np.asarray(np.linalg.cholesky(inside), dtype=np.float64)
-        except np.linalg.LinAlgError:
-            raise DataError("Downdated VtV is not positive definite") from None
-
-    def stepped(self) -> GeneralizedSolution:
-        """Return the state after a step: the least squares problem at these weights."""
-        devfun, weights, beta = self.devfun, self.weights, self.beta
-        slope = slope_of_link(self._link, self.eta)
-        working = self.eta - self.base + (devfun.likelihood.y - self.mean) / slope
-        known = np.zeros(working.size)
-        if devfun.nAGQ == 0:
-            weighted = weights * working
-            inside = self.covariance.times(devfun.Zt @ weighted)
-            left = devfun.X.T @ (weighted - weights * (devfun.Zt.T @ inside))
-            half = solve_triangular(self.root, left, lower=True, check_finite=False)
-            beta = solve_triangular(self.root, half, lower=True, trans=1, check_finite=False)
-            known = devfun.X @ beta
-        b = self.covariance.times(devfun.Zt @ (weights * (working - known)))
-        effects = devfun.Zt.T @ b
-        left = devfun.Zt @ (weights * (working - known - effects))
-        u = self.factor.times(left, transposed=True)
-        return replace(self, eta=self.base + known + effects, beta=beta, u=u, b=b)
-
-    def towards(self, other: GeneralizedSolution, share: float) -> GeneralizedSolution:
-        """Return the state that lies some part of the way to another."""
-        if self.u is None or self.b is None or other.u is None or other.b is None:
-            return self
-        own = 1.0 - share
-        return replace(
-            self,
-            eta=own * self.eta + share * other.eta,
-            u=own * self.u + share * other.u,
-            b=own * self.b + share * other.b,
-            beta=own * self.beta + share * other.beta,
-        )
-
-    @property
-    def ldL2(self) -> float:
-        """log|L|²."""
-        return self.covariance.log_det
-
-    @property
-    def ldRX2(self) -> float:
-        """log|RX|²."""
-        return 2.0 * float(np.log(self.root.diagonal()).sum())
-
-    @property
-    def pwrss(self) -> float:
-        """The penalised weighted residual sum of squares."""
-        likelihood = self.devfun.likelihood
-        left = (likelihood.y - self.mean) ** 2 / likelihood.variance(self.mean)
-        return float((likelihood.weights * left).sum() / self.phi + self._length)
-
-    @property
-    def sigma(self) -> float:
-        """The square root of the dispersion, 1 for families without one."""
-        if not has_dispersion(self.devfun.likelihood.family):
-            return 1.0
-        profiled = self.devfun.dispersed is not None
-        return float(np.sqrt(self.phi if profiled else self.pwrss / self.eta.size))
-
-    @property
-    def scale(self) -> float:
-        """What V and (RXᵗRX)⁻¹ are relative to: σ, or 1 where W has the dispersion already."""
-        return 1.0 if self.devfun.dispersed is not None else self.sigma
-
-    @property
-    def unscaled_vcov(self) -> FloatArray:
-        """(RXᵗRX)⁻¹."""
-        inverse = solve_triangular(self.root, np.eye(len(self.root)), lower=True)
-        return np.asarray(inverse.T @ inverse)
-
-    @cached_property
-    def criterion(self) -> float:
-        """Minus twice the log-likelihood, by the Laplace approximation or quadrature."""
-        devfun = self.devfun
-        with np.errstate(all="ignore"):
-            value = devfun.likelihood.minus_two_log(self.mean)
-        value += self.ldL2 + self._length
-        if devfun.nAGQ > 1:
-            return value + self._quadrature
-        # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
-        kept = has_dispersion(devfun.likelihood.family) and devfun.dispersed is None
-        return value + 2.0 * kept
-
-    @property
-    def _quadrature(self) -> float:
-        """What adaptive Gauss-Hermite quadrature adds to the Laplace approximation."""
+    def least_squares(self, X: FloatArray) -> PenalisedFit:
+        """Return the solution with such fixed effects."""
         devfun, likelihood = self.devfun, self.devfun.likelihood
-        u = np.zeros(0) if self.u is None else self.u
-        # The one term has at most an entry in each row: how the row moves with u.
-        slopes = np.asarray(devfun.Zt.sum(axis=0)).ravel() * self.factor.blocks[0][0, 0]
-        levels = devfun.random.terms[0].group.codes
-        curvature = 1.0 + np.bincount(levels, slopes**2 * self.weights, u.size)
-        points, masses = np.polynomial.hermite_e.hermegauss(devfun.nAGQ)
-        here = likelihood.deviances(self.mean) / self.phi
-        total = np.zeros(u.size)
-        for point, mass in zip(points, masses / masses.sum(), strict=True):
-            step = point / np.sqrt(curvature)
-            mean = mean_of_link(self._link, self.eta + slopes * step[levels])
-            risen = likelihood.deviances(mean) / self.phi - here
-            risen = np.bincount(levels, risen, u.size) + (u + step) ** 2 - u**2
-            total += mass * np.exp((point**2 - risen) / 2.0)
-        value = -2.0 * float(np.log(total).sum())
-        if not devfun.normalised:
-            # Before 2.1: the deviance in place of the log-likelihood.
-            value += float(here.sum()) - likelihood.minus_two_log(self.mean)
-        return value
+        slope = slope_of_link(likelihood.family.link, self.eta)
+        both = np.column_stack([X, self.eta - self.base + (likelihood.y - self.mean) / slope])
+        weighted = self.weights[:, None] * both
+        products = devfun.layout.fill(devfun.weighing @ self.weights)
+        problem = LeastSquares(both.T @ weighted, devfun.Zt @ weighted, products)
+        return problem.at(self.factor)
 
+    def stepped(self) -> Modes:
+        """Return the state after a step."""
+        devfun, (u, b) = self.devfun, self.solved.effects
+        eta, beta = self.base + devfun.Zt.T @ b, self.beta
+        if devfun.nAGQ == 0:
+            beta = self.solved.beta
+            eta += devfun.X @ beta
+        return replace(self, eta=eta, beta=beta, u=u)
 
-def _converged(state: GeneralizedSolution) -> GeneralizedSolution:
-    """Return the conditional modes: PIRLS from a linear predictor."""
-    worth, before, least = np.inf, np.zeros(state.eta.size), np.inf
-    for _ in range(_STEPS):
-        step = state.stepped()
-        ahead = step.eta - state.eta
-        back = float(ahead @ before) / max(float(before @ before), 1e-300)
-        before = ahead
-        if state.u is not None and back < _BACK:
-            # To where the steps would meet.
-            step = step.towards(state, -back / (1.0 - back))
-        halvings = 0
-        while state.u is not None and not step.penalised <= worth + _ROUNDING * abs(worth):
-            if halvings == _HALVINGS:
-                raise DataError(
-                    "(maxstephalfit) PIRLS step-halvings failed to reduce deviance in pwrssUpdate"
-                )
-            step = step.towards(state, 0.5)
-            halvings += 1
-        if np.isnan(step.penalised):
-            raise DataError("PIRLS loop resulted in NaN value")
-        size = 1.0 + float(np.abs(step.eta).max(initial=0.0))
-        moved = float(np.abs(step.eta - state.eta).max(initial=0.0)) / size
-        if state.u is not None and (moved <= _STILL or least <= moved < _STUCK):
-            return step
-        state, worth, least = step, step.penalised, min(moved, least)
-    raise DataError(f"pwrssUpdate did not converge in ({_STEPS}) iterations")
+    def towards(self, other: Modes, share: float) -> Modes:
+        """Return the state that lies some part of the way to another, whose modes are known."""
+        pairs = ((getattr(self, name), getattr(other, name)) for name in ("eta", "beta", "u"))
+        eta, beta, u = ((1.0 - share) * one + share * two for one, two in pairs)
+        return replace(self, eta=eta, beta=beta, u=u)
+
+    def converged(self) -> Modes:
+        """Return the conditional modes: PIRLS from a linear predictor."""
+        state, worth, before, least = self, np.inf, np.zeros(self.eta.size), np.inf
+        for _ in range(_STEPS):
+            step = state.stepped()
+            ahead = step.eta - state.eta
+            back = float(ahead @ before) / max(float(before @ before), 1e-300)
+            before = ahead
+            if state.u is not None and back < _BACK:
+                # To where the steps would meet.
+                step = step.towards(state, -back / (1.0 - back))
+            for halved in range(_HALVINGS + 1):
+                penalised = step.deviance / step.phi + step.length
+                if state.u is None or penalised <= worth + _ROUNDING * abs(worth):
+                    break
+                if halved == _HALVINGS:
+                    raise DataError(
+                        "(maxstephalfit) PIRLS step-halvings failed to reduce deviance in "
+                        "pwrssUpdate"
+                    )
+                step = step.towards(state, 0.5)
+            if np.isnan(penalised):
+                raise DataError("PIRLS loop resulted in NaN value")
+            size = 1.0 + float(np.abs(step.eta).max(initial=0.0))
+            moved = float(np.abs(step.eta - state.eta).max(initial=0.0)) / size
+            if state.u is not None and (moved <= _STILL or least <= moved < _STUCK):
+                return step
+            state, worth, least = step, penalised, min(moved, least)
+        raise DataError(f"pwrssUpdate did not converge in ({_STEPS}) iterations")
 
 
 def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDeviance:
@@ -382,10 +286,9 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
         raise DataError(
             "nAGQ > 1 is only available for models with a single, scalar random-effects term"
         )
-    likelihood = Likelihood(family, response.y, response.weights, response.trials)
-    X = design.X if isinstance(design.X, np.ndarray) else design.X.toarray()
-    ZtZ, weighing = _weighing(design.Zt)
-    profiles = design.formula.lme4.profiles_dispersion
+    X, Zt = design.X if isinstance(design.X, np.ndarray) else design.X.toarray(), design.Zt
+    ZtZ, weighing = _weighing(Zt)
+    layout, profiles = BlockLayout.of(random, ZtZ), design.formula.lme4.profiles_dispersion
     eta = response.etastart
     if eta is None:
         start = np.asarray(response.mustart)
@@ -394,37 +297,37 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
         eta = predictor_of_link(family.link, start)
     dispersed = None
     if has_dispersion(family) and profiles:
-        rank = np.linalg.matrix_rank(np.column_stack([X, design.Zt.T.toarray()]))
+        rank = np.linalg.matrix_rank(np.column_stack([X, Zt.T.toarray()]))
         dispersed = float(response.weights.sum() - rank)
     devfun = GeneralizedDeviance(
         random=random,
+        layout=layout,
+        n=eta.size,
+        start=random.par,
         X=X,
-        Zt=design.Zt,
-        likelihood=likelihood,
+        Zt=Zt[layout.order].tocsc(),
+        likelihood=Likelihood(family, response.y, response.weights, response.trials),
         offset=response.offset,
         nAGQ=0,
         eta=eta,
         phi=1.0,
-        layout=BlockLayout.of(random, ZtZ),
         weighing=weighing,
         dispersed=dispersed,
         normalised=profiles,
     )
-    return replace(devfun.begun_at(devfun.at(random.par)), nAGQ=nAGQ)
+    modes = devfun.modes(random.par)
+    return replace(devfun, nAGQ=nAGQ, eta=modes.eta, phi=modes.phi)
 
 
 def _weighing(Zt: csc_array) -> tuple[csc_array, csr_array]:
     """Return where ZᵗWZ has entries, and the matrix that computes these from W."""
     q, n = Zt.shape
-    counts = np.diff(Zt.indptr)
-    rows, each = np.repeat(np.arange(n), counts), np.repeat(counts, counts)
-    one = np.repeat(np.arange(rows.size), each)
-    within = np.arange(one.size) - np.repeat(np.cumsum(each) - each, each)
-    other = np.repeat(np.repeat(Zt.indptr[:-1], counts), each) + within
+    one, other = pairs_of_entries(Zt)
     keys = Zt.indices[one].astype(np.int64) * q + Zt.indices[other]
     found, places = np.unique(keys, return_inverse=True)
-    products = Zt.data[one] * Zt.data[other]
-    weighing = coo_array((products, (places, rows[one])), shape=(found.size, n)).tocsr()
+    row = np.repeat(np.arange(n), np.diff(Zt.indptr))[one]
+    entries = Zt.data[one] * Zt.data[other]
+    weighing = coo_array((entries, (places, row)), shape=(found.size, n)).tocsr()
     pointers = np.searchsorted(found, np.arange(q + 1, dtype=np.int64) * q)
     pattern = csc_array((np.ones(found.size), found % q, pointers), shape=(q, q))
     return pattern, weighing

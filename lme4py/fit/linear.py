@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,171 +11,168 @@ from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.argument_types import flag_of
 from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.fit.algebra import (
+    SINGULAR,
     BlockLayout,
-    BlockProducts,
     ConditionalCovariance,
-    RelativeFactor,
-    template,
+    LeastSquares,
+    PenalisedFit,
+    cholesky,
 )
 from lme4py.matrices.reterms import RandomEffects
 
-__all__ = ["LinearDeviance", "LinearSolution", "mk_lmer_devfun"]
-
-_SINGULAR = "check_rankX drops columns that depend on others; some weights must be above 0"
+__all__ = ["DevianceFunction", "LinearDeviance", "Solution", "mk_lmer_devfun"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class LinearDeviance(Abbreviated):
+class Solution(Abbreviated):
+    """A mixed model at some parameters (equations of Bates et al. 2015).
+
+    Parameters
+    ----------
+    par, theta : ndarray of float64
+        The parameters of the random effects' covariance, and Λ's distinct entries.
+    beta : ndarray of float64, shape (p,)
+        Fixed effects (equation 51).
+    u, b : ndarray of float64, shape (q,)
+        The spherical effects, and the conditional modes b = Λu (equations 11, 52 and 57).
+    sigma : float
+        The residual standard deviation (equations 33 and 40), or square root of the dispersion; 1
+        in families without one.
+    scale : float
+        What covariances of effects are relative to: σ, or 1 where the weights have the dispersion.
+    pwrss, ldL2, ldRX2 : float
+        The penalised sum of squares (equation 14), log|L|² and log|RX|².
+    criterion, minus_two_log_likelihood : float
+        What is minimised; of a REML fit the second is the deviance there (equations 41 and 34).
+    unscaled_vcov : ndarray of float64, shape (p, p)
+        (RXᵗRX)⁻¹, the covariance of the fixed effects relative to `scale` squared (equation 54).
+    conditional : ConditionalCovariance or None
+        The covariance of b given the data; not saved with a fit.
+    """
+
+    par: FloatArray
+    theta: FloatArray
+    beta: FloatArray
+    u: FloatArray
+    b: FloatArray
+    sigma: float
+    scale: float
+    pwrss: float
+    ldL2: float
+    ldRX2: float
+    criterion: float
+    minus_two_log_likelihood: float
+    unscaled_vcov: FloatArray
+    conditional: ConditionalCovariance | None = field(default=None, metadata={"saved": False})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class DevianceFunction(Abbreviated):
+    """What an optimiser minimises: a function of ``par``, and of `fixed` fixed effects behind it.
+
+    `layout` tells how the matrix of the random effects is factored, `n` is the number of rows,
+    `start` where lme4 starts.
+    """
+
+    random: RandomEffects
+    layout: BlockLayout
+    n: int
+    start: FloatArray
+    fixed = 0
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds of the parameters."""
+        none = np.full(self.fixed, np.inf)
+        return np.append(self.random.lower, -none), np.append(self.random.upper, none)
+
+    def __call__(self, parameters: ArrayLike) -> float:
+        """Return the criterion; ``par`` may lie beside its bounds by no more than rounding."""
+        return self.criterion(self._checked(parameters))
+
+    def at(self, parameters: ArrayLike) -> Solution:
+        """Return everything that is known at some parameters."""
+        return self.solution(self._checked(parameters))
+
+    def _checked(self, parameters: ArrayLike) -> FloatArray:
+        values, count = np.asarray(parameters, dtype=np.float64), self.random.par.size
+        if not self.fixed:
+            return self.random.within_bounds(values)
+        if values.shape != (count + self.fixed,):
+            raise DataError(
+                f"there are {count + self.fixed} parameters, not {values.size}",
+                hint=f"{count} of the covariance, then {self.fixed} fixed effects",
+            )
+        return np.append(self.random.within_bounds(values[:count]), values[count:])
+
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+        raise NotImplementedError
+
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return everything that is known at parameters within their bounds."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LinearDeviance(DevianceFunction):
     """The deviance, or REML criterion, of a linear model as a function of ``par``.
 
     X is held in an orthonormal basis Q of its columns, X = Q `basis`, and y without its part in
     it, X `moved`: that changes nothing, and keeps digits that XᵗX and yᵗy lose where columns or
-    the response lie far from zero. `squares` and `mixed` are the cross-products of [Q y] with
-    itself and with Z, `products` ZᵗZ, all weighted; `start` is where lme4 starts.
+    the response lie far from zero. `problem` has the cross-products of Z, Q and y, all weighted.
     """
 
-    random: RandomEffects
     reml: bool
-    start: FloatArray
     basis: FloatArray
     moved: FloatArray
-    squares: FloatArray
-    mixed: FloatArray
-    products: BlockProducts
-    n: int
+    problem: LeastSquares
     sum_log_weights: float
 
-    fixed = 0
-    """How many of the parameters are fixed effects."""
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+        return self._profiled(self.problem.at(self.layout.factor(parameters)), reml=self.reml)
 
-    @cached_property
-    def _factor(self) -> Any:
-        return template(self.random)
-
-    @property
-    def lower(self) -> FloatArray:
-        """Lower bounds of ``par``."""
-        return self.random.lower
-
-    @property
-    def upper(self) -> FloatArray:
-        """Upper bounds of ``par``."""
-        return self.random.upper
-
-    def __call__(self, par: ArrayLike) -> float:
-        """Return the criterion; `par` may lie beside its bounds by no more than rounding."""
-        return self.at(par).criterion
-
-    def at(self, par: ArrayLike) -> LinearSolution:
-        """Return everything that is known at `par`."""
-        return self.solution(self.random.within_bounds(par))
-
-    def solution(self, par: FloatArray) -> LinearSolution:
-        """Return the same without a look at the bounds, beyond which derivatives reach."""
-        factor, theta = self._factor(par)
-        covariance, p = self.products.eliminate(factor), len(self.basis)
-        # What the random effects leave of [X y]: RXᵗRX, RXᵗRX β and r² (equations 48 to 51).
-        left = self.squares - covariance.gram(self.mixed)
-        root = _cholesky(left[:p, :p], "Downdated VtV is not positive definite")
-        half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
-        return LinearSolution(
-            devfun=self,
-            par=par,
-            theta=theta,
-            factor=factor,
-            covariance=covariance,
-            root=root,
-            half=half,
-            pwrss=float(left[p, p] - half @ half),
-        )
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class LinearSolution(Abbreviated):
-    """A linear mixed model at some parameters.
-
-    `factor` is Λ, `covariance` V, `root` the lower triangle whose square is RXᵗRX in the basis,
-    `pwrss` the penalised residual sum of squares r² (Bates et al. 2015, equation 14).
-    """
-
-    devfun: LinearDeviance
-    par: FloatArray
-    theta: FloatArray
-    factor: RelativeFactor
-    covariance: ConditionalCovariance
-    root: FloatArray
-    half: FloatArray
-    pwrss: float
-
-    @property
-    def ldL2(self) -> float:
-        """log|L|²."""
-        return self.covariance.log_det
-
-    @property
-    def ldRX2(self) -> float:
-        """log|RX|²."""
-        both = np.append(self.root.diagonal(), self.devfun.basis.diagonal())
+    def _log_det(self, found: PenalisedFit) -> float:
+        both = np.append(found.root.diagonal(), self.basis.diagonal())
         return 2.0 * float(np.log(np.abs(both)).sum())
 
-    def _rows(self, *, reml: bool) -> int:
-        return self.devfun.n - (self.half.size if reml else 0)
-
-    def criterion_by(self, *, reml: bool) -> float:
-        """Return the REML criterion or the deviance here (equations 41 and 34)."""
-        rows = self._rows(reml=reml)
-        log_det = self.ldL2 + (self.ldRX2 if reml else 0.0) - self.devfun.sum_log_weights
+    def _profiled(self, found: PenalisedFit, *, reml: bool) -> float:
+        """Return the REML criterion or the deviance (equations 41 and 34)."""
+        rows = self.n - self.moved.size * reml
+        log_det = found.covariance.log_det - self.sum_log_weights
+        log_det += self._log_det(found) if reml else 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
-            return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * self.pwrss / rows)))
+            return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
 
-    @property
-    def criterion(self) -> float:
-        """The criterion that is minimised."""
-        return self.criterion_by(reml=self.devfun.reml)
-
-    @property
-    def sigma(self) -> float:
-        """The residual standard deviation (equations 40 and 33), to which V is relative."""
-        return float(np.sqrt(self.pwrss / self._rows(reml=self.devfun.reml)))
-
-    scale = sigma
-
-    @cached_property
-    def _coefficients(self) -> FloatArray:
-        return np.asarray(solve_triangular(self.root, self.half, lower=True, trans=1))
-
-    @property
-    def beta(self) -> FloatArray:
-        """Fixed effects, shape (p,) (equation 51)."""
-        return self.devfun.moved + solve_triangular(self.devfun.basis, self._coefficients)
-
-    @property
-    def unscaled_vcov(self) -> FloatArray:
-        """(RXᵗRX)⁻¹, the covariance of the fixed effects relative to σ² (equation 54)."""
-        inverse = solve_triangular(self.root, np.eye(self.half.size), lower=True)
-        half = solve_triangular(self.devfun.basis, inverse.T)
-        return np.asarray(half @ half.T)
-
-    @property
-    def _left(self) -> FloatArray:
-        """Zᵗ of the response without the fixed effects."""
-        return self.devfun.mixed[:, -1] - self.devfun.mixed[:, :-1] @ self._coefficients
-
-    @cached_property
-    def b(self) -> FloatArray:
-        """Conditional modes of the random effects, shape (q,) (equations 52 and 57)."""
-        return self.covariance.times(self._left)
-
-    @property
-    def u(self) -> FloatArray:
-        """The spherical effects, b = Λu, shape (q,) (equation 11)."""
-        left = self._left - self.devfun.products.times(self.b)
-        return self.factor.times(left, transposed=True)
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return everything that is known at parameters within their bounds."""
+        found = self.problem.at(self.layout.factor(parameters))
+        sigma = float(np.sqrt(found.pwrss / (self.n - self.moved.size * self.reml)))
+        u, b = self.layout.stored(*found.effects)
+        half = solve_triangular(self.basis, found.inverse_root)
+        return Solution(
+            par=parameters,
+            theta=self.random.theta_at(parameters),
+            beta=self.moved + solve_triangular(self.basis, found.beta),
+            u=u,
+            b=b,
+            sigma=sigma,
+            scale=sigma,
+            pwrss=found.pwrss,
+            ldL2=found.covariance.log_det,
+            ldRX2=self._log_det(found),
+            criterion=self._profiled(found, reml=self.reml),
+            minus_two_log_likelihood=self._profiled(found, reml=False),
+            unscaled_vcov=half @ half.T,
+            conditional=found.covariance,
+        )
 
 
 def mk_lmer_devfun(
@@ -223,94 +220,88 @@ def mk_lmer_devfun(
     >>> round(mk_lmer_devfun(design.crossproducts(), design.random)([1.0]), 6)
     1787.398921
     """
-    start = None
     if isinstance(model, MixedDesign):
         if model.family is not None:
             raise FormulaError("a generalized model: use mk_glmer_devfun or glmer")
-        random, start = model.random, _start(model)
-        reml = model.reml is not False if reml is None else reml
+        random, reml = model.random, model.reml if reml is None else reml
         dense = isinstance(model.X, np.ndarray)
-        products, basis, moved = _orthogonal(model) if dense else _moved(model.crossproducts())
+        with np.errstate(over="ignore"):
+            products, basis, inside = _orthogonal(model) if dense else _moved(model.crossproducts())
     elif not isinstance(model, Crossproducts):
         raise DataError(f"a design or cross-products are needed, not {type(model).__name__}")
     elif not isinstance(random, RandomEffects):
         raise DataError("cross-products need the terms that they are of: give random=")
     else:
-        products, basis, moved = _moved(model)
+        products, basis, inside = _moved(model)
+    layout = BlockLayout.of(random, products.ZtZ)
     response = products.Xty[:, None]
+    squares = np.block([[products.XtX, response], [response.T, np.array([[products.yty]])]])
+    mixed = np.column_stack([products.ZtX, products.Zty])[layout.order]
+    filled = layout.fill(products.ZtZ.data, lasting=True)
     return LinearDeviance(
         random=random,
-        reml=reml is not False and moved.size > 0,
-        start=random.par if start is None else start,
-        basis=basis,
-        moved=moved,
-        squares=np.block([[products.XtX, response], [response.T, np.array([[products.yty]])]]),
-        mixed=np.column_stack([products.ZtX, products.Zty]),
-        products=BlockLayout.of(random, products.ZtZ).fill(products.ZtZ.data, lasting=True),
+        layout=layout,
         n=products.n,
+        reml=(reml is None or flag_of("reml", reml)) and inside.size > 0,
+        start=_start(random, products, inside),
+        basis=basis,
+        moved=np.asarray(solve_triangular(basis, inside)),
+        problem=LeastSquares(squares, mixed, filled),
         sum_log_weights=products.sum_log_weights,
     )
 
 
 def _orthogonal(design: MixedDesign[Any]) -> tuple[Crossproducts, FloatArray, FloatArray]:
-    """Return the cross-products of an orthonormal basis of X, the basis, and how y was moved."""
+    """Return the cross-products of Q and y without its part in Q, the basis, and Qᵗy."""
     weights, response = design.weights, design.response
     roots = np.ones(response.y.size) if weights is None else np.sqrt(weights)
     y = (response.y - response.offset) * roots
-    Q, R = np.linalg.qr(design.X if weights is None else design.X * roots[:, None])
-    basis = np.asarray(R, dtype=np.float64)
-    if not np.abs(basis.diagonal()).min(initial=np.inf) > 0:
-        raise DataError("Downdated VtV is not positive definite", hint=_SINGULAR)
+    Q, R = np.linalg.qr(design.X * roots[:, None])
+    if not np.abs(R.diagonal()).min(initial=np.inf) > 0:
+        raise DataError("Downdated VtV is not positive definite", hint=SINGULAR)
     inside = Q.T @ y
     # A second time takes off what rounding left.
     inside += Q.T @ (y - Q @ inside)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore"):
         # Weights come back as they were: rows of weight 0 have nothing to give.
-        bare = Q if weights is None else np.where(roots[:, None] > 0, Q / roots[:, None], 0.0)
-        left = y - Q @ inside
-        left = left if weights is None else np.where(roots > 0, left / roots, 0.0)
-    products = Crossproducts.of(bare, design.Zt, left, weights=weights)
-    return products, basis, np.asarray(solve_triangular(basis, inside))
+        inverse = np.where(roots > 0, 1.0 / roots, 0.0)
+    left = (y - Q @ inside) * inverse
+    products = Crossproducts.of(Q * inverse[:, None], design.Zt, left, weights=weights)
+    return products, np.asarray(R, dtype=np.float64), inside
 
 
 def _moved(products: Crossproducts) -> tuple[Crossproducts, FloatArray, FloatArray]:
     """Return the same for cross-products that are there already."""
-    basis = _cholesky(products.XtX, "XtX is not positive definite: X has dependent columns").T
+    basis = cholesky(products.XtX, "XtX is not positive definite: X has dependent columns").T
     back, p = np.linalg.inv(basis), len(basis)
     inside, ZtX = back.T @ products.Xty, products.ZtX @ back
-    moved = Crossproducts(
+    moved = replace(
+        products,
         XtX=np.eye(p),
         Xty=np.zeros(p),
         yty=float(products.yty - inside @ inside),
         ZtX=ZtX,
         Zty=products.Zty - ZtX @ inside,
-        ZtZ=products.ZtZ,
-        n=products.n,
-        sum_log_weights=products.sum_log_weights,
     )
-    return moved, basis, back @ inside
+    return moved, basis, inside
 
 
-def _cholesky(matrix: FloatArray, words: str) -> FloatArray:
-    try:
-        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        raise DataError(words, hint=_SINGULAR) from None
+def _start(random: RandomEffects, products: Crossproducts, inside: FloatArray) -> FloatArray:
+    """Return where lme4 starts where all terms are intercepts: at variances of group means.
 
-
-def _start(design: MixedDesign[Any]) -> FloatArray | None:
-    """Return where lme4 starts where all terms are intercepts: at variances of group means."""
-    random, y = design.random, design.y
-    factors = {term.bar.group_name for term in random.terms}
+    These are read off the cross-products, so that these alone lead to the same minimum.
+    """
     plain = all(columns == ["(Intercept)"] for _, columns in random.cnms)
-    if not plain or len(factors) != random.par.size or y is None or y.ndim > 1 or y.size < 2:
-        return None
-    found = []
-    for term in random.terms:
-        codes = term.group.codes
-        known = codes >= 0
-        means = np.bincount(codes[known], y[known]) / np.bincount(codes[known])
-        found.append(np.var(np.where(known, means[codes], np.nan), ddof=1))
+    if not plain or len(random.groups) != random.par.size or products.n < 2:
+        return random.par
+    counts, sums = products.ZtZ.diagonal(), products.Zty + products.ZtX @ inside
+    found, total, count = [], 0.0, 1.0
     with np.errstate(all="ignore"):
-        relative = np.array(found) / (np.var(y, ddof=1) - sum(found))
-    return np.sqrt(relative) if (relative >= 0).all() and np.isfinite(relative).all() else None
+        for begin, end in pairwise(random.Gp.tolist()):
+            count, total = counts[begin:end].sum(), sums[begin:end].sum()
+            squares = np.nansum(sums[begin:end] ** 2 / counts[begin:end])
+            found.append(squares - total**2 / count)
+        every = products.yty + inside @ inside - total**2 / count
+        relative = np.array(found) / (every - sum(found))
+    good = (relative >= 0).all() and np.isfinite(relative).all()
+    return np.sqrt(relative) if good else random.par

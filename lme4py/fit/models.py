@@ -15,36 +15,26 @@ from lme4py.control import Control
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyWarning
-from lme4py.fit.fitted import EstimatedTerm, FittedModel
+from lme4py.fit.fitted import CHECKS_OF_X, FittedModel
 from lme4py.fit.generalized import GeneralizedDeviance, mk_glmer_devfun
-from lme4py.fit.linear import LinearDeviance, LinearSolution, mk_lmer_devfun
-from lme4py.fit.optimise import Deviance, FitControl, Optimum, examined, fit_control, minimised
-from lme4py.formula.deparse import deparse
+from lme4py.fit.linear import DevianceFunction, LinearDeviance, mk_lmer_devfun
+from lme4py.fit.optimise import FitControl, Optimum, examined, fit_control, minimised
 from lme4py.formula.formula import Formula
-from lme4py.formula.parse import parse
-from lme4py.versions import LME4_2
+from lme4py.spec.spec import Spec
 
 __all__ = ["fit_model", "glmer", "lmer", "optimize_glmer", "optimize_lmer"]
 
 Start: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
 
 
-class LinearFitOptions(LinearOptions, total=False):
-    """The arguments of `lmer`, for type checkers."""
-
-    start: Start
-    sparse_X: bool
-
-
-class GeneralizedFitOptions(GeneralizedOptions, total=False):
-    """The arguments of `glmer`, for type checkers."""
-
-    start: Start
-    nAGQ: int
-    sparse_X: bool
-
-
-def lmer(formula: str | Formula, data: Any, **options: Unpack[LinearFitOptions]) -> FittedModel:
+def lmer(
+    formula: str | Formula,
+    data: Any,
+    *,
+    start: Start = None,
+    sparse_X: bool = False,
+    **options: Unpack[LinearOptions],
+) -> FittedModel:
     """Fit a linear mixed model as lme4's ``lmer`` does.
 
     Parameters
@@ -78,14 +68,19 @@ def lmer(formula: str | Formula, data: Any, **options: Unpack[LinearFitOptions])
     >>> fit.fixef.round(2).to_dict(), round(fit.sigma, 2), fit.is_singular()
     ({'(Intercept)': 251.41, 'Days': 10.47}, 25.59, False)
     """
-    start, shown = options.pop("start", None), _shown(options)
     options["control"], control = fit_control(options.get("control"), generalized=False)
-    design: MixedDesign[Any] = lformula(formula, data, **options)  # type: ignore[call-overload]
-    return fit_model(mk_lmer_devfun(design), design, start, control, shown, stacklevel=3)
+    design = lformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
+    return fit_model(mk_lmer_devfun(design), design, start, control, stacklevel=3)
 
 
 def glmer(
-    formula: str | Formula, data: Any, **options: Unpack[GeneralizedFitOptions]
+    formula: str | Formula,
+    data: Any,
+    *,
+    start: Start = None,
+    nAGQ: int = 1,
+    sparse_X: bool = False,
+    **options: Unpack[GeneralizedOptions],
 ) -> FittedModel:
     """Fit a generalized linear mixed model as lme4's ``glmer`` does, in its two steps.
 
@@ -122,56 +117,53 @@ def glmer(
     >>> fit.fixef.round(4).to_dict(), round(fit.aic, 4)
     ({'(Intercept)': 1.1584}, 40.1829)
     """
-    start, nAGQ, shown = options.pop("start", None), options.pop("nAGQ", 1), _shown(options)
     options["control"], control = fit_control(options.get("control"), generalized=True)
-    design: MixedDesign[Any] = glformula(formula, data, **options)  # type: ignore[call-overload]
+    design = glformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
     if design.family is None:
         text = (
             "calling glmer() with family=gaussian (identity link) as a shortcut to lmer() is "
             "deprecated; please call lmer() directly"
         )
         warnings.warn(text, Lme4pyWarning, stacklevel=2)
-        return fit_model(mk_lmer_devfun(design), design, start, control, shown)
+        return fit_model(mk_lmer_devfun(design), design, start, control)
     devfun = mk_glmer_devfun(design, nAGQ)
     if nAGQ > 0 and control.nAGQ0initStep and control.optimizer is not None:
         inside = replace(devfun, nAGQ=0)
-        par, beta = _starting(start, design.random.par, np.full(devfun.fixed, np.nan))
-        rough = replace(control, boundary_tol=0.0)
-        begun = inside.at(_optimum(inside, par, rough).par)
-        devfun = devfun.begun_at(begun)
-        start = {"par": begun.par, "fixef": begun.beta if np.isnan(beta).any() else beta}
-    return fit_model(devfun, design, start, control, shown, stacklevel=3)
-
-
-def _shown(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the arguments that are printed with a fit."""
-    return {
-        name: deparse(parse(options[name])) if isinstance(options[name], str) else "(values)"
-        for name in ("weights", "offset", "subset")
-        if options.get(name) is not None
-    }
+        par, beta = _starting(start, devfun)
+        par = _optimum(inside, par, replace(control, boundary_tol=0.0)).par
+        begun = inside.modes(par)
+        devfun = replace(devfun, eta=begun.eta, phi=begun.phi)
+        start = {"par": par, "fixef": begun.beta if np.isnan(beta).any() else beta}
+    return fit_model(devfun, design, start, control, stacklevel=3)
 
 
 def optimize_lmer(
-    devfun: LinearDeviance,
+    devfun: DevianceFunction,
     *,
     start: Start = None,
     control: Control | Mapping[str, Any] | None = None,
 ) -> Optimum:
-    """Return the minimum of a linear model's criterion (``optimizeLmer``).
+    """Return the minimum of a criterion (``optimizeLmer``, ``optimizeGlmer``).
 
     Parameters
     ----------
-    devfun : LinearDeviance
-        From `mk_lmer_devfun`.
+    devfun : LinearDeviance or GeneralizedDeviance
+        From `mk_lmer_devfun` or `mk_glmer_devfun`; of the latter with ``nAGQ=0`` for the first of
+        ``glmer``'s two steps, otherwise for the second, which begins at the fixed effects that
+        PIRLS finds.
     start : array-like or mapping, optional
-        Starting values of ``par``, or ``{"par": ...}``; lme4's own if not given.
+        Starting values of ``par``, or ``{"par": ..., "fixef": ...}``; lme4's own if not given.
     control : mapping, optional
-        Arguments of ``lmerControl``.
+        Arguments of ``lmerControl`` or ``glmerControl``.
 
     Returns
     -------
     Optimum
+
+    Raises
+    ------
+    DataError
+        For starting values or options that mean nothing.
 
     Examples
     --------
@@ -180,57 +172,28 @@ def optimize_lmer(
     >>> optimum = optimize_lmer(lme4py.mk_lmer_devfun(design))
     >>> round(optimum.criterion, 6), optimum.par.round(4).tolist()
     (1786.465085, [1.1979])
-    """
-    return _optimum(devfun, start, fit_control(control, generalized=False)[1])
-
-
-def optimize_glmer(
-    devfun: GeneralizedDeviance,
-    *,
-    start: Start = None,
-    control: Control | Mapping[str, Any] | None = None,
-) -> Optimum:
-    """Return the minimum of a generalized model's criterion (``optimizeGlmer``).
-
-    Parameters
-    ----------
-    devfun : GeneralizedDeviance
-        From `mk_glmer_devfun`: with ``nAGQ=0`` the first of lme4's two steps, otherwise the
-        second, which begins at the fixed effects that PIRLS finds.
-    start : array-like or mapping, optional
-        Starting values of ``par``, or ``{"par": ..., "fixef": ...}``.
-    control : mapping, optional
-        Arguments of ``glmerControl``.
-
-    Returns
-    -------
-    Optimum
-
-    Examples
-    --------
-    >>> import lme4py
     >>> data = {"y": [1, 0, 4, 3, 2, 5, 9, 9], "g": list("aabbccdd")}
     >>> design = lme4py.glformula("y ~ 1 + (1 | g)", data, family="poisson")
     >>> optimum = optimize_glmer(lme4py.mk_glmer_devfun(design))
     >>> round(optimum.criterion, 5), optimum.par.round(4).tolist()
     (36.18293, [0.7599, 1.1584])
     """
-    return _optimum(devfun, start, fit_control(control, generalized=True)[1])
+    generalized = isinstance(devfun, GeneralizedDeviance)
+    return _optimum(devfun, start, fit_control(control, generalized=generalized)[1])
 
 
-def _optimum(devfun: Deviance, start: Start, control: FitControl) -> Optimum:
-    if isinstance(devfun, LinearDeviance):
-        par, _ = _starting(start, devfun.start, None)
-        return minimised(devfun, devfun.random.within_bounds(par), control)
-    if not isinstance(devfun, GeneralizedDeviance):
+optimize_glmer = optimize_lmer
+
+
+def _optimum(devfun: DevianceFunction, start: Start, control: FitControl) -> Optimum:
+    if not isinstance(devfun, DevianceFunction):
         raise DataError(
             f"a deviance function is needed, not {type(devfun).__name__}",
             hint="mk_lmer_devfun and mk_glmer_devfun make them",
         )
-    unknown = np.full(devfun.fixed, np.nan) if devfun.nAGQ > 0 else None
-    par, beta = _starting(start, devfun.random.par, unknown)
+    par, beta = _starting(start, devfun)
     par = devfun.random.within_bounds(par)
-    if not devfun.fixed:
+    if not isinstance(devfun, GeneralizedDeviance) or not devfun.fixed:
         return minimised(devfun, par, control)
     begun = replace(devfun, nAGQ=0).at(par)
     errors = begun.scale * np.sqrt(np.diag(begun.unscaled_vcov))
@@ -240,13 +203,11 @@ def _optimum(devfun: Deviance, start: Start, control: FitControl) -> Optimum:
     return minimised(devfun, np.concatenate([par, beta]), control, scale)
 
 
-def _starting(
-    start: Start, par: FloatArray, beta: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    """Return the starting values of par and of the fixed effects (``getStart``)."""
-    found, places = {"par": par}, {"par": "par", "theta": "par"}
-    if beta is not None:
-        found["fixef"] = beta
+def _starting(start: Start, devfun: DevianceFunction) -> tuple[FloatArray, FloatArray]:
+    """Return starting values of par and fixed effects, NaN if not given (``getStart``)."""
+    found = {"par": devfun.start, "fixef": np.full(devfun.fixed, np.nan)}
+    places = {"par": "par", "theta": "par"}
+    if isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ > 0:
         places |= {"fixef": "fixef", "beta": "fixef"}
     given: Mapping[str, Any] = start if isinstance(start, Mapping) else {"par": start}
     for name, value in {} if start is None else given.items():
@@ -264,15 +225,14 @@ def _starting(
                 hint=f"it has {numbers.size}",
             )
         found[places[name]] = numbers
-    return found["par"], found.get("fixef", np.zeros(0))
+    return found["par"], found["fixef"]
 
 
 def fit_model(
-    devfun: Deviance,
-    design: MixedDesign[Any] | None = None,
+    devfun: DevianceFunction,
+    model: MixedDesign[Any] | Spec,
     start: Start = None,
     control: FitControl | None = None,
-    call: Mapping[str, str] | None = None,
     *,
     stacklevel: int = 2,
 ) -> FittedModel:
@@ -281,61 +241,29 @@ def fit_model(
     Parameters
     ----------
     devfun : LinearDeviance or GeneralizedDeviance
-    design : MixedDesign, optional
-        The rows; without them the fit has estimates only.
-    start, control, call, stacklevel
-        As `optimize_lmer`, `fit_control`, `FittedModel` and `warnings.warn` take them.
+    model : MixedDesign or Spec
+        The rows; the recipe alone where there are only cross-products of them.
+    start, control, stacklevel
+        As `optimize_lmer`, `fit_control` and `warnings.warn` take them.
     """
-    lme4 = LME4_2 if design is None else design.formula.lme4
     control = FitControl() if control is None else control
     optimum = _optimum(devfun, start, control)
-    optimum, said = examined(devfun, optimum, control, lme4, stacklevel + 1)
-    solution, random = devfun.at(optimum.par), devfun.random
-    b, scale, terms = np.asarray(solution.b), solution.scale, []
-    for term, one, begin in zip(
-        random.terms, random.covariance(solution.par), random.Gp[:-1], strict=True
-    ):
-        modes = b[begin : begin + term.levels * term.columns].reshape(term.levels, term.columns)
-        common = term.covariance.hom and one.structure in ("cs", "ar1")
-        texts, matrix = tuple(map(str, term.group.levels)), scale**2 * one.matrix
-        shown = (one.label, one.group, one.names, one.structure, matrix)
-        terms.append(EstimatedTerm(*shown, texts, modes, common))
-    covariance, hessian = scale**2 * solution.unscaled_vcov, optimum.hessian
-    if devfun.fixed and hessian is not None:
-        covariance = _from_hessian(hessian, random.par.size, covariance)
-    begins = ("fixed-effect model matrix is", "Some predictor variables are")
-    unnamed = [f"x{at + 1}" for at in range(solution.beta.size)]
+    optimum, said = examined(devfun, optimum, control, model.formula.lme4, stacklevel + 1)
+    solution = devfun.at(optimum.par)
+    covariance = solution.scale**2 * solution.unscaled_vcov
+    if devfun.fixed and optimum.hessian is not None:
+        covariance = _from_hessian(optimum.hessian, solution.par.size, covariance)
+    of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
     return FittedModel(
-        formula="" if design is None else str(design.formula),
-        version=lme4.version,
-        family=None if design is None else design.family,
+        **vars(solution),
+        model=model,
+        family=getattr(model, "family", None),
         reml=isinstance(devfun, LinearDeviance) and devfun.reml,
-        nAGQ=1 if isinstance(devfun, LinearDeviance) else devfun.nAGQ,
-        names=tuple(unnamed if design is None else design.fixed.names),
-        coefficients=solution.beta,
-        covariance=covariance,
-        sigma=solution.sigma,
-        par=solution.par,
-        theta=solution.theta,
-        lower=random.lower,
-        upper=random.upper,
-        terms=tuple(terms),
-        n=devfun.n if isinstance(devfun, LinearDeviance) else devfun.eta.size,
-        criterion=optimum.criterion,
-        minus_two_log_likelihood=(
-            solution.criterion_by(reml=False)
-            if isinstance(solution, LinearSolution)
-            else optimum.criterion
-        ),
+        nAGQ=devfun.nAGQ if isinstance(devfun, GeneralizedDeviance) else 1,
+        n=devfun.n,
         optimum=optimum,
-        matrix_messages=tuple(
-            text for text in (design.messages if design else ()) if text.startswith(begins)
-        ),
-        convergence_messages=said,
-        call=call or {},
-        spec=None if design is None else design.learned,
-        design=design,
-        solution=solution,
+        covariance=covariance,
+        messages=(*of_X, *said),
     )
 
 

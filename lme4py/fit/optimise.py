@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Any, TypeAlias
@@ -10,32 +11,24 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import mapping_of, number_of
+from lme4py.argument_types import flag_of, mapping_of, number_of
 from lme4py.control import Control
 from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError, DataError, nearest
-from lme4py.fit.generalized import GeneralizedDeviance
-from lme4py.fit.linear import LinearDeviance
+from lme4py.fit.linear import DevianceFunction, LinearDeviance
 from lme4py.messages import Messages
 from lme4py.versions import Lme4
 
-__all__ = [
-    "Deviance",
-    "FitControl",
-    "Optimum",
-    "examined",
-    "fit_control",
-    "is_at_bound",
-    "minimised",
-]
+__all__ = ["FitControl", "Optimum", "examined", "fit_control", "is_at_bound", "minimised"]
 
-Deviance: TypeAlias = LinearDeviance | GeneralizedDeviance
+Limits: TypeAlias = tuple[FloatArray, FloatArray]
 
-_STEP, _EDGE = 1e-4, 1e-5
+_STEP, _EDGE, _ROUNDING = 1e-4, 1e-5, 1e-10
+# Newton's steps end where they promise no more than that, or after so many.
+_PROMISE, _NEWTON = 1e-8, 5
 # COBYQA goes on from its bounds so often, from so far inside, while it gains so much.
 _RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
 _ACTIONS = ("message", "warning", "stop", "ignore")
-_OPTIMIZERS = ("nloptwrap", "bobyqa", "cobyqa")
 # optCtrl's names, as each of lme4's optimisers spells them.
 _LIMITS = {"xtol_abs": "xtol_abs", "ftol_abs": "ftol_abs", "maxeval": "maxeval"}
 _LIMITS |= {"rhoend": "xtol_abs", "maxfun": "maxeval"}
@@ -77,53 +70,50 @@ def fit_control(
     if control is None or isinstance(control, Control):
         return control, default
     known = {item.name for item in fields(FitControl)} - set(_LIMITS)
-    checks: dict[str, Any] = {}
-    changes: dict[str, Any] = {}
+    checks, changes = dict[str, Any](), dict[str, Any]()
     for given, value in mapping_of("control", control, '{"optimizer": "bobyqa"}').items():
         name = str(given).replace(".", "_")
         if name == "optCtrl":
-            changes |= _limits(value)
+            limits = mapping_of("optCtrl", value, '{"maxfun": 1000}')
+            changes |= dict(_limit(str(each), limits[each]) for each in limits)
         elif name in known:
-            changes[name] = _value(name, value, getattr(default, name))
+            changes[name] = _option(name, value, getattr(default, name))
         else:
             checks[given] = value
     return checks, replace(default, **changes)
 
 
-def _limits(given: Any) -> dict[str, Any]:
-    found = {}
-    for name, value in mapping_of("optCtrl", given, '{"maxfun": 1000}').items():
-        if name not in _LIMITS:
-            raise DataError(f"optCtrl has no option '{name}'", hint=nearest(str(name), _LIMITS))
-        number = number_of(f"optCtrl: {name}", value)
-        if number <= 0:
-            raise DataError(f"optCtrl: {name} must be a number above 0, not {number:g}")
-        found[_LIMITS[name]] = int(number) if _LIMITS[name] == "maxeval" else number
-    return found
+def _limit(name: str, value: Any) -> tuple[str, float]:
+    if name not in _LIMITS:
+        raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _LIMITS))
+    number = number_of(f"optCtrl: {name}", value)
+    if _LIMITS[name] == "maxeval":
+        number = int(number)
+    if number <= 0:
+        hint = "evaluations are whole numbers" if isinstance(number, int) else None
+        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}", hint=hint)
+    return _LIMITS[name], number
 
 
-def _value(name: str, value: Any, default: Any) -> Any:
-    """Return one option, checked."""
+def _option(name: str, value: Any, default: Any) -> Any:
+    option = name.replace("_", ".")
     if name == "optimizer":
         # Of glmer's two, that of the second step.
         chosen = value[-1] if isinstance(value, list | tuple) and value else value
-        if chosen is not None and not (isinstance(chosen, str) and chosen in _OPTIMIZERS):
-            hint = f"there are {', '.join(_OPTIMIZERS)}"
+        if chosen is not None and chosen not in ("nloptwrap", "bobyqa", "cobyqa"):
+            hint = "there are nloptwrap, bobyqa, cobyqa"
             raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
         return chosen
     if isinstance(default, tuple):
-        option = name.replace("_", ".")
         example = '{"action": "warning", "tol": 0.002}'
         parts = {"action": value} if isinstance(value, str) else mapping_of(option, value, example)
         action, tol = parts.get("action", default[0]), parts.get("tol")
-        if not isinstance(action, str) or action not in _ACTIONS:
+        if action not in _ACTIONS:
             raise CheckError(f"invalid control level ‘{action}’ in {option}")
         return action, default[1] if tol is None else number_of(f"{option}: tol", tol)
-    if name == "boundary_tol":
-        return number_of("boundary.tol", value)
-    if not isinstance(value, bool) and not (value is None and name == "calc_derivs"):
-        raise DataError(f"{name} must be True or False, not {value!r}")
-    return value
+    if isinstance(default, float):
+        return number_of(option, value)
+    return default if value is None else flag_of(option, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -157,109 +147,52 @@ class Optimum(Abbreviated):
 
 
 def minimised(
-    devfun: Deviance, start: FloatArray, control: FitControl, scale: FloatArray | None = None
+    devfun: DevianceFunction,
+    start: FloatArray,
+    control: FitControl,
+    unit: FloatArray | None = None,
 ) -> Optimum:
-    """Return the minimum (lme4's ``optwrap``, with what it does at bounds)."""
+    """Return the minimum (lme4's ``optwrap``, with what it does at bounds).
+
+    With units the search is for parameters divided by them, and begins with steps of 1.
+    """
+    step, unit = (None, np.ones(start.size)) if unit is None else (1.0, unit)
+    bounds, count = devfun.bounds, 1
     with np.errstate(all="ignore"):
-        begun = devfun(start)
-    if np.isnan(begun):
-        raise DataError(
-            "objective in x0 returns NA", hint="the numbers are too large: rescale variables"
-        )
-    if control.optimizer is None:
-        return Optimum(
-            par=start,
-            criterion=begun,
-            evaluations=1,
-            optimizer="none",
-            message="no optimization",
-            converged=True,
-        )
-    found = _once(devfun, start, control, scale)
-    if control.restart_edge and _falls_inside(devfun, found):
-        again = _once(devfun, found.par, control, scale)
-        evaluations = found.evaluations + again.evaluations
-        found = again if again.criterion <= found.criterion else found
-        found = replace(found, evaluations=evaluations)
-    for bounds in (devfun.lower, devfun.upper):
-        distance = np.abs(found.par - bounds)
-        for at in np.flatnonzero((distance > 0) & (distance < control.boundary_tol)):
-            moved = _moved(found.par, at, bounds[at])
-            value = devfun(moved)
-            if value < found.criterion:
-                found = replace(found, par=moved, criterion=value)
-    return found
+        best, least = start, devfun(start)
+    if np.isnan(least):
+        hint = "the numbers are too large: rescale variables"
+        raise DataError("objective in x0 returns NA", hint=hint)
 
-
-def _moved(par: FloatArray, at: Any, value: float) -> FloatArray:
-    return np.where(np.arange(par.size) == at, value, par)
-
-
-def _falls_inside(devfun: Deviance, found: Optimum) -> bool:
-    """Tell whether the criterion falls from a bound into the inside."""
-    return any(
-        devfun(_moved(found.par, at, bounds[at] + step)) < found.criterion
-        for bounds, step in ((devfun.lower, _EDGE), (devfun.upper, -_EDGE))
-        for at in np.flatnonzero(found.par == bounds)
-    )
-
-
-def _once(
-    devfun: Deviance, start: FloatArray, control: FitControl, scale: FloatArray | None
-) -> Optimum:
-    """Minimise in the scale of the first steps: by nlopt's BOBYQA, or scipy's COBYQA without it."""
-    unit = np.ones(start.size) if scale is None else scale
-    lower, upper = devfun.lower / unit, devfun.upper / unit
-    first = np.clip(start / unit, lower, upper)
-    best, least, count = start, np.inf, 0
-
-    def function(moved: FloatArray, *_: Any) -> float:
+    def value(moved: FloatArray, *_: Any) -> float:
         nonlocal best, least, count
-        par, count = np.clip(moved * unit, devfun.lower, devfun.upper), count + 1
-        value = devfun(par)
-        if value < least:
-            best, least = par, value
-        return value if np.isfinite(value) else float(np.finfo(float).max)
+        par, count = np.clip(moved * unit, *bounds), count + 1
+        found = devfun(par)
+        if found < least:
+            best, least = par, found
+        return found if np.isfinite(found) else float(np.finfo(float).max)
 
-    if control.optimizer != "cobyqa" and find_spec("nlopt") is not None:
-        import nlopt
+    def beside(distance: Callable[[FloatArray], Any], by: float) -> Iterator[FloatArray]:
+        """Yield parameters with one of them moved to a bound, or so far inside of it."""
+        for bound, sign in zip(bounds, (1.0, -1.0), strict=True):
+            for at in np.flatnonzero(distance(np.abs(best - bound))):
+                yield np.where(np.arange(best.size) == at, bound[at] + sign * by, best)
 
-        optimiser = nlopt.opt(nlopt.LN_BOBYQA, start.size)
-        optimiser.set_min_objective(function)
-        optimiser.set_lower_bounds(lower)
-        optimiser.set_upper_bounds(upper)
-        optimiser.set_xtol_abs(control.xtol_abs)
-        optimiser.set_ftol_abs(control.ftol_abs)
-        optimiser.set_maxeval(control.maxeval)
-        if scale is not None:
-            optimiser.set_initial_step(1.0)
-        code = nlopt.ROUNDOFF_LIMITED
-        try:
-            optimiser.optimize(first)
-            code = optimiser.last_optimize_result()
-        except nlopt.RoundoffLimited:
-            pass
-        names = ("FTOL_REACHED", "XTOL_REACHED", "MAXEVAL_REACHED", "ROUNDOFF_LIMITED")
-        said = {getattr(nlopt, name): f"NLOPT_{name}" for name in names}
-        name, message = "nloptwrap", said.get(code, f"NLopt code {code}")
-        converged = code > 0 and code != nlopt.MAXEVAL_REACHED
-    else:
-        from scipy import optimize
-
-        # Its types know no COBYQA in scipy 1.14.
-        minimize: Any = optimize.minimize
-        options = {"maxfev": control.maxeval, "final_tr_radius": control.xtol_abs}
-        options["initial_tr_radius"] = 0.5 if scale is None else 1.0
-        bounds = optimize.Bounds(lower, upper)
-        for _ in range(_RESTARTS):
-            before = least
-            result = minimize(function, first, method="COBYQA", bounds=bounds, options=options)
-            # It may stay near a bound that BOBYQA leaves.
-            near = best / unit < lower + _NEAR
-            if not least < before - _GAIN or not near.any():
+    name, message, converged = "none", "no optimization", True
+    if control.optimizer is not None:
+        own = control.optimizer != "cobyqa" and find_spec("nlopt") is not None
+        name, optimise = ("nloptwrap", _bobyqa) if own else ("cobyqa", _cobyqa)
+        limits = bounds[0] / unit, bounds[1] / unit
+        for _ in range(1 + control.restart_edge):
+            first = np.clip(best / unit, *limits)
+            message, converged = optimise(value, first, limits, control, step)
+            # The criterion may fall from a bound into the inside.
+            if not any(devfun(probe) < least for probe in beside(lambda d: d == 0, _EDGE)):
                 break
-            first = np.where(near, lower + _INSIDE, best / unit)
-        name, message, converged = "cobyqa", str(result.message), bool(result.success)
+        for probe in beside(lambda d: (d > 0) & (d < control.boundary_tol), 0.0):
+            found = devfun(probe)
+            if found <= least + _ROUNDING:
+                best, least = probe, found
     return Optimum(
         par=best,
         criterion=float(least),
@@ -270,25 +203,78 @@ def _once(
     )
 
 
-def is_at_bound(par: FloatArray, lower: FloatArray, upper: FloatArray, tol: float) -> bool:
+def _bobyqa(
+    function: Any, first: FloatArray, limits: Limits, control: FitControl, step: float | None
+) -> tuple[str, bool]:
+    """Minimise by nlopt's BOBYQA, as lme4 does; return what it says, and whether it converged."""
+    import nlopt
+
+    optimiser = nlopt.opt(nlopt.LN_BOBYQA, first.size)
+    optimiser.set_min_objective(function)
+    optimiser.set_lower_bounds(limits[0])
+    optimiser.set_upper_bounds(limits[1])
+    optimiser.set_xtol_abs(control.xtol_abs)
+    optimiser.set_ftol_abs(control.ftol_abs)
+    optimiser.set_maxeval(control.maxeval)
+    if step is not None:
+        optimiser.set_initial_step(step)
+    code = nlopt.ROUNDOFF_LIMITED
+    with suppress(nlopt.RoundoffLimited):
+        optimiser.optimize(first)
+        code = optimiser.last_optimize_result()
+    names = ("FTOL_REACHED", "XTOL_REACHED", "MAXEVAL_REACHED", "ROUNDOFF_LIMITED")
+    said = {getattr(nlopt, name): f"NLOPT_{name}" for name in names}
+    return said.get(code, f"NLopt code {code}"), code > 0 and code != nlopt.MAXEVAL_REACHED
+
+
+def _cobyqa(
+    function: Any, first: FloatArray, limits: Limits, control: FitControl, step: float | None
+) -> tuple[str, bool]:
+    """Do the same by scipy's COBYQA."""
+    from scipy import optimize
+
+    # Its types know no COBYQA in scipy 1.14.
+    minimize: Any = optimize.minimize
+    options = {"maxfev": control.maxeval, "final_tr_radius": control.xtol_abs}
+    options["initial_tr_radius"] = step or 0.5
+    bounds, least = optimize.Bounds(*limits), np.inf
+    for _ in range(_RESTARTS):
+        result = minimize(function, first, method="COBYQA", bounds=bounds, options=options)
+        # It may stay near a bound that BOBYQA leaves.
+        near = result.x < limits[0] + _NEAR
+        if not result.fun < least - _GAIN or not near.any():
+            break
+        first, least = np.where(near, limits[0] + _INSIDE, result.x), result.fun
+    return str(result.message), bool(result.success)
+
+
+def is_at_bound(par: FloatArray, bounds: Limits, tol: float) -> bool:
     """Tell whether a parameter lies on one of its bounds (lme4's ``isSingular``)."""
-    return bool(np.minimum(par - lower, upper - par).min(initial=np.inf) < tol)
+    return bool(np.minimum(par - bounds[0], bounds[1] - par).min(initial=np.inf) < tol)
 
 
 def examined(
-    devfun: Deviance, optimum: Optimum, control: FitControl, lme4: Lme4, stacklevel: int
+    devfun: DevianceFunction, optimum: Optimum, control: FitControl, lme4: Lme4, stacklevel: int
 ) -> tuple[Optimum, tuple[str, ...]]:
-    """Compute derivatives where lme4 does, and say what it says of the optimum (``checkConv``)."""
+    """Compute derivatives where lme4 does, and say what it says of the optimum (``checkConv``).
+
+    Where they promise more than a last digit of the criterion, Newton's steps go there.
+    """
     linear = isinstance(devfun, LinearDeviance)
-    rows = devfun.n if isinstance(devfun, LinearDeviance) else devfun.eta.size
-    small = rows < _MOST_ROWS and optimum.par.size < (_MOST_LINEAR if linear else _MOST_GENERALIZED)
-    wanted = control.calc_derivs
+    most = _MOST_LINEAR if linear else _MOST_GENERALIZED
+    small = devfun.n < _MOST_ROWS and optimum.par.size < most
+    optimised, wanted = optimum.optimizer != "none", control.calc_derivs
     if wanted is None:
-        wanted = optimum.optimizer != "none" and (small or not lme4.skips_derivatives)
+        wanted = optimised and (small or not lme4.skips_derivatives)
     action, tol = control.check_conv_singular
-    singular = is_at_bound(optimum.par, devfun.lower, devfun.upper, tol)
+    singular = is_at_bound(optimum.par, devfun.bounds, tol)
     if wanted and (linear or devfun.fixed) and not (singular and lme4.skips_derivatives):
         optimum = _with_derivatives(devfun, optimum)
+        for _ in range(_NEWTON if optimised and optimum.converged and not singular else 0):
+            nearer = _stepped(devfun, optimum)
+            if nearer is None:
+                break
+            optimum = _with_derivatives(devfun, nearer)
     messages = Messages()
     if not optimum.converged:
         messages.warn(f"convergence code 5 from {optimum.optimizer}: {optimum.message}")
@@ -306,11 +292,26 @@ def examined(
     return optimum, tuple(messages.texts)
 
 
-def _with_derivatives(devfun: Deviance, optimum: Optimum) -> Optimum:
+def _stepped(devfun: DevianceFunction, optimum: Optimum) -> Optimum | None:
+    """Return Newton's next step; None where it promises little, or does not lead down."""
+    gradient, hessian = np.asarray(optimum.gradient), np.asarray(optimum.hessian)
+    with np.errstate(all="ignore"):
+        try:
+            step = np.linalg.solve(hessian, gradient)
+        except np.linalg.LinAlgError:
+            return None
+        par, promise = optimum.par - step, gradient @ step / 2.0
+    if not promise > _PROMISE or is_at_bound(par, devfun.bounds, 0.0):
+        return None
+    value = devfun(par)
+    return replace(optimum, par=par, criterion=value) if value < optimum.criterion else None
+
+
+def _with_derivatives(devfun: DevianceFunction, optimum: Optimum) -> Optimum:
     """Return the optimum with gradient and Hessian, by lme4's central differences (``deriv12``)."""
 
     def value(step: FloatArray) -> float:
-        return devfun.solution(optimum.par + step).criterion
+        return devfun.criterion(optimum.par + step)
 
     steps = np.eye(optimum.par.size) * _STEP
     above, below = (np.array([value(sign * step) for step in steps]) for sign in (1, -1))

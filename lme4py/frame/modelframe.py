@@ -68,6 +68,7 @@ Expression: TypeAlias = Any
 """Array-like, or an R expression as text that is evaluated in the data."""
 
 NA_ACTIONS: tuple[NAAction, ...] = ("omit", "exclude", "fail", "pass")
+_NONE = np.zeros(0, dtype=np.int64)
 
 
 def na_action_of(name: Any) -> NAAction:
@@ -109,6 +110,8 @@ class ModelFrame:
         Rows of the data that were kept, in order; None when all were.
     omitted : int
         Number of rows dropped for missing values.
+    lost : ndarray of int64
+        Which of the rows that `subset` selects these are; empty where that is not known.
     spans : mapping of str to Span
         Where each variable stands in the formula.
     types : mapping of str to ColumnType
@@ -123,6 +126,7 @@ class ModelFrame:
     rows: int
     positions: NDArray[np.int64] | None = None
     omitted: int = 0
+    lost: NDArray[np.int64] = field(default_factory=lambda: _NONE)
     spans: Mapping[str, Span | None] = field(default_factory=dict)
     types: Mapping[str, ColumnType] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
@@ -347,15 +351,15 @@ def _of_rows(
 ) -> ModelFrame:
     """Return the frame of the selected rows that have no missing values but in `free` ones."""
     needed = {name: value for name, value in variables.items() if name not in free}
-    positions = _complete(needed, selected, na_action)
+    positions, lost = _complete(needed, selected, na_action)
     before = rows if selected is None else selected.size
-    left = rows if positions is None else positions.size
     return frame_of(
         expanded,
         _taken(variables, positions),
-        rows=left,
+        rows=before - lost.size,
         positions=positions,
-        omitted=before - left,
+        omitted=lost.size,
+        lost=lost,
     )
 
 
@@ -537,10 +541,10 @@ def _complete(
     variables: Mapping[str, Value],
     selected: NDArray[np.int64] | None,
     na_action: NAAction,
-) -> NDArray[np.int64] | None:
-    """Return which of the selected rows stay, None when all rows do."""
+) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+    """Return which rows stay, None when all do, and which of the selected ones do not."""
     if na_action == "pass":
-        return selected
+        return selected, _NONE
     lost: NDArray[np.bool_] | None = None
     for value in variables.values():
         found = missing(value)
@@ -550,7 +554,7 @@ def _complete(
         absent = selected < 0
         lost = absent if lost is None else lost[selected] | absent
     if lost is None or not lost.any():
-        return selected
+        return selected, _NONE
     if na_action == "fail":
         counts = [
             f"'{name}': {rows_text(found)}"
@@ -559,4 +563,5 @@ def _complete(
         ]
         hint = "; ".join(counts) or "subset selects rows that are not there"
         raise DataError("missing values in object", hint=hint)
-    return np.flatnonzero(~lost) if selected is None else selected[~lost]
+    left = np.flatnonzero(~lost) if selected is None else selected[~lost]
+    return left, np.flatnonzero(lost)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -134,6 +135,7 @@ class Covariance:
         """Return the Cholesky factor of the correlation matrix."""
         raise NotImplementedError
 
+    @cache  # noqa: B019  of few instances, asked at every step of a fit
     def template(self) -> Template:
         """Return one block of Lambdat."""
         places = self._places()

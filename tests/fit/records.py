@@ -69,6 +69,12 @@ class Record:
     def best(self, name):
         return plain(self.values["best"][name])
 
+    @property
+    def refined(self):
+        """The optimum where lme4's own derivatives vanish (refine.R); None of a singular fit."""
+        found = recorded("refined", self.version)["fits"][self.kind].get(self.name)
+        return None if found is None else plain(found)
+
     def get(self, name):
         value = self.values.get(name)
         return None if value is None else plain(value)

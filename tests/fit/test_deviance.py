@@ -62,7 +62,7 @@ def test_other_ways_to_factor(record, way, monkeypatch):
     np.testing.assert_allclose(found.b, expected.b, rtol=1e-8, atol=1e-8)
     np.testing.assert_allclose(found.u, expected.u, rtol=1e-7, atol=1e-7)
     blocks = zip(
-        found.covariance.diagonal_blocks(), expected.covariance.diagonal_blocks(), strict=True
+        found.conditional.diagonal_blocks(), expected.conditional.diagonal_blocks(), strict=True
     )
     for ours, theirs in blocks:
         np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)

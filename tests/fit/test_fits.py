@@ -18,6 +18,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 VALLEYS = ("made_double_factor",)
 # The criterion has two minima there, 0.0016 apart; COBYQA ends in the other.
 TWO_MINIMA = () if find_spec("nlopt") else ("made_flat",)
+# lme4's own derivatives end in rounding there, 7e-12 above our criterion.
+NOISY = ("made_gaussian_inverse",)
 # lme4 2.1 leaves its search for a dispersion early (docs/differences.md), and so its optimum.
 EARLY = 5e-3
 
@@ -41,6 +43,17 @@ def _settled(record, fit):
     return not record.best("singular")[0] and abs(fit.criterion - best) < 1e-7
 
 
+def _is_the_optimum(record, fit):
+    """Whether the fit is where lme4's own derivatives vanish, unless that is at a bound."""
+    refined = record.refined
+    if refined is None or record.name in TWO_MINIMA:
+        return
+    assert fit.criterion <= refined["criterion"][0] + 1e-8
+    apart = np.abs(fit.coefficients - refined["fixef"])
+    errors = np.sqrt(np.diag(record.best("vcov")))
+    np.testing.assert_array_less(apart, (2e-5 if record.name in NOISY else 1e-5) * errors)
+
+
 def _free(record):
     dispersed = record.kind == "generalized" and not re.match(
         "binomial|poisson", record.text("family")
@@ -61,10 +74,10 @@ def test_linear(record):
     assert fit.is_singular() == best("singular")[0]
     assert fit.df == best("df")[0]
     assert list(fit.names) == list(record.values["best"]["fixef"].names or ())
+    _is_the_optimum(record, fit)
     if not _settled(record, fit):
         return
     errors = np.sqrt(np.diag(best("vcov")))
-    np.testing.assert_array_less(np.abs(fit.coefficients - best("fixef")), 2e-5 * errors)
     np.testing.assert_allclose(fit.std_errors, errors, rtol=1e-4)
     assert fit.sigma == pytest.approx(best("sigma")[0], rel=1e-4)
     assert fit.aic == pytest.approx(best("AIC")[0], rel=1e-9)
@@ -83,6 +96,7 @@ def test_generalized(record):
     assert fit.criterion <= lme4 + (EARLY if free else 1e-6)
     assert fit.is_singular() == best("singular")[0]
     assert fit.df == best("df")[0]
+    _is_the_optimum(record, fit)
     if free or not _settled(record, fit):
         errors = np.sqrt(np.diag(best("vcov")))
         np.testing.assert_array_less(np.abs(fit.coefficients - best("fixef")), 0.05 * errors + 1e-9)

@@ -65,7 +65,8 @@ def test_other_texts_are_no_fits(text):
 
 def test_damaged_fits(fit):
     plain = json.loads(fit.to_json())
-    for change in ({"n": -1}, {"par": {"array": "float64", "shape": [1], "items": [1.0]}}):
+    one = {"array": "float64", "shape": [1], "items": [1.0]}
+    for change in ({"n": -1}, {"par": one}, {"covariance": one}):
         damaged = {**plain, "content": {**plain["content"], **change}}
         with pytest.raises(lme4py.DataError, match="not a saved fit"):
             lme4py.FittedModel.from_json(json.dumps(damaged))
@@ -77,12 +78,15 @@ def test_from_cross_products_alone():
     data = sleepstudy()
     design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data)
     devfun = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
-    alone = fit_model(devfun)
-    whole = lme4py.lmer("Reaction ~ Days + (Days | Subject)", data, start=design.random.par)
+    alone = fit_model(devfun, design.spec)
+    whole = lme4py.lmer("Reaction ~ Days + (Days | Subject)", data)
     np.testing.assert_allclose(alone.coefficients, whole.coefficients, rtol=1e-9)
     assert alone.criterion == pytest.approx(whole.criterion, rel=0, abs=1e-7)
-    with pytest.raises(lme4py.DataError, match="no rule for new rows"):
-        alone.predict({"Days": [1]})
+    assert list(alone.fixef.index) == ["(Intercept)", "Days"]
+    new = {"Days": [1, 2], "Subject": ["308", "309"]}
+    np.testing.assert_allclose(alone.predict(new), whole.predict(new), rtol=1e-7)
+    with pytest.raises(lme4py.DataError, match="no rows"):
+        alone.fitted()
 
 
 @pytest.mark.parametrize(
@@ -94,6 +98,8 @@ def test_from_cross_products_alone():
         ({"control": {"optimizer": "nlm"}}, "couldn't find optimizer function nlm"),
         ({"control": {"optCtrl": {"maxfum": 1}}}, "no option 'maxfum'"),
         ({"control": {"optCtrl": {"maxfun": 0}}}, "a number above 0"),
+        ({"control": {"optCtrl": {"maxfun": 0.5}}}, "a number above 0, not 0.5"),
+        ({"reml": "x"}, "reml must be True or False, not 'x'"),
         ({"control": {"check.conv.grad": "loud"}}, "invalid control level"),
         ({"control": {"restart_edge": 3}}, "must be True or False"),
     ],
@@ -115,3 +121,28 @@ def test_names_that_explanations_take(fit):
     assert fit.par.tolist() == fit.theta.tolist()
     assert fit.ranef["Subject"].shape == (18, 2)
     assert list(fit.ranef["Subject"].index)[:2] == ["308", "309"]
+
+
+def test_rows_with_missing_values_after_a_subset():
+    """R 4.2.2, lme4 1.1-31: subset = Days > 1, na.action = na.exclude."""
+    data = sleepstudy()
+    data.loc[[2, 49, 50, 179], "Reaction"] = np.nan
+    fit = lme4py.lmer(
+        "Reaction ~ Days + (1 | Subject)", data, subset="Days > 1", na_action="exclude"
+    )
+    for found in (fit.fitted(), fit.residuals(), fit.predict()):
+        assert found.size == 144
+        assert np.flatnonzero(np.isnan(found)).tolist() == [0, 39, 143]
+    np.testing.assert_allclose(fit.fitted()[1:3], [343.1131322, 354.0893986], rtol=1e-6)
+    np.testing.assert_allclose(fit.residuals()[1:3], [-21.673332182, 2.762501445], rtol=1e-4)
+
+
+@pytest.mark.parametrize("formula", ["flat ~ 1 + (1 | g) + (1 | h)", "far ~ x + (1 | g) + (1 | k)"])
+def test_cross_products_start_where_the_rows_do(formula):
+    from tests.fit.records import recorded
+
+    design = lme4py.lformula(formula, recorded("linear", "2.1")["data"]["made"].table())
+    own = lme4py.mk_lmer_devfun(design)
+    alone = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
+    assert (own.start != 1.0).all()
+    np.testing.assert_allclose(alone.start, own.start, rtol=1e-6)

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lme4py.control import Control
-from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
 from lme4py.family import Family
 from lme4py.fixed_design import FixedDesign, XType
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM
     from tabmat import SplitMatrix
 
+    from lme4py.crossproducts import Crossproducts
     from lme4py.explain.blocks import BlockStructure
     from lme4py.explain.clusters import Cluster, Clusters
     from lme4py.explain.equations import Equations
@@ -138,6 +138,8 @@ lost_levels
         >>> design.crossproducts().ZtX[0].tolist()
         [10.0, 45.0]
         """
+        from lme4py.crossproducts import Crossproducts
+
         return Crossproducts.of(
             self.X, self.Zt, self.response.y, weights=self.weights, offset=self.offset
         )

@@ -94,24 +94,8 @@ _EXTRAS = ("weights", "offset", "mustart", "etastart")
 class ModelText:
     """A formula and its arguments as they are read, before any data are.
 
-    Parameters
-    ----------
-    arguments : Arguments
-    lme4 : Lme4
-    family : Family or None
-    mixed : bool
-    written : Formula
-        As it was written.
-    formula : Formula
-        With ``||`` expanded where lme4 expands it.
-    variables : Node
-        That formula with bars written as sums.
-    control : Control
-    attached : mapping of str to contrasts
-    collation : Collation
-    default_contrasts : tuple of str
-    na_action : {"omit", "exclude", "fail", "pass"}
-    env : mapping of str to object
+    Of the formula as it was `written`, `formula` has ``||`` expanded where lme4 expands it, and
+    `variables` is that with bars written as sums. The other fields say what the arguments mean.
     """
 
     arguments: Arguments
@@ -171,11 +155,6 @@ def learn(
 
     Without a `family` the model is linear; one that is not `mixed` has no random terms, and
     none of the rules of lme4's beside R's.
-
-    Raises
-    ------
-    Lme4pyError
-        With R's or lme4's words.
     """
     text = read_model(formula, arguments, messages, family=family, mixed=mixed)
     columns = AttachedColumns(data, text.attached)
@@ -225,13 +204,7 @@ def read_model(
     family: Family | None = None,
     mixed: bool = True,
 ) -> ModelText:
-    """Read a formula and its arguments; `family` and `mixed` as for `learn`.
-
-    Raises
-    ------
-    Lme4pyError
-        For what is no formula of a mixed model, and for arguments that mean nothing.
-    """
+    """Read a formula and its arguments; `family` and `mixed` as for `learn`."""
     lme4 = lme4_of(arguments.lme4)
     linear = family is None
     control = control_of(arguments.control, generalized=not linear, note=messages.remark)
@@ -304,26 +277,9 @@ def learn_model(
 ) -> LearnedModel:
     """Lead a model frame to the matrices, and to what other rows need of them.
 
-    Parameters
-    ----------
-    text : ModelText
-    learned : LearnedFrame
-    scope : Scope
-        In which its variables were evaluated.
-    messages : Messages
-        Where warnings and advice go.
-    columns : mapping of str to ColumnType
-        The columns of the data that were read.
-    rows : int
-        How many rows the model has. Where the frame holds some of them only, X keeps every
-        column and is not checked.
-    emptied : str
-        Why no row is left, if none is.
-
-    Raises
-    ------
-    Lme4pyError
-        With R's or lme4's words.
+    The variables of the frame were evaluated in `scope`; `columns` are the types of those of the
+    data that were read. The model has so many `rows`: where the frame holds some of them only, X
+    keeps every column and is not checked. `emptied` says why no row is left, if none is.
     """
     parsed, frame = text.formula, learned.frame
     linear, bars, contrasts = text.family is None, parsed.bars, text.arguments.contrasts

@@ -21,7 +21,7 @@ __all__ = ["LME4_1", "LME4_2", "Lme4", "followed", "following", "lme4_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lme4:
-    """One generation of lme4.
+    """One generation of lme4; the defaults are those of today's.
 
     Parameters
     ----------
@@ -67,28 +67,32 @@ class Lme4:
         What ``scale`` of a factor and ``cut`` with too few labels say.
     """
 
-    version: str
-    structures: tuple[str, ...]
-    expands_groups: bool
-    splits_generalized: bool
-    autoscales: bool
-    empty_call: str
-    scale_advice: str
-    codes_any_vector: bool
-    counts_from_1970: bool
-    moves_knots: bool
-    times_one_by_one: bool
-    averages_what_is_there: bool
-    reads_open_exponents: bool
-    binomial_links: tuple[str, ...]
-    skips_derivatives: bool
-    profiles_dispersion: bool
-    deviance_label: str
-    convergence_hint: str
-    not_numeric: str
-    unequal_labels: str
+    version: str = "2.1"
+    structures: tuple[str, ...] = ("us", "diag", "cs", "ar1")
+    expands_groups: bool = True
+    splits_generalized: bool = True
+    autoscales: bool = True
+    empty_call: str = "subscript out of bounds"
+    scale_advice: str = (
+        "consider rescaling. \nYou may also use (g)lmerControl(autoscale = TRUE) to "
+        "improve numerical stability."
+    )
+    codes_any_vector: bool = True
+    counts_from_1970: bool = True
+    moves_knots: bool = True
+    times_one_by_one: bool = True
+    averages_what_is_there: bool = True
+    reads_open_exponents: bool = False
+    binomial_links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit", "log", "identity")
+    skips_derivatives: bool = True
+    profiles_dispersion: bool = True
+    deviance_label: str = "-2*log(L)"
+    convergence_hint: str = "\n  See ?lme4::convergence and ?lme4::troubleshooting."
+    not_numeric: str = "'x' must be numeric or complex"
+    unequal_labels: str = "number of intervals and length of 'labels' differ"
 
 
+LME4_2 = Lme4()
 LME4_1 = Lme4(
     version="1.1-31",
     structures=(),
@@ -110,29 +114,6 @@ LME4_1 = Lme4(
     convergence_hint="",
     not_numeric="'x' must be numeric",
     unequal_labels="lengths of 'breaks' and 'labels' differ",
-)
-LME4_2 = Lme4(
-    version="2.1",
-    structures=("us", "diag", "cs", "ar1"),
-    expands_groups=True,
-    splits_generalized=True,
-    autoscales=True,
-    empty_call="subscript out of bounds",
-    scale_advice="consider rescaling. \nYou may also use (g)lmerControl(autoscale = TRUE) to "
-    "improve numerical stability.",
-    codes_any_vector=True,
-    counts_from_1970=True,
-    moves_knots=True,
-    times_one_by_one=True,
-    averages_what_is_there=True,
-    reads_open_exponents=False,
-    binomial_links=("logit", "probit", "cloglog", "cauchit", "log", "identity"),
-    skips_derivatives=True,
-    profiles_dispersion=True,
-    deviance_label="-2*log(L)",
-    convergence_hint="\n  See ?lme4::convergence and ?lme4::troubleshooting.",
-    not_numeric="'x' must be numeric or complex",
-    unequal_labels="number of intervals and length of 'labels' differ",
 )
 _followed: ContextVar[Lme4] = ContextVar("_followed", default=LME4_2)
 _CHANGED = (1, 1, 36)

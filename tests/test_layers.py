@@ -34,7 +34,6 @@ LAYERS = (
     "data",
     "formula.syntax",
     "formula.syntax_errors",
-    "formula.tokens",
     "formula.tree_builder",
     "formula.lark_parser",
     "formula.parse",

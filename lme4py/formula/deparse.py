@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import Enum
 
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.numerals import constant
@@ -21,46 +20,40 @@ __all__ = ["deparse", "term_label", "variable_name"]
 _WIDTH = 500
 
 
-class _Kind(Enum):
-    SPACED = 1  # blanks around, a line may end after it
-    ASSIGN = 2  # blanks around, no line ends there
-    TIGHT = 3
-    PREFIX = 4
-    MEMBER = 5
-
-
 @dataclass(frozen=True, slots=True)
 class _Operator:
+    """Around one that is spaced or assigns stand blanks; a line may end after the former."""
+
     precedence: int
-    kind: _Kind
+    kind: str
     rightward: bool = False
 
 
 _SUM, _COMPARE = 9, 8
 _OPERATORS = {
-    name: _Operator(precedence, kind, kind is _Kind.ASSIGN or name == "^")
+    name: _Operator(precedence, kind, kind == "assign" or name == "^")
     for precedence, kind, names in (
-        (1, _Kind.ASSIGN, ["="]),
-        (2, _Kind.ASSIGN, ["<-", "<<-"]),
-        (4, _Kind.SPACED, ["~"]),
-        (5, _Kind.SPACED, ["|", "||"]),
-        (6, _Kind.SPACED, ["&", "&&"]),
-        (7, _Kind.PREFIX, ["!"]),
-        (_COMPARE, _Kind.SPACED, ["==", "!=", "<", ">", "<=", ">="]),
-        (_SUM, _Kind.SPACED, ["+", "-"]),
-        (10, _Kind.SPACED, ["*"]),
-        (10, _Kind.TIGHT, ["/"]),
-        (11, _Kind.TIGHT, ["%%", "%/%"]),
-        (12, _Kind.TIGHT, [":"]),
-        (14, _Kind.TIGHT, ["^"]),
-        (15, _Kind.MEMBER, ["$", "@"]),
-        (16, _Kind.MEMBER, ["::", ":::"]),
+        (1, "assign", ["="]),
+        (2, "assign", ["<-", "<<-"]),
+        (4, "spaced", ["~"]),
+        (5, "spaced", ["|", "||"]),
+        (6, "spaced", ["&", "&&"]),
+        (7, "prefix", ["!"]),
+        (_COMPARE, "spaced", ["==", "!=", "<", ">", "<=", ">="]),
+        (_SUM, "spaced", ["+", "-"]),
+        (10, "spaced", ["*"]),
+        (10, "tight", ["/"]),
+        (11, "tight", ["%%", "%/%"]),
+        (12, "tight", [":"]),
+        (14, "tight", ["^"]),
+        (15, "member", ["$", "@"]),
+        (16, "member", ["::", ":::"]),
     )
     for name in names
 }
-_SPECIAL = _Operator(11, _Kind.SPACED)
-_SIGN = _Operator(13, _Kind.PREFIX)
-_SUBSET = _Operator(15, _Kind.TIGHT)
+_SPECIAL = _Operator(11, "spaced")
+_SIGN = _Operator(13, "prefix")
+_SUBSET = _Operator(15, "tight")
 
 _NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
 _RESERVED = frozenset(
@@ -79,15 +72,8 @@ _ESCAPES = {
 def deparse(node: Node) -> str:
     """Return the text of an expression, R's ``paste(deparse(e, 500), collapse = " ")``.
 
-    Parameters
-    ----------
-    node : Node
-        Any expression; one built by hand gets the parentheses it needs, where R adds them.
-
-    Returns
-    -------
-    str
-        Text that `parse` reads back as `node`.
+    An expression built by hand gets the parentheses it needs, where R adds them; `parse` reads
+    the text back.
 
     Examples
     --------
@@ -151,10 +137,10 @@ def _operator_of(node: Node) -> _Operator | None:
     if name in ("$", "@") and not isinstance(operands[-1], Symbol | Text):
         return None
     if count == 2:
-        return operator if operator.kind is not _Kind.PREFIX else None
+        return operator if operator.kind != "prefix" else None
     if name in ("+", "-"):
         return _SIGN
-    return operator if operator.kind in (_Kind.PREFIX, _Kind.SPACED) else None
+    return operator if operator.kind in ("prefix", "spaced") else None
 
 
 def _needs_parentheses(outer: _Operator, operand: Node, on_left: bool) -> bool:
@@ -318,9 +304,9 @@ class _Writer:
                 self._put(name)
                 self._write(right)
             else:
-                spaced = operator.kind in (_Kind.SPACED, _Kind.ASSIGN)
+                spaced = operator.kind in ("spaced", "assign")
                 self._put(f" {name} " if spaced else name)
-                broken = operator.kind is _Kind.SPACED and self._break_line(False)
+                broken = operator.kind == "spaced" and self._break_line(False)
                 self._right_operand(right, operator, behind)
                 self.indent -= broken
             if enclosed:

@@ -59,12 +59,6 @@ Walk: TypeAlias = Callable[[Call, Node | None, str], list[Argument]]
 def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
     """Return the random-effects terms of a right-hand side (lme4's ``findbars``).
 
-    Raises
-    ------
-    FormulaError
-        If a covariance structure is unknown, `hom` is not TRUE or FALSE, or a grouping
-        expression cannot be expanded.
-
     Examples
     --------
     >>> [bar.label for bar in find_bars(parse("x + (1 + x | g/h) + (1 | g*k)"))]
@@ -191,16 +185,11 @@ def _outside_bars(node: Node) -> Node | None:
 def expand_double_bars(node: Node, method: DoubleBar = "split") -> Node:
     """Return the expression with each ``(e || g)`` written with single bars.
 
-    Parameters
-    ----------
-    node : Node
-        A right-hand side.
-    method : {"split", "diag"}
-        One bar per term of e, as lme4's ``expandDoubleVerts`` writes them, which comes by the
-        first argument of every call, and by the second where there are two; or
-        ``diag(e | g)``, as lme4 2.x does on request. lme4 builds the pieces of "split" as text
-        and parses them, so its limits are kept: no term besides the intercept, or a grouping
-        name that needs back-quotes, is an error.
+    With "split" there is one bar per term of e, as lme4's ``expandDoubleVerts`` writes them, which
+    comes by the first argument of every call, and by the second where there are two. lme4 builds
+    the pieces as text and parses them, so its limits are kept: no term besides the intercept, or
+    a grouping name that needs back-quotes, is an error. "diag" writes ``diag(e | g)``, as lme4
+    2.x does on request.
 
     Examples
     --------

@@ -155,24 +155,11 @@ class Terms(Abbreviated):
 
 
 def terms(formula: Node, columns: Sequence[str] | None = None) -> Terms:
-    """Expand a formula as R's ``terms.formula`` does.
+    """Expand a formula, a ``~`` call with one or two sides, as R's ``terms.formula`` does.
 
-    Parameters
-    ----------
-    formula : Node
-        A ``~`` call with one or two sides.
-    columns : sequence of str, optional
-        Names of the data, which ``.`` stands for (those of the left side excepted).
-
-    Returns
-    -------
-    Terms
-
-    Raises
-    ------
-    FormulaError
-        For an invalid power, a number or text as a term, ``.`` without data, or an
-        expansion beyond `MAXIMUM_TERMS`.
+    `columns` are the names of the data, which ``.`` stands for (those of the left side
+    excepted). An invalid power, a number or text as a term, ``.`` without data, and an expansion
+    beyond `MAXIMUM_TERMS` are a `FormulaError`.
 
     Examples
     --------

@@ -54,15 +54,11 @@ def rows_text(
 def missing(value: Value) -> NDArray[np.bool_] | None:
     """Return where a value is missing, shape (n,); None when nowhere."""
     match value:
-        case Numeric(values=values):
+        case Numeric(values=values) | Matrix(values=values):
             # The least of some numbers is NaN when one of them is.
             if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):
                 return None
-            return np.asarray(np.isnan(values))
-        case Matrix(values=matrix):
-            if not matrix.size or not np.isnan(matrix.min()):
-                return None
-            return np.asarray(np.isnan(matrix).any(axis=1))
+            return np.asarray(np.isnan(values).reshape(len(values), -1).any(axis=1))
         case Character(codes=codes) | Factor(codes=codes):
             return np.less(codes, 0) if codes.size and codes.min() < 0 else None
         case _:

@@ -240,27 +240,23 @@ def concatenate(values: Sequence[Value]) -> Value:
     >>> joined.pool, joined.codes.tolist()
     (('a', 'b'), [0, 1, 0])
     """
-    first = values[0]
+    first, parts = values[0], list[Any](values)
     if len(values) == 1:
         return first
     match first:
         case Numeric():
             kinds: tuple[Kind, ...] = ("logical", "integer", "double")
-            kind = max((item.kind for item in values if isinstance(item, Numeric)), key=kinds.index)
-            numbers = [item.values for item in values if isinstance(item, Numeric)]
+            kind = max((item.kind for item in parts), key=kinds.index)
             # Where one of the parts shows the clock, it is behind the class, and all show it.
-            times = [item.time or "" for item in values if isinstance(item, Numeric)]
-            return Numeric(np.concatenate(numbers), kind, max(times, key=len) or None)
+            time = max((item.time or "" for item in parts), key=len) or None
+            return Numeric(np.concatenate([item.values for item in parts]), kind, time)
         case Matrix():
-            rows = [item.values for item in values if isinstance(item, Matrix)]
-            return Matrix(np.asfortranarray(np.concatenate(rows)), first.names, first.kind)
+            rows = np.concatenate([item.values for item in parts])
+            return Matrix(np.asfortranarray(rows), first.names, first.kind)
         case Character():
-            parts = [(item.codes, item.pool) for item in values if isinstance(item, Character)]
-            return Character(*_together(parts))
+            return Character(*_together([(item.codes, item.pool) for item in parts]))
         case Factor():
-            codes, levels = _together(
-                [(item.codes, item.levels) for item in values if isinstance(item, Factor)]
-            )
+            codes, levels = _together([(item.codes, item.levels) for item in parts])
             return Factor(codes, levels, first.ordered, first.contrasts)
         case _:
             return first

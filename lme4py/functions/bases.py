@@ -41,11 +41,6 @@ def _column_mean(values: FloatArray) -> float:
     return float(running_total(kept)[-1] / kept.size)
 
 
-def _spread(values: FloatArray) -> float:
-    kept = values[~np.isnan(values)]
-    return math.sqrt(total(kept * kept) / max(1, kept.size - 1))
-
-
 def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
     """Return an option of scale that is TRUE, FALSE or one number per column."""
     if isinstance(option, Numeric) and option.kind == "logical":
@@ -81,7 +76,9 @@ def _centre_and_spread(x: Value, center: Value = TRUE, scale: Value = TRUE) -> S
             middle = np.array([_column_mean(column) for column in values.T])
         if divisor is True:
             centred = values if middle is False else values - middle
-            divisor = np.array([_spread(column) for column in centred.T])
+            known = [column[~np.isnan(column)] for column in centred.T]
+            squares = [total(column * column) / max(1, column.size - 1) for column in known]
+            divisor = np.sqrt(squares)
     return {
         "center": None if middle is False else middle,
         "scale": None if divisor is False else divisor,
@@ -394,54 +391,49 @@ def _natural_splines(state: State, x: Value) -> Matrix:
     return _in_rows(natural, points, known, knots.size - 4 - start - 2)
 
 
-def _boundary(points: FloatArray, given: Value) -> FloatArray:
-    """Return the two ends: those given, or the range of the values."""
-    if given is not MISSING:
-        ends = np.sort(flat(given, "'Boundary.knots' must be numeric")[0])
-    elif points.size:
-        ends = np.array([points.min(), points.max()])
-    else:
-        raise DataError("a spline needs at least one value of 'x' that is not missing")
-    if ends.size != 2 or not np.isfinite(ends).all():
-        raise DataError("'Boundary.knots' must be two finite numbers")
-    return ends
-
-
-def _inner_knots(
-    points: FloatArray,
-    boundary: FloatArray,
+def _placed(
+    x: Value,
+    context: Context,
     df: int | None,
     given: Value | None,
-    fewest: int,
-    context: Context,
+    ends: Value,
     *,
-    natural: bool,
-) -> FloatArray:
-    """Return inner knots: those given, or those of `df` columns at quantiles of the values inside.
-
-    So many columns as `fewest` need none.
-    """
-    count = 0 if df is None else df - fewest
+    degree: int,
+    intercept: bool,
+    natural: bool = False,
+) -> State:
+    """Return what a spline is made from: its knots are given, or at quantiles for `df` columns."""
+    points, _ = _points(x)
+    if ends is not MISSING:
+        boundary = np.sort(flat(ends, "'Boundary.knots' must be numeric")[0])
+    elif natural and points.size == 1:
+        boundary = np.sort(points[0] * np.array([7.0, 9.0]) / 8.0)
+    elif points.size:
+        boundary = np.array([points.min(), points.max()])
+    else:
+        raise DataError("a spline needs at least one value of 'x' that is not missing")
+    if boundary.size != 2 or not np.isfinite(boundary).all():
+        raise DataError("'Boundary.knots' must be two finite numbers")
+    # So many columns need no knots.
+    fewest = (1 if natural else degree) + intercept
+    count, knots = 0 if df is None else df - fewest, np.empty(0)
     if given is not None:
-        listed, _ = flat(given, "'knots' must be numeric")
-        if not np.isfinite(listed).all():
+        knots, _ = flat(given, "'knots' must be numeric")
+        if not np.isfinite(knots).all():
             raise DataError("'knots' must be finite")
-        count = listed.size
+        count = knots.size
     if count > _MOST_KNOTS:
         raise DataError(f"splines have at most {_MOST_KNOTS} knots here")
-    if given is not None:
-        return listed
     if count < 0:
         context.warn(f"'df' was too small; have used {fewest}")
     inside = points[(points >= boundary[0]) & (points <= boundary[1])]
-    if natural and count > 0 and not inside.size:
+    if given is None and count > 0 and inside.size:
+        knots = quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
+        if context.lme4.moves_knots and np.isin(knots, boundary).any():
+            knots = _moved_inside(knots, boundary, context, stops=natural)
+    elif given is None and count > 0 and natural:
         raise DataError("no value of 'x' lies inside 'Boundary.knots' to place inner knots by")
-    if count <= 0 or not inside.size:
-        return np.empty(0)
-    knots = quantile(inside, np.linspace(0.0, 1.0, count + 2)[1:-1])
-    if not context.lme4.moves_knots or not np.isin(knots, boundary).any():
-        return knots
-    return _moved_inside(knots, boundary, context, stops=natural)
+    return {"knots": knots, "boundary": boundary, "degree": degree, "intercept": intercept}
 
 
 def _moved_inside(
@@ -481,11 +473,7 @@ def _bs(
         raise DataError("'degree' must be integer >= 1")
     if degree > _HIGHEST_DEGREE:
         raise DataError(f"splines have a degree of at most {_HIGHEST_DEGREE} here")
-    points, _ = _points(x)
-    boundary = _boundary(points, Boundary_knots)
-    fewest = degree + (1 if intercept else 0)
-    found = _inner_knots(points, boundary, df, knots, fewest, context, natural=False)
-    return {"knots": found, "boundary": boundary, "degree": degree, "intercept": intercept}
+    return _placed(x, context, df, knots, Boundary_knots, degree=degree, intercept=intercept)
 
 
 @function("ns", role="basis", package="splines", replay=_natural_splines)
@@ -498,10 +486,5 @@ def _ns(
     Boundary_knots: Value = MISSING,
 ) -> State:
     """Return a natural cubic spline basis."""
-    points, _ = _points(x)
-    boundary = _boundary(points, Boundary_knots)
-    if Boundary_knots is MISSING and points.size == 1:
-        boundary = np.sort(points[0] * np.array([7.0, 9.0]) / 8.0)
-    fewest = 2 if intercept else 1
-    found = _inner_knots(points, boundary, df, knots, fewest, context, natural=True)
-    return {"knots": found, "boundary": boundary, "degree": 3, "intercept": intercept}
+    ends = Boundary_knots
+    return _placed(x, context, df, knots, ends, degree=3, intercept=intercept, natural=True)

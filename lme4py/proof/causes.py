@@ -40,11 +40,13 @@ class _Case:
 
     def differs(self, *names: str) -> bool:
         """Tell whether one of these components, or of those within, is not equal."""
-        return any(
-            found == name or found.startswith(f"{name}[")
-            for found in self.unequal
-            for name in names
-        )
+        return any(name in self.unequal or self.within(name) for name in names)
+
+    def within(self, name: str) -> dict[str, Finding]:
+        """Return the findings on the variables or groups of a component, by their names."""
+        start = f"{name}["
+        parts = self.unequal.items()
+        return {part[len(start) : -1]: found for part, found in parts if part.startswith(start)}
 
     def both(self, name: str) -> tuple[Any, Any]:
         """Return our value of a component and R's, None for one that is absent."""
@@ -101,10 +103,7 @@ def _missing_values(case: _Case) -> Iterator[str]:
 
 
 def _types(case: _Case) -> Iterator[str]:
-    for component, finding in case.unequal.items():
-        if not component.startswith("frame["):
-            continue
-        name = component[len("frame[") : -1]
+    for name, finding in case.within("frame").items():
         here, _, there = finding.summary.partition(", R has ")
         if there == "a factor":
             yield (
@@ -173,7 +172,7 @@ def _codings(case: _Case) -> Iterator[str]:
     R keeps contrasts attached to a factor in its model frame, and what coded X in X; of its
     ``options(contrasts = )`` the random terms bear no trace but their columns.
     """
-    coded = [name for name in case.unequal if name.startswith("fixed.contrasts[")]
+    coded = case.within("fixed.contrasts")
     if not coded and not case.differs("cnms", "Zt"):
         return
     attached: list[str] = []
@@ -183,7 +182,7 @@ def _codings(case: _Case) -> Iterator[str]:
             continue
         if isinstance(other, Factor) and not _same(mine.contrasts, other.contrasts):
             name, there = component[len("frame['") : -2], other.contrasts
-            attached.append(f"fixed.contrasts[{name!r}]")
+            attached.append(repr(name))
             remedy = "None" if there is None else repr(there) if isinstance(there, str) else "..."
             yield (
                 f"attached contrasts: '{name}' carries {_told(there)} in R (contrasts(d${name}) "
@@ -197,10 +196,9 @@ def _codings(case: _Case) -> Iterator[str]:
             f"slopes; give default_contrasts={option}"
         )
         return
-    for component in coded:
-        if component not in attached:
-            name = component[len("fixed.contrasts[") : -1]
-            here, there = case.both(component)
+    for name in coded:
+        if name not in attached:
+            here, there = case.both(f"fixed.contrasts[{name}]")
             yield (
                 f"contrasts: {name} is coded by {_told(here)} here and "
                 f"by {_told(there)} in R (the contrasts argument, or, for factors in "
@@ -359,12 +357,9 @@ def _values(case: _Case) -> Iterator[str]:
     """Tell numbers of the data that differ from numbers that were computed otherwise."""
     if case.fixture.frame is None or "frame.row_names" in case.unequal:
         return
-    changed = [
-        name for name in case.unequal if name.startswith("frame[") and case.other_numbers(name)
-    ]
+    changed = [name for name in case.within("frame") if case.other_numbers(f"frame[{name}]")]
     if changed:
-        names = ", ".join(name[len("frame[") : -1] for name in changed[:5])
-        yield f"the data differ: {names} hold other numbers"
+        yield f"the data differ: {', '.join(changed[:5])} hold other numbers"
     elif case.other_numbers("y"):
         yield "the response differs although the frames agree: another left side of the formula"
 
@@ -384,10 +379,10 @@ def _inconsistent(case: _Case) -> Iterator[str]:
             "the record contradicts itself: its Ztlist equals ours, its Zt does not; Zt was "
             "changed after lme4 made it"
         )
-    groups = [name for name in case.unequal if name.startswith("flist[")]
+    groups = list(case.within("flist"))
     if "Zt" not in case.unequal and agreed and groups:
         yield (
-            f"the record contradicts itself: its model frame and Zt equal ours, {groups[0]} "
+            f"the record contradicts itself: its model frame and Zt equal ours, flist[{groups[0]}] "
             "does not; flist was changed after lme4 made it"
         )
     known = case.fixture.frame is not None and agreed

@@ -364,13 +364,9 @@ _SHAPES: Mapping[str, Callable[[Any], bool]] = {
 def _model_list(record: RList) -> RList | None:
     """Return the list that lFormula or getME made: an element, or the record itself."""
     candidates = [*(item for item in record if isinstance(item, RList)), record]
-    for candidate in candidates:
-        if "reTrms" in candidate:
-            return candidate
-    for candidate in candidates:
-        if sum(item in candidate for item in _NEEDED) >= 3:
-            return candidate
-    return None
+    named = [item for item in candidates if "reTrms" in item]
+    similar = [item for item in candidates if sum(name in item for name in _NEEDED) >= 3]
+    return next(iter(named + similar), None)
 
 
 def _reml(lf: RList) -> bool | None:

@@ -36,7 +36,6 @@ from lme4py.rfiles.rvalues import (
     RVector,
     character,
     coding_of,
-    doubles,
     integers,
     texts,
 )
@@ -44,7 +43,6 @@ from lme4py.rfiles.rvalues import (
 __all__ = [
     "MISSING",
     "as_r",
-    "constant_of",
     "dressed",
     "dressed_list",
     "formal",
@@ -53,18 +51,6 @@ __all__ = [
 ]
 
 MISSING = RUnread("missing argument")
-
-_CONSTANTS = {
-    "TRUE": RVector(np.array([True]), "logical"),
-    "FALSE": RVector(np.array([False]), "logical"),
-    "NA": RVector(np.array([np.nan]), "logical"),
-    "NA_integer_": RVector(np.array([np.nan]), "integer"),
-    "NA_character_": character([None]),
-    "NA_real_": doubles([np.nan]),
-    "NaN": doubles([np.nan]),
-    "Inf": doubles([np.inf]),
-    "NULL": None,
-}
 
 _MOST_ROWS = 2**21
 """Rows that a data frame without columns may claim."""
@@ -267,18 +253,3 @@ def _constant(kind: Kind, value: Any) -> Node:
         return Number(float(value), integer=True)
     size = Constant("Inf") if np.isinf(value) else Number(abs(value))
     return size if value >= 0 else call("-", size)
-
-
-def constant_of(node: Number | Text | Constant) -> RVector | None:
-    """Return the R value of a constant."""
-    match node:
-        case Constant(name=name):
-            return _CONSTANTS[name]
-        case Text(value=value):
-            return character([value])
-        case Number(value=value, integer=True):
-            return RVector(np.array([value]).astype(np.int32), "integer")
-        case Number(value=complex() as value):
-            return RVector(np.array([value]), "complex")
-        case Number(value=value):
-            return doubles([value])

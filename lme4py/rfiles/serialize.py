@@ -16,7 +16,8 @@ import numpy as np
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Call, Constant, Number, Symbol, Text
-from lme4py.rfiles.attributes import MISSING, as_r, constant_of
+from lme4py.frame.evaluate import CONSTANTS
+from lme4py.rfiles.attributes import MISSING, as_r
 from lme4py.rfiles.rvalues import (
     NA_INTEGER,
     RFrame,
@@ -111,8 +112,14 @@ def _item(value: Any) -> bytes:
             inside = _item(RLanguage(call.function)) + _pairs(arguments)
             # Of a call, unlike of vectors, the attributes come first.
             return _object(_CALL, b"", attributes) + inside
-        case RLanguage(node=Number() | Text() | Constant() as constant):
-            return _item(constant_of(constant))
+        case RLanguage(node=Constant(name=name)):
+            return _NULL if name == "NULL" else _item(CONSTANTS[name])
+        case RLanguage(node=Text(value=text)):
+            return _item(character([text]))
+        case RLanguage(node=Number(value=number, integer=integer)):
+            cells = np.array([number])
+            plain = RVector(cells, "complex" if isinstance(number, complex) else "double")
+            return _item(integers(cells) if integer else plain)
         case RUnread(kind="environment"):
             return _GLOBAL
         case _ if value is MISSING:

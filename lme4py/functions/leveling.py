@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lme4py.data.collation import Collation
-from lme4py.data.factors import as_factor, drop_unused, factor_of, recode
+from lme4py.data.factors import as_factor, drop_unused, factor_of, named_factor, recode
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Numeric, Value, length
 from lme4py.errors import DataError, nearest
 from lme4py.functions.coercion import (
@@ -247,9 +247,7 @@ def crossed(
             codes = result.codes.astype(np.int64) * len(outer) + current.codes
             texts = [f"{a}{separator}{b}" for b in inner for a in outer]
         codes[(current.codes < 0) | (result.codes < 0)] = -1
-        places = {label: place for place, label in enumerate(dict.fromkeys(texts))}
-        merged = recode(codes.astype(np.int32), [places[label] for label in texts])
-        result = Factor(merged, tuple(places))
+        result = named_factor(codes.astype(np.int32), texts)
         if drop:
             result = drop_unused(result)
     return Factor(result.codes, result.levels)
@@ -383,11 +381,7 @@ def _intervals(state: State, x: Value) -> Value:
         codes[numbers == end] = place
     if state["labels"] is None:
         return pack(np.where(codes < 0, np.nan, codes + 1.0), "integer")
-    labels = list(state["labels"])
-    named = (label for label in labels if label is not None)
-    places = {label: place for place, label in enumerate(dict.fromkeys(named))}
-    merged = recode(codes.astype(np.int32), [places.get(label, -1) for label in labels])
-    return Factor(merged, tuple(places), bool(state["ordered"]))
+    return named_factor(codes.astype(np.int32), tuple(state["labels"]), bool(state["ordered"]))
 
 
 def _cut_numbers(x: Value) -> FloatArray:

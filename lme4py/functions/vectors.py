@@ -19,6 +19,7 @@ from lme4py.data.values import (
     Null,
     Numeric,
     Value,
+    concatenate,
     length,
     take_or_missing,
     time_class,
@@ -117,11 +118,7 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     if kinds == {Factor} or {Factor, Character} <= kinds or FunctionName in kinds:
         raise DataError("c() is for numbers and text", hint="as.character(f) makes a factor text")
     if Character in kinds:
-        words = text(Null())
-        for value in values:
-            one, two, pool = union_codes(words, text(untimed(value)))
-            words = Character(np.concatenate((one, two)), pool)
-        return words
+        return concatenate([text(untimed(value)) for value in values])
     values = in_one_unit(values)
     time = time_of(values[0])
     if any(time_class(time_of(value)) != time_class(time) for value in values):

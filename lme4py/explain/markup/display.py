@@ -184,7 +184,7 @@ class Display(Shown):
         for section in self.sections:
             write = partial(self._quantity, stage=section.stage)
             setter, plain = (Typesetter(write, self.digits, each) for each in (form, TEXT))
-            equations = [setter.lines(r, self._counts(r, plain)) for r in section.relations]
+            equations = [setter.lines(r, self._starts(r, plain)) for r in section.relations]
             notes = [
                 "".join(
                     words.format(form.words(part))
@@ -200,14 +200,12 @@ class Display(Shown):
     def _quantity(self, quantity: Quantity, stage: int) -> Written:
         return self.write(quantity, stage)
 
-    def _counts(self, relation: Relation, plain: Typesetter) -> list[int]:
-        """Return how many terms of a sum stand on each line, the same in all formats."""
-        if not isinstance(relation.right, Sum):
-            return []
+    def _starts(self, relation: Relation, plain: Typesetter) -> Sequence[int]:
+        """Return which terms of a sum begin a line, the same in all formats."""
+        terms = len(relation.right.operands) if isinstance(relation.right, Sum) else 1
         if self.terms_per_line is not None:
-            left, most = len(relation.right.operands), self.terms_per_line
-            return [min(most, left - start) for start in range(0, left, most)]
-        return [] if self.width is None else plain.counts(relation, self.width - 2)
+            return range(0, max(terms, 1), self.terms_per_line)
+        return (0,) if self.width is None else plain.starts(relation, self.width - 2)
 
     @property
     def widest(self) -> int:

@@ -17,7 +17,7 @@ from typing import TypeAlias
 
 from lme4py.explain.markup.page import one_line
 
-__all__ = ["COLOURS", "LATEX", "MARKDOWN", "MATHML", "TEXT", "Format"]
+__all__ = ["COLOURS", "LATEX", "MARKDOWN", "MATHML", "TEXT", "Format", "pieces"]
 
 Cells: TypeAlias = Sequence[Sequence[str]]
 
@@ -117,10 +117,12 @@ class Format:
         """Whether lines are drawn with characters: no fractions with a bar, but indents."""
         return self.column == 0
 
-    def pieces(self, construct: str) -> tuple[str, list[str]]:
-        """Return what stands before the parts of a construct, and after each of them."""
-        first, *rest = _CONSTRUCTS[construct][self.column].split(_SLOT)
-        return first, rest
+
+@cache
+def pieces(construct: str, column: int) -> tuple[str, list[str]]:
+    """Return what stands before the parts of a construct, and after each of them."""
+    first, *rest = _CONSTRUCTS[construct][column].split(_SLOT)
+    return first, rest
 
 
 # A name, a call or a call with what follows it: legible without parentheses around it.

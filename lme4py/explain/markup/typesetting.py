@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate, groupby, pairwise
+from itertools import groupby, pairwise
 from typing import TypeAlias
 
 from lme4py.explain.expression import (
@@ -31,10 +31,10 @@ from lme4py.explain.expression import (
     Tree,
     signed,
 )
-from lme4py.explain.markup.formats import COLOURS, TEXT, Format
+from lme4py.explain.markup.formats import COLOURS, TEXT, Format, pieces
 from lme4py.explain.markup.page import aligned_numbers
 
-__all__ = ["Box", "Mark", "Typesetter", "Written"]
+__all__ = ["Mark", "Typesetter", "Written"]
 
 # What stands in parentheses as a factor, on either side of a stroke, before an exponent.
 _LOOSE = (Sum, Product)
@@ -71,34 +71,19 @@ class Written:
 Mark: TypeAlias = str | Written
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
-    """Lines of one width; `middle` is the line on which its neighbours stand.
-
-    Only matrices in text have several lines.
-    """
-
-    lines: tuple[str, ...]
-    middle: int = 0
-
-    @property
-    def width(self) -> int:
-        """Width in characters."""
-        return len(self.lines[0])
-
-    def line(self, number: int) -> str:
-        """Return a line counted from the middle, blank where there is none."""
-        place = self.middle + number
-        return self.lines[place] if 0 <= place < len(self.lines) else " " * self.width
+Box: TypeAlias = tuple[str, ...]
+"""Lines of one width, whose middle stands beside its neighbours; in text, a matrix has several."""
 
 
 def _beside(boxes: Sequence[Box]) -> Box:
-    if all(len(box.lines) == 1 for box in boxes):
-        return Box(("".join([box.lines[0] for box in boxes]),))
-    above = max((box.middle for box in boxes), default=0)
-    below = max((len(box.lines) - box.middle for box in boxes), default=1)
-    lines = range(-above, below)
-    return Box(tuple("".join(box.line(k) for box in boxes) for k in lines), above)
+    height = max(map(len, boxes), default=1)
+    if height == 1:
+        return ("".join([box[0] for box in boxes]),)
+    padded = []
+    for box in boxes:
+        blank, above = [" " * len(box[0])], (height - 1) // 2 - (len(box) - 1) // 2
+        padded.append([*blank * above, *box, *blank * (height - above - len(box))])
+    return tuple(map("".join, zip(*padded, strict=True)))
 
 
 class Typesetter:
@@ -121,38 +106,38 @@ class Typesetter:
         self.digits = digits
         self.form = form
 
-    def lines(self, relation: Relation, counts: Sequence[int] = ()) -> list[str]:
-        """Return the lines of an equation, its sum broken after so many terms each."""
+    def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:
+        """Return the lines of an equation, each beginning with one of these terms of its sum."""
         left, sign, right = self._box(relation.left), self._built(relation.sign), relation.right
-        if not (len(counts) > 1 and isinstance(right, Sum)):
-            box = self._built("line", left, sign, self._box(right))
-            return [line.rstrip() for line in box.lines]
-        indent = Box((" " * (left.width + sign.width - 2) if self.form.drawn else "",))
+        terms = right.operands if isinstance(right, Sum) else ()
+        indent = (" " * (len(left[0]) + len(sign[0]) - 2) if self.form.drawn else "",)
         lines: list[str] = []
-        for end, count in zip(accumulate(counts), counts, strict=True):
-            start = end - count
-            part = self._sum(right.operands[start:end], leading=start > 0)
+        for start, end in pairwise([*starts, max(len(terms), 1)]):
+            part = (
+                self._box(right)
+                if len(starts) == 1
+                else self._sum(terms[start:end], leading=start > 0)
+            )
             further = _beside([indent, self._built("further line", part)])
             box = further if start else self._built("line", left, sign, part)
-            lines += [line.rstrip() for line in box.lines]
+            lines += [line.rstrip() for line in box]
         return lines
 
-    def counts(self, relation: Relation, width: int) -> list[int]:
-        """Return how many terms of an equation's sum each line of so many characters holds."""
+    def starts(self, relation: Relation, width: int) -> list[int]:
+        """Return which terms of an equation's sum begin its lines of so many characters."""
         terms = relation.right.operands if isinstance(relation.right, Sum) else ()
-        room = width - self._box(relation.left).width - self._built(relation.sign).width
-        counts, used = [0], 0
-        for term in terms:
-            size = self._sum((term,), leading=True).width
-            if counts[-1] and used + size > room:
-                counts, used = [*counts, 0], 0
-            counts[-1] += 1
+        room = width - len(self._box(relation.left)[0]) - len(self._built(relation.sign)[0])
+        starts, used = [0], 0
+        for place, term in enumerate(terms):
+            size = len(self._sum((term,), leading=True)[0])
+            if place > starts[-1] and used + size > room:
+                starts, used = [*starts, place], 0
             used += size
-        return counts
+        return starts
 
     def inline(self, tree: Tree) -> str:
         """Return a tree that has one line."""
-        return self._box(tree).lines[0]
+        return self._box(tree)[0]
 
     def symbol(self, written: Written) -> str:
         """Return a quantity with its indices."""
@@ -183,14 +168,14 @@ class Typesetter:
         return self.form.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, rest = self.form.pieces(construct)
+        first, rest = pieces(construct, self.form.column)
         return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
-        first, rest = self.form.pieces(construct)
-        boxes = [Box((first,))]
+        first, rest = pieces(construct, self.form.column)
+        boxes: list[Box] = [(first,)]
         for part, text in zip(parts, rest, strict=True):
-            boxes += [part, Box((text,))]
+            boxes += [part, (text,)]
         return _beside(boxes)
 
     def _sequence(self, boxes: Sequence[Box]) -> Box:
@@ -199,9 +184,9 @@ class Typesetter:
     def _box(self, tree: Tree) -> Box:
         match tree:
             case Numeral(value):
-                return Box((self.form.number(f"{value + 0.0:.{self.digits}g}"),))
+                return (self.form.number(f"{value + 0.0:.{self.digits}g}"),)
             case Quantity():
-                return Box((self.symbol(self.write(tree)),))
+                return (self.symbol(self.write(tree)),)
             case Dots(direction):
                 return self._built(direction)
             case Sum(()):
@@ -214,17 +199,17 @@ class Typesetter:
                 return self._product(factors)
             case Power((base, Numeral(exponent))):
                 power = self.form.script(self.form.index(f"{exponent:g}"), True)
-                return self._built("power", self._enclosed(base, _TIGHT), Box((power,)))
+                return self._built("power", self._enclosed(base, _TIGHT), (power,))
             case Quotient(parts):
                 part = partial(self._enclosed, kinds=_DIVIDED) if self.form.drawn else self._box
                 return self._built("fraction", *map(part, parts))
             case Transposed((inside,)):
                 return self._built("transpose", self._enclosed(inside, _TIGHT))
             case Series((inside,), first, last, True):
-                bounds = Box((str(first),)), Box((str(last),))
+                bounds = (str(first),), (str(last),)
                 return self._built("added", *bounds, self._enclosed(inside, (Sum,)))
             case Series((inside,), first, last):
-                return self._built("told", self._box(inside), Box((str(first),)), Box((str(last),)))
+                return self._built("told", self._box(inside), (str(first),), (str(last),))
             case Root((inside,)):
                 return self._built("root", self._box(inside))
             case Relation(sides, sign):
@@ -235,7 +220,7 @@ class Typesetter:
                 comma = self._built(",")
                 boxes = [box for argument in arguments for box in (comma, self._box(argument))]
                 inside_parentheses = self._built("parentheses", _beside(boxes[1:]))
-                return self._sequence([Box((self.form.function(function),)), inside_parentheses])
+                return self._sequence([(self.form.function(function),), inside_parentheses])
             case Grid():
                 return self._grid(tree)
             case _:
@@ -281,8 +266,7 @@ class Typesetter:
     def _grid(self, grid: Grid) -> Box:
         columns = zip(*grid.rows, strict=True)
         numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
-        lines = self.form.grid(self.cells(grid), numeric)
-        return Box(tuple(lines), (len(lines) - 1) // 2)
+        return tuple(self.form.grid(self.cells(grid), numeric))
 
 
 def _is_matrix(tree: Tree) -> bool:

@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from html import escape
 from itertools import chain
 from typing import TypeAlias
@@ -182,8 +181,7 @@ class Display(Shown):
         # A page breaks its own lines; equations do not.
         broken = form in (TEXT, LATEX) and self.width is not None
         for section in self.sections:
-            write = partial(self._quantity, stage=section.stage)
-            setter, plain = (Typesetter(write, self.digits, each) for each in (form, TEXT))
+            setter, plain = (self._setter(each, section.stage) for each in (form, TEXT))
             equations = [setter.lines(r, self._starts(r, plain)) for r in section.relations]
             notes = [
                 "".join(
@@ -197,8 +195,8 @@ class Display(Shown):
             ]
             yield section, equations, notes
 
-    def _quantity(self, quantity: Quantity, stage: int) -> Written:
-        return self.write(quantity, stage)
+    def _setter(self, form: Format, stage: int) -> Typesetter:
+        return Typesetter(lambda quantity: self.write(quantity, stage), self.digits, form)
 
     def _starts(self, relation: Relation, plain: Typesetter) -> Sequence[int]:
         """Return which terms of a sum begin a line, the same in all formats."""

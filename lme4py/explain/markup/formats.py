@@ -186,10 +186,6 @@ def _character_in_latex(character: str) -> str:
     return escaped(bare)
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
 def _text_name(name: str, _: bool) -> str:
     """Return a name, in parentheses if it could be taken for an expression."""
     name = one_line(name)
@@ -228,10 +224,10 @@ TEXT = Format(
     column=0,
     name=_text_name,
     label=one_line,
-    words=_as_it_is,
-    number=_as_it_is,
-    function=_as_it_is,
-    index=_as_it_is,
+    words=str,
+    number=str,
+    function=str,
+    index=str,
     script=_text_script,
     grid=_text_grid,
 )

@@ -86,6 +86,7 @@ def _beside(boxes: Sequence[Box]) -> Box:
     return tuple(map("".join, zip(*padded, strict=True)))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class Typesetter:
     """Sets trees in a format.
 
@@ -99,12 +100,9 @@ class Typesetter:
         The format, text by default.
     """
 
-    def __init__(
-        self, write: Callable[[Quantity], Written], digits: int = 4, form: Format = TEXT
-    ) -> None:
-        self.write = write
-        self.digits = digits
-        self.form = form
+    write: Callable[[Quantity], Written]
+    digits: int = 4
+    form: Format = TEXT
 
     def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:
         """Return the lines of an equation, each beginning with one of these terms of its sum."""

@@ -216,7 +216,7 @@ class RunningSum:
         self._XtX, self._Xty, self._yty = np.zeros((p, p)), np.zeros(p), 0.0
         # Memory that is not written to is none.
         self._ZtX, self._Zty, self._squares = np.zeros((q, p), order="F"), np.zeros(q), np.zeros(q)
-        self._pairs: dict[tuple[int, int], tuple[NDArray[np.int64], FloatArray]] = {}
+        self._pairs: dict[tuple[int, int], tuple[NDArray[np.int32], FloatArray]] = {}
         self._runs: list[tuple[NDArray[np.int64], FloatArray]] = []
         self.n, self._sum_log_weights = 0, 0.0
 
@@ -255,10 +255,10 @@ class RunningSum:
         counts = np.diff(Zt.indptr)
         for later in range(int(counts.max(initial=0))):
             rows, levels, values = _entries(Zt, counts, later, later)
-            _add(self._Zty, levels, values, y[rows])
-            _add(self._squares, levels, values, values)
+            _add(self._squares, levels, values * values)
+            _add(self._Zty, levels, values * y[rows])
             for number, column in enumerate(columns):
-                _add(self._ZtX[:, number], levels, values, column[rows])
+                _add(self._ZtX[:, number], levels, values * column[rows])
             for earlier in range(later):
                 _, others, factors = _entries(Zt, counts, earlier, later)
                 self._add_pairs((earlier, later), others, levels, factors * values)
@@ -273,15 +273,16 @@ class RunningSum:
         """Add products of two entries of each row, by their rows of Zt."""
         q = self._Zty.size
         # Counted from 1, for memory that is not written to has zeros.
-        partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int64), np.zeros(q)))
-        first = partner[levels] == 0
-        if first.any():
-            partner[levels[first]] = others[first] + 1
+        partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int32), np.zeros(q)))
         met = partner[levels] == others + 1
+        if not met.all():
+            first = partner[levels] == 0
+            partner[levels[first]] = others[first] + 1
+            met = partner[levels] == others + 1
         if met.all():
-            _add(sums, levels, products, None)
+            _add(sums, levels, products)
             return
-        _add(sums, levels[met], products[met], None)
+        _add(sums, levels[met], products[met])
         keys = levels[~met] * q + others[~met]
         order = np.argsort(keys)
         self._runs.append(_summed(keys[order], products[~met][order]))
@@ -306,7 +307,7 @@ class RunningSum:
         triangle = [(keys // q, keys % q, values) for keys, values in self._runs]
         for partner, sums in self._pairs.values():
             levels = np.flatnonzero(partner)
-            triangle.append((levels, partner[levels] - 1, sums[levels]))
+            triangle.append((levels, partner[levels].astype(np.int64) - 1, sums[levels]))
         for levels, others, values in triangle:
             entries += [(levels, others, values), (others, levels, values)]
         rows, columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
@@ -342,11 +343,8 @@ def _entries(
     return columns, Zt.indices[at].astype(np.intp), Zt.data[at]
 
 
-def _add(
-    sums: FloatArray, places: NDArray[np.intp], values: FloatArray, factors: FloatArray | None
-) -> None:
-    """Add products to the sums at some places, in order."""
-    numbers = values if factors is None else values * factors
+def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> None:
+    """Add numbers to the sums at some places, in order."""
     low, high = places.min(initial=sums.size), places.max(initial=-1) + 1
     if high - low > _SPARSE * places.size:
         np.add.at(sums, places, numbers)

@@ -40,9 +40,8 @@ def coded_blocks(spec: Spec, source: Source, rows: int) -> Iterator[tuple[Block,
     known = {name: kind.levels for name, kind in spec.variables.items()} | dict(spec.grouping)
     tables = {}
     for name, levels in known.items():
-        texts = tuple(level for level in levels if level is not None)
         kind = spec.columns.get(name)
-        if kind is not None and kind.kind == "character" and len(texts) == len(levels):
+        if kind is not None and kind.kind == "character" and None not in levels:
             # The levels themselves, so that nobody need compare them.
             tables[name] = TextTable(cast("tuple[str, ...]", levels))
     for block in source.blocks(tuple(spec.columns), rows):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,15 @@ from lme4py.data.columns import Columns
 from lme4py.data.factors import recode
 from lme4py.data.values import Character, Codes, Value
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 __all__ = ["TextTable", "Texts", "coded"]
 
 _WORD = 8
 _KEPT = np.array([(1 << (8 * count)) - 1 for count in range(_WORD + 1)], dtype=np.uint64)
 """What is left of eight bytes of which so many belong to a text."""
 _HALF = np.uint64(32)
+_LOW = np.uint64(2**32 - 1)
 _PIECE = 1 << 15
+_INT32_LIMIT = 2**31
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -40,13 +39,13 @@ class Texts:
     ----------
     data : ndarray of uint8
         The bytes, and eight more.
-    starts, lengths : ndarray of int64, shape (n,)
+    starts, lengths : ndarray of int32 or int64, shape (n,)
         Where each text begins, and how many bytes it has.
     """
 
     data: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    starts: NDArray[Any]
+    lengths: NDArray[Any]
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> Texts:
@@ -54,6 +53,8 @@ class Texts:
         joined = "".join(texts)
         sizes = map(len, texts if joined.isascii() else map(_bytes_of, texts))
         ends = np.cumsum(np.fromiter(chain([0], sizes), np.int64, len(texts) + 1))
+        if ends[-1] < _INT32_LIMIT:
+            ends = ends.astype(np.int32)
         return cls._between(np.frombuffer(_bytes_of(joined), np.uint8), ends)
 
     @classmethod
@@ -65,10 +66,10 @@ class Texts:
             return cls._between(np.zeros(0, np.uint8), np.zeros(len(column) + 1, np.int64))
         ends = np.frombuffer(offsets, kind)[column.offset : column.offset + len(column) + 1]
         used = np.frombuffer(data, np.uint8)[int(ends[0]) : int(ends[-1])]
-        return cls._between(used, ends.astype(np.int64) - int(ends[0]))
+        return cls._between(used, ends - ends[0])
 
     @classmethod
-    def _between(cls, data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Texts:
+    def _between(cls, data: NDArray[np.uint8], ends: NDArray[Any]) -> Texts:
         padded = np.zeros(data.size + _WORD, np.uint8)
         padded[: data.size] = data
         return cls(padded, ends[:-1], np.diff(ends))
@@ -78,7 +79,7 @@ class Texts:
         size = self.data.size - _WORD
         return Texts(
             np.concatenate([self.data[:size], others.data]),
-            np.concatenate([self.starts, others.starts + size]),
+            np.concatenate([self.starts, others.starts + np.int64(size)]),
             np.concatenate([self.lengths, others.lengths]),
         )
 
@@ -89,10 +90,10 @@ class Texts:
     def strings(self) -> list[str]:
         """Return Python's strings."""
         data, ends = self.data.tobytes(), (self.starts + self.lengths).tolist()
-        return [
-            data[start:end].decode("utf-8", "surrogatepass")
-            for start, end in zip(self.starts.tolist(), ends, strict=True)
-        ]
+        parts = map(slice, self.starts.tolist(), ends)
+        if data.isascii():
+            return list(map(data.decode("ascii").__getitem__, parts))
+        return [data[part].decode("utf-8", "surrogatepass") for part in parts]
 
     def words(self, begin: int) -> NDArray[np.uint64]:
         """Return eight bytes of each text as a number, zeros behind its end; all have some."""
@@ -105,31 +106,26 @@ class Texts:
         return found
 
     def hashes(self) -> NDArray[np.uint64]:
-        """Return the hash of each text; that of another with the same later bytes differs."""
-        hashes = self.lengths.astype(np.uint64)
-        for piece in self._pieces():
-            texts, found = self.chosen(piece), hashes[piece]
-            for begin, longer in texts.word_starts():
-                mixed = (found[longer] ^ texts.chosen(longer).words(begin)) * _MULTIPLIER
-                found[longer] = mixed ^ (mixed >> _HALF)
-        return hashes
+        """Return the hash of each text."""
+        found = self.lengths.astype(np.uint64)
+        for begin, longer in self.word_starts():
+            mixed = (found[longer] ^ self.chosen(longer).words(begin)) * _MULTIPLIER
+            found[longer] = mixed ^ (mixed >> _HALF)
+        return found
 
-    def equal(self, others: Texts, places: NDArray[Any]) -> bool:
-        """Tell whether each text is the one that stands at its place among others of its hash."""
-        for piece in self._pieces():
-            texts, found = self.chosen(piece), others.chosen(places[piece])
-            if not np.array_equal(texts.lengths, found.lengths):
-                return False
-            for begin, longer in texts.word_starts(_WORD):
-                word = texts.chosen(longer).words(begin)
-                if not np.array_equal(word, found.chosen(longer).words(begin)):
-                    return False
-        return True
-
-    def _pieces(self) -> Iterator[slice]:
-        """Yield pieces whose numbers stay in the cache."""
-        for begin in range(0, self.starts.size, _PIECE):
-            yield slice(begin, begin + _PIECE)
+    def same(self, others: Texts, places: NDArray[Any]) -> NDArray[np.bool_]:
+        """Tell which texts are those that stand at their places among others."""
+        others = others.chosen(places)
+        found: NDArray[np.bool_] = self.lengths == others.lengths
+        for begin, longer in self.word_starts():
+            if found.all():
+                words = self.chosen(longer).words(begin)
+                found[longer] = words == others.chosen(longer).words(begin)
+            else:
+                rows = np.flatnonzero(found & (self.lengths > begin))
+                words = self.chosen(rows).words(begin)
+                found[rows] = words == others.chosen(rows).words(begin)
+        return found
 
     def word_starts(self, first: int = 0) -> Iterator[tuple[int, Any]]:
         """Yield where each eight bytes begin, and which texts reach so far."""
@@ -143,6 +139,43 @@ def _bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Slots:
+    """Where texts of a table stand, by the first bits of their hashes.
+
+    Parameters
+    ----------
+    begin, end : int
+        Which texts of the table these are.
+    layers : tuple of ndarray of uint64
+        The place of a text, counted from 1, below the last 32 bits of its hash; 0 where there is
+        none. Of the texts that fall on one slot of a layer the last has it, the others are in the
+        next layers.
+    """
+
+    begin: int
+    end: int
+    layers: tuple[NDArray[np.uint64], ...]
+
+    @classmethod
+    def of(cls, texts: Texts, begin: int, end: int) -> Slots:
+        """Return the slots of some of the texts."""
+        hashes, layers = texts.chosen(slice(begin, end)).hashes(), []
+        items = (hashes << _HALF) + np.arange(begin + 1, end + 1, dtype=np.uint64)
+        while items.size:
+            layer = np.zeros(1 << (2 * items.size).bit_length(), dtype=np.uint64)
+            slots = _slots(hashes, layer)
+            layer[slots] = items
+            lost = layer[slots] != items
+            hashes, items = hashes[lost], items[lost]
+            layers.append(layer)
+        return cls(begin, end, tuple(layers))
+
+
+def _slots(hashes: NDArray[np.uint64], layer: NDArray[np.uint64]) -> NDArray[np.intp]:
+    return (hashes >> np.uint64(65 - layer.size.bit_length())).astype(np.intp)
+
+
 @dataclass(frozen=True, eq=False)
 class TextTable:
     """Distinct texts, and what finds them.
@@ -152,68 +185,70 @@ class TextTable:
     pool : tuple of str
         The texts.
     made : tuple, optional
-        The same as bytes, and the hashes of some of them in one index behind the other: made of
-        `pool` when first looked for, if not given.
+        The same as bytes, and what finds them there: made of `pool` when it is first needed, if
+        it is not given.
     """
 
     pool: tuple[str, ...] = ()
-    made: tuple[Texts, tuple[pd.Index[Any], ...]] | None = None
+    made: tuple[Texts, tuple[Slots, ...]] | None = None
 
     @cached_property
-    def _known(self) -> tuple[Texts, tuple[Any, ...]]:
+    def _known(self) -> tuple[Texts, tuple[Slots, ...]]:
         if self.made is not None:
             return self.made
         texts = Texts.of(self.pool)
-        return texts, (_index(texts.hashes()),)
+        return texts, (Slots.of(texts, 0, len(self.pool)),)
 
-    def find(self, texts: Texts) -> Codes | None:
-        """Return where texts stand, -1 for those that are new; None if two have one hash."""
-        found = self._found(texts.hashes())
-        there = slice(None) if found.min(initial=0) >= 0 else np.flatnonzero(found >= 0)
-        return found if texts.chosen(there).equal(self._known[0], found[there]) else None
-
-    def _found(self, hashes: NDArray[np.uint64]) -> Codes:
-        found, begin = np.full(hashes.size, -1, dtype=np.int32), 0
-        absent: Any = slice(None)
-        for index in self._known[1]:
-            if index.is_unique:
-                places = index.get_indexer(hashes[absent]).astype(np.int32)
-                found[absent] = np.where(places < 0, places, places + begin)
-            absent, begin = np.flatnonzero(found < 0), begin + index.size
+    def find(self, texts: Texts) -> Codes:
+        """Return where texts stand in the pool, -1 for those that do not."""
+        known, parts = self._known
+        layers = [layer for slots in parts for layer in slots.layers]
+        found = np.full(texts.starts.size, -1, dtype=np.int32)
+        # In pieces whose numbers stay in the cache.
+        for begin in range(0, found.size, _PIECE):
+            some, places = texts.chosen(slice(begin, begin + _PIECE)), found[begin : begin + _PIECE]
+            hashes, left = some.hashes(), np.arange(places.size)
+            for layer in layers:
+                items = layer[_slots(hashes, layer)]
+                met = items >> _HALF == hashes & _LOW
+                places[left[met]] = (items[met] & _LOW).astype(np.int32) - 1
+                hashes, left = hashes[~met], left[~met]
+                if not left.size:
+                    break
+            there = slice(None) if places.min(initial=0) >= 0 else np.flatnonzero(places >= 0)
+            other = np.arange(places.size)[there][~some.chosen(there).same(known, places[there])]
+            if other.size:  # the first bits of their hashes are those of another text
+                places[other] = [
+                    self._by_text.get(text, -1) for text in some.chosen(other).strings()
+                ]
         return found
 
-    def plus(self, texts: Texts) -> tuple[Codes | None, TextTable]:
-        """Return where texts stand, new ones behind the others, and a table of all.
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        return {text: place for place, text in enumerate(self.pool)}
 
-        None stands for texts of one hash, for which the table stays as it is.
-        """
-        found = self.find(texts)
-        if found is None or found.min(initial=0) >= 0:
+    def plus(self, texts: Texts) -> tuple[Codes, TextTable]:
+        """Return where texts stand, new ones behind the others, and a table of all."""
+        found, size, new = self.find(texts), len(self.pool), []
+        left = np.flatnonzero(found < 0)
+        while left.size:
+            some = texts.chosen(left)
+            _, first, places = np.unique(some.hashes(), return_index=True, return_inverse=True)
+            same = some.same(texts, left[first][places])
+            found[left[same]] = places[same] + size
+            new.append(left[first])
+            # Others with a hash of these.
+            left, size = left[~same], size + first.size
+        if not new:
             return found, self
-        absent = np.flatnonzero(found < 0)
-        rows = texts.chosen(absent)
-        hashes = rows.hashes()
-        index: Any = _index(hashes).unique()
-        places = index.get_indexer(hashes)
-        first = np.empty(index.size, dtype=np.int64)
-        first[places[::-1]] = np.arange(places.size - 1, -1, -1)
-        new = rows.chosen(first)
-        if not rows.equal(new, places):
-            return None, self
-        found[absent] = places + len(self.pool)
-        known, indexes = self._known
-        indexes = (*indexes, index)
-        # So that all in all little is hashed again.
-        while len(indexes) > 1 and indexes[-1].size >= indexes[-2].size:
-            indexes = (*indexes[:-2], indexes[-2].append(indexes[-1]))
-        strings = new.strings()
-        return found, TextTable((*self.pool, *strings), (known + Texts.of(strings), indexes))
-
-
-def _index(hashes: NDArray[np.uint64]) -> pd.Index[Any]:
-    import pandas as pd
-
-    return pd.Index(hashes)
+        strings = texts.chosen(np.concatenate(new)).strings()
+        known, parts = self._known
+        known, begin = known + Texts.of(strings), len(self.pool)
+        # Those that are no larger are joined, so that all in all little is done again.
+        while parts and parts[-1].end - parts[-1].begin <= size - begin:
+            begin, parts = parts[-1].begin, parts[:-1]
+        parts = (*parts, Slots.of(known, begin, size))
+        return found, TextTable((*self.pool, *strings), (known, parts))
 
 
 def coded(
@@ -255,7 +290,7 @@ def _by_table(
         rows = Texts.of(value.pool), value.codes
     texts, numbers = rows
     places, table = table.plus(texts) if grow else (table.find(texts), table)
-    if places is None or places.min(initial=0) < 0:
+    if places.min(initial=0) < 0:
         return None, table
     return Character(places if numbers is None else recode(numbers, places), table.pool), table
 

@@ -23,55 +23,57 @@ FORMULAS = {
 _FILE = 1_000_000
 
 
-def write(folder: Path, rows: int, groups: int, kind: str) -> None:
-    """Write the rows in files of a million, if they are not there."""
+def write(folder: Path, rows: int, groups: int, kind: str) -> list[Path]:
+    """Write the rows in files of a million, those that are not there, and return their paths."""
     import pyarrow as pa
     from pyarrow import parquet
 
     folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"part-{number:04d}.parquet" for number in range(-(-rows // _FILE))]
+    if all(path.exists() for path in paths):
+        return paths
     levels = np.array([f"group-{number:07d}" for number in range(groups)])
     outer = np.array([f"region-{number:05d}" for number in range(max(groups // 100, 2))])
-    for number, begin in enumerate(range(0, rows, _FILE)):
-        path = folder / f"part-{number:04d}.parquet"
+    for number, path in enumerate(paths):
         if path.exists():
             continue
-        dice, count = np.random.default_rng([rows, number]), min(_FILE, rows - begin)
-        g = dice.integers(0, groups, count)
-        h = g % len(outer) if kind == "nested" else dice.integers(0, len(outer), count)
-        x = dice.normal(size=count)
+        dice = np.random.default_rng([groups, number])
+        g = dice.integers(0, groups, _FILE)
+        h = g % len(outer) if kind == "nested" else dice.integers(0, len(outer), _FILE)
+        x = dice.normal(size=_FILE)
         table = pa.table(
             {
-                "y": x + dice.normal(size=count),
+                "y": x + dice.normal(size=_FILE),
                 "x": x,
-                "a": pa.array(np.array([*"pqrst"])[dice.integers(0, 5, count)]),
+                "a": pa.array(np.array([*"pqrst"])[dice.integers(0, 5, _FILE)]),
                 "g": pa.array(levels[g]),
                 "h": pa.array(outer[h]),
-                **{f"unused{i}": dice.normal(size=count) for i in range(4)},
+                **{f"unused{i}": dice.normal(size=_FILE) for i in range(4)},
             }
         )
         parquet.write_table(table, path, row_group_size=250_000)
+    return paths
 
 
-def ours(folder: Path, kind: str) -> dict[str, float]:
+def ours(paths: list[Path], kind: str) -> dict[str, float]:
     """Scan, and add up the cross-products."""
     import lme4py
 
     begin, memory = time.process_time(), _memory()
-    spec = lme4py.scan(FORMULAS[kind], folder)
-    scanned = time.process_time()
-    products = spec.crossproducts(folder)
+    spec = lme4py.scan(FORMULAS[kind], paths)
+    scanned, after = time.process_time(), _memory()
+    products = spec.crossproducts(paths)
     return {
         "scan": scanned - begin,
-        "crossproducts": time.process_time() - scanned,
+        "seconds": time.process_time() - scanned,
+        "memory of the scan": after - memory,
         "memory": _memory() - memory,
-        "n": products.n,
         "q": products.Zty.size,
         "entries": products.ZtZ.nnz,
-        "check": float(products.ZtX.sum()),
     }
 
 
-def with_duckdb(folder: Path, kind: str) -> dict[str, float]:
+def with_duckdb(paths: list[Path], kind: str) -> dict[str, float]:
     """Let DuckDB compute the sums that these cross-products are made of."""
     import duckdb
 
@@ -79,20 +81,15 @@ def with_duckdb(folder: Path, kind: str) -> dict[str, float]:
     sums = "count(*), sum(x), sum(y)" + "".join(
         f", count(*) filter (a = '{level}')" for level in "qrst"
     )
-    files = f"read_parquet('{folder}/*.parquet')"
+    files = f"read_parquet({list(map(str, paths))})"
     duckdb.sql("set threads = 1")
     keys = ["h, g", "h"] if kind == "nested" else ["g", "h", "g, h"]
-    found = [
-        duckdb.sql(f"select {key}, {sums} from {files} group by {key}").fetch_arrow_table()  # noqa: S608
-        for key in keys
-    ]
+    for key in keys:
+        counted = "count(*)" if key == "g, h" else sums
+        duckdb.sql(f"select {key}, {counted} from {files} group by {key}").fetch_arrow_table()  # noqa: S608
     squares = "sum(x * x), sum(x * y), sum(y * y)"
     duckdb.sql(f"select a, {sums}, {squares} from {files} group by a").fetchall()  # noqa: S608
-    return {
-        "seconds": time.process_time() - begin,
-        "memory": _memory() - memory,
-        "entries": len(found[0]),
-    }
+    return {"seconds": time.process_time() - begin, "memory": _memory() - memory}
 
 
 def _memory() -> float:
@@ -102,23 +99,32 @@ def _memory() -> float:
 
 
 def main() -> None:
-    """Run each part in a process of its own."""
+    """Run each part in processes of its own, by turns."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--groups", type=int, default=20_000)
     parser.add_argument("--kind", choices=FORMULAS, default="nested")
     parser.add_argument("--folder", type=Path, default=Path("larger-than-memory"))
+    parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--part", choices=["ours", "duckdb"])
     given = parser.parse_args()
-    folder = given.folder / f"{given.kind}-{given.rows}-{given.groups}"
-    if given.part:
-        part = {"ours": ours, "duckdb": with_duckdb}[given.part]
-        print(json.dumps(part(folder, given.kind)))
-        return
-    write(folder, given.rows, given.groups, given.kind)
-    for part in ("ours", "duckdb"):
-        command = [sys.executable, __file__, *sys.argv[1:], "--part", part]
-        print(part, subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    folder = given.folder / f"{given.kind}-{given.groups}"
+    for rows in given.rows:
+        paths = write(folder, rows, given.groups, given.kind)
+        if given.part:
+            part = {"ours": ours, "duckdb": with_duckdb}[given.part]
+            print(json.dumps(part(paths, given.kind)))
+            return
+        found: dict[str, list[dict[str, float]]] = {"ours": [], "duckdb": []}
+        for _ in range(given.times):
+            for name, runs in found.items():
+                one = ["--rows", str(rows), "--part", name]
+                command = [sys.executable, __file__, *sys.argv[1:], *one]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                runs.append(json.loads(done.stdout))
+        for name, runs in found.items():
+            least = {key: round(min(run[key] for run in runs), 2) for key in runs[0]}
+            print(f"{rows:,} rows, {name}: {least}")
 
 
 if __name__ == "__main__":

@@ -83,8 +83,10 @@ def test_texts_that_a_table_does_not_have():
     assert table.find(Texts.of(["v", "w", "another one!"])).tolist() == [1, -1, -1]
 
 
-def test_texts_of_one_hash_are_told(monkeypatch):
+def test_texts_of_one_hash(monkeypatch):
     monkeypatch.setattr(lme4py.sources.text_table, "_MULTIPLIER", np.uint64(1))
     assert len(set(Texts.of(COLLIDING).hashes().tolist())) == 1
-    assert TextTable(tuple(COLLIDING[:1])).find(Texts.of(COLLIDING[1:])) is None
-    assert TextTable().plus(Texts.of(COLLIDING))[0] is None
+    found = TextTable(tuple(COLLIDING[:2])).find(Texts.of(COLLIDING))
+    assert found.tolist() == [0, 1, -1, -1]
+    found, table = TextTable(tuple(COLLIDING[:1])).plus(Texts.of([*COLLIDING, *COLLIDING]))
+    assert [table.pool[place] for place in found] == [*COLLIDING, *COLLIDING]

@@ -10,7 +10,7 @@ their sum, without approximation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -202,9 +202,9 @@ class RunningSum:
 
     Of a million levels each block has few, so that their sums are not made anew for every block.
     Most entries of ZᵗZ stand where a row of Zᵗ meets one other: the levels of a nested factor have
-    one level of the outer one, an intercept one slope. These are added up where they stand; what
-    is left goes into runs of entries sorted by column and row. Two runs are merged as soon as the
-    later one is no smaller than the earlier, so that all in all little is moved.
+    one level of the outer one, an intercept one slope. These are added up where they stand. What
+    is left are sparse matrices, of which two are added as soon as the later is no smaller than
+    the earlier, so that all in all little is moved.
 
     Parameters
     ----------
@@ -213,12 +213,20 @@ class RunningSum:
     """
 
     def __init__(self, q: int, p: int) -> None:
-        self._XtX, self._Xty, self._yty = np.zeros((p, p)), np.zeros(p), 0.0
         # Memory that is not written to is none.
-        self._ZtX, self._Zty, self._squares = np.zeros((q, p), order="F"), np.zeros(q), np.zeros(q)
+        self._sums = Crossproducts(
+            XtX=np.zeros((p, p)),
+            Xty=np.zeros(p),
+            yty=0.0,
+            ZtX=np.zeros((q, p), order="F"),
+            Zty=np.zeros(q),
+            ZtZ=None,  # type: ignore[arg-type]  # made at the end
+            n=0,
+            sum_log_weights=0.0,
+        )
+        self._squares = np.zeros(q)
         self._pairs: dict[tuple[int, int], tuple[NDArray[np.int32], FloatArray]] = {}
-        self._runs: list[tuple[NDArray[np.int64], FloatArray]] = []
-        self.n, self._sum_log_weights = 0, 0.0
+        self._others: list[csc_array] = []
 
     def add(
         self,
@@ -230,11 +238,12 @@ class RunningSum:
         offset: FloatArray | None = None,
     ) -> None:
         """Add some rows; the arguments are those of `Crossproducts.of`."""
+        sums, logarithms = self._sums, 0.0
         if offset is not None:
             y = y - offset
         if weights is not None:
             with np.errstate(divide="ignore"):
-                self._sum_log_weights += float(np.log(weights).sum())
+                logarithms = float(np.log(weights).sum())
             roots = np.sqrt(weights)
             y = roots * y
             X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
@@ -243,22 +252,26 @@ class RunningSum:
         columns: Sequence[FloatArray] = ()
         if isinstance(X, np.ndarray):
             columns = tuple(X.T)
-            self._XtX += X.T @ X
+            np.add(sums.XtX, X.T @ X, out=sums.XtX)
             # For so little work a product of BLAS wakes all its threads.
-            self._Xty += np.einsum("ij,i->j", X, y)
+            np.add(sums.Xty, np.einsum("ij,i->j", X, y), out=sums.Xty)
         else:
-            self._XtX += (X.T @ X).toarray()
-            self._ZtX += (Zt @ X).toarray()
-            self._Xty += X.T @ y
-        self._yty += sum_of_squares(y)
-        self.n += y.size
+            np.add(sums.XtX, (X.T @ X).toarray(), out=sums.XtX)
+            np.add(sums.Xty, X.T @ y, out=sums.Xty)
+            np.add(sums.ZtX, (Zt @ X).toarray(), out=sums.ZtX)
+        self._sums = replace(
+            sums,
+            yty=sums.yty + sum_of_squares(y),
+            n=sums.n + y.size,
+            sum_log_weights=sums.sum_log_weights + logarithms,
+        )
         counts = np.diff(Zt.indptr)
         for later in range(int(counts.max(initial=0))):
             rows, levels, values = _entries(Zt, counts, later, later)
             _add(self._squares, levels, values * values)
-            _add(self._Zty, levels, values * y[rows])
+            _add(sums.Zty, levels, values * y[rows])
             for number, column in enumerate(columns):
-                _add(self._ZtX[:, number], levels, values * column[rows])
+                _add(sums.ZtX[:, number], levels, values * column[rows])
             for earlier in range(later):
                 _, others, factors = _entries(Zt, counts, earlier, later)
                 self._add_pairs((earlier, later), others, levels, factors * values)
@@ -271,7 +284,9 @@ class RunningSum:
         products: FloatArray,
     ) -> None:
         """Add products of two entries of each row, by their rows of Zt."""
-        q = self._Zty.size
+        from scipy.sparse import coo_array
+
+        q = self._squares.size
         # Counted from 1, for memory that is not written to has zeros.
         partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int32), np.zeros(q)))
         met = partner[levels] == others + 1
@@ -283,48 +298,28 @@ class RunningSum:
             _add(sums, levels, products)
             return
         _add(sums, levels[met], products[met])
-        keys = levels[~met] * q + others[~met]
-        order = np.argsort(keys)
-        self._runs.append(_summed(keys[order], products[~met][order]))
-        while len(self._runs) > 1 and self._runs[-1][0].size >= self._runs[-2][0].size:
-            self._merge()
-
-    def _merge(self) -> None:
-        (first, one), (second, two) = self._runs[-2:]
-        keys, values = np.concatenate([first, second]), np.concatenate([one, two])
-        order = np.argsort(keys, kind="stable")
-        self._runs[-2:] = [_summed(keys[order], values[order])]
+        rest = (products[~met], (levels[~met].astype(np.int32), others[~met].astype(np.int32)))
+        self._others.append(coo_array(rest, shape=(q, q)).tocsc())
+        while len(self._others) > 1 and self._others[-1].nnz >= self._others[-2].nnz:
+            self._others[-2:] = [self._others[-2] + self._others[-1]]
 
     def total(self) -> Crossproducts:
         """Return the sum."""
-        from scipy.sparse import coo_array
+        from scipy.sparse import coo_array, csc_array
 
-        q = self._Zty.size
-        while len(self._runs) > 1:
-            self._merge()
-        diagonal = np.flatnonzero(self._squares)
-        entries = [(diagonal, diagonal, self._squares[diagonal])]
-        triangle = [(keys // q, keys % q, values) for keys, values in self._runs]
+        q, triangle = self._squares.size, csc_array(self._sums.ZtX.shape[:1] * 2)
         for partner, sums in self._pairs.values():
-            levels = np.flatnonzero(partner)
-            triangle.append((levels, partner[levels].astype(np.int64) - 1, sums[levels]))
-        for levels, others, values in triangle:
-            entries += [(levels, others, values), (others, levels, values)]
-        rows, columns, values = (np.concatenate(parts) for parts in zip(*entries, strict=True))
-        kind = np.int32 if max(values.size, q) < _INT32_LIMIT else np.int64
-        places: Any = (rows.astype(kind), columns.astype(kind))
-        ZtZ = coo_array((values, places), shape=(q, q)).tocsc()
+            levels = np.flatnonzero(partner).astype(np.int32)
+            entries = (sums[levels], (levels, partner[levels] - 1))
+            triangle = triangle + coo_array(entries, shape=(q, q)).tocsc()
+        while self._others:
+            triangle = triangle + self._others.pop()
+        levels = np.flatnonzero(self._squares).astype(np.int32)
+        squares = coo_array((self._squares[levels], (levels, levels)), shape=(q, q)).tocsc()
+        ZtZ = squares + triangle
+        ZtZ = ZtZ + triangle.T.tocsc()
         ZtZ.sort_indices()
-        return Crossproducts(
-            XtX=self._XtX,
-            Xty=self._Xty,
-            yty=self._yty,
-            ZtX=self._ZtX,
-            Zty=self._Zty,
-            ZtZ=ZtZ,
-            n=self.n,
-            sum_log_weights=self._sum_log_weights,
-        )
+        return replace(self._sums, ZtZ=ZtZ)
 
 
 def _entries(
@@ -352,11 +347,4 @@ def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> Non
         sums[low:high] += np.bincount(places - low, numbers, high - low)
 
 
-def _summed(keys: NDArray[np.int64], values: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """Return the sum for each of some sorted keys."""
-    starts = np.flatnonzero(np.diff(keys, prepend=-1))
-    return keys[starts], np.add.reduceat(values, starts)
-
-
-_INT32_LIMIT = 2**31
 _SPARSE = 4

@@ -10,9 +10,9 @@ from pathlib import Path
 from secrets import token_hex
 
 from lme4py.argument_types import path_of
-from lme4py.errors import file_fault
+from lme4py.errors import DataError, file_fault
 
-__all__ = ["replacing"]
+__all__ = ["new_folder", "replacing"]
 
 _LONGEST_STEM = 200
 
@@ -58,3 +58,20 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(unfinished, ignore_errors=True)
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a folder to write to, which stands at the path once everything is in it.
+
+    Raises
+    ------
+    DataError
+        If there is something at the path already, or a file cannot be written.
+    """
+    target = Path(path_of(path))
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise DataError(f"'{target}' is there already", hint="name a new folder")
+    with replacing(target) as unfinished:
+        unfinished.mkdir(parents=True)
+        yield unfinished

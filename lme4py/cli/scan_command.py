@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,8 @@ import numpy as np
 
 from lme4py.cli.command import Answer, command, doing, number, option
 from lme4py.cli.design_options import chosen_of
-from lme4py.errors import DataError, file_fault
+from lme4py.errors import DataError
+from lme4py.replacing import new_folder
 
 if TYPE_CHECKING:
     from lme4py.spec.spec import NewRows, Spec
@@ -53,7 +52,7 @@ def scan(options: argparse.Namespace) -> Answer:
                 hint="write the rows as Parquet",
             )
     files = options.files
-    with _folder(options.out) as folder:
+    with new_folder(options.out) as folder:
         with doing("scanning"):
             spec = scanned(options.formula, files, rows=options.rows, **chosen)
         (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
@@ -67,25 +66,6 @@ def scan(options: argparse.Namespace) -> Answer:
         written = sorted(path.name for path in folder.iterdir())
     record = _record(spec, rows, options.out, written)
     return Answer(lambda _: _page(record), lambda: record)
-
-
-@contextmanager
-def _folder(target: Path) -> Iterator[Path]:
-    """Give a folder to write to, which becomes the target if nothing goes wrong."""
-    unfinished = target.with_name(f"{target.name}.part")
-    try:
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise DataError(f"'{target}' is there already", hint="name a new folder with --out")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        yield unfinished
-        if target.is_dir():
-            target.rmdir()
-        unfinished.replace(target)
-    except OSError as fault:
-        raise file_fault("write", target, fault) from fault
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _write_blocks(folder: Path, blocks: Iterator[NewRows]) -> int:

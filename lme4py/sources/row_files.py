@@ -46,7 +46,7 @@ class TableFile:
     pieces: Pieces
     state: tuple[int, int]
 
-    def read(self, names: Sequence[str] | None, rows: int) -> Iterator[Any]:
+    def read(self, names: Sequence[str], rows: int) -> Iterator[Any]:
         """Yield the rows in frames; columns that are not there are left out.
 
         Raises
@@ -54,7 +54,7 @@ class TableFile:
         DataError
             If the file cannot be read.
         """
-        asked = [name for name in self.names if names is None or name in names]
+        asked = [name for name in self.names if name in names]
         try:
             yield from self.pieces(asked, rows)
         except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors

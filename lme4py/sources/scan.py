@@ -9,16 +9,18 @@ programs may read them wherever they are: `Scan`.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lme4py.argument_types import count_of, refuse_unknown
+from lme4py.argument_types import count_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
@@ -41,8 +43,8 @@ from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of
-from lme4py.sources.spec_blocks import coded_blocks, computed
-from lme4py.sources.text_table import TextTable, coded
+from lme4py.sources.spec_blocks import computed, tables_of
+from lme4py.sources.spilled import keeping
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
 
@@ -566,6 +568,7 @@ def scan(
     source: Any,
     *,
     rows: int = 500_000,
+    spill: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> Spec:
     """Learn the spec of a model whose rows need not fit into memory.
@@ -577,6 +580,9 @@ def scan(
         As for `Spec.blocks`.
     rows : int
         The most rows that are in memory at a time.
+    spill : path, optional
+        A new folder, in which the columns are kept as numbers and codes. Later sweeps read these,
+        and so may `Spec.blocks` and `Spec.crossproducts`: the folder is a source.
     **options
         As for `lformula`; ``weights``, ``offset`` and ``subset`` are expressions.
 
@@ -602,25 +608,25 @@ def scan(
     count_of("rows", rows, 1)
     given = source_of(source)
     found = Scan(formula, given.names, **options)
+    folder = None if spill is None else Path(path_of(spill))
     while not found.complete:
-        found = found.advance(_swept(found, given, rows))
+        found = found.advance(_swept(found, given, rows, folder))
+        if folder is not None:
+            given, folder = source_of(folder), None
     found.messages.tell(stacklevel=3)
     return found.spec()
 
 
-def _swept(found: Scan, source: Source, rows: int) -> Scan:
+def _swept(found: Scan, source: Source, rows: int, folder: Path | None) -> Scan:
     if source.partitions is not None:
+        if folder is not None:
+            raise DataError("the partitions of a Dask frame are not kept: leave spill= out")
         read = partial(found.read, levels_grow=True)
         return total_of_partitions(source.partitions, found.columns, read) or found
     spec = found.known.spec
-    if spec is not None:
-        for block, frame in coded_blocks(spec, source, rows):
-            with block.telling():
-                found = found.read(frame)
-        return found
-    tables: Mapping[str, TextTable] = {}
-    for block in source.blocks(found.columns, rows):
+    tables = {} if spec is None else tables_of(spec)
+    blocks = source.coded(found.columns, rows, tables, grow=spec is None)
+    for block in blocks if folder is None else keeping(folder, blocks):
         with block.telling():
-            frame, tables = coded(block.frame, tables, grow=True)
-            found = found.read(frame, levels_grow=not is_pandas_frame(block.frame))
+            found = found.read(block.frame, levels_grow=block.levels_grow)
     return found

@@ -9,21 +9,25 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from glob import glob, has_magic
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from lme4py.abbreviation import few
-from lme4py.data.columns import Columns, is_data_frame
+from lme4py.data.columns import Columns, is_data_frame, is_pandas_frame
+from lme4py.data.values import Value, take
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.sources.row_files import FORMATS, TableFile, table_file
+from lme4py.sources.spilled import DOCUMENT, kept_names, kept_rows
+from lme4py.sources.text_table import TextTable, coded
 
 __all__ = ["Block", "Source", "source_of"]
 
-Reader: TypeAlias = Callable[[Sequence[str] | None, int], Iterator[Any]]
-"""Takes names of columns, None for all, and a number of rows; yields frames of about so many."""
+Reader: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
+"""Takes names of columns and a number of rows; yields frames of about so many."""
 
 _AGAIN = "give a function that returns a new iterator of frames each time"
 
@@ -41,12 +45,15 @@ class Block:
         The row of the source, from 0, that its first row is.
     rows : int
         How many it has.
+    levels_grow : bool
+        Whether factors of frames like this one grow by the levels of later rows.
     """
 
     frame: Any
     number: int
     start: int
     rows: int
+    levels_grow: bool
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -84,13 +91,13 @@ class Source:
     files: tuple[TableFile, ...] = ()
     partitions: Any = None
 
-    def blocks(self, names: Sequence[str] | None, rows: int) -> Iterator[Block]:
+    def blocks(self, names: Sequence[str], rows: int) -> Iterator[Block]:
         """Yield the rows in blocks of at most `rows`.
 
         Parameters
         ----------
-        names : sequence of str or None
-            The columns that are read; None for all. Those that are not there are left out.
+        names : sequence of str
+            The columns that are read. Those that are not there are left out.
         rows : int
 
         Raises
@@ -98,9 +105,8 @@ class Source:
         DataError
             If reading fails, or a file is another one than it was.
         """
-        asked = None if names is None else [name for name in self.names if name in set(names)]
         number = start = 0
-        frames = self._frames(asked, rows)
+        frames = self._frames([name for name in self.names if name in set(names)], rows)
         while True:
             try:
                 frame = next(frames, None)
@@ -110,12 +116,21 @@ class Source:
                 break
             for part, count in _parts(frame, rows, number + 1):
                 number += 1
-                yield Block(part, number, start, count)
+                yield Block(part, number, start, count, not is_pandas_frame(frame))
                 start += count
         for file in self.files:
             file.check()
 
-    def _frames(self, names: Sequence[str] | None, rows: int) -> Iterator[Any]:
+    def coded(
+        self, names: Sequence[str], rows: int, tables: Mapping[str, TextTable], *, grow: bool
+    ) -> Iterator[Block]:
+        """Yield blocks whose frames are values, text by the codes of tables, which may grow."""
+        for block in self.blocks(names, rows):
+            with block.telling():
+                frame, tables = coded(block.frame, tables, grow=grow)
+            yield replace(block, frame=frame)
+
+    def _frames(self, names: Sequence[str], rows: int) -> Iterator[Any]:
         for file in self.files:
             file.check()
         yield from self.reader(names, rows)
@@ -146,7 +161,11 @@ def _parts(frame: Any, rows: int, number: int) -> Iterator[tuple[Any, int]]:
 
 def _cut(frame: Any, begin: int, count: int) -> Any:
     if isinstance(frame, Mapping):
-        return {name: column[begin : begin + count] for name, column in frame.items()}
+        rows = slice(begin, begin + count)
+        return {
+            name: take(column, rows) if isinstance(column, Value) else column[rows]
+            for name, column in frame.items()
+        }
     if hasattr(frame, "iloc"):
         return frame.iloc[begin : begin + count]
     return frame.slice(begin, count)
@@ -171,28 +190,29 @@ def source_of(data: Any) -> Source:
     kind = f"a {type(data).__name__} of {module.lstrip('_')}"
     if isinstance(data, Source):
         return data
+    if isinstance(data, str | os.PathLike) and (Path(data) / DOCUMENT).is_file():
+        return Source(f"'{data}'", kept_names(Path(data)), partial(_kept, Path(data)))
     if isinstance(data, str | os.PathLike):
         return _of_files([data])
     if isinstance(data, list | tuple) and data and isinstance(data[0], str | os.PathLike):
         return _of_files(data)
     if module == "dask" and hasattr(data, "to_delayed"):
         names = tuple(map(str, data.columns))
-        return Source(kind, names, _partition_reader(data), partitions=data)
+        return Source(kind, names, partial(_partitions, data), partitions=data)
     if module == "polars" and name.endswith("LazyFrame"):
-        names = tuple(data.collect_schema().names())
-        return Source(kind, names, _lazy_reader(data))
+        return Source(kind, tuple(data.collect_schema().names()), partial(_collected, data))
     if module in ("duckdb", "_duckdb") and hasattr(data, "columns"):
-        return Source(kind, tuple(data.columns), _relation_reader(data))
+        return Source(kind, tuple(data.columns), partial(_fetched, data))
     if module == "pyarrow" and hasattr(data, "scanner"):
-        return Source(kind, tuple(data.schema.names), _dataset_reader(data))
+        return Source(kind, tuple(data.schema.names), partial(_scanned, data))
     if is_data_frame(data):
-        return Source(kind, Columns(data).names, lambda names, _: iter([_chosen(data, names)]))
+        return Source(kind, Columns(data).names, partial(_whole, data))
     if hasattr(data, "__next__") or hasattr(data, "read_next_batch"):
         raise DataError(f"{kind} can be read only once", hint=_AGAIN)
     if isinstance(data, list | tuple) and data:
         return _of_function("a list of frames", lambda: iter(data))
     if hasattr(data, "__arrow_c_stream__"):
-        return Source(kind, tuple(_stream(data).schema.names), _stream_reader(data))
+        return Source(kind, tuple(_stream(data).schema.names), partial(_streamed, data))
     if callable(data):
         return _of_function("the function of frames", data)
     raise DataError(
@@ -201,10 +221,8 @@ def source_of(data: Any) -> Source:
     )
 
 
-def _chosen(frame: Any, names: Sequence[str] | None) -> Any:
+def _chosen(frame: Any, names: Sequence[str]) -> Any:
     """Return a frame with some of its columns; those that are not there are left out."""
-    if names is None:
-        return frame
     if isinstance(frame, Mapping):
         return {name: frame[name] for name in names if name in frame}
     if hasattr(frame, "select") and not hasattr(frame, "iloc"):
@@ -227,7 +245,7 @@ def _of_function(kind: str, make: Callable[[], Iterable[Any]]) -> Source:
     if first is None:
         raise DataError(f"{kind} gives no frames")
 
-    def read(names: Sequence[str] | None, _: int) -> Iterator[Any]:
+    def read(names: Sequence[str], _: int) -> Iterator[Any]:
         given = make()
         if given is looked_at and hasattr(given, "__next__"):
             raise DataError(f"{kind} gives the same iterator again", hint=_AGAIN)
@@ -249,14 +267,55 @@ def _of_files(given: Sequence[str | os.PathLike[str]]) -> Source:
         raise DataError(f"no file matches {few(repr(os.fspath(item)) for item in given)}")
     files = tuple(map(table_file, paths))
 
-    def read(names: Sequence[str] | None, rows: int) -> Iterator[Any]:
+    def read(names: Sequence[str], rows: int) -> Iterator[Any]:
         return chain.from_iterable(file.read(names, rows) for file in files)
 
     kind = f"'{paths[0]}'" if len(paths) == 1 else f"the {len(paths)} files"
     return Source(kind, files[0].names, read, files)
 
 
-# Streams of Arrow's -------------------------------------------------------------------------
+# Readers: the frames of a source, of about so many rows, with some of its columns -----------
+
+
+def _whole(frame: Any, names: Sequence[str], _: int) -> Iterator[Any]:
+    yield _chosen(frame, names)
+
+
+def _kept(folder: Path, names: Sequence[str], _: int) -> Iterator[Any]:
+    return kept_rows(folder, names)
+
+
+def _partitions(data: Any, names: Sequence[str], _: int) -> Iterator[Any]:
+    return (part.compute() for part in data[list(names)].to_delayed())
+
+
+def _collected(data: Any, names: Sequence[str], rows: int) -> Iterator[Any]:
+    chosen = data.select(list(names))
+    if hasattr(chosen, "collect_batches"):
+        return iter(chosen.collect_batches(chunk_size=rows, maintain_order=True))
+    return iter([chosen.collect(engine="streaming")])
+
+
+def _fetched(data: Any, names: Sequence[str], rows: int) -> Iterator[Any]:
+    chosen = data.select(*('"' + name.replace('"', '""') + '"' for name in names))
+    make = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
+    return _regrouped(make(rows), rows)
+
+
+def _scanned(data: Any, names: Sequence[str], rows: int) -> Iterator[Any]:
+    # Without reading ahead; a list of Parquet files still needs less memory.
+    ahead = {"batch_readahead": 0, "fragment_readahead": 0, "use_threads": False}
+    return _regrouped(data.to_batches(columns=list(names), batch_size=rows, **ahead), rows)
+
+
+def _streamed(data: Any, names: Sequence[str], rows: int) -> Iterator[Any]:
+    return (_chosen(table, names) for table in _regrouped(_stream(data), rows))
+
+
+def _stream(data: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.RecordBatchReader.from_stream(data)
 
 
 def _regrouped(batches: Iterable[Any], rows: int) -> Iterator[Any]:
@@ -271,61 +330,3 @@ def _regrouped(batches: Iterable[Any], rows: int) -> Iterator[Any]:
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)
-
-
-def _stream(data: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.RecordBatchReader.from_stream(data)
-
-
-def _stream_reader(data: Any) -> Reader:
-    def read(names: Sequence[str] | None, rows: int) -> Iterator[Any]:
-        return (_chosen(table, names) for table in _regrouped(_stream(data), rows))
-
-    return read
-
-
-def _dataset_reader(data: Any) -> Reader:
-    def read(names: Sequence[str] | None, rows: int) -> Iterator[Any]:
-        # Without reading ahead; a list of Parquet files still needs less memory.
-        batches = data.to_batches(
-            columns=None if names is None else list(names),
-            batch_size=rows,
-            batch_readahead=0,
-            fragment_readahead=0,
-            use_threads=False,
-        )
-        return _regrouped(batches, rows)
-
-    return read
-
-
-def _relation_reader(data: Any) -> Reader:
-    def read(names: Sequence[str] | None, rows: int) -> Iterator[Any]:
-        chosen = data
-        if names is not None:
-            quoted = ('"' + name.replace('"', '""') + '"' for name in names)
-            chosen = data.select(*quoted)
-        make = getattr(chosen, "to_arrow_reader", None) or chosen.fetch_arrow_reader
-        return _regrouped(make(rows), rows)
-
-    return read
-
-
-def _lazy_reader(data: Any) -> Reader:
-    def read(names: Sequence[str] | None, rows: int) -> Iterator[Any]:
-        chosen = data if names is None else data.select(list(names))
-        if hasattr(chosen, "collect_batches"):
-            return iter(chosen.collect_batches(chunk_size=rows, maintain_order=True))
-        return iter([chosen.collect(engine="streaming")])
-
-    return read
-
-
-def _partition_reader(data: Any) -> Reader:
-    def read(names: Sequence[str] | None, _: int) -> Iterator[Any]:
-        chosen = data if names is None else data[list(names)]
-        return (part.compute() for part in chosen.to_delayed())
-
-    return read

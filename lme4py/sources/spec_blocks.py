@@ -16,38 +16,39 @@ from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.source import Block, Source, source_of
-from lme4py.sources.text_table import TextTable, coded
+from lme4py.sources.text_table import TextTable
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following
 
-__all__ = ["blocks", "computed", "crossproducts"]
+__all__ = ["blocks", "computed", "crossproducts", "tables_of"]
 
 
 def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
     """Yield the rows of a source in blocks; `Spec.blocks` tells of it."""
     messages = Messages()
-    for block, frame in coded_blocks(spec, source_of(data), rows):
+    for block in _coded(spec, source_of(data), rows):
         with block.telling():
-            found = computed(spec, frame, messages)
+            found = computed(spec, block.frame, messages)
         yield replace(found, positions=found.positions + block.start)
     messages.tell(stacklevel=3)
 
 
-def coded_blocks(spec: Spec, source: Source, rows: int) -> Iterator[tuple[Block, Any]]:
-    """Yield the blocks of a source with their columns, text by the codes of learned levels."""
+def _coded(spec: Spec, source: Source, rows: int) -> Iterator[Block]:
     count_of("rows", rows, 1)
+    return source.coded(tuple(spec.columns), rows, tables_of(spec), grow=False)
+
+
+def tables_of(spec: Spec) -> dict[str, TextTable]:
+    """Return tables of the levels that columns of text have in a model."""
     known = {name: kind.levels for name, kind in spec.variables.items()} | dict(spec.grouping)
-    tables = {}
-    for name, levels in known.items():
-        kind = spec.columns.get(name)
-        if kind is not None and kind.kind == "character" and None not in levels:
-            # The levels themselves, so that nobody need compare them.
-            tables[name] = TextTable(cast("tuple[str, ...]", levels))
-    for block in source.blocks(tuple(spec.columns), rows):
-        with block.telling():
-            frame, _ = coded(block.frame, tables, grow=False)
-        yield block, frame
+    texts = {name for name, kind in spec.columns.items() if kind.kind == "character"}
+    return {
+        # The levels themselves, so that nobody need compare them.
+        name: TextTable(cast("tuple[str, ...]", levels))
+        for name, levels in known.items()
+        if name in texts and None not in levels
+    }
 
 
 def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
@@ -75,9 +76,9 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
         running: RunningSum | None = None
-        for block, frame in coded_blocks(spec, source, rows):
+        for block in _coded(spec, source, rows):
             with block.telling():
-                running = _added(spec, frame, running, messages)
+                running = _added(spec, block.frame, running, messages)
         total = None if running is None else running.total()
     messages.tell(stacklevel=3)
     if total is None:

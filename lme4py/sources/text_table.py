@@ -223,6 +223,17 @@ class TextTable:
                 ]
         return found
 
+    def places_of(self, pool: tuple[str, ...]) -> Codes:
+        """Return where the texts of a pool stand, which many blocks may share."""
+        if self._last.get("pool") is not pool:
+            self._last.update(pool=pool, places=self.find(Texts.of(pool)))
+        places: Codes = self._last["places"]
+        return places
+
+    @cached_property
+    def _last(self) -> dict[str, Any]:
+        return {}
+
     @cached_property
     def _by_text(self) -> dict[str, int]:
         return {text: place for place, text in enumerate(self.pool)}
@@ -282,17 +293,24 @@ def _by_table(
 ) -> tuple[Character | None, TextTable]:
     """Return a column as codes of a table; None if it is no text, or has texts for no table."""
     rows = _texts_of_rows(columns.raw(name))
-    if rows is None:
-        value = columns.get(name)
-        if not isinstance(value, Character):
-            return None, table
-        # Each of its texts stands in the pool once.
-        rows = Texts.of(value.pool), value.codes
-    texts, numbers = rows
-    places, table = table.plus(texts) if grow else (table.find(texts), table)
-    if places.min(initial=0) < 0:
+    if rows is not None:
+        texts, numbers = rows
+        places, table = table.plus(texts) if grow else (table.find(texts), table)
+        codes = places if numbers is None else recode(numbers, places)
+        lost = (codes < 0) if numbers is None else (codes < 0) & (numbers >= 0)
+        return (None if lost.any() else Character(codes, table.pool)), table
+    value = columns.get(name)
+    if not isinstance(value, Character):
         return None, table
-    return Character(places if numbers is None else recode(numbers, places), table.pool), table
+    if value.pool is table.pool or not table.pool:
+        return value, TextTable(value.pool) if not table.pool else table
+    # Each of its texts stands in the pool once.
+    places, table = (
+        table.plus(Texts.of(value.pool)) if grow else (table.places_of(value.pool), table)
+    )
+    codes = recode(value.codes, places)
+    lost = (codes < 0) & (value.codes >= 0)
+    return (None if lost.any() else Character(codes, table.pool)), table
 
 
 def _texts_of_rows(raw: Any) -> tuple[Texts, Codes | None] | None:

@@ -25,6 +25,7 @@ from lme4py.data.values import (
     time_class,
 )
 from lme4py.errors import DataError
+from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.schema import ColumnType, LevelTable, type_of
 from lme4py.frame.state import is_time_to_reduce
 from lme4py.moments import sum_of_squares
@@ -173,38 +174,39 @@ class SomeRows:
     omitted: int = 0
     spreads: Mapping[str, Spread] = field(default_factory=dict)
 
-    def plus(
-        self, variables: Mapping[str, Value], positions: NDArray[np.int64], rows: int, omitted: int
-    ) -> SomeRows:
-        """Return these and what is to be kept of further rows."""
-        kept = self._needed(variables, rows, self.first - self.rows)
-        made = replace(
-            self,
-            pieces=(*self.pieces, {name: take(value, kept) for name, value in variables.items()}),
-            positions=(*self.positions, positions[kept]),
-            rows=self.rows + rows,
-            omitted=self.omitted + omitted,
-            spreads=_added(self.spreads, _spreads(variables) if rows else {}),
+    @classmethod
+    def of(cls, frame: ModelFrame, groups: tuple[tuple[str, ...], ...], first: int) -> SomeRows:
+        """Return what is to be kept of the rows of a block."""
+        spreads = {
+            name: Spread.of(value.values.reshape(frame.rows, -1).astype(np.float64, copy=False))
+            for name, value in frame.variables.items()
+            if isinstance(value, Numeric | Matrix) and frame.rows
+        }
+        positions = np.arange(frame.rows) if frame.positions is None else frame.positions
+        whole = cls(
+            groups, first, (frame.variables,), (positions,), frame.rows, frame.omitted, spreads
         )
-        sizes = [part.size for part in made.positions]
-        return made.reduced() if is_time_to_reduce(sizes) else made
+        return whole.reduced()
 
     def joined(self, other: SomeRows, begin: int) -> SomeRows:
         """Return these and the rows that others kept of rows that begin at `begin`."""
+        common = self.spreads.keys() & other.spreads.keys()
+        both = {name: self.spreads[name] + other.spreads[name] for name in common}
         made = replace(
             self,
             pieces=(*self.pieces, *other.pieces),
             positions=(*self.positions, *(part + begin for part in other.positions)),
             rows=self.rows + other.rows,
             omitted=self.omitted + other.omitted,
-            spreads=_added(self.spreads, other.spreads),
+            spreads={**self.spreads, **other.spreads, **both},
         )
-        return made.reduced()
+        sizes = [part.size for part in made.positions]
+        return made.reduced() if is_time_to_reduce(sizes) else made
 
     def reduced(self) -> SomeRows:
         """Return the rows that are needed of those that were kept."""
         variables, positions = self.variables, np.concatenate(self.positions)
-        kept = self._needed(variables, positions.size, self.first)
+        kept = self._needed(variables, positions.size)
         piece = {name: take(value, kept) for name, value in variables.items()}
         return replace(self, pieces=(piece,), positions=(positions[kept],))
 
@@ -214,9 +216,9 @@ class SomeRows:
         names = self.pieces[0]
         return {name: concatenate([piece[name] for piece in self.pieces]) for name in names}
 
-    def _needed(self, variables: Mapping[str, Value], rows: int, first: int) -> NDArray[np.int64]:
-        found = [np.arange(min(max(first, 0), rows))]
-        if first < rows:
+    def _needed(self, variables: Mapping[str, Value], rows: int) -> NDArray[np.int64]:
+        found = [np.arange(min(self.first, rows))]
+        if self.first < rows:
             found += [
                 first_rows([value])
                 if isinstance(value, Character | Factor)
@@ -231,19 +233,6 @@ class SomeRows:
         for places in found:
             needed[places] = True
         return np.flatnonzero(needed)
-
-
-def _spreads(variables: Mapping[str, Value]) -> dict[str, Spread]:
-    return {
-        name: Spread.of(value.values.reshape(len(value.values), -1).astype(np.float64, copy=False))
-        for name, value in variables.items()
-        if isinstance(value, Numeric | Matrix)
-    }
-
-
-def _added(one: Mapping[str, Spread], two: Mapping[str, Spread]) -> dict[str, Spread]:
-    both = {name: one[name] + two[name] for name in one if name in two}
-    return {**one, **two, **both}
 
 
 @dataclass(frozen=True, eq=False, slots=True)

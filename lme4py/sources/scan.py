@@ -33,7 +33,7 @@ from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, closed
 from lme4py.frame.modelframe import LearnedFrame, frame_of, learn_frame
 from lme4py.frame.schema import ColumnType, type_of
-from lme4py.frame.state import OPEN, State
+from lme4py.frame.state import State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
 from lme4py.matrices.grouping import Grouping, remember_combinations
@@ -111,6 +111,27 @@ class Found:
     frame: SomeRows | None = None
     triangle: Triangle | None = None
     messages: Messages = field(default_factory=Messages)
+
+    def joined(self, other: Found, types: ColumnTypes) -> Found:
+        """Return what these rows tell and those that follow, whose types are `types` together."""
+        if not self.rows or not other.rows:
+            return replace(other if other.rows else self, types=types)
+        triangle = self.triangle or other.triangle
+        if self.triangle is not None and other.triangle is not None:
+            triangle = self.triangle + other.triangle
+        frame, states = None, {}
+        if not types.changed:
+            states = {name: state + other.states[name] for name, state in self.states.items()}
+            if self.frame is not None and other.frame is not None:
+                frame = self.frame.joined(other.frame, self.rows)
+        return Found(
+            rows=self.rows + other.rows,
+            types=types,
+            states=states,
+            frame=frame,
+            triangle=triangle,
+            messages=self.messages + other.messages,
+        )
 
 
 class Scan:
@@ -229,45 +250,39 @@ class Scan:
         columns, messages = Columns(block), Messages()
         if not columns.rows:
             return self
-        known, found = self.known, self.found
+        spec, types = self.known.spec, self.found.types
         with np.errstate(all="ignore"), following(self._text.lme4):
-            if known.spec is not None:
-                X = computed(known.spec, block, messages).X
-                triangle = Triangle.of(X) if len(X) else None
-                if found.triangle is not None and triangle is not None:
-                    triangle = found.triangle + triangle
-                found = replace(found, triangle=triangle or found.triangle)
+            if spec is not None:
+                X = computed(spec, block, messages).X
+                found = Found(triangle=Triangle.of(X) if len(X) else None)
             else:
-                grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
-                found = self._gathered(columns, grow, messages)
-        rows = self.found.rows + columns.rows
-        return self._with(found=replace(found, rows=rows, messages=found.messages + messages))
+                values = {name: _column(columns, name) for name in self.columns}
+                if self.known.types is None:
+                    grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
+                    types = types.plus(ColumnTypes.of(values, levels_grow=grow))
+                found = self._told(columns.rows, values, types, messages)
+        found = replace(found, rows=columns.rows, messages=messages)
+        return self._with(found=self.found.joined(found, types))
 
-    def _gathered(self, columns: Columns, levels_grow: bool, messages: Messages) -> Found:
-        known, found = self.known, self.found
-        values = {name: _column(columns, name) for name in self.columns}
-        types = found.types
-        if known.types is None:
-            types = types.plus(ColumnTypes.of(values, levels_grow=levels_grow))
-            if types.changed:
-                return replace(found, types=types)
+    def _told(
+        self, rows: int, values: Mapping[str, Value], types: ColumnTypes, messages: Messages
+    ) -> Found:
+        """Return what a block tells of states, or of the model frame where all are known."""
+        if types.changed:
+            return Found()
+        known = self.known
         current = known.types or types.known
         adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
-        scope = self._text.scope(BlockColumns(self._names, adapted), columns.rows, messages)
+        scope = self._text.scope(BlockColumns(self._names, adapted), rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
         learned = learn_frame(
             self._text.variables, scope, given, self._text.na_action, known.states
         )
-        here = learned.frame
-        states = {
-            name: found.states.get(name, OPEN) + state for name, state in learned.states.items()
-        }
-        if any(state.is_open for state in states.values()):
-            return replace(found, types=types, states=states)
-        frame = found.frame or SomeRows(self._groups(here.variables), known.first)
-        positions = np.arange(here.rows) if here.positions is None else here.positions
-        frame = frame.plus(here.variables, positions + found.rows, here.rows, here.omitted)
-        return replace(found, types=types, states=states, frame=frame)
+        if any(state.is_open for state in learned.states.values()):
+            return Found(states=learned.states)
+        groups = self._groups(learned.frame.variables)
+        frame = SomeRows.of(learned.frame, groups, known.first)
+        return Found(states=learned.states, frame=frame)
 
     def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
         """Return the variables of the frame that each grouping expression names."""
@@ -291,33 +306,11 @@ class Scan:
             text = f"scans of other models: {self._text.written} and {other._text.written}"
             raise DataError(text)
         one, two = self.found, other.found
-        if not one.rows or not two.rows:
-            return self if one.rows else other
         types = one.types
-        if self.known.types is None:
+        if self.known.types is None and one.rows and two.rows:
             types = one.types.plus(two.types)
             types = replace(types, changed=types.changed or types.differs(two.types))
-        triangle = one.triangle or two.triangle
-        if one.triangle is not None and two.triangle is not None:
-            triangle = one.triangle + two.triangle
-        frame = None
-        if one.frame is not None and two.frame is not None and not types.changed:
-            frame = one.frame.joined(two.frame, one.rows)
-        states = {
-            name: state + two.states[name]
-            for name, state in one.states.items()
-            if not types.changed
-        }
-        return self._with(
-            found=Found(
-                rows=one.rows + two.rows,
-                types=types,
-                states=states,
-                frame=frame,
-                triangle=triangle,
-                messages=one.messages + two.messages,
-            )
-        )
+        return self._with(found=one.joined(two, types if one.rows else two.types))
 
     def advance(self, found: Scan | None = None) -> Scan:
         """Return the scan for the next sweep, or a complete one.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,13 +44,10 @@ from lme4py.explain.expression import (
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.typesetting import Written
-from lme4py.explain.matrix_form import in_matrices, residual_covariance
+from lme4py.explain.matrix_form import in_matrices, in_rows, residual_covariance
 from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 __all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "Lettered", "cluster"]
 
@@ -392,24 +389,18 @@ class ClusterVariance(Shown):
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
         model, own, written = source.system, source.factor, source.notation(notation)
-        outcome = model.matrix("y" if model.residual else "η", own=own)
-        sides: list[tuple[Tree, FloatArray | None]] = [
-            (model.matrix("V", own=own), self.matrix),
-            (Applied((outcome,), "corr"), self.correlation),
-        ]
+        V, outcome = (model.matrix(letter, own=own) for letter in ("V", in_rows(model)))
+        terms = tuple(self._in_terms(by_deviation=written.by_deviation))
         sections = [
-            (self._in_matrices(),),
-            tuple(self._in_terms(by_deviation=written.by_deviation)),
-            *(
-                (Relation((s, _grid(values, (most, most)))),)
-                for s, values in sides
-                if values is not None
-            ),
+            Section(self.cluster.title, (Relation((V, self._in_matrices())),), source.stage),
+            Section("", terms, source.stage),
         ]
-        titles = [self.cluster.title, *[""] * len(sections)]
-        shown = [Section(t, each, source.stage) for t, each in zip(titles, sections, strict=False)]
-        notes = Section("", (), source.stage, tuple(self._notes()))
-        return Display((*shown, notes), written.write, digits, width=88)
+        for side, values in ((V, self.matrix), (Applied((outcome,), "corr"), self.correlation)):
+            if values is not None:
+                numbers = Relation((side, _grid(values, (most, most))))
+                sections.append(Section("", (numbers,), source.stage))
+        sections.append(Section("", (), source.stage, tuple(self._notes())))
+        return Display(tuple(sections), written.write, digits, width=88)
 
     def _by_factor(self) -> dict[str, FloatArray]:
         """Return what each grouping factor adds to the covariance, shape (n_j, n_j) each."""
@@ -432,7 +423,7 @@ class ClusterVariance(Shown):
         behind = _LATENT.get(family.link, np.nan) if family.name == "binomial" else np.nan
         return np.full(self.cluster.rows.size, behind if latent else 0.0)
 
-    def _in_matrices(self) -> Relation:
+    def _in_matrices(self) -> Tree:
         """Return V_j as a sum of products of matrices."""
         model, own = self.cluster.source.system, self.cluster.source.factor
         terms = []
@@ -442,7 +433,7 @@ class ClusterVariance(Shown):
             terms.append(times(Z, middle, Transposed((Z,))))
         if model.residual:
             terms.append(residual_covariance(model, own))
-        return Relation((model.matrix("V", own=own), Sum(tuple(terms))))
+        return Sum(tuple(terms))
 
     def _in_terms(self, *, by_deviation: bool) -> Iterator[Relation]:
         """Yield each T, and the variance of one row multiplied out."""
@@ -512,10 +503,14 @@ class Clusters(Sequence[Cluster]):
 
     Attributes
     ----------
+    group : str
+        The grouping factor.
+    levels : tuple of str
+        Its levels, in order.
     hierarchy : Hierarchy
-        The grouping factors.
-    factor : int
-        The position of their own among them.
+        All grouping factors.
+    factor, stage : int
+        The position of their own among them, and its stage.
     known : Estimates
         What `fit` says.
 
@@ -537,20 +532,10 @@ class Clusters(Sequence[Cluster]):
             raise DataError("say which grouping factor", hint=f"one of {names}")
         self.factor = 0 if group is None else self.hierarchy.position(group)
         self.stage = self.hierarchy.stage[self.factor]
-        self._grouping = factors[self.factor]
+        self.group, self.levels = factors[self.factor].name, factors[self.factor].levels
 
     def __repr__(self) -> str:
         return f"<Clusters: {len(self)} of {self.group}>"
-
-    @property
-    def group(self) -> str:
-        """The grouping factor."""
-        return self._grouping.name
-
-    @property
-    def levels(self) -> tuple[str, ...]:
-        """The levels, in order."""
-        return self._grouping.levels
 
     @cached_property
     def system(self) -> System:
@@ -565,12 +550,12 @@ class Clusters(Sequence[Cluster]):
     @cached_property
     def _order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows sorted by level, and where each level begins among them."""
-        codes = self._grouping.codes
+        codes = self.hierarchy.factors[self.factor].codes
         order = np.argsort(codes, kind="stable")
         return order, np.searchsorted(codes[order], np.arange(len(self) + 1))
 
     def __len__(self) -> int:
-        return self._grouping.size
+        return len(self.levels)
 
     @overload
     def __getitem__(self, index: int) -> Cluster: ...
@@ -588,50 +573,41 @@ class Clusters(Sequence[Cluster]):
             raise IndexError(said) from None
         design, (order, starts) = self.design, self._order
         rows = order[starts[code] : starts[code + 1]]
-        Z, X = design.Z[rows], design.X[rows]
+        X: Any = design.X[rows]
         others = (k for k in range(len(self.hierarchy.factors)) if k != self.factor)
         return Cluster(
             level=self.levels[code],
             rows=rows.copy(),
             y=None if design.y is None else design.y[rows],
             X=X if isinstance(X, np.ndarray) else X.toarray(),
-            own=self._part(self.factor, rows, Z),
-            others=tuple(self._part(factor, rows, Z) for factor in others),
+            own=self._part(self.factor, rows),
+            others=tuple(self._part(factor, rows) for factor in others),
             offset=None if design.offset is None else design.offset[rows],
             weights=None if design.weights is None else design.weights[rows],
             source=self,
         )
 
-    def _part(self, place: int, rows: NDArray[np.int64], Z: csr_array) -> ClusterPart:
+    def _part(self, place: int, rows: NDArray[np.int64]) -> ClusterPart:
         factor, random = self.hierarchy.factors[place], self.design.random
-        found = np.unique(factor.codes[rows])
-        codes = found[found >= 0].tolist()
+        codes = factor.codes[rows]
         own = [
-            (int(begin) + k, term.columns, name)
+            (int(begin) + k, term, k)
             for begin, term in zip(random.Gp, random.terms, strict=False)
             if term.bar.group_name == factor.name
-            for k, name in enumerate(term.plan.names)
+            for k in range(term.columns)
         ]
-        positions = np.array([first + code * step for code in codes for first, step, _ in own], int)
+        columns = [term.plan.column(k, rows) for _, term, k in own]
+        found = np.unique(codes[codes >= 0]).tolist()
+        each = [(code, *column) for code in found for column in zip(own, columns, strict=True)]
+        places = [first + code * term.columns for code, (first, term, _), _ in each]
+        Z = [np.where(codes == code, column, 0.0) for code, _, column in each]
         return ClusterPart(
             factor.name,
-            tuple(factor.levels[code] for code in codes),
-            positions,
-            tuple((factor.levels[code], name) for code in codes for _, _, name in own),
-            _columns(Z, positions),
+            tuple(factor.levels[code] for code in found),
+            np.array(places, dtype=np.int64),
+            tuple((factor.levels[code], term.plan.names[k]) for code, (_, term, k), _ in each),
+            np.column_stack([np.empty((rows.size, 0)), *Z]),
         )
-
-
-def _columns(Z: csr_array, positions: NDArray[np.int64]) -> FloatArray:
-    """Return columns of a few rows of Z; scipy's own selection takes a pass over all columns."""
-    order = np.argsort(positions)
-    ascending = positions[order]
-    dense = np.zeros((Z.shape[0], positions.size))
-    row = np.repeat(np.arange(Z.shape[0]), np.diff(Z.indptr))
-    found = np.isin(Z.indices, ascending)
-    at = order[np.searchsorted(ascending, Z.indices[found])]
-    dense[row[found], at] = Z.data[found]
-    return dense
 
 
 def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: object) -> Cluster:
@@ -651,12 +627,8 @@ def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: o
     having = [choice for choice in factors if label in choice.levels]
     if not having:
         everything = dict.fromkeys(name for choice in factors for name in choice.levels)
-        has, hint = (
-            "no grouping factor has a",
-            "; ".join(f"{f.name}: {few(f.levels)}" for f in factors),
-        )
-        if group is not None:
-            has, hint = f"'{group}' has no", f"its levels: {few(factors[0].levels)}"
+        has = "no grouping factor has a" if group is None else f"'{group}' has no"
+        hint = "; ".join(f"{choice.name}: {few(choice.levels)}" for choice in factors)
         raise DataError(f"{has} level '{label}'", hint=nearest(label, everything) or hint)
     if len(having) > 1:
         choices = " or ".join(f"group='{choice.name}'" for choice in having)
@@ -668,12 +640,10 @@ def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: o
 
 def _label(level: object) -> str:
     """Return the level that R makes of a value."""
-    match level:
-        case bool() | np.bool_():
-            return "TRUE" if level else "FALSE"
-        case int() | np.integer():
-            return str(int(level))
-        case float() | np.floating():
-            return number_label(float(level))
-        case _:
-            return str(level)
+    match level.item() if isinstance(level, np.generic) else level:
+        case bool(value):
+            return "TRUE" if value else "FALSE"
+        case float(value):
+            return number_label(value)
+        case value:
+            return str(value)

@@ -29,7 +29,13 @@ from lme4py.explain.expression import (
 from lme4py.explain.markup.display import Note, Section
 from lme4py.explain.system import System
 
-__all__ = ["in_matrices", "matrix_sections", "observation_sections", "residual_covariance"]
+__all__ = [
+    "in_matrices",
+    "in_rows",
+    "matrix_sections",
+    "observation_sections",
+    "residual_covariance",
+]
 
 _HOW_MADE = (
     "J has a 1 where a row belongs to a group, R the columns left of the bar; ⊙ multiplies each "
@@ -115,7 +121,12 @@ def in_matrices(system: System, factors: Sequence[int], own: int | None = None) 
         terms.append(Product((Z, b)))
     further = "o" * bool(system.offsets) + "ε" * bool(system.residual)
     terms += [system.matrix(letter, own=own) for letter in further]
-    return Relation((system.matrix("y" if system.residual else "η", own=own), Sum(tuple(terms))))
+    return Relation((system.matrix(in_rows(system), own=own), Sum(tuple(terms))))
+
+
+def in_rows(system: System) -> str:
+    """Return the letter of what X β + Z b and the residual add up to."""
+    return "y" if system.residual else "η"
 
 
 def residual_covariance(system: System, own: int) -> Tree:

@@ -181,7 +181,7 @@ def test_blocks_of_the_ordered_sleepstudy():
         (("1",), {}, "say which: group='person' or group='three'"),
         (("a",), {"group": "person"}, "'person' has no level 'a'"),
         ((), {"persn": "1"}, "did you mean 'person'?"),
-        ((), {"person": "q"}, "its levels: 0, 1, 2, 3, ... (8)"),
+        ((), {"person": "q"}, "person: 0, 1, 2, 3, ... (8)"),
         ((), {}, "name one cluster"),
         (("1", "2"), {}, "name one cluster"),
         (("1",), {"person": "1"}, "name one cluster"),

@@ -87,8 +87,6 @@ class Equations(Shown):
         The equations as trees.
     notation : Notation
         How quantities are written.
-    names : mapping of str to str
-        Other names for variables and grouping factors.
     numbers : mapping of Quantity to Numeral
         The symbols that are shown as numbers.
     digits : int
@@ -102,7 +100,6 @@ class Equations(Shown):
 
     system: System
     notation: Notation
-    names: Mapping[str, str]
     numbers: Mapping[Quantity, Tree]
     digits: int
     terms_per_line: int | None
@@ -181,7 +178,7 @@ class Equations(Shown):
         place = count_of("row", row, 0, rows - 1)
         factors = zip(self.system.hierarchy.factors, self.notation.letters, strict=True)
         where = ", ".join(
-            f"{self.names.get(factor.name, factor.name)} {letter} = {factor.label(place)}"
+            f"{self.notation.names.get(factor.name, factor.name)} {letter} = {factor.label(place)}"
             for factor, letter in factors
         )
         title = Section(f"Row {place}: {where}", heads=True)
@@ -337,7 +334,7 @@ class Equations(Shown):
 
     def _caption(self, factor: int) -> str:
         own = self.system.hierarchy.factors[factor]
-        name, letter = self.names.get(own.name, own.name), self.notation.letters[factor]
+        name, letter = self.notation.names.get(own.name, own.name), self.notation.letters[factor]
         return f"{name} {letter} = 1, …, {own.size}" if own.size > 1 else f"{name} {letter} = 1"
 
 
@@ -390,7 +387,6 @@ def equations(
     return Equations(
         system=found,
         notation=written,
-        names=renamed,
         numbers=known_values(found, numbers, by_deviation=written.by_deviation),
         digits=count_of("digits", digits, 1, 17),
         terms_per_line=(

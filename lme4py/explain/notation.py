@@ -30,16 +30,6 @@ _SINGLE = {
 }
 
 
-def _letters(levels: Hierarchy) -> tuple[str, ...]:
-    """Return j, k, ... for the factors, the finest first."""
-    order = levels.from_stage(1)
-    named: dict[int, str] = {}
-    for number, factor in enumerate(order):
-        turn, place = divmod(number, len(_INDEX_LETTERS))
-        named[factor] = _INDEX_LETTERS[place] + "′" * turn
-    return tuple(named[factor] for factor in range(len(order)))
-
-
 def _subscript(
     numbers: tuple[int | str, ...], index: tuple[Mark, ...] = (), level: str = ""
 ) -> tuple[Mark, ...]:
@@ -77,20 +67,20 @@ class Notation(ABC):
 
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
-        self.letters = _letters(levels)
+        # j, k, ... for the factors, the finest first.
+        order = levels.from_stage(1)
+        turns = [divmod(order.index(factor), len(_INDEX_LETTERS)) for factor in range(len(order))]
+        self.letters = [_INDEX_LETTERS[place] + "′" * turn for turn, place in turns]
         self.names = names
         self.response = response
 
     def __repr__(self) -> str:
         return f"<Notation: {self.name}>"
 
-    @abstractmethod
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity as it stands in an equation of a stage (0: of the observations)."""
-
-    def _common(self, quantity: Quantity, below: tuple[Mark, ...]) -> Written:
-        """Write what both notations write alike but for its index."""
         name, part, copy = quantity.name, quantity.part, quantity.copy
+        below = self._index(quantity, stage)
         match quantity.kind:
             case "predictor" if part and name + part in self.names:
                 return Written(self.names[name + part], below=below, primes=copy)
@@ -107,8 +97,18 @@ class Notation(ABC):
                 return Written(letter, below=numbered, bold=True, primes=copy)
             case "residual variance":
                 return Written("σ", above=("2",))
-            case kind:
+            case kind if kind in _SINGLE:
                 return Written(_SINGLE[kind], below=below)
+            case _:
+                return self._parameter(quantity, below)
+
+    @abstractmethod
+    def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:
+        """Return the index of a quantity, which follows from where it differs."""
+
+    @abstractmethod
+    def _parameter(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
+        """Return a coefficient, effect, variance, deviation or correlation in writing."""
 
 
 class RaudenbushBryk(Notation):
@@ -119,7 +119,9 @@ class RaudenbushBryk(Notation):
     covariance = "T"
     by_deviation = False
 
-    def _index(self, quantity: Quantity) -> tuple[Mark, ...]:
+    def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:
+        # It is the same in every equation.
+        del stage
         own = quantity.factors
         above = (higher for factor in own for higher in self.levels.above(factor))
         letters = self._letters_of({*own, *above})
@@ -136,10 +138,8 @@ class RaudenbushBryk(Notation):
         own = set(factors)
         return tuple(self.letters[f] for f in self.levels.from_stage(1) if f in own)
 
-    def write(self, quantity: Quantity, stage: int = 0) -> Written:
-        """Return the quantity in writing; it is the same in every equation."""
-        del stage
-        numbers, index = quantity.numbers, self._index(quantity)
+    def _parameter(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
+        numbers = quantity.numbers
         match quantity.kind:
             case "fixed" | "coefficient":
                 place = self.levels.stages + 1 - len(quantity.numbers)
@@ -148,7 +148,7 @@ class RaudenbushBryk(Notation):
             case "random":
                 below = _subscript(numbers, index, quantity.part)
                 return Written("U", below=below, primes=quantity.copy)
-            case "variance" | "correlation" as kind:
+            case kind:
                 # The factor's letter where there are several factors.
                 several = len(self.levels.factors) > 1
                 above = ("(", self.letters[quantity.factors[0]], ")") if several else ()
@@ -158,8 +158,6 @@ class RaudenbushBryk(Notation):
                     pair = (quantity.of[0].numbers, quantity.of[-1].numbers)
                     below = (",".join("".join(map(str, _subscript(one))) for one in pair),)
                 return Written(base, below=below, above=above, primes=quantity.copy)
-            case _:
-                return self._common(quantity, index)
 
 
 class GelmanHill(Notation):
@@ -197,9 +195,7 @@ class GelmanHill(Notation):
             factors = tuple(f for f in factors if self.levels.stage[f] == lowest)
         return (",".join(self._letter(factor, stage) for factor in factors),) if factors else ()
 
-    def write(self, quantity: Quantity, stage: int = 0) -> Written:
-        """Return the quantity in writing, its index as seen from the equation's level."""
-        index = self._index(quantity, stage)
+    def _parameter(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
         # Effects carry their own primes.
         primes = 0 if quantity.of else quantity.copy
         match quantity.kind:
@@ -215,10 +211,8 @@ class GelmanHill(Notation):
                 return Written("σ", below=self._of(quantity), above=("2",), primes=primes)
             case "deviation":
                 return Written("σ", below=self._of(quantity), primes=quantity.copy)
-            case "correlation":
-                return Written("ρ", below=self._of(quantity), primes=primes)
             case _:
-                return self._common(quantity, index)
+                return Written("ρ", below=self._of(quantity), primes=primes)
 
     @staticmethod
     def _level_one(quantity: Quantity) -> Written:
@@ -234,14 +228,9 @@ class GelmanHill(Notation):
         return Written("γ", below=below, above=(top,), primes=quantity.copy)
 
     def _of(self, quantity: Quantity) -> tuple[Mark, ...]:
-        if not quantity.of:
-            return (self.letters[quantity.factors[0]],)
-        written = []
-        for effect in quantity.of:
-            letter = self.letters[effect.factors[0]]
-            named = self._coefficient(effect, (letter,))
-            written.append(Written(named.base, "", named.below, named.above, effect.copy))
-        return tuple(written)
+        """Return the coefficients whose deviations a parameter is of; else the factor."""
+        letter = self.letters[quantity.factors[0]]
+        return tuple(self._coefficient(effect, (letter,)) for effect in quantity.of) or (letter,)
 
 
 _NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}

@@ -147,24 +147,20 @@ def covariance_grid(system: System, factor: int, *, by_deviation: bool) -> Grid:
         first = (one.numbers[0], two.numbers[0]) if short else ()
         return Quantity(kind, numbers=first, factors=(factor,), of=pair, copy=one.copy)
 
-    def deviations(one: Quantity, two: Quantity) -> tuple[Tree, ...]:
-        if by_deviation:
-            return tuple(
-                Quantity("deviation", factors=(factor,), of=(effect,)) for effect in (one, two)
-            )
-        return (Root((times(*(of("variance", effect, effect) for effect in (one, two))),)),)
-
     def entry(first: ColumnProduct, second: ColumnProduct) -> Tree:
         structure = system.design.random.terms[first.term].covariance
         one, two, copy = first.effect, second.effect, terms.index(first.term)
         if first.term != second.term or (structure.name == "diag" and first is not second):
             return _ZERO
         common = Quantity("variance", factors=(factor,), copy=copy)
+        variances = [common if structure.hom else of("variance", e, e) for e in (one, two)]
         if first is second:
-            return common if structure.hom else of("variance", one, one)
+            return variances[0]
         if structure.name == "us" and not by_deviation:
             return of("variance", one, two)
-        spread = (common,) if structure.hom else deviations(one, two)
+        spread: list[Tree] = [common if structure.hom else Root((times(*variances),))]
+        if by_deviation and not structure.hom:
+            spread = [Quantity("deviation", factors=(factor,), of=(e,)) for e in (one, two)]
         if structure.name == "us":
             # One correlation for both halves of the matrix.
             pair = (one, two) if first.place < second.place else (two, one)

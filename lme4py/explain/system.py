@@ -9,6 +9,7 @@ its factor's stage. Putting each equation into the one below gives X beta + Z b 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -288,8 +289,9 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     plan, terms = design.fixed.plan, fixed_terms(design)
     of_X = [found.atoms(terms, plan, number) for number in planned_columns(design)]
     of_Z = [
-        (k, place, found.atoms(left_side(design, term), term.plan, place))
+        (k, place, found.atoms(own, term.plan, place))
         for k, term in enumerate(design.random.terms)
+        for own in [left_side(design, term)]
         for place in range(term.columns)
     ]
     found.check_chosen()
@@ -316,11 +318,11 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
         parts, stage = by_stage(atoms), levels.stage[factor]
         rest = tuple(atom for part in parts[stage:] for atom in part)
         places.append((factor, root.reached(parts[:stage]), rest))
-    random: list[ColumnProduct] = []
+    random, met = list[ColumnProduct](), Counter[tuple[object, ...]]()
     for (k, place, atoms), (factor, below, rest) in zip(of_Z, places, strict=True):
         numbers = (*below.numbers, *([below.number(rest)] if rest else []))
-        like = (found.effect for found in random)
-        copy = sum(e.numbers == numbers and e.factors == (factor,) for e in like)
+        copy = met[factor, numbers]
+        met[factor, numbers] += 1
         effect = Quantity("random", numbers=numbers, factors=(factor,), copy=copy)
         below.terms.append(times(effect, *rest))
         name = design.random.terms[k].plan.names[place]

@@ -52,8 +52,8 @@ __all__ = ["bars_as_sums", "expand_double_bars", "find_bars", "without_bars"]
 
 _MOST_CHARACTERS = 50_000
 _GONE = "subscript out of bounds"
-Walk: TypeAlias = Callable[[Call, Node | None, str], list[Argument]]
-"""Takes a call and what its first argument has become; returns its arguments."""
+Walk: TypeAlias = Callable[[Call, Node | None, str], Call]
+"""Takes a call and what its first argument has become, and writes it back."""
 
 
 def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
@@ -218,14 +218,7 @@ def bars_as_sums(node: Node, lme4: Lme4 = LME4_2) -> Node:
     >>> deparse(bars_as_sums(parse("cut(x, 3, labels = NULL)")))
     'cut(x, 3)'
     """
-
-    def substitute(item: Call, operands: tuple[Node, ...]) -> Node:
-        made = rebuilt(item, operands)
-        is_bar = item.name in BARS and len(operands) == 2
-        return replace(made, function=Symbol("+")) if is_bar else made
-
-    sums = rewrite(plain_bars(node, lme4), substitute)
-    return _written_back(sums, _by_all_arguments, lme4.empty_call)
+    return _written_back(plain_bars(node, lme4), _by_all_arguments, lme4.empty_call)
 
 
 def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
@@ -238,7 +231,7 @@ def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
     return item if item.name == "|" else rebuilt(item, operands)
 
 
-def _by_two_arguments(outer: Call, first: Node | None, _: str) -> list[Argument]:
+def _by_two_arguments(outer: Call, first: Node | None, _: str) -> Call:
     if outer.name == "(":  # lme4 walks twice through parentheses
         if is_null(first):
             raise _stopped(outer)
@@ -250,10 +243,16 @@ def _by_two_arguments(outer: Call, first: Node | None, _: str) -> list[Argument]
         second = arguments[1].value
         if second is not None:
             _assign(arguments, 1, expand_double_bars(second))
-    return arguments
+    if outer.name == "|" and len(arguments) < 2 <= len(outer.arguments):
+        raise FormulaError(
+            "1 argument passed to '|' which requires 2",
+            outer.span,
+            "lme4 deletes a side that is NULL: write (effects | group)",
+        )
+    return _with_arguments(outer, arguments)
 
 
-def _by_all_arguments(outer: Call, first: Node | None, empty: str) -> list[Argument]:
+def _by_all_arguments(outer: Call, first: Node | None, empty: str) -> Call:
     arguments = list(outer.arguments)
     _assign(arguments, 0, first)
     for place in range(1, len(outer.arguments)):
@@ -262,7 +261,9 @@ def _by_all_arguments(outer: Call, first: Node | None, empty: str) -> list[Argum
         value = arguments[place].value
         if value is not None:
             _assign(arguments, place, _written_back(value, _by_all_arguments, empty))
-    return arguments
+    made = _with_arguments(outer, arguments)
+    bar = outer.name in BARS and len(outer.arguments) == 2
+    return replace(made, function=Symbol("+")) if bar else made
 
 
 def _written_back(node: Node, walk: Walk, empty: str, past: str = "") -> Node:
@@ -281,7 +282,7 @@ def _written_back(node: Node, walk: Walk, empty: str, past: str = "") -> Node:
     if isinstance(first, Call):
         first = _split(first)
     for outer in reversed(spine):
-        first = _with_arguments(outer, walk(outer, first, empty))
+        first = walk(outer, first, empty)
     return node if first is None else first
 
 
@@ -294,18 +295,11 @@ def _assign(arguments: list[Argument], place: int, value: Node | None) -> None:
 
 
 def _with_arguments(outer: Call, arguments: list[Argument]) -> Call:
-    given = outer.arguments
-    if len(arguments) == len(given) and all(
-        new.value is old.value for new, old in zip(arguments, given, strict=True)
-    ):
-        return outer
-    if outer.name in BARS and len(arguments) < 2:
-        raise FormulaError(
-            f"1 argument passed to '{outer.name}' which requires 2",
-            outer.span,
-            "lme4 deletes a side that is NULL: write (effects | group)",
-        )
-    return replace(outer, arguments=tuple(arguments))
+    pairs = zip(arguments, outer.arguments, strict=False)
+    same = len(arguments) == len(outer.arguments) and all(
+        new.value is old.value for new, old in pairs
+    )
+    return outer if same else replace(outer, arguments=tuple(arguments))
 
 
 def _stopped(outer: Call) -> FormulaError:

@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Abbreviated", "few"]
-
 _ITEMS = 4
 _CHARACTERS = 60
 

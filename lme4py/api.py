@@ -25,8 +25,6 @@ from lme4py.versions import following, lme4_of
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["glformula", "lformula", "model_matrix"]
-
 _OF_MIXED_MODELS = (
     *("reml", "family", "weights", "offset", "mustart", "etastart", "control", "double_bar"),
 )

@@ -21,8 +21,6 @@ from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
 from lme4py.replacing import replacing
 
-__all__ = ["Arrays", "read_archive", "write_archive"]
-
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 _LONGEST_HEADER = 10_000

@@ -20,18 +20,6 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError, nearest
 
-__all__ = [
-    "choice_of",
-    "coefficients_of",
-    "count_of",
-    "flag_of",
-    "mapping_of",
-    "number_of",
-    "path_of",
-    "refuse_unknown",
-    "with_arguments",
-]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

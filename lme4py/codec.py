@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 
 from lme4py.errors import DataError, Lme4pyError
 
-__all__ = ["Codec", "Plain"]
-
 Plain: TypeAlias = Any
 """None, bool, int, float, str, list and dict with str keys."""
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from lme4py.errors import CheckError, DataError, nearest
 
-__all__ = ["Control", "control_of"]
-
 _LEVELS = ("message", "warning", "stop", "ignore")
 _CHOICES = {
     "check_rankX": (

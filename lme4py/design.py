@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 # The views stand behind this module and take designs. They are imported when they are first asked
 # for: `import lme4py` stays quick.
-__all__ = ["MixedDesign"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

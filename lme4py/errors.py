@@ -7,20 +7,6 @@ from dataclasses import dataclass
 
 from lme4py.abbreviation import Abbreviated
 
-__all__ = [
-    "CheckError",
-    "DataError",
-    "FormulaError",
-    "FormulaSyntaxError",
-    "Lme4pyAdvice",
-    "Lme4pyError",
-    "Lme4pyMessage",
-    "Lme4pyWarning",
-    "Span",
-    "file_fault",
-    "nearest",
-]
-
 _WIDTH = 100
 
 

@@ -15,8 +15,6 @@ from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["Family", "family_of", "has_dispersion"]
-
 _NEGATIVE = "negative.binomial"
 _DEFAULTS = {
     "binomial": "logit",

@@ -30,8 +30,6 @@ else:
 
     XType = TypeVar("XType")
 
-__all__ = ["FixedDesign", "XType"]
-
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class FixedDesign(Generic[XType]):

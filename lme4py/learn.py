@@ -53,8 +53,6 @@ from lme4py.messages import Messages
 from lme4py.spec.spec import Spec
 from lme4py.versions import Lme4, lme4_of
 
-__all__ = ["Arguments", "LearnedModel", "ModelText", "learn", "learn_model", "read_model"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:

@@ -9,8 +9,6 @@ import numpy as np
 
 from lme4py.data.values import FloatArray
 
-__all__ = ["mean_of_link", "predictor_of_link", "slope_of_link"]
-
 _EPSILON = float(np.finfo(np.float64).eps)
 
 

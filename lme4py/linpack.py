@@ -14,8 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["QR", "TOLERANCE", "q_times", "qr"]
-
 FloatArray = NDArray[np.float64]
 
 TOLERANCE = 1e-7

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, fields
 
 from lme4py.errors import Lme4pyAdvice, Lme4pyMessage, Lme4pyWarning, Span
 
-__all__ = ["Messages", "log"]
-
 
 def log(texts: Iterable[str]) -> None:
     """Give texts to the logger ``lme4py``, which nobody sees who has not asked for them."""

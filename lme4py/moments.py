@@ -17,8 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from lme4py.errors import DataError
 
-__all__ = ["mean", "quantile", "running_total", "sum_of_squares", "total", "variance"]
-
 FloatArray = NDArray[np.float64]
 
 # BLAS adds so few on one thread: more would spin for longer than the whole pass takes.

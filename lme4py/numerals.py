@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["constant", "label", "labels"]
-
 _DIGITS = 15
 _LEAST_EXPONENT = -308
 _TABLE_END = 27

@@ -34,8 +34,6 @@ from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.versions import Lme4, lme4_of
 
-__all__ = ["Bars", "TermArrays", "mixed_design", "mk_re_terms"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TermArrays:

@@ -12,8 +12,6 @@ from secrets import token_hex
 from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
 
-__all__ = ["new_folder", "replacing"]
-
 _LONGEST_STEM = 200
 
 

@@ -16,8 +16,6 @@ from lme4py.errors import DataError
 from lme4py.family import has_dispersion
 from lme4py.links import mean_of_link
 
-__all__ = ["simulate"]
-
 _POSITIVE = ("poisson", "Gamma", "inverse.gaussian", "negative.binomial")
 # What numpy can draw of counts.
 _MOST = 2.0**62

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["make_unique"]
-
 
 def make_unique(names: Iterable[str]) -> list[str]:
     """Return the names with ``.1``, ``.2`` ... after repeated ones (R's ``make.unique``).

@@ -16,8 +16,6 @@ from typing import Any
 
 from lme4py.errors import DataError
 
-__all__ = ["LME4_1", "LME4_2", "Lme4", "followed", "following", "lme4_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lme4:

@@ -27,22 +27,6 @@ from lme4py.formula.syntax import (
 )
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = [
-    "BARS",
-    "STRUCTURES",
-    "Bar",
-    "DoubleBar",
-    "hom_arguments",
-    "hom_of",
-    "is_bar",
-    "is_structure",
-    "plain_bars",
-    "refuse_foreign",
-    "sides_of",
-    "spine_of",
-    "structured_bar",
-]
-
 STRUCTURES = LME4_2.structures
 """The covariance structures of lme4 2.x: names that may be called around a bar."""
 DoubleBar: TypeAlias = Literal["split", "diag"]

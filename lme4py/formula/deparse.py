@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.numerals import constant
 
-__all__ = ["deparse", "term_label", "variable_name"]
-
 _WIDTH = 500
 
 

@@ -19,9 +19,6 @@ from lme4py.formula.random_terms import (
 from lme4py.formula.syntax import Call, Node, Number, call, calls_in
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
-__all__ = ["Formula"]
-
-
 _REMEMBERED = 2_000
 """Formulas of up to so many characters are read once."""
 

@@ -34,8 +34,6 @@ from lme4py.formula.syntax import (
 from lme4py.formula.terms import OPERATORS
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["Trap", "formula_traps", "structure_remarks"]
-
 _LONG = 40
 _NO_BAR, _SOME, _ONLY_BARS = 0, 1, 2
 

@@ -35,8 +35,6 @@ from lme4py.formula.syntax_errors import (
 )
 from lme4py.formula.tree_builder import build
 
-__all__ = ["STORED", "built", "label", "loaded", "read"]
-
 STORED = "r.parser"
 
 _getting = threading.Lock()

@@ -10,8 +10,6 @@ from __future__ import annotations
 from lme4py.errors import FormulaSyntaxError
 from lme4py.formula.syntax import Node
 
-__all__ = ["LONGEST", "parse"]
-
 LONGEST = 250_000
 """The most characters a formula may have."""
 

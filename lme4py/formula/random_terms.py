@@ -48,8 +48,6 @@ from lme4py.formula.syntax import (
 from lme4py.formula.terms import terms
 from lme4py.versions import LME4_2, Lme4
 
-__all__ = ["bars_as_sums", "expand_double_bars", "find_bars", "without_bars"]
-
 _MOST_CHARACTERS = 50_000
 _GONE = "subscript out of bounds"
 Walk: TypeAlias = Callable[[Call, Node | None, str], Call]

@@ -15,25 +15,6 @@ from typing import TypeAlias
 from lme4py.abbreviation import Abbreviated
 from lme4py.errors import Span
 
-__all__ = [
-    "Argument",
-    "Call",
-    "Constant",
-    "Node",
-    "Number",
-    "Symbol",
-    "Text",
-    "call",
-    "calls_in",
-    "is_null",
-    "placed",
-    "rebuilt",
-    "rewrite",
-    "strip_parentheses",
-    "symbols",
-    "with_operands",
-]
-
 
 def _span() -> Span | None:
     return field(default=None, compare=False, repr=False)

@@ -9,17 +9,6 @@ from lark import Token
 
 from lme4py.errors import FormulaSyntaxError, Span
 
-__all__ = [
-    "LEFT_DEEP",
-    "NESTING",
-    "place_of",
-    "python_hint",
-    "refuse_character",
-    "refuse_token",
-    "too_deep",
-]
-
-
 NESTING = 200
 """How deep brackets, or operators inside right operands, may be nested.
 

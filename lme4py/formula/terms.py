@@ -36,8 +36,6 @@ from lme4py.errors import FormulaError, Span
 from lme4py.formula.deparse import term_label, variable_name
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text, symbols
 
-__all__ = ["MAXIMUM_TERMS", "OPERATORS", "Terms", "terms"]
-
 MAXIMUM_TERMS = 20_000
 """More terms than this are refused; no data could identify such a model."""
 

@@ -13,8 +13,6 @@ from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
 
-__all__ = ["build"]
-
 _CHAINS = frozenset(
     [
         *("~", "?", "|", "||", "&", "&&", "==", "!=", "<", ">", "<=", ">="),

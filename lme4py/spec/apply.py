@@ -26,8 +26,6 @@ from lme4py.matrices.reterms import random_effects
 from lme4py.messages import Messages
 from lme4py.spec.spec import NewLevels, NewRows, RandomParts, Spec
 
-__all__ = ["apply", "wanted_columns"]
-
 Parts: TypeAlias = Mapping[str, Sequence[Bar] | None]
 _ABSENT = "random effects specified in 'random' that were not present in original model"
 

@@ -31,8 +31,6 @@ from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
 from lme4py.spec.spec import Spec
 
-__all__ = ["FORMULA", "VALUES", "read", "write"]
-
 
 def write(spec: Spec) -> str:
     """Return a spec as JSON text, every number to the last bit."""

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from lme4py.crossproducts import Crossproducts
     from lme4py.matrices.reterms import RandomEffects
 
-__all__ = ["NewLevels", "NewRows", "RandomParts", "Spec"]
-
 NewLevels: TypeAlias = Literal["error", "zero"]
 RandomParts: TypeAlias = bool | str | Formula | Iterable[str]
 

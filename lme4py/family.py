@@ -110,11 +110,6 @@ class Family:
 def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     """Return the family that a name or a call such as ``"binomial(link='probit')"`` means.
 
-    Raises
-    ------
-    FormulaError
-        For a family or link that R does not have, in its words.
-
     Examples
     --------
     >>> family_of("binomial(link='probit')")
@@ -129,10 +124,8 @@ def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     node = parse(family)
     call = node if isinstance(node, Call) and node.name != "::" else None
     called = node if call is None else call.function
-    package = None
-    if isinstance(called, Call) and called.name == "::" and len(called.operands) == 2:
-        package, called = _word(called.operands[0]), called.operands[1]
-    name = _word(called)
+    parts = called.operands if isinstance(called, Call) and called.name == "::" else (called,)
+    package, name = _word(parts[0]) if len(parts) == 2 else None, _word(parts[-1])
     if name in _QUASI:
         raise FormulaError('"quasi" families cannot be used in glmer')
     home = "MASS" if name == _NEGATIVE else "stats"

@@ -49,12 +49,8 @@ class Messages:
 
     def __add__(self, other: Messages) -> Messages:
         """Return what both have to say, each text once."""
-        return Messages(
-            **{
-                item.name: getattr(self, item.name) | getattr(other, item.name)
-                for item in fields(self)
-            }
-        )
+        names = [item.name for item in fields(self)]
+        return Messages(*(getattr(self, name) | getattr(other, name) for name in names))
 
     def warn(self, text: str) -> None:
         """Add a warning of R's."""

@@ -21,12 +21,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     Where the block fails, the target stays as it was and nothing is left beside it. The files of
     a folder replace those of the same name, once all are written. What a link leads to is
-    replaced, not the link; a device or a pipe is written to as it is.
-
-    Raises
-    ------
-    DataError
-        If a file cannot be written, with the system's reason.
+    replaced, not the link; a device or a pipe is written to as it is. What cannot be written is a
+    `DataError`, with the system's reason.
 
     Examples
     --------

@@ -143,7 +143,7 @@ class Formula:
         >>> str(Formula.parse("y ~ z").with_right(Formula.parse("~ x").right))
         'y ~ x'
         """
-        sides = (right,) if self.response is None else (self.response, right)
+        sides = (*self.node.operands[:-1], right)
         return replace(self, node=call("~", *sides, span=self.node.span))
 
     @cached_property
@@ -173,8 +173,7 @@ class Formula:
 
     @cached_property
     def _nobars(self) -> Formula:
-        fixed = without_bars(self.right, self.lme4)
-        return self.with_right(Number(1.0) if fixed is None else fixed)
+        return self.with_right(without_bars(self.right, self.lme4) or Number(1.0))
 
     def subbars(self) -> Formula:
         """Return the formula with ``+`` for every bar (lme4's ``subbars``).

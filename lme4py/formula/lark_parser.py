@@ -9,8 +9,8 @@ store it anew with ``python -m tests.formula.store_parser``; a test tells when i
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -37,9 +37,6 @@ from lme4py.formula.tree_builder import build
 
 STORED = "r.parser"
 
-_getting = threading.Lock()
-_parsers: list[Lark] = []
-
 
 def read(text: str) -> Node:
     """Return the syntax tree of one expression."""
@@ -52,13 +49,10 @@ def read(text: str) -> Node:
     return build(text, tree)
 
 
+@cache
 def _parser() -> Lark:
-    """Return the parser, loaded or built on first use."""
-    if not _parsers:
-        with _getting:
-            if not _parsers:
-                _parsers.append(loaded() or built())
-    return _parsers[0]
+    """Return the parser; threads that come at once may each make one, and keep the last."""
+    return loaded() or built()
 
 
 def loaded() -> Lark | None:

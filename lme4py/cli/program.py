@@ -187,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
             command.name,
             usage=f"%(prog)s [OPTION ...] {command.operands}",
             help=title[0].lower() + title[1:].rstrip("."),
-            description=textwrap.fill(description, 79),
+            description=textwrap.fill(description, min(_width(), 79)),
             epilog=f"examples:\n{textwrap.indent(examples, '  ')}\n\n{_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )

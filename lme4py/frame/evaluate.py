@@ -320,7 +320,9 @@ def _applied(
     given: list[Given] = []
     for formal, place in matched.items():
         item = node.arguments[place].value
-        if formal in function.quoted and _is_word(item, function.words, scope):
+        # A quoted argument may be meant by its name, not by a value.
+        word = isinstance(item, Symbol) and item.name in function.words
+        if formal in function.quoted and (word or _is_bare_name(item, scope)):
             named[formal] = item
         else:
             found = argument(place)
@@ -604,12 +606,6 @@ def _from_outside(value: Value, scope: Scope, state: State | None) -> Evaluated:
     if not some and size is not None and len(size) == scope.context.rows > 1:
         return Evaluated(value, True)
     return Evaluated(value, False, State("value", value))
-
-
-def _is_word(node: Node | None, words: Sequence[str], scope: Scope) -> bool:
-    """Tell whether a quoted argument is meant by its name, not by a value."""
-    known = isinstance(node, Symbol) and node.name in words
-    return known or _is_bare_name(node, scope)
 
 
 def _is_bare_name(node: Node | None, scope: Scope) -> bool:

@@ -403,11 +403,21 @@ def new_frame(
         For what has no value for new rows, another type or another length.
     """
     rows = scope.context.rows
-    variables = {
-        name: _new_value(name, node, scope, columns, states.get(name, NOTHING))
-        for name, node in expanded.by_name.items()
-        if name in types
-    }
+    variables: dict[str, Value] = {}
+    for name, node in expanded.by_name.items():
+        if name not in types:
+            continue
+        # New levels may be allowed; whoever uses the variable knows.
+        value = columns.get(node.name, open_levels=True) if isinstance(node, Symbol) else None
+        if value is None:
+            value = value_of_rows(node, scope, states.get(name, NOTHING))
+        if length(value) != rows:
+            raise DataError(
+                f"variable lengths differ (found for '{name}')",
+                node.span,
+                f"it has {length(value)} elements, the new data have {rows} rows",
+            )
+        variables[name] = value
     selected: NDArray[np.int64] | None = None
     for name, expression in extras.items():
         if expression is None:
@@ -430,23 +440,6 @@ def new_frame(
         # A name here, no values: no column is made of it.
         kept = {frame.response: Numeric(np.zeros(frame.rows), "double"), **kept}
     return replace(frame, variables=kept, types=types, labels=labels)
-
-
-def _new_value(name: str, node: Node, scope: Scope, columns: NewColumns, state: State) -> Value:
-    """Return a variable of the model frame for the new rows."""
-    if isinstance(node, Symbol):
-        # New levels may be allowed; whoever uses the variable knows.
-        value = columns.get(node.name, open_levels=True)
-        if value is not None:
-            return value
-    value = value_of_rows(node, scope, state)
-    if length(value) != scope.context.rows:
-        raise DataError(
-            f"variable lengths differ (found for '{name}')",
-            node.span,
-            f"it has {length(value)} elements, the new data have {scope.context.rows} rows",
-        )
-    return value
 
 
 def _taken(

@@ -223,20 +223,6 @@ def _type_name(value: Value) -> str:
             return type(value).__name__.lower()
 
 
-def _with_clock(value: Numeric) -> Time | None:
-    """Return the class of times; that of moments tells whether new ones are written with a clock.
-
-    Else a new midnight would have another label alone than beside other moments.
-    """
-    time, seconds = value.time, value.as_float()
-    if time is None or time_class(time) != "POSIXct":
-        return time
-    if not shows_clock(time, seconds[np.isfinite(seconds)]):
-        return time
-    zoned = time if " " in time else f"{time} UTC"
-    return f"{zoned.removesuffix(' clock')} clock"
-
-
 def type_of(value: Value) -> ColumnType:
     """Return the type of a column.
 
@@ -246,8 +232,15 @@ def type_of(value: Value) -> ColumnType:
     ('a', 'b')
     """
     match value:
-        case Numeric(kind=kind):
-            return ColumnType(kind, _with_clock(value))
+        case Numeric(kind=kind, time=time):
+            if time is not None and time_class(time) == "POSIXct":
+                seconds = value.as_float()
+                # Moments tell whether new ones are written with a clock: else a new midnight
+                # would have another label alone than beside other moments.
+                if shows_clock(time, seconds[np.isfinite(seconds)]):
+                    zoned = time if " " in time else f"{time} UTC"
+                    time = f"{zoned.removesuffix(' clock')} clock"
+            return ColumnType(kind, time)
         case Character():
             return ColumnType("character")
         case Factor():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import log
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -21,9 +21,6 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zt import has_full_row_rank
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
-
-if TYPE_CHECKING:
-    from scipy.sparse import csc_array
 
 __all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
 
@@ -285,24 +282,17 @@ def check_scale(
     if action == "warn+rescale":
         context.warn(text)
     messages.note(text)  # R prints none, not even for "message+rescale"
-    values = _divided(matrix.values, columns, spreads)
+    values: Any
+    if isinstance(matrix.values, np.ndarray):
+        values = matrix.values.copy(order="F")
+        values[:, columns] /= spreads
+    else:
+        values = matrix.values.copy()
+        divisors = np.ones(values.shape[1])
+        divisors[columns] = spreads
+        values.data /= np.repeat(divisors, np.diff(values.indptr))
     scales = {matrix.names[i]: float(spread) for i, spread in zip(columns, spreads, strict=True)}
     return replace(matrix, values=values), scales
-
-
-def _divided(
-    values: FloatArray | csc_array, columns: list[int], divisors: FloatArray
-) -> FloatArray | csc_array:
-    """Return a copy of X with some columns divided."""
-    if isinstance(values, np.ndarray):
-        divided = values.copy(order="F")
-        divided[:, columns] /= divisors
-        return divided
-    by_column = np.ones(values.shape[1])
-    by_column[columns] = divisors
-    sparse = values.copy()
-    sparse.data /= np.repeat(by_column, np.diff(sparse.indptr))
-    return sparse
 
 
 def _clearly_close(matrix: ModelMatrix) -> bool:

@@ -324,7 +324,13 @@ class Plan(Abbreviated):
         """
         from scipy.sparse import csc_array
 
-        by_level = cache(_rows_by_level)
+        @cache
+        def by_level(factor: Indicators) -> list[NDArray[Any]]:
+            """Return the rows of each level."""
+            order = np.argsort(factor.codes, kind="stable").astype(np.int32)
+            counts = np.bincount(factor.codes, minlength=factor.first + len(factor.suffixes))
+            return np.split(order, np.cumsum(counts)[:-1])
+
         finite = cache(lambda variable, column: variable.finite(column))
 
         def entries(number: int) -> tuple[NDArray[Any], FloatArray]:
@@ -360,10 +366,3 @@ class Plan(Abbreviated):
         matrix = csc_array((data, indices, starts), shape=shape)
         matrix.has_sorted_indices = matrix.has_canonical_format = True
         return ModelMatrix(matrix, self.names, self.assign, self.contrasts, self.indicators)
-
-
-def _rows_by_level(factor: Indicators) -> list[NDArray[Any]]:
-    """Return the rows of each level."""
-    order = np.argsort(factor.codes, kind="stable").astype(np.int32)
-    counts = np.bincount(factor.codes, minlength=factor.first + len(factor.suffixes))
-    return np.split(order, np.cumsum(counts)[:-1])

@@ -175,26 +175,23 @@ def has_full_row_rank(entries: Entries) -> bool:
     narrow = (Zt.data, Zt.indices.astype(np.int32), Zt.indptr.astype(np.int32))
     if max(Zt.nnz, q) <= _INT32_LIMIT and structural_rank(csc_array(narrow, shape=(q, n))) < n:
         return False
-    return bool(_smallest_share(Zt) >= max(q, n) * np.finfo(np.float64).eps)
-
-
-def _smallest_share(matrix: csc_array) -> float:
-    """Return the smallest pivot of a decomposition as a share of the largest, 0 if singular."""
-    if matrix.shape[0] * matrix.shape[1] <= _DENSE:
+    if q * n <= _DENSE:
         from scipy.linalg import qr
 
-        triangle = qr(matrix.toarray(), mode="r", pivoting=True, check_finite=False)[0]
+        triangle = qr(Zt.toarray(), mode="r", pivoting=True, check_finite=False)[0]
         pivots = np.abs(np.diagonal(triangle))
     else:
         from scipy.sparse import block_array, eye_array
         from scipy.sparse.linalg import splu
 
         # [[I, A], [A', 0]] is regular if A has full rank.
-        scaled = matrix / np.abs(matrix.data).max()
-        corner = eye_array(matrix.shape[0])
+        scaled = Zt / np.abs(Zt.data).max()
+        corner = eye_array(q)
         try:
             factors = splu(block_array([[corner, scaled], [scaled.T, None]], format="csc"))
         except RuntimeError:  # SuperLU's word for "exactly singular"
-            return 0.0
+            return False
         pivots = np.abs(factors.U.diagonal())
-    return float(pivots.min() / pivots.max()) if pivots.max() > 0 else 0.0
+    # The smallest pivot of a decomposition as a share of the largest.
+    least: float = pivots.max() * max(q, n) * np.finfo(np.float64).eps
+    return bool(pivots.max() > 0 and pivots.min() >= least)

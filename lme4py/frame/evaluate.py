@@ -35,7 +35,6 @@ from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.state import NOTHING, Gathered, State
-from lme4py.functions.absent import advice
 from lme4py.functions.table import (
     Context,
     Dot,
@@ -44,7 +43,7 @@ from lme4py.functions.table import (
     match_arguments,
 )
 from lme4py.functions.times import in_unit
-from lme4py.functions.user_functions import users_function
+from lme4py.functions.user_functions import advice, users_function
 
 __all__ = [
     "BASE_VARIABLES",

@@ -12,16 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from lme4py.data.values import (
-    UNITS,
-    Character,
-    Factor,
-    Matrix,
-    Numeric,
-    Time,
-    Value,
-    length,
-)
+from lme4py.data.values import UNITS, Character, Factor, Matrix, Numeric, Time, Value, length
 from lme4py.errors import DataError, FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Text, call
 from lme4py.rfiles.rvalues import (
@@ -40,15 +31,7 @@ from lme4py.rfiles.rvalues import (
     texts,
 )
 
-__all__ = [
-    "MISSING",
-    "as_r",
-    "dressed",
-    "dressed_list",
-    "formal",
-    "node_of_call",
-    "own_value",
-]
+__all__ = ["MISSING", "as_r", "dressed", "dressed_list", "formal", "node_of_call", "own_value"]
 
 MISSING = RUnread("missing argument")
 

@@ -12,14 +12,7 @@ from scipy import sparse
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import FROM_R
-from lme4py.data.values import (
-    Character,
-    Factor,
-    Matrix,
-    Numeric,
-    is_difftime,
-    length,
-)
+from lme4py.data.values import Character, Factor, Matrix, Numeric, is_difftime, length
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
 

@@ -113,10 +113,6 @@ def _variables(x: Value, dots: tuple[Dot, ...], degree: int) -> tuple[list[Float
     return columns, degree
 
 
-def _raw_powers(x: FloatArray, degree: int) -> FloatArray:
-    return np.column_stack([power(x, exponent) for exponent in range(1, degree + 1)])
-
-
 def _fit(x: FloatArray, degree: int) -> tuple[FloatArray, float, FloatArray, FloatArray]:
     """Return orthonormal polynomials of `x`; its mean, alpha and norm2 of their recurrence.
 
@@ -185,7 +181,9 @@ def _poly_again(state: State, x: Value, dots: tuple[Dot, ...] = (), degree: int 
     _bounded_degree(degree, columns)
     with np.errstate(all="ignore"):
         if state["alpha"] is None:
-            return _products([_raw_powers(column, degree) for column in columns], degree)
+            powers = range(1, degree + 1)
+            bases = [np.column_stack([power(column, k) for k in powers]) for column in columns]
+            return _products(bases, degree)
         alpha = np.asarray(state["alpha"], dtype=np.float64)
         norm2 = np.asarray(state["norm2"], dtype=np.float64)
         if alpha.shape != (len(columns), degree):
@@ -210,14 +208,13 @@ def _poly(
     degree: int = 1,
     raw: bool = False,
     simple: bool = False,  # noqa: ARG001  # only attributes differ
-) -> tuple[Matrix, State]:
+) -> tuple[Matrix, State] | State:
     """Return orthogonal or raw polynomials, of one variable or several."""
     columns, degree = _variables(x, dots, degree)
     _bounded_degree(degree, columns)
+    if raw:
+        return {"degree": degree, "alpha": None}
     with np.errstate(all="ignore"):
-        if raw:
-            bases = [_raw_powers(column, degree) for column in columns]
-            return _products(bases, degree), {"degree": degree, "alpha": None}
         fits = [_fit(column, degree) for column in columns]
     state = {
         "degree": degree,

@@ -44,11 +44,9 @@ _DATA = """\
 int<lower=1> J_{k};
 array[n] int<lower=1, upper=J_{k}> j_{k};
 matrix[n, {columns}] Z_{k};"""
-_CORRELATION = "real<lower={least}, upper=1> rho_{k};"
 _CORRELATIONS = {
     "us": "cholesky_factor_corr[{columns}] L_{k};",
-    "cs": _CORRELATION,
-    "ar1": _CORRELATION,
+    **dict.fromkeys(("cs", "ar1"), "real<lower={least}, upper=1> rho_{k};"),
 }
 _CORRELATED = {
     # The symmetric root of a matrix with 1 on its diagonal and rho elsewhere.
@@ -100,9 +98,9 @@ def to_stan(parts: ProgramParts) -> Program:
     }
     lines = [comment(head, "// ") for head in parts.heads]
     for name, content in blocks.items():
-        if content or name == "transformed parameters":
+        if content:
             inside = textwrap.indent("\n".join(filter(None, content)), "  ")
-            lines += [f"{name} {{", *filter(None, [inside]), "}"]
+            lines += [f"{name} {{", inside, "}"]
     # Stan counts from 1.
     data = {name: x + 1 if name.startswith("j_") else x for name, x in parts.arrays.items()}
     sizes = {f"J_{term.words['k']}": term.words["levels"] for term in parts.terms}
@@ -125,9 +123,7 @@ def _effects(term: ProgramTerm) -> str:
 
 
 def _priors(term: ProgramTerm) -> str:
-    deviations, effects = (
-        "sd_{k} ~ student_t(3, 0, [{scales}]');",
-        "to_vector(u_{k}) ~ std_normal();",
-    )
-    correlations = ["L_{k} ~ lkj_corr_cholesky(1);"] if term.structure == "us" else []
-    return "\n".join([deviations, *correlations, effects]).format(**term.words)
+    priors = ["sd_{k} ~ student_t(3, 0, [{scales}]');", "to_vector(u_{k}) ~ std_normal();"]
+    if term.structure == "us":
+        priors.insert(1, "L_{k} ~ lkj_corr_cholesky(1);")
+    return "\n".join(priors).format(**term.words)

@@ -77,6 +77,8 @@ RULES = [
      ["M: fixed-effect model matrix is rank deficient so dropping 3 columns / coefficients"]),
     ("9.2", lambda: L("y ~ x + I(2*x) + (1|g)"),
      ["M: fixed-effect model matrix is rank deficient so dropping 1 column / coefficient"]),
+    ("9.2 one name", lambda: L("y ~ cbind(x, x, x) + (1|g)"),
+     ["M: fixed-effect model matrix is rank deficient so dropping 2 columns / coefficients"]),
     ("9.5 silent", lambda: L("y ~ x + I(2*x) + (1|g)",
                              control={"check.rankX": "silent.drop.cols"}), []),
     ("9.5 warn", lambda: L("y ~ x + I(2*x) + (1|g)", control={"check.rankX": "warn+drop.cols"}),

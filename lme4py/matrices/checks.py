@@ -180,9 +180,10 @@ def check_rank(
     if dropped:
         if rank_of(reduced.values)[0] < len(kept):
             raise CheckError("Dropping columns failed to produce full column rank design matrix")
-        plural = "columns / coefficients" if len(dropped) > 1 else "column / coefficient"
-        count = f"{len(dropped)} {plural}"
-        text = f"fixed-effect model matrix is rank deficient so dropping {count}"
+        # Of columns with one name `dropped` has the last alone.
+        lost = len(matrix.names) - len(kept)
+        plural = "columns / coefficients" if lost > 1 else "column / coefficient"
+        text = f"fixed-effect model matrix is rank deficient so dropping {lost} {plural}"
         if action == "message+drop.cols":
             messages.change(text)
         elif action == "warn+drop.cols":

@@ -35,7 +35,7 @@ def test_read_csv(case):
     frame = read(case)
     assert list(frame.columns) == list(expected.columns)
     assert len(frame) == len(expected)
-    if not expected.numbered:
+    if expected.row_numbers() is None:
         assert list(frame.index) == list(expected.row_names)
     for name, vector in expected.columns.items():
         found = frame[name]

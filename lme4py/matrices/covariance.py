@@ -301,12 +301,7 @@ def structure(name: str, columns: int, hom: bool | None = None) -> Covariance:
         One common standard deviation; None for lme4's default, which is to have one
         for ``ar1`` only. ``us`` ignores it.
     """
-    match name:
-        case "diag":
-            return Diagonal(columns, bool(hom))
-        case "cs":
-            return CompoundSymmetry(columns, bool(hom))
-        case "ar1":
-            return Autoregressive(columns, hom is not False)
-        case _:
-            return Unstructured(columns)
+    kinds = {kind.name: kind for kind in (Diagonal, CompoundSymmetry, Autoregressive)}
+    if name not in kinds:
+        return Unstructured(columns)
+    return kinds[name](columns) if hom is None else kinds[name](columns, hom)

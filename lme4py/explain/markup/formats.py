@@ -143,7 +143,7 @@ _GREEK = {pair[0]: pair[2:] for pair in _LETTERS.split()}
 # What LaTeX's text mode does not take: as mathematics, which KaTeX, MathJax and LaTeX read alike
 # also inside text (MathJax knows none of LaTeX's commands there).
 _MATHEMATICS = _GREEK | {pair[0]: pair[2:] for pair in _SIGNS.split()}
-_IN_WORDS = {"€": "EUR", "¥": "JPY", "⁄": "/", "…": "..."}
+_IN_WORDS = {"{": r"\{", "}": r"\}", "$": r"\$", "€": "EUR", "¥": "JPY", "⁄": "/", "…": "..."}
 # Scripts that KaTeX knows, beside ASCII: Latin, Cyrillic, Indic and Georgian, kana, Han, Hangul.
 _SCRIPTS = ((0xC0, 0x24F), (0x400, 0x4FF), (0x900, 0x10FF), (0x3000, 0x9FAF), (0xAC00, 0xD7AF))
 _KNOWN_SIGNS = frozenset("£©®–—‘’“”")
@@ -168,8 +168,6 @@ def escaped(text: str) -> str:
 def _character_in_latex(character: str) -> str:
     if character in _MATHEMATICS:
         return f"${_MATHEMATICS[character]}$"
-    if character in "{}$":
-        return f"\\{character}"
     if character in _IN_WORDS:
         return _IN_WORDS[character]
     code = ord(character)

@@ -63,19 +63,13 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
 
 def _heads(design: MixedDesign, found: Cluster) -> list[list[tuple[str, str]]]:
     """Return the names over the columns of X and of each part of Z, and their colours."""
-    Gp, palette = design.random.Gp, colours_of(design.random.Gp.size)
-    # The colour of the term that a column of Z belongs to.
-    colours = [
-        [palette[term] for term in np.searchsorted(Gp[1:], part.columns, side="right")]
-        for part in found.parts
-    ]
-    own = zip(found.names, found.Z.T, colours[0], strict=True)
-    again = {(name, (0.0 + column).tobytes()): colour for name, column, colour in own}
+    Gp, palette, heads = design.random.Gp, colours_of(design.random.Gp.size), []
+    for part in found.parts:
+        names = [name if part is found.own else f"{level} {name}" for level, name in part.names]
+        terms = np.searchsorted(Gp[1:], part.columns, side="right")
+        heads.append([(name, palette[term]) for name, term in zip(names, terms, strict=True)])
+    own = zip(heads[0], found.Z.T, strict=True)
+    again = {(name, (0.0 + column).tobytes()): colour for (name, colour), column in own}
     fixed = zip(design.fixed.names, found.X.T, strict=True)
-    heads = [[(name, again.get((name, (0.0 + column).tobytes()), INK)) for name, column in fixed]]
-    for part, shades in zip(found.parts, colours, strict=True):
-        names = (
-            found.names if part is found.own else [f"{level} {name}" for level, name in part.names]
-        )
-        heads.append(list(zip(names, shades, strict=True)))
-    return [head for head in heads if head]
+    above_X = [(name, again.get((name, (0.0 + column).tobytes()), INK)) for name, column in fixed]
+    return [head for head in [above_X, *heads] if head]

@@ -104,16 +104,17 @@ class Monomials:
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
         self._frame, self._levels = design.model_frame, levels
-        self._chosen, self._used = chosen, set[str]()
+        self._chosen = chosen
 
     def __repr__(self) -> str:
         return f"<Monomials: {', '.join(self.places) or 'no variables'}>"
 
     def check_chosen(self) -> None:
         """Raise a DataError for a chosen level of what is no variable of the columns."""
+        used = set(map(self._label, self.places))
         for name in self._chosen:
-            if name not in self._used:
-                known = self._used | set(self.places)
+            if name not in used:
+                known = used | set(self.places)
                 raise DataError(
                     f"'{name}' is not a variable of the model's columns",
                     hint=nearest(str(name), known)
@@ -163,18 +164,21 @@ class Monomials:
         self.values[atom] = numbers
         return atom
 
+    def _label(self, name: str) -> str:
+        """Return by which name the level of a variable is chosen, or of the one inside it."""
+        inside = self.inside[name]
+        return next(iter(inside)) if name not in self._chosen and len(inside) == 1 else name
+
     def _place(self, name: str, node: Node) -> int | None:
-        """Return the level of a variable; `chosen` may name it or the one variable inside it."""
-        inside = tuple(self.inside[name])
-        alone = name not in self._chosen and isinstance(node, Call) and len(inside) == 1
-        label = inside[0] if alone else name
-        self._used.add(label)
-        value = self._frame.get(name)
-        if value is None or (label in self._chosen and self._chosen[label] is None):
+        """Return the level of a variable: the chosen one, or what the data say."""
+        label, value = self._label(name), self._frame.get(name)
+        if value is None:
             return None
         if label not in self._chosen:
             return self._home(name, node)
         factor = self._chosen[label]
+        if factor is None:
+            return None
         place = self._levels.position(str(factor))
         level = self._levels.factors[place].exception(value, CONTRADICTION)
         if level is not None:

@@ -49,7 +49,7 @@ from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
 
-__all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "Lettered", "cluster"]
+__all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "cluster"]
 
 # Of the unobserved variable that a binomial response is a cut of.
 _LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}

@@ -30,14 +30,6 @@ from lme4py.explain.system import ColumnProduct, System
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
 
-__all__ = [
-    "covariance_grid",
-    "distribution_sections",
-    "known_values",
-    "residual_variance",
-    "response_section",
-]
-
 _ZERO = Numeral(0.0)
 # A family's distribution, and what its parameters mean where that is not known by itself.
 _DISTRIBUTIONS = {

@@ -19,8 +19,6 @@ from lme4py.family import has_dispersion
 from lme4py.matrices.covariance import relative_factor
 from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
 
-__all__ = ["Estimates", "estimates", "modes"]
-
 # What a fit calls its parts.
 _PARTS = {
     "beta": ("beta", "fixef"),

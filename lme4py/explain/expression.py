@@ -15,40 +15,6 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 
-__all__ = [
-    "Applied",
-    "Compound",
-    "Dots",
-    "Grid",
-    "Marked",
-    "Numeral",
-    "Power",
-    "Product",
-    "Quantity",
-    "QuantityKind",
-    "Quotient",
-    "Relation",
-    "Root",
-    "Series",
-    "Sum",
-    "Transposed",
-    "Tree",
-    "abridged",
-    "column",
-    "computed",
-    "distributed",
-    "evaluate",
-    "expanded",
-    "factors_of",
-    "grid",
-    "quantities_of",
-    "shortened",
-    "signed",
-    "substituted",
-    "summed",
-    "times",
-]
-
 Item = TypeVar("Item")
 QuantityKind: TypeAlias = Literal[
     "response",  # y

@@ -19,8 +19,6 @@ from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 
-__all__ = ["CONTRADICTION", "ROUNDING", "GroupingFactor", "Hierarchy", "hierarchy"]
-
 ROUNDING, CONTRADICTION = 1e-8, 1e-3
 """In parts of a column's range: what the values of one level may be apart by rounding, and what
 contradicts a level that was chosen."""

@@ -29,14 +29,6 @@ from lme4py.explain.expression import (
 from lme4py.explain.markup.display import Note, Section
 from lme4py.explain.system import System
 
-__all__ = [
-    "in_matrices",
-    "in_rows",
-    "matrix_sections",
-    "observation_sections",
-    "residual_covariance",
-]
-
 _HOW_MADE = (
     "J has a 1 where a row belongs to a group, R the columns left of the bar; ⊙ multiplies each "
     "row of J with the same row of R, every entry with every entry (Bates et al. 2015, 2.3)"

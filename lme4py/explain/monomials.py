@@ -23,16 +23,6 @@ from lme4py.functions.table import lookup
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = [
-    "ALL",
-    "Column",
-    "Monomials",
-    "column_of_X",
-    "fixed_terms",
-    "left_side",
-    "planned_columns",
-]
-
 ALL = slice(None)
 Column: TypeAlias = Callable[[slice], FloatArray]
 """Returns some rows of a column."""

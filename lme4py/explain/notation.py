@@ -16,8 +16,6 @@ from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import Hierarchy
 from lme4py.explain.markup.typesetting import Mark, Written
 
-__all__ = ["GelmanHill", "Notation", "RaudenbushBryk", "notation_of"]
-
 _INDEX_LETTERS = "jklmnopqrstuvw"
 # From the highest level downwards.
 _COEFFICIENTS = "γβπκψωφχζ"

@@ -23,8 +23,6 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.markup.display import Note, Section
 
-__all__ = ["folded"]
-
 # Longer runs are folded; those of equations without a term of their own sooner. More of the latter
 # than are left stand side by side.
 _LONGEST, _LONGEST_TRIVIAL, _MOST_TRIVIAL = 6, 3, 4

@@ -46,8 +46,6 @@ from lme4py.explain.monomials import (
     planned_columns,
 )
 
-__all__ = ["ColumnProduct", "System", "system"]
-
 Atoms: TypeAlias = tuple[Quantity, ...]
 
 

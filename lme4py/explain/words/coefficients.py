@@ -20,8 +20,6 @@ from lme4py.explain.monomials import ALL, column_of_X
 from lme4py.explain.system import ColumnProduct
 from lme4py.explain.words.reading import MOST_NAMES, Reading, definitions, joined, listed
 
-__all__ = ["random_coefficients"]
-
 # Work (rows x columns x columns) up to which the span of X is computed.
 _LARGEST_SPAN = 400_000_000
 _TOLERANCE = 1e-8

@@ -25,8 +25,6 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["fixed_part", "random_part"]
-
 _CODINGS = {
     "contr.sum": "each column compares a level with the mean of the levels' means",
     "contr.helmert": "each column compares a level with the mean of the levels before it",

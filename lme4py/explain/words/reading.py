@@ -16,8 +16,6 @@ from lme4py.explain.notation import notation_of
 from lme4py.explain.system import ColumnProduct, system
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["MOST_NAMES", "Reading", "definitions", "joined", "listed", "spans", "written"]
-
 MOST_NAMES = 6
 _MOST_TERMS = 30
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from lme4py.data.values import Character
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
-from lme4py.formula.bars import DoubleBar
 from lme4py.formula.deparse import variable_name
 from lme4py.formula.formula import Formula
 from lme4py.formula.formula_traps import Trap, structure_remarks
@@ -72,11 +71,11 @@ class Arguments:
     contrasts: Mapping[str, ContrastArgument] | None = None
     control: Control | Mapping[str, Any] | None = None
     collation: str = "icu"
-    double_bar: DoubleBar = "split"
+    double_bar: Literal["split", "diag"] = "split"
     sparse_X: bool = False
     env: Mapping[str, Any] | None = None
     attached_contrasts: Mapping[str, ContrastArgument] | None = None
-    default_contrasts: DefaultContrasts = DEFAULT_CONTRASTS
+    default_contrasts: tuple[str, str] = DEFAULT_CONTRASTS
     lme4: str = "2.1"
 
     @property

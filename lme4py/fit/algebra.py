@@ -39,7 +39,6 @@ from lme4py.matrices.reterms import RandomEffects
 __all__ = [
     "SINGULAR",
     "BlockLayout",
-    "ConditionalCovariance",
     "Factor",
     "LeastSquares",
     "PenalisedFit",
@@ -49,6 +48,7 @@ __all__ = [
 
 Factor: TypeAlias = Sequence[tuple[FloatArray, int]]
 """Λ in the order of a layout: lower triangles, and for how many levels each stands."""
+Solver: TypeAlias = Callable[[FloatArray], FloatArray]
 
 # Below so many rows S is dense in any case, beyond the second number never, and in between where
 # at least this share of it is not zero.
@@ -138,8 +138,10 @@ class BlockLayout:
         """Return effects in the order of Zᵗ's rows."""
         return [each[np.argsort(self.order)] for each in effects]
 
-    def fill(self, data: FloatArray, *, lasting: bool = False) -> BlockProducts:
-        """Return ZᵗWZ with these entries; `lasting` if many Λ will be tried on them."""
+    def filled(
+        self, data: FloatArray, squares: FloatArray, mixed: FloatArray, *, lasting: bool = False
+    ) -> LeastSquares:
+        """Return the problem of such products; `lasting` if many Λ will be tried on it."""
         width = sum(self.random.terms[at].columns for at in self.own)
         blocks = np.zeros(self.size * width)
         blocks[self.inside[1]] = data[self.inside[0]]
@@ -148,8 +150,10 @@ class BlockLayout:
             for part in (self.k, self.g)
         )
         small = k.shape[0] * k.shape[1] <= _COMPACT
-        return BlockProducts(
+        return LeastSquares(
             layout=self,
+            squares=squares,
+            mixed=mixed,
             blocks=blocks.reshape(-1, width, width),
             k=k.toarray() if small else k,
             g=g.toarray() if self.dense else g,
@@ -158,18 +162,24 @@ class BlockLayout:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class BlockProducts:
-    """ZᵗWZ by its parts; `listed` turns the entries of H, and a 1, into G - K H Kᵗ."""
+class LeastSquares:
+    """All that the problem has of the rows (equation 17), Zᵗ in the order of the layout.
+
+    `squares` is [X y]ᵗW[X y], `mixed` ZᵗW[X y]; `blocks`, `k` and `g` are the parts B, K and G of
+    ZᵗWZ, and `listed` turns the entries of H, and a 1, into G - K H Kᵗ.
+    """
 
     layout: BlockLayout
+    squares: FloatArray
+    mixed: FloatArray
     blocks: FloatArray
     k: Any
     g: Any
     listed: csr_array | None
 
-    def eliminate(self, factor: Factor) -> ConditionalCovariance:
-        """Return V at a relative factor."""
-        Lambda, _ = factor[0]
+    def at(self, factor: Factor) -> PenalisedFit:
+        """Return the solution at a relative factor (equations 48 to 51)."""
+        size, p, (Lambda, levels) = self.layout.size, len(self.squares) - 1, factor[0]
         inside = Lambda.T @ self.blocks @ Lambda + np.eye(len(Lambda))
         try:
             roots = np.linalg.cholesky(inside) if len(Lambda) > 1 else np.sqrt(inside)
@@ -179,81 +189,94 @@ class BlockProducts:
         half = np.linalg.solve(roots, transposed) if len(Lambda) > 1 else transposed / roots
         inner = np.matmul(half.transpose(0, 2, 1), half)
         log_det = 2.0 * float(np.log(np.diagonal(roots, axis1=1, axis2=2)).sum())
-        solve: Callable[[FloatArray], FloatArray] = np.copy
-        if self.layout.dense and len(factor) > 1:
-            root, status = dpotrf(self._dense_s(inner, factor[1:]).T, overwrite_a=1, clean=0)
-            if status:
-                raise DataError(_BEYOND)
-            log_det += 2.0 * float(np.log(root.diagonal()).sum())
-            solve = partial(cho_solve, (root, False), check_finite=False)
-        elif len(factor) > 1:
-            S, options = self._sparse_s(inner, factor[1:]), {"SymmetricMode": True}
-            lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-            log_det += float(np.log(lu.U.diagonal()).sum())
-            solve = lu.solve
-        return ConditionalCovariance(self, factor, inner, solve, log_det)
+        own, rest = self.mixed[:size], self.mixed[size:]
+        kept: FloatArray = _times([(inner, levels)], own)
+        solve: Solver = np.copy
+        if len(factor) > 1:
+            solve, more = self._others(inner, factor[1:])
+            log_det += more
+            rest = _times(factor[1:], rest - self.k @ kept, transposed=True)
+        left = self.squares - own.T @ kept - rest.T @ solve(rest)
+        root = cholesky(left[:p, :p], "Downdated VtV is not positive definite")
+        half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
+        pwrss = float(left[p, p] - half @ half)
+        return PenalisedFit(self, factor, inner, solve, rest, log_det, root, half, pwrss)
 
-    def _dense_s(self, inner: FloatArray, factor: Factor) -> FloatArray:
+    def _others(self, inner: FloatArray, factor: Factor) -> tuple[Solver, float]:
+        """Return what solves for S, and the logarithm of its determinant."""
         if self.listed is not None:
             S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(self.g.shape)
         elif isinstance(self.k, np.ndarray):
             S = self.g - self.k @ _times([(inner, len(inner))], self.k.T)
         else:
-            S = self.g - (self.k @ _block_diagonal(inner) @ self.k.T).toarray()
-        S = _times(factor, _times(factor, S, transposed=True).T, transposed=True)
+            S = self.g - self.k @ _block_diagonal(inner) @ self.k.T
+        if not self.layout.dense:
+            repeated = (np.broadcast_to(block, (levels, *block.shape)) for block, levels in factor)
+            Lambda = block_diag([_block_diagonal(blocks) for blocks in repeated], format="csr")
+            S = csc_array(Lambda.T @ csr_array(S) @ Lambda + eye_array(len(self.g.indptr) - 1))
+            options = {"SymmetricMode": True}
+            lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+            return lu.solve, float(np.log(lu.U.diagonal()).sum())
+        S = _times(factor, _times(factor, np.asarray(S), transposed=True).T, transposed=True)
         np.einsum("ii->i", S)[:] += 1.0
-        return S
-
-    def _sparse_s(self, inner: FloatArray, factor: Factor) -> csc_array:
-        repeated = (np.broadcast_to(block, (levels, *block.shape)) for block, levels in factor)
-        Lambda = block_diag([_block_diagonal(blocks) for blocks in repeated], format="csr")
-        k = csr_array(self.k)
-        left = self.g - k @ _block_diagonal(inner) @ k.T
-        return csc_array(Lambda.T @ left @ Lambda + eye_array(k.shape[0]))
+        root, status = dpotrf(S.T, overwrite_a=1, clean=0)
+        if status:
+            raise DataError(_BEYOND)
+        solve = partial(cho_solve, (root, False), check_finite=False)
+        return solve, 2.0 * float(np.log(root.diagonal()).sum())
 
 
 @dataclass(frozen=True, eq=False)
-class ConditionalCovariance:
-    """V, by Λ, H, a solver for S, and log|ΛᵗZᵗWZΛ + I|."""
+class PenalisedFit:
+    """The solution of a problem at Λ.
 
-    products: BlockProducts
+    `inner` is H, `solve` solves for S, `rest` is Λ₂ᵗ (R₂ - K H R₁) for R = ZᵗW[X y]; `log_det` is
+    log|ΛᵗZᵗWZΛ + I|, RXᵗRX the square of `root`, `half` RX β, `pwrss` the least sum r².
+    """
+
+    problem: LeastSquares
     factor: Factor
     inner: FloatArray
-    solve: Callable[[FloatArray], FloatArray]
+    solve: Solver
+    rest: FloatArray
     log_det: float
+    root: FloatArray
+    half: FloatArray
+    pwrss: float
 
-    def _split(self, R: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return H R₁ and Λ₂ᵗ (R₂ - K H R₁)."""
-        size = self.products.layout.size
-        half = _times([(self.inner, len(self.inner))], R[:size])
-        if len(R) == size:
-            return half, R[size:]
-        return half, _times(self.factor[1:], R[size:] - self.products.k @ half, transposed=True)
+    @cached_property
+    def beta(self) -> FloatArray:
+        """Coefficients of X, shape (p,)."""
+        half = solve_triangular(self.root, self.half, lower=True, trans=1, check_finite=False)
+        return np.asarray(half)
 
-    def gram(self, R: FloatArray) -> FloatArray:
-        """Return RᵗVR, shape (k, k), for R of shape (q, k)."""
-        half, left = self._split(R)
-        return np.asarray(R[: len(half)].T @ half + left.T @ self.solve(left))
-
-    def spherical(self, r: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return u of the random effects V r = Λu, and these, for r of shape (q,)."""
-        half, left = self._split(r[:, None])
-        second, first = self.solve(left), r[: len(half), None]
-        others = _times(self.factor[1:], second)
+    @cached_property
+    def effects(self) -> tuple[FloatArray, FloatArray]:
+        """The effects u and b = Λu in the order of the layout, shape (q,) (equations 52 and 57)."""
+        problem, factor, levels = self.problem, self.factor, len(self.inner)
+        error = np.append(-self.beta, 1.0)[:, None]
+        second = self.solve(self.rest @ error)
+        others = _times(factor[1:], second)
+        first = problem.mixed[: problem.layout.size] @ error
         if second.size:
-            first = first - self.products.k.T @ others
-            half = _times([(self.inner, len(self.inner))], first)
-        first = first - _times([(self.products.blocks, len(self.inner))], half)
-        u = np.concatenate([_times(self.factor[:1], first, transposed=True), second])
-        return u[:, 0], np.concatenate([half, others])[:, 0]
+            first -= problem.k.T @ others
+        own = _times([(self.inner, levels)], first)
+        left = first - _times([(problem.blocks, levels)], own)
+        u = np.concatenate([_times(factor[:1], left, transposed=True), second])
+        return u[:, 0], np.concatenate([own, others])[:, 0]
+
+    @property
+    def inverse_root(self) -> FloatArray:
+        """The inverse of RX; its product with its transpose is (RXᵗRX)⁻¹ (equation 54)."""
+        return np.asarray(solve_triangular(self.root, np.eye(self.half.size), lower=True).T)
 
     def diagonal_blocks(self) -> list[FloatArray]:
         """Return what V has of each term's levels, shape (levels, c, c), in stored order."""
-        layout, first, found = self.products.layout, self.inner, []
-        rest = layout.order.size - layout.size
-        if rest:
-            first = first + first @ self._around(csc_array(self.products.k), first.shape[1]) @ first
-        ones = eye_array(rest, format="csc")
+        layout, first, found = self.problem.layout, self.inner, []
+        ones = eye_array(layout.order.size - layout.size, format="csc")
+        if ones.nnz:
+            k = csc_array(self.problem.k)
+            first = first + first @ self._around(k, first.shape[1]) @ first
         for place, rows in enumerate(layout.rows):
             if place in layout.own:
                 at = rows[0] % first.shape[1]
@@ -270,52 +293,6 @@ class ConditionalCovariance:
             parts = (part.reshape(len(some), -1, width) for part in (some, self.solve(some)))
             found.append(np.einsum("qia,qib->iab", *parts))
         return np.concatenate(found)
-
-
-@dataclass(frozen=True, eq=False)
-class LeastSquares:
-    """[X y]ᵗW[X y], ZᵗW[X y] and ZᵗWZ: all that the problem has of the rows (equation 17)."""
-
-    squares: FloatArray
-    mixed: FloatArray
-    products: BlockProducts
-
-    def at(self, factor: Factor) -> PenalisedFit:
-        """Return the solution at a relative factor: equations 48 to 51."""
-        covariance, p = self.products.eliminate(factor), len(self.squares) - 1
-        left = self.squares - covariance.gram(self.mixed)
-        root = cholesky(left[:p, :p], "Downdated VtV is not positive definite")
-        half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
-        return PenalisedFit(self, covariance, root, half, float(left[p, p] - half @ half))
-
-
-@dataclass(frozen=True, eq=False)
-class PenalisedFit:
-    """The solution: `covariance` is V, RXᵗRX the square of `root`, `pwrss` the least sum (r²)."""
-
-    problem: LeastSquares
-    covariance: ConditionalCovariance
-    root: FloatArray
-    half: FloatArray
-    pwrss: float
-
-    @cached_property
-    def beta(self) -> FloatArray:
-        """Coefficients of X, shape (p,)."""
-        return np.asarray(
-            solve_triangular(self.root, self.half, lower=True, trans=1, check_finite=False)
-        )
-
-    @cached_property
-    def effects(self) -> tuple[FloatArray, FloatArray]:
-        """U and b = Λu in the order of the layout, shape (q,) (equations 52 and 57)."""
-        mixed = self.problem.mixed
-        return self.covariance.spherical(mixed[:, -1] - mixed[:, :-1] @ self.beta)
-
-    @property
-    def inverse_root(self) -> FloatArray:
-        """The inverse of RX; its product with its transpose is (RXᵗRX)⁻¹ (equation 54)."""
-        return np.asarray(solve_triangular(self.root, np.eye(self.half.size), lower=True).T)
 
 
 def cholesky(matrix: FloatArray, words: str) -> FloatArray:

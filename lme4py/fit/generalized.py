@@ -18,7 +18,7 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.family import has_dispersion
-from lme4py.fit.algebra import BlockLayout, Factor, LeastSquares, PenalisedFit, pairs_of_entries
+from lme4py.fit.algebra import BlockLayout, Factor, PenalisedFit, pairs_of_entries
 from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
@@ -90,7 +90,7 @@ class GeneralizedDeviance(DevianceFunction):
         """Return minus twice the log-likelihood, by the Laplace approximation or quadrature."""
         with np.errstate(all="ignore"):
             value = self.likelihood.minus_two_log(modes.mean)
-        value += modes.solved.covariance.log_det + modes.length
+        value += modes.solved.log_det + modes.length
         if self.nAGQ > 1:
             return value + self._quadrature(modes)
         # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
@@ -136,12 +136,12 @@ class GeneralizedDeviance(DevianceFunction):
             sigma=sigma,
             scale=sigma if self.dispersed is None else 1.0,
             pwrss=pwrss,
-            ldL2=whole.covariance.log_det,
+            ldL2=whole.log_det,
             ldRX2=2.0 * float(np.log(whole.root.diagonal()).sum()),
             criterion=criterion,
             minus_two_log_likelihood=criterion,
             unscaled_vcov=whole.inverse_root @ whole.inverse_root.T,
-            conditional=whole.covariance,
+            conditional=whole,
         )
 
 
@@ -194,8 +194,8 @@ class Modes:
         slope = slope_of_link(likelihood.family.link, self.eta)
         both = np.column_stack([X, self.eta - self.base + (likelihood.y - self.mean) / slope])
         weighted = self.weights[:, None] * both
-        products = devfun.layout.fill(devfun.weighing @ self.weights)
-        problem = LeastSquares(both.T @ weighted, devfun.Zt @ weighted, products)
+        entries = devfun.weighing @ self.weights
+        problem = devfun.layout.filled(entries, both.T @ weighted, devfun.Zt @ weighted)
         return problem.at(self.factor)
 
     def stepped(self) -> Modes:

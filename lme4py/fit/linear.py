@@ -19,7 +19,6 @@ from lme4py.errors import DataError, FormulaError
 from lme4py.fit.algebra import (
     SINGULAR,
     BlockLayout,
-    ConditionalCovariance,
     LeastSquares,
     PenalisedFit,
     cholesky,
@@ -52,8 +51,8 @@ class Solution(Abbreviated):
         What is minimised; of a REML fit the second is the deviance there (equations 41 and 34).
     unscaled_vcov : ndarray of float64, shape (p, p)
         (RXᵗRX)⁻¹, the covariance of the fixed effects relative to `scale` squared (equation 54).
-    conditional : ConditionalCovariance or None
-        The covariance of b given the data; not saved with a fit.
+    conditional : PenalisedFit or None
+        The linear algebra, with the covariance of b given the data; not saved with a fit.
     """
 
     par: FloatArray
@@ -69,7 +68,7 @@ class Solution(Abbreviated):
     criterion: float
     minus_two_log_likelihood: float
     unscaled_vcov: FloatArray
-    conditional: ConditionalCovariance | None = field(default=None, metadata={"saved": False})
+    conditional: PenalisedFit | None = field(default=None, metadata={"saved": False})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -146,7 +145,7 @@ class LinearDeviance(DevianceFunction):
     def _profiled(self, found: PenalisedFit, *, reml: bool) -> float:
         """Return the REML criterion or the deviance (equations 41 and 34)."""
         rows = self.n - self.moved.size * reml
-        log_det = found.covariance.log_det - self.sum_log_weights
+        log_det = found.log_det - self.sum_log_weights
         log_det += self._log_det(found) if reml else 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
@@ -166,12 +165,12 @@ class LinearDeviance(DevianceFunction):
             sigma=sigma,
             scale=sigma,
             pwrss=found.pwrss,
-            ldL2=found.covariance.log_det,
+            ldL2=found.log_det,
             ldRX2=self._log_det(found),
             criterion=self._profiled(found, reml=self.reml),
             minus_two_log_likelihood=self._profiled(found, reml=False),
             unscaled_vcov=half @ half.T,
-            conditional=found.covariance,
+            conditional=found,
         )
 
 
@@ -237,7 +236,6 @@ def mk_lmer_devfun(
     response = products.Xty[:, None]
     squares = np.block([[products.XtX, response], [response.T, np.array([[products.yty]])]])
     mixed = np.column_stack([products.ZtX, products.Zty])[layout.order]
-    filled = layout.fill(products.ZtZ.data, lasting=True)
     return LinearDeviance(
         random=random,
         layout=layout,
@@ -246,7 +244,7 @@ def mk_lmer_devfun(
         start=_start(random, products, inside),
         basis=basis,
         moved=np.asarray(solve_triangular(basis, inside)),
-        problem=LeastSquares(squares, mixed, filled),
+        problem=layout.filled(products.ZtZ.data, squares, mixed, lasting=True),
         sum_log_weights=products.sum_log_weights,
     )
 

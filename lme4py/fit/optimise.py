@@ -28,9 +28,8 @@ _STEP, _EDGE, _ROUNDING = 1e-4, 1e-5, 1e-10
 _PROMISE, _NEWTON = 1e-8, 5
 # COBYQA goes on from its bounds so often, from so far inside, while it gains so much.
 _RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
-_ACTIONS = ("message", "warning", "stop", "ignore")
 # optCtrl's names, as each of lme4's optimisers spells them.
-_LIMITS = {"xtol_abs": "xtol_abs", "ftol_abs": "ftol_abs", "maxeval": "maxeval"}
+_LIMITS = {name: name for name in ("xtol_abs", "ftol_abs", "maxeval")}
 _LIMITS |= {"rhoend": "xtol_abs", "maxfun": "maxeval"}
 # lme4 computes no derivatives beyond so many rows and parameters.
 _MOST_ROWS, _MOST_LINEAR, _MOST_GENERALIZED = 10_000, 10, 20
@@ -87,11 +86,9 @@ def _limit(name: str, value: Any) -> tuple[str, float]:
     if name not in _LIMITS:
         raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _LIMITS))
     number = number_of(f"optCtrl: {name}", value)
-    if _LIMITS[name] == "maxeval":
-        number = int(number)
+    number = int(number) if _LIMITS[name] == "maxeval" else number
     if number <= 0:
-        hint = "evaluations are whole numbers" if isinstance(number, int) else None
-        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}", hint=hint)
+        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}")
     return _LIMITS[name], number
 
 
@@ -100,17 +97,17 @@ def _option(name: str, value: Any, default: Any) -> Any:
     if name == "optimizer":
         # Of glmer's two, that of the second step.
         chosen = value[-1] if isinstance(value, list | tuple) and value else value
-        if chosen is not None and chosen not in ("nloptwrap", "bobyqa", "cobyqa"):
+        if chosen not in (None, "nloptwrap", "bobyqa", "cobyqa"):
             hint = "there are nloptwrap, bobyqa, cobyqa"
             raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
         return chosen
     if isinstance(default, tuple):
         example = '{"action": "warning", "tol": 0.002}'
         parts = {"action": value} if isinstance(value, str) else mapping_of(option, value, example)
-        action, tol = parts.get("action", default[0]), parts.get("tol")
-        if action not in _ACTIONS:
+        action, tol = parts.get("action", default[0]), parts.get("tol", default[1])
+        if action not in ("message", "warning", "stop", "ignore"):
             raise CheckError(f"invalid control level ‘{action}’ in {option}")
-        return action, default[1] if tol is None else number_of(f"{option}: tol", tol)
+        return action, number_of(f"{option}: tol", tol)
     if isinstance(default, float):
         return number_of(option, value)
     return default if value is None else flag_of(option, value)
@@ -260,28 +257,41 @@ def examined(
 
     Where they promise more than a last digit of the criterion, Newton's steps go there.
     """
-    linear = isinstance(devfun, LinearDeviance)
-    most = _MOST_LINEAR if linear else _MOST_GENERALIZED
-    small = devfun.n < _MOST_ROWS and optimum.par.size < most
-    optimised, wanted = optimum.optimizer != "none", control.calc_derivs
+    linear, newton = isinstance(devfun, LinearDeviance), optimum.optimizer != "none"
+    wanted = control.calc_derivs
     if wanted is None:
-        wanted = optimised and (small or not lme4.skips_derivatives)
+        most = _MOST_LINEAR if linear else _MOST_GENERALIZED
+        small = devfun.n < _MOST_ROWS and optimum.par.size < most
+        wanted = newton and (small or not lme4.skips_derivatives)
     action, tol = control.check_conv_singular
     singular = is_at_bound(optimum.par, devfun.bounds, tol)
     if wanted and (linear or devfun.fixed) and not (singular and lme4.skips_derivatives):
         optimum = _with_derivatives(devfun, optimum)
-        for _ in range(_NEWTON if optimised and optimum.converged and not singular else 0):
-            nearer = _stepped(devfun, optimum)
-            if nearer is None:
+        # glmer's fixed effects move with the parameters: the last of its steps costs nothing.
+        least = _PROMISE if linear else 0.0
+        for _ in range(_NEWTON * (newton and optimum.converged and not singular)):
+            step, promise = _newtons(optimum)
+            if promise < 0.0 and linear:
+                # A long valley leads on.
+                again = minimised(devfun, optimum.par, control)
+                if again.criterion < optimum.criterion - _PROMISE:
+                    return examined(devfun, again, control, lme4, stacklevel + 1)
+            # What is not singular stays so.
+            par = np.clip(optimum.par - step, devfun.bounds[0] + tol, devfun.bounds[1] - tol)
+            small = promise <= _PROMISE
+            value = devfun(par) if promise > least else np.inf
+            if not value < optimum.criterion + _ROUNDING * small:
                 break
-            optimum = _with_derivatives(devfun, nearer)
+            optimum = replace(optimum, par=par, criterion=value)
+            if small:
+                break
+            optimum = _with_derivatives(devfun, optimum)
     messages = Messages()
     if not optimum.converged:
         messages.warn(f"convergence code 5 from {optimum.optimizer}: {optimum.message}")
     said = [(action, "boundary (singular) fit: see help('isSingular')")] if singular else []
-    if not singular and optimum.gradient is not None and optimum.hessian is not None:
-        covariances = devfun.random.par.size
-        said = list(_doubts(optimum.gradient, optimum.hessian, covariances, control))
+    if not singular and optimum.hessian is not None:
+        said = list(_doubts(optimum, devfun.random.par.size, control))
     for act, text in said:
         full = text + lme4.convergence_hint * text.startswith("Model failed to converge")
         if act == "stop":
@@ -292,49 +302,41 @@ def examined(
     return optimum, tuple(messages.texts)
 
 
-def _stepped(devfun: DevianceFunction, optimum: Optimum) -> Optimum | None:
-    """Return Newton's next step; None where it promises little, or does not lead down."""
+def _newtons(optimum: Optimum) -> tuple[FloatArray, float]:
+    """Return Newton's next step, to be taken off, and how far the criterion ought to fall."""
     gradient, hessian = np.asarray(optimum.gradient), np.asarray(optimum.hessian)
-    with np.errstate(all="ignore"):
-        try:
-            step = np.linalg.solve(hessian, gradient)
-        except np.linalg.LinAlgError:
-            return None
-        par, promise = optimum.par - step, gradient @ step / 2.0
-    if not promise > _PROMISE or is_at_bound(par, devfun.bounds, 0.0):
-        return None
-    value = devfun(par)
-    return replace(optimum, par=par, criterion=value) if value < optimum.criterion else None
+    with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
+        step = np.linalg.solve(hessian, gradient)
+        return step, float(gradient @ step) / 2.0
+    return gradient, 0.0
 
 
 def _with_derivatives(devfun: DevianceFunction, optimum: Optimum) -> Optimum:
     """Return the optimum with gradient and Hessian, by lme4's central differences (``deriv12``)."""
-
-    def value(step: FloatArray) -> float:
-        return devfun.criterion(optimum.par + step)
-
     steps = np.eye(optimum.par.size) * _STEP
+
+    def value(*moves: FloatArray) -> float:
+        return devfun.criterion(optimum.par + sum(moves))
+
     above, below = (np.array([value(sign * step) for step in steps]) for sign in (1, -1))
     with np.errstate(all="ignore"):
         # A response that is fitted exactly has a criterion of -Inf.
         gradient = (above - below) / (2.0 * _STEP)
         hessian = np.diag((above - 2.0 * optimum.criterion + below) / _STEP**2)
-    for i, one in enumerate(steps):
-        for j, other in enumerate(steps[:i]):
-            corners = value(one + other) - value(one - other) - value(other - one)
-            hessian[i, j] = (corners + value(-one - other)) / (2.0 * _STEP) ** 2
-            hessian[j, i] = hessian[i, j]
+    for i, j in zip(*np.tril_indices(steps.shape[0], -1), strict=True):
+        one, other = steps[i], steps[j]
+        corners = value(one, other) - value(one, -other) - value(-one, other) + value(-one, -other)
+        hessian[i, j] = hessian[j, i] = corners / (2.0 * _STEP) ** 2
     return replace(optimum, gradient=gradient, hessian=hessian)
 
 
-def _doubts(
-    gradient: FloatArray, hessian: FloatArray, covariances: int, control: FitControl
-) -> Iterator[tuple[str, str]]:
+def _doubts(optimum: Optimum, covariances: int, control: FitControl) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with the derivatives at an optimum, and what is to be done."""
-    action, tol = control.check_conv_grad
+    gradient, hessian = np.asarray(optimum.gradient), np.asarray(optimum.hessian)
+    (action, tol), (act, least) = control.check_conv_grad, control.check_conv_hess
     if not np.isfinite(hessian).all():
         yield action, "unable to evaluate scaled gradient"
-        yield control.check_conv_hess[0], "Problem with Hessian check (infinite or missing values?)"
+        yield act, "Problem with Hessian check (infinite or missing values?)"
         return
     try:
         # R solves with the upper triangle of the Cholesky decomposition.
@@ -346,19 +348,17 @@ def _doubts(
             yield action, f"Model failed to converge with {found}"
     except np.linalg.LinAlgError:
         yield action, "unable to evaluate scaled gradient"
-    action, tol = control.check_conv_hess
-    parts = [("fixed-effect", hessian[covariances:, covariances:]), ("", hessian)]
-    for kind, part in parts if len(hessian) > covariances else parts[1:]:
+    for kind, part in (("fixed-effect", hessian[covariances:, covariances:]), ("", hessian)):
         values, unsure = np.linalg.eigvalsh(part), "Model is nearly unidentifiable: "
-        negative = int((values < -tol).sum())
+        negative = int((values < -least).sum())
         if negative:
             found = f"degenerate {kind} Hessian with {negative} negative eigenvalues"
-            yield action, f"Model failed to converge: {found}"
-        elif (np.abs(values) < tol).any():
+            yield act, f"Model failed to converge: {found}"
+        elif (np.abs(values) < least).any():
             found = "Hessian is numerically singular: parameters are not uniquely determined"
-            yield action, f"{kind} {found}"
-        else:
-            if values[-1] * tol > 1:
-                yield action, f"{unsure}very large eigenvalue\n - Rescale variables?"
-            if values[0] / values[-1] < tol:
-                yield action, f"{unsure}large eigenvalue ratio\n - Rescale variables?"
+            yield act, f"{kind} {found}"
+        elif values.size:
+            if values[-1] * least > 1:
+                yield act, f"{unsure}very large eigenvalue\n - Rescale variables?"
+            if values[0] / values[-1] < least:
+                yield act, f"{unsure}large eigenvalue ratio\n - Rescale variables?"

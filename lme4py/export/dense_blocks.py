@@ -11,8 +11,6 @@ from lme4py.data.values import FloatArray
 from lme4py.fixed_design import FixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["INTERCEPT", "FixedTerm", "dense", "effects", "fixed_terms"]
-
 INTERCEPT = "(Intercept)"
 
 

@@ -23,8 +23,6 @@ from lme4py.errors import file_fault
 from lme4py.export.stored_design import damaged, design_of_parts, stored_parts
 from lme4py.replacing import replacing
 
-__all__ = ["FORMATS", "Format", "export", "load", "save"]
-
 Format = Literal["npz", "mtx", "arrow", "rds"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 """The formats that `export` writes."""

@@ -18,8 +18,6 @@ from lme4py.errors import DataError
 from lme4py.export.coordinates import TermCoordinates, coordinates
 from lme4py.matrices.covariance import Covariance
 
-__all__ = ["Program", "ProgramParts", "ProgramTerm", "comment", "program_parts"]
-
 # Names that the programs give to variables; a dimension of the same name gets another.
 _TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|v|sd|rho|own|all|L|Z|j)_\d+")
 _PRIORS = "Flat priors for beta, as in lme4; those of deviations are weak: change them."

@@ -38,8 +38,6 @@ from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.spec.saved import FORMULA, VALUES
 from lme4py.spec.spec import Spec
 
-__all__ = ["StoredDesign", "damaged", "design_of_parts", "stored_parts"]
-
 _ARRAYS = {"fixed": "contrast", "random": "codes"}
 """How the arrays of a part are called in the file: ``codes_0``, ``codes_1``, ..."""
 

@@ -20,8 +20,6 @@ try:
 except ImportError as fault:
     raise ImportError("to_formulaic() needs formulaic: pip install -e '.[formulaic]'") from fault
 
-__all__ = ["Output", "to_formulaic"]
-
 Output = Literal["pandas", "numpy", "sparse"]
 _OUTPUTS = ("pandas", "numpy", "sparse")
 _NA_ACTIONS: Mapping[str, Literal["omit", "fail", "pass"]] = {

@@ -13,8 +13,6 @@ from lme4py.fixed_design import FixedDesign
 if TYPE_CHECKING:
     from patsy import DesignMatrix
 
-__all__ = ["to_patsy"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Block:

@@ -6,8 +6,6 @@ import textwrap
 
 from lme4py.export.programs import Program, ProgramParts, ProgramTerm, comment
 
-__all__ = ["to_pymc"]
-
 _MEANS = {
     "identity": "eta",
     "log": "pt.exp(eta)",

@@ -31,8 +31,6 @@ from lme4py.rfiles.rvalues import (
 )
 from lme4py.unique_names import make_unique
 
-__all__ = ["design_as_list", "row_names"]
-
 _ARGUMENTS = ("(weights)", "(offset)", "(mustart)", "(etastart)")
 _GLOBAL = RUnread("environment")
 _REFITTED = frozenset({"poly", "scale", "bs", "ns"})

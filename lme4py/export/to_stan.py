@@ -6,8 +6,6 @@ import textwrap
 
 from lme4py.export.programs import Program, ProgramParts, ProgramTerm, comment
 
-__all__ = ["to_stan"]
-
 _MEANS = {
     "identity": "eta",
     "log": "exp(eta)",

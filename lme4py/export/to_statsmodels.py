@@ -35,8 +35,6 @@ from lme4py.unique_names import make_unique
 if TYPE_CHECKING:
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-__all__ = ["covariances_of", "to_statsmodels"]
-
 _DENSE_LIMIT = 4_000_000
 """A component with more entries in one group than this is handed over sparse."""
 

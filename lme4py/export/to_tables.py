@@ -20,8 +20,6 @@ from lme4py.export.stored_design import stored_parts
 if TYPE_CHECKING:
     from pyarrow import Table
 
-__all__ = ["to_arrow", "write_arrow", "write_matrix_market"]
-
 _DIGITS = 17
 
 

@@ -15,8 +15,6 @@ from lme4py.matrices.randomterm import RandomTerm
 if TYPE_CHECKING:
     from tabmat import SplitMatrix
 
-__all__ = ["to_tabmat"]
-
 
 def to_tabmat(design: MixedDesign, *, random: bool = True) -> SplitMatrix:
     """Return X and Z as a ``SplitMatrix``: `MixedDesign.to_tabmat`."""

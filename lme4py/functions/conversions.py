@@ -24,8 +24,6 @@ from lme4py.functions.table import Context, function
 from lme4py.functions.times import in_unit
 from lme4py.versions import followed
 
-__all__ = ["as_numbers"]
-
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?(?P<power>\d*))?")
 _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+(\.[0-9a-fA-F]*)?([pP][+-]?\d+)?")
 _WORDS = {"inf": np.inf, "infinity": np.inf, "nan": np.nan}

@@ -12,8 +12,6 @@ from lme4py.data.values import Character, Factor, FunctionName, Matrix, Null, Nu
 from lme4py.errors import DataError, Lme4pyError, nearest
 from lme4py.functions.table import Dot, Function, State, enter_user, function_entry, lookup, names
 
-__all__ = ["advice", "register", "users_function"]
-
 UserFunction = Callable[..., Any]
 
 

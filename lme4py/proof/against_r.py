@@ -22,8 +22,6 @@ from lme4py.proof.measures import findings
 from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.rvalues import RList, RSparse
 
-__all__ = ["compare", "compare_either"]
-
 
 def compare(design: Any, fixture: Fixture) -> Comparison:
     """Compare a design, or a fit, with what R recorded of the same model.

@@ -23,8 +23,6 @@ from lme4py.proof.fixture import Fixture
 from lme4py.rfiles.rvalues import RVector
 from lme4py.versions import LME4_1, LME4_2
 
-__all__ = ["causes"]
-
 _CLOSE = 1e-9
 
 

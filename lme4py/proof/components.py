@@ -16,8 +16,6 @@ from lme4py.proof.fixture import Fixture
 from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RSparse, RVector, named_items
 from lme4py.unique_names import make_unique
 
-__all__ = ["Component", "Components", "components"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Component:

@@ -7,8 +7,6 @@ from typing import Any, Literal, TypeAlias
 
 from lme4py.explain.markup.page import Definitions, Page, Paragraph, Passage, Table, code
 
-__all__ = ["TOLERANCE", "Comparison", "Difference", "Finding", "Verdict"]
-
 Verdict: TypeAlias = Literal["equal", "order", "different"]
 
 TOLERANCE = 1e-12

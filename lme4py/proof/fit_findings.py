@@ -12,8 +12,6 @@ from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
 from lme4py.rfiles.rvalues import RList, RVector
 
-__all__ = ["estimates"]
-
 # How far optima of the same criterion lie apart: of its value, in standard errors of a
 # coefficient, and relative to sigma or to the largest theta.
 _VALUE, _ERRORS, _SHARE = 1e-4, 1e-2, 5e-3

@@ -35,8 +35,6 @@ from lme4py.versions import LME4_1, LME4_2
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Fixture", "fixture_of", "read_fixture"]
-
 _HOW = "in R: saveRDS(list(data = d, lf = lme4::lFormula(f, d)), 'm.rds')"
 _FITTED = (
     "the components are a fitted model's (getME): theta holds estimates, of which only "

@@ -17,8 +17,6 @@ from lme4py.proof.components import Component, Components
 from lme4py.proof.findings import TOLERANCE, Difference, Finding
 from lme4py.rfiles.rvalues import RSparse
 
-__all__ = ["findings", "measure", "permutation"]
-
 _FIRST = 5
 _ORDER_SHOWN = 12
 _AXES = ("row", "column")

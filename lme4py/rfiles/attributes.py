@@ -31,8 +31,6 @@ from lme4py.rfiles.rvalues import (
     texts,
 )
 
-__all__ = ["MISSING", "as_r", "dressed", "dressed_list", "formal", "node_of_call", "own_value"]
-
 MISSING = RUnread("missing argument")
 
 _MOST_ROWS = 2**21

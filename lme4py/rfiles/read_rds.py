@@ -23,8 +23,6 @@ from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
 from lme4py.rfiles.unserialize import unserialize
 
-__all__ = ["read_rds"]
-
 _DAMAGE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What an object raises whose parts do not fit together."""
 

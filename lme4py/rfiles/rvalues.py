@@ -19,25 +19,6 @@ from lme4py.formula.syntax import Node
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "NA_INTEGER",
-    "REnvironment",
-    "RFrame",
-    "RLanguage",
-    "RList",
-    "RMatrix",
-    "RSlots",
-    "RSparse",
-    "RUnread",
-    "RVector",
-    "character",
-    "coding_of",
-    "doubles",
-    "integers",
-    "named_items",
-    "texts",
-]
-
 Kind: TypeAlias = Literal["logical", "integer", "double", "complex", "character", "raw"]
 Attributes: TypeAlias = Mapping[str, Any]
 _Kind = TypeVar("_Kind")

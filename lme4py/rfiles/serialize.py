@@ -32,8 +32,6 @@ from lme4py.rfiles.rvalues import (
     integers,
 )
 
-__all__ = ["serialize"]
-
 _SYMBOL, _PAIRS, _CALL, _STRING, _LIST, _S4 = 1, 2, 6, 9, 19, 25
 _VECTORS = {"logical": 10, "integer": 13, "double": 14, "complex": 15, "character": 16}
 _NUMBERS = {"logical": ">i4", "integer": ">i4", "double": ">f8", "complex": ">c16"}

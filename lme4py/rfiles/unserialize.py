@@ -32,8 +32,6 @@ from lme4py.rfiles.rvalues import (
     character,
 )
 
-__all__ = ["unserialize"]
-
 _TRUNCATED = "it ends in the middle of an object"
 _DAMAGED = "a number in it is damaged"
 _ESCAPES = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))

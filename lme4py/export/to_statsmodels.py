@@ -224,14 +224,12 @@ def _connected(terms: Sequence[RandomTerm]) -> Factor:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    starts = np.concatenate(([0], np.cumsum([term.levels for term in terms])))
-    nodes = [term.group.codes + start for term, start in zip(terms, starts[:-1], strict=True)]
-    first = np.tile(nodes[0], len(nodes))
-    links = coo_array(
-        (np.ones(first.size, dtype=np.int8), (first, np.concatenate(nodes))),
-        shape=(int(starts[-1]), int(starts[-1])),
-    )
-    count, component = connected_components(links.tocsr(), directed=False)
+    starts = np.cumsum([0, *(term.levels for term in terms)])
+    nodes = [term.group.codes + start for term, start in zip(terms, starts, strict=False)]
+    first, size = np.tile(nodes[0], len(nodes)), int(starts[-1])
+    entries = (np.ones(first.size, dtype=np.int8), (first, np.concatenate(nodes)))
+    links = coo_array(entries, shape=(size, size)).tocsr()
+    count, component = connected_components(links, directed=False)
     for term in terms:
         # No factor crosses the groups, so one with as many levels has one group per level.
         if term.levels == count:

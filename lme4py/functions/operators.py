@@ -82,14 +82,8 @@ def rule(*names: str) -> Callable[[Compute], Compute]:
     return enter
 
 
-def class_of(value: Value | None) -> str | None:
-    """Return R's class of a value, None where it has none.
-
-    Examples
-    --------
-    >>> class_of(Numeric(np.zeros(1), "double", "mins"))
-    'difftime'
-    """
+def _class_of(value: Value | None) -> str | None:
+    """Return R's class of a value, None where it has none."""
     match value:
         case Factor(ordered=ordered):
             return "ordered" if ordered else "factor"
@@ -102,7 +96,7 @@ def class_of(value: Value | None) -> str | None:
 def operate(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return ``first name second``, or ``name first`` without a second operand."""
     operation = Operation(name, first, second, context)
-    classes = [found for found in (class_of(first), class_of(second)) if found is not None]
+    classes = [found for found in (_class_of(first), _class_of(second)) if found is not None]
     if not classes:
         return _RULES[name](operation)
     if len(set(classes)) == 1:

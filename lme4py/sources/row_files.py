@@ -142,23 +142,25 @@ def _unpacked(column: Any) -> Character:
 
 def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:
     """Read Arrow's IPC format, whether written as a file (Feather) or as a stream."""
-    from pyarrow import ArrowInvalid, ipc, memory_map
+    from pyarrow import ArrowInvalid, OSFile, ipc
 
-    def opened() -> Any:
+    def opened(fields: Sequence[int] = ()) -> Any:
+        # A mapped file that another program cuts would end this one.
+        options = ipc.IpcReadOptions(included_fields=list(fields))
         try:
-            return ipc.open_file(memory_map(str(path)))
+            return ipc.open_file(OSFile(str(path)), options=options)
         except ArrowInvalid:
-            return ipc.open_stream(memory_map(str(path)))
+            return ipc.open_stream(OSFile(str(path)), options=options)
 
-    def pieces(names: Sequence[str], _: int) -> Iterator[Any]:
-        source = opened()
+    names = tuple(opened().schema.names)
+
+    def pieces(asked: Sequence[str], _: int) -> Iterator[Any]:
+        source = opened([names.index(name) for name in asked])
         if hasattr(source, "num_record_batches"):
-            batches = map(source.get_batch, range(source.num_record_batches))
-        else:
-            batches = iter(source)
-        return (batch.select(list(names)) for batch in batches)
+            return map(source.get_batch, range(source.num_record_batches))
+        return iter(source)
 
-    return tuple(opened().schema.names), pieces
+    return names, pieces
 
 
 def _text(path: Path) -> tuple[tuple[str, ...], Pieces]:

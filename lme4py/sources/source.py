@@ -111,7 +111,7 @@ class Source:
             try:
                 frame = next(frames, None)
             except Exception as fault:  # what a reader raises is not known here
-                raise self._unread(fault, number + 1) from fault
+                raise _unread(fault, f"block {number + 1} of {self.kind}") from fault
             if frame is None:
                 break
             for part, count in _parts(frame, rows, number + 1):
@@ -135,13 +135,14 @@ class Source:
             file.check()
         yield from self.reader(names, rows)
 
-    def _unread(self, fault: Exception, number: int) -> Lme4pyError:
-        if isinstance(fault, Lme4pyError):
-            return fault
-        text = str(fault).strip().partition("\n")[0]
-        return DataError(
-            f"block {number} of {self.kind} could not be read: {type(fault).__name__}: {text}"
-        )
+
+def _unread(fault: Exception, what: str) -> Lme4pyError:
+    """Return the error of what could not be read."""
+    if isinstance(fault, Lme4pyError):
+        fault.hint = fault.hint or f"in {what}"
+        return fault
+    text = str(fault).strip().partition("\n")[0]
+    return DataError(f"{what} could not be read: {type(fault).__name__}: {text}")
 
 
 def _parts(frame: Any, rows: int, number: int) -> Iterator[tuple[Any, int]]:
@@ -200,7 +201,11 @@ def source_of(data: Any) -> Source:
         names = tuple(map(str, data.columns))
         return Source(kind, names, partial(_partitions, data), partitions=data)
     if module == "polars" and name.endswith("LazyFrame"):
-        return Source(kind, tuple(data.collect_schema().names()), partial(_collected, data))
+        try:
+            names = tuple(data.collect_schema().names())
+        except Exception as fault:  # polars' own exceptions are not known here
+            raise _unread(fault, kind) from fault
+        return Source(kind, names, partial(_collected, data))
     if module in ("duckdb", "_duckdb") and hasattr(data, "columns"):
         return Source(kind, tuple(data.columns), partial(_fetched, data))
     if module == "pyarrow" and hasattr(data, "scanner"):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,20 +118,16 @@ class Texts:
         others = others.chosen(places)
         found: NDArray[np.bool_] = self.lengths == others.lengths
         for begin, longer in self.word_starts():
-            if found.all():
-                words = self.chosen(longer).words(begin)
-                found[longer] = words == others.chosen(longer).words(begin)
-            else:
-                rows = np.flatnonzero(found & (self.lengths > begin))
-                words = self.chosen(rows).words(begin)
-                found[rows] = words == others.chosen(rows).words(begin)
+            rows = longer if found.all() else np.flatnonzero(found & (self.lengths > begin))
+            words = self.chosen(rows).words(begin)
+            found[rows] = words == others.chosen(rows).words(begin)
         return found
 
-    def word_starts(self, first: int = 0) -> Iterator[tuple[int, Any]]:
+    def word_starts(self) -> Iterator[tuple[int, Any]]:
         """Yield where each eight bytes begin, and which texts reach so far."""
         longest = int(self.lengths.max(initial=0))
         shortest = int(self.lengths.min(initial=longest))
-        for begin in range(first, longest, _WORD):
+        for begin in range(0, longest, _WORD):
             yield begin, slice(None) if begin < shortest else np.flatnonzero(self.lengths > begin)
 
 
@@ -139,37 +135,26 @@ def _bytes_of(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Slots:
-    """Where texts of a table stand, by the first bits of their hashes.
+Layers: TypeAlias = tuple[NDArray[np.uint64], ...]
+"""Where texts stand, by the first bits of their hashes.
 
-    Parameters
-    ----------
-    begin, end : int
-        Which texts of the table these are.
-    layers : tuple of ndarray of uint64
-        The place of a text, counted from 1, below the last 32 bits of its hash; 0 where there is
-        none. Of the texts that fall on one slot of a layer the last has it, the others are in the
-        next layers.
-    """
+An item is the place of a text, counted from 1, below the last 32 bits of its hash; 0 where there is
+none. Of the texts that fall on one slot of a layer the last has it; the others are in the next.
+"""
 
-    begin: int
-    end: int
-    layers: tuple[NDArray[np.uint64], ...]
 
-    @classmethod
-    def of(cls, texts: Texts, begin: int, end: int) -> Slots:
-        """Return the slots of some of the texts."""
-        hashes, layers = texts.chosen(slice(begin, end)).hashes(), []
-        items = (hashes << _HALF) + np.arange(begin + 1, end + 1, dtype=np.uint64)
-        while items.size:
-            layer = np.zeros(1 << (2 * items.size).bit_length(), dtype=np.uint64)
-            slots = _slots(hashes, layer)
-            layer[slots] = items
-            lost = layer[slots] != items
-            hashes, items = hashes[lost], items[lost]
-            layers.append(layer)
-        return cls(begin, end, tuple(layers))
+def _layers(texts: Texts, begin: int) -> Layers:
+    """Return the layers of texts, the first of which stands at the place `begin`."""
+    hashes, layers = texts.hashes(), []
+    items = (hashes << _HALF) + np.arange(begin + 1, begin + hashes.size + 1, dtype=np.uint64)
+    while items.size:
+        layer = np.zeros(1 << (2 * items.size).bit_length(), dtype=np.uint64)
+        slots = _slots(hashes, layer)
+        layer[slots] = items
+        lost = layer[slots] != items
+        hashes, items = hashes[lost], items[lost]
+        layers.append(layer)
+    return tuple(layers)
 
 
 def _slots(hashes: NDArray[np.uint64], layer: NDArray[np.uint64]) -> NDArray[np.intp]:
@@ -185,24 +170,24 @@ class TextTable:
     pool : tuple of str
         The texts.
     made : tuple, optional
-        The same as bytes, and what finds them there: made of `pool` when it is first needed, if
-        it is not given.
+        The same as bytes, and what finds them from some places on: made of `pool` when it is
+        first needed, if it is not given.
     """
 
     pool: tuple[str, ...] = ()
-    made: tuple[Texts, tuple[Slots, ...]] | None = None
+    made: tuple[Texts, tuple[tuple[int, Layers], ...]] | None = None
 
     @cached_property
-    def _known(self) -> tuple[Texts, tuple[Slots, ...]]:
+    def _known(self) -> tuple[Texts, tuple[tuple[int, Layers], ...]]:
         if self.made is not None:
             return self.made
         texts = Texts.of(self.pool)
-        return texts, (Slots.of(texts, 0, len(self.pool)),)
+        return texts, ((0, _layers(texts, 0)),)
 
     def find(self, texts: Texts) -> Codes:
         """Return where texts stand in the pool, -1 for those that do not."""
         known, parts = self._known
-        layers = [layer for slots in parts for layer in slots.layers]
+        layers = [layer for _, some in parts for layer in some]
         found = np.full(texts.starts.size, -1, dtype=np.int32)
         # In pieces whose numbers stay in the cache.
         for begin in range(0, found.size, _PIECE):
@@ -256,9 +241,9 @@ class TextTable:
         known, parts = self._known
         known, begin = known + Texts.of(strings), len(self.pool)
         # Those that are no larger are joined, so that all in all little is done again.
-        while parts and parts[-1].end - parts[-1].begin <= size - begin:
-            begin, parts = parts[-1].begin, parts[:-1]
-        parts = (*parts, Slots.of(known, begin, size))
+        while parts and begin - parts[-1][0] <= size - begin:
+            begin, parts = parts[-1][0], parts[:-1]
+        parts = (*parts, (begin, _layers(known.chosen(slice(begin, size)), begin)))
         return found, TextTable((*self.pool, *strings), (known, parts))
 
 
@@ -297,17 +282,20 @@ def _by_table(
         texts, numbers = rows
         places, table = table.plus(texts) if grow else (table.find(texts), table)
         codes = places if numbers is None else recode(numbers, places)
-        lost = (codes < 0) if numbers is None else (codes < 0) & (numbers >= 0)
+        lost = (codes < 0) & (True if numbers is None else numbers >= 0)
         return (None if lost.any() else Character(codes, table.pool)), table
     value = columns.get(name)
     if not isinstance(value, Character):
         return None, table
-    if value.pool is table.pool or not table.pool:
-        return value, TextTable(value.pool) if not table.pool else table
-    # Each of its texts stands in the pool once.
-    places, table = (
-        table.plus(Texts.of(value.pool)) if grow else (table.places_of(value.pool), table)
-    )
+    if not table.pool:
+        table = TextTable(value.pool)
+    if value.pool is table.pool:
+        return value, table
+    if grow:
+        # Each of its texts stands in the pool once.
+        places, table = table.plus(Texts.of(value.pool))
+    else:
+        places = table.places_of(value.pool)
     codes = recode(value.codes, places)
     lost = (codes < 0) & (value.codes >= 0)
     return (None if lost.any() else Character(codes, table.pool)), table

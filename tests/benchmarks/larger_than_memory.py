@@ -11,6 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -55,14 +56,14 @@ def write(folder: Path, rows: int, groups: int, kind: str) -> list[Path]:
     return paths
 
 
-def ours(paths: list[Path], kind: str) -> dict[str, float]:
-    """Scan, and add up the cross-products."""
+def ours(paths: list[Path], kind: str, spill: Path | None = None) -> dict[str, float]:
+    """Scan, and add up the cross-products, of the files or of what the scan kept."""
     import lme4py
 
     begin, memory = time.process_time(), _memory()
-    spec = lme4py.scan(FORMULAS[kind], paths)
+    spec = lme4py.scan(FORMULAS[kind], paths, spill=spill)
     scanned, after = time.process_time(), _memory()
-    products = spec.crossproducts(paths)
+    products = spec.crossproducts(paths if spill is None else spill)
     return {
         "scan": scanned - begin,
         "seconds": time.process_time() - scanned,
@@ -71,6 +72,12 @@ def ours(paths: list[Path], kind: str) -> dict[str, float]:
         "q": products.Zty.size,
         "entries": products.ZtZ.nnz,
     }
+
+
+def spilled(paths: list[Path], kind: str) -> dict[str, float]:
+    """Keep the rows as numbers and codes."""
+    with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
+        return ours(paths, kind, Path(folder) / "rows")
 
 
 def with_duckdb(paths: list[Path], kind: str) -> dict[str, float]:
@@ -86,7 +93,7 @@ def with_duckdb(paths: list[Path], kind: str) -> dict[str, float]:
     keys = ["h, g", "h"] if kind == "nested" else ["g", "h", "g, h"]
     for key in keys:
         counted = "count(*)" if key == "g, h" else sums
-        duckdb.sql(f"select {key}, {counted} from {files} group by {key}").fetch_arrow_table()  # noqa: S608
+        duckdb.sql(f"select {key}, {counted} from {files} group by {key}").to_arrow_table()  # noqa: S608
     squares = "sum(x * x), sum(x * y), sum(y * y)"
     duckdb.sql(f"select a, {sums}, {squares} from {files} group by a").fetchall()  # noqa: S608
     return {"seconds": time.process_time() - begin, "memory": _memory() - memory}
@@ -98,6 +105,9 @@ def _memory() -> float:
     return int(text.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+PARTS = {"ours": ours, "spilled": spilled, "duckdb": with_duckdb}
+
+
 def main() -> None:
     """Run each part in processes of its own, by turns."""
     parser = argparse.ArgumentParser()
@@ -106,16 +116,15 @@ def main() -> None:
     parser.add_argument("--kind", choices=FORMULAS, default="nested")
     parser.add_argument("--folder", type=Path, default=Path("larger-than-memory"))
     parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--part", choices=["ours", "duckdb"])
+    parser.add_argument("--part", choices=PARTS)
     given = parser.parse_args()
     folder = given.folder / f"{given.kind}-{given.groups}"
     for rows in given.rows:
         paths = write(folder, rows, given.groups, given.kind)
         if given.part:
-            part = {"ours": ours, "duckdb": with_duckdb}[given.part]
-            print(json.dumps(part(paths, given.kind)))
+            print(json.dumps(PARTS[given.part](paths, given.kind)))
             return
-        found: dict[str, list[dict[str, float]]] = {"ours": [], "duckdb": []}
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in PARTS}
         for _ in range(given.times):
             for name, runs in found.items():
                 one = ["--rows", str(rows), "--part", name]

@@ -313,6 +313,26 @@ def test_a_file_that_changes(tmp_path):
         list(blocks)
 
 
+def test_an_arrow_file_that_is_cut_while_it_is_read(tmp_path):
+    path = tmp_path / "rows.arrow"
+    _written_arrow(pd.concat([frame()] * 40), path)
+    spec = design_of("y ~ x + (1 | g)", frame(), {}).spec
+    blocks = spec.blocks(path, rows=50)
+    next(blocks)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 3)
+    with pytest.raises(DataError, match="cannot read") as caught:
+        list(blocks)
+    assert "in block" in str(caught.value)
+
+
+def test_a_query_that_cannot_be():
+    import polars as pl
+
+    lazy = pl.from_pandas(frame()).lazy().filter(pl.col("nowhere") > 1)
+    failing(lazy, "could not be read: ColumnNotFoundError")
+
+
 def test_blocks_of_a_spec_that_was_saved():
     data = frame()
     design = design_of("y ~ x + f + (x | g)", data, {"subset": "x > 9", "weights": "z"})

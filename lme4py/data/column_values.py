@@ -273,19 +273,6 @@ def _mixed(kinds: Sequence[str]) -> DataError:
     return DataError(text, hint=f"every row is of type {usual}; give numbers or text")
 
 
-def _level_texts(categories: Any) -> tuple[str | None, ...]:
-    """Return the categories of a Categorical as R writes them."""
-    if categories.inferred_type == "string":
-        # Item by item an array of Arrow's takes twenty times as long.
-        texts = categories.to_numpy(dtype=object).tolist()
-        # An index of pandas' own text type holds nothing but plain str.
-        return tuple(texts if categories.dtype == "str" else map(str, texts))
-    try:
-        return _texts(_from_pandas(categories.to_series()))
-    except DataError:  # intervals, periods, objects of several types: R has none of them
-        return tuple(str(item) for item in categories)
-
-
 def _texts(value: Value) -> tuple[str | None, ...]:
     """Return the elements of a vector as R writes them, None for missing ones."""
     match value:
@@ -313,11 +300,19 @@ def _from_pandas(series: Any) -> Value:
         series = pd.Series(series)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        codes = series.array.codes
-        texts = _level_texts(dtype.categories)
-        if dtype.categories.inferred_type == "string":  # they are distinct
-            return Factor(codes, texts, bool(dtype.ordered))
-        return named_factor(codes, texts, bool(dtype.ordered))
+        codes, categories, ordered = series.array.codes, dtype.categories, bool(dtype.ordered)
+        if categories.inferred_type == "string":  # they are distinct
+            # Item by item an array of Arrow's takes twenty times as long.
+            items = categories.to_numpy(dtype=object).tolist()
+            # An index of pandas' own text type holds nothing but plain str.
+            return Factor(
+                codes, tuple(items if categories.dtype == "str" else map(str, items)), ordered
+            )
+        try:
+            texts = _texts(_from_pandas(categories.to_series()))
+        except DataError:  # intervals, periods, objects of several types: R has none of them
+            texts = tuple(str(item) for item in categories)
+        return named_factor(codes, texts, ordered)
     if isinstance(dtype, np.dtype):
         return _from_numpy(series.to_numpy())
     if isinstance(dtype, pd.StringDtype):

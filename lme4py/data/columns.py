@@ -77,11 +77,6 @@ class Columns:
         self._known = Counter(self.names)
         self.names = tuple(self._known)
 
-    @property
-    def index_names(self) -> tuple[str, ...]:
-        """Names of the levels of the pandas index, those that have one."""
-        return tuple(str(name) for name in getattr(self.index, "names", ()) if name is not None)
-
     def is_ordered_category(self, name: str) -> bool:
         """Tell whether a column is an ordered category of pandas or Arrow, not R's factor."""
         value = self.get(name)

@@ -231,7 +231,8 @@ def _what_there_is(name: str, scope: Scope) -> str | None:
     columns = scope.columns
     if not isinstance(columns, Columns):
         return None
-    if name in columns.index_names:
+    labels = (str(label) for label in getattr(columns.index, "names", ()) if label is not None)
+    if name in labels:
         return f"'{name}' is in the index of the data: call .reset_index() first"
     if not columns.names:
         return "the data have no columns"

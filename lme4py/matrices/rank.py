@@ -72,7 +72,13 @@ def rank_of(
     if not isinstance(values, np.ndarray):
         if not np.isfinite(values.data).all():
             raise CheckError(_NOT_FINITE)
-        return _sparse_rank(values)
+        rows, columns = values.shape
+        with np.errstate(all="ignore"):
+            kept = _independent(values) if rows > columns > 0 else None
+        if kept is not None:
+            dropped = sorted(set(range(columns)) - set(kept))
+            return len(kept), np.array([*kept, *dropped], dtype=np.int64)
+        values, squares = values.toarray(order="F"), None
     if squares is None:
         squares = np.array([sum_of_squares(column) for column in values.T])
     # A sum of squares is finite only if every value is; large values overflow, though.
@@ -188,17 +194,6 @@ def clearly_full(gram: FloatArray, squares: FloatArray) -> bool:
     # The diagonal is what R tests: the share of each column that those before leave.
     left = np.diag(factor)
     return bool(left.min() > _CLEARLY_INDEPENDENT and (left * sizes / norms).min() > _CLEARLY_LEFT)
-
-
-def _sparse_rank(x: csc_array) -> tuple[int, NDArray[np.int64]]:
-    rows, columns = x.shape
-    with np.errstate(all="ignore"):
-        kept = _independent(x) if rows > columns > 0 else None
-    if kept is None:
-        dense = x.toarray(order="F")
-        return _dense_rank(dense, np.einsum("ij,ij->j", dense, dense))
-    dropped = sorted(set(range(columns)) - set(kept))
-    return len(kept), np.array([*kept, *dropped], dtype=np.int64)
 
 
 def _independent(x: csc_array) -> list[int] | None:

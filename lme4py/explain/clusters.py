@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,7 @@ from lme4py.explain.expression import (
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.markup.typesetting import Written
-from lme4py.explain.matrix_form import in_matrices, in_rows, residual_covariance
+from lme4py.explain.matrix_form import in_matrices, residual_covariance
 from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
@@ -54,8 +54,6 @@ __all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "cluster"]
 # Of the unobserved variable that a binomial response is a cut of.
 _LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
 _MOST_TERMS = 30
-Lettered: TypeAlias = tuple[Tree, Grid]
-"""A matrix or vector: its letter, and its entries."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -252,8 +250,13 @@ class Cluster(Shown):
             if part.columns.size:
                 yield factor, part, [replace(e, part=level) for level in levels for e in own]
 
-    def equation(self, most: tuple[int, int]) -> tuple[Lettered, list[list[Lettered]]]:
-        """Return the left side and the factors of each term, the middle of large ones left out."""
+    def equation(
+        self, most: tuple[int, int]
+    ) -> tuple[tuple[Tree, Grid], list[list[tuple[Tree, Grid]]]]:
+        """Return the left side and the factors of each term, each by its letter and its entries.
+
+        The middle of large ones is left out.
+        """
         model, numbers = self.source.system, list[tuple[Grid, ...]]()
         told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
         told += [(part.Z, effects) for _, part, effects in self.effects()]
@@ -389,13 +392,13 @@ class ClusterVariance(Shown):
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
         model, own, written = source.system, source.factor, source.notation(notation)
-        V, outcome = (model.matrix(letter, own=own) for letter in ("V", in_rows(model)))
+        V, outcomes = model.matrix("V", own=own), model.outcomes(own)
         terms = tuple(self._in_terms(by_deviation=written.by_deviation))
         sections = [
             Section(self.cluster.title, (Relation((V, self._in_matrices())),), source.stage),
             Section("", terms, source.stage),
         ]
-        for side, values in ((V, self.matrix), (Applied((outcome,), "corr"), self.correlation)):
+        for side, values in ((V, self.matrix), (Applied((outcomes,), "corr"), self.correlation)):
             if values is not None:
                 numbers = Relation((side, _grid(values, (most, most))))
                 sections.append(Section("", (numbers,), source.stage))

@@ -113,12 +113,7 @@ def in_matrices(system: System, factors: Sequence[int], own: int | None = None) 
         terms.append(Product((Z, b)))
     further = "o" * bool(system.offsets) + "ε" * bool(system.residual)
     terms += [system.matrix(letter, own=own) for letter in further]
-    return Relation((system.matrix(in_rows(system), own=own), Sum(tuple(terms))))
-
-
-def in_rows(system: System) -> str:
-    """Return the letter of what X β + Z b and the residual add up to."""
-    return "y" if system.residual else "η"
+    return Relation((system.outcomes(own), Sum(tuple(terms))))
 
 
 def residual_covariance(system: System, own: int) -> Tree:

@@ -156,6 +156,10 @@ class System:
         """What X β + Z b and the residual add up to in a row: the response, or the predictor η."""
         return Quantity("response" if self.residual else "predicted", row="i")
 
+    def outcomes(self, own: int | None = None) -> Quantity:
+        """Return these of all rows, or of those of a cluster of `own`, as a vector."""
+        return self.matrix("y" if self.residual else "η", own=own)
+
     @property
     def left_side(self) -> Tree:
         """The left side of the lowest equation: the response, or the link of its mean."""

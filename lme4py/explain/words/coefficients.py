@@ -146,8 +146,9 @@ def _in_span_of_x(reading: Reading, atoms: Sequence[Quantity]) -> bool:
     if reading.rows * p * p > _LARGEST_SPAN:
         return True
     column = np.prod([reading.system.values[atom](ALL) for atom in atoms], axis=0)
-    X = np.column_stack([np.empty((reading.rows, 0)), *(column_of_X(design, k) for k in range(p))])
-    if not (np.isfinite(X).all() and np.isfinite(column).all()):
+    both = np.column_stack([*(column_of_X(design, k) for k in range(p)), column])
+    if not np.isfinite(both).all():
         return True
+    X = both[:, :-1]
     left = column - X @ np.linalg.lstsq(X, column, rcond=None)[0]
     return bool(np.abs(left).max(initial=0.0) <= _TOLERANCE * np.abs(column).max(initial=0.0))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.random import Generator
 
-from lme4py.argument_types import choice_of, flag_of, number_of
+from lme4py.argument_types import choice_of, number_of
 from lme4py.codec import Codec
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
@@ -202,12 +202,11 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         The arrays have shape (levels, c, c): R's ``attr(ranef(fit)$g, "postVar")`` with the
         levels first (Bates et al. 2015, equation 58).
         """
-        found, groups = self.variances, [name for name, _ in self.model.random.cnms]
+        random, found = self.model.random, self.variances or ()
         if self.conditional is not None:
-            blocks = self.conditional.diagonal_blocks()
-            return [(g, self.scale**2 * v) for g, v in zip(groups, blocks, strict=True)]
-        pairs = zip(groups, found or (), self.model.random.nc, strict=True)
-        return [(group, values.reshape(-1, c, c)) for group, values, c in pairs]
+            found = tuple(self.scale**2 * each for each in self.conditional.diagonal_blocks())
+        pairs = zip(random.cnms, found, strict=True)
+        return [(group, v.reshape(-1, len(names), len(names))) for (group, names), v in pairs]
 
     @property
     def var_corr(self) -> VarCorr:
@@ -286,7 +285,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         >>> fit.fitted()[:2].round(4).tolist()
         [292.1888, 302.6561]
         """
-        return self._padded(self._mean(self._predictor(self.b)))
+        return self._padded(self._mean(self._predictor(True)))
 
     def residuals(self, type: str | None = None) -> FloatArray:
         """Return what the means leave over.
@@ -313,7 +312,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         return self._padded(self._residuals(choice_of("type", type or default, kinds)))
 
     def _residuals(self, kind: str) -> FloatArray:
-        response, mean = self.design.response, self._mean(self._predictor(self.b))
+        response, mean = self.design.response, self._mean(self._predictor(True))
         left = response.y - mean
         family = self.family or Family("gaussian", "identity")
         likelihood = Likelihood(family, response.y, response.weights, response.trials)
@@ -322,10 +321,6 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         elif kind == "deviance":
             left = np.sign(left) * np.sqrt(likelihood.deviances(mean))
         return np.asarray(left)
-
-    def _predictor(self, b: FloatArray) -> FloatArray:
-        eta: FloatArray = self.design.X @ self.coefficients + self.design.Z @ b
-        return eta if self.design.offset is None else eta + self.design.offset
 
     def _mean(self, eta: FloatArray) -> FloatArray:
         return eta if self.family is None else mean_of_link(self.family.link, eta)
@@ -336,18 +331,20 @@ minus_two_log_likelihood, unscaled_vcov, conditional
             return values
         return np.insert(values, frame.lost - np.arange(frame.lost.size), np.nan)
 
-    def _modes_of(self, random: Any) -> FloatArray:
-        """Return `b`, with 0 for what `random` leaves out of the model's own rows."""
+    def _predictor(self, random: Any) -> FloatArray:
+        """Return the linear predictor of the model's own rows, with some of the random effects."""
+        design, b = self.design, self.b
         if isinstance(random, bool | np.bool_):
-            return self.b * flag_of("random", random)
-        from lme4py.spec.apply import wanted_columns
+            b = b * bool(random)
+        else:
+            from lme4py.spec.apply import wanted_columns
 
-        wanted = wanted_columns(self.spec, random, self.design.model_frame)
-        masks = [
-            np.tile(np.isin(term.plan.names, [*wanted.get(term.bar.group_name, ())]), term.levels)
-            for term in self.model.random.terms
-        ]
-        return self.b * np.concatenate(masks)
+            wanted = wanted_columns(self.spec, random, design.model_frame)
+            pairs = [(t, [*wanted.get(t.bar.group_name, ())]) for t in design.random.terms]
+            masks = [np.tile(np.isin(t.plan.names, names), t.levels) for t, names in pairs]
+            b = b * np.concatenate(masks)
+        eta: FloatArray = design.X @ self.coefficients + design.Z @ b
+        return eta if design.offset is None else eta + design.offset
 
     def predict(
         self,
@@ -387,7 +384,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         if newdata is None:
             if offset is not None:
                 raise DataError("offset belongs to new rows: give newdata, too")
-            eta = self._padded(self._predictor(self._modes_of(random)))
+            eta = self._padded(self._predictor(random))
         else:
             rows = self.spec.apply(
                 newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
@@ -464,24 +461,19 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         found: FittedModel = _CODEC.read(text)
         return found
 
-    def fits_together(self) -> bool:
-        """Tell whether the parts of a fit that was read belong to one."""
-        random, p, q = self.model.random, len(self.names), int(self.model.random.Gp[-1])
-        pairs = zip(random.nl, random.nc, strict=True)
-        return (
-            self.beta.shape == (p,)
-            and self.covariance.shape == self.unscaled_vcov.shape == (p, p)
-            and self.par.shape == random.par.shape
-            and self.u.shape == self.b.shape == (q,)
-            and [v.shape for v in self.variances or ()] == [(n * c**2,) for n, c in pairs]
-            and self.n > 0
-        )
-
 
 _CODEC = Codec(
     "a saved fit",
     {
-        FittedModel: FittedModel.fits_together,
+        FittedModel: lambda fit: (
+            fit.beta.shape == (len(fit.names),)
+            and fit.covariance.shape == fit.unscaled_vcov.shape == fit.beta.shape * 2
+            and fit.par.shape == fit.model.random.par.shape
+            and fit.u.shape == fit.b.shape == (int(fit.model.random.Gp[-1]),)
+            and [each.shape for each in fit.variances or ()]
+            == [(term.levels * term.columns**2,) for term in fit.model.random.terms]
+            and fit.n > 0
+        ),
         **dict.fromkeys((Optimum, Family), lambda _: True),
     },
     {Spec: (saved.write, saved.read)},

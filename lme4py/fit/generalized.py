@@ -113,9 +113,10 @@ class GeneralizedDeviance(DevianceFunction):
             risen = np.bincount(levels, risen, u.size) + (u + step) ** 2 - u**2
             total += mass * np.exp((point**2 - risen) / 2.0)
         value = -2.0 * float(np.log(total).sum())
+        if self.normalised:
+            return value
         # Before 2.1: the deviance in place of the log-likelihood.
-        deviance = float(here.sum()) - likelihood.minus_two_log(modes.mean)
-        return value if self.normalised else value + deviance
+        return value + float(here.sum()) - likelihood.minus_two_log(modes.mean)
 
     def solution(self, parameters: FloatArray) -> Solution:
         """Return everything that is known at parameters within their bounds."""

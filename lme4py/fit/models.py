@@ -39,13 +39,12 @@ def lmer(
 
     Parameters
     ----------
-    formula, data
-        As for `lformula`.
-    **options
-        Every argument of `lformula` (``reml``, ``weights``, ``offset``, ...), and ``start``, values
-        of the covariance parameters. ``control`` takes ``optimizer``, ``optCtrl``,
-        ``restart_edge``, ``boundary.tol``, ``calc.derivs``, ``check.conv.grad``,
+    formula, data, sparse_X, **options
+        As for `lformula`: ``reml``, ``weights``, ``offset``, ... ``control`` takes ``optimizer``,
+        ``optCtrl``, ``restart_edge``, ``boundary.tol``, ``calc.derivs``, ``check.conv.grad``,
         ``check.conv.singular`` and ``check.conv.hess`` besides.
+    start : array-like or mapping, optional
+        Values of the covariance parameters to start at; lme4's own if not given.
 
     Returns
     -------
@@ -86,14 +85,15 @@ def glmer(
 
     Parameters
     ----------
-    formula, data
-        As for `glformula`.
-    **options
-        Every argument of `glformula` (``family``, ``weights``, ``offset``, ...); ``start``, a
-        mapping such as ``{"par": ..., "fixef": ...}``; ``control``, as for `lmer`, and
-        ``nAGQ0initStep``; ``nAGQ``: 1, the default, for the Laplace approximation, more for so
-        many points of adaptive Gauss-Hermite quadrature with one scalar random-effects term,
-        0 to leave the fixed effects to PIRLS, which is quicker and less exact.
+    formula, data, sparse_X, **options
+        As for `glformula`: ``family``, ``weights``, ``offset``, ... ``control`` is as for `lmer`,
+        and takes ``nAGQ0initStep``.
+    start : array-like or mapping, optional
+        As for `lmer`, or ``{"par": ..., "fixef": ...}``.
+    nAGQ : int, default 1
+        1 for the Laplace approximation, more for so many points of adaptive Gauss-Hermite
+        quadrature with one scalar random-effects term, 0 to leave the fixed effects to PIRLS,
+        which is quicker and less exact.
 
     Returns
     -------

@@ -21,6 +21,7 @@ from lme4py.unique_names import make_unique
 __all__ = ["fit_text", "summary_text", "variances_text"]
 
 _WIDTH, _CUTOFF = 80, 60
+_ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
 # Where R may break a line: after an operator that has spaces around it, and between arguments.
 _OPERATOR = re.compile(r" (?:[-+*|~&<>=!]+|%\w*%) |, ")
 
@@ -155,19 +156,11 @@ def _page(fit: FittedModel, digits: int, *, with_variances: bool) -> list[str]:
         texts = [*aligned_numbers(np.round(values, digits)), str(fit.n - fit.df)]
         label = fit.model.formula.lme4.deviance_label
         criteria = _named(["AIC", "BIC", "logLik", label, "df.resid"], texts, 1)
-    sizes = {term.bar.group_name: term.levels for term in fit.model.random.terms}
-    groups = "; ".join(f"{name}, {levels}" for name, levels in sizes.items())
+    groups = "; ".join(f"{name}, {len(g.levels)}" for name, g in fit.model.random.groups.items())
     variances = variances_text(fit, 4, with_variances=with_variances)
     numbers = _filled([f"Number of obs: {fit.n}, groups: ", groups])
-    parts = [*_heading(fit)], criteria, ["Random effects:", variances, numbers]
+    parts = _heading(fit), criteria, ["Random effects:", variances, numbers]
     return ["\n".join(part) for part in parts]
-
-
-def _warned(fit: FittedModel) -> tuple[list[str], list[str], str]:
-    """Return what lme4 said of X, of the optimum, and how it begins to tell of that."""
-    of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
-    said = [text for text in fit.messages if text not in of_X]
-    return of_X, said, f"optimizer ({fit.optimum.optimizer}) convergence code: 0 (OK)"
 
 
 def fit_text(fit: FittedModel) -> str:
@@ -176,11 +169,12 @@ def fit_text(fit: FittedModel) -> str:
     lines.append("Fixed Effects:" if fit.names else "No fixed effect coefficients")
     if fit.names:
         lines += _named(fit.names, aligned_numbers(fit.coefficients, 4), 2)
-    of_X, said, begin = _warned(fit)
+    of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
+    said = len(fit.messages) - len(of_X)
     if of_X:
         lines += ["fit warnings:", *of_X]
     if said:
-        lines.append(f"{begin} ; 0 optimizer warnings; {len(said)} lme4 warnings ")
+        lines.append(f"{_ENDED.format(fit)} ; 0 optimizer warnings; {said} lme4 warnings ")
     return "\n".join(lines)
 
 
@@ -199,9 +193,9 @@ def summary_text(fit: FittedModel) -> str:
     lines.append(random)
     if fit.names:
         lines += ["", "Fixed effects:", _coefficients(fit)]
-    _, said, begin = _warned(fit)
+    said = [text for text in fit.messages if not text.startswith(CHECKS_OF_X)]
     if said:
-        lines += [begin, *said, ""]
+        lines += [_ENDED.format(fit), *said, ""]
     return "\n".join(lines)
 
 

@@ -166,7 +166,7 @@ class LeastSquares:
     """All that the problem has of the rows (equation 17), Zᵗ in the order of the layout.
 
     `squares` is [X y]ᵗW[X y], `mixed` ZᵗW[X y]; `blocks`, `k` and `g` are the parts B, K and G of
-    ZᵗWZ, and `listed` turns the entries of H, and a 1, into G - K H Kᵗ.
+    ZᵗWZ, and `listed` turns the entries of H, and a 1, into the lower half of G - K H Kᵗ.
     """
 
     layout: BlockLayout
@@ -206,6 +206,8 @@ class LeastSquares:
         """Return what solves for S, and the logarithm of its determinant."""
         if self.listed is not None:
             S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(self.g.shape)
+            if any(block.size > 1 for block, _ in factor):
+                S += np.tril(S, -1).T
         elif isinstance(self.k, np.ndarray):
             S = self.g - self.k @ _times([(inner, len(inner))], self.k.T)
         else:
@@ -217,7 +219,13 @@ class LeastSquares:
             options = {"SymmetricMode": True}
             lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
             return lu.solve, float(np.log(lu.U.diagonal()).sum())
-        S = _times(factor, _times(factor, np.asarray(S), transposed=True).T, transposed=True)
+        if all(block.size == 1 for block, _ in factor):
+            # Of the upper triangle nothing is read.
+            scale = np.concatenate([np.full(levels, block[0, 0]) for block, levels in factor])
+            S *= scale[:, None]
+            S *= scale
+        else:
+            S = _times(factor, _times(factor, S, transposed=True).T, transposed=True)
         np.einsum("ii->i", S)[:] += 1.0
         root, status = dpotrf(S.T, overwrite_a=1, clean=0)
         if status:
@@ -318,19 +326,22 @@ def pairs_of_entries(
 def _listed(k: csr_array, g: csr_array, width: int) -> csr_array | None:
     """Return the products of entries of K of one level, by where they go; None for too many.
 
-    G - K H Kᵗ is linear in the entries of H, which are few beside the products that a sparse
-    product of matrices would look for again at each step.
+    They are those of the lower triangle. G - K H Kᵗ is linear in the entries of H, which are few
+    beside the products that a sparse product of matrices would look for again at each step.
     """
     columns, (size, last) = k.tocsc(), k.shape
     counts = np.diff(columns.indptr[::width]).astype(np.int64)
     if counts @ counts > _LISTED:
         return None
     one, other = pairs_of_entries(columns, width)
+    lower = columns.indices[one] >= columns.indices[other]
+    one, other = one[lower], other[lower]
     at = np.repeat(np.arange(last, dtype=np.int32), np.diff(columns.indptr))
     inner = at[one] * width + at[other] % width
     fixed = g.tocoo()
     row, column = fixed.coords
-    entries = np.concatenate([-columns.data[one] * columns.data[other], fixed.data])
+    entries = -columns.data[one] * columns.data[other]
+    entries = np.concatenate([entries, fixed.data * (row >= column)])
     to = np.concatenate([columns.indices[one] * size + columns.indices[other], row * size + column])
     last *= width
     where = to, np.concatenate([inner, np.full(fixed.nnz, last, dtype=np.int32)])

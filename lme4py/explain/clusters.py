@@ -603,7 +603,8 @@ class Clusters(Sequence[Cluster]):
         found = np.unique(codes[codes >= 0]).tolist()
         each = [(code, *column) for code in found for column in zip(own, columns, strict=True)]
         places = [first + code * term.columns for code, (first, term, _), _ in each]
-        Z = [np.where(codes == code, column, 0.0) for code, _, column in each]
+        # As in Zt, no zero has a sign.
+        Z = [np.where(codes == code, column, 0.0) + 0.0 for code, _, column in each]
         return ClusterPart(
             factor.name,
             tuple(factor.levels[code] for code in found),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def tables_of(spec: Spec) -> dict[str, TextTable]:
     texts = {name for name, kind in spec.columns.items() if kind.kind == "character"}
     return {
         # The levels themselves, so that nobody need compare them.
-        name: TextTable(cast("tuple[str, ...]", levels))
+        name: TextTable(levels)
         for name, levels in known.items()
         if name in texts and None not in levels
     }

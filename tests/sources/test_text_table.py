@@ -6,13 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import lme4py.sources.text_table
-from lme4py.sources.text_table import Texts, TextTable, coded
+from lme4py.sources.text_table import TextTable, coded
 
 TEXTS = ["", "a", "b\0", "b", "seven77", "eight888", "nine99999", "é" * 9, "\U0001f600", "x" * 700]
 ALIKE = ["twelve letters", "twelve lettérs", "Twelve letters", "twelve letters ", "TWELVE LETTERS"]
-COLLIDING = [4 * letter + "----" + 4 * letter + "----" for letter in "abcd"]
-"""Without multiplying, the two differences take each other away in the hash."""
 
 
 def random_texts(count, dice):
@@ -49,14 +46,6 @@ def pandas(texts):
     return pd.DataFrame({"g": pd.Series(texts, dtype=object)})
 
 
-@pytest.fixture(params=[None, 1], ids=["hashed", "some of one hash"])
-def hashing(request, monkeypatch):
-    """Let texts have hashes of their own, or some the same."""
-    if request.param is not None:
-        monkeypatch.setattr(lme4py.sources.text_table, "_MULTIPLIER", np.uint64(request.param))
-
-
-@pytest.mark.usefixtures("hashing")
 @pytest.mark.parametrize("library", [arrow, large_arrow, polars, pandas])
 def test_tables_grow_block_by_block(library):
     dice, tables, pools = np.random.default_rng(5), {}, []
@@ -73,20 +62,19 @@ def test_tables_grow_block_by_block(library):
     assert again["g"].pool is pools[-1]
 
 
-@pytest.mark.usefixtures("hashing")
-def test_texts_that_a_table_does_not_have():
-    table = TextTable(("u", "v", *COLLIDING[:1]))
-    for texts in (["v", "w"], COLLIDING):
-        frame, tables = coded(arrow(texts), {"g": table}, grow=False)
+@pytest.mark.parametrize("library", [arrow, large_arrow, polars, pandas])
+def test_texts_that_a_table_does_not_have(library):
+    table = TextTable(("u", "v"))
+    frame, tables = coded(library(["v", "w"]), {"g": table}, grow=False)
+    assert frame["g"].texts().tolist() == ["v", "w"]
+    assert tables["g"] is table
+
+
+@pytest.mark.parametrize("library", [arrow, pandas])
+def test_texts_that_are_no_utf_8(library):
+    tables = {"g": TextTable(("u", "\ud800"))}
+    for texts in (["u"], ["u", None, "w"]):
+        frame, tables = coded(library(texts), tables, grow=True)
         assert frame["g"].texts().tolist() == texts
-        assert tables["g"] is table
-    assert table.find(Texts.of(["v", "w", "another one!"])).tolist() == [1, -1, -1]
-
-
-def test_texts_of_one_hash(monkeypatch):
-    monkeypatch.setattr(lme4py.sources.text_table, "_MULTIPLIER", np.uint64(1))
-    assert len(set(Texts.of(COLLIDING).hashes().tolist())) == 1
-    found = TextTable(tuple(COLLIDING[:2])).find(Texts.of(COLLIDING))
-    assert found.tolist() == [0, 1, -1, -1]
-    found, table = TextTable(tuple(COLLIDING[:1])).plus(Texts.of([*COLLIDING, *COLLIDING]))
-    assert [table.pool[place] for place in found] == [*COLLIDING, *COLLIDING]
+        assert frame["g"].pool is tables["g"].pool
+    assert tables["g"].pool == ("u", "\ud800", "w")

@@ -26,8 +26,6 @@ from lme4py.moments import sum_of_squares
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Crossproducts", "RunningSum"]
-
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Crossproducts(Abbreviated):

@@ -11,8 +11,6 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.family import Family
 
-__all__ = ["Likelihood"]
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Likelihood(Abbreviated):

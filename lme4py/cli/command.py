@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-__all__ = ["Answer", "Command", "Option", "command", "doing", "number", "option"]
-
 Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 """What argparse's ``add_argument`` takes."""
 

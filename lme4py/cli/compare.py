@@ -15,8 +15,6 @@ from lme4py.errors import DataError, Lme4pyError
 if TYPE_CHECKING:
     from lme4py.proof.findings import Comparison
 
-__all__ = ["DIFFERENT", "compare"]
-
 DIFFERENT = 1
 
 

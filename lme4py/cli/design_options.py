@@ -14,8 +14,6 @@ from lme4py.errors import DataError
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
-__all__ = ["MODEL", "OPTIONS", "TEXT", "chosen_of", "data_of", "design_of", "made"]
-
 _FORMULA = "Reaction ~ Days + (Days | Subject)"
 # Arguments of `lformula` and `glformula`: what stands for the value, and what it means.
 _ARGUMENTS = {

@@ -25,8 +25,6 @@ from lme4py.cli.scan_command import scan
 from lme4py.cli.views import cluster, explain, export, plot, show
 from lme4py.errors import Lme4pyError, Lme4pyWarning
 
-__all__ = ["COLOURS", "main"]
-
 COMMANDS = (show, explain, plot, cluster, compare, export, scan)
 BAD_INPUT, OWN_FAULT, INTERRUPTED = 2, 3, 130
 

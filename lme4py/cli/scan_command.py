@@ -17,8 +17,6 @@ from lme4py.replacing import new_folder
 if TYPE_CHECKING:
     from lme4py.spec.spec import NewRows, Spec
 
-__all__ = ["scan"]
-
 _ROWS = 500_000
 
 

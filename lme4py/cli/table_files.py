@@ -10,8 +10,6 @@ from typing import Any
 from lme4py.data.read_csv import read_csv
 from lme4py.errors import DataError, file_fault
 
-__all__ = ["EXPECTED", "is_table", "read_table"]
-
 EXPECTED = (
     "a .csv, .tsv, .parquet, .arrow, .feather or .rds file "
     "(may be packed: .csv.gz, .bz2; text also .xz, .zip)"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lme4py.design import MixedDesign
     from lme4py.explain.clusters import Cluster
 
-__all__ = ["cluster", "explain", "export", "plot", "show"]
-
 _NOTATIONS = ("raudenbush-bryk", "gelman-hill")
 _MARKUPS = {"text": "text", "latex": "latex", "html": "html", "md": "markdown"}
 _PROSE = 100  # longer lines are hard to read

@@ -18,8 +18,6 @@ from lme4py.data.factors import logical_factor
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError, nearest
 
-__all__ = ["AttachedColumns", "ContrastArgument", "given_contrast", "refuse_single_level"]
-
 ContrastArgument: TypeAlias = str | Callable[[int], Any] | Any
 """A name such as "contr.sum", a matrix, a DataFrame, or a function of the number of levels."""
 

@@ -16,17 +16,6 @@ from lme4py.data.values import Matrix
 from lme4py.errors import DataError, nearest
 from lme4py.moments import mean, total
 
-__all__ = [
-    "CONTRASTS",
-    "DEFAULT_CONTRASTS",
-    "DefaultContrasts",
-    "coding_matrix",
-    "complete_contrasts",
-    "default_contrasts_of",
-    "orthogonal_powers",
-    "power",
-]
-
 FloatArray = NDArray[np.float64]
 DefaultContrasts: TypeAlias = tuple[str, str]
 """R's ``options(contrasts = )``: the coding of unordered factors, and that of ordered ones."""

@@ -12,8 +12,6 @@ from typing import Any
 
 from lme4py.errors import DataError
 
-__all__ = ["FIRST_CONTRACTION", "FIRST_LETTER", "TABLE", "Collation"]
-
 TABLE = "root_order.json.gz"
 """ICU's root order of the characters that have a place of their own; see `_root`."""
 FIRST_CONTRACTION = 0xD800

@@ -30,8 +30,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 
-__all__ = ["value_of"]
-
 _LIMIT = 2**31 - 1
 _SHOWN = 5
 _EPOCH_UNITS = {"D": 1, "s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -23,8 +23,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 
-__all__ = ["FROM_R", "Columns", "is_data_frame", "is_pandas_frame", "row_names"]
-
 FROM_R = {"written by": "R"}
 """What the ``attrs`` of a pandas frame say that was read from a file of R's."""
 

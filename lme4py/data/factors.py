@@ -18,22 +18,6 @@ from lme4py.errors import DataError
 from lme4py.numerals import labels
 from lme4py.versions import followed
 
-__all__ = [
-    "as_factor",
-    "distinct",
-    "drop_unused",
-    "extreme_rows",
-    "factor_of",
-    "first_rows",
-    "interaction_of",
-    "logical_factor",
-    "named_factor",
-    "on_clock",
-    "recode",
-    "shows_clock",
-    "value_labels",
-]
-
 _MOST_DAYS = 2**31 - 1  # as many as R can write
 _SECONDS_PER_DAY = 86400
 _FIRST_LOOK = 1 << 12

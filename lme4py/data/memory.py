@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import Value
 
-__all__ = ["kept", "read_only"]
-
 
 class _Holder:
     """An array and the owner of its memory, there for as long as a view of them."""

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 
-__all__ = ["missing", "rows_text"]
-
 _SHOWN = 5
 
 

@@ -25,8 +25,6 @@ from lme4py.unique_names import make_unique
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["column_of_fields", "common_kind", "kind_of_fields", "names_of_header", "read_csv"]
-
 FieldKind: TypeAlias = Literal["empty", "logical", "integer", "double", "text"]
 
 _BLANK = " \t\n\v\f\r"

@@ -16,27 +16,6 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 
-__all__ = [
-    "UNITS",
-    "Character",
-    "Factor",
-    "FunctionName",
-    "Matrix",
-    "Null",
-    "Numeric",
-    "Time",
-    "Value",
-    "concatenate",
-    "is_difftime",
-    "length",
-    "places_behind",
-    "split",
-    "take",
-    "take_or_missing",
-    "time_class",
-    "without_dim",
-]
-
 FloatArray: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.signedinteger[Any]]
 Kind: TypeAlias = Literal["logical", "integer", "double"]

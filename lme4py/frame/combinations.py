@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 from lme4py.data.values import Codes
 from lme4py.frame.schema import LevelTable
 
-__all__ = ["Combinations", "combinations_of", "keep_combinations"]
-
 _INT64_LIMIT = 2**63
 
 

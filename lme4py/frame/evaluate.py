@@ -45,17 +45,6 @@ from lme4py.functions.table import (
 from lme4py.functions.times import in_unit
 from lme4py.functions.user_functions import advice, users_function
 
-__all__ = [
-    "BASE_VARIABLES",
-    "PENDING",
-    "ColumnSource",
-    "Evaluated",
-    "Scope",
-    "closed",
-    "evaluate",
-    "value_of_rows",
-]
-
 _SHOWN = 8
 _VECTORS = (Numeric, Character, Factor, Matrix)
 # Not by calendar's own names, which follow the locale.

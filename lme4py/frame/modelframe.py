@@ -51,18 +51,6 @@ from lme4py.frame.evaluate import (
 from lme4py.frame.schema import ColumnType, LevelTable, NewColumns
 from lme4py.frame.state import NOTHING, OPEN, State
 
-__all__ = [
-    "NA_ACTIONS",
-    "Expression",
-    "LearnedFrame",
-    "ModelFrame",
-    "NAAction",
-    "frame_of",
-    "learn_frame",
-    "na_action_of",
-    "new_frame",
-]
-
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
 Expression: TypeAlias = Any
 """Array-like, or an R expression as text that is evaluated in the data."""

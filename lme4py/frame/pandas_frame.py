@@ -12,8 +12,6 @@ from lme4py.frame.modelframe import ModelFrame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["labelled", "pandas_frame", "row_labels"]
-
 
 def pandas_frame(frame: ModelFrame, index: Any) -> pd.DataFrame:
     """Return the columns of a model frame; matrix variables are split by column.

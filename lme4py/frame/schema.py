@@ -28,17 +28,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError, nearest
 
-__all__ = [
-    "ColumnType",
-    "LevelTable",
-    "Levels",
-    "NewColumns",
-    "known_levels",
-    "place_levels",
-    "type_of",
-    "unknown_levels",
-]
-
 TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "factor", "matrix"]
 Levels: TypeAlias = tuple[str | None, ...]
 

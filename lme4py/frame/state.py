@@ -18,8 +18,6 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
 from lme4py.functions.table import Rows
 
-__all__ = ["NOTHING", "OPEN", "Gathered", "State", "is_time_to_reduce", "kept_items"]
-
 _FEW = 1 << 16
 
 

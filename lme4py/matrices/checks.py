@@ -22,8 +22,6 @@ from lme4py.matrices.zt import has_full_row_rank
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
 
-__all__ = ["Checks", "autoscaled", "check_rank", "check_scale"]
-
 _MANY_LEVELS = "number of levels of each grouping factor must be"
 _SMALL = 1_000_000
 _SCALE_LIMIT = float(np.log(1e3))

@@ -28,20 +28,6 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.formula.bars import STRUCTURES
-
-__all__ = [
-    "STRUCTURES",
-    "Autoregressive",
-    "CompoundSymmetry",
-    "Covariance",
-    "Diagonal",
-    "Template",
-    "Unstructured",
-    "relative_factor",
-    "structure",
-]
-
 FloatArray: TypeAlias = NDArray[np.float64]
 Template: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 """One block of Lambdat: entries per column, row of each entry, its position in theta."""

@@ -34,8 +34,6 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
 
-__all__ = ["Traps"]
-
 _MOST, _NEARLY_ALL = 0.5, 0.9
 _MANY_VALUES = 20
 _FEW_VALUES = 10

@@ -25,14 +25,6 @@ from lme4py.messages import Messages
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = [
-    "FixedEffects",
-    "LearnedColumns",
-    "checked_columns",
-    "learn_fixed_part",
-    "new_fixed_matrix",
-]
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
 class FixedEffects(Abbreviated):

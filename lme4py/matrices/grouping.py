@@ -41,17 +41,6 @@ from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = [
-    "BarFrame",
-    "Grouping",
-    "LearnedGroup",
-    "learn_random_term",
-    "left_side",
-    "new_random_term",
-    "random_term",
-    "remember_combinations",
-]
-
 _ROWS_PER_LEVEL = 4
 _ARITHMETIC = (
     "R computes with this operator here, which gives factors no value: write g:h or two terms "

@@ -28,8 +28,6 @@ from lme4py.functions.table import Context
 from lme4py.matrices.plan import Coded, Indicators, Numbers, Plan, VariableColumns
 from lme4py.unique_names import make_unique
 
-__all__ = ["plan"]
-
 
 def plan(
     terms: Terms,

@@ -22,16 +22,6 @@ from lme4py.moments import sum_of_squares
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = [
-    "Coded",
-    "Indicators",
-    "ModelMatrix",
-    "Numbers",
-    "Plan",
-    "VariableColumns",
-    "pieces",
-]
-
 Rows: TypeAlias = slice | NDArray[Any]
 
 _HUGE = 1e300

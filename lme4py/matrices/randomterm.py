@@ -13,8 +13,6 @@ from lme4py.formula.bars import Bar
 from lme4py.matrices.covariance import Covariance, structure
 from lme4py.matrices.plan import Numbers, Plan
 
-__all__ = ["RandomTerm"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RandomTerm:

@@ -24,8 +24,6 @@ from lme4py.moments import sum_of_squares
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["clearly_full", "drop_dependent_columns", "rank_of"]
-
 _NOT_FINITE = "NA/NaN/Inf in foreign function call (arg 1)"
 _MARGIN = 2.0
 # A share of a column above this cannot be rounding error in a scaled Gram matrix.

@@ -16,8 +16,6 @@ from lme4py.errors import CheckError, DataError
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
 
-__all__ = ["Response", "fitting_response", "response"]
-
 _WHOLE = 0.001
 
 

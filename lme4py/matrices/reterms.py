@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy.sparse import csc_array
 
-__all__ = ["RandomEffects", "TermCovariance", "random_effects"]
-
 _INT32_LIMIT = 2**31 - 1
 _ROUNDING = 1e-10
 

@@ -17,8 +17,6 @@ from lme4py.matrices.randomterm import RandomTerm
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-__all__ = ["Entries", "has_full_row_rank", "zt_entries"]
-
 _INT32_LIMIT = 2**31 - 1
 _FEW_COLUMNS = 16
 _DENSE = 1_000_000

@@ -9,8 +9,6 @@ from uuid import uuid4
 
 from lme4py.errors import DataError, Lme4pyError
 
-__all__ = ["total_of_partitions"]
-
 _T = TypeVar("_T")
 
 

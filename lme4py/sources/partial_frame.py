@@ -30,8 +30,6 @@ from lme4py.frame.schema import ColumnType, LevelTable, type_of
 from lme4py.frame.state import is_time_to_reduce
 from lme4py.moments import sum_of_squares
 
-__all__ = ["ColumnTypes", "SomeRows", "Spread", "Triangle"]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ColumnTypes:

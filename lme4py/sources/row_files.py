@@ -19,8 +19,6 @@ from lme4py.data.read_csv import (
 from lme4py.data.values import Character
 from lme4py.errors import DataError, file_fault
 
-__all__ = ["FORMATS", "TableFile", "table_file"]
-
 Pieces: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
 
 _MISSING = frozenset(["NA"])

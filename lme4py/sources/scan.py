@@ -48,8 +48,6 @@ from lme4py.sources.spilled import keeping
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
 
-__all__ = ["Scan", "scan"]
-
 FIRST_ROWS = 4096
 _ALL = sys.maxsize
 # As `lformula` takes them.

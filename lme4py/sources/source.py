@@ -24,8 +24,6 @@ from lme4py.sources.row_files import FORMATS, TableFile, table_file
 from lme4py.sources.spilled import DOCUMENT, kept_names, kept_rows
 from lme4py.sources.text_table import TextTable, coded
 
-__all__ = ["Block", "Source", "source_of"]
-
 Reader: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
 """Takes names of columns and a number of rows; yields frames of about so many."""
 

@@ -21,8 +21,6 @@ from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following
 
-__all__ = ["blocks", "computed", "crossproducts", "tables_of"]
-
 
 def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
     """Yield the rows of a source in blocks; `Spec.blocks` tells of it."""

@@ -17,8 +17,6 @@ from lme4py.errors import DataError, file_fault
 from lme4py.frame.schema import Levels
 from lme4py.replacing import new_folder
 
-__all__ = ["DOCUMENT", "keeping", "kept_names", "kept_rows"]
-
 DOCUMENT = "rows.json"
 """The file that such a folder has."""
 

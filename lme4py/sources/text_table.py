@@ -15,8 +15,6 @@ from lme4py.data.columns import Columns
 from lme4py.data.factors import recode
 from lme4py.data.values import Character, Value, places_behind
 
-__all__ = ["TextTable", "coded"]
-
 
 @dataclass(frozen=True, eq=False)
 class TextTable:

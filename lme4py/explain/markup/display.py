@@ -15,8 +15,6 @@ from lme4py.explain.expression import Quantity, Relation, Sum, Tree
 from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
-__all__ = ["Display", "Note", "Section", "Shown"]
-
 Note: TypeAlias = str | Sequence[str | Tree]
 """A sentence below equations; symbols may stand in it."""
 

@@ -17,8 +17,6 @@ from typing import TypeAlias
 
 from lme4py.explain.markup.page import one_line
 
-__all__ = ["COLOURS", "LATEX", "MARKDOWN", "MATHML", "TEXT", "Format", "pieces"]
-
 Cells: TypeAlias = Sequence[Sequence[str]]
 
 _CELL = '<mtd style="text-align:{}">□</mtd>'

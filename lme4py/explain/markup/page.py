@@ -15,20 +15,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Literal, TypeAlias
 
-__all__ = [
-    "Definitions",
-    "Heading",
-    "Page",
-    "Paragraph",
-    "Passage",
-    "Prose",
-    "Table",
-    "aligned_numbers",
-    "code",
-    "filled",
-    "one_line",
-]
-
 Prose: TypeAlias = str
 """A sentence or more; the user's own words in it are marked by `code`."""
 

@@ -34,8 +34,6 @@ from lme4py.explain.expression import (
 from lme4py.explain.markup.formats import COLOURS, TEXT, Format, pieces
 from lme4py.explain.markup.page import aligned_numbers
 
-__all__ = ["Mark", "Typesetter", "Written"]
-
 # What stands in parentheses as a factor, on either side of a stroke, before an exponent.
 _LOOSE = (Sum, Product)
 _DIVIDED = (*_LOOSE, Quotient)

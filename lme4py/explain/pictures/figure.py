@@ -23,21 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "FAINT",
-    "INK",
-    "PICTURE",
-    "Frame",
-    "Label",
-    "MatrixPanel",
-    "colours_of",
-    "new_figure",
-    "paint",
-    "panel_figure",
-    "short",
-    "tint",
-]
-
 Label: TypeAlias = tuple[float, str, str]
 """A place along a matrix, counted in its lines, the name there, and its colour."""
 Frame: TypeAlias = tuple[float, float, float, float]

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_groups"]
-
 _MOST_LINES, _MOST_POINTS = 200, 20_000
 _MOST_EFFECTS = 4
 

@@ -21,8 +21,6 @@ from lme4py.explain.hierarchy import hierarchy
 from lme4py.export.dense_blocks import effects
 from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["PANELS", "Side", "TermAxis", "Window", "axes_of", "darkness", "sampling_step", "window"]
-
 Side: TypeAlias = Literal["observations", "fixed", "effects", "levels", "columns"]
 """What the rows or columns of a matrix are: of y; of X; of Z; levels or columns of each term."""
 

@@ -252,7 +252,7 @@ def _codec(
             ),
         },
         root=StoredDesign,
-        version=5,
+        version=6,
         put=put,
         get=get,
     )

@@ -36,16 +36,6 @@ from lme4py.errors import DataError
 from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.reterms import RandomEffects
 
-__all__ = [
-    "SINGULAR",
-    "BlockLayout",
-    "Factor",
-    "LeastSquares",
-    "PenalisedFit",
-    "cholesky",
-    "pairs_of_entries",
-]
-
 Factor: TypeAlias = Sequence[tuple[FloatArray, int]]
 """Λ in the order of a layout: lower triangles, and for how many levels each stands."""
 Solver: TypeAlias = Callable[[FloatArray], FloatArray]

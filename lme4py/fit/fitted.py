@@ -26,8 +26,6 @@ from lme4py.spec.spec import NewLevels, Spec
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CHECKS_OF_X", "FittedModel", "VarCorr"]
-
 CHECKS_OF_X = ("fixed-effect model matrix is", "Some predictor variables are")
 """How the messages of lme4's checks of X begin, which it prints with a fit."""
 

@@ -23,8 +23,6 @@ from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
 
-__all__ = ["GeneralizedDeviance", "mk_glmer_devfun"]
-
 # Steps of PIRLS, halvings of a step, rounds of the dispersion.
 _STEPS, _HALVINGS, _ROUNDS = 300, 30, 100
 # PIRLS ends when no linear predictor moves by more than the first, or by less than the second and

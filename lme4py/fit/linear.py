@@ -25,8 +25,6 @@ from lme4py.fit.algebra import (
 )
 from lme4py.matrices.reterms import RandomEffects
 
-__all__ = ["DevianceFunction", "LinearDeviance", "Solution", "mk_lmer_devfun"]
-
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Solution(Abbreviated):

@@ -22,8 +22,6 @@ from lme4py.fit.optimise import FitControl, Optimum, examined, fit_control, mini
 from lme4py.formula.formula import Formula
 from lme4py.spec.spec import Spec
 
-__all__ = ["fit_model", "glmer", "lmer", "optimize_glmer", "optimize_lmer"]
-
 Start: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
 
 

@@ -19,8 +19,6 @@ from lme4py.fit.linear import DevianceFunction, LinearDeviance
 from lme4py.messages import Messages
 from lme4py.versions import Lme4
 
-__all__ = ["FitControl", "Optimum", "examined", "fit_control", "is_at_bound", "minimised"]
-
 Limits: TypeAlias = tuple[FloatArray, FloatArray]
 
 _STEP, _EDGE, _ROUNDING = 1e-4, 1e-5, 1e-10

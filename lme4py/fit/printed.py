@@ -18,8 +18,6 @@ from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import Spec
 from lme4py.unique_names import make_unique
 
-__all__ = ["fit_text", "summary_text", "variances_text"]
-
 _WIDTH, _CUTOFF = 80, 60
 _ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
 # Where R may break a line: after an operator that has spaces around it, and between arguments.

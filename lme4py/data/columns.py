@@ -103,16 +103,20 @@ class Columns:
             if name not in self._known:
                 return None
             if self._known[name] > 1:
-                raise DataError(
-                    f"column names repeat: '{name}'",
-                    hint="rename the columns so that each name stands once",
-                )
+                raise repeated_name(name)
             try:
                 column, made = self._column(name), self.index is not None
                 self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
         return self._values[name]
+
+
+def repeated_name(name: str) -> DataError:
+    """Return the error of a name that several columns have."""
+    return DataError(
+        f"column names repeat: '{name}'", hint="rename the columns so that each name stands once"
+    )
 
 
 def row_names(columns: Any) -> Sequence[str]:
@@ -144,22 +148,31 @@ def _eager_frame(data: Any) -> Any:
     """Return data as a frame of pandas, or as narwhals' of polars or pyarrow."""
     if is_pandas_frame(data):
         return data
-    import narwhals.stable.v2 as nw
-
     if type(data).__name__ == "RecordBatch" and type(data).__module__.startswith("pyarrow"):
         import pyarrow as pa
 
         data = pa.Table.from_batches([data])
     try:
-        frame = nw.from_native(data, eager_only=True)
+        frame = _with_own_names(data)
     except TypeError:
         table = _streamed(data)
         if table is None:
             raise _no_frame(data) from None
-        frame = nw.from_native(table, eager_only=True)
+        frame = _with_own_names(table)
     if not hasattr(frame, "__len__"):  # narwhals' own lazy frame passes
         raise _no_frame(data)
     return frame.to_pandas() if frame.implementation.is_pandas_like() else frame
+
+
+def _with_own_names(data: Any) -> Any:
+    """Return narwhals' frame of data, in which each name stands once."""
+    import narwhals.stable.v2 as nw
+    from narwhals.exceptions import DuplicateError
+
+    try:
+        return nw.from_native(data, eager_only=True)
+    except DuplicateError:
+        raise repeated_name(Counter(data.column_names).most_common(1)[0][0]) from None
 
 
 def _columns_of(frame: Any, labels: Sequence[Any]) -> Callable[[str], Any]:

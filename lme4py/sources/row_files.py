@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.data.columns import Columns, repeated_name
 from lme4py.data.read_csv import (
     column_of_fields,
     common_kind,
@@ -50,9 +51,12 @@ class TableFile:
         Raises
         ------
         DataError
-            If the file cannot be read.
+            If the file cannot be read, or has several columns of such a name.
         """
         asked = [name for name in self.names if name in names]
+        for name in asked:
+            if asked.count(name) > 1:
+                raise repeated_name(name)
         try:
             yield from self.pieces(asked, rows)
         except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
@@ -108,9 +112,10 @@ def _parquet(path: Path) -> tuple[tuple[str, ...], Pieces]:
         # With pre_buffer, as with pyarrow.dataset, whole row groups wait in memory.
         with ParquetFile(path, pre_buffer=False, read_dictionary=packed) as file:
             for batch in file.iter_batches(batch_size=rows, columns=list(names)):
+                columns = Columns(batch)  # which knows what the metadata of a column say of it
                 yield {
-                    name: _unpacked(column) if name in packed else column
-                    for name, column in zip(names, batch.columns, strict=True)
+                    name: _unpacked(batch.column(name)) if name in packed else columns.raw(name)
+                    for name in names
                 }
 
     return names, pieces

@@ -110,6 +110,7 @@ class Found:
     triangle: Triangle | None = None
     messages: Messages = field(default_factory=Messages)
 
+    @np.errstate(all="ignore")
     def joined(self, other: Found, types: ColumnTypes) -> Found:
         """Return what these rows tell and those that follow, whose types are `types` together."""
         if not self.rows or not other.rows:

@@ -238,6 +238,10 @@ def test_a_name_that_repeats_is_told_where_it_is_asked_for():
     assert columns.get("b").values.tolist() == [2]
     with pytest.raises(DataError, match="column names repeat: 'a'"):
         columns.get("a")
+    table = pa.Table.from_arrays([pa.array([1.0])] * 3, names=["b", "a", "a"])
+    for arrow in (table, table.to_batches()[0]):
+        with pytest.raises(DataError, match="column names repeat: 'a'"):
+            Columns(arrow)
 
 
 @pytest.mark.parametrize(

@@ -151,9 +151,13 @@ def _files(tmp_path, write, ending, rows=(0, 100, 101, 500)):
 
 def _written_arrow(data, path):
     import pyarrow as pa
+
+    _ipc_of(pa.Table.from_pandas(data, preserve_index=False), path)
+
+
+def _ipc_of(table, path):
     from pyarrow import ipc
 
-    table = pa.Table.from_pandas(data, preserve_index=False)
     with ipc.new_file(path, table.schema) as file:
         file.write_table(table, max_chunksize=30)
 
@@ -238,6 +242,33 @@ def test_where_rows_come_from(source, tmp_path):
     given = source(tmp_path)
     for rows in (64, 1000):
         assert rows_differ(design, design.spec.blocks(given, rows=rows)) == []
+
+
+def _parquet_of(table, path):
+    from pyarrow.parquet import write_table
+
+    write_table(table, path)
+
+
+@pytest.mark.parametrize(("ending", "written"), [("parquet", _parquet_of), ("arrow", _ipc_of)])
+def test_files_of_columns_that_have_metadata_or_one_name(ending, written, tmp_path):
+    import polars as pl
+    import pyarrow as pa
+
+    data = frame()
+    levels = sorted(data["f"].dropna().astype(str).unique())[::-1]
+    enum = pl.from_pandas(data).with_columns(pl.col("f").cast(pl.String).cast(pl.Enum(levels)))
+    table = enum.to_arrow()
+    path = tmp_path / f"rows.{ending}"
+    written(table, path)
+    # An Enum is no ordered factor, although Arrow's type says so.
+    spec = lme4py.lformula("y ~ f + (1 | g)", table).spec
+    assert lme4py.scan("y ~ f + (1 | g)", path).to_json() == spec.to_json()
+    twice = pa.Table.from_arrays([*table.columns, table["x"]], names=[*table.column_names, "x"])
+    written(twice, path)
+    assert lme4py.scan("y ~ z + (1 | g)", path).columns.keys() == {"y", "z", "g"}
+    with pytest.raises(DataError, match="column names repeat: 'x'"):
+        lme4py.scan("y ~ x + (1 | g)", path)
 
 
 def test_only_the_columns_that_are_needed_are_read(tmp_path):

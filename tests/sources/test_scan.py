@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import lme4py.sources.scan
-from lme4py.errors import DataError, FormulaError
+from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.sources.scan import Scan, scan
 
 from .models import FORMULAS, SOURCES, cut, design_of, frame, pieces
@@ -221,6 +221,13 @@ def test_errors_name_the_block():
     failing([*parts[:6], parts[6].assign(x="text")], "is of type", "in block 7")
     failing([*parts[:6], parts[6].assign(x=1j)], "complex", "in block 7")
     failing(data, "not found", "did you mean 'x'", formula="y ~ xx + (1 | g)")
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_numpy_says_nothing_of_infinite_numbers():
+    data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [np.inf, 1.0, -np.inf, np.inf], "g": [*"abab"]}
+    with pytest.raises(CheckError, match="NA/NaN/Inf in foreign function call"):
+        scan("y ~ x + (1 | g)", data, rows=1)
 
 
 @pytest.mark.parametrize("text", ["rev(x)", "rank(x)", "cumsum(x)", "order(x)", "x[order(x)]"])

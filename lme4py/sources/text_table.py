@@ -13,7 +13,7 @@ from typing import Any
 
 from lme4py.data.columns import Columns
 from lme4py.data.factors import recode
-from lme4py.data.values import Character, Value, places_behind
+from lme4py.data.values import Character, Codes, Value, places_behind
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,17 @@ class TextTable:
     def places(self) -> dict[str | None, int]:
         """The place of each text."""
         return dict(zip(self.pool, range(len(self.pool)), strict=True))
+
+    @cached_property
+    def _last(self) -> dict[str, Any]:
+        return {}
+
+    def behind(self, pool: tuple[str, ...]) -> tuple[Codes, tuple[Any, ...]]:
+        """Return what `places_behind` does, kept for a next block with the same pool."""
+        if self._last.get("pool") is not pool:
+            self._last.update(pool=pool, found=places_behind(pool, self.places))
+        found: tuple[Codes, tuple[Any, ...]] = self._last["found"]
+        return found
 
     def plus(self, new: Sequence[Any]) -> TextTable:
         """Return a table with new texts behind these."""
@@ -86,25 +97,28 @@ def _by_arrow(raw: Any, table: TextTable, grow: bool) -> tuple[Character | None,
 
     if hasattr(raw, "chunks"):
         raw = raw.chunk(0) if raw.num_chunks == 1 else raw.combine_chunks()
+    texts = raw.cast(pa.large_string())
     try:
-        texts = raw.cast(pa.large_string())
-        places = compute.index_in(texts, value_set=table.arrow)
-        new = texts.filter(places.is_null()).drop_null().unique().to_pylist()
-    except ValueError:  # a text that is no UTF-8
+        found = compute.index_in(texts, value_set=table.arrow)
+    except ValueError:  # the table has a text that is no UTF-8
         return None, table
-    if new and not grow:
-        return None, table
-    if new:
-        table = table.plus(new)
-        places = compute.index_in(texts, value_set=table.arrow)
-    return Character(places.fill_null(-1).to_numpy(zero_copy_only=False), table.pool), table
+    codes = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    if found.null_count > texts.null_count:
+        if not grow:
+            return None, table
+        absent = compute.and_(found.is_null(), texts.is_valid())
+        new = texts.filter(absent).dictionary_encode()
+        codes = codes.copy()
+        codes[absent.to_numpy(zero_copy_only=False)] = new.indices.to_numpy() + len(table.pool)
+        table = table.plus(new.dictionary.to_pylist())
+    return Character(codes, table.pool), table
 
 
 def _by_pool(value: Character, table: TextTable, grow: bool) -> tuple[Character, TextTable]:
     """Return texts as codes of a table; as they are, if it has not all of them."""
     if value.pool is table.pool:
         return value, table
-    places, new = places_behind(value.pool, table.places)
+    places, new = table.behind(value.pool)
     table = table.plus(new) if grow else table
     codes = recode(value.codes, places)
     if codes.max(initial=-1) >= len(table.pool):

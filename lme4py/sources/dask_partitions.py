@@ -42,11 +42,18 @@ def total_of_partitions(
         told(read, part, number, dask_key_name=f"block-{number}-of-{run}")
         for number, part in enumerate(data[list(names)].to_delayed(), start=1)
     ]
-    # Neighbours are added, so that no machine holds more than a few of them.
-    add = delayed(_sum, pure=False)
+    # Neighbours are added, so that no machine holds more than a few of them; the name of a sum
+    # tells the first of its blocks.
+    add, width = delayed(_sum, pure=False), 1
     while len(parts) > 1:
+        width *= 2
         pairs = [parts[place : place + 2] for place in range(0, len(parts), 2)]
-        parts = [add(*pair) if len(pair) > 1 else pair[0] for pair in pairs]
+        parts = [
+            add(*pair, dask_key_name=f"block-{place * width + 1}-of-{run}-to-{(place + 1) * width}")
+            if len(pair) > 1
+            else pair[0]
+            for place, pair in enumerate(pairs)
+        ]
     try:
         (total,) = compute(parts[0])
     except Lme4pyError:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lme4py
+from lme4py.formula.bars import STRUCTURES
 from lme4py.matrices.covariance import (
-    STRUCTURES,
     Autoregressive,
     CompoundSymmetry,
     Diagonal,

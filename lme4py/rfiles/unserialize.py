@@ -435,6 +435,5 @@ def _as_text(numbers: RVector) -> RVector:
 def _whole_numbers(values: NDArray[np.int32], kind: Kind) -> RVector:
     """Return a vector of integers or logicals, R's NA among them."""
     absent = values == NA_INTEGER
-    if absent.any():
-        return RVector(np.where(absent, np.nan, values), kind)
-    return RVector(values.astype(np.bool_) if kind == "logical" else values, kind)
+    found = values.astype(np.bool_) if kind == "logical" else values  # 7 is TRUE, as for R
+    return RVector(np.where(absent, np.nan, found) if absent.any() else found, kind)

@@ -254,6 +254,17 @@ def sequence(length: float, start: float = 1.0) -> bytes:
 
 NOTHING = struct.pack(">i", 254)
 HEADER = b"X\n" + struct.pack(">iii", 2, 262658, 131840)
+
+
+def test_every_logical_but_zero_is_true(tmp_path: Path):
+    numbers = struct.pack(">iii", 7, -(2**31), 0)
+    with_missing = read_rds(packed(tmp_path / "a.rds", vector(10, 3, numbers)))
+    assert with_missing.values[[0, 2]].tolist() == [1.0, 0.0]
+    assert np.isnan(with_missing.values[1])
+    whole = read_rds(packed(tmp_path / "b.rds", vector(10, 1, struct.pack(">i", 7))))
+    assert whole.values.tolist() == [True]
+
+
 HOSTILE = {
     "a length of two billion numbers": vector(14, 2**31 - 1),
     "a long vector of 2^60 numbers": vector(14, -1, struct.pack(">ii", 2**28, 0)),

@@ -88,3 +88,9 @@ def test_a_mark_of_utf_8_is_no_letter_of_the_first_name(tmp_path):
 def test_names_as_they_stand(tmp_path):
     frame = lme4py.read_csv(written(tmp_path, b"a b,a b\n1,2\n"), check_names=False)
     assert list(frame.columns) == ["a b", "a b"]
+
+
+def test_names_that_can_be_read_stay_as_they_are(tmp_path):
+    frame = lme4py.read_csv(written(tmp_path, b'"",X,a b,a.b,a.b\n1,2,3,4,5\n'))
+    # As R 4.2 and R 4.6 call them: a column X stays X beside the row names that R wrote.
+    assert list(frame.columns) == ["X.1", "X", "a.b.2", "a.b", "a.b.1"]

@@ -211,7 +211,10 @@ def names_of_header(header: list[str]) -> list[str]:
         readable = re.match(r"[^\W\d_]|\.(?!\d)", given) is not None
         name = re.sub(r"[^\w.]", ".", given if readable else f"X{given}")
         names.append(f"{name}." if _RESERVED.fullmatch(name) else name)
-    return make_unique(names)
+    # Those that R can read as they stand come first: theirs are not the ones with a number.
+    order = sorted(range(len(names)), key=lambda place: names[place] != header[place])
+    unique = dict(zip(order, make_unique([names[place] for place in order]), strict=True))
+    return [unique[place] for place in range(len(names))]
 
 
 def kind_of_fields(cells: pd.Series[Any], missing: Collection[str], decimal: str) -> FieldKind:

@@ -266,7 +266,8 @@ class PenalisedFit:
     @property
     def inverse_root(self) -> FloatArray:
         """The inverse of RX; its product with its transpose is (RXᵗRX)⁻¹ (equation 54)."""
-        return np.asarray(solve_triangular(self.root, np.eye(self.half.size), lower=True).T)
+        # LAPACK's solver of triangles would wake the threads of BLAS, which then spin.
+        return np.asarray(np.linalg.inv(self.root.T), dtype=np.float64)
 
     def diagonal_blocks(self) -> list[FloatArray]:
         """Return what V has of each term's levels, shape (levels, c, c), in stored order."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import solve_triangular
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.argument_types import flag_of
@@ -153,11 +152,11 @@ class LinearDeviance(DevianceFunction):
         found = self.problem.at(self.layout.factor(parameters))
         sigma = float(np.sqrt(found.pwrss / (self.n - self.moved.size * self.reml)))
         u, b = self.layout.stored(*found.effects)
-        half = solve_triangular(self.basis, found.inverse_root)
+        half = np.linalg.solve(self.basis, found.inverse_root)
         return Solution(
             par=parameters,
             theta=self.random.theta_at(parameters),
-            beta=self.moved + solve_triangular(self.basis, found.beta),
+            beta=self.moved + np.linalg.solve(self.basis, found.beta),
             u=u,
             b=b,
             sigma=sigma,
@@ -241,7 +240,7 @@ def mk_lmer_devfun(
         reml=(reml is None or flag_of("reml", reml)) and inside.size > 0,
         start=_start(random, products, inside),
         basis=basis,
-        moved=np.asarray(solve_triangular(basis, inside)),
+        moved=np.asarray(np.linalg.solve(basis, inside), dtype=np.float64),
         problem=layout.filled(products.ZtZ.data, squares, mixed, lasting=True),
         sum_log_weights=products.sum_log_weights,
     )

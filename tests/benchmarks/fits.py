@@ -1,15 +1,16 @@
 """Fits beside lme4 and statsmodels: ``python -m tests.benchmarks.fits``.
 
 Data are lme4's own. Every measurement is a process of its own, which fits once to warm up where
-that is quick; the programs take turns. A table of medians is printed: CPU seconds of a whole call,
-and how many times as long as lme4py's that is. ``--peers-python`` names an interpreter with
-statsmodels.
+that is quick; the programs take turns. A table of medians is printed: CPU seconds of a whole call
+with one thread, and how many times as long as lme4py's that is. ``--peers-python`` names an
+interpreter with statsmodels.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -70,8 +71,16 @@ def measured(program: str, name: str, folder: Path, peers: str) -> tuple[float, 
         call = CALLS[program].format(formula=formula)
         code = PYTHON.format(call=call, factors=FACTORS, **parts)
         command = [peers if program == "statsmodels" else sys.executable, "-c", code]
+    # R's own BLAS has one thread.
+    environment = os.environ | dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd=ROOT, timeout=1800
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=environment,
+        timeout=1800,
     )
     if done.returncode:
         print(f"{program} {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)

@@ -1,8 +1,14 @@
-"""Repeated names made unique as R makes them."""
+"""Names made unique, and such as a formula can have, as R makes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+
+_RESERVED = re.compile(
+    "if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|"
+    "NA(_integer_|_real_|_character_|_complex_)?"
+)
 
 
 def make_unique(names: Iterable[str]) -> list[str]:
@@ -28,3 +34,23 @@ def make_unique(names: Iterable[str]) -> list[str]:
         seen.add(unique)
         found.append(unique)
     return found
+
+
+def make_names(names: Sequence[str]) -> list[str]:
+    """Return names that R can read in a formula, each of them once (``make.names(unique = TRUE)``).
+
+    Those that stand as they are come first: it is the others that get a number.
+
+    Examples
+    --------
+    >>> make_names(["", "X", "a b", "if", "a.b", "2"])
+    ['X.1', 'X', 'a.b.1', 'if.', 'a.b', 'X2']
+    """
+    made = []
+    for given in names:
+        readable = re.match(r"[^\W\d_]|\.(?!\d)", given) is not None
+        name = re.sub(r"[^\w.]", ".", given if readable else f"X{given}")
+        made.append(f"{name}." if _RESERVED.fullmatch(name) else name)
+    order = sorted(range(len(made)), key=lambda place: made[place] != names[place])
+    unique = dict(zip(order, make_unique(made[place] for place in order), strict=True))
+    return [unique[place] for place in range(len(made))]

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError, file_fault
-from lme4py.unique_names import make_unique
+from lme4py.unique_names import make_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,10 +34,6 @@ _TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
 _DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]+)?")
-_RESERVED = re.compile(
-    "if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|"
-    "NA(_integer_|_real_|_character_|_complex_)?"
-)
 _UNPACK: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"BZh": bz2.decompress,
@@ -161,7 +157,7 @@ def read_csv(
         for place in range(width - len(header), width)
     ]
     frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
-    frame.columns = pd.Index(names_of_header(header) if check_names else header)
+    frame.columns = pd.Index(make_names(header) if check_names else header)
     return frame
 
 
@@ -202,19 +198,6 @@ def _without_comment(line: str, mark: str) -> str:
             return kept + "\n" if kept.strip(_BLANK) else ""
         kept += mark + part
     return kept
-
-
-def names_of_header(header: list[str]) -> list[str]:
-    """Return R's ``make.names(header, unique = TRUE)``."""
-    names = []
-    for given in header:
-        readable = re.match(r"[^\W\d_]|\.(?!\d)", given) is not None
-        name = re.sub(r"[^\w.]", ".", given if readable else f"X{given}")
-        names.append(f"{name}." if _RESERVED.fullmatch(name) else name)
-    # Those that R can read as they stand come first: theirs are not the ones with a number.
-    order = sorted(range(len(names)), key=lambda place: names[place] != header[place])
-    unique = dict(zip(order, make_unique([names[place] for place in order]), strict=True))
-    return [unique[place] for place in range(len(names))]
 
 
 def kind_of_fields(cells: pd.Series[Any], missing: Collection[str], decimal: str) -> FieldKind:

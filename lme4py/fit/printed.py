@@ -16,7 +16,7 @@ from lme4py.formula.deparse import deparse
 from lme4py.formula.parse import parse
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import Spec
-from lme4py.unique_names import make_unique
+from lme4py.unique_names import make_names
 
 _WIDTH, _CUTOFF = 80, 60
 _ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
@@ -30,7 +30,7 @@ def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = 
     version_2, terms = bool(lme4.structures), fit.terms
     groups = [term.group for term in terms]
     if len(set(groups)) < len(groups):
-        groups = make_unique(re.sub(r"[^\w.]", ".", name) for name in groups)
+        groups = make_names(groups)
     rows: list[list[str]] = []
     labels: list[tuple[str, str]] = []
     deviations: list[float] = []

@@ -15,10 +15,10 @@ from lme4py.data.read_csv import (
     column_of_fields,
     common_kind,
     kind_of_fields,
-    names_of_header,
 )
 from lme4py.data.values import Character
 from lme4py.errors import DataError, file_fault
+from lme4py.unique_names import make_names
 
 Pieces: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
 
@@ -206,7 +206,7 @@ def _text(path: Path) -> tuple[tuple[str, ...], Pieces]:
             )
 
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, na_filter=False)
-    header = names_of_header([str(item).strip() for item in first.iloc[0]])
+    header = make_names([str(item).strip() for item in first.iloc[0]])
     return tuple(header), pieces
 
 

@@ -1,6 +1,7 @@
 """What a fitted model can be asked."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -146,3 +147,20 @@ def test_cross_products_start_where_the_rows_do(formula):
     alone = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
     assert (own.start != 1.0).all()
     np.testing.assert_allclose(alone.start, own.start, rtol=1e-6)
+
+
+def test_names_of_groups_that_are_made_are_not_those_that_stand():
+    """As R 4.2 and lme4 1.1-31 print them, whose ``make.names`` turns ``g:h`` into ``g.h.1``."""
+    dice = np.random.default_rng(3)
+    data = {
+        "y": dice.normal(size=60),
+        "x": dice.normal(size=60),
+        "g": np.repeat(list("abcdef"), 10),
+        "h": np.tile(list("stuv"), 15),
+        "g.h": dice.choice(list("klmno"), 60),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = lme4py.lmer("y ~ x + (1 | g:h) + (1 | g.h) + (1 | g) + (0 + x | g)", data)
+    lines = repr(fit.var_corr).split("\n")[1:]
+    assert [line.split()[0] for line in lines] == ["g.h.1", "g", "g.1", "g.h", "Residual"]

@@ -3,6 +3,7 @@
 ``python -m tests.benchmarks.larger_than_memory --rows 50_000_000 --groups 1_000_000`` writes
 Parquet files, scans them and adds up their cross-products in one process, lets DuckDB compute
 the same sums in another, and prints seconds of CPU and the memory above the interpreter's start.
+``--part "in memory"`` is a design that holds all rows.
 """
 
 from __future__ import annotations
@@ -80,6 +81,23 @@ def spilled(paths: list[Path], kind: str) -> dict[str, float]:
         return ours(paths, kind, Path(folder) / "rows")
 
 
+def in_memory(paths: list[Path], kind: str) -> dict[str, float]:
+    """Read all rows, build the design, and compute its cross-products."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    import lme4py
+
+    begin, memory = time.process_time(), _memory()
+    tables = [parquet.read_table(path, columns=["y", "x", "a", "g", "h"]) for path in paths]
+    products = lme4py.lformula(FORMULAS[kind], pa.concat_tables(tables)).crossproducts()
+    return {
+        "seconds": time.process_time() - begin,
+        "memory": _memory() - memory,
+        "q": products.Zty.size,
+    }
+
+
 def with_duckdb(paths: list[Path], kind: str) -> dict[str, float]:
     """Let DuckDB compute the sums that these cross-products are made of."""
     import duckdb
@@ -105,7 +123,7 @@ def _memory() -> float:
     return int(text.partition("VmHWM:")[2].split()[0]) / 1024
 
 
-PARTS = {"ours": ours, "spilled": spilled, "duckdb": with_duckdb}
+PARTS = {"ours": ours, "spilled": spilled, "duckdb": with_duckdb, "in memory": in_memory}
 
 
 def main() -> None:
@@ -124,7 +142,9 @@ def main() -> None:
         if given.part:
             print(json.dumps(PARTS[given.part](paths, given.kind)))
             return
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in PARTS}
+        found: dict[str, list[dict[str, float]]] = {
+            name: [] for name in PARTS if name != "in memory"
+        }
         for _ in range(given.times):
             for name, runs in found.items():
                 one = ["--rows", str(rows), "--part", name]

@@ -125,16 +125,20 @@ def _packed_texts(file: Any) -> list[str]:
     """Return the columns of text that are stored as codes into few texts."""
     from pyarrow import types
 
-    packed, metadata = [], file.metadata
+    metadata, schema = file.metadata, file.schema_arrow
     groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
-    paths = {metadata.schema.column(place).path: place for place in range(metadata.num_columns)}
-    for item in file.schema_arrow:
-        if types.is_string(item.type) and item.name in paths:
-            chunks = [group.column(paths[item.name]) for group in groups]
-            # Text itself has four bytes for its length alone.
-            if all(chunk.total_uncompressed_size < 4 * chunk.num_values for chunk in chunks):
-                packed.append(item.name)
-    return packed
+    if [column.path for column in file.schema] != schema.names:
+        # The part b of a column a has the path a.b, and so may another column.
+        return []
+    return [
+        item.name
+        for place, item in enumerate(schema)
+        if types.is_string(item.type)
+        # Text itself has four bytes for its length alone.
+        and all(
+            group.column(place).total_uncompressed_size < 4 * group.num_rows for group in groups
+        )
+    ]
 
 
 def _unpacked(column: Any) -> Character:

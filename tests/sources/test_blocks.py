@@ -271,6 +271,22 @@ def test_files_of_columns_that_have_metadata_or_one_name(ending, written, tmp_pa
         lme4py.scan("y ~ x + (1 | g)", path)
 
 
+@pytest.mark.parametrize("order", [["a", "a.b", "y"], ["a.b", "y", "a"], ["y", "a", "a.b"]])
+def test_a_part_of_a_column_with_the_path_of_another(order, tmp_path):
+    import pyarrow as pa
+
+    columns = {
+        "y": pa.array(np.arange(40.0)),
+        "a": pa.array([{"b": str(row % 4)} for row in range(40)]),
+        "a.b": pa.array([f"level {row % 5}" for row in range(40)]),
+    }
+    _parquet_of(pa.table({name: columns[name] for name in order}), tmp_path / "rows.parquet")
+    spec = lme4py.scan("y ~ 1 + (1 | a.b)", tmp_path / "rows.parquet")
+    assert spec.grouping["a.b"] == tuple(f"level {number}" for number in range(5))
+    with pytest.raises(DataError, match="invalid type"):
+        lme4py.scan("y ~ 1 + (1 | a)", tmp_path / "rows.parquet")
+
+
 def test_only_the_columns_that_are_needed_are_read(tmp_path):
     import pyarrow.parquet
 

@@ -37,6 +37,8 @@ source("cases.R")
 """
 # The order of text levels is ICU's in any UTF-8 locale; C.UTF-8 exists everywhere.
 _LOCALE = "LC_ALL=C.UTF-8"
+# Kilobytes. A random formula may ask for more than the machine has, which would end R wordlessly.
+_MEMORY = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ class Judge:
     def run(self, program: str, folder: Path, *arguments: str) -> str:
         """Run a program of the folder in the folder; return what it printed."""
         inside = folder if self._root is None else Path("/", folder.relative_to(self._root))
-        line = f'cd "{inside}" && exec env {_LOCALE} {self._command} {program} "$@"'
+        command = f'exec env {_LOCALE} {self._command} {program} "$@"'
+        line = f'ulimit -v {_MEMORY} && cd "{inside}" && {command}'
         entry = [] if self._root is None else ["chroot", str(self._root)]
         done = subprocess.run(
             [*entry, "sh", "-c", line, "sh", *arguments],

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TypeAlias
 
-from lme4py.errors import FormulaError, FormulaSyntaxError
+from lme4py.errors import FormulaError, FormulaSyntaxError, Span
 from lme4py.formula.bars import (
     BARS,
     Bar,
@@ -109,18 +109,20 @@ def _expanded(group: Node) -> list[Node]:
         labels = [":".join(reversed(label.split(":"))) for label in reversed(labels)]
     # A variable that reads again as it stands keeps its place in the user's text.
     known = {deparse(variable): variable for variable in found.variables}
-    return [known.get(label) or _reread(label, group) for label in labels]
+    hint = "a name or call with a colon in it does not work with /; make a column of it"
+    return [
+        known.get(label)
+        or _reread(label, group.span, f"lme4 reads the grouping factor as {label}", hint)
+        for label in labels
+    ]
 
 
-def _reread(label: str, group: Node) -> Node:
+def _reread(text: str, span: Span | None, trouble: str, hint: str) -> Node:
+    """Return what lme4 reads in text that it put together, which stands at `span` in the user's."""
     try:
-        return placed(parse(label), group.span)
+        return placed(parse(text), span)
     except FormulaSyntaxError as error:
-        raise FormulaSyntaxError(
-            f"{error.message}: lme4 reads the grouping factor as {label}",
-            group.span,
-            "a name or call with a colon in it does not work with /; make a column of it",
-        ) from None
+        raise FormulaSyntaxError(f"{error.message}: {trouble}", span, hint) from None
 
 
 def _nested(group: Node) -> list[Node]:
@@ -322,11 +324,5 @@ def _split(bar: Call) -> Node:
     group_text = variable_name(group)
     pieces = (["1"] if found.intercept else []) + [f"0+{label}" for label in found.labels]
     text = "+".join(f"({piece}|{group_text})" for piece in pieces)
-    try:
-        return placed(parse(text), bar.span)
-    except FormulaSyntaxError as error:
-        raise FormulaSyntaxError(
-            f"{error.message}: lme4 cannot split this ||",
-            bar.span,
-            "a grouping name that needs back-quotes does not work with ||; rename the column",
-        ) from None
+    hint = "a grouping name that needs back-quotes does not work with ||; rename the column"
+    return _reread(text, bar.span, "lme4 cannot split this ||", hint)

@@ -193,6 +193,8 @@ class Crossproducts(Abbreviated):
 
 _FIELDS = fields(Crossproducts)
 _ARRAYS = tuple(item.name for item in _FIELDS if item.name != "ZtZ")
+_SPARSE = 4
+"""Numbers are added one by one where they are scattered over so many times as many sums."""
 
 
 class RunningSum:
@@ -211,14 +213,16 @@ class RunningSum:
     """
 
     def __init__(self, q: int, p: int) -> None:
-        # Memory that is not written to is none.
+        from scipy.sparse import csc_array
+
+        # Memory that is not written to is none; ZᵗZ is put together at the end.
         self._sums = Crossproducts(
             XtX=np.zeros((p, p)),
             Xty=np.zeros(p),
             yty=0.0,
             ZtX=np.zeros((q, p), order="F"),
             Zty=np.zeros(q),
-            ZtZ=None,  # type: ignore[arg-type]  # made at the end
+            ZtZ=csc_array((q, q)),
             n=0,
             sum_log_weights=0.0,
         )
@@ -303,9 +307,9 @@ class RunningSum:
 
     def total(self) -> Crossproducts:
         """Return the sum."""
-        from scipy.sparse import coo_array, csc_array
+        from scipy.sparse import coo_array
 
-        q, triangle = self._squares.size, csc_array(self._sums.ZtX.shape[:1] * 2)
+        q, triangle = self._squares.size, self._sums.ZtZ
         for partner, sums in self._pairs.values():
             levels = np.flatnonzero(partner).astype(np.int32)
             entries = (sums[levels], (levels, partner[levels] - 1))
@@ -343,6 +347,3 @@ def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> Non
         np.add.at(sums, places, numbers)
     elif places.size:
         sums[low:high] += np.bincount(places - low, numbers, high - low)
-
-
-_SPARSE = 4

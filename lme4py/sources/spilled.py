@@ -117,6 +117,7 @@ def _document(folder: Path) -> dict[str, Any]:
         raise file_fault("read", path, fault) from None
     except ValueError as fault:
         raise DataError(f"'{path}' does not tell of rows: {fault}") from None
-    if not isinstance(document, dict) or not document.keys() >= {"blocks", "pools"}:
-        raise DataError(f"'{path}' does not tell of rows")
-    return dict(document)
+    match document:
+        case {"blocks": [*blocks], "pools": {}} if all(isinstance(block, dict) for block in blocks):
+            return dict(document)
+    raise DataError(f"'{path}' does not tell of rows")

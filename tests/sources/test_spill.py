@@ -55,7 +55,8 @@ def test_damaged_folders(tmp_path):
     (folder / "block-1.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match="not a block of rows"):
         list(spec.blocks(folder))
-    for text in ("{", "[]", json.dumps({"blocks": []})):
+    wrong = [{"blocks": []}, {"blocks": 5, "pools": {}}, {"blocks": [5], "pools": {}}]
+    for text in ("{", "[]", *map(json.dumps, [*wrong, {"blocks": [], "pools": []}])):
         (folder / "rows.json").write_text(text)
         with pytest.raises(DataError, match="does not tell of rows"):
             list(spec.blocks(folder))

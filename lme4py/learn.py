@@ -21,7 +21,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
 from lme4py.data.factors import factor_of
 from lme4py.data.missing_rows import missing, rows_text
-from lme4py.data.values import Character
+from lme4py.data.values import Character, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
@@ -40,7 +40,7 @@ from lme4py.frame.modelframe import (
     learn_frame,
     na_action_of,
 )
-from lme4py.frame.schema import ColumnType, type_of
+from lme4py.frame.schema import without_rows
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.data_traps import Traps
@@ -167,7 +167,7 @@ def learn(
         learned,
         scope,
         messages,
-        columns={name: type_of(value) for name, value in columns.read.items()},
+        columns={name: without_rows(value) for name, value in columns.read.items()},
         rows=frame.rows,
         emptied="" if frame.rows else _emptied(text, frame, scope),
     )
@@ -268,15 +268,15 @@ def learn_model(
     scope: Scope,
     messages: Messages,
     *,
-    columns: Mapping[str, ColumnType],
+    columns: Mapping[str, Value],
     rows: int,
     emptied: str,
 ) -> LearnedModel:
     """Lead a model frame to the matrices, and to what other rows need of them.
 
-    The variables of the frame were evaluated in `scope`; `columns` are the types of those of the
-    data that were read. The model has so many `rows`: where the frame holds some of them only, X
-    keeps every column and is not checked. `emptied` says why no row is left, if none is.
+    The variables of the frame were evaluated in `scope`; `columns` are those of the data that
+    were read, without rows. The model has so many `rows`: where the frame holds some of them only,
+    X keeps every column and is not checked. `emptied` says why no row is left, if none is.
     """
     parsed, frame = text.formula, learned.frame
     linear, bars, contrasts = text.family is None, parsed.bars, text.arguments.contrasts
@@ -329,7 +329,9 @@ def learn_model(
         traps.report(fixed_terms, fixed.plan)
     # Text is a factor by its levels in these rows.
     types = {
-        name: type_of(factor_of(value, text.collation) if isinstance(value, Character) else value)
+        name: without_rows(
+            factor_of(value, text.collation) if isinstance(value, Character) else value
+        )
         for name, value in frame.variables.items()
         if name not in text.arguments.extras
     }

@@ -212,8 +212,7 @@ def _refits(node: Node) -> bool:
 
 def _class_of(name: str, value: Value, design: MixedDesign) -> str:
     """Return R's name for the kind of a variable (``.MFclass``), text before it is a factor."""
-    column = None if design.learned is None else design.learned.columns.get(name)
-    if column is not None and column.kind == "character":
+    if design.learned is not None and isinstance(design.learned.columns.get(name), Character):
         return "character"
     match value:
         case Factor(ordered=ordered):

@@ -48,7 +48,7 @@ from lme4py.frame.evaluate import (
     evaluate,
     value_of_rows,
 )
-from lme4py.frame.schema import ColumnType, LevelTable, NewColumns
+from lme4py.frame.schema import LevelTable, NewColumns, adapt
 from lme4py.frame.state import NOTHING, OPEN, State
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
@@ -102,8 +102,8 @@ class ModelFrame:
         Which of the rows that `subset` selects these are; empty where that is not known.
     spans : mapping of str to Span
         Where each variable stands in the formula.
-    types : mapping of str to ColumnType
-        What the columns are held to; empty where they are as they are.
+    types : mapping of str to Value
+        What the columns are held to, without rows; empty where they are as they are.
     labels : tuple of str
         Labels of all columns where some have no values: new rows have no weights.
     """
@@ -116,7 +116,7 @@ class ModelFrame:
     omitted: int = 0
     lost: NDArray[np.int64] = field(default_factory=lambda: _NONE)
     spans: Mapping[str, Span | None] = field(default_factory=dict)
-    types: Mapping[str, ColumnType] = field(default_factory=dict)
+    types: Mapping[str, Value] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -138,7 +138,7 @@ class ModelFrame:
         value = self.variables.get(name)
         if value is None or name not in self.types:
             return value
-        return self.types[name].adapt(value, name)
+        return adapt(value, self.types[name], name)
 
     def is_number(self, name: str) -> bool:
         """Tell whether a column is numeric, and no logical, which R codes as a factor."""
@@ -357,7 +357,7 @@ def new_frame(
     columns: NewColumns,
     *,
     labels: tuple[str, ...],
-    types: Mapping[str, ColumnType],
+    types: Mapping[str, Value],
     states: Mapping[str, State],
     extras: Mapping[str, Expression],
     na_action: NAAction = "omit",
@@ -375,8 +375,8 @@ def new_frame(
         The new rows.
     labels : tuple of str
         Of all columns that the model's frame had.
-    types : mapping of str to ColumnType
-        Types of the variables that are needed; the others are left out.
+    types : mapping of str to Value
+        The variables that are needed, without rows; the others are left out.
     states : mapping of str to State
         As learned, by the labels of the variables.
     extras : mapping

@@ -1,25 +1,25 @@
-"""What the columns of a model's data were: types and levels that new data are held to."""
+"""What new data are held to: the columns of a model's data, as values without rows.
+
+A value that has no rows any more still tells its type, its levels and their contrasts.
+"""
 
 from __future__ import annotations
 
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, logical_factor, recode, shows_clock
 from lme4py.data.values import (
     Character,
     Factor,
-    Kind,
     Matrix,
     Numeric,
-    Time,
     Value,
     is_difftime,
     places_behind,
@@ -28,7 +28,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError, nearest
 
-TypeName: TypeAlias = Literal["logical", "integer", "double", "character", "factor", "matrix"]
 Levels: TypeAlias = tuple[str | None, ...]
 
 _SECONDS_PER_DAY = 86400
@@ -67,159 +66,21 @@ _TRUTH: Levels = ("FALSE", "TRUE")
 _SHOWN = 8
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class ColumnType(Abbreviated):
-    """The type of one column.
+def without_rows(value: Value) -> Value:
+    """Return what is left of a value when its rows go: R's type, levels, contrasts, names.
 
-    Parameters
-    ----------
-    kind : {"logical", "integer", "double", "character", "factor", "matrix"}
-        R's type.
-    time : str, optional
-        R's class of times, as in `Numeric`.
-    levels : tuple of str
-        Of a factor; None is an NA level.
-    ordered : bool
-        Of a factor.
-    contrasts : str or Matrix, optional
-        The factor's own.
-    width : int
-        Columns of a matrix.
-    names : tuple of str, optional
-        Names of a matrix's columns.
-    cells : {"logical", "integer", "double"}
-        R's type of a matrix.
-    """
-
-    kind: TypeName
-    time: Time | None = None
-    levels: Levels = ()
-    ordered: bool = False
-    contrasts: str | Matrix | None = None
-    width: int = 0
-    names: tuple[str, ...] | None = None
-    cells: Kind = "double"
-
-    def adapt(self, value: Value, name: str, *, open_levels: bool = False) -> Value:
-        """Return new values as values of this type.
-
-        Parameters
-        ----------
-        value : Value
-            The new column.
-        name : str
-            What errors call it.
-        open_levels : bool
-            Put unknown levels of a factor behind the known ones instead of stopping, and leave
-            numbers and text that a grouping factor takes by their labels.
-
-        Raises
-        ------
-        DataError
-            For another type, or unknown levels, which are named.
-        """
-        if isinstance(value, Numeric) and (value.kind, value.time) == (self.kind, self.time):
-            return value
-        # The clock of the model's data holds.
-        if (
-            isinstance(value, Numeric)
-            and time_class(value.time) == time_class(self.time) == "POSIXct"
-        ):
-            return Numeric(value.values, value.kind, self.time)
-        # Contrasts attached to a logical column have made a factor of it.
-        if isinstance(value, Numeric) and value.kind == "logical" and self.levels == _TRUTH:
-            value = logical_factor(value.values)
-        if self.kind == "logical" and isinstance(value, Character | Factor):
-            truth = place_levels(value, _TRUTH)
-            if truth.levels == _TRUTH:
-                value = Numeric(np.where(truth.codes < 0, np.nan, truth.codes), "logical")
-        if self.kind != "matrix":
-            value = without_dim(value)
-        labelled = isinstance(value, Numeric) == (self.kind in ("character", "factor"))
-        if open_levels and labelled and _type_name(value) != "POSIXct":
-            return value  # a group takes it by its label, as R does
-        if isinstance(value, Numeric) and self.kind in ("character", "factor"):
-            if not np.isnan(value.as_float()).all():
-                raise self._mismatch(value, name)
-            value = Character(np.full(value.values.size, -1, dtype=np.int32), ())
-        if isinstance(value, Numeric) and self.kind == "matrix" and self.width == 1:
-            value = Matrix(value.as_float()[:, np.newaxis])
-        match self.kind:
-            case "character" if isinstance(value, Character):
-                return value
-            case "character" if isinstance(value, Factor):
-                levels = tuple("" if level is None else level for level in value.levels)
-                codes = recode(
-                    value.codes,
-                    [-1 if level is None else i for i, level in enumerate(value.levels)],
-                )
-                return Character(codes, levels)
-            case "factor" if isinstance(value, Character | Factor):
-                placed = place_levels(value, self.levels)
-                if not open_levels and len(placed.levels) > len(self.levels):
-                    raise unknown_levels(name, placed.levels, self.levels)
-                return Factor(placed.codes, placed.levels, self.ordered, self.contrasts)
-            case "matrix" if isinstance(value, Matrix) and value.values.shape[1] == self.width:
-                return Matrix(value.values, self.names, self.cells)
-            case "logical" | "integer" | "double" if isinstance(value, Numeric):
-                return self._numbers(value, name)
-            case _:
-                raise self._mismatch(value, name)
-
-    def _numbers(self, value: Numeric, name: str) -> Numeric:
-        unknown = value.values.dtype.kind == "f" and np.isnan(value.values).all()
-        values = value.values
-        if not unknown and self.time != value.time:
-            classes = {time_class(self.time), time_class(value.time)}
-            if classes == {"Date", "POSIXct"}:
-                # A column of midnights was taken for dates; which it is, the model's data said.
-                factor = 1 / _SECONDS_PER_DAY if self.time == "Date" else _SECONDS_PER_DAY
-                values = values * factor
-            elif is_difftime(self.time) and is_difftime(value.time):
-                raise self._mismatch(value, name)
-        if self.kind == "logical" and value.kind != "logical" and not unknown:
-            raise self._mismatch(value, name)
-        if values.dtype == np.bool_ and self.kind != "logical":
-            values = values.astype(np.int64)
-        if self.kind == "double":
-            values = values.astype(np.float64, copy=False)
-        elif self.kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any():
-            whole = bool((values == np.trunc(values)).all() and (np.abs(values) < 2**53).all())
-            if not whole:
-                return Numeric(values, "double", self.time)
-            values = values.astype(np.int64)
-        elif unknown:
-            values = values.astype(np.float64, copy=False)
-        return Numeric(values, self.kind, self.time)  # type: ignore[arg-type]
-
-    def _mismatch(self, value: Value, name: str) -> DataError:
-        wanted: str = time_class(self.time) or self.kind
-        if self.kind == "matrix":
-            wanted = f"matrix of {self.width} columns"
-        return DataError(
-            f"variable '{name}' was fitted with type \"{wanted}\" but type "
-            f'"{_type_name(value)}" was supplied'
-        )
-
-
-def _type_name(value: Value) -> str:
-    match value:
-        case Numeric(kind=kind, time=time):
-            return time_class(time) or kind
-        case Matrix(values=values):
-            return f"matrix of {values.shape[1]} columns"
-        case _:
-            return type(value).__name__.lower()
-
-
-def type_of(value: Value) -> ColumnType:
-    """Return the type of a column.
+    Raises
+    ------
+    DataError
+        For a function or NULL.
 
     Examples
     --------
-    >>> type_of(Factor(np.zeros(1, dtype=np.int32), ("a", "b"))).levels
+    >>> without_rows(Factor(np.array([0, 1], dtype=np.int32), ("a", "b"))).levels
     ('a', 'b')
     """
+    # On memory of its own, so that the rows are let go.
+    codes = np.zeros(0, dtype=np.int32)
     match value:
         case Numeric(kind=kind, time=time):
             if time is not None and time_class(time) == "POSIXct":
@@ -229,18 +90,131 @@ def type_of(value: Value) -> ColumnType:
                 if shows_clock(time, seconds[np.isfinite(seconds)]):
                     zoned = time if " " in time else f"{time} UTC"
                     time = f"{zoned.removesuffix(' clock')} clock"
-            return ColumnType(kind, time)
+            return Numeric(np.zeros(0), kind, time)
         case Character():
-            return ColumnType("character")
-        case Factor():
-            levels = LevelTable.of(value.levels)
-            return ColumnType("factor", None, levels, value.ordered, contrasts=value.contrasts)
-        case Matrix():
-            return ColumnType(
-                "matrix", width=value.values.shape[1], names=value.names, cells=value.kind
-            )
+            return Character(codes, ())
+        case Factor(levels=levels, ordered=ordered, contrasts=contrasts):
+            return Factor(codes, LevelTable.of(levels), ordered, contrasts)
+        case Matrix(values=values, names=names, kind=kind):
+            return Matrix(np.zeros((0, values.shape[1])), names, kind)
         case _:
             raise DataError(f"invalid type ({type(value).__name__})")
+
+
+def adapt(value: Value, known: Value, name: str, *, open_levels: bool = False) -> Value:
+    """Return new values as values of the type, and on the levels, of known ones.
+
+    Parameters
+    ----------
+    value : Value
+        The new column.
+    known : Value
+        The column of the model's data, without its rows.
+    name : str
+        What errors call it.
+    open_levels : bool
+        Put unknown levels of a factor behind the known ones instead of stopping, and leave
+        numbers and text that a grouping factor takes by their labels.
+
+    Raises
+    ------
+    DataError
+        For another type, or unknown levels, which are named.
+
+    Examples
+    --------
+    >>> known = Factor(np.zeros(0, dtype=np.int32), ("a", "b"))
+    >>> adapt(Character(np.zeros(1, dtype=np.int32), ("b",)), known, "f").codes
+    array([1], dtype=int32)
+    """
+    if isinstance(value, Numeric) and isinstance(known, Numeric):
+        if (value.kind, value.time) == (known.kind, known.time):
+            return value
+        if time_class(value.time) == time_class(known.time) == "POSIXct":
+            # The clock of the model's data holds.
+            return replace(value, time=known.time)
+    if isinstance(value, Numeric) and isinstance(known, Factor) and known.levels == _TRUTH:
+        # Contrasts attached to a logical column have made a factor of it.
+        value = logical_factor(value.values) if value.kind == "logical" else value
+    if isinstance(value, Character | Factor) and type_name(known) == "logical":
+        truth = place_levels(value, _TRUTH)
+        if truth.levels == _TRUTH:
+            value = Numeric(np.where(truth.codes < 0, np.nan, truth.codes), "logical")
+    if not isinstance(known, Matrix):
+        value = without_dim(value)
+    of_texts = isinstance(known, Character | Factor)
+    if open_levels and isinstance(value, Numeric) == of_texts and type_name(value) != "POSIXct":
+        return value  # a group takes it by its label, as R does
+    match known, value:
+        case Matrix(), Numeric() if known.values.shape[1] == 1:
+            return Matrix(value.as_float()[:, np.newaxis], known.names, known.kind)
+        case Character() | Factor(), Numeric() if np.isnan(value.as_float()).all():
+            value = Character(np.full(value.values.size, -1, dtype=np.int32), ())
+    match known, value:
+        case Character(), Character():
+            return value
+        case Character(), Factor(codes, levels):
+            places = [-1 if level is None else i for i, level in enumerate(levels)]
+            return Character(recode(codes, places), tuple(level or "" for level in levels))
+        case Factor(levels=levels), Character() | Factor():
+            placed = place_levels(value, levels)
+            if not open_levels and len(placed.levels) > len(levels):
+                raise unknown_levels(name, placed.levels, levels)
+            return replace(placed, ordered=known.ordered, contrasts=known.contrasts)
+        case Matrix(), Matrix() if value.values.shape[1] == known.values.shape[1]:
+            return Matrix(value.values, known.names, known.kind)
+        case Numeric(), Numeric():
+            return _numbers(value, known, name)
+        case _:
+            raise _mismatch(value, known, name)
+
+
+def _numbers(value: Numeric, known: Numeric, name: str) -> Numeric:
+    values, kind, time = value.values, known.kind, known.time
+    unknown = values.dtype.kind == "f" and np.isnan(values).all()
+    if not unknown and time != value.time:
+        classes = {time_class(time), time_class(value.time)}
+        if classes == {"Date", "POSIXct"}:
+            # A column of midnights was taken for dates; which it is, the model's data said.
+            values = values * (1 / _SECONDS_PER_DAY if time == "Date" else _SECONDS_PER_DAY)
+        elif is_difftime(time) and is_difftime(value.time):
+            raise _mismatch(value, known, name)
+    if kind == "logical" and value.kind != "logical" and not unknown:
+        raise _mismatch(value, known, name)
+    if values.dtype == np.bool_ and kind != "logical":
+        values = values.astype(np.int64)
+    if kind == "double" or unknown:
+        values = values.astype(np.float64, copy=False)
+    elif kind == "integer" and values.dtype.kind == "f" and not np.isnan(values).any():
+        whole = bool((values == np.trunc(values)).all() and (np.abs(values) < 2**53).all())
+        if not whole:
+            return Numeric(values, "double", time)
+        values = values.astype(np.int64)
+    return Numeric(values, kind, time)
+
+
+def _mismatch(value: Value, known: Value, name: str) -> DataError:
+    return DataError(
+        f"variable '{name}' was fitted with type \"{type_name(known)}\" but type "
+        f'"{type_name(value)}" was supplied'
+    )
+
+
+def type_name(value: Value) -> str:
+    """Return R's name of a value's type, or class of times.
+
+    Examples
+    --------
+    >>> type_name(Numeric(np.zeros(1), "double", "POSIXct UTC")), type_name(Matrix(np.eye(2)))
+    ('POSIXct', 'matrix of 2 columns')
+    """
+    match value:
+        case Numeric(kind=kind, time=time):
+            return time_class(time) or kind
+        case Matrix(values=values):
+            return f"matrix of {values.shape[1]} columns"
+        case _:
+            return type(value).__name__.lower()
 
 
 def place_levels(value: Character | Factor, levels: Levels) -> Factor:
@@ -288,11 +262,11 @@ class NewColumns:
         The new rows.
     names : sequence of str
         Columns of the model's data; others are not looked at.
-    types : mapping of str to ColumnType
-        Types of those that the formula reads.
+    types : mapping of str to Value
+        Those that the formula reads, without rows.
     """
 
-    def __init__(self, data: Any, names: Sequence[str], types: Mapping[str, ColumnType]) -> None:
+    def __init__(self, data: Any, names: Sequence[str], types: Mapping[str, Value]) -> None:
         self._columns = Columns(data)
         self.names = tuple(names)
         self.rows = self._columns.rows
@@ -317,4 +291,4 @@ class NewColumns:
             raise DataError(f"object '{name}' not found in the new data", hint=hint)
         if name not in self._types:
             return value
-        return self._types[name].adapt(value, name, open_levels=open_levels)
+        return adapt(value, self._types[name], name, open_levels=open_levels)

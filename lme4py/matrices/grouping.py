@@ -89,9 +89,9 @@ class Grouping:
                 found = factor_of(value, Collation("C")) if isinstance(value, Numeric) else value
                 if not isinstance(found, Character | Factor):
                     raise DataError(f"'{name}' cannot be a grouping factor")
-                placed, kind = place_levels(found, levels[name]), frame.types[name]
-                ordered = kind.kind == "factor" and kind.ordered
-                factors[name] = Factor(placed.codes, placed.levels, ordered, kind.contrasts)
+                placed, known = place_levels(found, levels[name]), frame.types[name]
+                kept = (known.ordered, known.contrasts) if isinstance(known, Factor) else ()
+                factors[name] = Factor(placed.codes, placed.levels, *kept)
         if levels is None:
             levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
         return cls(frame, replace(context, rows=frame.rows), factors, levels)

@@ -26,7 +26,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.schema import ColumnType, LevelTable, type_of
+from lme4py.frame.schema import LevelTable, type_name, without_rows
 from lme4py.frame.state import is_time_to_reduce
 from lme4py.moments import sum_of_squares
 
@@ -37,7 +37,8 @@ class ColumnTypes:
 
     Parameters
     ----------
-    known : mapping of str to ColumnType
+    known : mapping of str to Value
+        The columns, without rows.
     blank : frozenset of str
         Those that had nothing but missing values so far.
     changed : bool
@@ -47,7 +48,7 @@ class ColumnTypes:
         its dictionaries; else they are text, as pandas joins its categories.
     """
 
-    known: Mapping[str, ColumnType]
+    known: Mapping[str, Value]
     blank: frozenset[str] = frozenset()
     changed: bool = False
     levels_grow: bool = True
@@ -56,7 +57,7 @@ class ColumnTypes:
     def of(cls, columns: Mapping[str, Value], *, levels_grow: bool) -> ColumnTypes:
         """Return what the columns of a block tell."""
         blank = frozenset(name for name, value in columns.items() if _is_blank(value))
-        known = {name: type_of(value) for name, value in columns.items()}
+        known = {name: without_rows(value) for name, value in columns.items()}
         return cls(known, blank, levels_grow=levels_grow)
 
     def plus(self, other: ColumnTypes) -> ColumnTypes:
@@ -79,12 +80,12 @@ class ColumnTypes:
     def differs(self, other: ColumnTypes) -> bool:
         """Tell whether values are computed otherwise by these types."""
         return any(
-            _essence(kind) != _essence(self.known[name]) for name, kind in other.known.items()
+            _essence(value) != _essence(self.known[name]) for name, value in other.known.items()
         )
 
-    def _joined(self, other: ColumnTypes, name: str) -> ColumnType:
+    def _joined(self, other: ColumnTypes, name: str) -> Value:
         first, second = self.known[name], other.known[name]
-        numbers = {first.kind, second.kind} <= {"integer", "double"}
+        numbers = _are_numbers(first) and _are_numbers(second)
         if name in self.blank and not numbers:
             return second
         if name in other.blank and not numbers:
@@ -102,37 +103,44 @@ def _is_blank(value: Value) -> bool:
             return False
 
 
-def _essence(kind: ColumnType) -> tuple[Any, ...]:
+def _are_numbers(value: Value) -> bool:
+    return isinstance(value, Numeric) and value.kind != "logical"
+
+
+def _essence(value: Value) -> tuple[Any, ...]:
     """Return what values are computed by: not the levels, which may grow."""
-    time = None if kind.time is None else kind.time.removesuffix(" clock").removesuffix(" UTC")
-    return kind.kind, time, kind.ordered, kind.width
+    match value:
+        case Numeric(kind=kind, time=time):
+            return kind, time and time.removesuffix(" clock").removesuffix(" UTC")
+        case Factor(ordered=ordered):
+            return Factor, ordered
+        case _:
+            return (type_name(value),)
 
 
-def _common(first: ColumnType, second: ColumnType, name: str, levels_grow: bool) -> ColumnType:
+def _common(first: Value, second: Value, name: str, levels_grow: bool) -> Value:
     """Return the type of a column whose parts have these."""
-    numbers = {"integer": 1, "double": 2}
-    if first.kind in numbers and second.kind in numbers:
-        wider = max(first, second, key=lambda item: numbers[item.kind])
-        return replace(wider, time=_common_time(first, second, name))
-    kinds = {first.kind, second.kind}
-    if kinds == {"factor"}:
-        if first.levels == second.levels:
+    match first, second:
+        case Numeric(), Numeric() if _are_numbers(first) and _are_numbers(second):
+            wider = first if first.kind == "double" else second
+            return replace(wider, time=_common_time(first.time, second.time, name))
+        case Factor(), Factor() if first.levels == second.levels:
             return first
-        if levels_grow:
+        case Factor(), Factor() if levels_grow:
             levels = LevelTable(dict.fromkeys((*first.levels, *second.levels)))
             return replace(first, levels=levels)
-    if kinds <= {"factor", "character"}:
-        return ColumnType("character")
-    if first.kind != second.kind or first.width != second.width:
+        case Factor() | Character(), Factor() | Character():
+            return Character(np.zeros(0, dtype=np.int32), ())
+    if type_name(first) != type_name(second):
         raise DataError(
-            f'column \'{name}\' is of type "{second.kind}" where it was "{first.kind}" before',
+            f"column '{name}' is of type \"{type_name(second)}\" where it was "
+            f'"{type_name(first)}" before',
             hint="give the column one type",
         )
     return first
 
 
-def _common_time(first: ColumnType, second: ColumnType, name: str) -> str | None:
-    one, two = first.time, second.time
+def _common_time(one: str | None, two: str | None, name: str) -> str | None:
     if one == two:
         return one
     classes = {time_class(one), time_class(two)}

@@ -24,7 +24,7 @@ from lme4py.argument_types import count_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
-from lme4py.data.values import Character, Factor, FloatArray, Numeric, Value, time_class
+from lme4py.data.values import FloatArray, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
@@ -32,7 +32,7 @@ from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, closed
 from lme4py.frame.modelframe import LearnedFrame, frame_of, learn_frame
-from lme4py.frame.schema import ColumnType, type_of
+from lme4py.frame.schema import adapt, without_rows
 from lme4py.frame.state import State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
@@ -61,7 +61,8 @@ class Known:
 
     Parameters
     ----------
-    types : mapping of str to ColumnType, optional
+    types : mapping of str to Value, optional
+        The columns, without rows.
     states : mapping of str to State
         By the labels of variables and arguments.
     rows : int, optional
@@ -77,7 +78,7 @@ class Known:
         Whether there is nothing left to find.
     """
 
-    types: Mapping[str, ColumnType] | None = None
+    types: Mapping[str, Value] | None = None
     states: Mapping[str, State] = field(default_factory=dict)
     rows: int | None = None
     first: int = FIRST_ROWS
@@ -399,21 +400,22 @@ class Scan:
     def _scope(self, known: Known, messages: Messages) -> Scope:
         return self._text.scope(BlockColumns(self._names, {}), known.rows or 0, messages)
 
-    def _attached(self, types: Mapping[str, ColumnType]) -> Mapping[str, ColumnType]:
+    def _attached(self, types: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the types of columns with the contrasts that are attached to some."""
         attached = self._text.attached
         if not attached:
             return types
-        samples = {name: _sample(types.get(name)) for name in self._names}
+        blank = Numeric(np.zeros(0), "double")
+        samples = {name: types.get(name, blank) for name in self._names}
         columns = AttachedColumns(samples, attached)
         made = {name: columns.get(name) for name in attached}
-        return {**types, **{name: type_of(value) for name, value in made.items() if value}}
+        return {**types, **{name: without_rows(value) for name, value in made.items() if value}}
 
     def _modelled(self, known: Known, total: Found, frame: SomeRows) -> Known:
         """Learn from the rows that were kept as from all rows."""
         messages, types = Messages(), known.types or {}
         variables = {
-            name: types[name].adapt(value, name) if name in types else value
+            name: adapt(value, types[name], name) if name in types else value
             for name, value in frame.variables.items()
         }
         positions = np.concatenate(frame.positions)
@@ -528,9 +530,9 @@ def _column(columns: Columns, name: str) -> Value:
     return value
 
 
-def _typed(value: Value, kind: ColumnType, name: str) -> Value:
+def _typed(value: Value, known: Value, name: str) -> Value:
     """Return a column of a block on the type that all blocks share."""
-    found = kind.adapt(value, name)
+    found = adapt(value, known, name)
     if not (isinstance(found, Numeric) and isinstance(value, Numeric)):
         return found
     # Whether midnights show the hour is known of all rows only, and matters to older versions.
@@ -540,19 +542,6 @@ def _typed(value: Value, kind: ColumnType, name: str) -> Value:
     ):
         return replace(found, time=value.time)
     return found
-
-
-def _sample(kind: ColumnType | None) -> Value:
-    """Return a column of a type, with all its levels."""
-    match kind:
-        case ColumnType(kind="factor", levels=levels, ordered=ordered):
-            return Factor(np.arange(len(levels), dtype=np.int32), levels, ordered)
-        case ColumnType(kind="character"):
-            return Character(np.zeros(1, dtype=np.int32), ("",))
-        case ColumnType(kind="logical"):
-            return Numeric(np.array([True]), "logical")
-        case _:
-            return Numeric(np.zeros(1), "double")
 
 
 def scan(

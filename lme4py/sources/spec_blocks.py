@@ -11,6 +11,7 @@ import numpy as np
 
 from lme4py.argument_types import count_of
 from lme4py.crossproducts import Crossproducts, RunningSum
+from lme4py.data.values import Character, Factor
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
@@ -39,8 +40,9 @@ def _coded(spec: Spec, source: Source, rows: int) -> Iterator[Block]:
 
 def tables_of(spec: Spec) -> dict[str, TextTable]:
     """Return tables of the levels that columns of text have in a model."""
-    known = {name: kind.levels for name, kind in spec.variables.items()} | dict(spec.grouping)
-    texts = {name for name, kind in spec.columns.items() if kind.kind == "character"}
+    factors = {n: value for n, value in spec.variables.items() if isinstance(value, Factor)}
+    known = {name: factor.levels for name, factor in factors.items()} | dict(spec.grouping)
+    texts = {name for name, value in spec.columns.items() if isinstance(value, Character)}
     return {
         # The levels themselves, so that nobody need compare them.
         name: TextTable(levels)

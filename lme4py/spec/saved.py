@@ -20,12 +20,13 @@ from lme4py.data.values import (
     Matrix,
     Null,
     Numeric,
+    Value,
     time_class,
 )
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import NA_ACTIONS
-from lme4py.frame.schema import ColumnType, Levels, LevelTable
+from lme4py.frame.schema import Levels, LevelTable
 from lme4py.frame.state import State
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
@@ -46,8 +47,11 @@ def read(text: str) -> Spec:
     def table(levels: Levels) -> LevelTable:
         return tables.setdefault(levels, LevelTable.of(levels))
 
-    def typed(types: Mapping[str, ColumnType]) -> dict[str, ColumnType]:
-        return {name: replace(item, levels=table(item.levels)) for name, item in types.items()}
+    def typed(types: Mapping[str, Value]) -> dict[str, Value]:
+        return {
+            name: replace(item, levels=table(item.levels)) if isinstance(item, Factor) else item
+            for name, item in types.items()
+        }
 
     return replace(
         spec,
@@ -72,16 +76,6 @@ def _contrasts_fit(contrasts: str | Matrix | None, levels: Sequence[Any]) -> boo
 
 def _time_fits(time: str | None) -> bool:
     return time is None or time_class(time) in (*UNITS, "Date", "POSIXct")
-
-
-def _type_fits(item: ColumnType) -> bool:
-    return (
-        _differ(item.levels)
-        and _time_fits(item.time)
-        and item.width >= 0
-        and (item.names is None or len(item.names) == item.width)
-        and _contrasts_fit(item.contrasts, item.levels)
-    )
 
 
 def _spec_fits(item: Spec) -> bool:
@@ -152,7 +146,6 @@ _CODEC = Codec(
     "a saved spec",
     {
         **VALUES,
-        ColumnType: _type_fits,
         State: lambda item: _STATES[item.kind](item.kept),
         LearnedGroup: lambda item: (
             len(item.levels) > 0 and _differ(item.levels) and None not in item.levels
@@ -165,5 +158,5 @@ _CODEC = Codec(
     },
     {Formula: FORMULA},
     root=Spec,
-    version=5,
+    version=6,
 )

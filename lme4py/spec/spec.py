@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import few
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.data.coding import DefaultContrasts
-from lme4py.data.values import FloatArray
+from lme4py.data.values import FloatArray, Value
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.modelframe import na_action_of
-from lme4py.frame.schema import ColumnType, Levels
+from lme4py.frame.schema import Levels
 from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup
@@ -89,12 +89,12 @@ class Spec:
         The formula, ``||`` expanded.
     names : tuple of str
         Columns of the model's data, which ``.`` stands for.
-    columns : mapping of str to ColumnType
-        Type and levels of those that new rows need.
+    columns : mapping of str to Value
+        Those that new rows need: their types and levels, without rows.
     frame_names : tuple of str
         Labels of the model frame's variables.
-    variables : mapping of str to ColumnType
-        Type and levels of the variables that new rows need.
+    variables : mapping of str to Value
+        Those of its variables that new rows need, likewise.
     states : mapping of str to State
         What evaluating those variables, and the ``offset`` argument, learned: means, knots.
     grouping : mapping of str to tuple of str
@@ -109,8 +109,8 @@ class Spec:
         Codings of unordered and of ordered factors that have none of their own.
     offset, weights, subset : str or bool
         The expressions of these arguments; True for one that was given as values.
-    response : ColumnType or None
-        Type and levels of the response, as y.
+    response : Value or None
+        The response, likewise.
     generalized : bool
         Whether y of a factor is 0 for its first level and 1 for the others.
     env : mapping of str to object
@@ -125,9 +125,9 @@ class Spec:
 
     formula: Formula
     names: tuple[str, ...]
-    columns: Mapping[str, ColumnType]
+    columns: Mapping[str, Value]
     frame_names: tuple[str, ...]
-    variables: Mapping[str, ColumnType]
+    variables: Mapping[str, Value]
     states: Mapping[str, State]
     grouping: Mapping[str, Levels]
     groups: tuple[LearnedGroup, ...]
@@ -138,7 +138,7 @@ class Spec:
     offset: str | bool
     weights: str | bool
     subset: str | bool
-    response: ColumnType | None
+    response: Value | None
     generalized: bool
     env: Mapping[str, Any] = field(default_factory=dict, metadata={"saved": False})
 

@@ -126,7 +126,7 @@ def test_numpy_alone_reads_it(stored):
         np.testing.assert_array_equal(file["theta"][file["Lind"]], file["Lambdat_data"])
         assert file["Zt_shape"].tolist() == list(design.Zt.shape)
     assert metadata["format"] == "lme4py.StoredDesign"
-    assert names == design.fixed.names == metadata["content"]["fixed"]["names"]
+    assert names == design.fixed.names == metadata["content"]["names"]
 
 
 INDEXES = [
@@ -244,14 +244,14 @@ HOSTILE = {
     "a type that is none": _metadata(frame__variables__map__f__is="secret"),
     "a kind that is none": _metadata(frame__variables__map__Reaction__kind=[1]),
     "an array that is none": _metadata(frame__variables__map__Reaction__values={"array": "absent"}),
-    "too few names": _metadata(fixed__names=["a"]),
-    "names that are numbers": _metadata(fixed__names=list(range(9))),
-    "terms that are gone": _metadata(fixed__terms=[]),
-    "contrasts that are none": _metadata(fixed__contrasts={"map": {"f": {"array": 3}}}),
-    "scales that are none": _metadata(fixed__scales={"map": {"f": "large"}}),
-    "random terms that are gone": _metadata(random=[]),
-    "random terms that are none": _metadata(random=["a", "b"]),
-    "levels that are gone": _metadata(random__0__factor__levels=[]),
+    "too few names": _metadata(names=["a"]),
+    "names that are numbers": _metadata(names=list(range(9))),
+    "terms that are gone": _metadata(terms=[]),
+    "contrasts that are none": _metadata(contrasts={"map": {"f": {"array": 3}}}),
+    "scales that are none": _metadata(scales={"map": {"f": "large"}}),
+    "random terms that are gone": _metadata(factors=[]),
+    "random terms that are none": _metadata(factors=["a", "b"]),
+    "levels that are gone": _metadata(factors__0__levels=[]),
     "a family that is none": _metadata(family=["binomial"]),
     "a control that is none": _metadata(control__check_rankX="dance"),
     "a control of another type": _metadata(control__check_rankX=["dance"]),
@@ -423,7 +423,7 @@ def test_arrow(design, tmp_path):
     np.testing.assert_array_equal(theta[place], tables["Lambdat"]["value"].to_numpy())
     assert tables["effects"]["level"].to_pylist() == design.random.row_names
     metadata = json.loads(tables["X"].schema.metadata[b"lme4py"])
-    assert metadata["content"]["fixed"]["names"] == design.fixed.names
+    assert metadata["content"]["names"] == design.fixed.names
     for name, factor in design.random.flist.items():
         codes = tables["groups"][name].combine_chunks().indices.fill_null(-1).to_numpy()
         np.testing.assert_array_equal(codes, factor.codes)

@@ -332,12 +332,12 @@ def _fixed_part(
         return fixed
     changed = bool(fixed.scales or fixed.centers)
     places = iter(range(len(found.names)))
-    for k, name in enumerate(fixed.names):
+    for k, label in enumerate(zip(fixed.names, assign.tolist(), strict=True)):
         # Columns that depend on others were dropped; the others are in order.
         same = (
             changed or np.array_equal(found.column(number), X[:, k], equal_nan=True)
             for number in places
-            if found.names[number] == name
+            if (found.names[number], found.assign[number]) == label
         )
         if not any(same):
             return fixed

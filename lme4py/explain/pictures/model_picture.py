@@ -82,7 +82,7 @@ def plot(
     rows, columns = max(size[0] for size in sizes), sum(size[1] for size in sizes)
     numbered = rows <= _NUMBERED[0] and columns <= _NUMBERED[1] and min(map(min, sizes)) > 0
     drawn = [_panel(name, shown, numbered) for name in wanted]
-    figure = panel_figure(drawn, below=0.18 * min(len(shown.terms), _MOST_TERMS + 1))
+    figure = panel_figure(drawn, below=0.18 * min(len(design.random.terms), _MOST_TERMS + 1))
     _draw_legend(figure, shown, drawn, numbered)
     return figure
 
@@ -115,7 +115,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
 
 def _pixels(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
     """Return the pixels of a matrix: the colour of its term, or of X's, darker for more."""
-    weights, palette = darkness(name, shown, down, across), colours_of(len(shown.terms))
+    weights, palette = darkness(name, shown, down, across), colours_of(shown.random.nl.size)
     if name == "X":
         return paint(weights, shown.design.fixed.assign[across.first] % 2, _FIXED)
     if name in ("Zt", "Lambdat"):
@@ -127,14 +127,14 @@ def _pixels(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Float
 def _values(name: str, shown: Window) -> list[list[float]]:
     """Return the numbers of a small matrix."""
     side = PANELS[name][name not in ("Zt", "ZtZ")]
-    found = (shown.Lambdat if name == "Lambdat" else shown.transposed(side)).toarray()
+    found = (shown.random.Lambdat if name == "Lambdat" else shown.transposed(side)).toarray()
     values = found @ found.T if name == "ZtZ" else found.T if side == PANELS[name][1] else found
     return values.tolist()
 
 
 def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[Label]:
     """Return names along a side: of each line where they have room, else of its parts."""
-    fixed, terms = shown.design.fixed, shown.terms
+    fixed, terms = shown.design.fixed, shown.random.terms
     palette = colours_of(len(terms))
     if side == "observations":
         return []
@@ -164,11 +164,11 @@ def _names(side: Side, shown: Window) -> Iterator[str]:
     model = system(shown.design)
     setter = Typesetter(notation_of(model.hierarchy).write, form=PICTURE)
     places = pairwise(shown.bounds("columns"))
-    for term, own, (begin, end) in zip(shown.terms, shown.levels, places, strict=True):
+    for term, (begin, end) in zip(shown.random.terms, places, strict=True):
         if side == "columns":
             yield from term.plan.names
             continue
-        for name in [str(term.group.levels[level]) for level in own]:
+        for name in map(str, term.group.levels):
             if side == "levels":
                 yield name
                 continue
@@ -178,7 +178,7 @@ def _names(side: Side, shown: Window) -> Iterator[str]:
 
 def _marks(shown: Window) -> list[tuple[str, list[int]]]:
     """Return for each term its colour, and the columns of X that stand again in its rows of Zt."""
-    names, terms = shown.design.fixed.names, shown.terms
+    names, terms = shown.design.fixed.names, shown.design.random.terms
     places = {name: k for k, name in reversed(list(enumerate(names)))}
     found = []
     for term, colour in zip(terms, colours_of(len(terms)), strict=True):
@@ -198,11 +198,11 @@ def _frames(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Itera
         yield from ((0, low, across.edges[-1], high) for low, high in pairwise(down.bounds))
     if 2 < across.bounds.size <= _MOST_TERMS + 1:
         yield from ((low, 0, high, down.edges[-1]) for low, high in pairwise(across.bounds))
-    terms, runs = shown.terms, shown.runs.tolist()
+    terms, runs = shown.random.terms, shown.runs.tolist()
     if name not in ("Z", "J") or across.enlarges or len(runs) * len(terms) > _MOST_FRAMES:
         return
     for k, begin in enumerate(across.Gp[:-1].tolist()):
-        step, places = terms[k].columns if name == "Z" else 1, shown.places(k)
+        step, places = terms[k].columns if name == "Z" else 1, terms[k].group.codes
         for top, bottom in pairwise(runs):
             own = places[top:bottom]
             yield begin + int(own.min()) * step, top, begin + (int(own.max()) + 1) * step, bottom
@@ -214,10 +214,10 @@ def _draw_legend(
     """Write one line for each random term below the panels, and how to read the picture."""
     from matplotlib.patches import Patch
 
-    count, Gp = len(shown.terms), shown.design.random.Gp.tolist()
+    terms, Gp = shown.design.random.terms, shown.design.random.Gp.tolist()
     width = int(figure.get_figwidth() / 0.064)
     lines = []
-    for term, begin, end in zip(shown.terms[:_MOST_TERMS], Gp, Gp[1:], strict=False):
+    for term, begin, end in zip(terms[:_MOST_TERMS], Gp, Gp[1:], strict=False):
         columns = ", ".join(map(short, term.plan.names[:5]))
         columns += f", … {term.columns - 5} more" * (term.columns > 5)
         lines.append(
@@ -226,8 +226,8 @@ def _draw_legend(
             f"   {term.covariance.parameters} theta"
         )
     handles = [Patch(color=colour) for colour in colours_of(len(lines))]
-    if count > _MOST_TERMS:
-        lines.append(f"… and {count - _MOST_TERMS} more terms")
+    if len(terms) > _MOST_TERMS:
+        lines.append(f"… and {len(terms) - _MOST_TERMS} more terms")
         handles.append(Patch(alpha=0))
     legend = figure.legend(
         handles,
@@ -248,7 +248,7 @@ def _draw_legend(
 
 def _how_to_read(shown: Window, panels: Sequence[MatrixPanel], numbered: bool) -> str:
     """Return how to read the picture."""
-    terms, drawn = shown.terms, {panel.name for panel in panels}
+    terms, drawn = shown.random.terms, {panel.name for panel in panels}
     structured = any(term.covariance.parameters > term.columns > 1 for term in terms)
     step = sampling_step(shown.transposed("effects")) if "ZtZ" in drawn else 1
     said = {

@@ -6,20 +6,22 @@ size is formed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csc_array, csr_array, vstack
+from scipy.sparse import csc_array, csr_array
 
-from lme4py.data.values import FloatArray
+from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.export.dense_blocks import effects
+from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.reterms import RandomEffects
+from lme4py.matrices.zt import zt_entries
 
 Side: TypeAlias = Literal["observations", "fixed", "effects", "levels", "columns"]
 """What the rows or columns of a matrix are: of y; of X; of Z; levels or columns of each term."""
@@ -45,86 +47,38 @@ _MOST_PRODUCTS = 200_000_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Window:
-    """A part of a design in the order of a picture; columns of Z stay sorted by term.
+    """Some rows of a design in the order of a picture, with the random part that they alone make.
 
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    rows : ndarray of int64 or slice
-        Which observations.
-    levels : sequence of ndarray of int64
-        Which levels of each random term.
-    runs : ndarray of int64
-        Where the levels of the factor that all others are nested in begin and end among
-        the rows; empty without one, or in another order.
+    `X` is dense or sparse, as the design's. `runs` tells where the levels of the factor that all
+    others are nested in begin and end among the rows; empty without one, or in another order.
     """
 
     design: MixedDesign
-    rows: NDArray[np.int64] | slice
-    levels: Sequence[NDArray[np.int64]]
+    X: Any
+    random: RandomEffects
     runs: NDArray[np.int64]
-
-    @property
-    def terms(self) -> Sequence[RandomTerm]:
-        """The random terms."""
-        return self.design.random.terms
 
     def bounds(self, side: Side) -> NDArray[np.int64]:
         """Return where the random terms begin on a side, and its length; others are one part."""
-        n, p = self.design.X.shape
-        sizes = {
-            "observations": [n if isinstance(self.rows, slice) else self.rows.size],
-            "fixed": [p],
-            "effects": [
-                len(k) * term.columns for k, term in zip(self.levels, self.terms, strict=True)
-            ],
-            "levels": [len(k) for k in self.levels],
-            "columns": [term.columns for term in self.terms],
-        }
-        return np.cumsum([0, *sizes[side]])
-
-    @property
-    def places_in_Z(self) -> NDArray[np.int64]:
-        """The positions of the columns of Z in the design."""
-        parts = zip(self.design.random.Gp.tolist(), self.levels, self.terms, strict=False)
-        return np.concatenate(
-            [
-                (Gp + levels[:, None] * t.columns + np.arange(t.columns)).ravel()
-                for Gp, levels, t in parts
-            ]
-        )
-
-    def places(self, number: int) -> NDArray[np.int64]:
-        """Return the position, among the levels of a term that are shown, of each row's; or -1."""
-        place: NDArray[np.int64] = np.full(self.terms[number].levels + 1, -1)
-        place[self.levels[number]] = np.arange(self.levels[number].size)
-        return place[self.terms[number].group.codes[self.rows]]
+        n, p = self.X.shape
+        nl, nc = self.random.nl, self.random.nc
+        sizes = {"fixed": [p], "effects": nl * nc, "levels": nl, "columns": nc}
+        return np.cumsum([0, *sizes.get(side, [n])])
 
     def transposed(self, side: Side) -> csc_array:
         """Return the columns of a side by the observations: of X, Z, J, or raw columns."""
-        Zt: Any = self.design.random.Zt
+        n, terms = self.X.shape[0], self.random.terms
         match side:
             case "fixed":
-                return csr_array(self.design.X)[self.rows].T
+                return csr_array(self.X).T
             case "columns":
-                return csr_array(np.column_stack([*map(effects, self.terms)])[self.rows]).T
+                return csr_array(np.column_stack(list(map(effects, terms)))).T
             case "levels":
-                return csc_array(vstack([self._indicators(k) for k in range(len(self.terms))]))
+                # Z of an intercept alone.
+                ones = Plan.given(np.ones((n, 1)), ("(Intercept)",), (0,))
+                return zt_entries([replace(term, plan=ones) for term in terms], n).matrix()
             case _:
-                whole = isinstance(self.rows, slice)
-                return csc_array(Zt if whole else Zt[self.places_in_Z][:, self.rows])
-
-    def _indicators(self, number: int) -> csc_array:
-        places = self.places(number)
-        (known,) = np.nonzero(places >= 0)
-        shape = self.levels[number].size, places.size
-        return csc_array((np.ones(known.size), (places[known], known)), shape=shape)
-
-    @property
-    def Lambdat(self) -> csc_array:
-        """The part of Lambdat at theta."""
-        return self.design.random.Lambdat[self.places_in_Z][:, self.places_in_Z]
+                return self.random.Zt
 
 
 def window(design: MixedDesign, groups: int | None = None, by_group: bool = False) -> Window:
@@ -139,9 +93,9 @@ def window(design: MixedDesign, groups: int | None = None, by_group: bool = Fals
     by_group : bool
         Sort the rows by the grouping factors, the highest first, and levels by their first row.
     """
-    runs, terms = np.empty(0, dtype=np.int64), design.random.terms
+    runs, random = np.empty(0, dtype=np.int64), design.random
     if groups is None and not by_group:
-        return Window(design, slice(None), [np.arange(term.levels) for term in terms], runs)
+        return Window(design, design.X, random, runs)
     found = hierarchy(design)
     highest = max(found.at(found.stages), key=lambda k: found.factors[k].size)
     codes = found.factors[highest].codes.astype(np.int64)
@@ -153,12 +107,23 @@ def window(design: MixedDesign, groups: int | None = None, by_group: bool = Fals
         rows = rows[np.lexsort([found.factors[k].codes[rows] for k in keys])]
         if all(found.nested[k, highest] for k in range(len(found.factors)) if k != highest):
             runs = np.concatenate(([0], 1 + np.flatnonzero(np.diff(codes[rows])), [rows.size]))
-    shown = []
-    for term in terms:
-        levels, first = np.unique(term.group.codes[rows], return_index=True)
-        levels = levels[np.argsort(first)] if by_group else levels
-        shown.append(levels[levels >= 0].astype(np.int64))
-    return Window(design, rows, shown, runs)
+    terms = tuple(_on_rows(term, rows, by_group) for term in random.terms)
+    shown = RandomEffects(terms, random.order, zt_entries(terms, rows.size))
+    return Window(design, design.X[rows], shown, runs)
+
+
+def _on_rows(term: RandomTerm, rows: NDArray[np.int64], by_first: bool) -> RandomTerm:
+    """Return a term on some rows with the levels that they have, maybe by their first row."""
+    codes, known = term.group.codes[rows], term.group.levels
+    levels, first = np.unique(codes, return_index=True)
+    levels = levels[np.argsort(first)] if by_first else levels
+    levels = levels[levels >= 0]
+    # The last place is that of rows without a level.
+    places = np.full(len(known) + 1, -1, dtype=np.int32)
+    places[levels] = np.arange(levels.size)
+    group = Factor(places[codes], tuple(known[level] for level in levels))
+    plan = Plan.given(effects(term)[rows], term.plan.names, term.plan.assign)
+    return replace(term, group=group, plan=plan)
 
 
 class TermAxis:
@@ -230,7 +195,7 @@ def darkness(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Floa
     largest of the term. Lambdat has a dark diagonal, and pale entries beside it.
     """
     if name == "Lambdat":
-        stored = shown.Lambdat
+        stored = shown.random.Lambdat
         ones = csc_array((np.ones(stored.nnz), stored.indices, stored.indptr), shape=stored.shape)
         filled: FloatArray = (down.sums @ ones @ across.sums.T).toarray() > 0
         return np.where(np.eye(len(filled), dtype=bool), 1.0, 0.35) * filled
@@ -240,9 +205,7 @@ def darkness(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Floa
     if side == "effects":
         # The same column of its term at another level is of the same kind.
         steps = [np.arange(*ends) for ends in pairwise(shown.bounds("columns"))]
-        kinds = np.concatenate(
-            [np.tile(k, n.size) for k, n in zip(steps, shown.levels, strict=True)]
-        )
+        kinds = np.concatenate([*map(np.tile, steps, shown.random.nl)])
     values, kind = np.abs(matrix.data), kinds[matrix.indices]
     finite = np.isfinite(values)
     values = np.where(finite, values / _largest(values[finite], kind[finite])[kind], 1.0)

@@ -30,24 +30,12 @@ _PARTS = {
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Estimates:
-    """What is known of a model's parameters.
+    """What is known of a model's parameters."""
 
-    Parameters
-    ----------
-    beta : ndarray of float64, shape (p,)
-        The fixed effects, NaN where not known.
-    covariances : tuple of ndarray of float64, or None
-        The covariance matrix of each term's effects, σ² multiplied in.
-    sigma : float or None
-        The residual standard deviation; None in families without one, or if not known.
-    b : ndarray of float64, shape (q,), or None
-        The conditional modes of the random effects.
-    """
-
-    beta: FloatArray
-    covariances: tuple[FloatArray, ...] | None = None
-    sigma: float | None = None
-    b: FloatArray | None = None
+    beta: FloatArray  # the fixed effects, NaN where not known
+    covariances: tuple[FloatArray, ...] | None = None  # of each term's effects, σ² multiplied in
+    sigma: float | None = None  # None in families without one, or if not known
+    b: FloatArray | None = None  # the conditional modes of the random effects
 
     def __repr__(self) -> str:
         return f"<Estimates: {int(np.isfinite(self.beta).sum())} fixed effects>"

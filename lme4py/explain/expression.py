@@ -46,37 +46,19 @@ class Numeral:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A quantity of the model.
-
-    Parameters
-    ----------
-    kind : str
-        What it is.
-    name : str
-        The variable's name, or the letter of a matrix.
-    part : str
-        The level or column of the variable; the level of a random effect that is one of several.
-    numbers : tuple of int or str
-        Its place among its kind: (1, 0) for gamma_10; "h" is the index of a `Series`.
-    factors : tuple of int
-        Positions of the grouping factors whose levels it differs between.
-    row : str
-        "i" if it differs between observations, a number or "n" for a certain or the last one of
-        a cluster, "" otherwise.
-    copy : int
-        Tells apart what would have the same name otherwise.
-    of : tuple of Quantity
-        The random effects whose variance, deviation or correlation it is.
-    """
+    """A quantity of the model."""
 
     kind: QuantityKind
-    name: str = ""
+    name: str = ""  # of a variable, or the letter of a matrix
+    # The level or column of the variable; the level of a random effect that is one of several.
     part: str = ""
-    numbers: tuple[int | str, ...] = ()
-    factors: tuple[int, ...] = ()
+    numbers: tuple[int | str, ...] = ()  # (1, 0) for gamma_10; "h" is the index of a `Series`
+    factors: tuple[int, ...] = ()  # positions of those whose levels it differs between
+    # "i" if it differs between observations, a number or "n" for a certain or the last one of a
+    # cluster, "" otherwise.
     row: str = ""
-    copy: int = 0
-    of: tuple[Quantity, ...] = ()
+    copy: int = 0  # tells apart what would have the same name otherwise
+    of: tuple[Quantity, ...] = ()  # the effects whose variance, deviation or correlation it is
 
 
 @dataclass(frozen=True, slots=True)

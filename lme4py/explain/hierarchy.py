@@ -26,21 +26,11 @@ contradicts a level that was chosen."""
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GroupingFactor:
-    """A grouping factor of the random part.
-
-    Parameters
-    ----------
-    name : str
-        lme4's name of the factor.
-    levels : tuple of str
-        Its levels.
-    codes : ndarray of int32, shape (n,)
-        The level of each row; -1 where it has none.
-    """
+    """A grouping factor of the random part."""
 
     name: str
     levels: tuple[str, ...]
-    codes: NDArray[np.int32]
+    codes: NDArray[np.int32]  # the level of each row; -1 where it has none
 
     def __repr__(self) -> str:
         return f"<GroupingFactor: {self.name}, {self.size} levels>"
@@ -107,21 +97,12 @@ def _columns(value: Value) -> list[NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
-    """The grouping factors and how they are nested.
+    """The grouping factors and how they are nested."""
 
-    Parameters
-    ----------
-    factors : tuple of GroupingFactor
-        In the order of their first term in the random part.
-    nested : ndarray of bool, shape (factors, factors)
-        Whether the row's factor is nested in the column's, and not the same partition.
-    stage : tuple of int
-        The stage of each factor, from 1; observations are stage 0.
-    """
-
-    factors: tuple[GroupingFactor, ...]
+    factors: tuple[GroupingFactor, ...]  # in the order of their first term in the random part
+    # Whether the row's factor is nested in the column's, and not the same partition.
     nested: NDArray[np.bool_]
-    stage: tuple[int, ...]
+    stage: tuple[int, ...]  # of each factor, from 1; observations are stage 0
 
     def __repr__(self) -> str:
         return f"<Hierarchy: {', '.join(factor.name for factor in self.factors)}>"

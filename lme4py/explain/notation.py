@@ -43,17 +43,7 @@ def _subscript(
 
 
 class Notation(ABC):
-    """A way of writing the quantities of a model.
-
-    Parameters
-    ----------
-    levels : Hierarchy
-        The grouping factors.
-    names : mapping of str to str
-        Other names for variables and columns.
-    response : str
-        The response.
-    """
+    """A way of writing the quantities of a model; `names` are others for variables and columns."""
 
     name: ClassVar[str]
     predicted: ClassVar[str]

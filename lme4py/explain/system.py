@@ -51,28 +51,14 @@ Atoms: TypeAlias = tuple[Quantity, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnProduct:
-    """A column of X, or of a random-effects term: then one column of Z for each level.
+    """A column of X, or of a random-effects term: then one column of Z for each level."""
 
-    Parameters
-    ----------
-    effect : Quantity
-        Its coefficient.
-    name : str
-        R's name of it.
-    atoms : tuple of Quantity
-        What it multiplies; empty for an intercept.
-    scale : float
-        What the product is multiplied by: not 1 after ``check_scaleX`` rescaled a column of X.
-    term, place : int
-        Position of the term in the random part, and the column's among those of the term.
-    """
-
-    effect: Quantity
-    name: str
-    atoms: Atoms
-    scale: float = 1.0
-    term: int = -1
-    place: int = -1
+    effect: Quantity  # its coefficient
+    name: str  # R's
+    atoms: Atoms  # what it multiplies; empty for an intercept
+    scale: float = 1.0  # of the product: not 1 after ``check_scaleX`` rescaled a column of X
+    term: int = -1  # position in the random part
+    place: int = -1  # among the columns of the term
 
     @property
     def entry(self) -> Tree:
@@ -83,39 +69,17 @@ class ColumnProduct:
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class System:
-    """The equations of a model as trees.
-
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    hierarchy : Hierarchy
-        Its grouping factors.
-    monomials : Monomials
-        What the columns are made of.
-    fixed : tuple of ColumnProduct
-        The columns of X.
-    random : tuple of ColumnProduct
-        The columns of each random term.
-    observations : tuple of Tree
-        The terms of the lowest equation, without residual and offsets.
-    offsets : tuple of Quantity
-        Offsets, which are added to them.
-    stages : tuple of tuple of Relation
-        For each stage from 1, the equations of the coefficients.
-    values : mapping of Quantity to Column
-        What the predictors and offsets are.
-    """
+    """The equations of a model as trees."""
 
     design: MixedDesign
     hierarchy: Hierarchy
-    monomials: Monomials
-    fixed: tuple[ColumnProduct, ...]
-    random: tuple[ColumnProduct, ...]
-    observations: tuple[Tree, ...]
-    offsets: tuple[Quantity, ...]
-    stages: tuple[tuple[Relation, ...], ...]
-    values: Mapping[Quantity, Column]
+    monomials: Monomials  # what the columns are made of
+    fixed: tuple[ColumnProduct, ...]  # the columns of X
+    random: tuple[ColumnProduct, ...]  # the columns of each random term
+    observations: tuple[Tree, ...]  # the terms of the lowest equation
+    offsets: tuple[Quantity, ...]  # which are added to them
+    stages: tuple[tuple[Relation, ...], ...]  # from 1: the equations of the coefficients
+    values: Mapping[Quantity, Column]  # what the predictors and offsets are
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
@@ -226,21 +190,14 @@ def _scale(scale: float) -> tuple[Tree, ...]:
 
 
 class _Coefficient:
-    """A coefficient in the making, on the way from the observations to the fixed effects.
-
-    Attributes
-    ----------
-    numbers : tuple of int
-        Its place at each stage passed: the root, the response itself, has none.
-    above : mapping of tuple to _Coefficient
-        The coefficients in its equation, by what they are multiplied by.
-    terms : list of Tree
-        The random effects in its equation; at the top fixed effects, which it stands for.
-    """
+    """A coefficient in the making, on the way from the observations to the fixed effects."""
 
     def __init__(self, numbers: tuple[int, ...] = ()) -> None:
+        # Its place at each stage passed: the root, the response itself, has none.
         self.numbers = numbers
+        # The coefficients in its equation, by what they are multiplied by.
         self.above: dict[Atoms, _Coefficient] = {}
+        # The random effects in its equation; at the top fixed effects, which it stands for.
         self.terms: list[Tree] = []
         # A coefficient that is multiplied by nothing has number 0, whether there is one or not.
         self._numbered: dict[Atoms, int] = {(): 0}

@@ -114,27 +114,13 @@ class Shown(ABC):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Section:
-    """Equations that belong together.
+    """Equations that belong together."""
 
-    Parameters
-    ----------
-    title : str
-        The heading, "" for none.
-    relations : tuple of Relation
-        The equations.
-    stage : int
-        The stage of the hierarchy at which they are read: notations leave out its index.
-    notes : tuple of Note
-        Sentences below them.
-    heads : bool
-        Whether the title is the heading of the sections that follow, too.
-    """
-
-    title: str
+    title: str  # "" for none
     relations: tuple[Relation, ...] = ()
-    stage: int = 0
-    notes: tuple[Note, ...] = ()
-    heads: bool = False
+    stage: int = 0  # of the hierarchy, at which they are read: notations leave out its index
+    notes: tuple[Note, ...] = ()  # below them
+    heads: bool = False  # whether the title is the heading of the sections that follow, too
 
     def __repr__(self) -> str:
         return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"

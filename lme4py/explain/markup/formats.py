@@ -73,42 +73,19 @@ _CONSTRUCTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """How equations are written in a format.
+    """How equations are written in a format: each function writes one kind of thing."""
 
-    Parameters
-    ----------
-    column : int
-        Its column in the table of constructs.
-    name : callable
-        Writes a letter or the name of a variable, maybe in bold.
-    label : callable
-        Writes the level or column of a variable.
-    words : callable
-        Writes words outside of mathematics.
-    number : callable
-        Writes a number, which may have an exponent behind an e.
-    function : callable
-        Writes the name of a function or distribution.
-    index : callable
-        Writes a piece of an index: digits, or letters and brackets.
-    script : callable
-        Writes a whole index, above or below.
-    grid : callable
-        Writes a matrix by rows, given which of its columns hold numbers alone, as lines.
-    frames : tuple of str
-        What words and symbols stand in, in a sentence below equations.
-    """
-
-    column: int
-    name: Callable[[str, bool], str]
-    label: Callable[[str], str]
-    words: Callable[[str], str]
-    number: Callable[[str], str]
-    function: Callable[[str], str]
-    index: Callable[[str], str]
-    script: Callable[[str, bool], str]
+    column: int  # in the table of constructs
+    name: Callable[[str, bool], str]  # a letter or the name of a variable, maybe in bold
+    label: Callable[[str], str]  # the level or column of a variable
+    words: Callable[[str], str]  # outside of mathematics
+    number: Callable[[str], str]  # may have an exponent behind an e
+    function: Callable[[str], str]  # the name of a function or distribution
+    index: Callable[[str], str]  # a piece of an index: digits, or letters and brackets
+    script: Callable[[str, bool], str]  # a whole index, maybe above
+    # A matrix by rows, given which of its columns hold numbers alone, as lines.
     grid: Callable[[Cells, Sequence[bool]], list[str]]
-    frames: tuple[str, str] = ("{}", "{}")
+    frames: tuple[str, str] = ("{}", "{}")  # of words and symbols in a sentence below equations
 
     @property
     def drawn(self) -> bool:

@@ -103,21 +103,11 @@ class Definitions:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table; a cell is prose of few words.
+    """A table; a cell is prose of few words."""
 
-    Parameters
-    ----------
-    names : sequence of str
-        Heads of the columns.
-    rows : sequence of sequence of str
-        Cells.
-    right : collection of int
-        Columns that are flush right.
-    """
-
-    names: Sequence[str]
+    names: Sequence[str]  # heads of the columns
     rows: Sequence[Sequence[Prose]]
-    right: Collection[int] = ()
+    right: Collection[int] = ()  # columns that are flush right
 
     def first(self, count: int) -> Table:
         """Return the first columns."""

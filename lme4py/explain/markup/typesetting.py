@@ -42,28 +42,14 @@ _TIGHT = (*_DIVIDED, Power, Root)
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A quantity in writing.
+    """A quantity in writing."""
 
-    Parameters
-    ----------
-    base : str
-        A letter or a name.
-    part : str
-        The level or column of a variable.
-    below, above : tuple of (str or Written)
-        Subscript and superscript, piece by piece.
-    primes : int
-        Number of primes.
-    bold : bool
-        A matrix or vector.
-    """
-
-    base: str
-    part: str = ""
-    below: tuple[Mark, ...] = ()
+    base: str  # a letter or a name
+    part: str = ""  # the level or column of a variable
+    below: tuple[Mark, ...] = ()  # the subscript, piece by piece
     above: tuple[Mark, ...] = ()
     primes: int = 0
-    bold: bool = False
+    bold: bool = False  # as a matrix or vector
 
 
 Mark: TypeAlias = str | Written
@@ -86,20 +72,10 @@ def _beside(boxes: Sequence[Box]) -> Box:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Typesetter:
-    """Sets trees in a format.
+    """Sets trees in a format."""
 
-    Parameters
-    ----------
-    write : callable
-        The notation: what a quantity looks like.
-    digits : int
-        Significant digits of numbers.
-    form : Format
-        The format, text by default.
-    """
-
-    write: Callable[[Quantity], Written]
-    digits: int = 4
+    write: Callable[[Quantity], Written]  # the notation
+    digits: int = 4  # significant ones of numbers
     form: Format = TEXT
 
     def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:

@@ -150,43 +150,19 @@ def tint(colours: Sequence[str], cells: Sequence[Sequence[str]]) -> FloatArray:
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MatrixPanel:
-    """What is drawn of a matrix.
+    """What is drawn of a matrix."""
 
-    Parameters
-    ----------
-    name : str
-        Label of its axes.
-    title : str
-        What stands below.
-    colours : ndarray of float64, shape (rows, columns, 3)
-        RGB of its pixels or cells.
-    axes : (TermAxis, TermAxis), optional
-        Its rows and columns; without them each line is a cell.
-    cells : sequence of sequence of str
-        The numbers; pixels have none.
-    above, beside : sequence of Label
-        Names of columns and rows, or of stretches of them.
-    marks : sequence of (str, sequence of int)
-        Colours, and the columns over which they stand.
-    frames : sequence of Frame
-        Rectangles drawn on it.
-    sign : str
-        What stands before it.
-    inches : float
-        How wide pixels are drawn.
-    """
-
-    name: str
-    title: str
-    colours: FloatArray
-    axes: tuple[TermAxis, TermAxis] | tuple[()] = ()
-    cells: Sequence[Sequence[str]] = ()
-    above: Sequence[Label] = ()
-    beside: Sequence[Label] = ()
-    marks: Sequence[tuple[str, Sequence[int]]] = ()
+    name: str  # labels its axes
+    title: str  # below
+    colours: FloatArray  # RGB of its pixels or cells, shape (rows, columns, 3)
+    axes: tuple[TermAxis, TermAxis] | tuple[()] = ()  # without them each line is a cell
+    cells: Sequence[Sequence[str]] = ()  # the numbers; pixels have none
+    above: Sequence[Label] = ()  # names of columns, or of stretches of them
+    beside: Sequence[Label] = ()  # and of rows
+    marks: Sequence[tuple[str, Sequence[int]]] = ()  # colours, and the columns under them
     frames: Sequence[Frame] = ()
-    sign: str = ""
-    inches: float = 0.0
+    sign: str = ""  # before it
+    inches: float = 0.0  # how wide pixels are drawn
 
     @property
     def edges(self) -> tuple[FloatArray, FloatArray]:

@@ -88,17 +88,7 @@ def _draw_frame(axes: Axes, name: str, title: str, colour: str) -> None:
 
 
 class _Lines:
-    """The lines of a model along one variable; all others stay at their means.
-
-    Attributes
-    ----------
-    name : str
-        The variable.
-    x, y : ndarray of float64, shape (n,)
-        Its values, and the response.
-    factor : GroupingFactor
-        The groups.
-    """
+    """The lines of a model along one variable, `x`; all others stay at their means."""
 
     def __init__(
         self, design: MixedDesign, found: Estimates, predictor: str | None, group: str | None

@@ -62,7 +62,7 @@ class Window:
         """Return where the random terms begin on a side, and its length; others are one part."""
         n, p = self.X.shape
         nl, nc = self.random.nl, self.random.nc
-        sizes = {"fixed": [p], "effects": nl * nc, "levels": nl, "columns": nc}
+        sizes: dict[Side, Any] = {"fixed": [p], "effects": nl * nc, "levels": nl, "columns": nc}
         return np.cumsum([0, *sizes.get(side, [n])])
 
     def transposed(self, side: Side) -> csc_array:
@@ -132,25 +132,9 @@ class TermAxis:
     Neighbouring rows that share a pixel are a bin, and a bin lies in one part: a random term.
     An axis of one part is one of equal pixels: observations, or columns of X.
 
-    Parameters
-    ----------
-    Gp : array-like of int
-        First row of each part, and the number of rows.
-    pixels : int
-        Pixels to use when the rows do not fit one to a pixel.
-
-    Attributes
-    ----------
-    first : ndarray of int64, shape (bins,)
-        The first row of each bin.
-    edges : ndarray of float64, shape (bins + 1,)
-        Where the bins are drawn, in rows where the parts are to scale.
-    bounds : ndarray of float64
-        Where the parts are drawn.
-    terms : ndarray of int64, shape (bins,)
-        The part of each bin; parts without rows have none.
-    enlarges : bool
-        Whether parts are not drawn to scale.
+    `Gp` is the first row of each part, and the number of rows; so many `pixels` are used when
+    these do not fit one to a pixel. `first` is the first row of each bin, `terms` its part, and
+    `edges` where it is drawn, in rows where the parts are to scale; `bounds`, where the parts are.
     """
 
     def __init__(self, Gp: ArrayLike, pixels: int = BINS) -> None:
@@ -162,6 +146,7 @@ class TermAxis:
             shares = np.maximum(least, pixels * rows // count) * (rows > 0)
         bins = np.minimum(rows, shares)
         self.bounds = np.concatenate(([0], np.cumsum(shares))) * (count / max(shares.sum(), 1))
+        # Whether parts are not drawn to scale.
         self.enlarges = bool(np.abs(self.bounds - self.Gp).max() > 0.01 * count)
 
         def spaced(bounds: NDArray[np.float64]) -> FloatArray:

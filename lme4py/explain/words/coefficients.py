@@ -27,23 +27,13 @@ _TOLERANCE = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class _Coefficient:
-    """A coefficient of the observations' equation with all that is put in for it.
+    """A coefficient of the observations' equation with all that is put in for it."""
 
-    Parameters
-    ----------
-    equation : Relation
-        The coefficient, and the sum of its fixed and random effects.
-    atoms : tuple of Quantity
-        What it is multiplied by; empty for an intercept.
-    means, moving, deviations : tuple of ColumnProduct
-        Columns of X whose effects stand alone, and beside variables of the groups; columns of Z.
-    """
-
-    equation: Relation
-    atoms: tuple[Quantity, ...]
-    means: tuple[ColumnProduct, ...]
-    moving: tuple[ColumnProduct, ...]
-    deviations: tuple[ColumnProduct, ...]
+    equation: Relation  # the coefficient, and the sum of its fixed and random effects
+    atoms: tuple[Quantity, ...]  # what it is multiplied by; empty for an intercept
+    means: tuple[ColumnProduct, ...]  # columns of X whose effects stand alone
+    moving: tuple[ColumnProduct, ...]  # those whose effects stand beside variables of the groups
+    deviations: tuple[ColumnProduct, ...]  # columns of Z
 
 
 def _coefficients(reading: Reading) -> Iterator[_Coefficient]:

@@ -21,15 +21,7 @@ _MOST_TERMS = 30
 
 
 class Reading:
-    """A design with its equations, whose symbols the words have.
-
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    notation : {"raudenbush-bryk", "gelman-hill"}
-        How these are written.
-    """
+    """A design with its equations, whose symbols the words have."""
 
     def __init__(self, design: MixedDesign, notation: str = "raudenbush-bryk") -> None:
         self.design = design

@@ -88,7 +88,9 @@ class Columns:
         return self._values
 
     def raw(self, name: str) -> Any:
-        """Return the column called `name`, which is there, as its library has it."""
+        """Return the column called `name`, which is there once, as its library has it."""
+        if self._known[name] > 1:
+            raise repeated_name(name)
         return self._column(name)
 
     def get(self, name: str) -> Value | None:
@@ -102,10 +104,8 @@ class Columns:
         if name not in self._values:
             if name not in self._known:
                 return None
-            if self._known[name] > 1:
-                raise repeated_name(name)
+            column, made = self.raw(name), self.index is not None
             try:
-                column, made = self._column(name), self.index is not None
                 self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None

@@ -3,119 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from lme4py.data.columns import Columns, repeated_name
-from lme4py.data.read_csv import (
-    column_of_fields,
-    common_kind,
-    kind_of_fields,
-)
+from lme4py.data.columns import Columns
+from lme4py.data.read_csv import column_of_fields, common_kind, kind_of_fields
 from lme4py.data.values import Character
 from lme4py.errors import DataError, file_fault
 from lme4py.unique_names import make_names
 
-Pieces: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
+Frames: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
+"""Takes names of columns and a number of rows; yields frames of about so many."""
 
 _MISSING = frozenset(["NA"])
 
 
-@dataclass(frozen=True, slots=True)
-class TableFile:
-    """One file, as it was when it was first looked at.
+def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
+    """Return the columns of a file, by the ending of its name, and what reads its rows.
 
-    Parameters
-    ----------
-    path : Path
-    names : tuple of str
-        Its columns.
-    pieces : callable
-        Takes names of its columns and a number of rows, and yields frames.
-    state : tuple of int
-        Its size, and when it was last written.
-    """
-
-    path: Path
-    names: tuple[str, ...]
-    pieces: Pieces
-    state: tuple[int, int]
-
-    def read(self, names: Sequence[str], rows: int) -> Iterator[Any]:
-        """Yield the rows in frames; columns that are not there are left out.
-
-        Raises
-        ------
-        DataError
-            If the file cannot be read, or has several columns of such a name.
-        """
-        asked = [name for name in self.names if name in names]
-        for name in asked:
-            if asked.count(name) > 1:
-                raise repeated_name(name)
-        try:
-            yield from self.pieces(asked, rows)
-        except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
-            raise file_fault("read", self.path, fault) from fault
-
-    def check(self) -> None:
-        """Raise an error if the file has changed since."""
-        if _state(self.path) != self.state:
-            raise DataError(
-                f"'{self.path}' has changed while it was read",
-                hint="the rows of a model are read several times: begin again",
-            )
-
-
-def table_file(path: Path) -> TableFile:
-    """Return a file by the ending of its name.
+    That leaves out columns that are not there, and raises an error where the file is another one
+    than it was when this was called.
 
     Raises
     ------
     DataError
-        If it is not there, or of none of the formats.
+        If it is not there, damaged, or of none of the formats.
     """
     inner = path.with_suffix("") if path.suffix in (".gz", ".bz2", ".xz") else path
     opened = FORMATS.get(inner.suffix.lower())
     if opened is None:
         raise DataError(f"cannot read '{path}': expected {', '.join(FORMATS)}")
-    state = _state(path)
-    try:
+    with _reading(path):
+        state = _state(path)
         names, pieces = opened(path)
+
+    def check() -> None:
+        if _state(path) != state:
+            raise DataError(
+                f"'{path}' has changed while it was read",
+                hint="the rows of a model are read several times: begin again",
+            )
+
+    def frames(asked: Sequence[str], rows: int) -> Iterator[Any]:
+        with _reading(path):
+            check()
+            yield from pieces([name for name in names if name in asked], rows)
+            check()
+
+    return names, frames
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise what goes wrong with a file as an error of ours."""
+    try:
+        yield
     except ImportError as fault:
         hint = "pip install -e '.[arrow]'"
         raise DataError(f"cannot read '{path}' without pyarrow", hint=hint) from fault
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
         raise file_fault("read", path, fault) from fault
-    return TableFile(path, names, pieces, state)
 
 
 def _state(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError as fault:
-        raise file_fault("read", path, fault) from fault
+    """Return the size of a file, and when it was last written."""
+    found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
-def _parquet(path: Path) -> tuple[tuple[str, ...], Pieces]:
+def _parquet(path: Path) -> tuple[tuple[str, ...], Frames]:
     from pyarrow.parquet import ParquetFile
 
     with ParquetFile(path) as file:
         names, packed = tuple(file.schema_arrow.names), _packed_texts(file)
 
-    def pieces(names: Sequence[str], rows: int) -> Iterator[Any]:
+    def pieces(asked: Sequence[str], rows: int) -> Iterator[Any]:
         # With pre_buffer, as with pyarrow.dataset, whole row groups wait in memory.
         with ParquetFile(path, pre_buffer=False, read_dictionary=packed) as file:
-            for batch in file.iter_batches(batch_size=rows, columns=list(names)):
+            for batch in file.iter_batches(batch_size=rows, columns=list(asked)):
                 columns = Columns(batch)  # which knows what the metadata of a column say of it
                 yield {
                     name: _unpacked(batch.column(name)) if name in packed else columns.raw(name)
-                    for name in names
+                    for name in asked
                 }
 
     return names, pieces
@@ -147,7 +120,7 @@ def _unpacked(column: Any) -> Character:
     return Character(codes.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), tuple(pool))
 
 
-def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:
+def _arrow(path: Path) -> tuple[tuple[str, ...], Frames]:
     """Read Arrow's IPC format, whether written as a file (Feather) or as a stream."""
     from pyarrow import ArrowInvalid, OSFile, ipc
 
@@ -162,7 +135,7 @@ def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:
     names = tuple(opened().schema.names)
 
     def pieces(asked: Sequence[str], _: int) -> Iterator[Any]:
-        source = opened([names.index(name) for name in asked])
+        source = opened([place for place, name in enumerate(names) if name in asked])
         if hasattr(source, "num_record_batches"):
             return map(source.get_batch, range(source.num_record_batches))
         return iter(source)
@@ -170,7 +143,7 @@ def _arrow(path: Path) -> tuple[tuple[str, ...], Pieces]:
     return names, pieces
 
 
-def _text(path: Path) -> tuple[tuple[str, ...], Pieces]:
+def _text(path: Path) -> tuple[tuple[str, ...], Frames]:
     """Read text by R's rules, which decide the type of a column by all its fields."""
     import pandas as pd
 
@@ -202,19 +175,17 @@ def _text(path: Path) -> tuple[tuple[str, ...], Pieces]:
     def pieces(names: Sequence[str], rows: int) -> Iterator[Any]:
         chosen = kinds(tuple(names), rows)
         for piece in fields(names, rows):
-            yield pd.DataFrame(
-                {
-                    name: column_of_fields(piece[name], _MISSING, ".", piece.index, chosen[name])
-                    for name in names
-                }
-            )
+            yield {
+                name: column_of_fields(piece[name], _MISSING, ".", piece.index, chosen[name])
+                for name in names
+            }
 
     first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, na_filter=False)
     header = make_names([str(item).strip() for item in first.iloc[0]])
     return tuple(header), pieces
 
 
-FORMATS: Mapping[str, Callable[[Path], tuple[tuple[str, ...], Pieces]]] = {
+FORMATS: Mapping[str, Callable[[Path], tuple[tuple[str, ...], Frames]]] = {
     ".parquet": _parquet,
     ".arrow": _arrow,
     ".feather": _arrow,

@@ -42,8 +42,8 @@ from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
-from lme4py.sources.source import Source, source_of
-from lme4py.sources.spec_blocks import computed, tables_of
+from lme4py.sources.source import Source, source_of, telling
+from lme4py.sources.spec_blocks import computed, text_levels
 from lme4py.sources.spilled import keeping
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
@@ -603,11 +603,10 @@ def _swept(found: Scan, source: Source, rows: int, folder: Path | None) -> Scan:
         if folder is not None:
             raise DataError("the partitions of a Dask frame are not kept: leave spill= out")
         read = partial(found.read, levels_grow=True)
-        return total_of_partitions(source.partitions, found.columns, read) or found
+        return total_of_partitions(source.partitions, found.columns, read)
     spec = found.known.spec
-    tables = {} if spec is None else tables_of(spec)
-    blocks = source.coded(found.columns, rows, tables, grow=spec is None)
+    blocks = source.blocks(found.columns, rows, None if spec is None else text_levels(spec))
     for block in blocks if folder is None else keeping(folder, blocks):
-        with block.telling():
-            found = found.read(block.frame, levels_grow=block.levels_grow)
+        with telling(block.place):
+            found = found.read(block.columns, levels_grow=block.levels_grow)
     return found

@@ -14,10 +14,10 @@ from lme4py.crossproducts import Crossproducts, RunningSum
 from lme4py.data.values import Character, Factor
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
+from lme4py.frame.schema import Levels
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.source import Block, Source, source_of
-from lme4py.sources.text_table import TextTable
+from lme4py.sources.source import Block, Source, source_of, telling
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following
@@ -26,29 +26,25 @@ from lme4py.versions import following
 def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
     """Yield the rows of a source in blocks; `Spec.blocks` tells of it."""
     messages = Messages()
-    for block in _coded(spec, source_of(data), rows):
-        with block.telling():
-            found = computed(spec, block.frame, messages)
+    for block in _read(spec, source_of(data), rows):
+        with telling(block.place):
+            found = computed(spec, block.columns, messages)
         yield replace(found, positions=found.positions + block.start)
     messages.tell(stacklevel=3)
 
 
-def _coded(spec: Spec, source: Source, rows: int) -> Iterator[Block]:
+def _read(spec: Spec, source: Source, rows: int) -> Iterator[Block]:
     count_of("rows", rows, 1)
-    return source.coded(tuple(spec.columns), rows, tables_of(spec), grow=False)
+    return source.blocks(tuple(spec.columns), rows, text_levels(spec))
 
 
-def tables_of(spec: Spec) -> dict[str, TextTable]:
-    """Return tables of the levels that columns of text have in a model."""
+def text_levels(spec: Spec) -> dict[str, Levels]:
+    """Return the levels that columns of text have in a model."""
     factors = {n: value for n, value in spec.variables.items() if isinstance(value, Factor)}
     known = {name: factor.levels for name, factor in factors.items()} | dict(spec.grouping)
     texts = {name for name, value in spec.columns.items() if isinstance(value, Character)}
-    return {
-        # The levels themselves, so that nobody need compare them.
-        name: TextTable(levels)
-        for name, levels in known.items()
-        if name in texts and None not in levels
-    }
+    # The levels themselves, so that nobody need compare them.
+    return {name: levels for name, levels in known.items() if name in texts and None not in levels}
 
 
 def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
@@ -76,9 +72,9 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
         running: RunningSum | None = None
-        for block in _coded(spec, source, rows):
-            with block.telling():
-                running = _added(spec, block.frame, running, messages)
+        for block in _read(spec, source, rows):
+            with telling(block.place):
+                running = _added(spec, block.columns, running, messages)
         total = None if running is None else running.total()
     messages.tell(stacklevel=3)
     if total is None:

@@ -16,108 +16,85 @@ from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError, file_fault
 from lme4py.frame.schema import Levels
 from lme4py.replacing import new_folder
+from lme4py.sources.row_files import Frames
 
 DOCUMENT = "rows.json"
 """The file that such a folder has."""
 
 
 def keeping(folder: Path, blocks: Iterator[Any]) -> Iterator[Any]:
-    """Yield blocks of values as they come, and keep them in a new folder, whole or not at all.
+    """Yield blocks as they come, and keep them in a new folder, whole or not at all.
 
     Raises
     ------
     DataError
         If the folder has files, or cannot be written.
     """
+    kinds: list[dict[str, Any]] = []
     pools: dict[str, Levels] = {}
-    kinds = []
+    levels: dict[Levels, int] = {}
     with new_folder(folder) as unfinished:
-        for block in blocks:
-            columns = {
-                name: _taken_apart(name, value, pools) for name, value in block.frame.items()
-            }
-            arrays = {str(place): array for place, (array, _) in enumerate(columns.values())}
-            write_archive(unfinished / f"block-{block.number}.npz", arrays)
-            kinds.append({name: kind for name, (_, kind) in columns.items()})
+        for number, block in enumerate(blocks, start=1):
+            arrays: dict[str, Any] = {}
+            kinds.append({})
+            for name, value in block.columns.items():
+                kind: tuple[Any, ...]
+                match value:
+                    case Numeric():
+                        array, kind = value.values, ("Numeric", value.kind, value.time)
+                    case Matrix():
+                        array, kind = value.values, ("Matrix", value.kind, value.names)
+                    case Factor():
+                        place = levels.setdefault(value.levels, len(levels))
+                        array, kind = value.codes, ("Factor", place, value.ordered)
+                    case Character():
+                        # They grow at their end.
+                        pools[name] = value.pool
+                        array, kind = value.codes, ("Character", name, None)
+                arrays[str(len(arrays))], kinds[-1][name] = array, kind
+            write_archive(unfinished / f"block-{number}.npz", arrays)
             yield block
-        document = json.dumps({"blocks": kinds, "pools": pools})
+        document = json.dumps({"blocks": kinds, "pools": pools, "levels": list(levels)})
         (unfinished / DOCUMENT).write_text(document, encoding="utf-8")
 
 
-def _taken_apart(name: str, value: Value, pools: dict[str, Levels]) -> tuple[Any, list[Any]]:
-    """Return the array of a column, and what it stands for."""
-    match value:
-        case Numeric():
-            return value.values, ["Numeric", value.kind, value.time]
-        case Matrix():
-            return value.values, ["Matrix", value.names, value.kind]
-        case Character():
-            # The pools of a column grow at their end.
-            pools[name] = max(pools.get(name, ()), value.pool, key=len)
-            return value.codes, ["Character", name]
-        case Factor():
-            place = next(
-                (
-                    key
-                    for key in pools
-                    if key.startswith(f"{name}: ") and pools[key] == value.levels
-                ),
-                None,
-            )
-            place = place or f"{name}: {len(pools)}"
-            pools[place] = value.levels
-            return value.codes, ["Factor", place, value.ordered]
-        case _:
-            raise DataError("a function or NULL has no rows")
-
-
-def kept_names(folder: Path) -> tuple[str, ...]:
-    """Return the columns of the rows that are kept in a folder."""
-    return tuple(dict.fromkeys(name for block in _document(folder)["blocks"] for name in block))
-
-
-def kept_rows(folder: Path, names: Sequence[str]) -> Iterator[dict[str, Value]]:
-    """Yield the rows that are kept in a folder, as they were.
+def kept_rows(folder: Path) -> tuple[tuple[str, ...], Frames]:
+    """Return the columns of the rows that are kept in a folder, and what reads the rows.
 
     Raises
     ------
     DataError
         If a file is not what was written.
     """
-    document = _document(folder)
-    pools = {name: tuple(pool) for name, pool in document["pools"].items()}
-    for number, kinds in enumerate(document["blocks"], start=1):
-        arrays = read_archive(folder / f"block-{number}.npz", "a block of rows")
-        yield {
-            name: _put_together(array, kind, pools)
-            for (name, kind), array in zip(kinds.items(), arrays.values(), strict=True)
-            if name in names
-        }
-
-
-def _put_together(array: Any, kind: list[Any], pools: Mapping[str, tuple[Any, ...]]) -> Value:
-    match kind:
-        case ["Numeric", kind_of_numbers, time]:
-            return Numeric(array, kind_of_numbers, time)
-        case ["Matrix", names, kind_of_numbers]:
-            return Matrix(array, None if names is None else tuple(names), kind_of_numbers)
-        case ["Character", place]:
-            return Character(array, pools[place])
-        case [_, place, ordered]:
-            return Factor(array, pools[place], ordered)
-        case _:
-            raise DataError(f"a column of an unknown kind: {kind}")
-
-
-def _document(folder: Path) -> dict[str, Any]:
     path = folder / DOCUMENT
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
+        kinds: list[dict[str, Any]] = document["blocks"]
+        columns = tuple(dict.fromkeys(name for kind in kinds for name in {**kind}))
+        # Each a tuple, by which blocks are seen to have the same.
+        texts: dict[Any, Levels] = {name: tuple(pool) for name, pool in document["pools"].items()}
+        texts |= {place: tuple(levels) for place, levels in enumerate(document["levels"])}
     except OSError as fault:
         raise file_fault("read", path, fault) from None
-    except ValueError as fault:
+    except (AttributeError, KeyError, TypeError, ValueError) as fault:
         raise DataError(f"'{path}' does not tell of rows: {fault}") from None
-    match document:
-        case {"blocks": [*blocks], "pools": {}} if all(isinstance(block, dict) for block in blocks):
-            return dict(document)
-    raise DataError(f"'{path}' does not tell of rows")
+
+    def frames(names: Sequence[str], _: int) -> Iterator[dict[str, Value]]:
+        for number, kind in enumerate(kinds, start=1):
+            arrays = read_archive(folder / f"block-{number}.npz", "a block of rows").values()
+            told = zip(kind.items(), arrays, strict=True)
+            yield {name: _value(array, texts, *of) for (name, of), array in told if name in names}
+
+    return columns, frames
+
+
+def _value(array: Any, texts: Mapping[Any, Any], kind: str, of: Any, more: Any) -> Value:
+    match kind:
+        case "Numeric":
+            return Numeric(array, of, more)
+        case "Matrix":
+            return Matrix(array, None if more is None else tuple(more), of)
+        case "Factor":
+            return Factor(array, texts[of], more)
+        case _:
+            return Character(array, texts[of])

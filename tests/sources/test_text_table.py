@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lme4py.sources.text_table import TextTable, coded
+from lme4py.data.columns import Columns
+from lme4py.sources.text_table import TextTable
 
 TEXTS = ["", "a", "b\0", "b", "seven77", "eight888", "nine99999", "é" * 9, "\U0001f600", "x" * 700]
 ALIKE = ["twelve letters", "twelve lettérs", "Twelve letters", "twelve letters ", "TWELVE LETTERS"]
@@ -46,35 +47,40 @@ def pandas(texts):
     return pd.DataFrame({"g": pd.Series(texts, dtype=object)})
 
 
+def read(table, frame):
+    """Return the column of a frame by the codes of a table."""
+    return table.read(Columns(frame), "g")
+
+
 @pytest.mark.parametrize("library", [arrow, large_arrow, polars, pandas])
 def test_tables_grow_block_by_block(library):
-    dice, tables, pools = np.random.default_rng(5), {}, []
+    dice, table, pools = np.random.default_rng(5), TextTable(), []
     for count in (3, 40, 0, 500, 1, 200):
         texts = [text if dice.uniform() > 0.1 else None for text in random_texts(count, dice)]
-        frame, tables = coded(library(texts), tables, grow=True)
+        found = read(table, library(texts))
         if count:
-            assert frame["g"].texts().tolist() == texts
-        pools.append(tables["g"].pool)
+            assert found.texts().tolist() == texts
+        pools.append(table.pool)
     assert all(pools[-1][: len(pool)] == pool for pool in pools)
     assert len(set(pools[-1])) == len(pools[-1])
-    fixed, again = coded(library([*TEXTS, None]), tables, grow=False)
-    assert fixed["g"].texts().tolist() == [*TEXTS, None]
-    assert again["g"].pool is pools[-1]
+    fixed = TextTable(pools[-1])
+    assert read(fixed, library([*TEXTS, None])).texts().tolist() == [*TEXTS, None]
+    assert fixed.pool is pools[-1]
 
 
 @pytest.mark.parametrize("library", [arrow, large_arrow, polars, pandas])
 def test_texts_that_a_table_does_not_have(library):
     table = TextTable(("u", "v"))
-    frame, tables = coded(library(["v", "w"]), {"g": table}, grow=False)
-    assert frame["g"].texts().tolist() == ["v", "w"]
-    assert tables["g"] is table
+    assert read(table, library(["v", "w"])).texts().tolist() == ["v", "w"]
+    assert table.pool == ("u", "v")
 
 
 @pytest.mark.parametrize("library", [arrow, pandas])
 def test_texts_that_are_no_utf_8(library):
-    tables = {"g": TextTable(("u", "\ud800"))}
+    table = TextTable()
+    assert read(table, pandas(["u", "\ud800"])).texts().tolist() == ["u", "\ud800"]
     for texts in (["u"], ["u", None, "w"]):
-        frame, tables = coded(library(texts), tables, grow=True)
-        assert frame["g"].texts().tolist() == texts
-        assert frame["g"].pool is tables["g"].pool
-    assert tables["g"].pool == ("u", "\ud800", "w")
+        found = read(table, library(texts))
+        assert found.texts().tolist() == texts
+        assert found.pool is table.pool
+    assert table.pool == ("u", "\ud800", "w")

@@ -114,7 +114,14 @@ lost_levels
         ([0.2, 0.4, 0.8, 0.6], [5.0, 5.0, 5.0, 5.0])
         """
         messages = Messages()
-        found = fitting_response(self.model_frame, self.family, self.control, messages.warn)
+        response = self.formula.response
+        found = fitting_response(
+            self.model_frame,
+            self.family,
+            self.control,
+            messages.warn,
+            None if response is None else response.span,
+        )
         messages.tell(stacklevel=4)
         return found
 

@@ -31,21 +31,21 @@ from lme4py.formula.formula_traps import Trap, structure_remarks
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import ColumnSource, Scope, evaluate
+from lme4py.frame.evaluate import ColumnSource, Scope
 from lme4py.frame.modelframe import (
     Expression,
-    LearnedFrame,
     ModelFrame,
     NAAction,
-    learn_frame,
+    Variables,
     na_action_of,
+    variables_of,
 )
 from lme4py.frame.schema import without_rows
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.data_traps import Traps
-from lme4py.matrices.fixed import FixedEffects, learn_fixed_part
-from lme4py.matrices.grouping import Grouping, learn_random_term
+from lme4py.matrices.fixed import FixedEffects, fixed_part
+from lme4py.matrices.grouping import Grouping, random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.messages import Messages
@@ -118,6 +118,11 @@ class ModelText:
             for name, item in given.items()
         }
 
+    def nodes(self, expanded: Terms) -> dict[str, Node]:
+        """Return the expressions of the variables and arguments, by their labels."""
+        given = {n: parse(text) for n, text in self.expressions.items() if isinstance(text, str)}
+        return {**expanded.by_name, **given}
+
     def scope(self, columns: ColumnSource, rows: int, messages: Messages) -> Scope:
         """Return what names mean in some rows."""
         defaults = self.default_contrasts
@@ -158,18 +163,21 @@ def learn(
     scope = text.scope(columns, columns.rows, messages)
     for remark in _misread_arguments(arguments, columns):
         messages.advise(remark)
-    given = {"(subset)": arguments.subset, **arguments.extras}
-    learned = learn_frame(text.variables, scope, given, text.na_action)
-    learned = learned.settled(text.variables, scope, drop_unused=mixed)
-    frame = learned.frame
+    expanded = terms(text.variables, columns.names)
+    for warning in expanded.warnings:
+        messages.warn(warning)
+    variables = variables_of(expanded, scope, {"(subset)": arguments.subset, **arguments.extras})
+    frame = variables.frame(text.na_action)
+    frame = frame.settled(text.variables, scope.context, drop_unused=mixed)
     model = learn_model(
         text,
-        learned,
+        variables,
+        frame,
         scope,
         messages,
         columns={name: without_rows(value) for name, value in columns.read.items()},
         rows=frame.rows,
-        emptied="" if frame.rows else _emptied(text, frame, scope),
+        emptied="" if frame.rows else _emptied(text, variables, frame),
     )
     groups = (symbol.name for bar in text.formula.bars for symbol in symbols(bar.group))
     return MixedDesign(
@@ -189,7 +197,7 @@ def learn(
         advice=messages.ours,
         control=text.control,
         learned=model.spec,
-        lost_levels=learned.lost_levels(groups),
+        lost_levels=variables.lost_levels(frame, groups),
     )
 
 
@@ -264,7 +272,8 @@ def read_model(
 
 def learn_model(
     text: ModelText,
-    learned: LearnedFrame,
+    variables: Variables,
+    frame: ModelFrame,
     scope: Scope,
     messages: Messages,
     *,
@@ -278,8 +287,7 @@ def learn_model(
     were read, without rows. The model has so many `rows`: where the frame holds some of them only,
     X keeps every column and is not checked. `emptied` says why no row is left, if none is.
     """
-    parsed, frame = text.formula, learned.frame
-    linear, bars, contrasts = text.family is None, parsed.bars, text.arguments.contrasts
+    parsed, linear, bars = text.formula, text.family is None, text.formula.bars
     numeric = [(trap, trap.number) for trap in text.written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
     if frame.rows == 0 and linear and text.mixed:
@@ -292,7 +300,7 @@ def learn_model(
         )
     grouping = Grouping.of(frame, bars, scope.context)
     try:
-        found = [learn_random_term(bar, grouping, scope) for bar in bars]
+        found = [random_term(bar, grouping, scope) for bar in bars]
     except FormulaError as error:
         error.hint = error.hint if frame.rows else emptied
         raise
@@ -302,10 +310,10 @@ def learn_model(
         frame=frame,
         grouping=grouping,
         scope=scope,
-        learned=learned,
+        variables=variables,
         random=random,
         linear=linear,
-        contrasts=contrasts,
+        contrasts=text.arguments.contrasts,
         messages=messages,
     )
     # Before the checks, whose errors it may explain.
@@ -316,39 +324,31 @@ def learn_model(
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
     fixed_terms = terms(parsed.nobars().node if text.mixed else parsed.node, frame.names)
-    X, fixed, learned_columns = learn_fixed_part(
+    X, fixed, learned_columns = fixed_part(
         fixed_terms,
         frame,
         grouping.context,
         messages,
-        contrasts=contrasts,
+        contrasts=text.arguments.contrasts,
         control=text.control if rows == frame.rows else None,
         sparse=flag_of("sparse_X", text.arguments.sparse_X),
     )
     if rows == frame.rows:
         traps.report(fixed_terms, fixed.plan)
-    # Text is a factor by its levels in these rows.
-    types = {
-        name: without_rows(
-            factor_of(value, text.collation) if isinstance(value, Character) else value
-        )
-        for name, value in frame.variables.items()
-        if name not in text.arguments.extras
-    }
+    nodes = text.nodes(variables.terms).values()
+    names = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
+    kept = text.expressions
+    types = _types(frame, text)
     y = None if frame.response is None else types[frame.response]
     if frame.response is not None and not _uses(frame.response, fixed_terms, random):
         del types[frame.response]
-    kept = text.expressions
-    texts = [item for item in kept.values() if isinstance(item, str)]
-    reads = [*learned.terms.by_name.values(), *map(parse, texts)]
-    read = {symbol.name for node in reads for symbol in symbols(node)} & columns.keys()
     spec = Spec(
         formula=parsed,
         names=tuple(scope.columns.names),
-        columns={name: columns[name] for name in scope.columns.names if name in read},
+        columns={name: columns[name] for name in scope.columns.names if name in names},
         frame_names=frame.names,
         variables=types,
-        states=learned.states,
+        states=variables.states,
         grouping=grouping.levels,
         groups=tuple(group for _, group in found),
         fixed=learned_columns,
@@ -363,6 +363,16 @@ def learn_model(
         env=text.env,
     )
     return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
+
+
+def _types(frame: ModelFrame, text: ModelText) -> dict[str, Value]:
+    """Return the variables without rows; text is a factor by its levels in these rows."""
+    found = {}
+    for name, value in frame.variables.items():
+        if name not in text.arguments.extras:
+            is_text = isinstance(value, Character)
+            found[name] = without_rows(factor_of(value, text.collation) if is_text else value)
+    return found
 
 
 def _unused(lme4: Lme4, argument: str) -> DataError:
@@ -414,14 +424,13 @@ def _misread_arguments(arguments: Arguments, columns: Columns) -> Iterator[str]:
         )
 
 
-def _emptied(text: ModelText, frame: ModelFrame, scope: Scope) -> str:
+def _emptied(text: ModelText, variables: Variables, frame: ModelFrame) -> str:
     """Return why no row is left."""
     if not frame.omitted:
-        return "subset selects no row" if scope.context.rows else "the data have no rows"
-    expanded = terms(text.variables, scope.columns.names)
+        return "subset selects no row" if variables.rows else "the data have no rows"
     counts = []
-    for name, node in zip(expanded.frame_names, expanded.variables, strict=True):
-        mask = missing(evaluate(node, scope).value)
+    for name in variables.terms.by_name:
+        mask = missing(variables.values[name])
         if mask is not None:
             rows = "every row" if mask.all() else f"{int(mask.sum()):,} rows"
             counts.append(f"{name} in {rows}")

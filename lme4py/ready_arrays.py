@@ -28,7 +28,7 @@ from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
-from lme4py.matrices.grouping import Grouping, learn_random_term
+from lme4py.matrices.grouping import Grouping, random_term
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects, random_effects
@@ -258,7 +258,7 @@ def _evaluated(
     variables = {name: value for name, value in found.items() if value is not None}
     grouping = Grouping.of(ModelFrame(variables=variables, rows=columns.rows), bars, context)
     for bar in bars:
-        yield learn_random_term(bar, grouping, Scope(columns, {}, context))[0]
+        yield random_term(bar, grouping, Scope(columns, {}, context))[0]
 
 
 def _ready(term: TermArrays, collation: Collation) -> RandomTerm:

@@ -30,7 +30,7 @@ from lme4py.formula.terms import terms
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.functions.table import Context
 from lme4py.matrices.fixed import FixedEffects
-from lme4py.matrices.grouping import Grouping, random_term
+from lme4py.matrices.grouping import Grouping, left_side
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
@@ -355,7 +355,8 @@ def _random_part(
     pairs = [(bar, stored.factors[place]) for bar, place in zip(bars, in_formula, strict=True)]
     grouping = Grouping.of(stored.frame, bars, context)
     try:
-        random = random_effects([random_term(*pair, grouping) for pair in pairs], rows)
+        made = [RandomTerm(bar, factor, left_side(bar, grouping)) for bar, factor in pairs]
+        random = random_effects(made, rows)
     except Lme4pyError:
         random = None
     if random is not None and all(

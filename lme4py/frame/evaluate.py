@@ -167,24 +167,6 @@ def evaluate(node: Node, scope: Scope, state: State | None = None) -> Evaluated:
             return _call(node, scope, state)
 
 
-def value_of_rows(node: Node, scope: Scope, state: State) -> Value:
-    """Return the value of an expression for new rows, which must follow them.
-
-    Raises
-    ------
-    FormulaError, DataError
-        As `evaluate`, and if the value does not follow the rows.
-    """
-    result = evaluate(node, scope, state)
-    if not result.rowwise:
-        raise FormulaError(
-            f"{deparse(node)} is not computed row by row, so it has no value for new rows",
-            node.span,
-            "put it into the data as a column",
-        )
-    return result.value
-
-
 def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
     try:
         value = scope.columns.get(node.name)

@@ -3,7 +3,7 @@
 R's order of work is kept, because results depend on it: all variables are computed
 on all rows; then `subset` selects; then rows with missing values go; then factors
 lose the levels that no row has. New rows go the same way with what was learned: their
-variables come from the stored states, and are held to the stored types.
+variables come from states, and are held to the types and levels of the model's.
 """
 
 from __future__ import annotations
@@ -36,20 +36,14 @@ from lme4py.data.values import (
     take_or_missing,
     without_dim,
 )
-from lme4py.errors import DataError, Span, nearest
+from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, Symbol, symbols
-from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import (
-    PENDING,
-    ColumnSource,
-    Evaluated,
-    Scope,
-    evaluate,
-    value_of_rows,
-)
-from lme4py.frame.schema import LevelTable, NewColumns, adapt
-from lme4py.frame.state import NOTHING, OPEN, State
+from lme4py.formula.syntax import Call, Node, symbols
+from lme4py.formula.terms import Terms
+from lme4py.frame.evaluate import PENDING, ColumnSource, Evaluated, Scope, evaluate
+from lme4py.frame.schema import LevelTable, adapt
+from lme4py.frame.state import NOTHING, State
+from lme4py.functions.table import Context
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
 Expression: TypeAlias = Any
@@ -100,12 +94,6 @@ class ModelFrame:
         Number of rows dropped for missing values.
     lost : ndarray of int64
         Which of the rows that `subset` selects these are; empty where that is not known.
-    spans : mapping of str to Span
-        Where each variable stands in the formula.
-    types : mapping of str to Value
-        What the columns are held to, without rows; empty where they are as they are.
-    labels : tuple of str
-        Labels of all columns where some have no values: new rows have no weights.
     """
 
     variables: Mapping[str, Value]
@@ -115,9 +103,14 @@ class ModelFrame:
     positions: NDArray[np.int64] | None = None
     omitted: int = 0
     lost: NDArray[np.int64] = field(default_factory=lambda: _NONE)
-    spans: Mapping[str, Span | None] = field(default_factory=dict)
-    types: Mapping[str, Value] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, expanded: Terms, variables: Mapping[str, Value], **others: Any) -> ModelFrame:
+        """Return the frame of variables that were evaluated for some terms."""
+        names = expanded.frame_names
+        response = None if expanded.response is None else names[expanded.response]
+        offsets = tuple(names[i] for i in expanded.offsets)
+        return cls(variables=variables, response=response, offset_terms=offsets, **others)
 
     def __repr__(self) -> str:
         return f"ModelFrame({self.rows} rows: {few(self.names)})"
@@ -125,20 +118,11 @@ class ModelFrame:
     @property
     def names(self) -> tuple[str, ...]:
         """Labels of all columns."""
-        return self.labels or tuple(self.variables)
+        return tuple(self.variables)
 
     def get(self, name: str) -> Value | None:
-        """Return a column on its type and levels, or None where there is none.
-
-        Raises
-        ------
-        DataError
-            For a column of new rows that has another type, or new levels.
-        """
-        value = self.variables.get(name)
-        if value is None or name not in self.types:
-            return value
-        return adapt(value, self.types[name], name)
+        """Return a column, or None where there is none."""
+        return self.variables.get(name)
 
     def is_number(self, name: str) -> bool:
         """Tell whether a column is numeric, and no logical, which R codes as a factor."""
@@ -156,6 +140,41 @@ class ModelFrame:
         given = [part for part in parts if part is not None]
         return sum(given[1:], start=given[0]) if given else None
 
+    def settled(self, formula: Node, context: Context, *, drop_unused: bool = True) -> ModelFrame:
+        """Return the frame, if it has all rows, with bare text as factors, on levels that occur.
+
+        R by default keeps the others, lme4 does not.
+        """
+        # What "." stands for is not among the names here, as in lme4.
+        right = formula.operands[-1] if isinstance(formula, Call) else formula
+        bare = {symbol.name for symbol in symbols(right)}
+        variables = {}
+        for name, given in self.variables.items():
+            value = given
+            if isinstance(given, Character) and name in bare:
+                value = factor_of(given, context.collation)
+            elif isinstance(given, Factor) and drop_unused:
+                value = without_unused(given)
+                if given.contrasts is not None and value is not given:
+                    context.warn(f"contrasts dropped from factor {name} due to missing levels")
+            if isinstance(value, Factor):
+                # All stages share these levels, and look them up in one table.
+                value = replace(value, levels=LevelTable.of(value.levels))
+            variables[name] = read_only(value)
+        return replace(self, variables=variables)
+
+    def held_to(self, known: Mapping[str, Value], groups: Collection[str]) -> ModelFrame:
+        """Return the frame of new rows, on the types and levels of the model's variables.
+
+        New levels are left to the variables that only groups need.
+        """
+        adapted = {
+            name: adapt(value, known[name], name, open_levels=name in groups)
+            for name, value in self.variables.items()
+            if name in known
+        }
+        return replace(self, variables={**self.variables, **adapted})
+
 
 def _floats(value: Value | None) -> NDArray[np.float64] | None:
     match None if value is None else without_dim(value):
@@ -168,62 +187,55 @@ def _floats(value: Value | None) -> NDArray[np.float64] | None:
             raise DataError("'offset' and 'weights' must be numeric vectors", hint=f"it is {kind}")
 
 
-@dataclass(frozen=True, slots=True)
-class LearnedFrame:
-    """A model frame, and what evaluating its variables learned.
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Variables:
+    """The variables of a model in all rows of the data.
 
     Parameters
     ----------
-    frame : ModelFrame
-        Of all rows, or of those of a block; without variables while a state is open.
-    states : mapping of str to State
-        By the labels of the variables and arguments.
     terms : Terms
-        Of the formula whose variables these are.
-    selected : mapping of str to Value
-        The variables before rows with missing values were dropped; empty where none were.
+        Whose variables these are.
+    values : mapping of str to Value
+        The variables and the arguments that are columns, by their labels; none while a state
+        is open.
+    states : mapping of str to State
+        What evaluating them learned, by the same labels.
+    rows : int
+    selected : ndarray of int64 or None
+        Which rows `subset` selects, -1 for an absent one; None for all.
     """
 
-    frame: ModelFrame
-    states: Mapping[str, State]
     terms: Terms
-    selected: Mapping[str, Value] = field(default_factory=dict)
+    values: Mapping[str, Value]
+    states: Mapping[str, State]
+    rows: int
+    selected: NDArray[np.int64] | None
 
-    def settled(self, formula: Node, scope: Scope, *, drop_unused: bool = True) -> LearnedFrame:
-        """Return the frame of all rows: bare text is a factor, levels that no row has are gone.
+    def frame(self, na_action: NAAction, free: Collection[str] = ()) -> ModelFrame:
+        """Return the frame of the selected rows that have no missing values but in `free` ones."""
+        needed = {name: value for name, value in self.values.items() if name not in free}
+        positions, lost = _complete(needed, self.selected, na_action)
+        before = self.rows if self.selected is None else self.selected.size
+        return ModelFrame.of(
+            self.terms,
+            _taken(self.values, positions),
+            rows=before - lost.size,
+            positions=positions,
+            omitted=lost.size,
+            lost=lost,
+        )
 
-        R by default keeps them, lme4 does not.
-        """
-        # What "." stands for is not among the names here, as in lme4.
-        right = formula.operands[-1] if isinstance(formula, Call) else formula
-        bare = {symbol.name for symbol in symbols(right)}
-        variables = {}
-        for name, given in self.frame.variables.items():
-            value = given
-            if isinstance(given, Character) and name in bare:
-                value = factor_of(given, scope.context.collation)
-            elif isinstance(given, Factor) and drop_unused:
-                value = without_unused(given)
-                if given.contrasts is not None and value is not given:
-                    scope.context.warn(
-                        f"contrasts dropped from factor {name} due to missing levels"
-                    )
-            if isinstance(value, Factor):
-                # All stages share these levels, and look them up in one table.
-                levels = LevelTable.of(value.levels)
-                value = Factor(value.codes, levels, value.ordered, value.contrasts)
-            variables[name] = read_only(value)
-        return replace(self, frame=replace(self.frame, variables=variables))
-
-    def lost_levels(self, names: Iterable[str]) -> dict[str, int]:
-        """Return how many values of some variables no row has any more.
+    def lost_levels(self, frame: ModelFrame, names: Iterable[str]) -> dict[str, int]:
+        """Return how many values of some variables only rows with missing values have.
 
         Those without a loss are left out.
         """
+        if not frame.omitted:
+            return {}
+        named = {name: self.values[name] for name in names if name in self.values}
+        before = _taken(named, self.selected)
         counts = {
-            name: _distinct(self.selected[name]) - _distinct(self.frame.variables[name])
-            for name in dict.fromkeys(names)
-            if name in self.selected
+            name: _distinct(before[name]) - _distinct(frame.variables[name]) for name in named
         }
         return {name: count for name, count in counts.items() if count}
 
@@ -234,49 +246,49 @@ def _distinct(value: Value) -> int:
     return int(np.count_nonzero(np.bincount(known[known >= 0])))
 
 
-def learn_frame(
-    formula: Node,
+def variables_of(
+    expanded: Terms,
     scope: Scope,
     arguments: Mapping[str, Expression],
-    na_action: NAAction,
+    *,
     states: Mapping[str, State] | None = None,
-) -> LearnedFrame:
-    """Evaluate the variables of a model frame (R's ``model.frame``), and choose its rows.
+    needed: Collection[str] | None = None,
+    seen: Mapping[str, Value] | None = None,
+) -> Variables:
+    """Evaluate the variables of a model on some rows.
 
     Parameters
     ----------
-    formula : Node
-        A formula in which bars are written as sums.
+    expanded : Terms
+        The terms of the formula in which bars are written as sums.
     scope : Scope
         The data and what else names may mean.
     arguments : mapping
         ``(subset)``, ``(weights)``, ``(offset)`` and the like: arrays, or R expressions as
         text, or None. A subset is logical, or positive, negative or repeated 1-based row
         numbers, or row names.
-    na_action : {"omit", "exclude", "fail", "pass"}
-        What happens to rows with missing values.
     states : mapping of str to State, optional
-        What blocks before, or earlier sweeps over them, have found: these rows are a block.
-
-    Returns
-    -------
-    LearnedFrame
-        Its levels are to be `settled`, when all rows are there.
+        What was learned from other rows, by the labels of the variables and arguments: an open
+        one for what is still to be learned from more rows than these. Without it these rows are
+        all, and are learned from.
+    needed : collection of str, optional
+        The labels of the variables that are needed; the others are left out.
+    seen : mapping of str to Value, optional
+        Variables that have a value already.
 
     Raises
     ------
-    DataError
-        For variables of a wrong type or length, in R's words.
+    FormulaError, DataError
+        For variables of a wrong type or length, in R's words; for what has no value for each of
+        some rows.
     """
-    expanded = terms(formula, scope.columns.names)
-    for text in expanded.warnings:
-        scope.context.warn(text)
-    nodes = expanded.by_name
+    nodes, seen = expanded.by_name, seen or {}
     found: dict[str, Evaluated] = {}
     for name, expression in (*nodes.items(), *arguments.items()):
-        if expression is None:
+        if expression is None or (needed is not None and name in nodes and name not in needed):
             continue
-        item = _evaluated(expression, scope, None if states is None else states.get(name, OPEN))
+        state = None if states is None else states.get(name, NOTHING)
+        item = Evaluated(seen[name], True) if name in seen else _evaluated(expression, scope, state)
         span = nodes[name].span if name in nodes else None
         if isinstance(item.value, FunctionName):
             raise DataError(f"invalid type (closure) for variable '{name}'", span)
@@ -284,150 +296,44 @@ def learn_frame(
             if name in nodes:
                 raise DataError(f"invalid type (NULL) for variable '{name}'", span)
             continue
+        if name in nodes and needed is not None and not item.rowwise:
+            raise FormulaError(
+                f"{name} is not computed row by row, so it has no value for new rows",
+                span,
+                "put it into the data as a column",
+            )
         found[name] = item
     learned = {name: item.state for name, item in found.items()}
     learned |= {name: state for name, state in (states or {}).items() if not state.is_open}
     if any(item.value is PENDING for item in found.values()):
-        return LearnedFrame(ModelFrame(variables={}, rows=0), learned, expanded)
+        return Variables(terms=expanded, values={}, states=learned, rows=0, selected=None)
     chosen = found.pop("(subset)", None)
-    rows: int | None = None
+    # R takes the rows of the first variable, whatever the data are.
+    rows = None if states is None else scope.context.rows
+    others = "the variables before it have" if states is None else "the rows are"
     for name, item in found.items():
         size = length(item.value)
         rows = size if rows is None else rows
-        alone = states is not None and not item.rowwise
+        # A block may have as many rows by chance.
+        alone = states is not None and needed is None and not item.rowwise
         if alone or size != rows:
             raise DataError(
                 f"variable lengths differ (found for '{name}')",
                 nodes[name].span if name in nodes else None,
                 "it has no value for each row"
                 if alone
-                else f"it has {size} elements, the variables before it have {rows}",
+                else f"it has {size} elements, {others} {rows}",
             )
     rows = scope.context.rows if rows is None else rows
-    variables = {name: item.value for name, item in found.items()}
+    values = {name: item.value for name, item in found.items()}
     selected = None
     if chosen is not None:
         if states is not None:
             _refuse_numbers_of_rows(chosen.value)
-        matrices = any(isinstance(value, Matrix) for value in variables.values())
+        matrices = any(isinstance(value, Matrix) for value in values.values())
         numbers = _row_numbers(chosen.value, scope.columns)
         selected = _subset_positions(numbers, rows, matrices=matrices)
-    frame = _of_rows(expanded, variables, rows, selected, na_action)
-    before = _taken(variables, selected) if frame.omitted else {}
-    return LearnedFrame(frame, learned, expanded, before)
-
-
-def frame_of(expanded: Terms, variables: Mapping[str, Value], **others: Any) -> ModelFrame:
-    """Return a model frame of variables that were evaluated for some terms."""
-    names = expanded.frame_names
-    return ModelFrame(
-        variables=variables,
-        response=None if expanded.response is None else names[expanded.response],
-        offset_terms=tuple(names[i] for i in expanded.offsets),
-        spans={name: node.span for name, node in expanded.by_name.items()},
-        **others,
-    )
-
-
-def _of_rows(
-    expanded: Terms,
-    variables: Mapping[str, Value],
-    rows: int,
-    selected: NDArray[np.int64] | None,
-    na_action: NAAction,
-    free: Collection[str] = (),
-) -> ModelFrame:
-    """Return the frame of the selected rows that have no missing values but in `free` ones."""
-    needed = {name: value for name, value in variables.items() if name not in free}
-    positions, lost = _complete(needed, selected, na_action)
-    before = rows if selected is None else selected.size
-    return frame_of(
-        expanded,
-        _taken(variables, positions),
-        rows=before - lost.size,
-        positions=positions,
-        omitted=lost.size,
-        lost=lost,
-    )
-
-
-def new_frame(
-    expanded: Terms,
-    scope: Scope,
-    columns: NewColumns,
-    *,
-    labels: tuple[str, ...],
-    types: Mapping[str, Value],
-    states: Mapping[str, State],
-    extras: Mapping[str, Expression],
-    na_action: NAAction = "omit",
-    free: Collection[str] = (),
-) -> ModelFrame:
-    """Build the model frame of new rows from what was learned.
-
-    Parameters
-    ----------
-    expanded : Terms
-        The terms of the formula in which bars are written as sums.
-    scope : Scope
-        The new rows and what else names may mean.
-    columns : NewColumns
-        The new rows.
-    labels : tuple of str
-        Of all columns that the model's frame had.
-    types : mapping of str to Value
-        The variables that are needed, without rows; the others are left out.
-    states : mapping of str to State
-        As learned, by the labels of the variables.
-    extras : mapping
-        ``(offset)``, ``(weights)`` and ``(subset)``: arrays or expressions, or None.
-    na_action : {"omit", "exclude", "fail", "pass"}
-    free : collection of str
-        Variables that may be missing.
-
-    Raises
-    ------
-    FormulaError, DataError
-        For what has no value for new rows, another type or another length.
-    """
-    rows = scope.context.rows
-    variables: dict[str, Value] = {}
-    for name, node in expanded.by_name.items():
-        if name not in types:
-            continue
-        # New levels may be allowed; whoever uses the variable knows.
-        value = columns.get(node.name, open_levels=True) if isinstance(node, Symbol) else None
-        if value is None:
-            value = value_of_rows(node, scope, states.get(name, NOTHING))
-        if length(value) != rows:
-            raise DataError(
-                f"variable lengths differ (found for '{name}')",
-                node.span,
-                f"it has {length(value)} elements, the new data have {rows} rows",
-            )
-        variables[name] = value
-    selected: NDArray[np.int64] | None = None
-    for name, expression in extras.items():
-        if expression is None:
-            continue
-        value = without_dim(_evaluated(expression, scope, states.get(name, NOTHING)).value)
-        if isinstance(value, Null):
-            continue
-        if name == "(subset)":
-            _refuse_numbers_of_rows(value)
-        if not isinstance(value, Numeric) or length(value) != rows:
-            what = name.strip("()")
-            raise DataError(f"the {what} must be {rows} numbers, one for each new row")
-        if name == "(subset)":
-            selected = _subset_positions(value, rows, matrices=False)
-        else:
-            variables[name] = value
-    frame = _of_rows(expanded, variables, rows, selected, na_action, free)
-    kept = frame.variables
-    if frame.response is not None and frame.response not in kept:
-        # A name here, no values: no column is made of it.
-        kept = {frame.response: Numeric(np.zeros(frame.rows), "double"), **kept}
-    return replace(frame, variables=kept, types=types, labels=labels)
+    return Variables(terms=expanded, values=values, states=learned, rows=rows, selected=selected)
 
 
 def _taken(

@@ -25,7 +25,7 @@ from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import LearnedFrame, ModelFrame
+from lme4py.frame.modelframe import ModelFrame, Variables
 from lme4py.frame.state import kept_items
 from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.plan import Plan
@@ -57,8 +57,8 @@ class Traps:
         Those of its columns that are named in grouping expressions, as factors.
     scope : Scope
         The data and what else names may mean.
-    learned : LearnedFrame
-        What evaluating the frame's variables learned.
+    variables : Variables
+        Those of the frame, as they were evaluated.
     random : RandomEffects
     linear : bool
         False for generalized models.
@@ -72,7 +72,7 @@ class Traps:
     frame: ModelFrame
     grouping: Grouping
     scope: Scope
-    learned: LearnedFrame
+    variables: Variables
     random: RandomEffects
     linear: bool
     contrasts: Mapping[str, Any] | None
@@ -350,8 +350,8 @@ class Traps:
         kept, total = self.frame.rows, self.scope.context.rows
         found = [
             text
-            for name, node in self.learned.terms.by_name.items()
-            for text, _ in kept_items(node, self.learned.states[name])
+            for name, node in self.variables.terms.by_name.items()
+            for text, _ in kept_items(node, self.variables.states[name])
         ]
         for text in dict.fromkeys(found):
             self.messages.remark(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,8 +89,45 @@ class LearnedColumns(Abbreviated):
     centers: tuple[float, ...]
     divisors: tuple[float, ...]
 
+    def matrix(self, terms: Terms, frame: ModelFrame, context: Context) -> FloatArray:
+        """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled.
 
-def learn_fixed_part(
+        Raises
+        ------
+        DataError
+            If the columns are not those that were learned.
+        FormulaError
+            If a column needs what new rows do not have.
+        """
+        for name in terms.frame_names:
+            if name not in frame.variables and name.startswith("("):
+                raise FormulaError(
+                    f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
+                    "too: it has no values for new rows"
+                )
+        contrasts = self.contrasts
+        if frame.response is not None and frame.response not in frame.variables:
+            # "." may stand for the response under a second name, of which no column is made.
+            twin = f"{frame.response}."
+            contrasts = {n: item for n, item in contrasts.items() if not n.startswith(twin)}
+        layout = plan(terms, frame, context, contrasts)
+        if max(self.kept, default=-1) >= len(layout.names) or any(
+            layout.names[place] != name for place, name in zip(self.kept, self.names, strict=True)
+        ):
+            raise DataError("the spec does not fit its formula: it names other columns of X")
+        values = np.empty((frame.rows, len(self.kept)), order="F")
+        learned = zip(self.kept, self.centers, self.divisors, strict=True)
+        for target, (source, center, divisor) in enumerate(learned):
+            column = layout.column(source)
+            if center != 0.0:
+                column -= center
+            if divisor != 1.0:
+                column /= divisor
+            values[:, target] = column
+        return values
+
+
+def fixed_part(
     terms: Terms,
     frame: ModelFrame,
     context: Context,
@@ -171,45 +208,6 @@ def checked_columns(
         divisors=tuple(divisors.get(name, 1.0) for name in names),
     )
     return matrix.values, fixed, learned
-
-
-def new_fixed_matrix(
-    terms: Terms, frame: ModelFrame, context: Context, learned: LearnedColumns
-) -> FloatArray:
-    """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled.
-
-    Raises
-    ------
-    DataError
-        If the columns are not those that were learned, or a factor has new levels.
-    FormulaError
-        If a column needs what new rows do not have.
-    """
-    for name in terms.frame_names:
-        if name not in frame.variables and name.startswith("("):
-            raise FormulaError(
-                f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
-                "too: it has no values for new rows"
-            )
-    contrasts = learned.contrasts
-    if frame.response is not None and frame.response not in frame.types:
-        # "." may stand for the response under a second name, of which no column is made.
-        twin = f"{frame.response}."
-        contrasts = {name: item for name, item in contrasts.items() if not name.startswith(twin)}
-    layout = plan(terms, frame, replace(context, rows=frame.rows), contrasts)
-    if max(learned.kept, default=-1) >= len(layout.names) or any(
-        layout.names[place] != name for place, name in zip(learned.kept, learned.names, strict=True)
-    ):
-        raise DataError("the spec does not fit its formula: it names other columns of X")
-    values = np.empty((frame.rows, len(learned.kept)), order="F")
-    for target, source in enumerate(learned.kept):
-        column = layout.column(source)
-        if learned.centers[target] != 0.0:
-            column -= learned.centers[target]
-        if learned.divisors[target] != 1.0:
-            column /= learned.divisors[target]
-        values[:, target] = column
-    return values
 
 
 def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:

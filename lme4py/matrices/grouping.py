@@ -57,6 +57,8 @@ class Grouping:
     frame : ModelFrame
     context : Context
         The rows of the frame, the order of text, the default contrasts.
+    names : tuple of str
+        The columns of the frame that was learned from: what ``.`` stands for left of a bar.
     factors : mapping of str to Factor
         Levels that were not learned stand behind those that were.
     levels : mapping of str to tuple of str
@@ -65,6 +67,7 @@ class Grouping:
 
     frame: ModelFrame
     context: Context
+    names: tuple[str, ...]
     factors: Mapping[str, Factor]
     levels: Mapping[str, Levels]
 
@@ -75,8 +78,12 @@ class Grouping:
         bars: Iterable[Bar],
         context: Context,
         levels: Mapping[str, Levels] | None = None,
+        names: tuple[str, ...] | None = None,
     ) -> Grouping:
-        """Return the columns as factors on their own levels, or on learned ones."""
+        """Return the columns as factors on their own levels, or on those that were learned.
+
+        `names` are those of the frame that was learned from, if it is another.
+        """
         factors: dict[str, Factor] = {}
         for name in dict.fromkeys(symbol.name for bar in bars for symbol in symbols(bar.group)):
             value = without_dim(frame.variables.get(name, Null()))
@@ -89,12 +96,10 @@ class Grouping:
                 found = factor_of(value, Collation("C")) if isinstance(value, Numeric) else value
                 if not isinstance(found, Character | Factor):
                     raise DataError(f"'{name}' cannot be a grouping factor")
-                placed, known = place_levels(found, levels[name]), frame.types[name]
-                kept = (known.ordered, known.contrasts) if isinstance(known, Factor) else ()
-                factors[name] = Factor(placed.codes, placed.levels, *kept)
+                factors[name] = place_levels(found, levels[name])
         if levels is None:
             levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
-        return cls(frame, replace(context, rows=frame.rows), factors, levels)
+        return cls(frame, replace(context, rows=frame.rows), names or frame.names, factors, levels)
 
     def get(self, name: str) -> Factor | None:
         """Return a column as a factor, None where there is none.
@@ -146,7 +151,7 @@ class BarFrame:
     @property
     def names(self) -> Sequence[str]:
         """Names of the columns."""
-        return self.grouping.frame.names
+        return self.grouping.names
 
     def get(self, name: str) -> Value | None:
         """Return a column, or None."""
@@ -180,32 +185,68 @@ class LearnedGroup(Abbreviated):
     state: State = NOTHING
 
 
-def learn_random_term(
-    bar: Bar, grouping: Grouping, scope: Scope
+def random_term(
+    bar: Bar,
+    grouping: Grouping,
+    scope: Scope,
+    learned: LearnedGroup | None = None,
+    *,
+    allow_new: bool = False,
 ) -> tuple[RandomTerm, LearnedGroup]:
     """Return one random-effects term on the frame (lme4's ``mkBlist``), and what it learned.
+
+    With what was `learned` from other rows, the rows of Zt are those of its levels; others stop,
+    or have no effect where they are allowed.
 
     Raises
     ------
     FormulaError
         If the grouping expression has no value as a factor, in lme4's words.
+    DataError
+        For levels that were not learned.
     """
+    known = None if learned is None else _learned_combinations(bar, grouping, learned)
+    if learned is not None and known is not None:
+        return RandomTerm(bar, known, left_side(bar, grouping)), learned
+    factor, state = _group_value(bar, grouping, scope, learned)
+    group = _without_missing_level(factor)
+    if learned is not None:
+        group = _placed(bar, group, grouping, learned, allow_new=allow_new)
+    plan = left_side(bar, grouping)
+    if learned is None:
+        for text in plan.warnings:
+            scope.context.warn(text)
+        learned = LearnedGroup(LevelTable.of(group.levels), group.ordered, plan.names, state)
+    return RandomTerm(bar, group, plan), learned
+
+
+def _group_value(
+    bar: Bar, grouping: Grouping, scope: Scope, learned: LearnedGroup | None
+) -> tuple[Factor, State]:
+    """Return the value of a grouping expression, on levels that occur, and what it learned."""
+    rows = grouping.frame.rows
+    # Through a function a new level would become something else without a word.
+    seen = grouping if _joins_names(bar.group) else grouping.closed()
+    inside = Scope(BarFrame.of(bar, seen, open_levels=True), scope.env, grouping.context)
     try:
-        factor, state = _group_value(bar, grouping, scope, None)
+        factor, state = _factor(bar.group, inside, None if learned is None else learned.state)
     except Lme4pyError as error:
+        if learned is not None and isinstance(error, DataError):
+            raise
+        where = "within model frame" if learned is None else "for the new rows"
         raise FormulaError(
-            f"couldn't evaluate grouping factor {bar.group_name} within model frame: "
-            f"{error.message}",
+            f"couldn't evaluate grouping factor {bar.group_name} {where}: {error.message}",
             error.span or bar.group.span,
             error.hint or "try adding grouping factor to data frame explicitly if possible",
         ) from None
-    rows = grouping.frame.rows
     if factor.codes.size != rows:
         raise FormulaError(
             "(p <- ncol(X)) == ncol(Y) is not TRUE: "
             f"the grouping factor has {factor.codes.size} elements for {rows} rows",
             bar.group.span,
         )
+    if learned is not None:
+        return factor, state
     if not factor.codes.size or int(factor.codes.max()) < 0 or not factor.levels:
         # An operator that computes stands where ":" or "/" is meant.
         arithmetic = isinstance(bar.group, Call) and bar.group.name in ("+", "-", "*", "/", "^")
@@ -214,73 +255,40 @@ def learn_random_term(
             bar.group.span,
             _ARITHMETIC if arithmetic else "every value of it is missing",
         )
-    group = _without_missing_level(drop_unused(factor))
-    term = random_term(bar, group, grouping)
-    for text in term.plan.warnings:
-        scope.context.warn(text)
-    levels = LevelTable.of(group.levels)
-    return term, LearnedGroup(levels, group.ordered, term.plan.names, state)
+    return drop_unused(factor), state
 
 
-def new_random_term(
-    bar: Bar, grouping: Grouping, scope: Scope, learned: LearnedGroup, *, allow_new: bool
-) -> RandomTerm:
-    """Return one random-effects term of new rows, on the levels that were learned.
-
-    Raises
-    ------
-    DataError
-        If the grouping expression has no value, or, unless they are allowed, for levels that
-        were not learned.
-    """
-    rows = grouping.frame.rows
-    known = _learned_combinations(bar, grouping, learned)
-    if known is not None:
-        group = Factor(known, learned.levels, learned.ordered)
-        return random_term(bar, group, grouping)
-    # Through a function a new level would become something else without a word.
-    seen = grouping if _joins_names(bar.group) else grouping.closed()
-    try:
-        found, _ = _group_value(bar, seen, scope, learned.state)
-    except FormulaError as error:
-        raise DataError(
-            f"couldn't evaluate grouping factor {bar.group_name} for the new rows: {error.message}",
-            error.span or bar.group.span,
-            error.hint,
-        ) from None
-    if found.codes.size != rows:
-        raise DataError(
-            f"the grouping factor {bar.group_name} has {found.codes.size} elements for {rows} rows",
-            bar.group.span,
-        )
-    if not allow_new:
-        for name in dict.fromkeys(symbol.name for symbol in symbols(bar.group)):
-            if grouping.new(name):
-                raise _new_levels(name, grouping.new(name), grouping.levels[name], bar)
-    placed = place_levels(_without_missing_level(found), learned.levels)
-    codes = placed.codes
+def _placed(
+    bar: Bar, found: Factor, grouping: Grouping, learned: LearnedGroup, *, allow_new: bool
+) -> Factor:
+    """Return the grouping factor of new rows on the levels that were learned."""
+    parts = dict.fromkeys(symbol.name for symbol in symbols(bar.group))
+    for name in () if allow_new else parts:
+        if grouping.new(name):
+            raise _new_levels(name, grouping.new(name), grouping.levels[name], bar)
+    placed = place_levels(found, learned.levels)
+    codes, lost = placed.codes, placed.codes >= len(learned.levels)
     if len(placed.levels) > len(learned.levels):
-        lost = codes >= len(learned.levels)
         # A missing part is no new level: the row has no level at all.
-        parts = [grouping.get(symbol.name) for symbol in symbols(bar.group)]
-        new = lost & ~np.any([part.codes < 0 for part in parts if part is not None], axis=0)
+        factors = [factor for name in parts if (factor := grouping.get(name)) is not None]
+        new = lost & ~np.any([factor.codes < 0 for factor in factors], axis=0)
         if not allow_new and bool(new.any()):
             names = [str(placed.levels[code]) for code in np.unique(codes[new])]
             raise _new_levels(bar.group_name, names, learned.levels, bar)
         codes = np.where(lost, np.int32(-1), codes)
-    group = Factor(codes, learned.levels, learned.ordered)
-    return random_term(bar, group, grouping)
+    return Factor(codes, learned.levels, learned.ordered)
 
 
-def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -> Codes | None:
-    """Return the codes of a group ``a:b`` of many rows without making their texts.
+def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -> Factor | None:
+    """Return the factor of a group ``a:b`` of many rows without making their texts.
 
     None stands for groups of another kind, and for rows that no learned level has.
     """
     levels, joined = LevelTable.of(learned.levels), _joined_names(bar, grouping)
     # What is looked up is made of all levels, which does not pay for a few rows.
     many = grouping.frame.rows * _ROWS_PER_LEVEL >= len(levels)
-    return combinations_of(levels, joined[0]).find(joined[1]) if joined and many else None
+    codes = combinations_of(levels, joined[0]).find(joined[1]) if joined and many else None
+    return None if codes is None else Factor(codes, levels, learned.ordered)
 
 
 def remember_combinations(bar: Bar, group: Factor, grouping: Grouping) -> None:
@@ -303,24 +311,11 @@ def _joined_names(
     return parts, [grouping.factors[name].codes for name in names]
 
 
-def random_term(bar: Bar, group: Factor, grouping: Grouping) -> RandomTerm:
-    """Return a bar on its grouping factor, the columns of its left side planned."""
-    return RandomTerm(bar, group, left_side(bar, grouping))
-
-
 def left_side(bar: Bar, grouping: Grouping) -> Plan:
     """Return the columns of a bar's left side, planned."""
     frame = BarFrame.of(bar, grouping)
     left = call("~", bar.effects, span=bar.effects.span)
     return plan(terms(left, frame.names), frame, grouping.context)
-
-
-def _group_value(
-    bar: Bar, grouping: Grouping, scope: Scope, state: State | None
-) -> tuple[Factor, State]:
-    """Return the value of a grouping expression, all its levels kept, and what it learned."""
-    seen = BarFrame.of(bar, grouping, open_levels=True)
-    return _factor(bar.group, Scope(seen, scope.env, grouping.context), state)
 
 
 def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, State]:

@@ -19,7 +19,7 @@ from lme4py.data.attached import ContrastArgument, given_contrast, refuse_single
 from lme4py.data.coding import DefaultContrasts, coding_matrix
 from lme4py.data.collation import Collation
 from lme4py.data.factors import factor_of, logical_factor
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Matrix, Null, Numeric, Value
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
@@ -135,6 +135,8 @@ def plan(
 def _looked_up(terms: Terms, position: int, frame: ColumnSource, collation: Collation) -> Value:
     name = terms.frame_names[position]
     value = frame.get(name)
+    if value is None and position == terms.response:
+        return Null()  # of new rows, whose columns need none
     if value is None:
         raise FormulaError(
             "model frame and formula mismatch in model.matrix()",

@@ -12,7 +12,7 @@ from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
 from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.errors import CheckError, DataError
+from lme4py.errors import CheckError, DataError, Span
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
 
@@ -24,9 +24,8 @@ def response(frame: ModelFrame, *, generalized: bool) -> FloatArray | None:
 
     A matrix of one column, which ``scale(y)`` is, is a vector here (R's ``model.response``).
     """
-    value = None if frame.response is None else frame.get(frame.response)
-    match value:
-        case Numeric():
+    match None if frame.response is None else frame.get(frame.response):
+        case Numeric() as value:
             return value.as_float()
         case Matrix(values=values):
             return values[:, 0] if values.shape[1] == 1 else values
@@ -69,7 +68,11 @@ class Response(Abbreviated):
 
 
 def fitting_response(
-    frame: ModelFrame, family: Family | None, control: Control, warn: Callable[[str], None]
+    frame: ModelFrame,
+    family: Family | None,
+    control: Control,
+    warn: Callable[[str], None],
+    span: Span | None = None,
 ) -> Response:
     """Return the response with its initial weights (lme4's ``mkRespMod``).
 
@@ -82,6 +85,8 @@ def fitting_response(
         For ``check.response.not.const``.
     warn : callable
         Takes the text of a warning.
+    span : Span, optional
+        Where the response stands in the formula.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def fitting_response(
     """
     if frame.response is None:
         raise DataError("the formula has no response", hint="write it on the left of ~")
-    y = _numbers(frame.variables[frame.response], frame, family)
+    y = _numbers(frame.variables[frame.response], frame, family, span)
     weights = frame.weights()
     if weights is None:
         weights = np.ones(frame.rows)
@@ -108,7 +113,7 @@ def fitting_response(
     trials, start = np.ones(frame.rows), None
     if family is not None:
         supplied = etastart is not None or mustart is not None
-        y, weights, trials, start = _initialized(y, weights, family, frame, supplied, warn)
+        y, weights, trials, start = _initialized(y, weights, family, frame, span, supplied, warn)
         level, text = control.check_response_not_const, "Response is constant"
         if level != "ignore" and np.unique(y).size < 2:
             if level == "warning":
@@ -121,7 +126,7 @@ def fitting_response(
     if y.ndim > 1:
         raise DataError(
             f"response must be numeric: one column, not {y.shape[1]}",
-            frame.spans.get(frame.response),
+            span,
             "two columns mean successes and failures, of a binomial family alone",
         )
     return Response(y, weights, trials, offset, start if mustart is None else mustart, etastart)
@@ -132,12 +137,13 @@ def _column(frame: ModelFrame, name: str) -> FloatArray | None:
     return value.as_float() if isinstance(value, Numeric) else None
 
 
-def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArray:
+def _numbers(
+    value: Value, frame: ModelFrame, family: Family | None, span: Span | None
+) -> FloatArray:
     """Return the response as numbers, shape (n,) or (n, k), or raise R's error."""
     binomial = family is not None and family.name == "binomial"
     plain = isinstance(value, Numeric) and value.time is None
     text = "response must be numeric or factor" if binomial else "response must be numeric"
-    span = frame.spans.get(frame.response or "")
     if not (plain or isinstance(value, Matrix) or (binomial and isinstance(value, Factor))):
         match value:
             case Character() if binomial:
@@ -151,15 +157,17 @@ def _numbers(value: Value, frame: ModelFrame, family: Family | None) -> FloatArr
     if y is None:
         raise DataError(text, span)
     if not np.isfinite(y).all():
-        raise _fault("NA/NaN/Inf in 'y'", y, ~np.isfinite(y), frame)
+        raise _fault("NA/NaN/Inf in 'y'", y, ~np.isfinite(y), frame, span)
     return y
 
 
-def _fault(text: str, y: FloatArray, wrong: NDArray[np.bool_], frame: ModelFrame) -> DataError:
+def _fault(
+    text: str, y: FloatArray, wrong: NDArray[np.bool_], frame: ModelFrame, span: Span | None
+) -> DataError:
     """Return the error of a response that is wrong in some rows."""
     rows = np.asarray(wrong.any(axis=1)) if wrong.ndim > 1 else wrong
     where = rows_text(rows, frame.positions, y if y.ndim == 1 else None)
-    return DataError(text, frame.spans.get(frame.response or ""), where)
+    return DataError(text, span, where)
 
 
 def _initialized(
@@ -167,6 +175,7 @@ def _initialized(
     weights: FloatArray,
     family: Family,
     frame: ModelFrame,
+    span: Span | None,
     supplied: bool,
     warn: Callable[[str], None],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -174,7 +183,7 @@ def _initialized(
     ones = np.ones(frame.rows)
 
     def refuse(text: str, wrong: NDArray[np.bool_]) -> DataError:
-        return _fault(text, y, wrong, frame)
+        return _fault(text, y, wrong, frame, span)
 
     match family.name:
         case "binomial":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -15,7 +15,7 @@ from lme4py.data.values import Factor, Matrix
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
 from lme4py.functions.table import Context
-from lme4py.matrices.grouping import Grouping, random_term
+from lme4py.matrices.grouping import Grouping, left_side
 from lme4py.matrices.reterms import RandomEffects, random_effects
 from lme4py.proof.components import Components
 from lme4py.proof.findings import Finding
@@ -255,7 +255,7 @@ def _explaining_option(case: _Case) -> DefaultContrasts | None:
         )
         try:
             grouping = Grouping.of(frame, [term.bar for term in bars], context)
-            terms = [random_term(term.bar, term.group, grouping) for term in bars]
+            terms = [replace(term, plan=left_side(term.bar, grouping)) for term in bars]
             if _fits(random_effects(terms, frame.rows), case.theirs):
                 return option
         except Lme4pyError:

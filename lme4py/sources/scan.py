@@ -27,13 +27,12 @@ from lme4py.data.columns import Columns, is_pandas_frame
 from lme4py.data.values import FloatArray, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
-from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Node, symbols
-from lme4py.formula.terms import terms
+from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope, closed
-from lme4py.frame.modelframe import LearnedFrame, frame_of, learn_frame
+from lme4py.frame.modelframe import ModelFrame, Variables, variables_of
 from lme4py.frame.schema import adapt, without_rows
-from lme4py.frame.state import State
+from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
 from lme4py.matrices.grouping import Grouping, remember_combinations
@@ -211,13 +210,14 @@ class Scan:
         return tuple(name for name in self._names if name in there)
 
     @property
+    def _terms(self) -> Terms:
+        """The terms of the formula in which bars are sums."""
+        return terms(self._text.variables, self._names)
+
+    @property
     def _nodes(self) -> dict[str, Node]:
         """The expressions of the variables and arguments, by their labels."""
-        expanded = terms(self._text.variables, self._names)
-        texts = self._text.expressions.items()
-        return dict(zip(expanded.frame_names, expanded.variables, strict=True)) | {
-            name: parse(text) for name, text in texts if isinstance(text, str)
-        }
+        return self._text.nodes(self._terms)
 
     def read(self, block: Any, *, levels_grow: bool | None = None) -> Scan:
         """Return the scan with what a block tells besides.
@@ -275,14 +275,13 @@ class Scan:
         adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
         scope = self._text.scope(BlockColumns(self._names, adapted), rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
-        learned = learn_frame(
-            self._text.variables, scope, given, self._text.na_action, known.states
-        )
-        if any(state.is_open for state in learned.states.values()):
-            return Found(states=learned.states)
-        groups = self._groups(learned.frame.variables)
-        frame = SomeRows.of(learned.frame, groups, known.first)
-        return Found(states=learned.states, frame=frame)
+        states = {**dict.fromkeys(self._nodes, OPEN), **known.states}
+        variables = variables_of(self._terms, scope, given, states=states)
+        if any(state.is_open for state in variables.states.values()):
+            return Found(states=variables.states)
+        frame = variables.frame(self._text.na_action)
+        kept = SomeRows.of(frame, self._groups(frame.variables), known.first)
+        return Found(states=variables.states, frame=kept)
 
     def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
         """Return the variables of the frame that each grouping expression names."""
@@ -419,29 +418,30 @@ class Scan:
             for name, value in frame.variables.items()
         }
         positions = np.concatenate(frame.positions)
-        formula = self._text.variables
-        expanded = terms(formula, self._names)
-        rows = frame_of(
-            expanded,
+        rows = ModelFrame.of(
+            self._terms,
             variables,
             rows=positions.size,
             positions=None if positions.size == total.rows else positions,
             omitted=frame.omitted,
         )
         scope = self._scope(known, messages)
-        learned = LearnedFrame(rows, total.states, expanded).settled(formula, scope)
-        for numbers in (learned.frame.weights, learned.frame.offset):
+        settled = rows.settled(self._text.variables, scope.context)
+        for numbers in (settled.weights, settled.offset):
             numbers()  # an error where they are none
         model = learn_model(
             self._text,
-            learned,
+            Variables(
+                terms=self._terms, values={}, states=total.states, rows=total.rows, selected=None
+            ),
+            settled,
             scope,
             messages,
             columns=types,
             rows=frame.rows,
             emptied="no row is left: subset or missing values take all of them",
         )
-        grouping = Grouping.of(learned.frame, self._text.formula.bars, scope.context)
+        grouping = Grouping.of(settled, self._text.formula.bars, scope.context)
         for term in model.random.terms:
             remember_combinations(term.bar, term.group, grouping)
         known = replace(known, messages=known.messages + messages)

@@ -12,14 +12,13 @@ from lme4py.data.collation import Collation
 from lme4py.errors import DataError, nearest
 from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import call, symbols
+from lme4py.formula.syntax import Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
-from lme4py.frame.modelframe import ModelFrame, NAAction, new_frame
+from lme4py.frame.modelframe import ModelFrame, NAAction, variables_of
 from lme4py.frame.schema import NewColumns
 from lme4py.functions.table import Context
-from lme4py.matrices.fixed import new_fixed_matrix
-from lme4py.matrices.grouping import Grouping, left_side, new_random_term
+from lme4py.matrices.grouping import Grouping, left_side, random_term
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.response import response as response_of
 from lme4py.matrices.reterms import random_effects
@@ -49,34 +48,42 @@ def apply(
     context = _context(spec, columns.rows, messages)
     scope = Scope(columns, env, context)
     expanded = _terms_with(spec, bars)
-    types = spec.variables
+    known = spec.variables
     if response and spec.response is not None and expanded.response is not None:
-        types = {expanded.frame_names[expanded.response]: spec.response, **types}
-    frame = new_frame(
+        known = {expanded.frame_names[expanded.response]: spec.response, **known}
+    # A new level matters in rows that stay, and to what needs the variable.
+    seen = {
+        name: value
+        for name, node in expanded.by_name.items()
+        if name in known and isinstance(node, Symbol)
+        if (value := columns.get(node.name, open_levels=True)) is not None
+    }
+    groups = _group_names(spec, bars)
+    # Where they are missing, a row may have no random effects of that term.
+    free = groups.difference(*(_names(bar.effects) for bar in bars))
+    variables = variables_of(
         expanded,
         scope,
-        columns,
-        labels=spec.frame_names,
-        types=types,
+        _extras(spec, offset, response=response),
         states=spec.states,
-        extras=_extras(spec, offset, response=response),
-        na_action=na_action,
-        free=_group_names(spec, bars) if new_levels == "zero" else (),
+        needed=known,
+        seen=seen,
     )
-    grouping = Grouping.of(frame, bars, context, spec.grouping)
+    frame = variables.frame(na_action, free if new_levels == "zero" else ())
+    frame = frame.held_to(known, groups)
+    grouping = Grouping.of(frame, bars, context, spec.grouping, spec.frame_names)
     wanted = _wanted(parts, spec, grouping)
     terms_of_bars = []
     for bar, learned in zip(spec.formula.bars, spec.groups, strict=True):
         if bar.group_name in parts:
-            term = new_random_term(bar, grouping, scope, learned, allow_new=new_levels == "zero")
+            allow = new_levels == "zero"
+            term, _ = random_term(bar, grouping, scope, learned, allow_new=allow)
             term = term.reduced(wanted[bar.group_name])
         else:
             term = RandomTerm.empty(bar, learned.levels, learned.columns, frame.rows)
         terms_of_bars.append(term)
     return NewRows(
-        X=new_fixed_matrix(
-            terms(spec.formula.nobars().node, spec.frame_names), frame, context, spec.fixed
-        ),
+        X=spec.fixed.matrix(spec.fixed_terms, frame, grouping.context),
         Zt=random_effects(terms_of_bars, frame.rows).Zt,
         offset=frame.offset(),
         positions=np.arange(frame.rows) if frame.positions is None else frame.positions,
@@ -109,14 +116,18 @@ def _terms_with(spec: Spec, bars: Sequence[Bar]) -> Terms:
     return terms(spec.formula.with_right(right).node, spec.frame_names)
 
 
-def _group_names(spec: Spec, bars: Sequence[Bar]) -> frozenset[str]:
-    """Return the variables that groups name and nothing else does.
+def _names(node: Node) -> set[str]:
+    return {symbol.name for symbol in symbols(node)}
 
-    Where they are missing, a row has no random effects of that term.
-    """
-    others = [spec.formula.nobars().right, *(bar.effects for bar in bars)]
-    used = {symbol.name for node in others for symbol in symbols(node)}
-    return frozenset(symbol.name for bar in bars for symbol in symbols(bar.group)) - used
+
+def _group_names(spec: Spec, bars: Sequence[Bar]) -> set[str]:
+    """Return the variables that only groups need: left of a bar its group's are the group's."""
+    left = [_names(bar.effects) - _names(bar.group) for bar in bars]
+    return (
+        set()
+        .union(*(_names(bar.group) for bar in bars))
+        .difference(_names(spec.formula.nobars().right), *left)
+    )
 
 
 def _parts(spec: Spec, random: RandomParts) -> Parts:

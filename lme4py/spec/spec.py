@@ -148,6 +148,11 @@ class Spec:
         return terms(self.formula.subbars().node, self.names)
 
     @cached_property
+    def fixed_terms(self) -> Terms:
+        """The terms of the fixed part."""
+        return terms(self.formula.nobars().node, self.frame_names)
+
+    @cached_property
     def random(self) -> RandomEffects:
         """The random part without data: theta, lower, Lind, Gp, cnms, the names of Zt's rows.
 

@@ -18,17 +18,14 @@ from typing import Any, cast
 
 import lark
 from lark import Lark, Token, Tree
-from lark.common import LexerConf
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
-from lark.lexer import BasicLexer, LexerState
+from lark.lark import PostLex
 
-from lme4py.errors import FormulaSyntaxError
 from lme4py.formula.syntax import Node
 from lme4py.formula.syntax_errors import (
     LEFT_DEEP,
     NESTING,
     place_of,
-    python_hint,
     refuse_character,
     refuse_token,
     too_deep,
@@ -46,6 +43,8 @@ def read(text: str) -> Node:
         refuse_token(text, fault.token, _last_token(fault.state))
     except UnexpectedCharacters as fault:
         refuse_character(text, cast("int", fault.pos_in_stream))
+    except _NestingError as fault:
+        raise too_deep(place_of(text, fault.bracket)) from None
     return build(text, tree)
 
 
@@ -70,8 +69,8 @@ def built() -> Lark:
         _grammar(),
         start="program",
         parser="lalr",
-        lexer=Lexer,
-        strict=True,
+        lexer="basic",
+        postlex=Newlines(),
         maybe_placeholders=False,
     )
 
@@ -113,33 +112,28 @@ _INCOMPLETE = LEFT_DEEP | frozenset(
     ]
 )
 _OPENING = {"OPEN": "CLOSE", "SUBSET": "END_SUBSET", "ELEMENT": "END_SUBSET", "BEGIN": "END"}
-_LOOPS = frozenset(["for", "while", "repeat", "next", "break", "in"])
 
 
-class Lexer(BasicLexer):
-    """Lark's lexer with R's newline rules, and bounds on nesting."""
+class _NestingError(Exception):
+    """A bracket stands in too many others."""
 
-    __future_interface__ = 1
+    def __init__(self, bracket: Token) -> None:
+        super().__init__(bracket)
+        self.bracket = bracket
 
-    def __init__(self, conf: LexerConf) -> None:
-        # Lark's own check needs a further package; the terminals are disjoint by priority.
-        conf.skip_validation = True
-        super().__init__(conf)
-        self.scanner  # noqa: B018  (built here, so that threads only read it)
 
-    def lex(self, state: LexerState, parser_state: Any) -> Iterator[Token]:
+class Newlines(PostLex):
+    """R's rules of newlines, between lark's lexer and its parser; and bounds on nesting."""
+
+    always_accept = ("LOOP",)  # no rule has it: loops have no place in a formula
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Yield the tokens, less the newlines that do not end an expression."""
         expected: list[str] = []
         headers: list[bool] = []
         previous = "NEWLINE"
         held: Token | None = None
-        while True:
-            try:
-                token = self.next_token(state, parser_state)
-            except EOFError:
-                if held is not None:
-                    yield held
-                return
+        for token in stream:
             kind = token.type
             if kind == "NEWLINE":
                 inside = bool(expected) and expected[-1] != "END"
@@ -155,17 +149,13 @@ class Lexer(BasicLexer):
                 headers.append(previous in ("FUNCTION", "LAMBDA", "IF"))
                 expected.append(_OPENING[kind])
                 if len(expected) > NESTING:
-                    raise too_deep(place_of(state.text.text, token))
+                    raise _NestingError(token)
             elif expected and kind == expected[-1]:
                 expected.pop()
                 if headers.pop():
                     # `function(x)` and `if (x)` are incomplete at the end of a line.
                     kind = "FUNCTION"
-            elif kind == "NAME" and token in _LOOPS:
-                raise FormulaSyntaxError(
-                    f"unexpected '{token}'",
-                    place_of(state.text.text, token),
-                    python_hint(token) or "loops have no place in a formula",
-                )
             previous = kind
             yield token
+        if held is not None:
+            yield held

@@ -95,6 +95,8 @@ def _end_hint(text: str, previous: Token | None) -> str | None:
 def _token_hint(token: Token, previous: Token | None) -> str | None:
     kind = token.type
     before = previous.type if previous is not None else None
+    if kind == "LOOP":
+        return python_hint(token) or "loops have no place in a formula"
     for word in (str(token), str(previous), f"{previous}{token}"):
         if (hint := python_hint(word)) is not None:
             return hint

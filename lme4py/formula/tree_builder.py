@@ -96,13 +96,17 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         )
         return Span(self.text, begin.start, end.end)
 
-    def _operator(self, token: Token) -> Symbol:
-        return Symbol("^" if token.type == "POWER" else str(token), self._span(token))
+    def operation(self, children: list[Any]) -> Call:
+        """Return the call of the first token with the nodes as arguments: ``a + b``, ``x[1]``."""
+        word = next(child for child in children if isinstance(child, Token))
+        name = {"POWER": "^", "LAMBDA": "function"}.get(word.type, str(word))
+        nodes = [child for child in children if not isinstance(child, Token)]
+        given = [child if isinstance(child, Argument) else Argument(child) for child in nodes]
+        span = self._span(children[0], children[-1])
+        return Call(Symbol(name, self._span(word)), tuple(given), span)
 
     def symbol(self, children: list[Any]) -> Node:
         return Symbol(self._name(children[0]), self._span(children[0]))
-
-    quoted_symbol = symbol
 
     def placeholder(self, children: list[Any]) -> Node:
         node = Symbol("_", self._span(children[0]))
@@ -128,21 +132,10 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def constant(self, children: list[Any]) -> Node:
         return Constant(str(children[0]), self._span(children[0]))
 
-    def binary(self, children: list[Any]) -> Call:
-        left, operator, right = children
-        given = (Argument(left), Argument(right))
-        return Call(self._operator(operator), given, self._span(left, right))
-
     def rightward(self, children: list[Any]) -> Call:
         left, operator, right = children
         function = Symbol("<<-" if operator == "->>" else "<-", self._span(operator))
         return Call(function, (Argument(right), Argument(left)), self._span(left, right))
-
-    def prefix(self, children: list[Any]) -> Call:
-        span = self._span(children[0], children[-1])
-        return Call(self._operator(children[0]), (Argument(children[1]),), span)
-
-    parentheses = prefix
 
     def pipe(self, children: list[Any]) -> Call:
         left, _, target = children
@@ -175,28 +168,13 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         given[held[0]] = Argument(left, item.name)
         return Call(target.function, tuple(given), self._span(left, target))
 
-    def member(self, children: list[Any]) -> Call:
-        left, operator, right = children
-        parts = [self._word(side) if isinstance(side, Token) else side for side in (left, right)]
-        given = tuple(Argument(part) for part in parts)
-        return Call(self._operator(operator), given, self._span(left, right))
-
     def call(self, children: list[Any]) -> Call:
-        callee, _, given, close = children
-        if len(given) == 1 and given[0] == Argument(None):
-            given = []  # f() has no argument; x[] has one, which is empty
+        callee, *inside = children
+        given = tuple(child for child in inside if not isinstance(child, Token))
+        if given == (Argument(None),):
+            given = ()  # f() has no argument; x[] has one, which is empty
         function = Symbol(callee.value, callee.span) if isinstance(callee, Text) else callee
-        return Call(function, tuple(given), self._span(callee, close))
-
-    def subset(self, children: list[Any]) -> Call:
-        target, bracket, given = children[:3]
-        span = self._span(target, children[-1])
-        return Call(self._operator(bracket), (Argument(target), *given), span)
-
-    element = subset
-
-    def arguments(self, children: list[Any]) -> list[Argument]:
-        return [child for child in children if not isinstance(child, Token)]
+        return Call(function, given, self._span(callee, children[-1]))
 
     def argument(self, children: list[Any]) -> Argument:
         return Argument(children[0] if children else None)
@@ -204,10 +182,8 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def named_argument(self, children: list[Any]) -> Argument:
         return Argument(children[2] if len(children) > 2 else None, self._name(children[0]))
 
-    parameter = named_argument
-
     def parameters(self, children: list[Any]) -> list[Argument]:
-        found = self.arguments(children)
+        found = [child for child in children if not isinstance(child, Token)]
         names = [item.name for item in found]
         for position, name in enumerate(names):
             if name in names[:position]:
@@ -218,24 +194,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def function(self, children: list[Any]) -> Call:
         word, _, parameters, _, body = children
-        name = Symbol("function", self._span(word))
-        return Call(name, (*parameters, Argument(body)), self._span(word, body))
-
-    def conditional(self, children: list[Any]) -> Call:
-        given = tuple(Argument(node) for node in children[2::2])
-        return Call(self._operator(children[0]), given, self._span(children[0], children[-1]))
-
-    def statements(self, children: list[Any]) -> list[Argument]:
-        return [Argument(child) for child in children if not isinstance(child, Token)]
-
-    def block(self, children: list[Any]) -> Call:
-        bracket, statements, close = children
-        return Call(self._operator(bracket), tuple(statements), self._span(bracket, close))
-
-    def _word(self, token: Token) -> Node:
-        if token.type in ("STRING", "RAW_STRING"):
-            return self.string([token])
-        return self.symbol([token])
+        return self.operation([word, *parameters, body])
 
     def _name(self, token: Token) -> str:
         if token.type not in ("STRING", "RAW_STRING", "QUOTED_NAME"):

@@ -1,7 +1,9 @@
 """The stored parser is that of the grammar, and reads what one built anew reads."""
 
+import lark
 import pytest
 from lark import Lark
+from lark.lexer import BasicLexer
 
 from lme4py.errors import FormulaSyntaxError
 from lme4py.formula import lark_parser
@@ -48,6 +50,29 @@ def test_the_stored_automaton_is_the_built_one(built):
                 waiting.append(target)
             assert pairs[target] == expected[token][1]
     assert len(pairs) == len(ours)
+
+
+class UncheckedLexer(BasicLexer):
+    """Lark's own check of terminals needs a further package."""
+
+    __future_interface__ = 1
+
+    def __init__(self, conf):
+        conf.skip_validation = True
+        super().__init__(conf)
+
+
+def test_no_two_rules_of_the_grammar_fit_one_text():
+    grammar = lark_parser._grammar()
+    Lark(grammar, start="program", parser="lalr", lexer=UncheckedLexer, strict=True)
+    with pytest.raises(lark.exceptions.GrammarError, match="conflict"):
+        Lark(
+            f"{grammar}\nagain: NAME | again NAME | again again",
+            start="again",
+            parser="lalr",
+            lexer=UncheckedLexer,
+            strict=True,
+        )
 
 
 @pytest.mark.parametrize(

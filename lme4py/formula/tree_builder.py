@@ -103,7 +103,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         nodes = [child for child in children if not isinstance(child, Token)]
         given = [child if isinstance(child, Argument) else Argument(child) for child in nodes]
         span = self._span(children[0], children[-1])
-        return Call(Symbol(name, self._span(word)), tuple(given), span)
+        return Call(Symbol(name, place_of(self.text, word)), tuple(given), span)
 
     def symbol(self, children: list[Any]) -> Node:
         return Symbol(self._name(children[0]), self._span(children[0]))

@@ -19,10 +19,9 @@ from lme4py.data.values import Factor, FloatArray, Matrix, Numeric, Value, lengt
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, family_of
-from lme4py.formula.bars import Bar
+from lme4py.formula.bars import Bar, find_bars
 from lme4py.formula.formula import Formula
 from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import find_bars
 from lme4py.formula.syntax import Call, Node, Number, Symbol, call, symbols
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame

@@ -40,7 +40,6 @@ LAYERS = (
     "formula.deparse",
     "formula.terms",
     "formula.bars",
-    "formula.random_terms",
     "formula.formula_traps",
     "formula.formula",
     "family",

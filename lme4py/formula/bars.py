@@ -1,18 +1,29 @@
-"""Bars: one random-effects term, what counts as one, and the structures called around them.
+"""Bars, the random-effects terms of a formula: what counts as one, and lme4's walks to them.
 
 A bar may be the first argument of a covariance structure of lme4 2.x, as in
 ``cs(x | g, hom = TRUE)``. The bar knows its structure; for everything else, such a
-call stands for the bar in parentheses (`plain_bars`).
+call stands for the bar in parentheses. There are four walks:
+
+* `find_bars` meets the bars left to right through parentheses, any operator and any
+  call; what joins or encloses a bar has no meaning for it.
+* `without_bars` cuts them out: of ``A op (bar)`` A remains, of ``(bar) op B`` B.
+* `expand_double_bars` writes ``(x || g)`` as ``(1 | g) + (0 + x | g)``, and `bars_as_sums`
+  writes ``+`` for every bar, which gives the variables of the model frame. Both write back what
+  they find, ``term[[j]] <- walk(term[[j]])``, and R takes an argument that is set to NULL out of
+  the call: ``factor(w, exclude = NULL)`` becomes ``factor(w)``. Arguments behind it move up, and
+  a walk that counted them before stops.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.errors import FormulaError
+from lme4py.errors import FormulaError, FormulaSyntaxError, Span
 from lme4py.formula.deparse import deparse, variable_name
+from lme4py.formula.parse import parse
 from lme4py.formula.syntax import (
     Argument,
     Call,
@@ -21,10 +32,14 @@ from lme4py.formula.syntax import (
     Symbol,
     call,
     calls_in,
+    is_null,
+    placed,
     rebuilt,
     rewrite,
     strip_parentheses,
+    with_operands,
 )
+from lme4py.formula.terms import terms
 from lme4py.versions import LME4_2, Lme4
 
 STRUCTURES = LME4_2.structures
@@ -39,6 +54,11 @@ _FOREIGN = {
     "hetar1": "ar1({}, hom = FALSE)",
     **dict.fromkeys(("toep", "homtoep", "rr", "ou", "gau", "mat", "propto", "equalto"), None),
 }
+
+_MOST_CHARACTERS = 50_000
+_GONE = "subscript out of bounds"
+_Walk: TypeAlias = Callable[[Call, Node | None, str], Call]
+"""Takes a call and what its first argument has become, and writes it back."""
 
 
 @dataclass(frozen=True, repr=False, slots=True)
@@ -120,7 +140,7 @@ def structured_bar(node: Call) -> Call | None:
     return inner if isinstance(inner, Call) and inner.name == "|" else None
 
 
-def sides_of(bar: Call) -> tuple[Node, Node]:
+def _sides_of(bar: Call) -> tuple[Node, Node]:
     """Return what stands left and right of a bar."""
     if len(bar.operands) != 2:
         raise FormulaError("a bar has two sides: (effects | group)", bar.span)
@@ -128,7 +148,7 @@ def sides_of(bar: Call) -> tuple[Node, Node]:
     return effects, group
 
 
-def spine_of(node: Node) -> tuple[Node, list[Call]]:
+def _spine_of(node: Node) -> tuple[Node, list[Call]]:
     """Return the leftmost operand that has not two operands, and the calls above it, inner first.
 
     The walks of this module follow the first two arguments of a call, so long sums
@@ -150,7 +170,7 @@ def hom_arguments(structured: Call) -> list[Argument]:
     return exact[:1] or (longer if len(longer) == 1 else [])
 
 
-def hom_of(structured: Call) -> bool | None:
+def _hom_of(structured: Call) -> bool | None:
     """Return what a structure's `hom` says, None if it is not given."""
     for item in hom_arguments(structured):
         if isinstance(item.value, Constant) and item.value.name in ("TRUE", "FALSE"):
@@ -163,22 +183,14 @@ def hom_of(structured: Call) -> bool | None:
     return None
 
 
-def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
+def _plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     """Return the expression with every structured term written as a bar in parentheses.
 
     lme4 looks for the names, whether or not there is a bar. Of a call that holds one it keeps
     the operator only if it has two arguments: of others the first argument is left. A structure
     that is not one of lme4's is an error.
-
-    Examples
-    --------
-    >>> from lme4py.formula.parse import parse
-    >>> deparse(plain_bars(parse("x + cs(1 + x | g, hom = TRUE)")))
-    'x + (1 + x | g)'
-    >>> deparse(plain_bars(parse("!x + cs(1 | g)")))
-    'x + (1 | g)'
     """
-    refuse_foreign(node, lme4)
+    _refuse_foreign(node, lme4)
 
     def simplify(item: Call, operands: tuple[Node, ...]) -> Node:
         if item.name in lme4.structures and operands:
@@ -189,7 +201,7 @@ def plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     return rewrite(node, simplify)
 
 
-def refuse_foreign(node: Node, lme4: Lme4) -> None:
+def _refuse_foreign(node: Node, lme4: Lme4) -> None:
     """Raise for a structure that lme4 has not, and for a bar in the wrong place of one it has."""
     for item in calls_in(node):
         if not item.operands:
@@ -217,3 +229,277 @@ def refuse_foreign(node: Node, lme4: Lme4) -> None:
                 item.span,
                 f"write {item.name}(effects | group, hom = TRUE)",
             )
+
+
+def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
+    """Return the random-effects terms of a right-hand side (lme4's ``findbars``).
+
+    Examples
+    --------
+    >>> [bar.label for bar in find_bars(parse("x + (1 + x | g/h) + (1 | g*k)"))]
+    ['1 + x | h:g', '1 + x | g', '1 | g', '1 | k', '1 | g:k']
+    >>> [(bar.label, bar.structure, bar.hom) for bar in find_bars(parse("cs(x | g, hom = TRUE)"))]
+    [('x | g', 'cs', True)]
+    """
+    _refuse_foreign(node, lme4)
+    groups = _expanded if lme4.expands_groups else _nested
+    return tuple(
+        replace(bar, group=group)
+        for bar, expandable in _walk_bars(expand_double_bars(node))
+        for group in (groups(bar.group) if expandable else [bar.group])
+    )
+
+
+def _walk_bars(node: Node) -> Iterator[tuple[Bar, bool]]:
+    """Yield the bars, and whether their groups are expanded."""
+    first, calls = _spine_of(node)
+    if isinstance(first, Call):
+        if first.name == "|":
+            yield Bar(*_sides_of(first), first), True
+        elif (inner := structured_bar(first)) is not None:
+            # lme4 expands the group only where the term is the structure's one argument, and
+            # loses a structure that has more than two.
+            if len(first.arguments) <= 2:
+                bar = Bar(*_sides_of(inner), inner, first.name or "us", _hom_of(first))
+                yield bar, len(first.arguments) == 1
+        elif len(first.operands) == 1 or is_structure(first):
+            yield from _walk_bars(first.operands[0])
+    for outer in calls:
+        yield from _walk_bars(outer.operands[1])
+
+
+def _expanded(group: Node) -> list[Node]:
+    """Return the terms of a grouping expression, as lme4 does since 1.1-36.
+
+    Where there is a ``/``, the labels are taken apart at every colon and turned around,
+    and so is their list. It is done on their text, which then is read again.
+    """
+    if isinstance(group, Symbol) and group.name != ".":
+        return [group]
+    found = terms(call("~", group))
+    labels = list(found.labels)
+    if sum(map(len, labels)) > _MOST_CHARACTERS:
+        raise FormulaError(
+            f"the grouping factors have more than {_MOST_CHARACTERS:,} characters", group.span
+        )
+    if _mentions_slash(group):
+        labels = [":".join(reversed(label.split(":"))) for label in reversed(labels)]
+    # A variable that reads again as it stands keeps its place in the user's text.
+    known = {deparse(variable): variable for variable in found.variables}
+    hint = "a name or call with a colon in it does not work with /; make a column of it"
+    return [
+        known.get(label)
+        or _reread(label, group.span, f"lme4 reads the grouping factor as {label}", hint)
+        for label in labels
+    ]
+
+
+def _reread(text: str, span: Span | None, trouble: str, hint: str) -> Node:
+    """Return what lme4 reads in text that it put together, which stands at `span` in the user's."""
+    try:
+        return placed(parse(text), span)
+    except FormulaSyntaxError as error:
+        raise FormulaSyntaxError(f"{error.message}: {trouble}", span, hint) from None
+
+
+def _nested(group: Node) -> list[Node]:
+    """Return ``b:a`` and ``a`` for ``a/b``, deepest first, as lme4 did before 1.1-36."""
+    if not _mentions_slash(group):
+        return [group]
+    if not (isinstance(group, Call) and group.name == "/" and len(group.operands) == 2):
+        raise FormulaError(
+            "unparseable formula for grouping factor",
+            group.span,
+            "write nested groups as a/b, without parentheses or other operators around them",
+        )
+    left, inner = group.operands
+    if isinstance(left, Call) and not _mentions_slash(left):
+        raise FormulaError(
+            f"couldn't evaluate grouping factor {deparse(group)} within model frame",
+            left.span,
+            "left of / lme4 takes a plain name; add the combined factor to the data",
+        )
+    # lme4 joins the inner factor with the deepest one of the outer side.
+    outer = _nested(left)
+    return [call(":", _nested(inner)[0], outer[0], span=group.span), *outer]
+
+
+def _mentions_slash(node: Node) -> bool:
+    return any(item.name == "/" for item in calls_in(node))
+
+
+def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
+    """Return a right-hand side with its bars cut out, None if nothing is left (``nobars``).
+
+    Examples
+    --------
+    >>> deparse(without_bars(parse("(1 | g) - x + z")))
+    'x + z'
+    >>> deparse(without_bars(parse("x + diag(z | g)")))
+    'x'
+    """
+    return _outside_bars(_plain_bars(node, lme4))
+
+
+def _outside_bars(node: Node) -> Node | None:
+    first, calls = _spine_of(node)
+    kept: Node | None = None if is_bar(first) else first
+    if isinstance(kept, Call) and len(kept.operands) == 1:
+        inside = _outside_bars(kept.operands[0])
+        kept = None if inside is None else rebuilt(kept, (inside,))
+    for outer in calls:
+        if outer.name not in ("~", "(") and any(is_bar(operand) for operand in outer.operands):
+            kept = None
+            continue
+        right = _outside_bars(outer.operands[1])
+        if kept is None:
+            kept = right
+        elif right is not None:
+            kept = rebuilt(outer, (kept, right, *outer.operands[2:]))
+    return kept
+
+
+def expand_double_bars(node: Node, method: DoubleBar = "split") -> Node:
+    """Return the expression with each ``(e || g)`` written with single bars.
+
+    With "split" there is one bar per term of e, as lme4's ``expandDoubleVerts`` writes them, which
+    comes by the first argument of every call, and by the second where there are two. lme4 builds
+    the pieces as text and parses them, so its limits are kept: no term besides the intercept, or
+    a grouping name that needs back-quotes, is an error. "diag" writes ``diag(e | g)``, as lme4
+    2.x does on request.
+
+    Examples
+    --------
+    >>> expand = lambda text, method="split": deparse(expand_double_bars(parse(text), method))
+    >>> expand("(x * z || g)")
+    '((1 | g) + (0 + x | g) + (0 + z | g) + (0 + x:z | g))'
+    >>> expand("y + (x * z || g)", "diag")
+    'y + diag(x * z | g)'
+    >>> expand("factor(w, exclude = NULL) + cut(x, 3, labels = NULL)")
+    'factor(w) + cut(x, 3, labels = NULL)'
+    """
+    if method == "diag":
+        return rewrite(node, _with_diagonal)
+    return _written_back(node, _by_two_arguments, _GONE, past="||")
+
+
+def bars_as_sums(node: Node, lme4: Lme4 = LME4_2) -> Node:
+    """Return the expression with ``+`` for every ``|`` and ``||`` (lme4's ``subbars``).
+
+    It comes by every argument.
+
+    Examples
+    --------
+    >>> deparse(bars_as_sums(parse("x + (1 | g)")))
+    'x + (1 + g)'
+    >>> deparse(bars_as_sums(parse("cut(x, 3, labels = NULL)")))
+    'cut(x, 3)'
+    """
+    return _written_back(_plain_bars(node, lme4), _by_all_arguments, lme4.empty_call)
+
+
+def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
+    if item.name == "||":
+        return call("diag", call("|", *item.operands, span=item.span), span=item.span)
+    first = item.operands[0]
+    if item.name in ("(", "diag") and isinstance(first, Call) and first.name == "||":
+        bar = call("|", *first.operands, span=first.span)
+        return operands[0] if item.name == "(" else with_operands(item, bar)
+    return item if item.name == "|" else rebuilt(item, operands)
+
+
+def _by_two_arguments(outer: Call, first: Node | None, _: str) -> Call:
+    if outer.name == "(":  # lme4 walks twice through parentheses
+        if is_null(first):
+            raise _stopped(outer)
+        if first is not None and first is not outer.arguments[0].value:
+            first = expand_double_bars(first)
+    arguments = list(outer.arguments)
+    _assign(arguments, 0, first)
+    if len(arguments) == 2:
+        second = arguments[1].value
+        if second is not None:
+            _assign(arguments, 1, expand_double_bars(second))
+    if outer.name == "|" and len(arguments) < 2 <= len(outer.arguments):
+        raise FormulaError(
+            "1 argument passed to '|' which requires 2",
+            outer.span,
+            "lme4 deletes a side that is NULL: write (effects | group)",
+        )
+    return _with_arguments(outer, arguments)
+
+
+def _by_all_arguments(outer: Call, first: Node | None, empty: str) -> Call:
+    arguments = list(outer.arguments)
+    _assign(arguments, 0, first)
+    for place in range(1, len(outer.arguments)):
+        if place >= len(arguments):
+            raise _stopped(outer)
+        value = arguments[place].value
+        if value is not None:
+            _assign(arguments, place, _written_back(value, _by_all_arguments, empty))
+    made = _with_arguments(outer, arguments)
+    bar = outer.name in BARS and len(outer.arguments) == 2
+    return replace(made, function=Symbol("+")) if bar else made
+
+
+def _written_back(node: Node, walk: _Walk, empty: str, past: str = "") -> Node:
+    """Walk down the first arguments in a loop, and write the calls back from the inside.
+
+    `empty` is what R says of a call without arguments; calls of `past` are split.
+    """
+    spine: list[Call] = []
+    first: Node | None = node
+    while isinstance(first, Call) and first.name != past:
+        if not first.arguments:
+            hint = f"lme4 takes no call without arguments such as {deparse(first)}"
+            raise FormulaError(empty, first.span, hint)
+        spine.append(first)
+        first = first.arguments[0].value
+    if isinstance(first, Call):
+        first = _split(first)
+    for outer in reversed(spine):
+        first = walk(outer, first, empty)
+    return node if first is None else first
+
+
+def _assign(arguments: list[Argument], place: int, value: Node | None) -> None:
+    """Do as R's ``term[[place]] <- value``."""
+    if is_null(value):
+        del arguments[place]
+    else:
+        arguments[place] = Argument(value, arguments[place].name)
+
+
+def _with_arguments(outer: Call, arguments: list[Argument]) -> Call:
+    pairs = zip(arguments, outer.arguments, strict=False)
+    same = len(arguments) == len(outer.arguments) and all(
+        new.value is old.value for new, old in pairs
+    )
+    return outer if same else replace(outer, arguments=tuple(arguments))
+
+
+def _stopped(outer: Call) -> FormulaError:
+    return FormulaError(
+        _GONE,
+        outer.span,
+        f"lme4 deletes the arguments of {deparse(outer)} that are NULL and then looks for one that "
+        "is not there; put its value into the data as a column",
+    )
+
+
+def _split(bar: Call) -> Node:
+    effects, group = _sides_of(bar)
+    found = terms(call("~", effects))
+    if not found.labels:
+        raise FormulaSyntaxError(
+            "unexpected '|': the left side of || has no term besides the intercept",
+            bar.span,
+            "write (1 | group): a single random intercept has no correlations to leave out",
+        )
+    # R writes a lone name without its back-quotes here, so an odd one cannot be read again.
+    group_text = variable_name(group)
+    pieces = (["1"] if found.intercept else []) + [f"0+{label}" for label in found.labels]
+    text = "+".join(f"({piece}|{group_text})" for piece in pieces)
+    hint = "a grouping name that needs back-quotes does not work with ||; rename the column"
+    return _reread(text, bar.span, "lme4 cannot split this ||", hint)

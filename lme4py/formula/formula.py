@@ -6,16 +6,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from lme4py.errors import FormulaError
-from lme4py.formula.bars import Bar, DoubleBar
-from lme4py.formula.deparse import deparse
-from lme4py.formula.formula_traps import Trap, formula_traps
-from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import (
+from lme4py.formula.bars import (
+    Bar,
+    DoubleBar,
     bars_as_sums,
     expand_double_bars,
     find_bars,
     without_bars,
 )
+from lme4py.formula.deparse import deparse
+from lme4py.formula.formula_traps import Trap, formula_traps
+from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Number, call, calls_in
 from lme4py.versions import LME4_2, Lme4, lme4_of
 

@@ -1,6 +1,6 @@
 """Formulas that lme4 reads as another model than the text seems to say, and without a word.
 
-The walks of `lme4py.formula.random_terms` and `lme4py.formula.terms` follow R and lme4 exactly;
+The walks of `lme4py.formula.bars` and `lme4py.formula.terms` follow R and lme4 exactly;
 this module says where that is probably not what was meant.
 """
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from lme4py import Formula, FormulaError, FormulaSyntaxError
-from lme4py.formula.deparse import deparse
-from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import (
+from lme4py.formula.bars import (
     bars_as_sums,
     expand_double_bars,
     find_bars,
     without_bars,
 )
+from lme4py.formula.deparse import deparse
+from lme4py.formula.parse import parse
 from lme4py.versions import LME4_1, LME4_2
 
 TAB = "\t"

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import lme4py
+from lme4py.formula.bars import bars_as_sums, expand_double_bars
 from lme4py.formula.deparse import deparse
 from lme4py.formula.parse import parse
-from lme4py.formula.random_terms import bars_as_sums, expand_double_bars
 from tests.rules import IGNORE, D, I, linear, said
 
 EDGES = Path(__file__).resolve().parents[2] / "fixtures" / "edges"

@@ -196,14 +196,13 @@ def align(first: Array, second: Array, warn: Callable[[str], None]) -> tuple[Arr
 
 def encoded(codes: Array, strings: Sequence[str | None]) -> Character:
     """Return a character vector from codes into strings that may repeat or be missing (None)."""
-    pool: dict[str, int] = {}
-    table = np.fromiter(
-        (-1 if item is None else pool.setdefault(item, len(pool)) for item in strings),
-        dtype=np.int32,
-        count=len(strings),
-    )
-    table = np.append(table, np.int32(-1))  # a code of -1 picks this one
-    return Character(table[codes].astype(np.int32, copy=False), tuple(pool))
+    pool = [item for item in strings if item is not None]
+    if len(set(pool)) < len(strings):
+        pool = list(dict.fromkeys(pool))
+        place: dict[str | None, int] = {item: code for code, item in enumerate(pool)}
+        table = np.array([*(place.get(item, -1) for item in strings), -1])
+        codes = table[codes]  # a code of -1 picks the last one
+    return Character(codes.astype(np.int32, copy=False), tuple(pool))
 
 
 def text(value: Value, *, together: bool = False) -> Character:

@@ -54,19 +54,20 @@ def _joined(dots: Sequence[Dot], separator: str, collapse: Value | None) -> Char
     size = max((word.codes.size for word in words), default=0)
     # An argument of length zero is an empty string beside longer ones.
     blank = Character(np.zeros(min(size, 1), dtype=np.int32), ("",))
+    pool: list[str] = []
     codes: Array = np.zeros(size, dtype=np.int64)
-    pool = [""]
-    for place, word in enumerate(word if word.codes.size else blank for word in words):
+    for word in [word if word.codes.size else blank for word in words or [blank]]:
         others = level_texts([*word.pool, None])
-        between = separator if place else ""
         more = recycle(word.codes, size) % len(others)  # the code of NA, -1, is the last one
         pairs, codes = distinct(codes.astype(np.int64) * len(others) + more)
-        longest = max(map(len, pool), default=0) + len(between) + max(map(len, others))
-        bounded_texts(longest * len(pairs))
-        pool = [
-            pool[pair // len(others)] + between + others[pair % len(others)]
-            for pair in pairs.tolist()
-        ]
+        ends = max(map(len, others)) + len(separator)
+        bounded_texts((max(map(len, pool), default=0) + ends) * len(pairs))
+        before, after = (part.tolist() for part in np.divmod(pairs, len(others)))
+        if pool:
+            texts = zip(before, after, strict=True)
+            pool = [pool[one] + separator + others[two] for one, two in texts]
+        else:
+            pool = [others[two] for two in after]
     return encoded(codes, pool)
 
 

@@ -9,7 +9,6 @@ with the bare numbers, which is an error here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,37 +44,16 @@ from lme4py.functions.coercion import (
 )
 from lme4py.functions.table import MISSING, Context, function
 
+Rule: TypeAlias = Callable[..., Value]
+"""Takes an operator's name, its operands (the second is None where there is one), the context."""
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One use of an operator; `second` is None where there is one operand."""
-
-    name: str
-    first: Value
-    second: Value | None
-    context: Context
-
-    @property
-    def pair(self) -> tuple[Value, Value]:
-        """Both operands, or R's error."""
-        if self.second is None:
-            raise DataError("invalid unary operator")
-        return self.first, self.second
-
-    def of(self, first: Value, second: Value | None = None) -> Value:
-        """Return what the operator makes of other operands, which have no classes."""
-        return _RULES[self.name](replace(self, first=first, second=second))
+_RULES: dict[str, Rule] = {}
 
 
-Compute: TypeAlias = Callable[[Operation], Value]
-
-_RULES: dict[str, Compute] = {}
-
-
-def rule(*names: str) -> Callable[[Compute], Compute]:
+def rule(*names: str) -> Callable[[Rule], Rule]:
     """Return a decorator that enters a rule: of an operator, or of all for operands of a class."""
 
-    def enter(compute: Compute) -> Compute:
+    def enter(compute: Rule) -> Rule:
         _RULES.update(dict.fromkeys(names, compute))
         return compute
 
@@ -95,21 +73,21 @@ def _class_of(value: Value | None) -> str | None:
 
 def operate(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return ``first name second``, or ``name first`` without a second operand."""
-    operation = Operation(name, first, second, context)
     classes = [found for found in (_class_of(first), _class_of(second)) if found is not None]
-    if not classes:
-        return _RULES[name](operation)
-    if len(set(classes)) == 1:
-        return _RULES[classes[0]](operation)
-    one, two = classes
-    if two == "difftime" and name in "+-" and one in ("Date", "POSIXct"):
-        return _RULES[one](operation)
-    if one == "difftime" and name == "+" and two in ("Date", "POSIXct"):
-        return _RULES[two](operation)
-    raise DataError(
-        f"'{name}' between {one} and {two} has no value",
-        hint="make one of them what the other is: as.Date(x), as.numeric(x), as.character(x)",
-    )
+    kind = classes[0] if classes else name
+    if len(set(classes)) == 2:
+        one, two = classes
+        if two == "difftime" and name in "+-" and one in ("Date", "POSIXct"):
+            kind = one
+        elif one == "difftime" and name == "+" and two in ("Date", "POSIXct"):
+            kind = two
+        else:
+            raise DataError(
+                f"'{name}' between {one} and {two} has no value",
+                hint="make one of them what the other is: "
+                "as.Date(x), as.numeric(x), as.character(x)",
+            )
+    return _RULES[kind](name, first, second, context)
 
 
 # Arithmetic ---------------------------------------------------------------------------------
@@ -171,10 +149,8 @@ _ARITHMETIC: Mapping[str, Callable[[Array, Array], Any]] = {
 
 
 @rule(*_ARITHMETIC)
-def _arithmetic(operation: Operation) -> Value:
+def _arithmetic(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return R's arithmetic of vectors and matrices."""
-    name, context = operation.name, operation.context
-    first, second = operation.first, operation.second
     if second is None:
         one, kind = numbers(first, "invalid argument to unary operator")
         one = -one if name == "-" else one
@@ -215,36 +191,37 @@ RELATIONS: Mapping[str, Callable[[Array, Array], Any]] = {
 }
 
 
-def _compare_texts(operation: Operation, first: Character, second: Character) -> Value:
+def _compare_texts(name: str, first: Character, second: Character, context: Context) -> Value:
     one, two, pool = union_codes(first, second)
-    if operation.name in _EQUALITY:
+    if name in _EQUALITY:
         table = np.append(np.arange(len(pool), dtype=np.float64), np.nan)
     else:
-        table = ranks(pool, operation.context.collation)
-    return _related(operation, table[one], table[two])
+        table = ranks(pool, context.collation)
+    return _related(name, table[one], table[two], context)
 
 
-def _related(operation: Operation, one: Array, two: Array) -> Value:
+def _related(
+    name: str, one: Array, two: Array, context: Context, names: tuple[str, ...] | None = None
+) -> Value:
     """Return the comparison of numbers, NA where either is missing."""
-    left, right = align(one, two, operation.context.warn)
+    left, right = align(one, two, context.warn)
     missing = np.isnan(left) | np.isnan(right)
-    result = RELATIONS[operation.name](left, right)
-    return logical(result, missing, column_names(*operation.pair))
+    return logical(RELATIONS[name](left, right), missing, names)
 
 
 @rule(*RELATIONS)
-def _comparison(operation: Operation) -> Value:
+def _comparison(name: str, first: Value, second: Value, context: Context) -> Value:
     """Return R's comparison of vectors and matrices."""
-    first, second = operation.pair
-    complaint = f"comparison ({operation.name}) is possible only for atomic and list types"
+    complaint = f"comparison ({name}) is possible only for atomic and list types"
     kinds = {type(first), type(second)}
     if FunctionName in kinds:
         raise DataError(complaint)
     if Null in kinds:
         return logical(np.empty(0))
     if Character in kinds:
-        return _compare_texts(operation, _texts(first), _texts(second))
-    return _related(operation, elements(first, complaint)[0], elements(second, complaint)[0])
+        return _compare_texts(name, _texts(first), _texts(second), context)
+    one, two = (elements(value, complaint)[0] for value in (first, second))
+    return _related(name, one, two, context, column_names(first, second))
 
 
 def _texts(value: Value) -> Character:
@@ -261,25 +238,24 @@ def _level_text(value: Value) -> Character:
 
 
 @rule("factor", "ordered")
-def _with_factors(operation: Operation) -> Value:
+def _with_factors(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Compare factors by their levels; one that is ordered by the order of these."""
-    name, first, second = operation.name, operation.first, operation.second
     factors = [value for value in (first, second) if isinstance(value, Factor)]
     ordered, levels = factors[0].ordered, factors[0].levels
     if second is None or name not in (RELATIONS if ordered else _EQUALITY):
         shown = f"'{name}' is" if ordered else f"‘{name}’"
         what = "ordered factors" if ordered else "factors"
-        operation.context.warn(f"{shown} not meaningful for {what}")
+        context.warn(f"{shown} not meaningful for {what}")
         sizes = [length(as_vector(value)) for value in (first, second) if value is not None]
         return pack(np.full(max(sizes), np.nan), "logical")
     same = set if name in _EQUALITY else tuple
     if len(factors) == 2 and same(levels) != same(factors[1].levels):
         raise DataError("level sets of factors are different")
     # R gives its warning of lengths that do not fit twice.
-    align(np.zeros(length(first)), np.zeros(length(second)), operation.context.warn)
+    align(np.zeros(length(first)), np.zeros(length(second)), context.warn)
     if name in _EQUALITY:
-        return _compare_texts(operation, _level_text(first), _level_text(second))
-    return _related(operation, _level_ranks(first, levels), _level_ranks(second, levels))
+        return _compare_texts(name, _level_text(first), _level_text(second), context)
+    return _related(name, _level_ranks(first, levels), _level_ranks(second, levels), context)
 
 
 def _level_ranks(value: Value, levels: Sequence[str | None]) -> Array:
@@ -292,26 +268,21 @@ def _level_ranks(value: Value, levels: Sequence[str | None]) -> Array:
 # Logic ------------------------------------------------------------------------------------
 
 
-@rule("&", "|")
-def _truth(operation: Operation) -> Value:
-    """Return ``first & second`` or ``first | second`` in three-valued logic."""
+@rule("&", "|", "!")
+def _truth(name: str, first: Value, second: Value | None, context: Context) -> Value:
+    """Return ``first & second``, ``first | second`` or ``!first`` in three-valued logic."""
+    if second is None:
+        array, _ = numbers(first, "invalid argument type")
+        return logical(array == 0, np.isnan(array), column_names(first))
     complaint = "operations are possible only for numeric, logical or complex types"
-    one, two = (elements(side, complaint)[0] for side in operation.pair)
-    left, right = align(one, two, operation.context.warn)
+    one, two = (elements(side, complaint)[0] for side in (first, second))
+    left, right = align(one, two, context.warn)
     # One side decides alone: FALSE in &, TRUE in |.
-    decisive = operation.name == "|"
+    decisive = name == "|"
     missing = np.isnan(left) | np.isnan(right)
     alone = [((side != 0) == decisive) & ~np.isnan(side) for side in (left, right)]
     decided = alone[0] | alone[1]
-    return logical(decided == decisive, missing & ~decided, column_names(*operation.pair))
-
-
-@rule("!")
-def _negation(operation: Operation) -> Value:
-    """Return ``!x``."""
-    x = operation.first
-    array, _ = numbers(x, "invalid argument type")
-    return logical(array == 0, np.isnan(array), column_names(x))
+    return logical(decided == decisive, missing & ~decided, column_names(first, second))
 
 
 @function(

@@ -56,7 +56,7 @@ def _joined(dots: Sequence[Dot], separator: str, collapse: Value | None) -> Char
     blank = Character(np.zeros(min(size, 1), dtype=np.int32), ("",))
     pool: list[str] = []
     codes: Array = np.zeros(size, dtype=np.int64)
-    for word in [word if word.codes.size else blank for word in words or [blank]]:
+    for word in [word if word.codes.size else blank for word in words]:
         others = level_texts([*word.pool, None])
         more = recycle(word.codes, size) % len(others)  # the code of NA, -1, is the last one
         pairs, codes = distinct(codes.astype(np.int64) * len(others) + more)

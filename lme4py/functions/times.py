@@ -32,7 +32,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.functions.coercion import Array, align, encoded, text, time_of, untimed
-from lme4py.functions.operators import RELATIONS, Operation, rule
+from lme4py.functions.operators import RELATIONS, operate, rule
 from lme4py.functions.table import MISSING, Context, function
 from lme4py.versions import LME4_2, Lme4
 
@@ -354,9 +354,8 @@ def _counted(value: Value, time: Time | None) -> Value:
 
 
 @rule("Date", "POSIXct")
-def _with_times(operation: Operation) -> Value:
+def _with_times(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Shift or compare times, or take their difference."""
-    name, first, second = operation.name, operation.first, operation.second
     times = [time_of(value) for value in (first, second)]
     one, two = map(time_class, times)
     time = "Date" if "Date" in (one, two) else "POSIXct"
@@ -367,31 +366,30 @@ def _with_times(operation: Operation) -> Value:
             return first
         raise DataError(f"unary {sign} {'is ' if name == '-' else ''}not defined for {shown}")
     if name in RELATIONS:
-        dates = (
+        one_time, other = (
             _as_time(value, time) if isinstance(value, Character) else value
             for value in (first, second)
         )
-        return operation.of(*map(untimed, dates))
+        return operate(name, untimed(one_time), untimed(other), context)
     if name == "+" and one == two:
         raise DataError(f"binary {sign} is not defined for {shown}")
     if name == "-" and one != time:
         raise DataError(f"can only subtract from {shown}")
     if name == "-" and one == two:
-        return _difference(first, second, "days" if time == "Date" else None, operation.context)
+        return _difference(first, second, "days" if time == "Date" else None, context)
     if name not in "+-":
         raise DataError(f"{sign} not defined for {shown}")
-    result = operation.of(_counted(first, time), _counted(second, time))
+    result = operate(name, _counted(first, time), _counted(second, time), context)
     return _timed(result, times[0] if one == time else times[1])
 
 
 @rule("difftime")
-def _with_differences(operation: Operation) -> Value:
+def _with_differences(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Add, compare or multiply differences of times: in seconds where their units differ."""
-    name, first, second = operation.name, operation.first, operation.second
     if second is None:
         if name not in "+-":
             raise DataError(f"unary '{name}' not defined for \"difftime\" objects")
-        return _timed(operation.of(untimed(first)), time_of(first))
+        return _timed(operate(name, untimed(first), None, context), time_of(first))
     first, second = in_one_unit((first, second))
     one, two = time_of(first), time_of(second)
     if name not in ("+", "-", "*", "/", *RELATIONS):
@@ -400,5 +398,5 @@ def _with_differences(operation: Operation) -> Value:
         raise DataError('both arguments of * cannot be "difftime" objects')
     if name == "/" and two is not None:
         raise DataError('second argument of / cannot be a "difftime" object')
-    result = operation.of(untimed(first), untimed(second))
+    result = operate(name, untimed(first), untimed(second), context)
     return result if name in RELATIONS else _timed(result, one or two)

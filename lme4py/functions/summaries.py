@@ -309,7 +309,7 @@ def _by_group(
     entry = lookup(fun.name)
     if entry is None or entry.role == "basis" or not entry.formals:
         raise DataError(f"{caller}(FUN = {fun.name}) is not supported")
-    first = entry.formals[0]
+    first = next(iter(entry.formals))
 
     def of_group(value: Numeric) -> Numeric:
         given = {"dots": (Dot(None, value),)} if first == "..." else {first: value}

@@ -32,6 +32,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import takewhile
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -122,12 +123,8 @@ class Function:
     ----------
     name : str
         R's name.
-    formals : tuple of str
-        Names of the formal arguments, R's spelling.
-    required : tuple of str
-        Formal arguments that must be given.
-    signature : str
-        The formal arguments with their defaults, as R writes them.
+    formals : mapping of str to Parameter
+        The formal arguments: the parameters of the Python function, by R's names of them.
     compute : callable
         Called with one keyword per formal argument given by the caller, by its name; ``...``
         as ``dots``; and with ``context``. A basis returns ``(value, state)``, all others a
@@ -157,13 +154,11 @@ class Function:
     """
 
     name: str
-    formals: tuple[str, ...]
-    required: tuple[str, ...]
-    signature: str
+    formals: Mapping[str, inspect.Parameter]
     compute: Compute
     role: Role
-    package: str
-    purpose: str
+    package: str = "base"
+    purpose: str = ""
     replay: Compute | None = None
     quoted: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -171,6 +166,16 @@ class Function:
     counts: tuple[str, ...] = ()
     chooses_unit: bool = False
     rows: Rows = "all"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The formal arguments that must be given."""
+        return tuple(n for n, at in self.formals.items() if at.default is at.empty and n != "...")
+
+    @property
+    def signature(self) -> str:
+        """The formal arguments with their defaults, as R writes them."""
+        return ", ".join(_shown(name, item.default) for name, item in self.formals.items())
 
 
 # Entries from Python functions --------------------------------------------------------------
@@ -192,10 +197,6 @@ def _formals(compute: Compute) -> dict[str, inspect.Parameter]:
         if parameter.name not in _HANDED_IN:
             found["..." if given == "dots" else given.replace("\0", "_")] = parameter
     return found
-
-
-def _required(formals: Mapping[str, inspect.Parameter]) -> tuple[str, ...]:
-    return tuple(name for name, at in formals.items() if at.default is at.empty and name != "...")
 
 
 def _shown(name: str, default: Any) -> str:
@@ -220,8 +221,7 @@ def _shown(name: str, default: Any) -> str:
 
 def _adapted(compute: Compute, name: str) -> Compute:
     """Return the function as the evaluator calls it: by R's names, with values."""
-    formals, required = _formals(compute), _required(_formals(compute))
-    parameters = inspect.signature(compute).parameters
+    formals, parameters = _formals(compute), inspect.signature(compute).parameters
     if "called" in parameters:
         compute = partial(compute, called=name)
 
@@ -233,7 +233,7 @@ def _adapted(compute: Compute, name: str) -> Compute:
                 named[key] = value
             elif formal is None:
                 continue  # a replay takes fewer
-            elif value is None and key in required:
+            elif value is None and formal.default is formal.empty and key != "dots":
                 raise DataError(f'argument "{key}" is missing, with no default')
             elif value is not None:
                 annotation = str(formal.annotation)
@@ -261,28 +261,16 @@ def _basis(fit: Compute, replay: Compute) -> Compute:
 def function_entry(
     name: str,
     compute: Compute,
-    purpose: str = "",
     *,
-    role: Role,
-    package: str = "base",
     replay: Compute | None = None,
     **taken: Any,
 ) -> Function:
     """Return a Python function as an entry; `taken` are further fields of `Function`."""
-    formals, called = _formals(compute), _adapted(compute, name)
-    again = None if replay is None else _adapted(replay, name)
-    return Function(
-        name=name,
-        formals=tuple(formals),
-        required=_required(formals),
-        signature=", ".join(_shown(formal, item.default) for formal, item in formals.items()),
-        compute=called if again is None else _basis(called, again),
-        role=role,
-        package=package,
-        purpose=purpose,
-        replay=again,
-        **taken,
-    )
+    called, again = _adapted(compute, name), None
+    if replay is not None:
+        again = _adapted(replay, name)
+        called = _basis(called, again)
+    return Function(name=name, formals=_formals(compute), compute=called, replay=again, **taken)
 
 
 # The table ----------------------------------------------------------------------------------
@@ -316,7 +304,7 @@ def function(names: str | Mapping[str, str], *, role: Role, **taken: Any) -> Cal
         purpose = (compute.__doc__ or "").partition("\n")[0].removeprefix("Return ")
         family = {names: purpose[:1].upper() + purpose[1:]} if isinstance(names, str) else names
         for name, what in family.items():
-            _TABLE[name] = function_entry(name, compute, what, role=role, **taken)
+            _TABLE[name] = function_entry(name, compute, role=role, purpose=what, **taken)
         return compute
 
     return enter
@@ -373,12 +361,12 @@ def match_arguments(
         What ``...`` takes.
     """
     formals = function.formals
-    before = formals[: formals.index("...")] if "..." in formals else formals
+    before = list(takewhile("...".__ne__, formals))
     matched: dict[str, Any] = {}
     unnamed: list[tuple[str | None, Any]] = []
     for name, item in given:
         fits = [formal for formal in before if name and formal.startswith(name)]
-        if name in formals:
+        if name is not None and name in formals:
             fits = [name]
         if len(fits) > 1:
             raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,21 @@ def components(model: Fixture) -> Components:
     """Return the components of a model that R recorded, or that is written as R records it.
 
     Positions count from 0. What is absent has no component.
+
+    Raises
+    ------
+    DataError
+        If they are not what lme4 writes.
     """
+    try:
+        return _taken_apart(model)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
+        raise DataError(
+            f"the components of the model in {model.name} are not what lme4 writes ({fault})"
+        ) from fault
+
+
+def _taken_apart(model: Fixture) -> Components:
     terms, frame, X = model.terms, model.frame, model.X
     known = model.reml if model.family is None else model.family
     found = chain(
@@ -139,8 +153,8 @@ def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
     yield from () if blocks is None else _blocks(blocks)
     yield from _template(terms)
     for name, first in (("Lind", 1), ("Gp", 0), ("nl", 0), ("ord", 1)):
-        if terms.get(name) is not None:
-            yield name, (terms[name].values.astype(int) - first).tolist(), "terms"
+        if name in terms:
+            yield name, _counts(terms[name], first), "terms"
     for name in ("theta", "lower", "upper", "par"):
         numbers = terms.find(name, RVector)
         if numbers is not None and model.fitted and name in ("theta", "par"):
@@ -157,16 +171,22 @@ def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
     factors = dict(named_items(terms["flist"]))
     yield "flist names", list(factors)
     for group, factor in factors.items():
+        if not isinstance(factor, Factor):
+            raise TypeError(f"{group} in flist is no factor")
         yield f"flist[{group!r}]", factor, "rows"
     if "assign" in terms["flist"].attributes:
-        assign = terms["flist"].attributes["assign"].values.astype(int) - 1
-        yield "flist assign", assign.tolist(), "terms"
+        yield "flist assign", _counts(terms["flist"].attributes["assign"], 1), "terms"
+
+
+def _counts(vector: RVector, first: int) -> list[int]:
+    """Return positions that count from `first` as counted from 0; ValueError for NA."""
+    return [int(place) - first for place in vector.values.tolist()]
 
 
 def _blocks(blocks: RList) -> Iterator[tuple[Any, ...]]:
     names = blocks.names or tuple(str(at) for at in range(len(blocks)))
     if len(names) != len(blocks):
-        raise DataError(f"Ztlist has {len(blocks)} elements and {len(names)} names")
+        raise ValueError(f"Ztlist has {len(blocks)} elements and {len(names)} names")
     for label, item in zip(make_unique(names), blocks, strict=True):
         block = item
         if isinstance(item, RVector):
@@ -182,7 +202,7 @@ def _template(terms: RList) -> Iterator[tuple[Any, ...]]:
     fitted model.
     """
     Lambdat, theta = terms["Lambdat"], terms["theta"].as_float()
-    index = terms["Lind"].values.astype(np.int64) - 1
+    index = np.array(_counts(terms["Lind"], 1), dtype=np.int64)
     inside = index.size > 0 and index.min() >= 0 and index.max() < theta.size
     if index.size != Lambdat.matrix.nnz or not inside:
         yield "Lambdat", Lambdat, "effects", "effects"
@@ -197,16 +217,10 @@ def _template(terms: RList) -> Iterator[tuple[Any, ...]]:
 
 def _effects(terms: RList, cnms: list[tuple[str, list[str]]]) -> list[Hashable]:
     """Return group, column and level of every row of Zt."""
-    levels = terms.find("nl", RVector)
-    if levels is None:
-        sizes = np.diff(terms["Gp"].values.astype(np.int64)).tolist()
-    else:
-        sizes = [
-            int(count) * len(names) for count, (_, names) in zip(levels.values, cnms, strict=False)
-        ]
+    bounds = _counts(terms["Gp"], 0)
     places = [
         (group, names[at % len(names)])
-        for (group, names), size in zip(cnms, sizes, strict=False)
-        for at in range(size if names else 0)
+        for (group, names), (begin, end) in zip(cnms, pairwise(bounds), strict=False)
+        for at in range(end - begin if names else 0)
     ]
     return [(*at, row) for at, row in zip(places, terms["Zt"].row_names or (), strict=False)]

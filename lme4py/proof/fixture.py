@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from lme4py.argument_types import path_of
 from lme4py.data.missing_rows import missing
-from lme4py.data.values import Factor, FloatArray, Matrix, Numeric
+from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
@@ -315,48 +315,22 @@ def _fixture(record: RList, name: str) -> Fixture:
 
 
 def _check(terms: RList, name: str) -> None:
-    """Raise unless the elements of lme4's ``reTrms`` are there, each in its form."""
+    """Raise unless the elements of lme4's ``reTrms`` are there, each an object of its kind."""
     absent = [item for item in _NEEDED if item not in terms]
-    if "nl" not in terms and "Gp" not in terms:
-        absent.append("Gp")
     if absent:
         raise DataError(f"the model in {name} has no {', '.join(absent)}", hint=_HOW)
-    for item, fits in _SHAPES.items():
-        if item in terms and not fits(terms[item]):
+    for item, kinds in _KINDS.items():
+        if item in terms and not isinstance(terms[item], kinds):
             raise DataError(f"{item} in {name} is not what lme4 writes")
 
 
-def _numeric(value: Any) -> bool:
-    return isinstance(value, RVector) and value.kind in ("integer", "double")
-
-
-def _counts(value: Any) -> bool:
-    return _numeric(value) and bool(np.isfinite(value.as_float()).all())
-
-
-def _factors(value: Any) -> bool:
-    if not isinstance(value, RList | RFrame):
-        return False
-    factors = all(isinstance(factor, Factor) for _, factor in named_items(value))
-    return factors and _counts(value.attributes.get("assign", _NO_COUNTS))
-
-
-_NEEDED = ("Zt", "Lambdat", "Lind", "theta", "cnms", "flist")
-_NO_COUNTS = RVector(np.zeros(0, dtype=np.int32), "integer")
-_SHAPES: Mapping[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("Zt", "Lambdat"), lambda value: isinstance(value, RSparse)),
-    "Ztlist": lambda value: (
-        isinstance(value, RList) and all(isinstance(block, RSparse | RVector) for block in value)
-    ),
-    **dict.fromkeys(("Lind", "Gp", "nl", "ord"), _counts),
-    **dict.fromkeys(("theta", "lower", "upper", "par"), _numeric),
-    "cnms": lambda value: (
-        isinstance(value, RList)
-        and all(names is None or getattr(names, "kind", "") == "character" for names in value)
-    ),
-    "flist": _factors,
+_NEEDED = ("Zt", "Lambdat", "Lind", "theta", "cnms", "flist", "Gp")
+_KINDS: Mapping[str, Any] = {
+    **dict.fromkeys(("Zt", "Lambdat"), RSparse),
+    **dict.fromkeys(("Ztlist", "cnms"), RList),
+    "flist": RList | RFrame,
+    **dict.fromkeys(("Lind", "Gp", "nl", "ord", "theta", "lower", "upper", "par"), RVector),
 }
-"""What each element of lme4's ``reTrms`` must be."""
 
 
 def _model_list(record: RList) -> RList | None:

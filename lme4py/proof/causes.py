@@ -121,10 +121,8 @@ def _levels(case: _Case) -> Iterator[str]:
         factors = case.both(component)
         name = component[component.find("[") + 1 : -1]
         # A factor of the model frame is told of there.
-        in_frame = component.startswith("flist[") and isinstance(
-            case.both(f"frame[{name}]")[1], Factor
-        )
-        if in_frame or not all(isinstance(factor, Factor) for factor in factors):
+        told = component.startswith("flist[") and isinstance(case.both(f"frame[{name}]")[1], Factor)
+        if told or not all(isinstance(factor, Factor) for factor in factors):
             continue
         ours, theirs = ([x for x in factor.levels if x is not None] for factor in factors)
         if set(ours) != set(theirs):
@@ -139,13 +137,14 @@ def _levels(case: _Case) -> Iterator[str]:
 
 
 def _order_of_levels(name: str, ours: list[str], theirs: list[str]) -> str:
+    """Return why the same levels stand in another order."""
     point, icu = Collation("C").sort(theirs), Collation("icu").sort(theirs)
-    if theirs == point != icu and ours == icu:
+    if (ours, theirs) == (icu, point):
         return (
             f"locale order of levels: R sorted {name} in the C locale (code points), here it is "
             "sorted as in a UTF-8 locale; give collation='C'"
         )
-    if theirs == icu != point and ours == point:
+    if (ours, theirs) == (point, icu):
         return (
             f"locale order of levels: R sorted {name} as in a UTF-8 locale, here it is sorted by "
             "code points; give collation='icu'"
@@ -181,7 +180,7 @@ def _codings(case: _Case) -> Iterator[str]:
         if isinstance(other, Factor) and not _same(mine.contrasts, other.contrasts):
             name, there = component[len("frame['") : -2], other.contrasts
             attached.append(repr(name))
-            remedy = "None" if there is None else repr(there) if isinstance(there, str) else "..."
+            remedy = repr(there) if there is None or isinstance(there, str) else "..."
             yield (
                 f"attached contrasts: '{name}' carries {_told(there)} in R (contrasts(d${name}) "
                 f"<- ), {_told(mine.contrasts)} here, in X and in random slopes; give "
@@ -273,133 +272,41 @@ def _fits(random: RandomEffects, theirs: Components) -> bool:
     return not difference.nnz or float(difference.max()) <= _CLOSE * float(abs(Zt).max())
 
 
-def _double_bars(case: _Case) -> Iterator[str]:
-    if "cnms" not in case.unequal:
-        return
-    ours, theirs = case.both("cnms")
-    for group in dict(ours):
-        here, there = ([names for g, names in side if g == group] for side in (ours, theirs))
-        if len(here) == len(there):
-            continue
-        split, whole = (here, there) if len(here) > len(there) else (there, here)
-        if sorted(chain(*split)) == sorted(chain(*whole)) or len(whole) == 1:
-            which = "here" if split is here else "in R"
-            yield (
-                f"meaning of ||: {which} the effects of '{group}' are {len(split)} uncorrelated "
-                f"terms, on the other side {len(whole)}; look for || against | in the formulas, "
-                "and for packages that expand || otherwise (afex), or double_bar"
-            )
-
-
-def _versions(case: _Case) -> Iterator[str]:
-    names = ("theta", "lower", "upper", "par", "ord", "Lind", "Lambdat", "Lambdat@x")
-    if case.fixture.two and case.differs(*names) and "Zt" not in case.unequal:
+def _random_terms(case: _Case) -> Iterator[str]:
+    """Yield what explains other terms, or another layout of theta."""
+    if "cnms" in case.unequal:
+        ours, theirs = case.both("cnms")
+        for group in dict(ours):
+            here, there = ([names for g, names in side if g == group] for side in (ours, theirs))
+            split, whole = sorted((here, there), key=len, reverse=True)
+            same = sorted(chain(*split)) == sorted(chain(*whole))
+            if len(split) > len(whole) and (same or len(whole) == 1):
+                which = "here" if split is here else "in R"
+                yield (
+                    f"meaning of ||: {which} the effects of '{group}' are {len(split)} "
+                    f"uncorrelated terms, on the other side {len(whole)}; look for || against | in "
+                    "the formulas, and for packages that expand || otherwise (afex), or double_bar"
+                )
+    layout = ("theta", "lower", "upper", "par", "ord", "Lind", "Lambdat", "Lambdat@x")
+    if case.fixture.two and case.differs(*layout) and "Zt" not in case.unequal:
         yield (
             "lme4 version: the file was written by lme4 2.x, whose covariance structures "
             "(diag, cs, ar1) and meaning of theta differ from 1.1's"
         )
-
-
-def _generations(case: _Case) -> Iterator[str]:
-    formula = case.design.formula
-    other = LME4_1 if formula.lme4 == LME4_2 else LME4_2
     if "cnms" not in case.unequal:
         return
+    formula = case.design.formula
+    other = LME4_1 if formula.lme4 == LME4_2 else LME4_2
     try:
         expanded = {bar.group_name for bar in formula.followed(other).bars}
     except Lme4pyError:
         return
-    here, there = ({group for group, _ in cnms} for cnms in case.both("cnms"))
-    if expanded == there != here:
+    if expanded == {group for group, _ in theirs} != {group for group, _ in ours}:
         yield (
             "lme4 version: the grouping factors are those that lme4 "
             f"{'before' if other == LME4_1 else 'since'} 1.1-36 makes of the formula; give "
             f'lme4="{other.version}"'
         )
-
-
-def _columns(case: _Case) -> Iterator[str]:
-    X = case.fixture.X
-    if X is None:
-        return
-    if "X" in case.unequal and {"scaled:scale", "scaled:center"} & set(X.attributes):
-        yield "scale: R rescaled the columns of X (check.scaleX or autoscale); give check_scaleX"
-    here, there = set(case.design.fixed.names), set(X.column_names or ())
-    if here != there and not case.differs("fixed.dropped", "fixed.contrasts", "frame"):
-        yield (
-            "the formulas differ: X has other columns "
-            f"(only here: {sorted(here - there)[:3]}, only in R: {sorted(there - here)[:3]})"
-        )
-
-
-def _scaled(case: _Case) -> Iterator[str]:
-    """Tell columns of X that are R's in another unit, or with fewer digits."""
-    if "fixed.names" in case.unequal or not case.other_numbers("X"):
-        return
-    ours, theirs = case.both("X")
-    for name, left, right in zip(case.design.fixed.names, ours.T, theirs.T, strict=True):
-        scale, gap = np.abs(right).max(), np.abs(left - right).max()
-        if not np.isfinite(scale) or not gap > 1e-12 * scale:
-            continue
-        ratio = np.unique((left[right != 0] / right[right != 0]).round(12))
-        if ratio.size == 1 and gap > 1e-6 * scale:
-            yield f"column '{name}' of X is {ratio[0]:g} times R's: another unit, sign or scale"
-        elif gap <= 1e-6 * scale:
-            yield (
-                f"rounding: column '{name}' of X differs by {gap / scale:.1e} of its size; the "
-                "data were written with fewer digits on the way (write.csv keeps 15)"
-            )
-
-
-def _values(case: _Case) -> Iterator[str]:
-    """Tell numbers of the data that differ from numbers that were computed otherwise."""
-    if case.fixture.frame is None or "frame.row_names" in case.unequal:
-        return
-    changed = [name for name in case.within("frame") if case.other_numbers(f"frame[{name}]")]
-    if changed:
-        yield f"the data differ: {', '.join(changed[:5])} hold other numbers"
-    elif case.other_numbers("y"):
-        yield "the response differs although the frames agree: another left side of the formula"
-
-
-def _inconsistent(case: _Case) -> Iterator[str]:
-    """Point at a record whose own parts contradict each other."""
-    terms, agreed = case.fixture.terms, not case.differs("frame", "frame.names", "frame.row_names")
-    gp = terms.get("Gp")
-    if isinstance(gp, RVector) and len(gp) and int(gp.values[-1]) != terms["Zt"].matrix.shape[0]:
-        yield "the record contradicts itself: Gp does not end at the number of rows of Zt"
-    if (
-        case.verdict("Zt") == "different"
-        and "Ztlist" in terms
-        and not case.differs("Ztlist", "Ztlist labels")
-    ):
-        yield (
-            "the record contradicts itself: its Ztlist equals ours, its Zt does not; Zt was "
-            "changed after lme4 made it"
-        )
-    groups = list(case.within("flist"))
-    if "Zt" not in case.unequal and agreed and groups:
-        yield (
-            f"the record contradicts itself: its model frame and Zt equal ours, flist[{groups[0]}] "
-            "does not; flist was changed after lme4 made it"
-        )
-    known = case.fixture.frame is not None and agreed
-    if known and case.other_numbers("X") and not any(n.startswith("fixed") for n in case.unequal):
-        yield (
-            "the model frames and the contrasts agree, the numbers of X do not: X was changed "
-            "after lme4 made it, or a function of the formula gives other values"
-        )
-
-
-def _theta(case: _Case) -> Iterator[str]:
-    made = case.differs("theta", "Lambdat", "Lambdat@x") and not case.differs("Zt", "cnms", "Lind")
-    if made and not case.fixture.fitted:
-        theta = case.fixture.terms["theta"].as_float()
-        if not np.isin(theta, (0.0, 1.0)).all():
-            yield (
-                "theta is no starting value in the file: it was taken from a fitted model, or "
-                "edited"
-            )
 
 
 _SIGNS = {
@@ -436,18 +343,84 @@ def _signs(case: _Case) -> Iterator[str]:
             yield cause
 
 
+def _columns(case: _Case) -> Iterator[str]:
+    """Yield what explains other columns of X, or R's in another unit or with fewer digits."""
+    X = case.fixture.X
+    if X is None:
+        return
+    if "X" in case.unequal and {"scaled:scale", "scaled:center"} & set(X.attributes):
+        yield "scale: R rescaled the columns of X (check.scaleX or autoscale); give check_scaleX"
+    names, others = case.design.fixed.names, X.column_names or ()
+    only = [sorted(set(a) - set(b))[:3] for a, b in ((names, others), (others, names))]
+    if any(only) and not case.differs("fixed.dropped", "fixed.contrasts", "frame"):
+        yield (
+            f"the formulas differ: X has other columns (only here: {only[0]}, only in R: {only[1]})"
+        )
+    if "fixed.names" in case.unequal or not case.other_numbers("X"):
+        return
+    ours, theirs = case.both("X")
+    for name, left, right in zip(names, ours.T, theirs.T, strict=True):
+        scale, gap = np.abs(right).max(), np.abs(left - right).max()
+        if not np.isfinite(scale) or not gap > 1e-12 * scale:
+            continue
+        ratio = np.unique((left[right != 0] / right[right != 0]).round(12))
+        if ratio.size == 1 and gap > 1e-6 * scale:
+            yield f"column '{name}' of X is {ratio[0]:g} times R's: another unit, sign or scale"
+        elif gap <= 1e-6 * scale:
+            yield (
+                f"rounding: column '{name}' of X differs by {gap / scale:.1e} of its size; the "
+                "data were written with fewer digits on the way (write.csv keeps 15)"
+            )
+
+
+def _values(case: _Case) -> Iterator[str]:
+    """Tell numbers of the data that differ from numbers that were computed otherwise."""
+    if case.fixture.frame is None or "frame.row_names" in case.unequal:
+        return
+    changed = [name for name in case.within("frame") if case.other_numbers(f"frame[{name}]")]
+    if changed:
+        yield f"the data differ: {', '.join(changed[:5])} hold other numbers"
+    elif case.other_numbers("y"):
+        yield "the response differs although the frames agree: another left side of the formula"
+
+
+def _record(case: _Case) -> Iterator[str]:
+    """Point at a record whose own parts contradict each other, or were edited."""
+    terms, agreed = case.fixture.terms, not case.differs("frame", "frame.names", "frame.row_names")
+    if terms["Gp"].values[-1:].tolist() != [terms["Zt"].matrix.shape[0]]:
+        yield "the record contradicts itself: Gp does not end at the number of rows of Zt"
+    blocks = "Ztlist" in terms and not case.differs("Ztlist", "Ztlist labels")
+    if blocks and case.verdict("Zt") == "different":
+        yield (
+            "the record contradicts itself: its Ztlist equals ours, its Zt does not; Zt was "
+            "changed after lme4 made it"
+        )
+    groups = list(case.within("flist"))
+    if "Zt" not in case.unequal and agreed and groups:
+        yield (
+            f"the record contradicts itself: its model frame and Zt equal ours, flist[{groups[0]}] "
+            "does not; flist was changed after lme4 made it"
+        )
+    known = case.fixture.frame is not None and agreed
+    if known and case.other_numbers("X") and not any(n.startswith("fixed") for n in case.unequal):
+        yield (
+            "the model frames and the contrasts agree, the numbers of X do not: X was changed "
+            "after lme4 made it, or a function of the formula gives other values"
+        )
+    made = case.differs("theta", "Lambdat", "Lambdat@x") and not case.differs("Zt", "cnms", "Lind")
+    starting = np.isin(terms["theta"].as_float(), (0.0, 1.0)).all()
+    if made and not case.fixture.fitted and not starting:
+        yield "theta is no starting value in the file: it was taken from a fitted model, or edited"
+
+
 _RULES: tuple[Callable[[_Case], Iterator[str]], ...] = (
     _missing_values,
     _types,
     _levels,
     _codings,
-    _double_bars,
-    _versions,
-    _generations,
+    _random_terms,
     _signs,
     _columns,
-    _scaled,
     _values,
-    _inconsistent,
-    _theta,
+    _record,
 )

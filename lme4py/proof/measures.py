@@ -75,17 +75,13 @@ def _up_to_order(
         ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
         mine, others = (np.sort(np.asarray(side.value, dtype=float)) for side in (ours, theirs))
         return ordered if isinstance(ours.value, list) or np.array_equal(mine, others) else found
-    for places in ((0,), (1,), (0, 1)):
-        moved = {at: orders[at] for at in places if at < len(orders) and orders[at] is not None}
-        chosen = [moved.get(at) for at in range(len(orders))]
-        if not moved:
-            continue
-        again = measure(found.component, _put_in_order(ours.value, chosen), theirs.value)
-        if again.verdict != "different":
-            axes = dict.fromkeys(_MOVED.get(ours.axes[at], "its rows") for at in moved)
-            what = f"{' and '.join(axes)} stand in another order"
-            return replace(again, verdict="order", summary=what, differences=())
-    return found
+    again = measure(found.component, _put_in_order(ours.value, orders), theirs.value)
+    if again.verdict == "different":
+        return found
+    moved = (axis for axis, order in zip(ours.axes, orders, strict=True) if order is not None)
+    axes = dict.fromkeys(_MOVED.get(axis, "its rows") for axis in moved)
+    what = f"{' and '.join(axes)} stand in another order"
+    return replace(again, verdict="order", summary=what, differences=())
 
 
 def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Finding:

@@ -17,7 +17,7 @@ from lme4py.errors import DataError
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.family import has_dispersion
 from lme4py.matrices.covariance import relative_factor
-from lme4py.rfiles.rvalues import RList, RMatrix, RSlots, RVector
+from lme4py.rfiles.rvalues import RList, RSlots, RVector
 
 # What a fit calls its parts.
 _PARTS = {
@@ -107,7 +107,7 @@ def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:
         value = terms.get(name)
         # A vector, a matrix of one column, or a dense matrix of R's package Matrix.
         value = value.slots.get("x") if isinstance(value, RSlots) else value
-        if isinstance(value, RVector | RMatrix):
+        if isinstance(value, RVector):
             yield name, value.values
     named: dict[str, float] = {}
     for part in ("cmp", "dims"):

@@ -20,7 +20,6 @@ from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSlots,
     RSparse,
     RUnread,
@@ -160,9 +159,10 @@ def _terms(design: MixedDesign) -> RLanguage:
     response = () if formula.response is None else (formula.response,)
     extras = [name for name in frame.names if name in _ARGUMENTS]
     kinds = [_class_of(*item, design) for item in frame.variables.items()]
-    codes: RVector | RMatrix = integers(np.zeros(0, dtype=np.int64))
+    codes = integers(np.zeros(0, dtype=np.int64))
     if found.members:
-        codes = RMatrix(found.codes().astype(np.int32), "integer", found.names, found.labels)
+        table = found.codes().astype(np.int32)
+        codes = RVector(table, "integer", found.names, column_names=found.labels)
     attributes = {
         "variables": RLanguage(call("list", *found.variables)),
         "offset": integers(np.array(found.offsets, dtype=np.int64) + 1),
@@ -229,7 +229,7 @@ def _class_of(name: str, value: Value, design: MixedDesign) -> str:
             return "numeric"
 
 
-def _X(design: MixedDesign) -> RMatrix:
+def _X(design: MixedDesign) -> RVector:
     fixed = design.fixed
     attributes: dict[str, Any] = {"assign": integers(fixed.assign)}
     codings = {
@@ -244,7 +244,7 @@ def _X(design: MixedDesign) -> RMatrix:
     for name, numbers in (("scaled:center", fixed.centers), ("scaled:scale", fixed.scales)):
         if numbers:
             attributes[name] = doubles(list(numbers.values()), tuple(numbers))
-    return RMatrix(dense(design.X), "double", None, tuple(fixed.names), attributes)
+    return RVector(dense(design.X), "double", None, attributes, tuple(fixed.names))
 
 
 def _random(design: MixedDesign) -> RList:

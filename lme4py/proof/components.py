@@ -13,7 +13,7 @@ from scipy import sparse
 from lme4py.data.values import Character, Factor, Matrix, Numeric, split
 from lme4py.errors import DataError
 from lme4py.proof.fixture import Fixture
-from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RSparse, RVector, named_items
+from lme4py.rfiles.rvalues import RFrame, RList, RSparse, RVector, named_items
 from lme4py.unique_names import make_unique
 
 
@@ -92,7 +92,7 @@ def _taken_apart(model: Fixture) -> Components:
     return Components(parts, labels)
 
 
-def _fixed(X: RMatrix) -> Iterator[tuple[Any, ...]]:
+def _fixed(X: RVector) -> Iterator[tuple[Any, ...]]:
     """Yield name, value and axes of what belongs to X."""
     yield "X", X.values.astype(np.float64), "rows", "columns"
     yield "fixed.names", list(X.column_names or ())
@@ -103,7 +103,7 @@ def _fixed(X: RMatrix) -> Iterator[tuple[Any, ...]]:
     yield "fixed.contrasts", list(contrasts)
     for variable, coding in contrasts.items():
         # Of a function R keeps no name.
-        if isinstance(coding, Matrix | RMatrix):
+        if isinstance(coding, Matrix) or (isinstance(coding, RVector) and coding.is_matrix):
             yield f"fixed.contrasts[{variable!r}]", coding.values.astype(np.float64)
         elif isinstance(coding, RVector):
             yield f"fixed.contrasts[{variable!r}]", list(coding.values)

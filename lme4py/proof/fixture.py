@@ -23,7 +23,6 @@ from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSlots,
     RSparse,
     RVector,
@@ -80,7 +79,7 @@ class Fixture:
         ``family``, ``lme4``, and a ``control`` that repeats no check R has passed already.
     notes : tuple of str
         What the file does not tell.
-    X : RMatrix or None
+    X : RVector or None
     frame : RFrame or None
         The model frame (``lf$fr``).
     terms : RList
@@ -106,7 +105,7 @@ class Fixture:
     generalized: bool
     arguments: dict[str, Any]
     notes: tuple[str, ...]
-    X: RMatrix | None
+    X: RVector | None
     frame: RFrame | None
     terms: RList
     model: tuple[Any, Any, Any]
@@ -253,8 +252,8 @@ def _fixture(record: RList, name: str) -> Fixture:
     found = lf.find("reTrms", RList)
     fitted, terms = found is None, lf if found is None else found
     _check(terms, name)
-    X: RMatrix | None = lf.get("X")
-    if X is not None and not isinstance(X, RMatrix):
+    X: Any = lf.get("X")
+    if X is not None and not (isinstance(X, RVector) and X.is_matrix):
         raise DataError(f"X in {name} is not a dense matrix")
     frame = lf.find("fr", RFrame)
     data = next((item for item in record if isinstance(item, RFrame)), None)
@@ -383,7 +382,7 @@ def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any
 
 
 def _call_arguments(
-    data: RFrame | None, frame: RFrame | None, X: RMatrix | None, notes: list[str]
+    data: RFrame | None, frame: RFrame | None, X: RVector | None, notes: list[str]
 ) -> dict[str, Any]:
     """Return the keyword arguments of R's call; what cannot be told joins the notes."""
     given = None if X is None else X.attributes.get("contrasts")
@@ -407,7 +406,7 @@ def _call_arguments(
     return arguments if data is None else arguments | _by_rows(data, frame, omitted, notes)
 
 
-def _control(X: RMatrix | None) -> dict[str, Any]:
+def _control(X: RVector | None) -> dict[str, Any]:
     """Leave out what R has checked, and rescale or drop columns where it did."""
     options: dict[str, Any] = dict.fromkeys(_CHECKED, "ignore")
     if X is None:
@@ -424,7 +423,7 @@ def _control(X: RMatrix | None) -> dict[str, Any]:
     return options
 
 
-def _standardized(X: RMatrix) -> bool:
+def _standardized(X: RVector) -> bool:
     """Tell whether every column but the intercept has mean 0 and standard deviation 1."""
     names = X.column_names or ()
     values = X.values[:, [at for at, name in enumerate(names) if name != "(Intercept)"]]

@@ -20,7 +20,6 @@ from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSlots,
     RSparse,
     RUnread,
@@ -37,7 +36,7 @@ _MOST_ROWS = 2**21
 """Rows that a data frame without columns may claim."""
 
 
-def dressed(vector: RVector, attributes: Mapping[str, Any]) -> RVector | RMatrix | Factor:
+def dressed(vector: RVector, attributes: Mapping[str, Any]) -> RVector | Factor:
     """Return a vector with its attributes: a factor, a matrix, or a vector still.
 
     Raises
@@ -57,8 +56,9 @@ def dressed(vector: RVector, attributes: Mapping[str, Any]) -> RVector | RMatrix
         return Factor(codes.astype(np.int32), levels, "ordered" in classes, contrasts)
     if "dim" in own:
         extents = tuple(int(extent) for extent in own.pop("dim").values)
-        names = _dimnames(own.pop("dimnames", None))
-        return RMatrix(vector.values.reshape(extents, order="F"), vector.kind, *names, own)
+        rows, columns = _dimnames(own.pop("dimnames", None))
+        values = vector.values.reshape(extents, order="F")
+        return RVector(values, vector.kind, rows, own, columns)
     return RVector(vector.values, vector.kind, _names(own.pop("names", None)), own)
 
 
@@ -134,7 +134,7 @@ def _names(value: Any) -> tuple[str, ...] | None:
 def own_value(value: Any) -> Any:
     """Return a vector or matrix as the value formulas are computed from, all else as it is."""
     match value:
-        case RMatrix():
+        case RVector() if value.is_matrix:
             return coding_of(value) or value
         case RVector(kind="character"):
             import pandas as pd
@@ -159,7 +159,7 @@ def own_value(value: Any) -> Any:
             return value
 
 
-def as_r(value: Value) -> RVector | RMatrix:
+def as_r(value: Value) -> RVector:
     """Return what R has in the place of a value: `own_value` makes it of that again."""
     match value:
         case Factor(contrasts=contrasts):
@@ -174,7 +174,7 @@ def as_r(value: Value) -> RVector | RMatrix:
         case Character():
             return RVector(value.texts(), "character")
         case Matrix():
-            return RMatrix(value.values, "double", None, value.names)
+            return RVector(value.values, "double", column_names=value.names)
         case Numeric(kind="double", time=time):
             unit, *zone = (time or "").split(" ")[:2]
             known = {"": [], "Date": ["Date"], "POSIXct": ["POSIXct", "POSIXt"]}
@@ -215,7 +215,9 @@ def _node(value: Any) -> Node:
             return Constant("NULL")
         case RLanguage(node=node) if node is not None:
             return node
-        case RVector() if not value.attributes and value.names is None and value.kind != "complex":
+        case RVector(names=None) if not (
+            value.attributes or value.is_matrix or value.kind == "complex"
+        ):
             nodes = [_constant(value.kind, item) for item in value.values.tolist()]
             # A vector put into a formula by a program is written as the call that makes it.
             return nodes[0] if len(nodes) == 1 else call("c", *nodes)

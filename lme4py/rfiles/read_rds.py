@@ -52,7 +52,7 @@ def read_rds(path: str | os.PathLike[str]) -> Any:
     Returns
     -------
     object
-        None for NULL, `RVector`, `RMatrix`, `Factor`, `RFrame`, `RList`, `RSparse`
+        None for NULL, `RVector`, `Factor`, `RFrame`, `RList`, `RSparse`
         for a dgCMatrix, `RSlots` for other S4 objects, `RLanguage` for formulas and
         calls, `RUnread` for environments and functions.
 

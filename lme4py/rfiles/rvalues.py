@@ -28,27 +28,35 @@ NA_INTEGER = -(2**31)
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RVector(Abbreviated):
-    """An atomic vector.
+    """An atomic vector, matrix or array.
 
     Parameters
     ----------
-    values : ndarray, shape (n,)
+    values : ndarray, shape (n,), or of a matrix (n, k) in Fortran order
         bool, int32, float64, complex128, or object (str, None for NA). Logicals and integers
         with missing values are float64 with NaN, whatever `kind` says.
     kind : str
         R's type.
     names : tuple of str, optional
+        Of the elements, or of a matrix's rows.
     attributes : mapping
         All other attributes, ``class`` among them.
+    column_names : tuple of str, optional
     """
 
     values: NDArray[Any]
     kind: Kind
     names: tuple[str, ...] | None = None
     attributes: Attributes = field(default_factory=dict)
+    column_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return int(self.values.shape[0])
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether it has dimensions."""
+        return self.values.ndim > 1
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -66,32 +74,6 @@ class RVector(Abbreviated):
     def by_name(self) -> dict[str, Any]:
         """Return the elements by their names; of repeated ones the last."""
         return dict(zip(self.names or (), self.values.tolist(), strict=False))
-
-
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class RMatrix(Abbreviated):
-    """An atomic matrix or array.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n, k)
-        Fortran order. Missing integers and logicals make it float64 with NaN.
-    kind : str
-        R's type.
-    row_names, column_names : tuple of str, optional
-    attributes : mapping
-        All other attributes (``assign``, ``contrasts``, ``class`` ...).
-    """
-
-    values: NDArray[Any]
-    kind: Kind
-    row_names: tuple[str, ...] | None = None
-    column_names: tuple[str, ...] | None = None
-    attributes: Attributes = field(default_factory=dict)
-
-    def as_float(self) -> NDArray[np.float64]:
-        """Return the numbers as float64, NA as NaN."""
-        return self.values.astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -282,7 +264,7 @@ def doubles(values: Any, names: tuple[str, ...] | None = None) -> RVector:
 
 def texts(value: Any) -> tuple[Any, ...]:
     """Return the elements of a vector, nothing for anything else."""
-    return tuple(value.values) if isinstance(value, RVector) else ()
+    return tuple(value.values.flat) if isinstance(value, RVector) else ()
 
 
 def named_items(value: RList | RFrame) -> Iterator[tuple[str, Any]]:
@@ -296,9 +278,9 @@ def named_items(value: RList | RFrame) -> Iterator[tuple[str, Any]]:
 def coding_of(value: Any) -> str | Matrix | None:
     """Return contrasts as our own value, None for a function."""
     match value:
-        case RVector(kind="character") if len(value) == 1:
-            return str(value.values[0])
-        case RMatrix(kind="logical" | "integer" | "double" as kind):
+        case RVector(kind="character", values=names) if names.shape == (1,):
+            return str(names[0])
+        case RVector(kind="logical" | "integer" | "double" as kind) if value.is_matrix:
             return Matrix(np.asfortranarray(value.as_float()), value.column_names, kind)
         case _:
             return None

@@ -23,7 +23,6 @@ from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSlots,
     RSparse,
     RUnread,
@@ -47,7 +46,7 @@ def serialize(value: Any) -> bytes:
 
     Parameters
     ----------
-    value : None, RVector, RMatrix, RFrame, RList, RSparse, RSlots, RLanguage or RUnread
+    value : None, RVector, RFrame, RList, RSparse, RSlots, RLanguage or RUnread
         Or a `Numeric`, `Character`, `Factor` or `Matrix`. Of `RUnread`, only an environment can
         be written: it is R's global one then.
 
@@ -72,14 +71,15 @@ def _item(value: Any) -> bytes:
             return _NULL
         case Numeric() | Character() | Factor() | Matrix():
             return _item(as_r(value))
+        case RVector(values=cells) if value.is_matrix:
+            own: dict[str, Any] = {"dim": integers(np.array(cells.shape))}
+            if value.names is not None or value.column_names is not None:
+                own["dimnames"] = _dimnames(value.names, value.column_names)
+            own |= value.attributes
+            return _item(RVector(cells.ravel(order="F"), value.kind, None, own))
         case RVector():
             content = _length(len(value)) + _elements(value)
             return _object(_VECTORS[value.kind], content, _named(value.names, value.attributes))
-        case RMatrix(values=cells, attributes=others):
-            own: dict[str, Any] = {"dim": integers(np.array(cells.shape))}
-            if value.row_names is not None or value.column_names is not None:
-                own["dimnames"] = _dimnames(value)
-            return _item(RVector(cells.ravel(order="F"), value.kind, None, own | dict(others)))
         case RList():
             content = _length(len(value)) + b"".join(map(_item, value))
             return _object(_LIST, content, _named(value.names, value.attributes))
@@ -91,7 +91,7 @@ def _item(value: Any) -> bytes:
                 "i": integers(matrix.indices),
                 "p": integers(matrix.indptr),
                 "Dim": integers(np.array(matrix.shape)),
-                "Dimnames": _dimnames(value),
+                "Dimnames": _dimnames(value.row_names, value.column_names),
                 "x": RVector(matrix.data, "double"),
                 "factors": RList(()),
             }
@@ -176,8 +176,7 @@ def _symbol(name: str) -> bytes:
     return struct.pack(">i", _SYMBOL) + _string(name)
 
 
-def _dimnames(matrix: RMatrix | RSparse) -> RList:
-    given = (matrix.row_names, matrix.column_names)
+def _dimnames(*given: tuple[str, ...] | None) -> RList:
     return RList(tuple(None if names is None else character(names) for names in given))
 
 

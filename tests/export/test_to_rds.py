@@ -14,7 +14,6 @@ from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
     RList,
-    RMatrix,
     RSlots,
     RSparse,
     RVector,
@@ -47,7 +46,7 @@ def _design(path):
 
 def _differences(place, ours, theirs):
     """Yield where our value is not R's."""
-    if isinstance(ours, Matrix) and isinstance(theirs, RMatrix):
+    if isinstance(ours, Matrix) and isinstance(theirs, RVector):
         ours = as_r(ours)
     if isinstance(theirs, Numeric):
         # Of a zone that R takes from its session the file knows nothing.
@@ -62,17 +61,17 @@ def _differences(place, ours, theirs):
         same = np.allclose(ours.values, theirs.values, rtol=1e-12, atol=1e-13, equal_nan=True)
         if not same or ours.names != theirs.names:
             yield place, ours, theirs
+    elif isinstance(theirs, RVector) and theirs.is_matrix:
+        if not np.allclose(ours.values, theirs.values, rtol=1e-12, atol=1e-13, equal_nan=True):
+            yield place, ours.values, theirs.values
+        if ours.column_names != theirs.column_names:
+            yield f"{place} names", ours.column_names, theirs.column_names
     elif isinstance(theirs, RVector) and isinstance(ours, RVector):
         same = ours.values.tolist() == theirs.values.tolist()
         if not same and theirs.kind != "character" and len(ours) == len(theirs):
             same = np.allclose(ours.as_float(), theirs.as_float(), rtol=1e-12, equal_nan=True)
         if not same or (theirs.names or ()) != (ours.names or ()):
             yield place, ours, theirs
-    elif isinstance(theirs, RMatrix):
-        if not np.allclose(ours.values, theirs.values, rtol=1e-12, atol=1e-13, equal_nan=True):
-            yield place, ours.values, theirs.values
-        if ours.column_names != theirs.column_names:
-            yield f"{place} names", ours.column_names, theirs.column_names
     elif isinstance(theirs, Factor):
         if ours.codes.tolist() != theirs.codes.tolist() or ours.levels != theirs.levels:
             yield place, ours, theirs

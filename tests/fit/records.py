@@ -8,7 +8,7 @@ import numpy as np
 
 import lme4py
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RList, RMatrix
+from lme4py.rfiles.rvalues import RList, RVector
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "fits"
 VERSIONS = ("1.1-31", "2.1")
@@ -82,7 +82,7 @@ class Record:
 
 def plain(value):
     """R's value as numpy's."""
-    if isinstance(value, RMatrix):
+    if isinstance(value, RVector) and value.is_matrix:
         return value.as_float()
     if isinstance(value, RList):
         return {name: plain(item) for name, item in zip(value.names, value, strict=True)}

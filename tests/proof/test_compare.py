@@ -20,7 +20,7 @@ from lme4py.errors import DataError
 from lme4py.proof.fixture import fixture_of
 from lme4py.proof.measures import measure, permutation
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RList, RMatrix, RSparse, RVector
+from lme4py.rfiles.rvalues import RList, RSparse, RVector
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 FOLDER = FIXTURES / "compare"
@@ -240,7 +240,7 @@ def test_edited_components_raise_nothing_foreign():
     terms = lf["reTrms"]
     short = RVector(np.array([1], dtype=np.int32), "integer")
     for name in terms.names:
-        for value in (short, None, RList((), ()), RMatrix(np.zeros((2, 2)), "double")):
+        for value in (short, None, RList((), ()), RVector(np.zeros((2, 2)), "double")):
             changed = RList(
                 tuple(
                     value if tag == name else item

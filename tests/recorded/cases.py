@@ -13,7 +13,7 @@ import pandas as pd
 import lme4py
 from lme4py.errors import Lme4pyAdvice, Lme4pyError, Lme4pyMessage
 from lme4py.rfiles.read_rds import read_rds
-from lme4py.rfiles.rvalues import RFrame, RList, RMatrix, RVector
+from lme4py.rfiles.rvalues import RFrame, RList, RVector
 
 from .components import differences, plain_quotes
 
@@ -41,6 +41,10 @@ def arguments(record: RList) -> dict[str, Any]:
 
 def _argument(value: Any) -> Any:
     match value:
+        case RVector() if value.is_matrix and value.column_names is not None:
+            return pd.DataFrame(value.values, columns=list(value.column_names))
+        case RVector() if value.is_matrix:
+            return value.values
         case RVector(kind="character") if len(value) == 1:
             return str(value.values[0])
         case None:
@@ -55,10 +59,6 @@ def _argument(value: Any) -> Any:
             return value.values
         case RVector():
             return value.values.astype(np.int64) if value.kind == "integer" else value.values
-        case RMatrix() if value.column_names is not None:
-            return pd.DataFrame(value.values, columns=list(value.column_names))
-        case RMatrix():
-            return value.values
         case RList():
             return {
                 name: _argument(item) for name, item in zip(value.names or (), value, strict=True)

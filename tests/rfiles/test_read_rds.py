@@ -76,7 +76,7 @@ def test_matrices(values: RList):
     matrix = values["matrix"]
     assert matrix.values.tolist() == [[1, 3, 5], [2, 4, 6]]
     assert matrix.column_names == ("p", "q", "r")
-    assert matrix.row_names is None
+    assert matrix.names is None
     sparse = values["sparse"]
     assert isinstance(sparse, RSparse)
     assert sparse.matrix.toarray().tolist() == [[0, 1.5], [0, 0], [0, -2]]

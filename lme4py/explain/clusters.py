@@ -26,6 +26,7 @@ from lme4py.explain.expression import (
     Grid,
     Numeral,
     Power,
+    Product,
     Quantity,
     QuantityKind,
     Relation,
@@ -34,7 +35,6 @@ from lme4py.explain.expression import (
     Tree,
     column,
     computed,
-    factors_of,
     grid,
     shortened,
     substituted,
@@ -188,11 +188,7 @@ class Cluster(Shown):
         """
         most = max(count_of("rows", rows, 0), 3), max(count_of("columns", columns, 0), 3)
         digits = count_of("digits", digits, 1, 17)
-        left, terms = self.equation(most)
-        relations = [
-            Relation((left[k], Sum(tuple(times(*(each[k] for each in term)) for term in terms))))
-            for k in range(2)
-        ]
+        relations = [*self.equation(most)]
         if known := self._estimates():
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         notes = tuple(self._legend(most[1]))
@@ -250,30 +246,25 @@ class Cluster(Shown):
             if part.columns.size:
                 yield factor, part, [replace(e, part=level) for level in levels for e in own]
 
-    def equation(
-        self, most: tuple[int, int]
-    ) -> tuple[tuple[Tree, Grid], list[list[tuple[Tree, Grid]]]]:
-        """Return the left side and the factors of each term, each by its letter and its entries.
+    def equation(self, most: tuple[int, int]) -> tuple[Relation, Relation]:
+        """Return the equation in letters, and term by term the same in entries.
 
-        The middle of large ones is left out.
+        Of more than so many rows and columns the middle is left out.
         """
-        model, numbers = self.source.system, list[tuple[Grid, ...]]()
+        model, terms = self.source.system, list[Tree]()
         told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
         told += [(part.Z, effects) for _, part, effects in self.effects()]
         for matrix, effects in told:
-            numbers.append((_grid(matrix, most), column(effects).abridged(most[1], 1)))
+            terms.append(Product((_grid(matrix, most), column(effects).abridged(most[1], 1))))
         if self.offset is not None:
-            numbers.append((_grid(self.offset, most),))
+            terms.append(_grid(self.offset, most))
         if model.residual:
-            numbers.append((column(self._each_row("residual")).abridged(most[0], 1),))
+            terms.append(column(self._each_row("residual")).abridged(most[0], 1))
         y = column(self._each_row(model.outcome.kind)).abridged(most[0], 1)
         if model.residual and self.y is not None and self.y.ndim == 1:
             y = _grid(self.y, most)
-        factors = [factor for factor, *_ in self.effects()]
-        letters = in_matrices(model, factors, self.source.factor)
-        terms = letters.right.operands if isinstance(letters.right, Sum) else ()
-        pairs = zip(map(factors_of, terms), numbers, strict=True)
-        return (letters.left, y), [list(zip(*each, strict=True)) for each in pairs]
+        letters = in_matrices(model, [k for k, *_ in self.effects()], self.source.factor)
+        return letters, Relation((y, Sum(tuple(terms))))
 
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Write a quantity as the equations do."""

@@ -23,6 +23,7 @@ from lme4py.explain.expression import (
     distributed,
     grid,
     quantities_of,
+    terms_of,
     times,
 )
 from lme4py.explain.markup.display import Section
@@ -206,8 +207,7 @@ def _about_means(system: System, factor: int) -> list[tuple[Tree, Tree]]:
     means: dict[Tree, tuple[Tree, Tree]] = {}
     if len(system.hierarchy.at(stage)) == 1:
         for equation in system.stages[stage - 1]:
-            right = equation.right
-            terms = right.operands if isinstance(right, Sum) else (right,)
+            terms = terms_of(equation.right)
             own = [term for term in terms if term in effects]
             if len(own) == 1:
                 others = tuple(term for term in terms if term not in own)

@@ -201,6 +201,11 @@ def factors_of(tree: Tree) -> tuple[Tree, ...]:
     return tree.operands if isinstance(tree, Product) else (tree,)
 
 
+def terms_of(tree: Tree) -> tuple[Tree, ...]:
+    """Return the terms of a sum; all else is the only one."""
+    return tree.operands if isinstance(tree, Sum) else (tree,)
+
+
 def grid(rows: Iterable[Iterable[Tree]]) -> Grid:
     """Return a matrix by rows."""
     lines = [tuple(row) for row in rows]

@@ -154,13 +154,10 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     >>> [(factor.name, stage) for factor, stage in zip(found.factors, found.stage)]
     [('class:school', 1), ('school', 2)]
     """
-    found: dict[str, GroupingFactor] = {}
-    for term in design.random.terms:
-        name = term.bar.group_name
-        if name not in found:
-            levels = tuple(str(level) for level in term.group.levels)
-            found[name] = GroupingFactor(name, levels, term.group.codes)
-    factors = tuple(found.values())
+    factors = tuple(
+        GroupingFactor(name, tuple(map(str, group.levels)), group.codes)
+        for name, group in design.random.groups.items()
+    )
     constant = np.array([[not g.differs(h.codes).any() for h in factors] for g in factors])
     nested = constant & ~constant.T
     stage = np.ones(len(factors), dtype=np.int64)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from lme4py.argument_types import choice_of
-from lme4py.explain.expression import Quantity, Relation, Sum, Tree
+from lme4py.explain.expression import Quantity, Relation, Tree, terms_of
 from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
@@ -184,9 +184,8 @@ class Display(Shown):
 
     def _starts(self, relation: Relation, plain: Typesetter) -> Sequence[int]:
         """Return which terms of a sum begin a line, the same in all formats."""
-        terms = len(relation.right.operands) if isinstance(relation.right, Sum) else 1
         if self.terms_per_line is not None:
-            return range(0, max(terms, 1), self.terms_per_line)
+            return range(0, max(len(terms_of(relation.right)), 1), self.terms_per_line)
         return (0,) if self.width is None else plain.starts(relation, self.width - 2)
 
     @property

@@ -30,6 +30,7 @@ from lme4py.explain.expression import (
     Transposed,
     Tree,
     signed,
+    terms_of,
 )
 from lme4py.explain.markup.formats import COLOURS, TEXT, Format, pieces
 from lme4py.explain.markup.page import aligned_numbers
@@ -81,7 +82,7 @@ class Typesetter:
     def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:
         """Return the lines of an equation, each beginning with one of these terms of its sum."""
         left, sign, right = self._box(relation.left), self._built(relation.sign), relation.right
-        terms = right.operands if isinstance(right, Sum) else ()
+        terms = terms_of(right)
         indent = (" " * (len(left[0]) + len(sign[0]) - 2) if self.form.drawn else "",)
         lines: list[str] = []
         for start, end in pairwise([*starts, max(len(terms), 1)]):
@@ -97,10 +98,9 @@ class Typesetter:
 
     def starts(self, relation: Relation, width: int) -> list[int]:
         """Return which terms of an equation's sum begin its lines of so many characters."""
-        terms = relation.right.operands if isinstance(relation.right, Sum) else ()
         room = width - len(self._box(relation.left)[0]) - len(self._built(relation.sign)[0])
         starts, used = [0], 0
-        for place, term in enumerate(terms):
+        for place, term in enumerate(terms_of(relation.right)):
             size = len(self._sum((term,), leading=True)[0])
             if place > starts[-1] and used + size > room:
                 starts, used = [*starts, place], 0
@@ -224,10 +224,10 @@ class Typesetter:
         box = self._box(tree)
         return self._built("parentheses", box) if negative or isinstance(tree, kinds) else box
 
-    def cells(self, grid: Grid) -> list[list[str]]:
+    def cells(self, matrix: Tree) -> list[list[str]]:
         """Return the entries of a matrix by rows, the numbers of a column with common decimals."""
         columns = []
-        for entries in zip(*grid.rows, strict=True):
+        for entries in zip(*matrix.rows, strict=True) if isinstance(matrix, Grid) else [(matrix,)]:
             numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
             shown = map(self.form.number, aligned_numbers(numbers, self.digits))
             columns.append(

@@ -8,7 +8,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
-from lme4py.explain.expression import shortened
+from lme4py.explain.expression import factors_of, shortened, terms_of
 from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.pictures.figure import (
     INK,
@@ -35,14 +35,15 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     again in Z_j have it, too. Columns that the cluster's rows have in other grouping factors
     follow in a block of their own. The middle of long and wide blocks is left out.
     """
-    left, terms = found.equation(_MOST)
+    sides = [(one.left, *terms_of(one.right)) for one in found.equation(_MOST)]
     heads = _heads(design, found)
     setter = Typesetter(found.write, 5, PICTURE)
     panels = []
-    for k, factors in enumerate([[left], *terms]):
-        above = shortened(heads.pop(0) if len(factors) > 1 else [], _MOST[1], ("", INK))
+    for k, pair in enumerate(zip(*sides, strict=True)):
+        letters, matrices = map(factors_of, pair)
+        above = shortened(heads.pop(0) if len(letters) > 1 else [], _MOST[1], ("", INK))
         sign = "=" if k == 1 else "+" * bool(k)
-        for letter, entries in factors:
+        for letter, entries in zip(letters, matrices, strict=True):
             cells, symbol = setter.cells(entries), setter.inline(letter)
             panels.append(
                 MatrixPanel(

@@ -43,9 +43,7 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.markup.typesetting import Written
 from lme4py.explain.matrix_form import in_matrices, residual_covariance
-from lme4py.explain.notation import Notation, notation_of
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
 
@@ -154,7 +152,7 @@ class Cluster(Shown):
     def title(self) -> str:
         """The factor, its index and level, and the number of rows."""
         source, count = self.source, self.rows.size
-        letters, above = source.notation().letters, source.hierarchy.above(source.factor)
+        letters, above = source.system.notation().letters, source.hierarchy.above(source.factor)
         levels = (
             f"{part.group} {letters[place]} = {part.levels[0]}"
             for part in self.parts
@@ -193,7 +191,7 @@ class Cluster(Shown):
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         notes = tuple(self._legend(most[1]))
         section = Section(self.title, tuple(relations), self.source.stage, notes)
-        return Display((section,), self.source.notation(notation).write, digits, width=88)
+        return Display((section,), self.source.system.notation(notation).write, digits, width=88)
 
     def variance(
         self, par: ArrayLike | None = None, sigma: float | None = None, *, fit: object = None
@@ -265,10 +263,6 @@ class Cluster(Shown):
             y = _grid(self.y, most)
         letters = in_matrices(model, [k for k, *_ in self.effects()], self.source.factor)
         return letters, Relation((y, Sum(tuple(terms))))
-
-    def write(self, quantity: Quantity, stage: int = 0) -> Written:
-        """Write a quantity as the equations do."""
-        return self.source.notation().write(quantity, stage or self.source.stage)
 
     def _estimates(self) -> dict[Quantity, Tree]:
         """Return the numbers of all effects and residuals, or none."""
@@ -382,7 +376,8 @@ class ClusterVariance(Shown):
         """
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
-        model, own, written = source.system, source.factor, source.notation(notation)
+        model, own = source.system, source.factor
+        written = model.notation(notation)
         V, outcomes = model.matrix("V", own=own), model.outcomes(own)
         terms = tuple(self._in_terms(by_deviation=written.by_deviation))
         sections = [
@@ -535,11 +530,6 @@ class Clusters(Sequence[Cluster]):
     def system(self) -> System:
         """The equations, whose symbols the clusters have."""
         return system(self.design)
-
-    def notation(self, name: str = "raudenbush-bryk") -> Notation:
-        """Return how these symbols are written."""
-        response = self.design.model_frame.response or "y"
-        return notation_of(self.hierarchy, name, response=response)
 
     @cached_property
     def _order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

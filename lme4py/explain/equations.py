@@ -25,9 +25,8 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.matrix_form import matrix_sections, observation_sections
-from lme4py.explain.notation import Notation, notation_of
+from lme4py.explain.notation import Notation
 from lme4py.explain.runs import folded
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
@@ -202,7 +201,7 @@ class Equations(Shown):
         return dict(self._symbols(self.system.fixed))
 
     def _symbols(self, columns: Iterable[ColumnProduct]) -> Iterator[tuple[str, str]]:
-        setter = Typesetter(self.notation.write)
+        setter = self.notation.setter()
         for found in columns:
             yield found.name, setter.inline(found.effect)
 
@@ -369,9 +368,8 @@ def equations(
     """Return the equations of a model; the arguments are those of ``design.equations``."""
     found = system(design, mapping_of("levels", levels, '{"M": "g"}'))
     renamed = dict(mapping_of("names", names, '{"Reaction": "y"}'))
-    response = design.model_frame.response or "y"
     known = {
-        response,
+        design.model_frame.response or "y",
         *found.monomials.places,
         *(factor.name for factor in found.hierarchy.factors),
         *(quantity.name + quantity.part for quantity in found.values),
@@ -382,7 +380,7 @@ def equations(
             raise DataError(f"'{name}' is not in the equations", hint=hint)
         if not isinstance(other, str) or not other.strip():
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
-    written = notation_of(found.hierarchy, notation, renamed, response)
+    written = found.notation(notation, renamed)
     numbers = estimates(design, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
     return Equations(
         system=found,

@@ -14,7 +14,8 @@ from typing import ClassVar
 from lme4py.argument_types import choice_of
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import Hierarchy
-from lme4py.explain.markup.typesetting import Mark, Written
+from lme4py.explain.markup.formats import TEXT, Format
+from lme4py.explain.markup.typesetting import Mark, Typesetter, Written
 
 _INDEX_LETTERS = "jklmnopqrstuvw"
 # From the highest level downwards.
@@ -64,6 +65,10 @@ class Notation(ABC):
 
     def __repr__(self) -> str:
         return f"<Notation: {self.name}>"
+
+    def setter(self, form: Format = TEXT, digits: int = 4) -> Typesetter:
+        """Return what writes trees in this notation."""
+        return Typesetter(self.write, digits, form)
 
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity as it stands in an equation of a stage (0: of the observations)."""
@@ -225,16 +230,8 @@ _NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}
 
 
 def notation_of(
-    levels: Hierarchy,
-    name: str = RaudenbushBryk.name,
-    names: Mapping[str, str] | None = None,
-    response: str = "y",
+    levels: Hierarchy, response: str | None, name: str, names: Mapping[str, str]
 ) -> Notation:
-    """Return the notation of a name.
-
-    Raises
-    ------
-    DataError
-        If there is none of that name.
-    """
-    return _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))](levels, names or {}, response)
+    """Return the notation of a name; a DataError if there is none."""
+    kind = _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))]
+    return kind(levels, names, response or "y")

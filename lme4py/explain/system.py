@@ -45,6 +45,7 @@ from lme4py.explain.monomials import (
     left_side,
     planned_columns,
 )
+from lme4py.explain.notation import Notation, notation_of
 
 Atoms: TypeAlias = tuple[Quantity, ...]
 
@@ -91,6 +92,12 @@ class System:
     def effects_of(self, factor: int) -> tuple[Quantity, ...]:
         """Return the random effects of one factor: b_j."""
         return tuple(found.effect for found in self.columns_of(factor))
+
+    def notation(
+        self, name: str = "raudenbush-bryk", names: Mapping[str, str] | None = None
+    ) -> Notation:
+        """Return how the symbols are written, variables by other names where these are given."""
+        return notation_of(self.hierarchy, self.design.model_frame.response, name, names or {})
 
     @property
     def factors(self) -> tuple[int, ...]:

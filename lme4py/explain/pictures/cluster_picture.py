@@ -9,7 +9,6 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import factors_of, shortened, terms_of
-from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.pictures.figure import (
     INK,
     PICTURE,
@@ -37,7 +36,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     """
     sides = [(one.left, *terms_of(one.right)) for one in found.equation(_MOST)]
     heads = _heads(design, found)
-    setter = Typesetter(found.write, 5, PICTURE)
+    setter = found.source.system.notation().setter(PICTURE, 5)
     panels = []
     for k, pair in enumerate(zip(*sides, strict=True)):
         letters, matrices = map(factors_of, pair)

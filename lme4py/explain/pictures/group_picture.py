@@ -13,8 +13,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import Estimates, modes
 from lme4py.explain.expression import Quantity, evaluate
-from lme4py.explain.markup.typesetting import Typesetter
-from lme4py.explain.notation import notation_of
 from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
@@ -128,7 +126,7 @@ class _Lines:
         self._along = {name for name in inside if inside[name] & inside[self.name]}
         self._predictor = model.combined_predictor()
         self._link = "identity" if design.family is None else design.family.link
-        self._write = notation_of(model.hierarchy).write
+        self._setter = model.notation().setter(PICTURE)
 
     def of_rows(self, rows: NDArray[np.int64]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return x, the mean of the fixed part, and that with the groups' own effects."""
@@ -150,9 +148,8 @@ class _Lines:
 
     def effects_in(self, row: int) -> str:
         """Return the random effects of a row's group with their numbers."""
-        setter = Typesetter(self._write, form=PICTURE)
         pairs = []
         for effect in self._own[:_MOST_EFFECTS]:
             number = PICTURE.number(f"{self._values[effect][row]:.3g}")
-            pairs.append(f"{setter.symbol(setter.write(effect))} = {number}")
+            pairs.append(f"{self._setter.inline(effect)} = {number}")
         return ", ".join(pairs) + ", …" * (len(self._own) > _MOST_EFFECTS)

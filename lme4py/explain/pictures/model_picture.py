@@ -21,10 +21,7 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.expression import Numeral, grid
-from lme4py.explain.hierarchy import hierarchy
-from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.monomials import column_of_X
-from lme4py.explain.notation import notation_of
 from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
@@ -94,7 +91,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
-        setter = Typesetter(notation_of(hierarchy(shown.design)).write, 4, PICTURE)
+        setter = system(shown.design).notation().setter(PICTURE)
         cells = setter.cells(grid([list(map(Numeral, row)) for row in _values(name, shown)]))
         if name == "X":
             # What stands again in Z has the colour of its term, as in the picture of a cluster.
@@ -162,7 +159,7 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
 def _names(side: Side, shown: Window) -> Iterator[str]:
     """Yield the names of levels, of raw columns, or the symbols of random effects."""
     model = system(shown.design)
-    setter = Typesetter(notation_of(model.hierarchy).write, form=PICTURE)
+    setter = model.notation().setter(PICTURE)
     places = pairwise(shown.bounds("columns"))
     for term, (begin, end) in zip(shown.random.terms, places, strict=True):
         if side == "columns":

@@ -10,9 +10,7 @@ from lme4py.data.values import Numeric
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import Tree, shortened
 from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
-from lme4py.explain.markup.typesetting import Typesetter
 from lme4py.explain.monomials import fixed_terms
-from lme4py.explain.notation import notation_of
 from lme4py.explain.system import ColumnProduct, system
 from lme4py.matrices.randomterm import RandomTerm
 
@@ -29,7 +27,7 @@ class Reading:
         self.fixed_terms = fixed_terms(design)
         self.system = system(design)
         self.hierarchy = self.system.hierarchy
-        self._setter = Typesetter(notation_of(self.hierarchy, notation).write)
+        self._setter = self.system.notation(notation).setter()
 
     def symbol(self, tree: Tree) -> Prose:
         """Return a quantity, or an equation, as the equations write it."""

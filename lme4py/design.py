@@ -420,7 +420,7 @@ lost_levels
         <Figure size ...>
         """
         from lme4py.explain.clusters import cluster
-        from lme4py.explain.pictures.cluster_picture import plot_cluster
+        from lme4py.explain.pictures.model_picture import plot_cluster
 
         return plot_cluster(self, cluster(self, *level, **factor))
 

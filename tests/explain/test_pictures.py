@@ -14,8 +14,7 @@ import lme4py
 from lme4py.explain.clusters import cluster
 from lme4py.explain.pictures import figure as figures
 from lme4py.explain.pictures import raster
-from lme4py.explain.pictures.cluster_picture import plot_cluster
-from lme4py.explain.pictures.model_picture import plot
+from lme4py.explain.pictures.model_picture import plot, plot_cluster
 from lme4py.explain.pictures.raster import BINS, TermAxis
 
 pytest.importorskip("matplotlib")

@@ -1,5 +1,7 @@
 """The picture of a model: where its matrices have entries, and the numbers of small ones.
 
+The picture of one cluster is its equation as annotated matrices of numbers.
+
 Every random term has a colour, the same in all panels; the terms of X alternate between two
 greys. A darker pixel holds larger absolute values (relative to the largest of the column of the
 model matrix). The marks over X tell which of its columns stand again in the rows of which random
@@ -20,7 +22,8 @@ from lme4py.argument_types import choice_of, count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.explain.expression import Numeral, grid
+from lme4py.explain.clusters import Cluster
+from lme4py.explain.expression import Numeral, factors_of, grid, shortened, terms_of
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.pictures.figure import (
     FAINT,
@@ -51,14 +54,15 @@ from lme4py.export.dense_blocks import fixed_terms
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["plot"]
+__all__ = ["plot", "plot_cluster"]
 
 _TITLES = {"Zt": "Zᵗ", "Lambdat": "Λᵗ", "ZtZ": "ZᵗZ"}
 _MOST_NAMES = 60
 _MOST_TERMS = 12
 _MOST_FRAMES = 400
-# Rows, and columns of all panels, up to which numbers are drawn.
+# Rows, and columns of all panels, up to which numbers are drawn; of a cluster's matrices so many.
 _NUMBERED = (30, 44)
+_MOST_CELLS = (14, 10)
 _FIXED = ("#3b4252", "#7b8494")
 _BETWEEN = "#8a8f98"
 
@@ -104,7 +108,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
         cells=cells,
         above=above,
         beside=_labels(sides[0], shown, down, numbered),
-        marks=_marks(shown) if name == "X" and not numbered else (),
+        marks=_marks(shown.design) if name == "X" and not numbered else (),
         frames=list(_frames(name, shown, down, across)),
         inches=max(0.14 * min(p, _MOST_NAMES), min(0.26 * p, 2.4), 1.1) if thin else 2.6,
     )
@@ -136,7 +140,7 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
     if side == "observations":
         return []
     if side == "fixed":
-        again = {k: colour for colour, columns in reversed(_marks(shown)) for k in columns}
+        again = {k: colour for colour, columns in reversed(_marks(shown.design)) for k in columns}
         names = [(k + 0.5, name, again.get(k, INK)) for k, name in enumerate(fixed.names)]
         if len(names) > _MOST_NAMES:
             spans = fixed_terms(shown.design)
@@ -173,9 +177,9 @@ def _names(side: Side, shown: Window) -> Iterator[str]:
                 yield setter.inline(replace(column.effect, part=name))
 
 
-def _marks(shown: Window) -> list[tuple[str, list[int]]]:
+def _marks(design: MixedDesign) -> list[tuple[str, list[int]]]:
     """Return for each term its colour, and the columns of X that stand again in its rows of Zt."""
-    names, terms = shown.design.fixed.names, shown.design.random.terms
+    names, terms = design.fixed.names, design.random.terms
     places = {name: k for k, name in reversed(list(enumerate(names)))}
     found = []
     for term, colour in zip(terms, colours_of(len(terms)), strict=True):
@@ -183,7 +187,7 @@ def _marks(shown: Window) -> list[tuple[str, list[int]]]:
             places[name]
             for k, name in enumerate(term.plan.names)
             if name in places
-            and np.array_equal(column_of_X(shown.design, places[name]), term.plan.column(k))
+            and np.array_equal(column_of_X(design, places[name]), term.plan.column(k))
         ]
         found.append((colour, again))
     return found[:_MOST_TERMS]
@@ -264,3 +268,51 @@ def _how_to_read(shown: Window, panels: Sequence[MatrixPanel], numbered: bool) -
         "Frames: the levels of the outermost factor.": shown.runs.size > 0,
     }
     return " ".join(sentence for sentence, holds in said.items() if holds)
+
+
+def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
+    """Draw one cluster's equation, y_j = X_j β + Z_j b_j + ε_j, as annotated blocks of numbers.
+
+    The columns of Z_j have their term's colour, as in `plot`; columns of X_j that stand
+    again in Z_j have it, too. Columns that the cluster's rows have in other grouping factors
+    follow in a block of their own. The middle of long and wide blocks is left out.
+    """
+    sides = [(one.left, *terms_of(one.right)) for one in found.equation(_MOST_CELLS)]
+    heads = _heads(design, found)
+    setter = found.source.system.notation().setter(PICTURE, 5)
+    panels = []
+    for k, pair in enumerate(zip(*sides, strict=True)):
+        letters, matrices = map(factors_of, pair)
+        above = shortened(heads.pop(0) if len(letters) > 1 else [], _MOST_CELLS[1], ("", INK))
+        sign = "=" if k == 1 else "+" * bool(k)
+        for letter, entries in zip(letters, matrices, strict=True):
+            cells, symbol = setter.cells(entries), setter.inline(letter)
+            panels.append(
+                MatrixPanel(
+                    name=symbol,
+                    title=symbol,
+                    colours=tint([colour for _, colour in above], cells),
+                    cells=cells,
+                    above=[
+                        (k + 0.5, short(name), colour) for k, (name, colour) in enumerate(above)
+                    ],
+                    sign=sign,
+                )
+            )
+            # What follows in a product is a vector.
+            above, sign = [], ""
+    return panel_figure(panels, found.title)
+
+
+def _heads(design: MixedDesign, found: Cluster) -> list[list[tuple[str, str]]]:
+    """Return the names over the columns of X and of each part of Z, and their colours."""
+    Gp, palette, heads = design.random.Gp, colours_of(design.random.Gp.size), []
+    for part in found.parts:
+        names = [name if part is found.own else f"{level} {name}" for level, name in part.names]
+        terms = np.searchsorted(Gp[1:], part.columns, side="right")
+        heads.append([(name, palette[term]) for name, term in zip(names, terms, strict=True)])
+    own = zip(heads[0], found.Z.T, strict=True)
+    again = {(name, (0.0 + column).tobytes()): colour for (name, colour), column in own}
+    fixed = zip(design.fixed.names, found.X.T, strict=True)
+    above_X = [(name, again.get((name, (0.0 + column).tobytes()), INK)) for name, column in fixed]
+    return [head for head in [above_X, *heads] if head]

@@ -15,8 +15,7 @@ import numpy as np
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
-from lme4py.explain.words.coefficients import random_coefficients
-from lme4py.explain.words.parts import fixed_part, random_part
+from lme4py.explain.words.parts import fixed_part, random_coefficients, random_part
 from lme4py.explain.words.reading import MOST_NAMES, Reading, joined, spans, written
 from lme4py.formula.deparse import deparse
 

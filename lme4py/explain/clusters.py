@@ -18,8 +18,7 @@ from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.distributions import covariance_grid, known_values, residual_variance
-from lme4py.explain.estimates import Estimates, estimates
+from lme4py.explain.estimates import Estimates, covariance_symbols, estimates, known_values
 from lme4py.explain.expression import (
     Applied,
     Dots,
@@ -43,7 +42,7 @@ from lme4py.explain.expression import (
 )
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.matrix_form import in_matrices, residual_covariance
+from lme4py.explain.sections import in_matrices, residual_covariance, residual_variance
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.numerals import label as number_label
 
@@ -430,7 +429,7 @@ class ClusterVariance(Shown):
         numbers = known_values(model, self.known, by_deviation=by_deviation)
         total: list[Tree] = []
         for factor, *_ in self.cluster.effects():
-            every = covariance_grid(model, factor, by_deviation=by_deviation)
+            every, _ = covariance_symbols(model, factor, by_deviation=by_deviation)
             symbols = every.abridged(12, 12)
             yield Relation((model.matrix("T", factor), symbols))
             if numbers:

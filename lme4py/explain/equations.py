@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 from lme4py.argument_types import count_of, mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.distributions import distribution_sections, known_values, response_section
-from lme4py.explain.estimates import estimates
+from lme4py.explain.estimates import estimates, known_values
 from lme4py.explain.expression import (
     Quantity,
     Relation,
@@ -25,9 +24,14 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.matrix_form import matrix_sections, observation_sections
 from lme4py.explain.notation import Notation
 from lme4py.explain.runs import folded
+from lme4py.explain.sections import (
+    distribution_sections,
+    matrix_sections,
+    observation_sections,
+    response_section,
+)
 from lme4py.explain.system import ColumnProduct, System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
 from lme4py.export.to_pymc import to_pymc

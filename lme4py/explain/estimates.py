@@ -14,6 +14,18 @@ from lme4py.argument_types import coefficients_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
+from lme4py.explain.expression import (
+    Grid,
+    Numeral,
+    Power,
+    Quantity,
+    QuantityKind,
+    Root,
+    Tree,
+    grid,
+    times,
+)
+from lme4py.explain.system import ColumnProduct, System
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.family import has_dispersion
 from lme4py.matrices.covariance import relative_factor
@@ -182,3 +194,77 @@ def modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
     left = design.y - offset - design.X @ found.beta
     system = found.sigma**2 * eye_array(Zt.shape[0]) + G @ (Zt @ Zt.T)
     return np.asarray(spsolve(system.tocsc(), G @ (Zt @ left)))
+
+
+def covariance_symbols(
+    system: System, factor: int, *, by_deviation: bool
+) -> tuple[Grid, dict[Quantity, list[ColumnProduct]]]:
+    """Return the covariance matrix of a factor's random effects: τ, or `by_deviation` ρ·σ·σ.
+
+    Beside it stand its symbols, each with the columns whose effects it tells of.
+    """
+    columns, meaning = system.columns_of(factor), dict[Quantity, list[ColumnProduct]]()
+    terms = list(dict.fromkeys(found.term for found in columns))
+    # An effect has its own number in tau; all its numbers where the first is not enough.
+    numbers = {found.effect.numbers for found in columns}
+    short = len({first for first, *_ in numbers}) == len(numbers)
+
+    def of(kind: QuantityKind, one: ColumnProduct, two: ColumnProduct) -> Quantity:
+        pair = tuple(dict.fromkeys((one.effect, two.effect)))
+        first = (one.effect.numbers[0], two.effect.numbers[0]) if short else ()
+        copy = one.effect.copy
+        symbol = Quantity(kind, numbers=first, factors=(factor,), of=pair, copy=copy)
+        meaning[symbol] = [one, two]
+        return symbol
+
+    def common(kind: QuantityKind, term: int) -> Quantity:
+        symbol = Quantity(kind, factors=(factor,), copy=terms.index(term))
+        own = [found for found in columns if found.term == term]
+        meaning[symbol] = own[:2] if kind == "correlation" else own[:1]
+        return symbol
+
+    def entry(one: ColumnProduct, two: ColumnProduct) -> Tree:
+        structure = system.design.random.terms[one.term].covariance
+        if one.term != two.term or (structure.name == "diag" and one is not two):
+            return Numeral(0.0)
+        if one is two:
+            return common("variance", one.term) if structure.hom else of("variance", one, two)
+        if structure.name == "us" and not by_deviation:
+            return of("variance", one, two)
+        spread: list[Tree]
+        if structure.hom:
+            spread = [common("variance", one.term)]
+        elif by_deviation:
+            spread = [of("deviation", each, each) for each in (one, two)]
+        else:
+            spread = [Root((times(*(of("variance", each, each) for each in (one, two))),))]
+        if structure.name == "us":
+            # One correlation for both halves of the matrix.
+            return times(of("correlation", *sorted((one, two), key=lambda c: c.place)), *spread)
+        rho: Tree = common("correlation", one.term)
+        steps = abs(one.place - two.place)
+        if structure.name == "ar1" and steps > 1:
+            rho = Power((rho, Numeral(steps)))
+        return times(rho, *spread)
+
+    return grid([[entry(one, two) for two in columns] for one in columns]), meaning
+
+
+def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dict[Quantity, Tree]:
+    """Return the numbers of the symbols whose estimates are known."""
+    pairs = zip(system.fixed, known.beta.tolist(), strict=True)
+    found = {each.effect: value for each, value in pairs if not np.isnan(value)}
+    if known.sigma is not None:
+        found[Quantity("residual variance")] = known.sigma**2
+    for factor in system.factors if known.covariances is not None else ():
+        _, meaning = covariance_symbols(system, factor, by_deviation=by_deviation)
+        for symbol, own in meaning.items():
+            one, two = own[0].place, own[-1].place
+            matrix = (known.covariances or ())[own[0].term]
+            value, spread = matrix[one, two], np.sqrt(matrix[one, one]) * np.sqrt(matrix[two, two])
+            if symbol.kind == "deviation":
+                value = np.sqrt(value)
+            elif symbol.kind == "correlation":
+                value = value / spread if spread else np.nan
+            found[symbol] = float(value)
+    return {symbol: Numeral(value) for symbol, value in found.items()}

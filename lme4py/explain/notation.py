@@ -203,7 +203,7 @@ class GelmanHill(Notation):
                 # Of one effect with itself; written as the square of its deviation.
                 return Written("σ", below=self._of(quantity), above=("2",), primes=primes)
             case "deviation":
-                return Written("σ", below=self._of(quantity), primes=quantity.copy)
+                return Written("σ", below=self._of(quantity), primes=primes)
             case _:
                 return Written("ρ", below=self._of(quantity), primes=primes)
 

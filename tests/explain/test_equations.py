@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import lme4py
-from lme4py.explain.distributions import covariance_grid
+from lme4py.explain.estimates import covariance_symbols
 from lme4py.explain.expression import (
     Compound,
     Marked,
@@ -533,7 +533,7 @@ def test_zeros_are_where_lambda_has_none(number):
         columns = found.columns_of(factor)
         if not columns:
             continue
-        grid = covariance_grid(found, factor, by_deviation=False)
+        grid, _ = covariance_symbols(found, factor, by_deviation=False)
         rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
         written = [[entry != Numeral(0.0) for entry in row] for row in grid.rows]

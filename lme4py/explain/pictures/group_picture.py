@@ -123,7 +123,9 @@ class _Lines:
             )
         self._values = model.values_at(found.beta, b)
         inside = model.monomials.inside
-        self._along = {name for name in inside if inside[name] & inside[self.name]}
+        # An offset has no column, so that what is inside it is not known.
+        own = inside.get(self.name, frozenset([self.name]))
+        self._along = {self.name, *(name for name in inside if inside[name] & own)}
         self._predictor = model.combined_predictor()
         self._link = "identity" if design.family is None else design.family.link
         self._setter = model.notation().setter(PICTURE)

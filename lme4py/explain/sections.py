@@ -1,10 +1,13 @@
-"""The equations as products of matrices and vectors: a row, a cluster, the whole."""
+"""The sections of the equations: products of matrices and vectors, one row, distributions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from lme4py.data.values import Factor
+from lme4py.design import MixedDesign
+from lme4py.explain.estimates import covariance_symbols
 from lme4py.explain.expression import (
     Applied,
     Dots,
@@ -14,6 +17,7 @@ from lme4py.explain.expression import (
     Power,
     Product,
     Quantity,
+    Quotient,
     Relation,
     Sum,
     Transposed,
@@ -24,11 +28,29 @@ from lme4py.explain.expression import (
     grid,
     quantities_of,
     substituted,
+    terms_of,
     times,
 )
 from lme4py.explain.markup.display import Note, Section
 from lme4py.explain.system import System
+from lme4py.formula.deparse import deparse
+from lme4py.formula.syntax import Call
 
+_ZERO = Numeral(0.0)
+# A family's distribution, and what its parameters mean where that is not known by itself.
+_DISTRIBUTIONS = {
+    "poisson": ("Poisson", ""),
+    "Gamma": ("Gamma", "Gamma(μ, σ²) has mean μ and variance σ²·μ²"),
+    "inverse.gaussian": (
+        "InverseGaussian",
+        "InverseGaussian(μ, σ²) has mean μ and variance σ²·μ³",
+    ),
+    "gaussian": ("N", ""),
+    "negative.binomial": (
+        "NegativeBinomial",
+        "NegativeBinomial(μ, θ) has mean μ and variance μ + μ²/θ",
+    ),
+}
 _HOW_MADE = (
     "J has a 1 where a row belongs to a group, R the columns left of the bar; ⊙ multiplies each "
     "row of J with the same row of R, every entry with every entry (Bates et al. 2015, 2.3)"
@@ -200,3 +222,96 @@ def _stacked(term: Tree) -> Tree:
             return Product((grid(lines), effects))
         case _:
             return column([in_row(term, "1"), Dots("down"), in_row(term, "n")])
+
+
+def distribution_sections(
+    system: System, caption: Callable[[int], str], *, by_deviation: bool
+) -> Iterator[Section]:
+    """Yield what is random and how it is distributed.
+
+    With `by_deviation`, as Gelman and Hill write it, the response and the coefficients
+    are distributed about their means; without, the residuals and the random effects.
+    """
+    lowest = response_section(system.design)
+    if by_deviation and system.residual:
+        mean = Sum((*system.observations, *system.offsets))
+        spread = residual_variance(system.design)
+        lowest = Section("", (distributed(system.outcome, "N", mean, spread),))
+    yield lowest
+    for factor in system.factors:
+        pairs: list[tuple[Tree, Tree]] = [(effect, _ZERO) for effect in system.effects_of(factor)]
+        pairs = _about_means(system, factor) or pairs if by_deviation else pairs
+        covariance, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
+        relation = distributed(pairs[0][0], "N", pairs[0][1], *covariance.operands[:1])
+        if len(pairs) > 1:
+            left, center = (column(pair[k] for pair in pairs) for k in range(2))
+            relation = distributed(left, "N", center, covariance)
+        stage = system.hierarchy.stage[factor]
+        yield Section(f"for {caption(factor)}", (relation,), stage)
+
+
+def residual_variance(design: MixedDesign) -> Tree:
+    """Return σ², which weights divide."""
+    variance = Quantity("residual variance")
+    if design.weights is None:
+        return variance
+    return Quotient((variance, Quantity("weight", row="i")))
+
+
+def response_section(design: MixedDesign) -> Section:
+    """Return the distribution of the residual, or of the response of a generalized model."""
+    variance = residual_variance(design)
+    if design.family is None:
+        residual = Quantity("residual", row="i")
+        return Section("", (distributed(residual, "N", _ZERO, variance),))
+    response, mean = Quantity("response", row="i"), Quantity("mean", row="i")
+    name, theta = design.family.name, design.family.theta
+    if name == "binomial":
+        return _binomial(design, response, mean)
+    distribution, meaning = _DISTRIBUTIONS[name]
+    arguments: tuple[Tree, ...] = (mean,) if name == "poisson" else (mean, variance)
+    if theta is not None:
+        arguments = (mean, Numeral(theta))
+    notes = (meaning,) if meaning else ()
+    if name == "poisson" and design.weights is not None:
+        notes = ("weights multiply the log-likelihood of each observation",)
+    return Section("", (distributed(response, distribution, *arguments),), notes=notes)
+
+
+def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Section:
+    """Return what is binomial: successes, or a response of two values."""
+    trials, notes, further = Quantity("trials", row="i"), tuple[str, ...](), tuple[Relation, ...]()
+    counted: Tree = response
+    value = design.model_frame.get(design.model_frame.response or "")
+    if design.y is not None and design.y.ndim == 2:
+        node, name = design.formula.response, design.model_frame.response or "y"
+        texts = [f"{name}[1]", f"{name}[2]"]
+        if isinstance(node, Call) and node.name == "cbind" and len(node.operands) == 2:
+            texts = list(map(deparse, node.operands))
+        counted, failed = (Quantity("response", text, row="i") for text in texts)
+        further = (Relation((trials, Sum((counted, failed)))),)
+    elif design.weights is not None:
+        # A proportion times its number of trials is a count.
+        counted, notes = times(trials, response), ("n is the number of trials, given as weights",)
+    else:
+        if isinstance(value, Factor):
+            failure, *others = map(str, value.levels)
+            success = others[0] if len(others) == 1 else "any other level"
+            notes = (f"success, counted as 1, is {success}; {failure} is counted as 0",)
+        return Section("", (distributed(response, "Bernoulli", mean),), notes=notes)
+    shown = distributed(counted, "Binomial", trials, mean)
+    return Section("", (shown, *further), notes=notes)
+
+
+def _about_means(system: System, factor: int) -> list[tuple[Tree, Tree]]:
+    """Return the coefficients of a factor with their means, where they are all there is."""
+    stage, effects = system.hierarchy.stage[factor], system.effects_of(factor)
+    means: dict[Tree, tuple[Tree, Tree]] = {}
+    if len(system.hierarchy.at(stage)) == 1:
+        for equation in system.stages[stage - 1]:
+            terms = terms_of(equation.right)
+            own = [term for term in terms if term in effects]
+            if len(own) == 1:
+                others = tuple(term for term in terms if term not in own)
+                means[own[0]] = (equation.left, Sum(others))
+    return [means[effect] for effect in effects] if set(effects) == set(means) else []

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.factors import extreme_rows, first_rows
+from lme4py.data.missing_rows import missing
 from lme4py.data.values import (
     Character,
     Factor,
@@ -21,6 +22,7 @@ from lme4py.data.values import (
     Numeric,
     Value,
     concatenate,
+    length,
     take,
     time_class,
 )
@@ -33,74 +35,56 @@ from lme4py.moments import sum_of_squares
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ColumnTypes:
-    """The types of columns as far as some rows tell.
+    """The types of columns as far as some rows tell."""
 
-    Parameters
-    ----------
-    known : mapping of str to Value
-        The columns, without rows.
-    blank : frozenset of str
-        Those that had nothing but missing values so far.
-    changed : bool
-        Whether rows were computed with a type that later rows made another.
-    levels_grow : bool
-        Whether factors with other levels are one with the levels of both, as Arrow joins
-        its dictionaries; else they are text, as pandas joins its categories.
-    """
-
-    known: Mapping[str, Value]
-    blank: frozenset[str] = frozenset()
-    changed: bool = False
+    known: Mapping[str, Value] = field(default_factory=dict)  # the columns, without rows
+    blank: frozenset[str] = frozenset()  # nothing but missing values so far
+    # Factors with other levels are one with the levels of both, as Arrow joins its dictionaries;
+    # else they are text, as pandas joins its categories.
     levels_grow: bool = True
+    changed: bool = False  # rows were computed with a type that later rows made another
 
     @classmethod
     def of(cls, columns: Mapping[str, Value], *, levels_grow: bool) -> ColumnTypes:
         """Return what the columns of a block tell."""
         blank = frozenset(name for name, value in columns.items() if _is_blank(value))
         known = {name: without_rows(value) for name, value in columns.items()}
-        return cls(known, blank, levels_grow=levels_grow)
+        return cls(known, blank, levels_grow)
 
     def plus(self, other: ColumnTypes) -> ColumnTypes:
-        """Return the types of these rows and of those that follow.
+        """Return the types of the rows of both.
 
         Raises
         ------
         DataError
             For types that no column can have together.
         """
-        if not self.known:
-            return other
-        made = ColumnTypes(
-            {name: self._joined(other, name) for name in self.known},
-            self.blank & other.blank,
-            levels_grow=self.levels_grow and other.levels_grow,
-        )
-        return replace(made, changed=self.changed or other.changed or made.differs(self))
+        if not self.known or not other.known:
+            return self if self.known else other
+        grow = self.levels_grow and other.levels_grow
+        known = {name: self._joined(other, name, grow) for name in self.known}
+        changed = self.changed or other.changed
+        return ColumnTypes(known, self.blank & other.blank, grow, changed).after(self)
 
-    def differs(self, other: ColumnTypes) -> bool:
-        """Tell whether values are computed otherwise by these types."""
-        return any(
-            _essence(value) != _essence(self.known[name]) for name, value in other.known.items()
-        )
-
-    def _joined(self, other: ColumnTypes, name: str) -> Value:
+    def _joined(self, other: ColumnTypes, name: str, levels_grow: bool) -> Value:
         first, second = self.known[name], other.known[name]
-        numbers = _are_numbers(first) and _are_numbers(second)
-        if name in self.blank and not numbers:
-            return second
-        if name in other.blank and not numbers:
-            return first
-        return _common(first, second, name, self.levels_grow and other.levels_grow)
+        if (name in self.blank or name in other.blank) and not (
+            _are_numbers(first) and _are_numbers(second)
+        ):
+            return second if name in self.blank else first
+        return _common(first, second, name, levels_grow)
+
+    def after(self, part: ColumnTypes) -> ColumnTypes:
+        """Return the same types, of which some rows were computed by the types of a part."""
+        differ = any(
+            _essence(value) != _essence(self.known[name]) for name, value in part.known.items()
+        )
+        return replace(self, changed=self.changed or differ)
 
 
 def _is_blank(value: Value) -> bool:
-    match value:
-        case Numeric(values=values):
-            return values.dtype.kind == "f" and bool(np.isnan(values).all())
-        case Character(codes=codes):
-            return bool((codes < 0).all())
-        case _:
-            return False
+    lost = missing(value) if isinstance(value, Numeric | Character) else None
+    return lost is not None and bool(lost.all())
 
 
 def _are_numbers(value: Value) -> bool:
@@ -152,113 +136,72 @@ def _common_time(one: str | None, two: str | None, name: str) -> str | None:
     raise DataError(f"column '{name}' holds times in some rows, and other numbers in others")
 
 
+POSITIONS = "(positions)"
+"""The column of `SomeRows` that says which rows of the source they are."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class SomeRows:
-    """Rows of a model frame that have all its levels, and its least and greatest numbers.
+    """Rows of a model frame that have all its levels, and its least and greatest numbers."""
 
-    Parameters
-    ----------
-    groups : tuple of tuple of str
-        The variables that each grouping expression names: their combinations are kept.
-    first : int
-        How many of the first rows are kept besides.
-    pieces : tuple of mapping
-        The variables in the rows that are kept.
-    positions : tuple of ndarray of int64
-        Which rows of the source these are.
-    rows, omitted : int
-        How many rows the frame has, and lost for missing values.
-    spreads : mapping of str to Spread
-        Of the numbers in all rows.
-    """
-
-    groups: tuple[tuple[str, ...], ...]
-    first: int
-    pieces: tuple[Mapping[str, Value], ...] = ()
-    positions: tuple[NDArray[np.int64], ...] = ()
-    rows: int = 0
-    omitted: int = 0
-    spreads: Mapping[str, Spread] = field(default_factory=dict)
+    groups: tuple[tuple[str, ...], ...]  # variables of which each combination is kept, too
+    first: int  # so many of the first rows are kept besides
+    pieces: tuple[Mapping[str, Any], ...]  # the variables in the rows that are kept
+    rows: int  # of the frame
+    omitted: int  # lost for missing values
 
     @classmethod
     def of(cls, frame: ModelFrame, groups: tuple[tuple[str, ...], ...], first: int) -> SomeRows:
         """Return what is to be kept of the rows of a block."""
-        spreads = {
-            name: Spread.of(value.values.reshape(frame.rows, -1).astype(np.float64, copy=False))
-            for name, value in frame.variables.items()
-            if isinstance(value, Numeric | Matrix) and frame.rows
-        }
         positions = np.arange(frame.rows) if frame.positions is None else frame.positions
-        whole = cls(
-            groups, first, (frame.variables,), (positions,), frame.rows, frame.omitted, spreads
-        )
-        return whole.reduced()
+        piece = {**frame.variables, POSITIONS: Numeric(positions, "integer")}
+        return cls(groups, first, (piece,), frame.rows, frame.omitted).reduced()
 
     def joined(self, other: SomeRows, begin: int) -> SomeRows:
         """Return these and the rows that others kept of rows that begin at `begin`."""
-        common = self.spreads.keys() & other.spreads.keys()
-        both = {name: self.spreads[name] + other.spreads[name] for name in common}
+        moved = [
+            {**piece, POSITIONS: Numeric(piece[POSITIONS].values + begin, "integer")}
+            for piece in other.pieces
+        ]
         made = replace(
             self,
-            pieces=(*self.pieces, *other.pieces),
-            positions=(*self.positions, *(part + begin for part in other.positions)),
+            pieces=(*self.pieces, *moved),
             rows=self.rows + other.rows,
             omitted=self.omitted + other.omitted,
-            spreads={**self.spreads, **other.spreads, **both},
         )
-        sizes = [part.size for part in made.positions]
+        sizes = [length(piece[POSITIONS]) for piece in made.pieces]
         return made.reduced() if is_time_to_reduce(sizes) else made
 
     def reduced(self) -> SomeRows:
         """Return the rows that are needed of those that were kept."""
-        variables, positions = self.variables, np.concatenate(self.positions)
-        kept = self._needed(variables, positions.size)
-        piece = {name: take(value, kept) for name, value in variables.items()}
-        return replace(self, pieces=(piece,), positions=(positions[kept],))
+        columns = self.columns
+        needed = np.arange(length(columns[POSITIONS])) < self.first
+        if not needed.all():
+            for name, value in columns.items():
+                if isinstance(value, Character | Factor):
+                    needed[first_rows([value])] = True
+                elif isinstance(value, Numeric | Matrix) and name != POSITIONS:
+                    needed[extreme_rows([value])] = True
+            for names in self.groups:
+                needed[first_rows([columns[name] for name in names])] = True
+        kept = np.flatnonzero(needed)
+        return replace(self, pieces=({name: take(value, kept) for name, value in columns.items()},))
 
     @property
-    def variables(self) -> dict[str, Value]:
-        """The variables in all rows that are kept."""
+    def columns(self) -> dict[str, Any]:
+        """The variables, and the positions, in all rows that are kept."""
         names = self.pieces[0]
         return {name: concatenate([piece[name] for piece in self.pieces]) for name in names}
-
-    def _needed(self, variables: Mapping[str, Value], rows: int) -> NDArray[np.int64]:
-        found = [np.arange(min(self.first, rows))]
-        if self.first < rows:
-            found += [
-                first_rows([value])
-                if isinstance(value, Character | Factor)
-                else extreme_rows([value])
-                for value in variables.values()
-                if isinstance(value, Character | Factor | Numeric | Matrix)
-            ]
-            found += [
-                first_rows([variables[name] for name in names]) for names in self.groups if names
-            ]
-        needed = np.zeros(rows, dtype=np.bool_)
-        for places in found:
-            needed[places] = True
-        return np.flatnonzero(needed)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Spread:
-    """How far the numbers of some columns are spread.
-
-    Parameters
-    ----------
-    rows : int
-        At least one.
-    means, squares : ndarray, shape (p,)
-        Of each column; `squares` are sums around the mean.
-    marks : ndarray of bool, shape (p,)
-        Columns with nothing but zeros and ones.
-    """
+    """How far the numbers of some columns are spread, one row at least."""
 
     rows: int
     means: FloatArray
-    squares: FloatArray
-    marks: NDArray[np.bool_]
+    squares: FloatArray  # sums around the mean
+    marks: NDArray[np.bool_]  # columns with nothing but zeros and ones
 
     @classmethod
     def of(cls, columns: FloatArray) -> Spread:
@@ -286,27 +229,9 @@ class Spread:
         return np.where(self.marks, np.nan, np.sqrt(self.squares / (self.rows - 1)))
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Triangle:
-    """What the rows of X tell of its columns.
+def triangle(*rows: FloatArray) -> FloatArray:
+    """Return the triangular factor of a QR decomposition of some rows of X.
 
-    Parameters
-    ----------
-    factor : ndarray, shape (k, p)
-        The triangular factor of a QR decomposition: it has the cross-products of the rows,
-        without having squared their condition.
-    spread : Spread
+    It has the cross-products of the rows, without having squared their condition.
     """
-
-    factor: FloatArray
-    spread: Spread
-
-    @classmethod
-    def of(cls, X: FloatArray) -> Triangle:
-        """Return what some rows tell, one at least."""
-        return cls(np.asarray(np.linalg.qr(X, mode="r")), Spread.of(X))
-
-    def __add__(self, other: Triangle) -> Triangle:
-        """Return what the rows of both tell."""
-        both = np.vstack([self.factor, other.factor])
-        return Triangle(np.asarray(np.linalg.qr(both, mode="r")), self.spread + other.spread)
+    return np.asarray(np.linalg.qr(np.vstack(rows), mode="r"))

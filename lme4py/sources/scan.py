@@ -24,7 +24,7 @@ from lme4py.argument_types import count_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import AttachedColumns
 from lme4py.data.columns import Columns, is_pandas_frame
-from lme4py.data.values import FloatArray, Numeric, Value, time_class
+from lme4py.data.values import FloatArray, Matrix, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, symbols
@@ -40,7 +40,7 @@ from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.partial_frame import ColumnTypes, SomeRows, Spread, Triangle
+from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, triangle
 from lme4py.sources.source import Source, source_of, telling
 from lme4py.sources.spec_blocks import computed, text_levels
 from lme4py.sources.spilled import keeping
@@ -56,80 +56,53 @@ _OPTIONS = tuple(item.name for item in fields(Arguments) if item.name not in _OT
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Known:
-    """What earlier sweeps have found.
+    """What earlier sweeps have found."""
 
-    Parameters
-    ----------
-    types : mapping of str to Value, optional
-        The columns, without rows.
-    states : mapping of str to State
-        By the labels of variables and arguments.
-    rows : int, optional
-        How many rows the source has.
-    first : int
-        How many of the first rows of the model frame are kept.
-    spec : Spec, optional
-        With every column of X, if these are still to be looked at.
-    plan : Plan, optional
-        Of X.
-    messages : Messages
-    complete : bool
-        Whether there is nothing left to find.
-    """
-
-    types: Mapping[str, Value] | None = None
-    states: Mapping[str, State] = field(default_factory=dict)
-    rows: int | None = None
-    first: int = FIRST_ROWS
-    spec: Spec | None = None
-    plan: Plan | None = None
+    types: Mapping[str, Value] | None = None  # the columns, without rows
+    states: Mapping[str, State] = field(default_factory=dict)  # by the labels of expressions
+    rows: int | None = None  # of the source
+    first: int = FIRST_ROWS  # how many of the first rows of the model frame are kept
+    spec: Spec | None = None  # with every column of X, while these are to be looked at:
+    plan: Plan | None = None  # of X
     messages: Messages = field(default_factory=Messages)
-    complete: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Found:
-    """What this sweep has found in some rows.
-
-    Parameters
-    ----------
-    rows : int
-    types : ColumnTypes
-    states : mapping of str to State
-    frame : SomeRows, optional
-        None while a state is open.
-    triangle : Triangle, optional
-        In the last sweep.
-    messages : Messages
-    """
+    """What this sweep has found in some rows."""
 
     rows: int = 0
-    types: ColumnTypes = ColumnTypes({})
+    types: ColumnTypes = ColumnTypes()
     states: Mapping[str, State] = field(default_factory=dict)
-    frame: SomeRows | None = None
-    triangle: Triangle | None = None
+    frame: SomeRows | None = None  # None while a state is open
+    spreads: Mapping[str, Spread] = field(default_factory=dict)  # of the frame's numbers, or of X
+    triangle: FloatArray | None = None  # of X, in the last sweep
     messages: Messages = field(default_factory=Messages)
 
     @np.errstate(all="ignore")
-    def joined(self, other: Found, types: ColumnTypes) -> Found:
-        """Return what these rows tell and those that follow, whose types are `types` together."""
+    def joined(self, other: Found) -> Found:
+        """Return what these rows tell and those that follow."""
         if not self.rows or not other.rows:
-            return replace(other if other.rows else self, types=types)
-        triangle = self.triangle or other.triangle
-        if self.triangle is not None and other.triangle is not None:
-            triangle = self.triangle + other.triangle
-        frame, states = None, {}
-        if not types.changed:
-            states = {name: state + other.states[name] for name, state in self.states.items()}
-            if self.frame is not None and other.frame is not None:
-                frame = self.frame.joined(other.frame, self.rows)
+            return other if other.rows else self
+        types = self.types.plus(other.types).after(other.types)
+        rows, messages = self.rows + other.rows, self.messages + other.messages
+        if types.changed:
+            return Found(rows=rows, types=types, messages=messages)
+        spreads = {**self.spreads, **other.spreads}
+        for name in self.spreads.keys() & other.spreads.keys():
+            spreads[name] = self.spreads[name] + other.spreads[name]
+        frame = None
+        if self.frame is not None and other.frame is not None:
+            frame = self.frame.joined(other.frame, self.rows)
+        triangles = [part.triangle for part in (self, other) if part.triangle is not None]
         return Found(
-            rows=self.rows + other.rows,
+            rows=rows,
             types=types,
-            states=states,
+            states={name: state + other.states[name] for name, state in self.states.items()},
             frame=frame,
-            triangle=triangle,
-            messages=self.messages + other.messages,
+            spreads=spreads,
+            triangle=triangle(*triangles) if triangles else None,
+            messages=messages,
         )
 
 
@@ -195,7 +168,7 @@ class Scan:
     @property
     def complete(self) -> bool:
         """Whether there is nothing left to find."""
-        return self.known.complete
+        return self.known.spec is not None and self.known.plan is None
 
     @property
     def messages(self) -> Messages:
@@ -247,22 +220,22 @@ class Scan:
         >>> scan.read(data).found.rows
         4
         """
-        columns, messages = Columns(block), Messages()
+        columns, messages, types = Columns(block), Messages(), self.found.types
         if not columns.rows:
             return self
-        spec, types = self.known.spec, self.found.types
         with np.errstate(all="ignore"), following(self._text.lme4):
-            if spec is not None:
-                X = computed(spec, block, messages).X
-                found = Found(triangle=Triangle.of(X) if len(X) else None)
+            if self.known.spec is not None:
+                found, X = Found(), computed(self.known.spec, block, messages).X
+                if len(X):
+                    found = Found(triangle=triangle(X), spreads={"X": Spread.of(X)})
             else:
                 values = {name: _column(columns, name) for name in self.columns}
                 if self.known.types is None:
                     grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
                     types = types.plus(ColumnTypes.of(values, levels_grow=grow))
                 found = self._told(columns.rows, values, types, messages)
-        found = replace(found, rows=columns.rows, messages=messages)
-        return self._with(found=self.found.joined(found, types))
+        found = replace(found, rows=columns.rows, types=types, messages=messages)
+        return self._with(found=self.found.joined(found))
 
     def _told(
         self, rows: int, values: Mapping[str, Value], types: ColumnTypes, messages: Messages
@@ -270,18 +243,22 @@ class Scan:
         """Return what a block tells of states, or of the model frame where all are known."""
         if types.changed:
             return Found()
-        known = self.known
-        current = known.types or types.known
+        current = self.known.types or types.known
         adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
         scope = self._text.scope(BlockColumns(self._names, adapted), rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
-        states = {**dict.fromkeys(self._nodes, OPEN), **known.states}
+        states = {**dict.fromkeys(self._nodes, OPEN), **self.known.states}
         variables = variables_of(self._terms, scope, given, states=states)
         if any(state.is_open for state in variables.states.values()):
             return Found(states=variables.states)
         frame = variables.frame(self._text.na_action)
-        kept = SomeRows.of(frame, self._groups(frame.variables), known.first)
-        return Found(states=variables.states, frame=kept)
+        spreads = {
+            name: Spread.of(value.values.reshape(frame.rows, -1).astype(np.float64, copy=False))
+            for name, value in frame.variables.items()
+            if isinstance(value, Numeric | Matrix) and frame.rows
+        }
+        kept = SomeRows.of(frame, self._groups(frame.variables), self.known.first)
+        return Found(states=variables.states, frame=kept, spreads=spreads)
 
     def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
         """Return the variables of the frame that each grouping expression names."""
@@ -304,12 +281,7 @@ class Scan:
         if str(other._text.written) != str(self._text.written):
             text = f"scans of other models: {self._text.written} and {other._text.written}"
             raise DataError(text)
-        one, two = self.found, other.found
-        types = one.types
-        if self.known.types is None and one.rows and two.rows:
-            types = one.types.plus(two.types)
-            types = replace(types, changed=types.changed or types.differs(two.types))
-        return self._with(found=one.joined(two, types if one.rows else two.types))
+        return self._with(found=self.found.joined(other.found))
 
     def advance(self, found: Scan | None = None) -> Scan:
         """Return the scan for the next sweep, or a complete one.
@@ -346,26 +318,24 @@ class Scan:
             )
         if not total.rows:
             raise DataError("the source has no rows")
-        messages = known.messages + total.messages
-        known = replace(known, rows=total.rows, messages=messages)
+        known = replace(known, rows=total.rows, messages=known.messages + total.messages)
         with np.errstate(all="ignore"), following(self._text.lme4):
-            if total.triangle is not None:
-                factor, spread = total.triangle.factor, total.triangle.spread
-                control = self._text.control
-                return self._with(known=self._of_columns(known, factor, spread.deviations, control))
-            first = known.types is None
-            if first:
-                known = replace(known, types=self._attached(total.types.known))
-            if first and (total.types.changed or self._text.attached):
-                return self._with(known=known)
-            if total.frame is None:
-                scope = self._scope(known, messages)
-                nodes = self._nodes
-                states = {
-                    name: closed(nodes[name], state, scope) for name, state in total.states.items()
-                }
-                return self._with(known=replace(known, states={**known.states, **states}))
-            return self._with(known=self._modelled(known, total, total.frame.reduced()))
+            return self._with(known=self._advanced(known, total))
+
+    def _advanced(self, known: Known, total: Found) -> Known:
+        """Return what is known after a sweep."""
+        if known.plan is not None and total.triangle is not None:
+            deviations = total.spreads["X"].deviations
+            return self._of_columns(known, total.triangle, deviations, self._text.control)
+        if known.types is None:
+            known = replace(known, types=self._attached(total.types.known))
+            if total.types.changed or self._text.attached:
+                return known
+        if total.frame is not None:
+            return self._modelled(known, total, total.frame.reduced())
+        scope, nodes = self._scope(known, known.messages), self._nodes
+        states = {name: closed(nodes[name], state, scope) for name, state in total.states.items()}
+        return replace(known, states={**known.states, **states})
 
     def spec(self) -> Spec:
         """Return the spec of a scan that is complete.
@@ -410,20 +380,20 @@ class Scan:
         made = {name: columns.get(name) for name in attached}
         return {**types, **{name: without_rows(value) for name, value in made.items() if value}}
 
-    def _modelled(self, known: Known, total: Found, frame: SomeRows) -> Known:
+    def _modelled(self, known: Known, total: Found, kept: SomeRows) -> Known:
         """Learn from the rows that were kept as from all rows."""
-        messages, types = Messages(), known.types or {}
+        messages, types, columns = Messages(), known.types or {}, kept.columns
+        positions = columns.pop(POSITIONS).values
         variables = {
             name: adapt(value, types[name], name) if name in types else value
-            for name, value in frame.variables.items()
+            for name, value in columns.items()
         }
-        positions = np.concatenate(frame.positions)
         rows = ModelFrame.of(
             self._terms,
             variables,
             rows=positions.size,
             positions=None if positions.size == total.rows else positions,
-            omitted=frame.omitted,
+            omitted=kept.omitted,
         )
         scope = self._scope(known, messages)
         settled = rows.settled(self._text.variables, scope.context)
@@ -438,25 +408,24 @@ class Scan:
             scope,
             messages,
             columns=types,
-            rows=frame.rows,
+            rows=kept.rows,
             emptied="no row is left: subset or missing values take all of them",
         )
         grouping = Grouping.of(settled, self._text.formula.bars, scope.context)
         for term in model.random.terms:
             remember_combinations(term.bar, term.group, grouping)
         known = replace(known, messages=known.messages + messages)
-        if positions.size == frame.rows:
-            return replace(known, spec=model.spec, complete=True)
-        if model.random.entries.shape[0] >= frame.rows:
+        if positions.size == kept.rows:
+            return replace(known, spec=model.spec)
+        if model.random.entries.shape[0] >= kept.rows:
             # So many levels: only all rows tell the rank of Z.
             return replace(known, first=_ALL)
         plan = model.fixed.plan
         known = replace(known, spec=model.spec, plan=plan)
-        deviations = _deviations(plan, frame.spreads)
-        squares = frame.rows * np.square(_bounds(plan))
+        deviations = _deviations(plan, total.spreads)
         X = model.X if isinstance(model.X, np.ndarray) else model.X.toarray()
-        full = not plan.names or clearly_full(X.T @ X, squares)
-        if deviations is None or not full:
+        squares = kept.rows * np.square(_bounds(plan))
+        if deviations is None or (plan.names and not clearly_full(X.T @ X, squares)):
             return known
         # What some rows leave of a column, all leave: every column stays.
         control = replace(self._text.control, check_rankX="ignore")
@@ -482,8 +451,8 @@ class Scan:
         return replace(
             known,
             spec=replace(spec, fixed=learned),
+            plan=None,
             messages=known.messages + messages,
-            complete=True,
         )
 
 

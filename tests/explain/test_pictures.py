@@ -543,16 +543,6 @@ def test_group_lines_hold_other_variables_at_the_mean_of_the_group():
         np.testing.assert_allclose(line[:, 1], fixed + U0 + U1 * x)
 
 
-def test_group_lines_along_a_variable_that_is_an_offset_alone():
-    data = _data(150, 20)
-    design = lme4py.lformula("y ~ 1 + offset(x) + (1 | h)", data)
-    fit = SimpleNamespace(beta=[2.0], theta=[1.0], sigma=1.0, b=np.arange(7.0))
-    mean, own = map(_line, _panels(design.plot_groups(fit=fit, groups=1))["0"].lines)
-    x = np.sort(data.loc[data["h"] == 0, "x"].unique())
-    np.testing.assert_allclose(mean, np.column_stack([x, 2 + x]))
-    np.testing.assert_allclose(own, mean)
-
-
 def test_group_lines_of_generalized_models_are_means():
     data = _data(150, 20)
     design = lme4py.glformula("cbind(won, 1 - won) ~ x + (1 | h)", data, family="binomial")
@@ -570,6 +560,7 @@ def test_group_lines_of_generalized_models_are_means():
         ("y ~ x + (1 | h)", {"predictor": "w", **SLEEP, "par": [1.0]}, "'w' is not a numeric var"),
         ("y ~ x + (1 | h)", {"group": "k", **SLEEP, "par": [1.0]}, "'k' is not a grouping factor"),
         ("y ~ f + (1 | h)", {}, "the model has no numeric variable"),
+        ("y ~ offset(y) + (1 | h)", {}, "the model has no numeric variable"),
     ],
 )
 def test_group_lines_that_cannot_be_drawn(formula, arguments, text):

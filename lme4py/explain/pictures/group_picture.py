@@ -98,7 +98,8 @@ class _Lines:
         numeric = {
             quantity.name: value.as_float()
             for quantity in model.values
-            if isinstance(value := design.model_frame.get(quantity.name), Numeric)
+            if quantity.kind == "predictor"
+            and isinstance(value := design.model_frame.get(quantity.name), Numeric)
         }
         slopes = [
             atom.name
@@ -123,9 +124,7 @@ class _Lines:
             )
         self._values = model.values_at(found.beta, b)
         inside = model.monomials.inside
-        # An offset has no column, so that what is inside it is not known.
-        own = inside.get(self.name, frozenset([self.name]))
-        self._along = {self.name, *(name for name in inside if inside[name] & own)}
+        self._along = {name for name in inside if inside[name] & inside[self.name]}
         self._predictor = model.combined_predictor()
         self._link = "identity" if design.family is None else design.family.link
         self._setter = model.notation().setter(PICTURE)

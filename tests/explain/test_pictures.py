@@ -560,7 +560,7 @@ def test_group_lines_of_generalized_models_are_means():
         ("y ~ x + (1 | h)", {"predictor": "w", **SLEEP, "par": [1.0]}, "'w' is not a numeric var"),
         ("y ~ x + (1 | h)", {"group": "k", **SLEEP, "par": [1.0]}, "'k' is not a grouping factor"),
         ("y ~ f + (1 | h)", {}, "the model has no numeric variable"),
-        ("y ~ offset(y) + (1 | h)", {}, "the model has no numeric variable"),
+        ("y ~ offset(y) + (1 | h)", {"coefficients": [1]}, "the model has no numeric variable"),
     ],
 )
 def test_group_lines_that_cannot_be_drawn(formula, arguments, text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import log
 from typing import Any
@@ -16,7 +16,7 @@ from lme4py.functions.bases import scale
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.rank import drop_dependent_columns, rank_of
+from lme4py.matrices.rank import rank_of, without_dependent_columns
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.matrices.zt import has_full_row_rank
 from lme4py.messages import Messages
@@ -156,13 +156,13 @@ class Checks:
 
 def check_rank(
     matrix: ModelMatrix, action: str, context: Context, messages: Messages
-) -> tuple[ModelMatrix, tuple[int, ...], dict[str, int]]:
+) -> tuple[ModelMatrix, dict[str, int]]:
     """Check the column rank of X (lme4's ``chkRank.drop.cols``); `action` is ``check.rankX``.
 
     Returns
     -------
     tuple
-        As of `drop_dependent_columns`: without dependent columns where the action says so.
+        As of `without_dependent_columns`, which are left out where the action says so.
 
     Raises
     ------
@@ -173,20 +173,20 @@ def check_rank(
     if action in ("ignore", "stop.deficient"):
         if action == "stop.deficient":
             _stop_deficient(matrix, context.warn)
-        return matrix, tuple(range(len(matrix.names))), {}
-    reduced, kept, dropped = drop_dependent_columns(matrix)
+        return matrix, {}
+    reduced, dropped = without_dependent_columns(matrix)
     if dropped:
-        if rank_of(reduced.values)[0] < len(kept):
+        if rank_of(reduced.values)[0] < len(reduced.kept):
             raise CheckError("Dropping columns failed to produce full column rank design matrix")
         # Of columns with one name `dropped` has the last alone.
-        lost = len(matrix.names) - len(kept)
+        lost = len(matrix.kept) - len(reduced.kept)
         plural = "columns / coefficients" if lost > 1 else "column / coefficient"
         text = f"fixed-effect model matrix is rank deficient so dropping {lost} {plural}"
         if action == "message+drop.cols":
             messages.change(text)
         elif action == "warn+drop.cols":
             context.warn(text)
-    return reduced, kept, dropped
+    return reduced, dropped
 
 
 def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:
@@ -210,48 +210,31 @@ def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:
     )
 
 
-def autoscaled(
-    matrix: ModelMatrix,
-) -> tuple[ModelMatrix, dict[str, float], dict[str, float]]:
-    """Centre and scale every column but the intercept (lme4 2.x, ``autoscale = TRUE``).
-
-    Returns
-    -------
-    matrix : ModelMatrix
-    centers, scales : dict of str to float
-        What was subtracted from, and divided out of, each column.
-    """
-    columns = [i for i, name in enumerate(matrix.names) if name != "(Intercept)"]
+def autoscaled(matrix: ModelMatrix) -> ModelMatrix:
+    """Centre and scale every column but the intercept (lme4 2.x, ``autoscale = TRUE``)."""
+    columns = [place for place, name in enumerate(matrix.names) if name != "(Intercept)"]
     if not columns:
-        return matrix, {}, {}
+        return matrix
     if not isinstance(matrix.values, np.ndarray):
         raise CheckError("autoscale centres X, which is not sparse then", hint="leave sparse_X out")
     scaled, state = scale(Matrix(matrix.values[:, columns]))
-    values = matrix.values.copy(order="F")
-    values[:, columns] = scaled.values
-    names = [matrix.names[i] for i in columns]
-    centers, scales = (
-        dict(zip(names, map(float, state[part]), strict=True)) for part in ("center", "scale")
-    )
-    indicators = tuple(known and i not in columns for i, known in enumerate(matrix.indicators))
-    made = replace(matrix, values=values, indicators=indicators, squares=None)
-    return made, centers, scales
+    changed = [matrix.values, matrix.centers, matrix.divisors]
+    for place, part in enumerate((scaled.values, state["center"], state["scale"])):
+        changed[place] = changed[place].copy(order="F")
+        changed[place][..., columns] = part
+    values, centers, divisors = changed
+    return replace(matrix, values=values, centers=centers, divisors=divisors, squares=None)
 
 
 def check_scale(
     matrix: ModelMatrix, action: str, context: Context, messages: Messages
-) -> tuple[ModelMatrix, Mapping[str, float]]:
-    """Check the scales of X's columns (lme4's ``checkScaleX``); `action` is ``check.scaleX``.
+) -> ModelMatrix:
+    """Return X after a check of its columns' scales, rescaled where `action` says so.
 
-    Returns
-    -------
-    matrix : ModelMatrix
-        X, rescaled where the action says so.
-    scales : mapping of str to float
-        The divisors of rescaled columns.
+    This is lme4's ``checkScaleX``, the action its ``check.scaleX``.
     """
-    if action == "ignore" or not len(matrix.names) or _clearly_close(matrix):
-        return matrix, {}
+    if action == "ignore" or not matrix.kept or _clearly_close(matrix):
+        return matrix
     columns, spreads = _spreads(matrix)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(spreads)
@@ -266,7 +249,7 @@ def check_scale(
             hint="X has missing or infinite values, or a single row",
         )
     if not distant:
-        return matrix, {}
+        return matrix
     text = "Some predictor variables are on very different scales:"
     if action in ("warning", "stop"):
         text += f" {context.lme4.scale_advice}"
@@ -276,22 +259,21 @@ def check_scale(
             )
             raise CheckError(text, hint=f"standard deviations: {spread}")
         context.warn(text)
-        return matrix, {}
+        return matrix
     text += " auto-rescaled (results NOT adjusted)"
     if action == "warn+rescale":
         context.warn(text)
     messages.note(text)  # R prints none, not even for "message+rescale"
-    values: Any
-    if isinstance(matrix.values, np.ndarray):
-        values = matrix.values.copy(order="F")
-        values[:, columns] /= spreads
+    divisors = matrix.divisors.copy()
+    divisors[columns] = spreads
+    by = np.where(np.isnan(divisors), 1.0, divisors)
+    values: Any = matrix.values
+    if isinstance(values, np.ndarray):
+        values = values / by
     else:
-        values = matrix.values.copy()
-        divisors = np.ones(values.shape[1])
-        divisors[columns] = spreads
-        values.data /= np.repeat(divisors, np.diff(values.indptr))
-    scales = {matrix.names[i]: float(spread) for i, spread in zip(columns, spreads, strict=True)}
-    return replace(matrix, values=values), scales
+        values = values.copy()
+        values.data /= np.repeat(by, np.diff(values.indptr))
+    return replace(matrix, values=values, divisors=divisors)
 
 
 def _clearly_close(matrix: ModelMatrix) -> bool:

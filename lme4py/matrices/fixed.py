@@ -158,7 +158,7 @@ def fixed_part(
         context.warn(text)
     matrix = layout.sparse_matrix() if sparse else layout.matrix()
     try:
-        return checked_columns(matrix, layout, terms.labels, control, context, messages)
+        return checked_columns(matrix, terms.labels, control, context, messages)
     except CheckError as error:
         error.hint = error.hint or _not_finite(matrix, frame)
         raise
@@ -166,7 +166,6 @@ def fixed_part(
 
 def checked_columns(
     matrix: ModelMatrix,
-    layout: Plan,
     labels: Sequence[str],
     control: Control | None,
     context: Context,
@@ -179,33 +178,33 @@ def checked_columns(
     CheckError
         As the checks say.
     """
-    centers: dict[str, float] = {}
-    divisors: dict[str, float] = {}
     dropped: dict[str, int] = {}
-    kept = tuple(range(len(matrix.names)))
     if control is not None:
         if control.autoscale:
-            matrix, centers, divisors = autoscaled(matrix)
-        matrix, kept, dropped = check_rank(matrix, control.check_rankX, context, messages)
-        matrix, scales = check_scale(matrix, control.check_scaleX, context, messages)
-        divisors |= scales
-    names = matrix.names
+            matrix = autoscaled(matrix)
+        matrix, dropped = check_rank(matrix, control.check_rankX, context, messages)
+        matrix = check_scale(matrix, control.check_scaleX, context, messages)
+    names, layout = matrix.names, matrix.plan
+    centers, divisors = (
+        {place: float(part[place]) for place in np.flatnonzero(~np.isnan(part)).tolist()}
+        for part in (matrix.centers, matrix.divisors)
+    )
     fixed = FixedEffects(
         names=list(names),
-        assign=np.array(matrix.assign, dtype=np.int64),
-        contrasts=dict(matrix.contrasts),
+        assign=np.array([layout.assign[place] for place in matrix.kept], dtype=np.int64),
+        contrasts=dict(layout.contrasts),
         dropped=dropped,
         terms=list(labels),
-        scales=divisors,
+        scales={names[place]: divisor for place, divisor in divisors.items()},
         plan=layout,
-        centers=centers,
+        centers={names[place]: center for place, center in centers.items()},
     )
     learned = LearnedColumns(
-        contrasts=dict(matrix.contrasts),
-        kept=kept,
+        contrasts=fixed.contrasts,
+        kept=matrix.kept,
         names=names,
-        centers=tuple(centers.get(name, 0.0) for name in names),
-        divisors=tuple(divisors.get(name, 1.0) for name in names),
+        centers=tuple(centers.get(place, 0.0) for place in range(len(names))),
+        divisors=tuple(divisors.get(place, 1.0) for place in range(len(names))),
     )
     return matrix.values, fixed, learned
 

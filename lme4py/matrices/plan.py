@@ -99,44 +99,6 @@ def pieces(rows: int, width: int) -> Iterator[slice]:
         yield slice(begin, min(begin + size, rows))
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class ModelMatrix(Abbreviated):
-    """A model matrix with R's attributes.
-
-    Parameters
-    ----------
-    values : ndarray of float64, shape (n, p), Fortran order
-        A csc_array where a sparse X was asked for.
-    names : tuple of str, length p
-    assign : tuple of int, length p
-        The term of each column, 0 for the intercept.
-    contrasts : mapping of str to (str or Matrix)
-        The contrast of every factor.
-    indicators : tuple of bool, length p
-        Columns that are known to hold nothing but zeros and ones.
-    squares : ndarray, shape (p,), optional
-        The sum of squares of each column, or a bound of it, where it is known.
-    spreads : ndarray, shape (p,), optional
-        The standard deviation of each column, NaN for one of zeros and ones alone: where
-        `values` are not the rows of X but their triangular factor.
-    """
-
-    values: FloatArray | csc_array
-    names: tuple[str, ...]
-    assign: tuple[int, ...]
-    contrasts: Mapping[str, str | Matrix]
-    indicators: tuple[bool, ...]
-    squares: FloatArray | None = None
-    spreads: FloatArray | None = None
-
-    def column(self, number: int) -> FloatArray:
-        """Return one column, shape (n,), written out where the matrix is sparse."""
-        if isinstance(self.values, np.ndarray):
-            return self.values[:, number]
-        column: FloatArray = self.values[:, [number]].toarray()[:, 0]
-        return column
-
-
 @dataclass(frozen=True, repr=False, slots=True, kw_only=True)
 class Plan(Abbreviated):
     """A model matrix before its numbers are written: names, and how to fill any array.
@@ -291,9 +253,7 @@ class Plan(Abbreviated):
                     # While the piece is in the cache this costs next to nothing.
                     squares[number] += sum_of_squares(piece)
         squares = squares[bounds]
-        return ModelMatrix(
-            values, self.names, self.assign, self.contrasts, self.indicators, squares
-        )
+        return ModelMatrix.of(self, values, squares=squares)
 
     def sparse_matrix(self) -> ModelMatrix:
         """Return the matrix, its values a csc_array, without a dense one beside it.
@@ -355,4 +315,85 @@ class Plan(Abbreviated):
         shape = (self.rows, len(self.products))
         matrix = csc_array((data, indices, starts), shape=shape)
         matrix.has_sorted_indices = matrix.has_canonical_format = True
-        return ModelMatrix(matrix, self.names, self.assign, self.contrasts, self.indicators)
+        return ModelMatrix.of(self, matrix)
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
+class ModelMatrix(Abbreviated):
+    """Columns of a plan, written: those that were kept, as they were centred and divided.
+
+    Parameters
+    ----------
+    plan : Plan
+    values : ndarray of float64, shape (n, p), Fortran order
+        A csc_array where a sparse X was asked for.
+    kept : tuple of int, length p
+        Which columns of the plan these are.
+    centers, divisors : ndarray, shape (p,)
+        What was taken off each column, and what it was divided by; NaN for nothing.
+    squares : ndarray, shape (p,), optional
+        The sum of squares of each column, or a bound of it, where it is known.
+    spreads : ndarray, shape (p,), optional
+        The standard deviation of each column, NaN for one of zeros and ones alone: where
+        `values` are not the rows of X but their triangular factor.
+    """
+
+    plan: Plan
+    values: FloatArray | csc_array
+    kept: tuple[int, ...]
+    centers: FloatArray
+    divisors: FloatArray
+    squares: FloatArray | None = None
+    spreads: FloatArray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        plan: Plan,
+        values: FloatArray | csc_array,
+        *,
+        squares: FloatArray | None = None,
+        spreads: FloatArray | None = None,
+    ) -> ModelMatrix:
+        """Return all columns of a plan, as they are."""
+        width = len(plan.names)
+        nothing = np.full(width, np.nan)
+        return cls(
+            plan=plan,
+            values=values,
+            kept=tuple(range(width)),
+            centers=nothing,
+            divisors=nothing,
+            squares=squares,
+            spreads=spreads,
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.plan.names[place] for place in self.kept)
+
+    @property
+    def indicators(self) -> list[bool]:
+        """Whether each column is known to hold nothing but zeros and ones."""
+        known, untouched = self.plan.indicators, np.isnan(self.divisors).tolist()
+        return [known[place] and alone for place, alone in zip(self.kept, untouched, strict=True)]
+
+    def column(self, number: int) -> FloatArray:
+        """Return one column, shape (n,), written out where the matrix is sparse."""
+        if isinstance(self.values, np.ndarray):
+            return self.values[:, number]
+        column: FloatArray = self.values[:, [number]].toarray()[:, 0]
+        return column
+
+    def taking(self, columns: NDArray[np.integer]) -> ModelMatrix:
+        """Return some of the columns."""
+        values, spreads = self.values[:, columns], self.spreads
+        return ModelMatrix(
+            plan=self.plan,
+            values=np.asfortranarray(values) if isinstance(values, np.ndarray) else values,
+            kept=tuple(self.kept[place] for place in columns),
+            centers=self.centers[columns],
+            divisors=self.divisors[columns],
+            spreads=None if spreads is None else spreads[columns],
+        )

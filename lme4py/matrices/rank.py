@@ -85,38 +85,24 @@ def rank_of(
     return _dense_rank(values, squares)
 
 
-def drop_dependent_columns(
-    matrix: ModelMatrix,
-) -> tuple[ModelMatrix, tuple[int, ...], dict[str, int]]:
+def without_dependent_columns(matrix: ModelMatrix) -> tuple[ModelMatrix, dict[str, int]]:
     """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``).
 
     Returns
     -------
     matrix : ModelMatrix
         The kept columns.
-    kept : tuple of int
-        Position in the full matrix of each of them.
     dropped : dict of str to int
         Name and 0-based position, in the full matrix, of the others.
     """
     rank, pivot = rank_of(matrix.values, matrix.squares)
-    if rank == len(matrix.names):
-        return matrix, tuple(range(rank)), {}
-    kept = pivot[:rank]
-    chosen = matrix.values[:, kept]
-    reduced = ModelMatrix(
-        chosen if not isinstance(chosen, np.ndarray) else np.asfortranarray(chosen),
-        tuple(matrix.names[i] for i in kept),
-        tuple(matrix.assign[i] for i in kept),
-        matrix.contrasts,
-        tuple(matrix.indicators[i] for i in kept),
-        spreads=None if matrix.spreads is None else matrix.spreads[kept],
-    )
+    if rank == pivot.size:
+        return matrix, {}
     # As in lme4: names in the order of the columns, positions in the order of the pivot.
     # The two disagree when there are fewer rows than columns.
-    names = (matrix.names[i] for i in sorted(pivot[rank:]))
-    dropped = {name: int(i) for name, i in zip(names, pivot[rank:], strict=True)}
-    return reduced, tuple(kept.tolist()), dropped
+    names = (matrix.names[place] for place in sorted(pivot[rank:]))
+    dropped = {name: int(place) for name, place in zip(names, pivot[rank:], strict=True)}
+    return matrix.taking(pivot[:rank]), dropped
 
 
 def _dense_rank(x: FloatArray, squares: FloatArray) -> tuple[int, NDArray[np.int64]]:

@@ -438,16 +438,9 @@ class Scan:
         spec, plan, messages = known.spec, known.plan, Messages()
         if spec is None or plan is None:
             raise DataError("the parts of the scan do not belong together")
-        matrix = ModelMatrix(
-            values=np.asfortranarray(values),
-            names=plan.names,
-            assign=plan.assign,
-            contrasts=plan.contrasts,
-            indicators=plan.indicators,
-            spreads=deviations,
-        )
+        matrix = ModelMatrix.of(plan, np.asfortranarray(values), spreads=deviations)
         context = self._scope(known, messages).context
-        _, _, learned = checked_columns(matrix, plan, (), control, context, messages)
+        _, _, learned = checked_columns(matrix, (), control, context, messages)
         return replace(
             known,
             spec=replace(spec, fixed=learned),

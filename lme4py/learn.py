@@ -15,12 +15,13 @@ import numpy as np
 
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.control import Control, control_of
-from lme4py.data.attached import AttachedColumns, ContrastArgument
+from lme4py.data.attached import ContrastArgument, with_contrasts
 from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
 from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
 from lme4py.data.factors import factor_of
 from lme4py.data.missing_rows import missing, rows_text
+from lme4py.data.schema import without_rows
 from lme4py.data.values import Character, Value
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
@@ -40,7 +41,6 @@ from lme4py.frame.modelframe import (
     na_action_of,
     variables_of,
 )
-from lme4py.frame.schema import without_rows
 from lme4py.functions.table import Context
 from lme4py.matrices.checks import Checks
 from lme4py.matrices.data_traps import Traps
@@ -159,7 +159,7 @@ def learn(
     none of the rules of lme4's beside R's.
     """
     text = read_model(formula, arguments, messages, family=family, mixed=mixed)
-    columns = AttachedColumns(data, text.attached)
+    columns = with_contrasts(Columns(data), text.attached)
     scope = text.scope(columns, columns.rows, messages)
     for remark in _misread_arguments(arguments, columns):
         messages.advise(remark)

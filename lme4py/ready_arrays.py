@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lme4py.argument_types import mapping_of
-from lme4py.data.attached import AttachedColumns, ContrastArgument
+from lme4py.data.attached import ContrastArgument, with_contrasts
 from lme4py.data.coding import DEFAULT_CONTRASTS, default_contrasts_of
 from lme4py.data.collation import Collation
 from lme4py.data.column_values import value_of
+from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, factor_of
 from lme4py.data.memory import kept
 from lme4py.data.values import Factor, FloatArray, Matrix, Numeric, Value, length
@@ -126,7 +127,7 @@ def mk_re_terms(
         if frame is None:
             raise DataError("bars written as text need a frame", hint="mk_re_terms(bars, frame)")
         # The caller gave no contrasts that a warning could speak of.
-        columns = AttachedColumns(frame, attached)
+        columns = with_contrasts(Columns(frame), attached)
         context = Context(columns.rows, order, lambda _: None, defaults, version)
         found += _evaluated(_bars(item, version), columns, context)
     if not found:
@@ -248,9 +249,7 @@ def _bars(item: str | Formula | Bar, lme4: Lme4) -> Sequence[Bar]:
     return find_bars(formula[-1] if formula else node, lme4)
 
 
-def _evaluated(
-    bars: Sequence[Bar], columns: AttachedColumns, context: Context
-) -> Iterator[RandomTerm]:
+def _evaluated(bars: Sequence[Bar], columns: Columns, context: Context) -> Iterator[RandomTerm]:
     """Yield bars evaluated in a frame whose rows are all used."""
     names = {symbol.name for bar in bars for symbol in symbols(bar.source)}
     found = {name: columns.get(name) for name in sorted(names)}

@@ -12,8 +12,9 @@ from scipy import sparse
 
 import lme4py
 from lme4py import CheckError, Control, DataError
-from lme4py.matrices import checks, zt
-from lme4py.matrices.zt import Entries, has_full_row_rank
+from lme4py.matrices import checks, rank
+from lme4py.matrices.randomterm import Entries
+from lme4py.matrices.rank import has_full_row_rank
 
 from . import rules
 from .bounded import bounded_work
@@ -295,7 +296,7 @@ def entries(matrix):
 
 @pytest.mark.parametrize("dense_up_to", [0, 1_000_000])
 def test_rank_of_z_by_every_way(monkeypatch, dense_up_to):
-    monkeypatch.setattr(zt, "_DENSE", dense_up_to)
+    monkeypatch.setattr(rank, "_DENSE", dense_up_to)
     random = np.random.default_rng(4)
     for _ in range(200):
         n = int(random.integers(2, 14))

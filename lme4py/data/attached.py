@@ -15,7 +15,7 @@ import numpy as np
 from lme4py.data.coding import complete_contrasts
 from lme4py.data.columns import Columns
 from lme4py.data.factors import logical_factor
-from lme4py.data.values import Character, Factor, Matrix, Numeric
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError, nearest
 
 ContrastArgument: TypeAlias = str | Callable[[int], Any] | Any
@@ -24,13 +24,12 @@ ContrastArgument: TypeAlias = str | Callable[[int], Any] | Any
 _EXPECTED = "numeric contrasts or contrast name expected"
 
 
-class AttachedColumns(Columns):
-    """The columns of a data frame, contrasts attached to some of its factors.
+def with_contrasts(columns: Columns, attached: Mapping[str, ContrastArgument]) -> Columns:
+    """Return columns with contrasts attached to some of the factors among them.
 
     Parameters
     ----------
-    data : data frame or mapping
-        As for `Columns`.
+    columns : Columns
     attached : mapping of str to (str, matrix, DataFrame, callable or None)
         What R's ``contrasts<-`` gets for each factor; None takes its own away.
 
@@ -39,28 +38,29 @@ class AttachedColumns(Columns):
     DataError
         For a column that is not there or no factor, or what is no coding of its levels.
     """
+    known: dict[str, Value] = {}
+    for name, argument in attached.items():
+        factor = _factor(columns, name)
+        contrasts = given_contrast(argument, factor, name)
+        known[name] = replace(factor, codes=factor.codes[:0].copy(), contrasts=contrasts)
+    return columns.held_to(known)
 
-    def __init__(self, data: Any, attached: Mapping[str, ContrastArgument]) -> None:
-        super().__init__(data)
-        for name, argument in attached.items():
-            factor = self._factor(name)
-            self._values[name] = replace(factor, contrasts=given_contrast(argument, factor, name))
 
-    def _factor(self, name: str) -> Factor:
-        value = self.get(name)
-        if isinstance(value, Numeric) and value.kind == "logical":
-            return logical_factor(value.values)
-        if isinstance(value, Factor):
-            return value
-        remedy = "make it a pandas Categorical or a polars Enum"
-        if value is None:
-            close = nearest(str(name), self.names)
-            hint = f"the data have no column '{name}'{'; ' + close if close else ''}"
-        elif isinstance(value, Character):
-            hint = f"'{name}' is text: {remedy}, or write C(factor({name}), ...) in the formula"
-        else:
-            hint = f"'{name}' is not a factor: {remedy}"
-        raise DataError("contrasts apply only to factors", hint=hint)
+def _factor(columns: Columns, name: str) -> Factor:
+    value = columns.get(name)
+    if isinstance(value, Numeric) and value.kind == "logical":
+        return logical_factor(value.values)
+    if isinstance(value, Factor):
+        return value
+    remedy = "make it a pandas Categorical or a polars Enum"
+    if value is None:
+        close = nearest(str(name), columns.names)
+        hint = f"the data have no column '{name}'{'; ' + close if close else ''}"
+    elif isinstance(value, Character):
+        hint = f"'{name}' is text: {remedy}, or write C(factor({name}), ...) in the formula"
+    else:
+        hint = f"'{name}' is not a factor: {remedy}"
+    raise DataError("contrasts apply only to factors", hint=hint)
 
 
 def given_contrast(

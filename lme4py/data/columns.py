@@ -9,11 +9,13 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from lme4py.data.column_values import value_of
+from lme4py.data.schema import adapt
 from lme4py.data.values import (
     Character,
     Factor,
@@ -21,7 +23,7 @@ from lme4py.data.values import (
     Numeric,
     Value,
 )
-from lme4py.errors import DataError
+from lme4py.errors import DataError, nearest
 
 FROM_R = {"written by": "R"}
 """What the ``attrs`` of a pandas frame say that was read from a file of R's."""
@@ -39,11 +41,16 @@ class Columns:
     ----------
     data : pandas, polars or pyarrow frame, or mapping of str to array-like
         The user's data; never modified.
+    known : mapping of str to Value, optional
+        What columns are held to: the types and levels that these values, without rows, have.
+    names : sequence of str, optional
+        The columns of a model's data, for new rows: each must be there when it is asked for,
+        others are not looked at.
 
     Attributes
     ----------
     names : tuple of str
-        Column names in order.
+        Column names in order, or those that were given.
     rows : int
         Number of rows.
     index : object
@@ -55,8 +62,15 @@ class Columns:
         If `data` is none of these.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(
+        self,
+        data: Any,
+        *,
+        known: Mapping[str, Value] | None = None,
+        names: Sequence[str] | None = None,
+    ) -> None:
         self._values: dict[str, Value] = {}
+        self.known = known or {}
         self._from_r = FROM_R.items() <= getattr(data, "attrs", {}).items()
         # xarray's Dataset is a mapping, too, but of what need not have a row for each row.
         if isinstance(data, Mapping) and not hasattr(data, "to_dataframe"):
@@ -72,8 +86,15 @@ class Columns:
             self.rows = len(frame)
             self.index = frame.index if is_pandas_frame(frame) else None
             self._column = _columns_of(frame, labels)
-        self._known = Counter(self.names)
-        self.names = tuple(self._known)
+        self._counts = Counter(self.names)
+        self._asked = None if names is None else frozenset(names)
+        self.names = tuple(self._counts if names is None else names)
+
+    def held_to(self, known: Mapping[str, Value]) -> Columns:
+        """Return the same columns, held to known types and levels."""
+        made = copy(self)
+        made.known = known
+        return made
 
     def is_ordered_category(self, name: str) -> bool:
         """Tell whether a column is an ordered category of pandas or Arrow, not R's factor."""
@@ -85,31 +106,43 @@ class Columns:
     @property
     def read(self) -> Mapping[str, Value]:
         """The columns that were asked for so far."""
-        return self._values
+        return {name: self._held(name) for name in self._values}
 
     def raw(self, name: str) -> Any:
         """Return the column called `name`, which is there once, as its library has it."""
-        if self._known[name] > 1:
+        if self._counts[name] > 1:
             raise repeated_name(name)
         return self._column(name)
 
-    def get(self, name: str) -> Value | None:
+    def get(self, name: str, *, open_levels: bool = False) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
+
+        Levels that are not known stand behind the others where they are allowed (`open_levels`).
 
         Raises
         ------
         DataError
-            If the column holds something R has no vector type for, or its name repeats.
+            If the column holds something R has no vector type for, or its name repeats; if new
+            rows lack it, or it has another type or other levels than are known.
         """
+        if self._asked is not None and name not in self._asked:
+            return None
         if name not in self._values:
-            if name not in self._known:
-                return None
+            if name not in self._counts:
+                if self._asked is None:
+                    return None
+                hint = nearest(name, self._counts)
+                raise DataError(f"object '{name}' not found in the new data", hint=hint)
             column, made = self.raw(name), self.index is not None
             try:
                 self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
-        return self._values[name]
+        return self._held(name, open_levels=open_levels)
+
+    def _held(self, name: str, *, open_levels: bool = False) -> Value:
+        value, known = self._values[name], self.known.get(name)
+        return value if known is None else adapt(value, known, name, open_levels=open_levels)
 
 
 def repeated_name(name: str) -> DataError:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.data.schema import LevelTable
 from lme4py.data.values import Codes
-from lme4py.frame.schema import LevelTable
 
 _INT64_LIMIT = 2**63
 

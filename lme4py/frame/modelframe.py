@@ -23,6 +23,7 @@ from lme4py.data.factors import distinct, factor_of
 from lme4py.data.factors import drop_unused as without_unused
 from lme4py.data.memory import read_only
 from lme4py.data.missing_rows import missing, rows_text
+from lme4py.data.schema import LevelTable, adapt
 from lme4py.data.values import (
     Character,
     Factor,
@@ -41,7 +42,6 @@ from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, symbols
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import PENDING, ColumnSource, Evaluated, Scope, evaluate
-from lme4py.frame.schema import LevelTable, adapt
 from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
 

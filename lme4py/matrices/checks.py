@@ -16,9 +16,8 @@ from lme4py.functions.bases import scale
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.rank import rank_of, without_dependent_columns
+from lme4py.matrices.rank import has_full_row_rank, rank_of, without_dependent_columns
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.matrices.zt import has_full_row_rank
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
 

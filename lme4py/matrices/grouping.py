@@ -15,6 +15,7 @@ import numpy as np
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of, recode
+from lme4py.data.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
 from lme4py.data.values import (
     Character,
     Codes,
@@ -34,7 +35,6 @@ from lme4py.formula.terms import terms
 from lme4py.frame.combinations import combinations_of, keep_combinations
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
 from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
 from lme4py.matrices.modelmatrix import plan

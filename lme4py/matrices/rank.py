@@ -1,4 +1,4 @@
-"""Columns of X that carry nothing new are dropped as lme4 drops them.
+"""The rank of X, whose columns that carry nothing new are dropped as lme4 drops them, and of Z.
 
 R's ``qr`` walks the columns from left to right and sets a column aside when what is
 left of it, after projecting out the kept ones, is below 1e-7 of its own norm. The Gram
@@ -19,6 +19,7 @@ from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError
 from lme4py.linpack import TOLERANCE, qr
 from lme4py.matrices.plan import ModelMatrix
+from lme4py.matrices.randomterm import Entries
 from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ _SERIAL = 1 << 18
 _REFINEMENTS = 3
 # Columns that are projected at a time.
 _TOGETHER = 64
+_INT32_LIMIT = 2**31 - 1
+# The largest Z whose rank is found of a dense matrix.
+_DENSE = 1_000_000
 
 
 def rank_of(
@@ -230,3 +234,54 @@ def _residual(
         if left < TOLERANCE / 100:
             break
     return left
+
+
+def has_full_row_rank(entries: Entries) -> bool:
+    """Tell whether the columns of Zt, one per observation, are linearly independent.
+
+    Parameters
+    ----------
+    entries : Entries
+        Zt, shape (q, n), of finite numbers.
+
+    Examples
+    --------
+    >>> ones, diagonal = np.ones(2), np.arange(2)
+    >>> has_full_row_rank(Entries(ones, diagonal, np.arange(3), (2, 2)))
+    True
+    >>> has_full_row_rank(Entries(ones, diagonal * 0, np.arange(3), (2, 2)))
+    False
+    """
+    q, n = entries.shape
+    if n == 0:
+        return True
+    if q < n or np.diff(entries.indptr).min() == 0:
+        return False
+    from scipy.sparse import csc_array
+    from scipy.sparse.csgraph import structural_rank
+
+    Zt = entries.matrix()
+    # scipy before 1.15 matches on int32 indices only.
+    narrow = (Zt.data, Zt.indices.astype(np.int32), Zt.indptr.astype(np.int32))
+    if max(Zt.nnz, q) <= _INT32_LIMIT and structural_rank(csc_array(narrow, shape=(q, n))) < n:
+        return False
+    if q * n <= _DENSE:
+        from scipy.linalg import qr
+
+        triangle = qr(Zt.toarray(), mode="r", pivoting=True, check_finite=False)[0]
+        pivots = np.abs(np.diagonal(triangle))
+    else:
+        from scipy.sparse import block_array, eye_array
+        from scipy.sparse.linalg import splu
+
+        # [[I, A], [A', 0]] is regular if A has full rank.
+        scaled = Zt / np.abs(Zt.data).max()
+        corner = eye_array(q)
+        try:
+            factors = splu(block_array([[corner, scaled], [scaled.T, None]], format="csc"))
+        except RuntimeError:  # SuperLU's word for "exactly singular"
+            return False
+        pivots = np.abs(factors.U.diagonal())
+    # The smallest pivot of a decomposition as a share of the largest.
+    least: float = pivots.max() * max(q, n) * np.finfo(np.float64).eps
+    return bool(pivots.max() > 0 and pivots.min() >= least)

@@ -15,8 +15,7 @@ from lme4py.abbreviation import Abbreviated, few
 from lme4py.data.values import Factor, FloatArray
 from lme4py.errors import DataError
 from lme4py.matrices.covariance import relative_factor
-from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.zt import Entries, zt_entries
+from lme4py.matrices.randomterm import Entries, RandomTerm, zt_entries
 from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:

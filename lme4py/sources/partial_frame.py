@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.factors import extreme_rows, first_rows
 from lme4py.data.missing_rows import missing
+from lme4py.data.schema import LevelTable, type_name, without_rows
 from lme4py.data.values import (
     Character,
     Factor,
@@ -28,7 +29,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.schema import LevelTable, type_name, without_rows
 from lme4py.frame.state import is_time_to_reduce
 from lme4py.moments import sum_of_squares
 

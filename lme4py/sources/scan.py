@@ -22,8 +22,9 @@ import numpy as np
 
 from lme4py.argument_types import count_of, path_of, refuse_unknown
 from lme4py.control import Control
-from lme4py.data.attached import AttachedColumns
+from lme4py.data.attached import with_contrasts
 from lme4py.data.columns import Columns, is_pandas_frame
+from lme4py.data.schema import adapt, without_rows
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
@@ -31,7 +32,6 @@ from lme4py.formula.syntax import Node, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope, closed
 from lme4py.frame.modelframe import ModelFrame, Variables, variables_of
-from lme4py.frame.schema import adapt, without_rows
 from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
@@ -376,7 +376,7 @@ class Scan:
             return types
         blank = Numeric(np.zeros(0), "double")
         samples = {name: types.get(name, blank) for name in self._names}
-        columns = AttachedColumns(samples, attached)
+        columns = with_contrasts(Columns(samples), attached)
         made = {name: columns.get(name) for name in attached}
         return {**types, **{name: without_rows(value) for name, value in made.items() if value}}
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from lme4py.abbreviation import few
 from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns
 from lme4py.errors import DataError, nearest
 from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
@@ -16,7 +17,6 @@ from lme4py.formula.syntax import Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame, NAAction, variables_of
-from lme4py.frame.schema import NewColumns
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, left_side, random_term
 from lme4py.matrices.randomterm import RandomTerm
@@ -44,7 +44,7 @@ def apply(
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
     parts = _parts(spec, random)
     bars = [bar for bar in spec.formula.bars if bar.group_name in parts]
-    columns = NewColumns(newdata, spec.names, spec.columns)
+    columns = Columns(newdata, known=spec.columns, names=spec.names)
     context = _context(spec, columns.rows, messages)
     scope = Scope(columns, env, context)
     expanded = _terms_with(spec, bars)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lme4py.codec import Codec
 from lme4py.data.coding import default_contrasts_of
 from lme4py.data.collation import Collation
+from lme4py.data.schema import Levels, LevelTable
 from lme4py.data.values import (
     UNITS,
     Character,
@@ -26,7 +27,6 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import NA_ACTIONS
-from lme4py.frame.schema import Levels, LevelTable
 from lme4py.frame.state import State
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup

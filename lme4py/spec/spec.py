@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import few
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.data.coding import DefaultContrasts
+from lme4py.data.schema import Levels
 from lme4py.data.values import FloatArray, Value
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.modelframe import na_action_of
-from lme4py.frame.schema import Levels
 from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.matrices.fixed import LearnedColumns
 from lme4py.matrices.grouping import LearnedGroup

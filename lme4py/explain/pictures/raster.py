@@ -19,9 +19,8 @@ from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.export.dense_blocks import effects
 from lme4py.matrices.plan import Plan
-from lme4py.matrices.randomterm import RandomTerm
+from lme4py.matrices.randomterm import RandomTerm, zt_entries
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.matrices.zt import zt_entries
 
 Side: TypeAlias = Literal["observations", "fixed", "effects", "levels", "columns"]
 """What the rows or columns of a matrix are: of y; of X; of Z; levels or columns of each term."""

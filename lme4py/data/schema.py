@@ -6,14 +6,13 @@ A value that has no rows any more still tells its type, its levels and their con
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
-from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, logical_factor, recode, shows_clock
 from lme4py.data.values import (
     Character,
@@ -251,44 +250,3 @@ def known_levels(new: Sequence[str], known: Levels) -> str:
     more = ", ..." if len(texts) > _SHOWN else ""
     close = nearest(new[0].strip("'"), texts) if len(new) == 1 and len(texts) < 10_000 else None
     return f"{close + ' ' if close else ''}the model has the levels {shown}{more}"
-
-
-class NewColumns:
-    """New data, read as the model's data were.
-
-    Parameters
-    ----------
-    data : data frame or mapping
-        The new rows.
-    names : sequence of str
-        Columns of the model's data; others are not looked at.
-    types : mapping of str to Value
-        Those that the formula reads, without rows.
-    """
-
-    def __init__(self, data: Any, names: Sequence[str], types: Mapping[str, Value]) -> None:
-        self._columns = Columns(data)
-        self.names = tuple(names)
-        self.rows = self._columns.rows
-        self._known = frozenset(names)
-        self._types = types
-
-    def get(self, name: str, *, open_levels: bool = False) -> Value | None:
-        """Return a column on the model's type and levels, None for what was no column.
-
-        New levels stand behind the known ones where they are allowed (`open_levels`).
-
-        Raises
-        ------
-        DataError
-            If the new data lack the column, or it has another type or new levels.
-        """
-        if name not in self._known:
-            return None
-        value = self._columns.get(name)
-        if value is None:
-            hint = nearest(name, self._columns.names)
-            raise DataError(f"object '{name}' not found in the new data", hint=hint)
-        if name not in self._types:
-            return value
-        return adapt(value, self._types[name], name, open_levels=open_levels)

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lme4py import data
-from lme4py.api import glformula, lformula, model_matrix
+from lme4py.api import glformula, glmer, lformula, lmer, model_matrix
 from lme4py.control import Control
 from lme4py.design import MixedDesign
 from lme4py.errors import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from lme4py.fit.fitted import FittedModel
     from lme4py.fit.generalized import mk_glmer_devfun
     from lme4py.fit.linear import mk_lmer_devfun
-    from lme4py.fit.models import glmer, lmer, optimize_glmer, optimize_lmer
+    from lme4py.fit.optimise import optimize_glmer, optimize_lmer
     from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture, read_fixture
@@ -95,7 +95,7 @@ _MODULES = {
     "lme4py.fit.fitted": ["FittedModel"],
     "lme4py.fit.generalized": ["mk_glmer_devfun"],
     "lme4py.fit.linear": ["mk_lmer_devfun"],
-    "lme4py.fit.models": ["glmer", "lmer", "optimize_glmer", "optimize_lmer"],
+    "lme4py.fit.optimise": ["optimize_glmer", "optimize_lmer"],
     "lme4py.proof.against_r": ["compare"],
     "lme4py.proof.findings": ["Comparison"],
     "lme4py.proof.fixture": ["Fixture", "read_fixture"],

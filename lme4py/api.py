@@ -1,4 +1,4 @@
-"""A formula and data to a design: lme4's modular functions ``lFormula`` and ``glFormula``."""
+"""A formula and data to a design (``lFormula``, ``glFormula``), and to a fit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 import numpy as np
 
 from lme4py.argument_types import with_arguments
-from lme4py.control import Control, control_of
+from lme4py.control import Control, control_of, fit_control
 from lme4py.data.attached import ContrastArgument
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
@@ -24,6 +24,9 @@ from lme4py.versions import following, lme4_of
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
+
+    from lme4py.fit.fitted import FittedModel
+    from lme4py.fit.optimise import Start
 
 _OF_MIXED_MODELS = (
     *("reml", "family", "weights", "offset", "mustart", "etastart", "control", "double_bar"),
@@ -202,6 +205,123 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     return _build(formula, data, linear, messages)
 
 
+@with_arguments(Arguments, without=("family", "mustart", "etastart", "sparse_X"))
+def lmer(
+    formula: str | Formula,
+    data: Any,
+    *,
+    start: Start = None,
+    sparse_X: bool = False,
+    **options: Unpack[LinearOptions],
+) -> FittedModel:
+    """Fit a linear mixed model as lme4's ``lmer`` does.
+
+    Parameters
+    ----------
+    formula, data, reml, subset, weights, offset, na_action, contrasts, collation, double_bar, \
+sparse_X, env, attached_contrasts, default_contrasts, lme4
+        As for `lformula`.
+    control : Control or mapping, optional
+        As for `lformula`; a mapping may have ``optimizer``, ``optCtrl``, ``restart_edge``,
+        ``boundary.tol``, ``calc.derivs``, ``check.conv.grad``, ``check.conv.singular`` and
+        ``check.conv.hess`` besides.
+    start : array-like or mapping, optional
+        Values of the covariance parameters to start at; lme4's own if not given.
+
+    Returns
+    -------
+    FittedModel
+
+    Raises
+    ------
+    Lme4pyError
+        As `lformula`, and where the response cannot be fitted.
+
+    Warns
+    -----
+    Lme4pyWarning, Lme4pyMessage
+        What lme4 says of the optimum.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> fit = lme4py.lmer("Reaction ~ Days + (Days | Subject)", lme4py.data.sleepstudy())
+    >>> fit.fixef.round(2).to_dict(), round(fit.sigma, 2), fit.is_singular()
+    ({'(Intercept)': 251.41, 'Days': 10.47}, 25.59, False)
+    """
+    from lme4py.fit.convergence import fit_model
+    from lme4py.fit.linear import mk_lmer_devfun
+
+    options["control"], control = fit_control(options.get("control"), generalized=False)
+    design = lformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
+    return fit_model(mk_lmer_devfun(design), design, start, control)
+
+
+@with_arguments(Arguments, without=("reml", "sparse_X"))
+def glmer(
+    formula: str | Formula,
+    data: Any,
+    *,
+    start: Start = None,
+    nAGQ: int = 1,
+    sparse_X: bool = False,
+    **options: Unpack[GeneralizedOptions],
+) -> FittedModel:
+    """Fit a generalized linear mixed model as lme4's ``glmer`` does, in its two steps.
+
+    Parameters
+    ----------
+    formula, data, family, subset, weights, offset, mustart, etastart, na_action, contrasts, \
+collation, double_bar, sparse_X, env, attached_contrasts, default_contrasts, lme4
+        As for `glformula`.
+    control : Control or mapping, optional
+        As for `lmer`; it may have ``nAGQ0initStep``, too.
+    start : array-like or mapping, optional
+        As for `lmer`, or ``{"par": ..., "fixef": ...}``.
+    nAGQ : int, default 1
+        1 for the Laplace approximation, more for so many points of adaptive Gauss-Hermite
+        quadrature with one scalar random-effects term, 0 to leave the fixed effects to PIRLS,
+        which is quicker and less exact.
+
+    Returns
+    -------
+    FittedModel
+
+    Raises
+    ------
+    Lme4pyError
+        As `glformula`, where the response cannot be fitted, and where PIRLS fails.
+
+    Warns
+    -----
+    Lme4pyWarning, Lme4pyMessage
+        What lme4 says of the optimum.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> data = {"y": [1, 0, 4, 3, 2, 5, 9, 9], "g": list("aabbccdd")}
+    >>> fit = lme4py.glmer("y ~ 1 + (1 | g)", data, family="poisson")
+    >>> fit.fixef.round(4).to_dict(), round(fit.aic, 4)
+    ({'(Intercept)': 1.1584}, 40.1829)
+    """
+    from lme4py.fit.convergence import fit_model
+    from lme4py.fit.generalized import mk_glmer_devfun
+    from lme4py.fit.linear import mk_lmer_devfun
+
+    options["control"], control = fit_control(options.get("control"), generalized=True)
+    design = glformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
+    if design.family is None:
+        messages = Messages()
+        messages.warn(
+            "calling glmer() with family=gaussian (identity link) as a shortcut to lmer() is "
+            "deprecated; please call lmer() directly"
+        )
+        messages.tell()
+        return fit_model(mk_lmer_devfun(design), design, start, control)
+    return fit_model(mk_glmer_devfun(design, nAGQ), design, start, control)
+
+
 @with_arguments(Arguments, without=_OF_MIXED_MODELS)
 def model_matrix(formula: str | Formula, data: Any, **options: Any) -> FixedDesign[Any]:
     """Turn a formula without random terms into its matrix (R's ``model.matrix``).
@@ -254,7 +374,7 @@ def _build(
     except RecursionError:
         raise FormulaError("the formula is nested too deeply") from None
     finally:
-        messages.tell(stacklevel=5)
+        messages.tell()
     if design.model_frame.omitted or design.fixed.dropped:
         from lme4py.summary import rows_and_columns_gone
 

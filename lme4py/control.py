@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+from lme4py.abbreviation import Abbreviated
+from lme4py.argument_types import flag_of, mapping_of, number_of
 from lme4py.errors import CheckError, DataError, nearest
 
 _LEVELS = ("message", "warning", "stop", "ignore")
@@ -18,13 +20,17 @@ _CHOICES = {
     ),
 }
 _GENERALIZED_ONLY = "check_response_not_const"
-# Arguments of lmerControl and glmerControl that steer the fit alone.
+# Arguments of lmerControl and glmerControl that no matrix needs; those of `FitControl` are read.
 _FITTING = (
     *("optimizer", "restart.edge", "boundary.tol", "calc.derivs", "use.last.params", "sparseX"),
     *("standardize.X", "check.conv.grad", "check.conv.singular", "check.conv.hess", "optCtrl"),
     "mod.type",
 )
 _FITTING_GENERALIZED = ("tolPwrss", "compDev", "nAGQ0initStep")
+_OPTIMIZERS = (None, "nloptwrap", "bobyqa", "cobyqa")
+# optCtrl's names, as each of lme4's optimisers spells them.
+_LIMITS = {name: name for name in ("xtol_abs", "ftol_abs", "maxeval")}
+_LIMITS |= {"rhoend": "xtol_abs", "maxfun": "maxeval"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,3 +174,82 @@ def control_of(
         else:
             options[name] = value
     return Control(**options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FitControl(Abbreviated):
+    """What of ``lmerControl`` and ``glmerControl`` steers the fit; checks have a tolerance."""
+
+    optimizer: str | None = "nloptwrap"
+    restart_edge: bool = True
+    boundary_tol: float = 1e-5
+    calc_derivs: bool | None = None
+    check_conv_grad: tuple[str, float] = ("warning", 2e-3)
+    check_conv_singular: tuple[str, float] = ("message", 1e-4)
+    check_conv_hess: tuple[str, float] = ("warning", 1e-6)
+    nAGQ0initStep: bool = True
+    xtol_abs: float = 1e-8
+    ftol_abs: float = 1e-8
+    maxeval: float = 100_000
+
+
+def fit_control(
+    control: Control | Mapping[str, Any] | None, *, generalized: bool
+) -> tuple[Control | dict[str, Any] | None, FitControl]:
+    """Return what of a control concerns the matrices, and what the fit.
+
+    Examples
+    --------
+    >>> checks, fitting = fit_control({"optCtrl": {"maxfun": 50}, "check.nlev.gtr.1": "ignore"},
+    ...                               generalized=False)
+    >>> checks, fitting.maxeval
+    ({'check.nlev.gtr.1': 'ignore'}, 50)
+    """
+    # The parameters of glmer's second step are scaled.
+    found = FitControl(restart_edge=False, ftol_abs=1e-11) if generalized else FitControl()
+    if control is None or isinstance(control, Control):
+        return control, found
+    own = {name: value for name, value in asdict(found).items() if name not in _LIMITS}
+    checks, read = dict[str, Any](), dict[str, Any]()
+    for given, value in mapping_of("control", control, '{"optimizer": "bobyqa"}').items():
+        name = str(given).replace(".", "_")
+        if name == "optCtrl":
+            limits = mapping_of(name, value, '{"maxfun": 1000}')
+            read |= dict(_limit(str(each), limits[each]) for each in limits)
+        elif name in own:
+            read[name] = _fitting(name, value, own[name])
+        else:
+            checks[given] = value
+    return checks, replace(found, **read)
+
+
+def _limit(name: str, value: Any) -> tuple[str, float]:
+    if name not in _LIMITS:
+        raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _LIMITS))
+    number = number_of(f"optCtrl: {name}", value)
+    number = int(number) if _LIMITS[name] == "maxeval" else number
+    if number <= 0:
+        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}")
+    return _LIMITS[name], number
+
+
+def _fitting(name: str, value: Any, default: Any) -> Any:
+    """Return the value of an option of the fit; what it may be tells its default."""
+    option = name.replace("_", ".")
+    match default:
+        case str():
+            # Of glmer's two optimisers, that of the second step.
+            chosen = value[-1] if isinstance(value, list | tuple) and value else value
+            if chosen not in _OPTIMIZERS:
+                hint = f"there are {', '.join(_OPTIMIZERS[1:])}"
+                raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
+            return chosen
+        case (action, tol):
+            given = {"action": value} if isinstance(value, str) else value
+            given = mapping_of(option, given, '{"action": "warning", "tol": 0.002}')
+            _check(name, given.get("action", action))
+            return given.get("action", action), number_of(f"{option}: tol", given.get("tol", tol))
+        case float():
+            return number_of(option, value)
+        case _:
+            return default if value is None else flag_of(option, value)

@@ -122,7 +122,7 @@ lost_levels
             messages.warn,
             None if response is None else response.span,
         )
-        messages.tell(stacklevel=4)
+        messages.tell()
         return found
 
     def crossproducts(self) -> Crossproducts:
@@ -473,8 +473,8 @@ lost_levels
         """
         from lme4py.explain.estimates import estimates
         from lme4py.explain.pictures.group_picture import plot_groups
+        from lme4py.fit.convergence import fit_model
         from lme4py.fit.linear import mk_lmer_devfun
-        from lme4py.fit.models import fit_model
 
         nothing = fit is coefficients is par is sigma is None
         if nothing and self.family is None:

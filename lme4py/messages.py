@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
@@ -83,9 +84,13 @@ class Messages:
         """The texts that lme4 does not have."""
         return [*self.advice, *self.remarks]
 
-    def tell(self, stacklevel: int) -> None:
-        """Issue Python warnings, with the stacklevel seen from here, and log the messages."""
+    def tell(self) -> None:
+        """Issue Python warnings, in the name of who called the package, and log the messages."""
         log(self.notes)
+        stacklevel, frame = 0, inspect.currentframe()
+        while frame and frame.f_globals.get("__name__", "").startswith("lme4py."):
+            stacklevel, frame = stacklevel + 1, frame.f_back
+        stacklevel += 1
         for text in self.warnings:
             warnings.warn(text, Lme4pyWarning, stacklevel=stacklevel)
         for text in self.changes:

@@ -18,6 +18,7 @@ in schools, left to SuperLU with an order for symmetric matrices.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
@@ -40,11 +41,12 @@ Factor: TypeAlias = Sequence[tuple[FloatArray, int]]
 """Λ in the order of a layout: lower triangles, and for how many levels each stands."""
 Solver: TypeAlias = Callable[[FloatArray], FloatArray]
 
+
 # Below so many rows S is dense in any case, beyond the second number never, and in between where
 # at least this share of it is not zero.
 _SMALL, _LARGE, _FILLED = 400, 6000, 0.02
-# Products of entries of K are listed once for all Λ where they are no more than this; K is dense
-# where it has no more elements than that; so many columns are solved for at a time.
+# Pairs of entries of K are listed where there are no more than this; K is dense where it has no
+# more elements than that; so many columns are solved for at a time.
 _LISTED, _COMPACT, _AT_A_TIME = 2**23, 2**16, 512
 _BEYOND = "the random effects have variances beyond the range of floating point"
 SINGULAR = "check_rankX drops columns that depend on others; some weights must be above 0"
@@ -55,22 +57,25 @@ class BlockLayout:
     """Where the entries of ZᵗWZ belong, looked up once for a model.
 
     `order` has the rows of Zᵗ in the order that is used here: `size` of the largest factor, level
-    by level, then those of the other terms. `terms` are places in the random part, the largest
-    factor's `own` before the others; `rows` the rows of each in that order, shape (levels, c).
-    `inside` holds positions in the entries of ZᵗWZ and places in the blocks B; `k` and `g` hold
-    positions, from 1, in place of numbers. `ends` tells where a term's part of ``par`` ends.
+    by level, then those of the other terms. `own` are the largest factor's places among the terms,
+    `width` its columns; `rows` are the rows of each term in that order, shape (levels, c). `inside`
+    holds positions in the entries of ZᵗWZ and places in the blocks B; `k` and `g` hold positions in
+    place of numbers. `ends` tells where a term's part of ``par`` ends. `listed` is what `_listed`
+    finds, where S is dense and that is not too much.
     """
 
     random: RandomEffects
     ends: NDArray[Any]
     order: NDArray[Any]
-    size: int
     own: tuple[int, ...]
+    size: int
+    width: int
     rows: tuple[NDArray[Any], ...]
     inside: tuple[NDArray[Any], NDArray[Any]]
-    k: csr_array
-    g: csr_array
+    k: csc_array
+    g: csc_array
     dense: bool
+    listed: tuple[NDArray[Any], NDArray[Any], csr_array] | None
 
     @classmethod
     def of(cls, random: RandomEffects, ZtZ: csc_array) -> BlockLayout:
@@ -89,28 +94,33 @@ class BlockLayout:
         size, width = by_level.size, by_level.shape[1]
         others = [each.ravel() for at, each in enumerate(rows) if at not in own]
         order = np.concatenate([by_level.ravel(), *others])
-        entries = csc_array((np.arange(1, ZtZ.nnz + 1), ZtZ.indices, ZtZ.indptr), shape=(q, q))
-        places = entries[:, order].tocsr()[order]
+        entries = csc_array((np.arange(ZtZ.nnz), ZtZ.indices, ZtZ.indptr), shape=(q, q))
+        places = entries[:, order].tocsr()[order].tocsc()
         blocks, k = places[:size, :size].tocoo(), places[size:, :size]
         row, column = (np.asarray(axis, dtype=np.int64) for axis in blocks.coords)
         if not np.array_equal(row // width, column // width):
             raise DataError(f"ZtZ has entries between levels of {largest}")
         dense = q - size <= _SMALL
         if _SMALL < q - size <= _LARGE:
-            linked = csr_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
+            linked = csc_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
             dense = (linked @ linked.T).nnz >= _FILLED * (q - size) ** 2
-        inverse = np.argsort(order)
+        counts, inverse = np.diff(k.indptr[::width]).astype(np.int64), np.argsort(order)
+        listed = dense and k.shape[0] * size > _COMPACT and counts @ counts <= _LISTED
+        scalar = all(term.columns == 1 for at, term in enumerate(random.terms) if at not in own)
+        g = places[size:, size:]
         return cls(
             random=random,
             ends=np.cumsum([term.covariance.par().size for term in random.terms])[:-1],
             order=order,
-            size=size,
             own=own,
+            size=size,
+            width=width,
             rows=tuple(inverse[each] for each in rows),
-            inside=(blocks.data - 1, row * width + column % width),
+            inside=(blocks.data, row * width + column % width),
             k=k,
-            g=places[size:, size:],
+            g=g,
             dense=dense,
+            listed=_listed(k, g, width, lower=scalar) if listed else None,
         )
 
     def factor(self, par: FloatArray) -> Factor:
@@ -128,26 +138,24 @@ class BlockLayout:
         """Return effects in the order of Zᵗ's rows."""
         return [each[np.argsort(self.order)] for each in effects]
 
-    def filled(
-        self, data: FloatArray, squares: FloatArray, mixed: FloatArray, *, lasting: bool = False
-    ) -> LeastSquares:
-        """Return the problem of such products; `lasting` if many Λ will be tried on it."""
-        width = sum(self.random.terms[at].columns for at in self.own)
-        blocks = np.zeros(self.size * width)
+    def filled(self, data: FloatArray, squares: FloatArray, mixed: FloatArray) -> LeastSquares:
+        """Return the problem of such products: the entries of ZᵗWZ, [X y]ᵗW[X y], ZᵗW[X y]."""
+        blocks = np.zeros(self.size * self.width)
         blocks[self.inside[1]] = data[self.inside[0]]
-        k, g = (
-            csr_array((data[part.data - 1], part.indices, part.indptr), shape=part.shape)
-            for part in (self.k, self.g)
-        )
-        small = k.shape[0] * k.shape[1] <= _COMPACT
+        k, g = (_holding(part, data[part.data]) for part in (self.k, self.g))
+        listed = None
+        if self.listed is not None:
+            one, other, pattern = self.listed
+            products = np.append(-k.data[one] * k.data[other], g.data)
+            listed = _holding(pattern, products[pattern.data])
         return LeastSquares(
             layout=self,
             squares=squares,
             mixed=mixed,
-            blocks=blocks.reshape(-1, width, width),
-            k=k.toarray() if small else k,
+            blocks=blocks.reshape(-1, self.width, self.width),
+            k=k.toarray() if k.shape[0] * k.shape[1] <= _COMPACT else k,
             g=g.toarray() if self.dense else g,
-            listed=_listed(k, g, width) if lasting and self.dense and not small else None,
+            listed=listed,
         )
 
 
@@ -156,7 +164,7 @@ class LeastSquares:
     """All that the problem has of the rows (equation 17), Zᵗ in the order of the layout.
 
     `squares` is [X y]ᵗW[X y], `mixed` ZᵗW[X y]; `blocks`, `k` and `g` are the parts B, K and G of
-    ZᵗWZ, and `listed` turns the entries of H, and a 1, into the lower half of G - K H Kᵗ.
+    ZᵗWZ, and `listed` turns the entries of H, and a 1, into G - K H Kᵗ.
     """
 
     layout: BlockLayout
@@ -164,7 +172,7 @@ class LeastSquares:
     mixed: FloatArray
     blocks: FloatArray
     k: Any
-    g: Any
+    g: csc_array
     listed: csr_array | None
 
     def at(self, factor: Factor) -> PenalisedFit:
@@ -196,8 +204,6 @@ class LeastSquares:
         """Return what solves for S, and the logarithm of its determinant."""
         if self.listed is not None:
             S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(self.g.shape)
-            if any(block.size > 1 for block, _ in factor):
-                S += np.tril(S, -1).T
         elif isinstance(self.k, np.ndarray):
             S = self.g - self.k @ _times([(inner, len(inner))], self.k.T)
         else:
@@ -205,7 +211,7 @@ class LeastSquares:
         if not self.layout.dense:
             repeated = (np.broadcast_to(block, (levels, *block.shape)) for block, levels in factor)
             Lambda = block_diag([_block_diagonal(blocks) for blocks in repeated], format="csr")
-            S = csc_array(Lambda.T @ csr_array(S) @ Lambda + eye_array(len(self.g.indptr) - 1))
+            S = csc_array(Lambda.T @ csr_array(S) @ Lambda + eye_array(S.shape[0]))
             options = {"SymmetricMode": True}
             lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
             return lu.solve, float(np.log(lu.U.diagonal()).sum())
@@ -274,11 +280,10 @@ class PenalisedFit:
         layout, first, found = self.problem.layout, self.inner, []
         ones = eye_array(layout.order.size - layout.size, format="csc")
         if ones.nnz:
-            k = csc_array(self.problem.k)
-            first = first + first @ self._around(k, first.shape[1]) @ first
+            first = first + first @ self._around(csc_array(self.problem.k), layout.width) @ first
         for place, rows in enumerate(layout.rows):
             if place in layout.own:
-                at = rows[0] % first.shape[1]
+                at = rows[0] % layout.width
                 found.append(first[:, at[:, None], at])
             else:
                 found.append(self._around(ones[:, rows.ravel() - layout.size], rows.shape[1]))
@@ -314,29 +319,31 @@ def pairs_of_entries(
     return one, np.arange(one.size, dtype=np.int32) + np.repeat(shifts.astype(np.int32), each)
 
 
-def _listed(k: csr_array, g: csr_array, width: int) -> csr_array | None:
-    """Return the products of entries of K of one level, by where they go; None for too many.
+def _listed(
+    k: csc_array, g: csc_array, width: int, *, lower: bool
+) -> tuple[NDArray[Any], NDArray[Any], csr_array]:
+    """Return the pairs of entries of K that meet in K H Kᵗ, and where they and those of G go.
 
-    They are those of the lower triangle. G - K H Kᵗ is linear in the entries of H, which are few
-    beside the products that a sparse product of matrices would look for again at each step.
+    G - K H Kᵗ is linear in the entries of H, and a 1. A sparse product of matrices would look for
+    the many products again at each step. Of scalar terms the `lower` triangle will do.
     """
-    columns, (size, last) = k.tocsc(), k.shape
-    counts = np.diff(columns.indptr[::width]).astype(np.int64)
-    if counts @ counts > _LISTED:
-        return None
-    one, other = pairs_of_entries(columns, width)
-    lower = columns.indices[one] >= columns.indices[other]
-    one, other = one[lower], other[lower]
-    at = np.repeat(np.arange(last, dtype=np.int32), np.diff(columns.indptr))
-    inner = at[one] * width + at[other] % width
-    fixed = g.tocoo()
-    row, column = fixed.coords
-    entries = -columns.data[one] * columns.data[other]
-    entries = np.concatenate([entries, fixed.data * (row >= column)])
-    to = np.concatenate([columns.indices[one] * size + columns.indices[other], row * size + column])
-    last *= width
-    where = to, np.concatenate([inner, np.full(fixed.nnz, last, dtype=np.int32)])
-    return coo_array((entries, where), shape=(size * size, last + 1)).tocsr()
+    one, other = pairs_of_entries(k, width)
+    if lower:
+        kept = k.indices[one] >= k.indices[other]
+        one, other = one[kept], other[kept]
+    at = np.repeat(np.arange(k.shape[1], dtype=np.int32), np.diff(k.indptr))
+    (row, column), (size, last) = g.tocoo().coords, (k.shape[0], k.shape[1] * width)
+    to = np.concatenate([k.indices[one] * size + k.indices[other], row * size + column])
+    inner = np.append(at[one] * width + at[other] % width, np.full(g.nnz, last, dtype=np.int32))
+    numbers = np.arange(to.size, dtype=np.int32)
+    return one, other, coo_array((numbers, (to, inner)), shape=(size**2, last + 1)).tocsr()
+
+
+def _holding(pattern: csc_array | csr_array, numbers: FloatArray) -> Any:
+    """Return a matrix with other numbers in the same places."""
+    found = copy(pattern)
+    found.data = numbers
+    return found
 
 
 def _block_diagonal(blocks: FloatArray) -> csr_array:

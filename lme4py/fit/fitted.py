@@ -21,7 +21,7 @@ from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec import saved
-from lme4py.spec.spec import NewLevels, Spec
+from lme4py.spec.spec import NewLevels, NewRows, Spec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,11 +144,6 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         return tuple(self.model.fixed.names)
 
     @property
-    def coefficients(self) -> FloatArray:
-        """The fixed effects, shape (p,)."""
-        return self.beta
-
-    @property
     def has_scale(self) -> bool:
         """Whether the distribution has a dispersion that is estimated."""
         return has_dispersion(self.family)
@@ -164,21 +159,21 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         """Fixed effects by the names of X's columns."""
         import pandas as pd
 
-        return pd.Series(self.coefficients, index=list(self.names))
+        return pd.Series(self.beta, list(self.names))
 
     @cached_property
     def vcov(self) -> pd.DataFrame:
         """Covariance of the fixed effects."""
         import pandas as pd
 
-        return pd.DataFrame(self.covariance, index=list(self.names), columns=list(self.names))
+        return pd.DataFrame(self.covariance, list(self.names), list(self.names))
 
     @cached_property
     def std_errors(self) -> pd.Series:
         """Standard errors of the fixed effects."""
         import pandas as pd
 
-        return pd.Series(np.sqrt(np.diag(self.covariance)), index=list(self.names))
+        return pd.Series(np.sqrt(np.diag(self.covariance)), list(self.names))
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:
@@ -235,7 +230,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         """R's ``deviance(fit, REML = FALSE)``; of a generalized model, that of the residuals."""
         if self.family is None:
             return self.minus_two_log_likelihood
-        return float((self._residuals("deviance") ** 2).sum())
+        return float(self._likelihood.deviances(self._mean(self._predictor(self.design))).sum())
 
     @property
     def aic(self) -> float:
@@ -283,7 +278,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         >>> fit.fitted()[:2].round(4).tolist()
         [292.1888, 302.6561]
         """
-        return self._padded(self._mean(self._predictor(True)))
+        return self.predict(type="response")
 
     def residuals(self, type: str | None = None) -> FloatArray:
         """Return what the means leave over.
@@ -306,19 +301,34 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         [-42.6288, -43.9514]
         """
         default = "response" if self.family is None else "deviance"
-        kinds = ("response", "pearson", "deviance")
-        return self._padded(self._residuals(choice_of("type", type or default, kinds)))
-
-    def _residuals(self, kind: str) -> FloatArray:
-        response, mean = self.design.response, self._mean(self._predictor(True))
-        left = response.y - mean
-        family = self.family or Family("gaussian", "identity")
-        likelihood = Likelihood(family, response.y, response.weights, response.trials)
+        kind = choice_of("type", type or default, ("response", "pearson", "deviance"))
+        likelihood, mean = self._likelihood, self._mean(self._predictor(self.design))
+        left = likelihood.y - mean
         if kind == "pearson":
-            left *= np.sqrt(response.weights / likelihood.variance(mean))
+            left *= np.sqrt(likelihood.weights / likelihood.variance(mean))
         elif kind == "deviance":
             left = np.sign(left) * np.sqrt(likelihood.deviances(mean))
-        return np.asarray(left)
+        return self._padded(left)
+
+    @cached_property
+    def _likelihood(self) -> Likelihood:
+        response, family = self.design.response, self.family or Family("gaussian", "identity")
+        return Likelihood(family, response.y, response.weights, response.trials)
+
+    def _predictor(self, rows: MixedDesign[Any] | NewRows, random: Any = True) -> FloatArray:
+        """Return the linear predictor of rows; of the model's own with some random effects."""
+        b = self.b
+        if isinstance(random, bool | np.bool_):
+            b = b * bool(random)
+        else:
+            from lme4py.spec.apply import wanted_columns
+
+            wanted = wanted_columns(self.spec, random, self.design.model_frame)
+            pairs = [(t, [*wanted.get(t.bar.group_name, ())]) for t in self.design.random.terms]
+            masks = [np.tile(np.isin(t.plan.names, names), t.levels) for t, names in pairs]
+            b = b * np.concatenate(masks)
+        eta: FloatArray = rows.X @ self.beta + rows.Zt.T @ b
+        return eta if rows.offset is None else eta + rows.offset
 
     def _mean(self, eta: FloatArray) -> FloatArray:
         return eta if self.family is None else mean_of_link(self.family.link, eta)
@@ -328,21 +338,6 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         if not frame.lost.size or self.spec.na_action != "exclude":
             return values
         return np.insert(values, frame.lost - np.arange(frame.lost.size), np.nan)
-
-    def _predictor(self, random: Any) -> FloatArray:
-        """Return the linear predictor of the model's own rows, with some of the random effects."""
-        design, b = self.design, self.b
-        if isinstance(random, bool | np.bool_):
-            b = b * bool(random)
-        else:
-            from lme4py.spec.apply import wanted_columns
-
-            wanted = wanted_columns(self.spec, random, design.model_frame)
-            pairs = [(t, [*wanted.get(t.bar.group_name, ())]) for t in design.random.terms]
-            masks = [np.tile(np.isin(t.plan.names, names), t.levels) for t, names in pairs]
-            b = b * np.concatenate(masks)
-        eta: FloatArray = design.X @ self.coefficients + design.Z @ b
-        return eta if design.offset is None else eta + design.offset
 
     def predict(
         self,
@@ -382,13 +377,10 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         if newdata is None:
             if offset is not None:
                 raise DataError("offset belongs to new rows: give newdata, too")
-            eta = self._padded(self._predictor(random))
+            eta = self._padded(self._predictor(self.design, random))
         else:
-            rows = self.spec.apply(
-                newdata, new_levels=new_levels, random=random, offset=offset, na_action=na_action
-            )
-            eta = rows.X @ self.coefficients + rows.Zt.T @ self.b
-            eta = eta if rows.offset is None else eta + rows.offset
+            options = {"new_levels": new_levels, "offset": offset, "na_action": na_action}
+            eta = self._predictor(self.spec.apply(newdata, random=random, **options))
         return eta if linked else self._mean(eta)
 
     def simulate(self, seed: int | Generator | None = None) -> FloatArray:
@@ -411,7 +403,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         (180,)
         """
         sigma = self.sigma if self.has_scale else None
-        return self.design.simulate(self.coefficients.tolist(), self.par, sigma, seed)
+        return self.design.simulate(self.beta.tolist(), self.par, sigma, seed)
 
     def to_json(self) -> str:
         """Return the fit as JSON text: its estimates and recipe, without the rows.

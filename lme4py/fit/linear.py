@@ -241,7 +241,7 @@ def mk_lmer_devfun(
         start=_start(random, products, inside),
         basis=basis,
         moved=np.asarray(np.linalg.solve(basis, inside), dtype=np.float64),
-        problem=layout.filled(products.ZtZ.data, squares, mixed, lasting=True),
+        problem=layout.filled(products.ZtZ.data, squares, mixed),
         sum_log_weights=products.sum_log_weights,
     )
 

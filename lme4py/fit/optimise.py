@@ -1,114 +1,30 @@
-"""The minimum of a deviance function: BOBYQA on lme4's path, the bounds, and lme4's checks."""
+"""The minimum of a deviance function: BOBYQA on lme4's path, or COBYQA, and the bounds."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import flag_of, mapping_of, number_of
-from lme4py.control import Control
+from lme4py.control import Control, FitControl, fit_control
 from lme4py.data.values import FloatArray
-from lme4py.errors import CheckError, DataError, nearest
-from lme4py.fit.linear import DevianceFunction, LinearDeviance
-from lme4py.messages import Messages
-from lme4py.versions import Lme4
+from lme4py.errors import DataError
+from lme4py.fit.generalized import GeneralizedDeviance
+from lme4py.fit.linear import DevianceFunction
 
+Start: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
 Limits: TypeAlias = tuple[FloatArray, FloatArray]
 
-_STEP, _EDGE, _ROUNDING = 1e-4, 1e-5, 1e-10
-# Newton's steps end where they promise no more than that, or after so many.
-_PROMISE, _NEWTON = 1e-8, 5
+# So far inside of a bound lme4 looks whether a criterion falls.
+_EDGE, _ROUNDING = 1e-5, 1e-10
 # COBYQA goes on from its bounds so often, from so far inside, while it gains so much.
 _RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
-# optCtrl's names, as each of lme4's optimisers spells them.
-_LIMITS = {name: name for name in ("xtol_abs", "ftol_abs", "maxeval")}
-_LIMITS |= {"rhoend": "xtol_abs", "maxfun": "maxeval"}
-# lme4 computes no derivatives beyond so many rows and parameters.
-_MOST_ROWS, _MOST_LINEAR, _MOST_GENERALIZED = 10_000, 10, 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class FitControl(Abbreviated):
-    """What of ``lmerControl`` and ``glmerControl`` no matrix needs; checks have a tolerance."""
-
-    optimizer: str | None = "nloptwrap"
-    restart_edge: bool = True
-    boundary_tol: float = 1e-5
-    calc_derivs: bool | None = None
-    xtol_abs: float = 1e-8
-    ftol_abs: float = 1e-8
-    maxeval: int = 100_000
-    check_conv_grad: tuple[str, float] = ("warning", 2e-3)
-    check_conv_singular: tuple[str, float] = ("message", 1e-4)
-    check_conv_hess: tuple[str, float] = ("warning", 1e-6)
-    nAGQ0initStep: bool = True
-
-
-def fit_control(
-    control: Control | Mapping[str, Any] | None, *, generalized: bool
-) -> tuple[Control | dict[str, Any] | None, FitControl]:
-    """Return what of a control concerns the matrices, and what the fit.
-
-    Examples
-    --------
-    >>> checks, fitting = fit_control({"optCtrl": {"maxfun": 50}, "check.nlev.gtr.1": "ignore"},
-    ...                               generalized=False)
-    >>> checks, fitting.maxeval
-    ({'check.nlev.gtr.1': 'ignore'}, 50)
-    """
-    # The parameters of glmer's second step are scaled.
-    default = FitControl(restart_edge=False, ftol_abs=1e-11) if generalized else FitControl()
-    if control is None or isinstance(control, Control):
-        return control, default
-    known = {item.name for item in fields(FitControl)} - set(_LIMITS)
-    checks, changes = dict[str, Any](), dict[str, Any]()
-    for given, value in mapping_of("control", control, '{"optimizer": "bobyqa"}').items():
-        name = str(given).replace(".", "_")
-        if name == "optCtrl":
-            limits = mapping_of("optCtrl", value, '{"maxfun": 1000}')
-            changes |= dict(_limit(str(each), limits[each]) for each in limits)
-        elif name in known:
-            changes[name] = _option(name, value, getattr(default, name))
-        else:
-            checks[given] = value
-    return checks, replace(default, **changes)
-
-
-def _limit(name: str, value: Any) -> tuple[str, float]:
-    if name not in _LIMITS:
-        raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _LIMITS))
-    number = number_of(f"optCtrl: {name}", value)
-    number = int(number) if _LIMITS[name] == "maxeval" else number
-    if number <= 0:
-        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}")
-    return _LIMITS[name], number
-
-
-def _option(name: str, value: Any, default: Any) -> Any:
-    option = name.replace("_", ".")
-    if name == "optimizer":
-        # Of glmer's two, that of the second step.
-        chosen = value[-1] if isinstance(value, list | tuple) and value else value
-        if chosen not in (None, "nloptwrap", "bobyqa", "cobyqa"):
-            hint = "there are nloptwrap, bobyqa, cobyqa"
-            raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
-        return chosen
-    if isinstance(default, tuple):
-        example = '{"action": "warning", "tol": 0.002}'
-        parts = {"action": value} if isinstance(value, str) else mapping_of(option, value, example)
-        action, tol = parts.get("action", default[0]), parts.get("tol", default[1])
-        if action not in ("message", "warning", "stop", "ignore"):
-            raise CheckError(f"invalid control level ‘{action}’ in {option}")
-        return action, number_of(f"{option}: tol", tol)
-    if isinstance(default, float):
-        return number_of(option, value)
-    return default if value is None else flag_of(option, value)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -141,20 +57,88 @@ class Optimum(Abbreviated):
     hessian: FloatArray | None = None
 
 
-def minimised(
+def optimize_lmer(
     devfun: DevianceFunction,
-    start: FloatArray,
-    control: FitControl,
-    unit: FloatArray | None = None,
+    *,
+    start: Start = None,
+    control: Control | Mapping[str, Any] | None = None,
 ) -> Optimum:
-    """Return the minimum (lme4's ``optwrap``, with what it does at bounds).
+    """Return the minimum of a criterion (``optimizeLmer``, ``optimizeGlmer``).
 
-    With units the search is for parameters divided by them, and begins with steps of 1.
+    Parameters
+    ----------
+    devfun : LinearDeviance or GeneralizedDeviance
+        From `mk_lmer_devfun` or `mk_glmer_devfun`; of the latter with ``nAGQ=0`` for the first of
+        ``glmer``'s two steps, otherwise for the second, which begins at the fixed effects that
+        PIRLS finds.
+    start : array-like or mapping, optional
+        Starting values of ``par``, or ``{"par": ..., "fixef": ...}``; lme4's own if not given.
+    control : mapping, optional
+        Arguments of ``lmerControl`` or ``glmerControl``.
+
+    Returns
+    -------
+    Optimum
+
+    Raises
+    ------
+    DataError
+        For starting values or options that mean nothing.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+    >>> optimum = optimize_lmer(lme4py.mk_lmer_devfun(design))
+    >>> round(optimum.criterion, 6), optimum.par.round(4).tolist()
+    (1786.465085, [1.1979])
+    >>> data = {"y": [1, 0, 4, 3, 2, 5, 9, 9], "g": list("aabbccdd")}
+    >>> design = lme4py.glformula("y ~ 1 + (1 | g)", data, family="poisson")
+    >>> optimum = optimize_glmer(lme4py.mk_glmer_devfun(design))
+    >>> round(optimum.criterion, 5), optimum.par.round(4).tolist()
+    (36.18293, [0.7599, 1.1584])
     """
-    step, unit = (None, np.ones(start.size)) if unit is None else (1.0, unit)
-    bounds, count = devfun.bounds, 1
+    if not isinstance(devfun, DevianceFunction):
+        raise DataError(
+            f"a deviance function is needed, not {type(devfun).__name__}",
+            hint="mk_lmer_devfun and mk_glmer_devfun make them",
+        )
+    generalized = isinstance(devfun, GeneralizedDeviance)
+    return minimised(devfun, start, fit_control(control, generalized=generalized)[1])
+
+
+optimize_glmer = optimize_lmer
+
+
+def after_first_step(
+    devfun: DevianceFunction, start: Start, control: FitControl
+) -> tuple[DevianceFunction, Start]:
+    """Return where ``glmer``'s second step begins; the first has the fixed effects inside PIRLS."""
+    if not (isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ > 0):
+        return devfun, start
+    if not control.nAGQ0initStep or control.optimizer is None:
+        return devfun, start
+    par, beta = _starting(devfun, start)
+    inside = replace(devfun, nAGQ=0)
+    par = minimised(inside, par, replace(control, boundary_tol=0.0)).par
+    modes = inside.modes(par)
+    beta = modes.beta if np.isnan(beta).any() else beta
+    return replace(devfun, eta=modes.eta, phi=modes.phi), {"par": par, "fixef": beta}
+
+
+def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Optimum:
+    """Return the minimum (lme4's ``optwrap``, with what it does at bounds)."""
+    best, beta = _starting(devfun, start)
+    # With units the search is for parameters divided by them, and begins with steps of 1.
+    step, unit, bounds, count = None, np.ones(best.size), devfun.bounds, 1
+    if isinstance(devfun, GeneralizedDeviance) and devfun.fixed:
+        begun = replace(devfun, nAGQ=0).at(best)
+        errors = begun.scale * np.sqrt(np.diag(begun.unscaled_vcov))
+        # The first steps of lme4's Nelder_Mead are as long.
+        step, unit = 1.0, 0.2 * np.append(0.1 * unit, np.minimum(errors, 10.0))
+        best = np.append(best, begun.beta if np.isnan(beta).any() else beta)
     with np.errstate(all="ignore"):
-        best, least = start, devfun(start)
+        least = devfun(best)
     if np.isnan(least):
         hint = "the numbers are too large: rescale variables"
         raise DataError("objective in x0 returns NA", hint=hint)
@@ -196,6 +180,29 @@ def minimised(
         message=message,
         converged=converged,
     )
+
+
+def _starting(devfun: DevianceFunction, start: Start) -> tuple[FloatArray, FloatArray]:
+    """Return starting values of par and fixed effects, NaN if not given (``getStart``)."""
+    found = {"par": devfun.start, "fixef": np.full(devfun.fixed, np.nan)}
+    places = {"par": "par", "theta": "par"}
+    if isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ > 0:
+        places |= {"fixef": "fixef", "beta": "fixef"}
+    given: Mapping[str, Any] = start if isinstance(start, Mapping) else {"par": start}
+    for name, value in {} if start is None else given.items():
+        if name not in places:
+            hint = f"there are {', '.join(places)}"
+            raise DataError(f"'start' has invalid names {name}", hint=hint)
+        try:
+            numbers = np.asarray(value, dtype=np.float64).ravel()
+        except (TypeError, ValueError):
+            raise DataError("'start' has non-numeric components") from None
+        size = found[places[name]].size
+        if numbers.size != size:
+            text = f"starting value of '{places[name]}' has length not equal to {size}"
+            raise DataError(text, hint=f"it has {numbers.size}")
+        found[places[name]] = numbers
+    return devfun.random.within_bounds(found["par"]), found["fixef"]
 
 
 def _bobyqa(
@@ -246,117 +253,3 @@ def _cobyqa(
 def is_at_bound(par: FloatArray, bounds: Limits, tol: float) -> bool:
     """Tell whether a parameter lies on one of its bounds (lme4's ``isSingular``)."""
     return bool(np.minimum(par - bounds[0], bounds[1] - par).min(initial=np.inf) < tol)
-
-
-def examined(
-    devfun: DevianceFunction, optimum: Optimum, control: FitControl, lme4: Lme4, stacklevel: int
-) -> tuple[Optimum, tuple[str, ...]]:
-    """Compute derivatives where lme4 does, and say what it says of the optimum (``checkConv``).
-
-    Where they promise more than a last digit of the criterion, Newton's steps go there.
-    """
-    linear, newton = isinstance(devfun, LinearDeviance), optimum.optimizer != "none"
-    wanted = control.calc_derivs
-    if wanted is None:
-        most = _MOST_LINEAR if linear else _MOST_GENERALIZED
-        small = devfun.n < _MOST_ROWS and optimum.par.size < most
-        wanted = newton and (small or not lme4.skips_derivatives)
-    action, tol = control.check_conv_singular
-    singular = is_at_bound(optimum.par, devfun.bounds, tol)
-    if wanted and (linear or devfun.fixed) and not (singular and lme4.skips_derivatives):
-        optimum = _with_derivatives(devfun, optimum)
-        # glmer's fixed effects move with the parameters: the last of its steps costs nothing.
-        least = _PROMISE if linear else 0.0
-        for _ in range(_NEWTON * (newton and optimum.converged and not singular)):
-            step, promise = _newtons(optimum)
-            if promise < 0.0 and linear:
-                # A long valley leads on.
-                again = minimised(devfun, optimum.par, control)
-                if again.criterion < optimum.criterion - _PROMISE:
-                    return examined(devfun, again, control, lme4, stacklevel + 1)
-            # What is not singular stays so.
-            par = np.clip(optimum.par - step, devfun.bounds[0] + tol, devfun.bounds[1] - tol)
-            small = promise <= _PROMISE
-            value = devfun(par) if promise > least else np.inf
-            if not value < optimum.criterion + _ROUNDING * small:
-                break
-            optimum = replace(optimum, par=par, criterion=value)
-            if small:
-                break
-            optimum = _with_derivatives(devfun, optimum)
-    messages = Messages()
-    if not optimum.converged:
-        messages.warn(f"convergence code 5 from {optimum.optimizer}: {optimum.message}")
-    said = [(action, "boundary (singular) fit: see help('isSingular')")] if singular else []
-    if not singular and optimum.hessian is not None:
-        said = list(_doubts(optimum, devfun.random.par.size, control))
-    for act, text in said:
-        full = text + lme4.convergence_hint * text.startswith("Model failed to converge")
-        if act == "stop":
-            raise CheckError(full)
-        if act != "ignore":
-            (messages.change if act == "message" else messages.warn)(full)
-    messages.tell(stacklevel=stacklevel + 1)
-    return optimum, tuple(messages.texts)
-
-
-def _newtons(optimum: Optimum) -> tuple[FloatArray, float]:
-    """Return Newton's next step, to be taken off, and how far the criterion ought to fall."""
-    gradient, hessian = np.asarray(optimum.gradient), np.asarray(optimum.hessian)
-    with np.errstate(all="ignore"), suppress(np.linalg.LinAlgError):
-        step = np.linalg.solve(hessian, gradient)
-        return step, float(gradient @ step) / 2.0
-    return gradient, 0.0
-
-
-def _with_derivatives(devfun: DevianceFunction, optimum: Optimum) -> Optimum:
-    """Return the optimum with gradient and Hessian, by lme4's central differences (``deriv12``)."""
-    steps = np.eye(optimum.par.size) * _STEP
-
-    def value(*moves: FloatArray) -> float:
-        return devfun.criterion(optimum.par + sum(moves))
-
-    above, below = (np.array([value(sign * step) for step in steps]) for sign in (1, -1))
-    with np.errstate(all="ignore"):
-        # A response that is fitted exactly has a criterion of -Inf.
-        gradient = (above - below) / (2.0 * _STEP)
-        hessian = np.diag((above - 2.0 * optimum.criterion + below) / _STEP**2)
-    for i, j in zip(*np.tril_indices(steps.shape[0], -1), strict=True):
-        one, other = steps[i], steps[j]
-        corners = value(one, other) - value(one, -other) - value(-one, other) + value(-one, -other)
-        hessian[i, j] = hessian[j, i] = corners / (2.0 * _STEP) ** 2
-    return replace(optimum, gradient=gradient, hessian=hessian)
-
-
-def _doubts(optimum: Optimum, covariances: int, control: FitControl) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the derivatives at an optimum, and what is to be done."""
-    gradient, hessian = np.asarray(optimum.gradient), np.asarray(optimum.hessian)
-    (action, tol), (act, least) = control.check_conv_grad, control.check_conv_hess
-    if not np.isfinite(hessian).all():
-        yield action, "unable to evaluate scaled gradient"
-        yield act, "Problem with Hessian check (infinite or missing values?)"
-        return
-    try:
-        # R solves with the upper triangle of the Cholesky decomposition.
-        scaled = np.linalg.solve(np.linalg.cholesky(hessian).T, gradient)
-        largest = float(np.minimum(np.abs(scaled), np.abs(gradient)).max())
-        if largest > tol:
-            # lme4 looks for the component in a vector of length one.
-            found = f"max|grad| = {largest:g} (tol = {tol:g}, component 1)"
-            yield action, f"Model failed to converge with {found}"
-    except np.linalg.LinAlgError:
-        yield action, "unable to evaluate scaled gradient"
-    for kind, part in (("fixed-effect", hessian[covariances:, covariances:]), ("", hessian)):
-        values, unsure = np.linalg.eigvalsh(part), "Model is nearly unidentifiable: "
-        negative = int((values < -least).sum())
-        if negative:
-            found = f"degenerate {kind} Hessian with {negative} negative eigenvalues"
-            yield act, f"Model failed to converge: {found}"
-        elif (np.abs(values) < least).any():
-            found = "Hessian is numerically singular: parameters are not uniquely determined"
-            yield act, f"{kind} {found}"
-        elif values.size:
-            if values[-1] * least > 1:
-                yield act, f"{unsure}very large eigenvalue\n - Rescale variables?"
-            if values[0] / values[-1] < least:
-                yield act, f"{unsure}large eigenvalue ratio\n - Rescale variables?"

@@ -166,7 +166,7 @@ def fit_text(fit: FittedModel) -> str:
     lines = _page(fit, 4, with_variances=False)
     lines.append("Fixed Effects:" if fit.names else "No fixed effect coefficients")
     if fit.names:
-        lines += _named(fit.names, aligned_numbers(fit.coefficients, 4), 2)
+        lines += _named(fit.names, aligned_numbers(fit.beta, 4), 2)
     of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
     said = len(fit.messages) - len(of_X)
     if of_X:
@@ -199,7 +199,7 @@ def summary_text(fit: FittedModel) -> str:
 
 def _coefficients(fit: FittedModel) -> str:
     """Return the table of coefficients (``printCoefmat``)."""
-    estimates, errors = fit.coefficients, fit.std_errors.to_numpy()
+    estimates, errors = fit.beta, fit.std_errors.to_numpy()
     both = np.concatenate([estimates, errors])
     sizes = np.abs(both[np.isfinite(both) & (both != 0)])
     least = int(np.floor(np.log10(sizes.min()))) + 1 if sizes.size else 0

@@ -58,7 +58,7 @@ def compare(design: Any, fixture: Fixture) -> Comparison:
     >>> bool(report), report.findings[0].component
     (True, 'X')
     """
-    fit = design if hasattr(design, "coefficients") else None
+    fit = design if hasattr(design, "fixef") else None
     design = design if fit is None else fit.design
     given: tuple[object, object] = design, fixture
     if not isinstance(given[0], MixedDesign) or not isinstance(given[1], Fixture):

@@ -38,7 +38,7 @@ def estimates(fit: Any, fixture: Fixture) -> Iterator[Finding]:
         text = f"{fit.criterion:.6f}, R has {value:.6f}"
         yield _judged("fit.criterion", above <= _VALUE * 1e-2, text, abs(above), _VALUE * 1e-2)
     pairs = (
-        ("fit.fixef", "beta", fit.coefficients, np.sqrt(np.diag(fit.covariance)), _ERRORS),
+        ("fit.fixef", "beta", fit.beta, np.sqrt(np.diag(fit.covariance)), _ERRORS),
         ("fit.theta", "theta", fit.theta, np.abs(fit.theta).max(initial=0.0), _SHARE),
     )
     for component, name, ours, scale, tolerance in pairs:

@@ -556,7 +556,7 @@ def scan(
         found = found.advance(_swept(found, given, rows, folder))
         if folder is not None:
             given, folder = source_of(folder), None
-    found.messages.tell(stacklevel=3)
+    found.messages.tell()
     return found.spec()
 
 

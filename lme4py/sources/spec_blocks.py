@@ -30,7 +30,7 @@ def blocks(spec: Spec, data: Any, rows: int) -> Iterator[NewRows]:
         with telling(block.place):
             found = computed(spec, block.columns, messages)
         yield replace(found, positions=found.positions + block.start)
-    messages.tell(stacklevel=3)
+    messages.tell()
 
 
 def _read(spec: Spec, source: Source, rows: int) -> Iterator[Block]:
@@ -76,7 +76,7 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
             with telling(block.place):
                 running = _added(spec, block.columns, running, messages)
         total = None if running is None else running.total()
-    messages.tell(stacklevel=3)
+    messages.tell()
     if total is None:
         raise DataError("the source has no rows")
     return total

@@ -279,7 +279,7 @@ class Spec:
                     messages=messages,
                 )
         finally:
-            messages.tell(stacklevel=3)
+            messages.tell()
 
     def blocks(self, source: Any, *, rows: int = 500_000) -> Iterator[NewRows]:
         """Yield the matrices of rows that need not fit into memory, block by block.

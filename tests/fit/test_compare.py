@@ -42,7 +42,7 @@ def test_other_estimates_are_found_different():
     fit, fixture = _fitted("v21_33_fit_S4")
     wrong = replace(
         fit,
-        beta=fit.coefficients + 0.1 * fit.std_errors.to_numpy(),
+        beta=fit.beta + 0.1 * fit.std_errors.to_numpy(),
         criterion=fit.criterion + 1e-4,
         theta=fit.theta * 1.1,
         sigma=fit.sigma * 1.1,

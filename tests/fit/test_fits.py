@@ -49,7 +49,7 @@ def _is_the_optimum(record, fit):
     if refined is None or record.name in TWO_MINIMA:
         return
     assert fit.criterion <= refined["criterion"][0] + 1e-8
-    apart = np.abs(fit.coefficients - refined["fixef"])
+    apart = np.abs(fit.beta - refined["fixef"])
     errors = np.sqrt(np.diag(record.best("vcov")))
     np.testing.assert_array_less(apart, (2e-5 if record.name in NOISY else 1e-5) * errors)
 
@@ -99,10 +99,10 @@ def test_generalized(record):
     _is_the_optimum(record, fit)
     if free or not _settled(record, fit):
         errors = np.sqrt(np.diag(best("vcov")))
-        np.testing.assert_array_less(np.abs(fit.coefficients - best("fixef")), 0.05 * errors + 1e-9)
+        np.testing.assert_array_less(np.abs(fit.beta - best("fixef")), 0.05 * errors + 1e-9)
         return
     errors = np.sqrt(np.diag(best("vcov")))
-    np.testing.assert_array_less(np.abs(fit.coefficients - best("fixef")), 5e-4 * errors)
+    np.testing.assert_array_less(np.abs(fit.beta - best("fixef")), 5e-4 * errors)
     # Before 2.1, lme4's Hessian has the weights of the step before.
     np.testing.assert_allclose(
         fit.std_errors, errors, rtol=5e-3 if record.version == "2.1" else 0.05
@@ -128,9 +128,7 @@ def test_at_lme4s_optimum(record):
     scale = np.abs(best("fixef")).max(initial=0)
     # lme4 stops PIRLS before the last digits of the modes.
     tolerance = 1e-8 if record.kind == "linear" else 1e-4
-    np.testing.assert_allclose(
-        fit.coefficients, best("fixef"), rtol=tolerance, atol=tolerance * scale
-    )
+    np.testing.assert_allclose(fit.beta, best("fixef"), rtol=tolerance, atol=tolerance * scale)
     assert fit.sigma == pytest.approx(best("sigma")[0], rel=tolerance)
     modes, variances = best("ranef"), best("condVar")
     assert list(fit.ranef) == list(modes)

@@ -22,7 +22,7 @@ class Answer:
     page : callable
         Makes the text for a reader, of so many characters a line.
     record : callable
-        Makes the mapping that ``--json`` prints, of JSON's own types.
+        Makes the mapping that ``--json`` prints, of JSON's own types and arrays of numbers.
     code : int
         The exit code.
     """

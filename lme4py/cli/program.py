@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from io import TextIOWrapper
+from typing import Any
+
+import numpy as np
 
 from lme4py.cli.command import Command
 from lme4py.cli.compare import compare
@@ -100,7 +103,9 @@ def _answered(options: argparse.Namespace) -> int:
             warnings.simplefilter("ignore", Lme4pyWarning)
             answer = command.run(options)
             page = (
-                json.dumps(answer.record(), ensure_ascii=not unicode, allow_nan=False)
+                json.dumps(
+                    answer.record(), default=_plain, ensure_ascii=not unicode, allow_nan=False
+                )
                 if options.json
                 else answer.page(_width())
             )
@@ -115,6 +120,12 @@ def _answered(options: argparse.Namespace) -> int:
         if not isinstance(fault, BrokenPipeError):
             return _failed(f"cannot write the answer: {fault.strerror}")
     return answer.code
+
+
+def _plain(value: Any) -> Any:
+    """Return an array or a number of numpy's in JSON's types: None is what these cannot write."""
+    finite = np.isfinite(value)
+    return value.tolist() if finite.all() else np.where(finite, value, np.array(None)).tolist()
 
 
 def _spelled(fault: UnicodeError) -> tuple[str, int]:

@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lme4py.cli.command import Answer, command, doing, number, option
 from lme4py.cli.design_options import MODEL, design_of
 from lme4py.errors import DataError, file_fault
@@ -17,7 +15,6 @@ from lme4py.export.files import export as export_design
 from lme4py.replacing import replacing
 
 if TYPE_CHECKING:
-    from lme4py.data.values import FloatArray
     from lme4py.design import MixedDesign
     from lme4py.explain.clusters import Cluster
 
@@ -54,46 +51,39 @@ def _record_of_design(design: MixedDesign) -> dict[str, Any]:
     fixed, random, family = design.fixed, design.random, design.family
     return {
         "formula": str(design.formula),
-        "rows": int(design.X.shape[0]),
+        "rows": design.X.shape[0],
         "omitted": design.model_frame.omitted,
-        "lost_levels": dict(design.lost_levels),
+        "lost_levels": design.lost_levels,
         "reml": design.reml,
         "family": None if family is None else {"name": family.label, "link": family.link},
         "weights": design.weights is not None,
         "offset": design.offset is not None,
         "X": {
-            "shape": list(design.X.shape),
+            "shape": design.X.shape,
             "names": fixed.names,
-            "assign": fixed.assign.tolist(),
+            "assign": fixed.assign,
             "contrasts": {
-                name: coding if isinstance(coding, str) else coding.values.tolist()
+                name: coding if isinstance(coding, str) else coding.values
                 for name, coding in fixed.contrasts.items()
             },
             "dropped": fixed.dropped,
         },
-        "Zt": {"shape": list(random.Zt.shape), "values": int(random.Zt.nnz)},
+        "Zt": {"shape": random.Zt.shape, "values": random.Zt.nnz},
         "terms": [
             {
                 "label": term.bar.label,
                 "group": term.bar.group_name,
-                "columns": list(term.plan.names),
+                "columns": term.plan.names,
                 "levels": term.levels,
             }
             for term in random.terms
         ],
-        "Gp": random.Gp.tolist(),
-        "theta": random.theta.tolist(),
-        "lower": _numbers(random.lower),
-        "messages": list(design.messages),
-        "advice": list(design.advice),
+        "Gp": random.Gp,
+        "theta": random.theta,
+        "lower": random.lower,
+        "messages": design.messages,
+        "advice": design.advice,
     }
-
-
-def _numbers(values: FloatArray | None) -> Any:
-    """Return numbers as lists, with None for what JSON cannot write."""
-    return (
-        None if values is None else np.where(np.isfinite(values), values, np.array(None)).tolist()
-    )
 
 
 @command(
@@ -231,22 +221,22 @@ def _record_of_cluster(design: MixedDesign, found: Cluster) -> dict[str, Any]:
     return {
         "group": found.group,
         "level": found.level,
-        "rows": found.rows.tolist(),
-        "y": _numbers(found.y),
-        "X": {"names": list(design.fixed.names), "values": _numbers(found.X)},
+        "rows": found.rows,
+        "y": found.y,
+        "X": {"names": design.fixed.names, "values": found.X},
         "parts": [
             {
                 "group": part.group,
-                "levels": list(part.levels),
-                "columns": part.columns.tolist(),
-                "names": [list(pair) for pair in part.names],
-                "Z": _numbers(part.Z),
+                "levels": part.levels,
+                "columns": part.columns,
+                "names": part.names,
+                "Z": part.Z,
             }
             for part in found.parts
         ],
-        "offset": _numbers(found.offset),
-        "weights": _numbers(found.weights),
-        "blocks": {"count": int(blocks.row_sizes.size), "group": blocks.group},
+        "offset": found.offset,
+        "weights": found.weights,
+        "blocks": {"count": blocks.row_sizes.size, "group": blocks.group},
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,35 +13,21 @@ from lme4py.matrices.randomterm import RandomTerm
 INTERCEPT = "(Intercept)"
 
 
-@dataclass(frozen=True, slots=True)
-class FixedTerm:
-    """One term of the fixed part: its label and its stretch of the columns of X."""
-
-    label: str
-    start: int
-    stop: int
-
-    @property
-    def columns(self) -> int:
-        """Number of columns."""
-        return self.stop - self.start
-
-
-def fixed_terms(design: FixedDesign) -> list[FixedTerm]:
-    """Return the fixed terms that have columns in X, in order.
+def fixed_terms(design: FixedDesign) -> dict[str, slice]:
+    """Return the columns of X that belong to each fixed term, in order.
 
     Examples
     --------
     >>> import lme4py
     >>> from lme4py.data import sleepstudy
     >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
-    >>> [(term.label, term.columns) for term in fixed_terms(design)]
-    [('(Intercept)', 1), ('poly(Days, 2)', 2)]
+    >>> fixed_terms(design)
+    {'(Intercept)': slice(0, 1, None), 'poly(Days, 2)': slice(1, 3, None)}
     """
     assign, labels = design.fixed.assign, (INTERCEPT, *design.fixed.terms)
     starts = np.flatnonzero(np.diff(assign, prepend=-1)).tolist()
     stops = [*starts, len(assign)][1:]
-    return [FixedTerm(labels[assign[at]], at, end) for at, end in zip(starts, stops, strict=True)]
+    return {labels[assign[at]]: slice(at, end) for at, end in zip(starts, stops, strict=True)}
 
 
 def dense(matrix: Any) -> FloatArray:

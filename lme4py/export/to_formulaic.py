@@ -38,15 +38,15 @@ def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
         for label, member in zip(found.labels, found.members, strict=True)
     }
     structure, places = [], []
-    for term in fixed_terms(design):
+    for label, place in fixed_terms(design).items():
         # R's variables, each as a name to look up: formulaic is not to evaluate them.
-        names = variables.get(term.label, [term.label])
+        names = variables.get(label, [label])
         factors = [Factor(name, eval_method="lookup") for name in names]
-        if term.label == INTERCEPT:
+        if label == INTERCEPT:
             factors = [Factor("1", eval_method="literal")]
-        columns = design.fixed.names[term.start : term.stop]
-        structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(term.label)], columns))
-        places.append((str(structure[-1].term), term.start, term.stop))
+        columns = design.fixed.names[place]
+        structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(label)], columns))
+        places.append((str(structure[-1].term), place.start, place.stop))
     spec = DesignModelSpec(
         formula=SimpleFormula([item.term for item in structure], _ordering="none"),
         structure=structure,

@@ -58,15 +58,15 @@ def to_patsy(design: FixedDesign) -> DesignMatrix:
     infos: dict[Any, Any] = {}
     codings: OrderedDict[Any, list[Any]] = OrderedDict()
     collide = False
-    for term in fixed_terms(design):
-        own = names[term.start : term.stop]
-        collide = collide or (term.label in names and own != [term.label])
-        if term.label == INTERCEPT:
+    for label, columns in fixed_terms(design).items():
+        own = names[columns]
+        collide = collide or (label in names and own != [label])
+        if label == INTERCEPT:
             codings[Term([])] = [SubtermInfo([], {}, 1)]
             continue
-        block = _Block(term.label)
-        infos[block] = FactorInfo(block, "numerical", {}, num_columns=term.columns)
-        codings[Term([block])] = [SubtermInfo([block], {}, term.columns)]
+        block = _Block(label)
+        infos[block] = FactorInfo(block, "numerical", {}, num_columns=len(own))
+        codings[Term([block])] = [SubtermInfo([block], {}, len(own))]
     # patsy has one name space for columns and terms; where R's names clash, columns win.
     info = DesignInfo(names) if collide else DesignInfo(names, infos, codings)
     return DesignMatrix(dense(design.X), info)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -131,19 +130,14 @@ def row_names(design: MixedDesign, given: Sequence[str] | None = None) -> list[s
 
 
 def _omitted(design: MixedDesign) -> dict[str, RVector]:
-    """Return which rows missing values took, where it can be told from those of ``subset``."""
-    frame, spec = design.model_frame, design.learned
-    if not frame.omitted or frame.positions is None or spec is None:
+    """Return which rows missing values took; with ``subset`` their names are unknown."""
+    lost, spec = design.model_frame.lost, design.learned
+    if not lost.size or spec is None or spec.subset is not False:
         return {}
-    rows = frame.rows + frame.omitted
-    gone = np.setdiff1d(np.arange(rows), frame.positions)
-    labels = design.index if _numbered(design) is None else range(1, rows + 1)
-    beyond = int(frame.positions.max(initial=-1)) >= rows
-    if beyond or gone.size != frame.omitted or len(labels) != rows:
-        return {}
+    labels = lost + 1 if _numbered(design) is not None else design.index[lost]
     action = "exclude" if spec.na_action == "exclude" else "omit"
-    lost = integers(gone + 1, names=tuple(str(labels[at]) for at in gone.tolist()))
-    return {"na.action": replace(lost, attributes={"class": character([action])})}
+    own = {"class": character([action])}
+    return {"na.action": RVector((lost + 1).astype("i4"), "integer", tuple(map(str, labels)), own)}
 
 
 def _terms(design: MixedDesign) -> RLanguage:

@@ -24,8 +24,9 @@ def to_tabmat(design: MixedDesign, *, random: bool = True) -> SplitMatrix:
         raise ImportError("to_tabmat() needs tabmat: pip install -e '.[tabmat]'") from error
 
     with_random = flag_of("random", random)
-    labels = [term.label for term in fixed_terms(design) for _ in range(term.columns)]
-    parts = [DenseMatrix(dense(design.X), list(design.fixed.names), labels)]
+    names, terms = design.fixed.names, fixed_terms(design)
+    labels = [label for label, columns in terms.items() for _ in names[columns]]
+    parts = [DenseMatrix(dense(design.X), list(names), labels)]
     if with_random:
         # In formula order the blocks would not be Z's.
         parts += [

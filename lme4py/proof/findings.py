@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -186,19 +187,23 @@ class Comparison:
         >>> Comparison("m.rds", ()).record()["equal"]
         True
         """
-        parts = ("component", "verdict", "size", "largest", "summary")
         return {
             "name": self.name,
             "equal": self.equal,
             "tolerance": TOLERANCE,
             "lme4": self.lme4,
             "components": [
-                {name: getattr(finding, name) for name in parts}
-                | {
+                {
+                    "component": finding.component,
+                    "verdict": finding.verdict,
+                    "size": finding.size,
+                    # Beside a column of zeros any number is infinitely large.
+                    "largest": None if finding.largest == math.inf else finding.largest,
+                    "summary": finding.summary,
                     "differences": [
                         {"place": item.place, "here": item.ours, "R": item.theirs}
                         for item in finding.differences
-                    ]
+                    ],
                 }
                 for finding in self.findings
             ],

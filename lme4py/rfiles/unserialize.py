@@ -36,7 +36,7 @@ _TRUNCATED = "it ends in the middle of an object"
 _DAMAGED = "a number in it is damaged"
 _ESCAPES = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
 _ENVIRONMENT = RUnread("environment")
-_BYTE_CODE_TYPES = frozenset((2, 6, 239, 240, 243, 244))
+_BYTE_CODE_PAIRS = frozenset((2, 6, 239, 240, 243, 244))
 _NOTHING = {
     0: None,
     254: None,
@@ -386,13 +386,12 @@ class _Stream:
             code = self._read.integer()
             if code == 21:
                 self._byte_code()
-            elif code in _BYTE_CODE_TYPES:
-                self._byte_code_pairs(code)
             else:
-                self._item()
+                self._byte_code_part(code)
 
-    def _byte_code_pairs(self, code: int) -> None:
-        while code in _BYTE_CODE_TYPES:
+    def _byte_code_part(self, code: int) -> None:
+        """Read over a constant, or a chain of pairs; only elements can nest."""
+        while code in _BYTE_CODE_PAIRS:
             if code == 243:
                 self._read.integer()
                 return
@@ -402,11 +401,7 @@ class _Stream:
             if code in (239, 240):
                 self._item()
             self._item()
-            car = self._read.integer()
-            if car in _BYTE_CODE_TYPES:
-                self._byte_code_pairs(car)
-            else:
-                self._item()
+            self._byte_code_part(self._read.integer())
             code = self._read.integer()
         self._item()
 

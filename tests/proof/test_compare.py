@@ -158,6 +158,19 @@ def test_report_for_people_and_for_programs(sleep):
     assert {row["verdict"] for row in record["components"]} == {"equal", "order", "different"}
 
 
+def test_numbers_beside_zeros_of_r_are_written_as_json(sleep):
+    fixture, data = sleep
+    given = fixture.X.values.copy(order="F")
+    given[:, 1] = 0.0
+    zeros = replace(fixture, X=replace(fixture.X, values=given))
+    comparison = lme4py.compare(lme4py.lformula(fixture.formula, data), zeros)
+    (found,) = [item for item in comparison.findings if item.component == "X"]
+    assert found.largest == np.inf
+    (row,) = [row for row in comparison.record()["components"] if row["component"] == "X"]
+    assert row["largest"] is None
+    json.dumps(comparison.record(), allow_nan=False)
+
+
 def test_a_fitted_model():
     fixture = lme4py.read_fixture(FOLDER / "fitted_slope.rds")
     assert fixture.fitted

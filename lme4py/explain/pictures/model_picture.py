@@ -143,8 +143,8 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
         again = {k: colour for colour, columns in reversed(_marks(shown.design)) for k in columns}
         names = [(k + 0.5, name, again.get(k, INK)) for k, name in enumerate(fixed.names)]
         if len(names) > _MOST_NAMES:
-            spans = fixed_terms(shown.design)
-            names = [((span.start + span.stop) / 2, span.label, INK) for span in spans]
+            spans = fixed_terms(shown.design).items()
+            names = [((span.start + span.stop) / 2, label, INK) for label, span in spans]
         names = names[:: -(-len(names) // _MOST_NAMES) or 1]
     elif (side == "columns" or numbered) and axis.Gp[-1] <= _MOST_NAMES:
         found = zip(_names(side, shown), axis.terms.tolist(), strict=True)

@@ -35,7 +35,6 @@ LAYERS = (
     "formula.syntax",
     "formula.syntax_errors",
     "formula.tree_builder",
-    "formula.lark_parser",
     "formula.parse",
     "formula.deparse",
     "formula.terms",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import NoReturn
-
-from lark import Token
+from typing import TYPE_CHECKING, NoReturn
 
 from lme4py.errors import FormulaSyntaxError, Span
+
+if TYPE_CHECKING:
+    from lark import Token
 
 NESTING = 200
 """How deep brackets, or operators inside right operands, may be nested.

@@ -1,17 +1,19 @@
-"""Lark's tree to nodes, without recursion; numbers and strings as R reads them."""
+"""Lark's tree to nodes, without recursion; numbers and strings as R reads them.
+
+Lark's tokens are strings that know their type and place; nodes are none.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from lark import Token, Tree
-from lark.exceptions import VisitError
-from lark.visitors import Transformer_NonRecursive
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
+
+if TYPE_CHECKING:
+    from lark import Token, Tree
 
 _CHAINS = frozenset(
     [
@@ -46,10 +48,39 @@ def build(text: str, tree: Tree[Token]) -> Node:
     FormulaSyntaxError
         If there are none or several, or it is nested too deeply.
     """
-    try:
-        node: Node = _TreeBuilder(text).transform(tree)
-    except VisitError as fault:
-        raise fault.orig_exc from None
+    backwards: list[Any] = []
+    waiting: list[Any] = [tree]
+    while waiting:
+        part = waiting.pop()
+        backwards.append(part)
+        if not _is_token(part):
+            waiting += part.children
+    builder, made = _TreeBuilder(text), list[Any]()
+    for part in reversed(backwards):
+        if _is_token(part):
+            made.append(part)
+        else:
+            # The last ones that were made are the children.
+            begin = len(made) - len(part.children)
+            made[begin:] = [getattr(builder, part.data)(made[begin:])]
+    _bound_depth(text, made[0])
+    node: Node = made[0]
+    return node
+
+
+def last_token(state: Any) -> Token | None:
+    """Return the token that lark's parser took last."""
+    part = state.value_stack[-1] if state.value_stack else None
+    while part is not None and not _is_token(part):
+        part = part.children[-1] if part.children else None
+    return part
+
+
+def _is_token(part: Any) -> TypeGuard[Token]:
+    return isinstance(part, str)
+
+
+def _bound_depth(text: str, node: Node) -> None:
     pending = [(node, 0)]
     while pending:
         item, depth = pending.pop()
@@ -61,19 +92,17 @@ def build(text: str, tree: Tree[Token]) -> Node:
             chain = count == 2 and (name in _CHAINS or name.startswith("%"))
             parts = (*item.operands, item.function)
             pending += [(part, depth + (k > 0 or not chain)) for k, part in enumerate(parts)]
-    return node
 
 
-class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
-    """One method for each rule of the grammar; lark calls them, children first."""
+class _TreeBuilder:
+    """One method for each rule of the grammar, called with what was made of the children."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(visit_tokens=False)
         self.text = text
         self.placeholders: list[Symbol] = []
 
     def program(self, children: list[Any]) -> Node:
-        expressions: list[Node] = [child for child in children if not isinstance(child, Token)]
+        expressions: list[Node] = [child for child in children if not _is_token(child)]
         if len(expressions) != 1:
             second = expressions[1].span if len(expressions) > 1 else None
             hint = (
@@ -91,16 +120,16 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
     def _span(self, first: Any, last: Any = None) -> Span:
         """Return the place from one token or node to another."""
         begin, end = (
-            place_of(self.text, item) if isinstance(item, Token) else item.span
+            place_of(self.text, item) if _is_token(item) else item.span
             for item in (first, first if last is None else last)
         )
         return Span(self.text, begin.start, end.end)
 
     def operation(self, children: list[Any]) -> Call:
         """Return the call of the first token with the nodes as arguments: ``a + b``, ``x[1]``."""
-        word = next(child for child in children if isinstance(child, Token))
+        word = next(child for child in children if _is_token(child))
         name = {"POWER": "^", "LAMBDA": "function"}.get(word.type, str(word))
-        nodes = [child for child in children if not isinstance(child, Token)]
+        nodes = [child for child in children if not _is_token(child)]
         given = [child if isinstance(child, Argument) else Argument(child) for child in nodes]
         span = self._span(children[0], children[-1])
         return Call(Symbol(name, place_of(self.text, word)), tuple(given), span)
@@ -170,7 +199,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
 
     def call(self, children: list[Any]) -> Call:
         callee, *inside = children
-        given = tuple(child for child in inside if not isinstance(child, Token))
+        given = tuple(child for child in inside if not _is_token(child))
         if given == (Argument(None),):
             given = ()  # f() has no argument; x[] has one, which is empty
         function = Symbol(callee.value, callee.span) if isinstance(callee, Text) else callee
@@ -183,7 +212,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Any]):
         return Argument(children[2] if len(children) > 2 else None, self._name(children[0]))
 
     def parameters(self, children: list[Any]) -> list[Argument]:
-        found = [child for child in children if not isinstance(child, Token)]
+        found = [child for child in children if not _is_token(child)]
         names = [item.name for item in found]
         for position, name in enumerate(names):
             if name in names[:position]:

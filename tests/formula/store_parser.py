@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lme4py.formula import lark_parser
+from lme4py.formula import parse as reading
 
 
 def write(path: Path) -> None:
-    """Write what `lark_parser.loaded` reads."""
+    """Write what `reading.loaded` reads."""
     with path.open("wb") as file:
-        file.write(lark_parser.label())
-        lark_parser.built().save(file)
+        file.write(reading.label())
+        reading.built().save(file)
 
 
 if __name__ == "__main__":
-    write(Path(__file__).resolve().parents[2] / "grammar" / lark_parser.STORED)
+    write(Path(__file__).resolve().parents[2] / "grammar" / reading.STORED)

@@ -6,13 +6,13 @@ from lark import Lark
 from lark.lexer import BasicLexer
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula import lark_parser
+from lme4py.formula import parse as reading
 from lme4py.formula.parse import parse
 
 
 @pytest.fixture(scope="module")
 def built():
-    return lark_parser.built()
+    return reading.built()
 
 
 def _automaton(parser: Lark):
@@ -26,13 +26,13 @@ def options(rule):
 
 
 def test_a_parser_is_stored_for_this_grammar():
-    found = lark_parser.loaded()
+    found = reading.loaded()
     assert found is not None, "store it: python -m tests.formula.store_parser"
 
 
 def test_the_stored_automaton_is_the_built_one(built):
     """State by state, whatever their numbers: Lark numbers them by the hashes of a run."""
-    (ours, first), (theirs, other) = _automaton(lark_parser.loaded()), _automaton(built)
+    (ours, first), (theirs, other) = _automaton(reading.loaded()), _automaton(built)
     assert len(ours) == len(theirs)
     pairs, waiting = {first: other}, [first]
     while waiting:
@@ -63,7 +63,7 @@ class UncheckedLexer(BasicLexer):
 
 
 def test_no_two_rules_of_the_grammar_fit_one_text():
-    grammar = lark_parser._grammar()
+    grammar = reading._grammar()
     Lark(grammar, start="program", parser="lalr", lexer=UncheckedLexer, strict=True)
     with pytest.raises(lark.exceptions.GrammarError, match="conflict"):
         Lark(
@@ -97,15 +97,15 @@ def test_both_parsers_read_alike(built, monkeypatch, text):
             return str(error)
 
     stored = outcome()
-    monkeypatch.setattr(lark_parser, "_parser", lambda: built)
+    monkeypatch.setattr(reading, "_parser", lambda: built)
     assert outcome() == stored
 
 
 @pytest.mark.parametrize("stored", [None, b"lark 1.0, grammar 0\n...", b""])
 def test_a_parser_of_something_else_is_not_used(monkeypatch, tmp_path, stored):
-    (tmp_path / "r.lark").write_text(lark_parser._grammar(), "utf-8")
+    (tmp_path / "r.lark").write_text(reading._grammar(), "utf-8")
     if stored is not None:
-        (tmp_path / lark_parser.STORED).write_bytes(stored)
-    monkeypatch.setattr(lark_parser, "files", lambda _package: tmp_path)
-    assert lark_parser.loaded() is None
-    assert lark_parser.built().parse("y ~ x").data == "program"
+        (tmp_path / reading.STORED).write_bytes(stored)
+    monkeypatch.setattr(reading, "files", lambda _package: tmp_path)
+    assert reading.loaded() is None
+    assert reading.built().parse("y ~ x").data == "program"

@@ -115,12 +115,7 @@ def _coding_of(
 
 def _coded(state: State, object: Value) -> Factor:
     """Return new rows with the stored levels and contrasts."""
-    made = thawed(state, "C", object)
-    coding: str | Matrix | None = state["contrasts"]
-    if state["matrix"] is not None:
-        names = None if state["names"] is None else tuple(state["names"])
-        coding = Matrix(np.asfortranarray(state["matrix"], dtype=np.float64), names)
-    return replace(made, contrasts=coding)
+    return thawed(state, "C", object)
 
 
 @function(
@@ -160,13 +155,7 @@ def _with_contrasts(
             raise DataError("wrong number of contrast matrix rows")
         coding = complete_contrasts(coding, count - 1 if how_many is MISSING else how_many)
     made = replace(coded, contrasts=coding)
-    state = {
-        **frozen(made),
-        "contrasts": coding if isinstance(coding, str) else None,
-        "matrix": coding.values if isinstance(coding, Matrix) else None,
-        "names": coding.names if isinstance(coding, Matrix) else None,
-    }
-    return made, state
+    return made, frozen(made)
 
 
 @function("contrasts", role="summary", package="stats", rows="distinct")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -47,35 +48,32 @@ def _listed(items: Levels) -> str:
 
 def frozen(made: Factor) -> State:
     """Return the state of a factor whose levels are those of its argument's text."""
-    return {"levels": made.levels, "ordered": made.ordered}
+    codes = np.arange(len(made.levels), dtype=np.int32)
+    return {"texts": made.levels, "factor": replace(made, codes=codes)}
 
 
 def thawed(state: State, called: str, x: Value) -> Factor:
-    """Return rows with stored levels: of their text, or of the text that stands for a level.
+    """Return rows as a factor: of the stored one each takes the element that its text stands for.
 
-    A value without a level is an error, unless the user listed the levels: these leave
+    A value without one is an error, unless the user listed the levels: these leave
     other values out, in old rows and in new ones.
     """
-    levels: tuple[str | None, ...] = tuple(state["levels"])
-    places: dict[str | None, int] = {}
-    texts = state.get("texts", levels)
-    for level, place in zip(texts, state.get("codes", range(len(texts))), strict=True):
-        places.setdefault(level, int(place))
-    for item in state.get("excluded", ()):
-        places.setdefault(item, -1)
+    known: Factor = state["factor"]
+    pairs = list(zip(state["texts"], known.codes.tolist(), strict=True))
+    places: dict[str | None, int] = dict(reversed(pairs))  # the first of equal ones
     words = text(x)
     found = [*(places.get(item, -2) for item in words.pool), places.get(None, -1)]
     codes = np.array(found, dtype=np.int32)[words.codes]
     unseen = np.unique(words.codes[codes == -2])
     if unseen.size and state.get("strict", True):
         values = [words.pool[code] for code in unseen.tolist()]
-        known = [item for item in places if item is not None]
+        texts = [item for item, _ in pairs if item is not None]
         raise DataError(
             f"{called}(): new data has the value{'s' if len(values) > 1 else ''} "
-            f"{_listed(values)}, but the known levels are {_listed(known)}",
-            hint=nearest(values[0], known),
+            f"{_listed(values)}, but the known levels are {_listed(texts)}",
+            hint=nearest(values[0], texts),
         )
-    return Factor(np.maximum(codes, -1), levels, bool(state.get("ordered", False)))
+    return replace(known, codes=np.maximum(codes, -1))
 
 
 # Factors of values ------------------------------------------------------------------------
@@ -128,13 +126,11 @@ def _factor(
     final, codes = _labelled(kept, labels)
     if ordered is MISSING:
         ordered = called == "ordered" or (isinstance(x, Factor) and x.ordered)
+    codes += [-1 for item in excluded if item is not None]
     return {
-        "texts": tuple(kept),
-        "codes": tuple(codes),
-        "levels": tuple(final),
-        "ordered": ordered,
+        "texts": (*kept, *(item for item in excluded if item is not None)),
+        "factor": Factor(np.array(codes, dtype=np.int32), tuple(final), ordered),
         "strict": levels is MISSING,
-        "excluded": tuple(item for item in excluded if item is not None),
     }
 
 
@@ -258,10 +254,10 @@ def _recrossed(state: State, context: Context, dots: tuple[Dot, ...] = ()) -> Fa
     if len(parts) != len(dots):
         raise DataError("interaction() of a different number of factors")
     pairs = zip(parts, dots, strict=True)
-    factors = [thawed({"levels": part}, "interaction", dot.value) for part, dot in pairs]
+    factors = [thawed(part, "interaction", dot.value) for part, dot in pairs]
     how = {"separator": state["sep"], "last_fastest": bool(state["lex_order"])}
     full = crossed(factors, context.collation, **how)
-    return thawed({"levels": state["levels"]}, "interaction", full)
+    return thawed(state, "interaction", full)
 
 
 @function("interaction", role="basis", replay=_recrossed, rows="distinct")
@@ -276,8 +272,8 @@ def _interaction(
     factors = [as_factor(dot.value, context.collation) for dot in dots]
     made = crossed(factors, context.collation, separator=sep, last_fastest=lex_order, drop=drop)
     state = {
-        "parts": tuple(drop_unused(item).levels if drop else item.levels for item in factors),
-        "levels": made.levels,
+        **frozen(made),
+        "parts": tuple(frozen(drop_unused(item) if drop else item) for item in factors),
         "sep": sep,
         "lex_order": lex_order,
     }

@@ -347,7 +347,7 @@ def _ave_again(state: State, x: Value, context: Context, dots: tuple[Dot, ...] =
     if not isinstance(x, Numeric):
         raise DataError("ave() is for numbers")
     found = _groups_of([dot.value for dot in dots], x.values.size, context)
-    known = thawed({"levels": state["levels"]}, "ave", found)
+    known = thawed(state, "ave", found)
     values = np.append(np.asarray(state["values"], dtype=np.float64), np.nan)[known.codes]
     return pack(np.where(known.codes < 0, x.as_float(), values), state["kind"])
 
@@ -375,7 +375,7 @@ def _ave(
             result[rows] = made.as_float()
             values[place] = result[rows[0]]
     state = {
-        "levels": factor.levels,
+        **frozen(factor),
         "values": values if entry.role == "summary" else None,
         "kind": kind,
     }

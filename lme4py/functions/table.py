@@ -65,7 +65,7 @@ Rows: TypeAlias = Literal["all", "distinct", "extremes"]
 Compute: TypeAlias = Callable[..., Any]
 
 State: TypeAlias = Mapping[str, Any]
-"""What a basis keeps: float arrays, tuples of str, numbers, text, None; plain data for JSON."""
+"""What a basis keeps: values of R's, float arrays, tuples of str, numbers, text, None."""
 
 MISSING: Any = object()
 """The default of an argument that may be left out although R gives it no default."""

@@ -12,6 +12,7 @@ from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Symbol
 from lme4py.functions.table import Context, Dot, lookup
+from lme4py.spec.saved import _CODEC
 
 FILE = Path(__file__).resolve().parents[2] / "fixtures" / "functions" / "replay.tsv"
 CONTEXT = Context(8, Collation("icu"), lambda _text: None)
@@ -88,8 +89,8 @@ def test_basis_on_new_rows_is_that_of_r(record):
 )
 def test_state_survives_json(name, arguments):
     value, state = call(name, **arguments)
-    plain = json.loads(json.dumps(state, default=np.ndarray.tolist))
-    again = call(name, state=plain, **arguments)
+    plain = json.loads(json.dumps(_CODEC.to_plain(state), allow_nan=False))
+    again = call(name, state=_CODEC.from_plain(plain), **arguments)
     if isinstance(value, Factor):
         assert again.levels == value.levels
         assert again.codes.tolist() == value.codes.tolist()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from lme4py.errors import DataError
@@ -91,23 +91,17 @@ class Lme4:
 
 
 LME4_2 = Lme4()
+# What is told by yes or no is the other way round.
+_TURNED: Any = {
+    item.name: not item.default for item in fields(Lme4) if isinstance(item.default, bool)
+}
 LME4_1 = Lme4(
+    **_TURNED,
     version="1.1-31",
     structures=(),
-    expands_groups=False,
-    splits_generalized=False,
-    autoscales=False,
     empty_call="length(term) >= 3 is not TRUE",
     scale_advice="consider rescaling",
-    codes_any_vector=False,
-    counts_from_1970=False,
-    moves_knots=False,
-    times_one_by_one=False,
-    averages_what_is_there=False,
-    reads_open_exponents=True,
     binomial_links=("logit", "probit", "cloglog", "cauchit", "log"),
-    skips_derivatives=False,
-    profiles_dispersion=False,
     deviance_label="deviance",
     convergence_hint="",
     not_numeric="'x' must be numeric",

@@ -34,7 +34,6 @@ from lme4py.formula.syntax import (
     calls_in,
     is_null,
     placed,
-    rebuilt,
     rewrite,
     strip_parentheses,
     with_operands,
@@ -195,7 +194,7 @@ def _plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     def simplify(item: Call, operands: tuple[Node, ...]) -> Node:
         if item.name in lme4.structures and operands:
             return call("(", operands[0], span=item.span)
-        made = rebuilt(item, operands)
+        made = with_operands(item, *operands)
         return made if made is item or len(item.arguments) == 2 else operands[0]
 
     return rewrite(node, simplify)
@@ -346,7 +345,7 @@ def _outside_bars(node: Node) -> Node | None:
     kept: Node | None = None if is_bar(first) else first
     if isinstance(kept, Call) and len(kept.operands) == 1:
         inside = _outside_bars(kept.operands[0])
-        kept = None if inside is None else rebuilt(kept, (inside,))
+        kept = None if inside is None else with_operands(kept, inside)
     for outer in calls:
         if outer.name not in ("~", "(") and any(is_bar(operand) for operand in outer.operands):
             kept = None
@@ -355,7 +354,7 @@ def _outside_bars(node: Node) -> Node | None:
         if kept is None:
             kept = right
         elif right is not None:
-            kept = rebuilt(outer, (kept, right, *outer.operands[2:]))
+            kept = with_operands(outer, kept, right)
     return kept
 
 
@@ -405,7 +404,7 @@ def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
     if item.name in ("(", "diag") and isinstance(first, Call) and first.name == "||":
         bar = call("|", *first.operands, span=first.span)
         return operands[0] if item.name == "(" else with_operands(item, bar)
-    return item if item.name == "|" else rebuilt(item, operands)
+    return item if item.name == "|" else with_operands(item, *operands)
 
 
 def _by_two_arguments(outer: Call, first: Node | None, _: str) -> Call:

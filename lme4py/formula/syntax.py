@@ -121,7 +121,12 @@ def symbols(node: Node) -> Iterator[Symbol]:
 
 
 def with_operands(node: Call, *operands: Node) -> Call:
-    """Return the call with its first operands replaced, argument names kept."""
+    """Return the call with its first operands replaced, argument names kept.
+
+    It is the call itself if they are its own.
+    """
+    if all(new is old for new, old in zip(operands, node.operands, strict=False)):
+        return node
     replacements = iter(operands)
     arguments = tuple(
         item if item.value is None else Argument(next(replacements, item.value), item.name)
@@ -138,12 +143,6 @@ def calls_in(node: Node) -> Iterator[Call]:
         if isinstance(item, Call):
             yield item
             pending.extend(reversed((item.function, *item.operands)))
-
-
-def rebuilt(item: Call, operands: tuple[Node, ...]) -> Call:
-    """Return the call with these operands; the call itself if they are its own."""
-    same = all(new is old for new, old in zip(operands, item.operands, strict=True))
-    return item if same else with_operands(item, *operands)
 
 
 def rewrite(node: Node, change: Callable[[Call, tuple[Node, ...]], Node]) -> Node:

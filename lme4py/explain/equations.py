@@ -18,7 +18,6 @@ from lme4py.explain.expression import (
     Relation,
     Sum,
     Tree,
-    abridged,
     computed,
     evaluate,
     substituted,
@@ -146,12 +145,11 @@ class Equations(Shown):
 
     def _fitting(self, sections: Iterable[Section]) -> Display:
         """Return a display whose matrices have as many columns as the width has room for."""
-        whole = list(sections)
-        if self.width is None:
-            return self._display(whole)
-        for most in _COLUMNS:
-            shown = self._display([_abridged(section, most) for section in whole])
-            if shown.widest <= self.width - 2:
+        shown = self._display(sections)
+        for most in _COLUMNS if self.width is not None else ():
+            own = tuple(replace(section, most=most) for section in shown.sections)
+            shown = replace(shown, sections=own)
+            if shown.fits:
                 break
         return shown
 
@@ -339,20 +337,6 @@ class Equations(Shown):
         own = self.system.hierarchy.factors[factor]
         name, letter = self.notation.names.get(own.name, own.name), self.notation.letters[factor]
         return f"{name} {letter} = 1, …, {own.size}" if own.size > 1 else f"{name} {letter} = 1"
-
-
-def _abridged(section: Section, most: int) -> Section:
-    """Return a section whose matrices have at most so many rows and columns."""
-    relations = tuple(
-        relation.map(lambda side: abridged(side, most)) for relation in section.relations
-    )
-    notes: list[Note] = [
-        note
-        if isinstance(note, str)
-        else [part if isinstance(part, str) else abridged(part, most) for part in note]
-        for note in section.notes
-    ]
-    return replace(section, relations=relations, notes=tuple(notes))
 
 
 def equations(

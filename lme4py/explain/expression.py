@@ -217,17 +217,6 @@ def column(entries: Iterable[Tree]) -> Grid:
     return Grid(tuple(entries))
 
 
-def abridged(tree: Tree, most: int) -> Tree:
-    """Return a tree whose matrices leave out the middle of more rows and columns."""
-    match tree:
-        case Grid():
-            return tree.abridged(most, most)
-        case Compound():
-            return tree.map(lambda inside: abridged(inside, most))
-        case _:
-            return tree
-
-
 def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
     """Return at most so many items (three at least), a gap in place of the middle."""
     if len(items) <= most:

@@ -121,6 +121,7 @@ class Section:
     stage: int = 0  # of the hierarchy, at which they are read: notations leave out its index
     notes: tuple[Note, ...] = ()  # below them
     heads: bool = False  # whether the title is the heading of the sections that follow, too
+    most: int | None = None  # rows and columns of a matrix; else its middle is left out
 
     def __repr__(self) -> str:
         return f"<Section: {self.title or 'untitled'}, {len(self.relations)} equations>"
@@ -165,7 +166,7 @@ class Display(Shown):
         # A page breaks its own lines; equations do not.
         broken = form in (TEXT, LATEX) and self.width is not None
         for section in self.sections:
-            setter, plain = (self._setter(each, section.stage) for each in (form, TEXT))
+            setter, plain = (self._setter(each, section) for each in (form, TEXT))
             equations = [setter.lines(r, self._starts(r, plain)) for r in section.relations]
             notes = [
                 "".join(
@@ -179,8 +180,10 @@ class Display(Shown):
             ]
             yield section, equations, notes
 
-    def _setter(self, form: Format, stage: int) -> Typesetter:
-        return Typesetter(lambda quantity: self.write(quantity, stage), self.digits, form)
+    def _setter(self, form: Format, section: Section) -> Typesetter:
+        return Typesetter(
+            lambda quantity: self.write(quantity, section.stage), self.digits, form, section.most
+        )
 
     def _starts(self, relation: Relation, plain: Typesetter) -> Sequence[int]:
         """Return which terms of a sum begin a line, the same in all formats."""
@@ -189,10 +192,11 @@ class Display(Shown):
         return (0,) if self.width is None else plain.starts(relation, self.width - 2)
 
     @property
-    def widest(self) -> int:
-        """Characters of the longest line of text, sums broken."""
+    def fits(self) -> bool:
+        """Whether all equations as text, their sums broken, are within the width."""
         blocks = (block for _, equations, _ in self.written(TEXT) for block in equations)
-        return max((len(line) for block in blocks for line in block), default=0)
+        longest = max((len(line) for block in blocks for line in block), default=0)
+        return self.width is None or longest <= self.width - 2
 
 
 def _environment(name: str, lines: Iterable[str]) -> str:

@@ -78,6 +78,7 @@ class Typesetter:
     write: Callable[[Quantity], Written]  # the notation
     digits: int = 4  # significant ones of numbers
     form: Format = TEXT
+    most: int | None = None  # rows and columns of a matrix; else its middle is left out
 
     def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:
         """Return the lines of an equation, each beginning with one of these terms of its sum."""
@@ -140,8 +141,7 @@ class Typesetter:
         return self.form.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, rest = pieces(construct, self.form.column)
-        return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
+        return self._built(construct, *((part,) for part in parts))[0]
 
     def _built(self, construct: str, *parts: Box) -> Box:
         first, rest = pieces(construct, self.form.column)
@@ -236,6 +236,7 @@ class Typesetter:
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _grid(self, grid: Grid) -> Box:
+        grid = grid if self.most is None else grid.abridged(self.most, self.most)
         columns = zip(*grid.rows, strict=True)
         numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
         return tuple(self.form.grid(self.cells(grid), numeric))

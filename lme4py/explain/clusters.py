@@ -18,39 +18,34 @@ from lme4py.argument_types import count_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
-from lme4py.explain.estimates import Estimates, covariance_symbols, estimates, known_values
+from lme4py.explain.estimates import Estimates, estimates, known_values
 from lme4py.explain.expression import (
     Applied,
-    Dots,
     Grid,
     Numeral,
-    Power,
     Product,
     Quantity,
     QuantityKind,
     Relation,
     Sum,
-    Transposed,
     Tree,
     column,
-    computed,
     grid,
     shortened,
     substituted,
-    summed,
-    times,
 )
 from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
-from lme4py.explain.sections import in_matrices, residual_covariance, residual_variance
-from lme4py.explain.system import ColumnProduct, System, system
+from lme4py.explain.sections import in_matrices, variance
+from lme4py.explain.system import System, system
+from lme4py.export.dense_blocks import dense
 from lme4py.numerals import label as number_label
 
 __all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "cluster"]
 
 # Of the unobserved variable that a binomial response is a cut of.
 _LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
-_MOST_TERMS = 30
+_MOST_EFFECTS = 12
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -375,19 +370,21 @@ class ClusterVariance(Shown):
         """
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
-        model, own = source.system, source.factor
+        model, own, stage = source.system, source.factor, source.stage
         written = model.notation(notation)
-        V, outcomes = model.matrix("V", own=own), model.outcomes(own)
-        terms = tuple(self._in_terms(by_deviation=written.by_deviation))
+        factors = [factor for factor, *_ in self.cluster.effects()]
+        known = known_values(model, self.known, by_deviation=written.by_deviation)
+        V, *terms = variance(model, own, factors, known, by_deviation=written.by_deviation)
         sections = [
-            Section(self.cluster.title, (Relation((V, self._in_matrices())),), source.stage),
-            Section("", terms, source.stage),
+            Section(self.cluster.title, (V,), stage),
+            Section("", tuple(terms), stage, most=_MOST_EFFECTS),
         ]
-        for side, values in ((V, self.matrix), (Applied((outcomes,), "corr"), self.correlation)):
+        correlation = Applied((model.outcomes(own),), "corr")
+        for side, values in ((V.left, self.matrix), (correlation, self.correlation)):
             if values is not None:
                 numbers = Relation((side, _grid(values, (most, most))))
-                sections.append(Section("", (numbers,), source.stage))
-        sections.append(Section("", (), source.stage, tuple(self._notes())))
+                sections.append(Section("", (numbers,), stage))
+        sections.append(Section("", (), stage, tuple(self._notes())))
         return Display(tuple(sections), written.write, digits, width=88)
 
     def _by_factor(self) -> dict[str, FloatArray]:
@@ -411,36 +408,6 @@ class ClusterVariance(Shown):
         behind = _LATENT.get(family.link, np.nan) if family.name == "binomial" else np.nan
         return np.full(self.cluster.rows.size, behind if latent else 0.0)
 
-    def _in_matrices(self) -> Tree:
-        """Return V_j as a sum of products of matrices."""
-        model, own = self.cluster.source.system, self.cluster.source.factor
-        terms = []
-        for factor, *_ in self.cluster.effects():
-            Z, T = model.matrix("Z", factor, own), model.matrix("T", factor)
-            middle = T if model.within(own, factor) else Applied((T, Dots("across")), "diag")
-            terms.append(times(Z, middle, Transposed((Z,))))
-        if model.residual:
-            terms.append(residual_covariance(model, own))
-        return Sum(tuple(terms))
-
-    def _in_terms(self, *, by_deviation: bool) -> Iterator[Relation]:
-        """Yield each T, and the variance of one row multiplied out."""
-        model = self.cluster.source.system
-        numbers = known_values(model, self.known, by_deviation=by_deviation)
-        total: list[Tree] = []
-        for factor, *_ in self.cluster.effects():
-            every, _ = covariance_symbols(model, factor, by_deviation=by_deviation)
-            symbols = every.abridged(12, 12)
-            yield Relation((model.matrix("T", factor), symbols))
-            if numbers:
-                shown = computed(substituted(symbols, numbers))
-                yield Relation((model.matrix("T", factor), shown))
-            total += _quadratic(model.columns_of(factor), every)
-        if model.residual:
-            total.append(residual_variance(model.design))
-        if len(total) <= _MOST_TERMS:
-            yield Relation((Applied((model.outcome,), "var"), summed(total)))
-
     def _notes(self) -> Iterator[Note]:
         icc = self.icc
         if icc is None or not icc.size:
@@ -453,18 +420,6 @@ class ClusterVariance(Shown):
             yield f"ICC = {least:.3f}: this share {share}"
         else:
             yield f"by the row, from {least:.3f} to {most:.3f} {share}"
-
-
-def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]:
-    """Yield the terms of z T zᵀ, those of both halves of T together."""
-    for one, first in enumerate(columns):
-        for two, second in enumerate(columns[one:], start=one):
-            cell = matrix.rows[one][two]
-            factors: tuple[Tree, ...] = tuple(Power((a, Numeral(2.0))) for a in first.atoms)
-            if one != two:
-                factors = (Numeral(2.0), *first.atoms, *second.atoms)
-            if cell != Numeral(0.0):
-                yield times(*factors, cell)
 
 
 def _grid(values: Any, most: tuple[int, int]) -> Grid:
@@ -556,13 +511,12 @@ class Clusters(Sequence[Cluster]):
             raise IndexError(said) from None
         design, (order, starts) = self.design, self._order
         rows = order[starts[code] : starts[code + 1]]
-        X: Any = design.X[rows]
         others = (k for k in range(len(self.hierarchy.factors)) if k != self.factor)
         return Cluster(
             level=self.levels[code],
             rows=rows.copy(),
             y=None if design.y is None else design.y[rows],
-            X=X if isinstance(X, np.ndarray) else X.toarray(),
+            X=dense(design.X[rows]),
             own=self._part(self.factor, rows),
             others=tuple(self._part(factor, rows) for factor in others),
             offset=None if design.offset is None else design.offset[rows],

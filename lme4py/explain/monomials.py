@@ -17,6 +17,7 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
+from lme4py.export.dense_blocks import dense
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.functions.table import lookup
@@ -30,10 +31,7 @@ Column: TypeAlias = Callable[[slice], FloatArray]
 
 def column_of_X(design: MixedDesign, number: int) -> FloatArray:
     """Return one column of X as a dense array."""
-    X: Any = design.X
-    column = X[:, [number]]
-    dense: FloatArray = np.asarray(column.toarray() if hasattr(column, "toarray") else column)
-    return dense.ravel()
+    return dense(design.X[:, [number]]).ravel()
 
 
 def planned_columns(design: MixedDesign) -> Iterator[int]:

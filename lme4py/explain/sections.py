@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lme4py.data.values import Factor
@@ -23,16 +23,18 @@ from lme4py.explain.expression import (
     Transposed,
     Tree,
     column,
+    computed,
     distributed,
     evaluate,
     grid,
     quantities_of,
     substituted,
+    summed,
     terms_of,
     times,
 )
 from lme4py.explain.markup.display import Note, Section
-from lme4py.explain.system import System
+from lme4py.explain.system import ColumnProduct, System
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
 
@@ -51,6 +53,7 @@ _DISTRIBUTIONS = {
         "NegativeBinomial(μ, θ) has mean μ and variance μ + μ²/θ",
     ),
 }
+_MOST_TERMS = 30
 _HOW_MADE = (
     "J has a 1 where a row belongs to a group, R the columns left of the bar; ⊙ multiplies each "
     "row of J with the same row of R, every entry with every entry (Bates et al. 2015, 2.3)"
@@ -222,6 +225,47 @@ def _stacked(term: Tree) -> Tree:
             return Product((grid(lines), effects))
         case _:
             return column([in_row(term, "1"), Dots("down"), in_row(term, "n")])
+
+
+def variance(
+    system: System,
+    own: int,
+    factors: Sequence[int],
+    known: Mapping[Quantity, Tree],
+    *,
+    by_deviation: bool,
+) -> Iterator[Relation]:
+    """Yield V of a cluster of `own` in matrices, each T, and the variance of one row."""
+    whole, total, each = list[Tree](), list[Tree](), list[Relation]()
+    for factor in factors:
+        Z, T = system.matrix("Z", factor, own), system.matrix("T", factor)
+        middle = T if system.within(own, factor) else Applied((T, Dots("across")), "diag")
+        whole.append(times(Z, middle, Transposed((Z,))))
+        symbols, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
+        each.append(Relation((T, symbols)))
+        if known:
+            each.append(Relation((T, computed(substituted(symbols, known)))))
+        total += _quadratic(system.columns_of(factor), symbols)
+    if system.residual:
+        whole.append(residual_covariance(system, own))
+        total.append(residual_variance(system.design))
+    yield Relation((system.matrix("V", own=own), Sum(tuple(whole))))
+    yield from each
+    if len(total) <= _MOST_TERMS:
+        yield Relation((Applied((system.outcome,), "var"), summed(total)))
+
+
+def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]:
+    """Yield the terms of z T zᵀ, those of both halves of T together."""
+    rows = matrix.rows
+    for one, first in enumerate(columns):
+        for two, second in enumerate(columns[one:], start=one):
+            cell = rows[one][two]
+            factors: tuple[Tree, ...] = tuple(Power((a, Numeral(2.0))) for a in first.atoms)
+            if one != two:
+                factors = (Numeral(2.0), *first.atoms, *second.atoms)
+            if cell != Numeral(0.0):
+                yield times(*factors, cell)
 
 
 def distribution_sections(

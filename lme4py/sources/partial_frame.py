@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.factors import extreme_rows, first_rows
 from lme4py.data.missing_rows import missing
-from lme4py.data.schema import LevelTable, type_name, without_rows
+from lme4py.data.schema import type_name, without_rows
 from lme4py.data.values import (
     Character,
     Factor,
@@ -105,35 +105,23 @@ def _essence(value: Value) -> tuple[Any, ...]:
 def _common(first: Value, second: Value, name: str, levels_grow: bool) -> Value:
     """Return the type of a column whose parts have these."""
     match first, second:
-        case Numeric(), Numeric() if _are_numbers(first) and _are_numbers(second):
-            wider = first if first.kind == "double" else second
-            return replace(wider, time=_common_time(first.time, second.time, name))
-        case Factor(), Factor() if first.levels == second.levels:
-            return first
-        case Factor(), Factor() if levels_grow:
-            levels = LevelTable(dict.fromkeys((*first.levels, *second.levels)))
-            return replace(first, levels=levels)
+        case Factor(), Factor() if levels_grow or first.levels == second.levels:
+            pass
         case Factor() | Character(), Factor() | Character():
             return Character(np.zeros(0, dtype=np.int32), ())
-    if type_name(first) != type_name(second):
-        raise DataError(
-            f"column '{name}' is of type \"{type_name(second)}\" where it was "
-            f'"{type_name(first)}" before',
-            hint="give the column one type",
-        )
-    return first
-
-
-def _common_time(one: str | None, two: str | None, name: str) -> str | None:
-    if one == two:
-        return one
-    classes = {time_class(one), time_class(two)}
-    if classes == {"POSIXct"}:
-        # Midnights are written with the hour where another moment is.
-        return one if (one or "").endswith(" clock") else two
-    if classes == {"Date", "POSIXct"}:
-        return one if time_class(one) == "POSIXct" else two
-    raise DataError(f"column '{name}' holds times in some rows, and other numbers in others")
+        case Numeric(), Numeric() if _are_numbers(first) and _are_numbers(second):
+            classes = {time_class(first.time), time_class(second.time)}
+            if len(classes) > 1 and classes != {"Date", "POSIXct"}:
+                raise DataError(
+                    f"column '{name}' holds times in some rows, and other numbers in others"
+                )
+        case _ if type_name(first) != type_name(second):
+            raise DataError(
+                f"column '{name}' is of type \"{type_name(second)}\" where it was "
+                f'"{type_name(first)}" before',
+                hint="give the column one type",
+            )
+    return without_rows(concatenate([first, second]))
 
 
 POSITIONS = "(positions)"
@@ -147,25 +135,29 @@ class SomeRows:
     groups: tuple[tuple[str, ...], ...]  # variables of which each combination is kept, too
     first: int  # so many of the first rows are kept besides
     pieces: tuple[Mapping[str, Any], ...]  # the variables in the rows that are kept
+    seen: int  # rows of the source
     rows: int  # of the frame
     omitted: int  # lost for missing values
 
     @classmethod
-    def of(cls, frame: ModelFrame, groups: tuple[tuple[str, ...], ...], first: int) -> SomeRows:
+    def of(
+        cls, frame: ModelFrame, groups: tuple[tuple[str, ...], ...], first: int, seen: int
+    ) -> SomeRows:
         """Return what is to be kept of the rows of a block."""
         positions = np.arange(frame.rows) if frame.positions is None else frame.positions
         piece = {**frame.variables, POSITIONS: Numeric(positions, "integer")}
-        return cls(groups, first, (piece,), frame.rows, frame.omitted).reduced()
+        return cls(groups, first, (piece,), seen, frame.rows, frame.omitted).reduced()
 
-    def joined(self, other: SomeRows, begin: int) -> SomeRows:
-        """Return these and the rows that others kept of rows that begin at `begin`."""
+    def __add__(self, other: SomeRows) -> SomeRows:
+        """Return these rows and those that others kept of the rows that follow."""
         moved = [
-            {**piece, POSITIONS: Numeric(piece[POSITIONS].values + begin, "integer")}
+            {**piece, POSITIONS: Numeric(piece[POSITIONS].values + self.seen, "integer")}
             for piece in other.pieces
         ]
         made = replace(
             self,
             pieces=(*self.pieces, *moved),
+            seen=self.seen + other.seen,
             rows=self.rows + other.rows,
             omitted=self.omitted + other.omitted,
         )
@@ -229,9 +221,20 @@ class Spread:
         return np.where(self.marks, np.nan, np.sqrt(self.squares / (self.rows - 1)))
 
 
-def triangle(*rows: FloatArray) -> FloatArray:
-    """Return the triangular factor of a QR decomposition of some rows of X.
+@dataclass(frozen=True, eq=False, slots=True)
+class Triangle:
+    """The triangular factor of a QR decomposition of some rows of X.
 
-    It has the cross-products of the rows, without having squared their condition.
+    It has their cross-products, without having squared their condition.
     """
-    return np.asarray(np.linalg.qr(np.vstack(rows), mode="r"))
+
+    factor: FloatArray
+
+    @classmethod
+    def of(cls, X: FloatArray) -> Triangle:
+        """Return the factor of some rows."""
+        return cls(np.asarray(np.linalg.qr(X, mode="r")))
+
+    def __add__(self, other: Triangle) -> Triangle:
+        """Return the factor of the rows of both."""
+        return Triangle.of(np.vstack([self.factor, other.factor]))

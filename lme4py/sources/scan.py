@@ -40,7 +40,7 @@ from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, triangle
+from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.source import Source, source_of, telling
 from lme4py.sources.spec_blocks import computed, text_levels
 from lme4py.sources.spilled import keeping
@@ -76,11 +76,11 @@ class Found:
     states: Mapping[str, State] = field(default_factory=dict)
     frame: SomeRows | None = None  # None while a state is open
     spreads: Mapping[str, Spread] = field(default_factory=dict)  # of the frame's numbers, or of X
-    triangle: FloatArray | None = None  # of X, in the last sweep
+    triangle: Triangle | None = None  # of X, in the last sweep
     messages: Messages = field(default_factory=Messages)
 
     @np.errstate(all="ignore")
-    def joined(self, other: Found) -> Found:
+    def __add__(self, other: Found) -> Found:
         """Return what these rows tell and those that follow."""
         if not self.rows or not other.rows:
             return other if other.rows else self
@@ -88,22 +88,24 @@ class Found:
         rows, messages = self.rows + other.rows, self.messages + other.messages
         if types.changed:
             return Found(rows=rows, types=types, messages=messages)
-        spreads = {**self.spreads, **other.spreads}
-        for name in self.spreads.keys() & other.spreads.keys():
-            spreads[name] = self.spreads[name] + other.spreads[name]
-        frame = None
-        if self.frame is not None and other.frame is not None:
-            frame = self.frame.joined(other.frame, self.rows)
-        triangles = [part.triangle for part in (self, other) if part.triangle is not None]
         return Found(
             rows=rows,
             types=types,
             states={name: state + other.states[name] for name, state in self.states.items()},
-            frame=frame,
-            spreads=spreads,
-            triangle=triangle(*triangles) if triangles else None,
+            frame=_sum(self.frame, other.frame),
+            spreads={
+                name: _sum(self.spreads.get(name), other.spreads.get(name))
+                for name in {**self.spreads, **other.spreads}
+            },
+            triangle=_sum(self.triangle, other.triangle),
             messages=messages,
         )
+
+
+def _sum(one: Any, two: Any) -> Any:
+    if one is None or two is None:
+        return two if one is None else one
+    return one + two
 
 
 class Scan:
@@ -227,7 +229,7 @@ class Scan:
             if self.known.spec is not None:
                 found, X = Found(), computed(self.known.spec, block, messages).X
                 if len(X):
-                    found = Found(triangle=triangle(X), spreads={"X": Spread.of(X)})
+                    found = Found(triangle=Triangle.of(X), spreads={"X": Spread.of(X)})
             else:
                 values = {name: _column(columns, name) for name in self.columns}
                 if self.known.types is None:
@@ -235,7 +237,7 @@ class Scan:
                     types = types.plus(ColumnTypes.of(values, levels_grow=grow))
                 found = self._told(columns.rows, values, types, messages)
         found = replace(found, rows=columns.rows, types=types, messages=messages)
-        return self._with(found=self.found.joined(found))
+        return self._with(found=self.found + found)
 
     def _told(
         self, rows: int, values: Mapping[str, Value], types: ColumnTypes, messages: Messages
@@ -257,7 +259,7 @@ class Scan:
             for name, value in frame.variables.items()
             if isinstance(value, Numeric | Matrix) and frame.rows
         }
-        kept = SomeRows.of(frame, self._groups(frame.variables), self.known.first)
+        kept = SomeRows.of(frame, self._groups(frame.variables), self.known.first, rows)
         return Found(states=variables.states, frame=kept, spreads=spreads)
 
     def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
@@ -281,7 +283,7 @@ class Scan:
         if str(other._text.written) != str(self._text.written):
             text = f"scans of other models: {self._text.written} and {other._text.written}"
             raise DataError(text)
-        return self._with(found=self.found.joined(other.found))
+        return self._with(found=self.found + other.found)
 
     def advance(self, found: Scan | None = None) -> Scan:
         """Return the scan for the next sweep, or a complete one.
@@ -326,7 +328,7 @@ class Scan:
         """Return what is known after a sweep."""
         if known.plan is not None and total.triangle is not None:
             deviations = total.spreads["X"].deviations
-            return self._of_columns(known, total.triangle, deviations, self._text.control)
+            return self._of_columns(known, total.triangle.factor, deviations, self._text.control)
         if known.types is None:
             known = replace(known, types=self._attached(total.types.known))
             if total.types.changed or self._text.attached:

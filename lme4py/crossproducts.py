@@ -10,7 +10,7 @@ their sum, without approximation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -204,28 +204,20 @@ class RunningSum:
     Most entries of ZᵗZ stand where a row of Zᵗ meets one other: the levels of a nested factor have
     one level of the outer one, an intercept one slope. These are added up where they stand. What
     is left are sparse matrices, of which two are added as soon as the later is no smaller than
-    the earlier, so that all in all little is moved.
-
-    Parameters
-    ----------
-    q, p : int
-        How many columns Z and X have.
+    the earlier, so that all in all little is moved. `q` and `p` are the columns of Z and X.
     """
 
     def __init__(self, q: int, p: int) -> None:
-        from scipy.sparse import csc_array
-
-        # Memory that is not written to is none; ZᵗZ is put together at the end.
-        self._sums = Crossproducts(
-            XtX=np.zeros((p, p)),
-            Xty=np.zeros(p),
-            yty=0.0,
-            ZtX=np.zeros((q, p), order="F"),
-            Zty=np.zeros(q),
-            ZtZ=csc_array((q, q)),
-            n=0,
-            sum_log_weights=0.0,
-        )
+        # Memory that is not written to is none.
+        self._sums: dict[str, Any] = {
+            "XtX": np.zeros((p, p)),
+            "Xty": np.zeros(p),
+            "yty": 0.0,
+            "ZtX": np.zeros((q, p), order="F"),
+            "Zty": np.zeros(q),
+            "n": 0,
+            "sum_log_weights": 0.0,
+        }
         self._squares = np.zeros(q)
         self._pairs: dict[tuple[int, int], tuple[NDArray[np.int32], FloatArray]] = {}
         self._others: list[csc_array] = []
@@ -240,12 +232,12 @@ class RunningSum:
         offset: FloatArray | None = None,
     ) -> None:
         """Add some rows; the arguments are those of `Crossproducts.of`."""
-        sums, logarithms = self._sums, 0.0
+        sums = self._sums
         if offset is not None:
             y = y - offset
         if weights is not None:
             with np.errstate(divide="ignore"):
-                logarithms = float(np.log(weights).sum())
+                sums["sum_log_weights"] += float(np.log(weights).sum())
             roots = np.sqrt(weights)
             y = roots * y
             X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
@@ -254,26 +246,22 @@ class RunningSum:
         columns: Sequence[FloatArray] = ()
         if isinstance(X, np.ndarray):
             columns = tuple(X.T)
-            np.add(sums.XtX, X.T @ X, out=sums.XtX)
+            sums["XtX"] += X.T @ X
             # For so little work a product of BLAS wakes all its threads.
-            np.add(sums.Xty, np.einsum("ij,i->j", X, y), out=sums.Xty)
+            sums["Xty"] += np.einsum("ij,i->j", X, y)
         else:
-            np.add(sums.XtX, (X.T @ X).toarray(), out=sums.XtX)
-            np.add(sums.Xty, X.T @ y, out=sums.Xty)
-            np.add(sums.ZtX, (Zt @ X).toarray(), out=sums.ZtX)
-        self._sums = replace(
-            sums,
-            yty=sums.yty + sum_of_squares(y),
-            n=sums.n + y.size,
-            sum_log_weights=sums.sum_log_weights + logarithms,
-        )
+            sums["XtX"] += (X.T @ X).toarray()
+            sums["Xty"] += X.T @ y
+            sums["ZtX"] += (Zt @ X).toarray()
+        sums["yty"] += sum_of_squares(y)
+        sums["n"] += y.size
         counts = np.diff(Zt.indptr)
         for later in range(int(counts.max(initial=0))):
             rows, levels, values = _entries(Zt, counts, later, later)
             _add(self._squares, levels, values * values)
-            _add(sums.Zty, levels, values * y[rows])
+            _add(sums["Zty"], levels, values * y[rows])
             for number, column in enumerate(columns):
-                _add(sums.ZtX[:, number], levels, values * column[rows])
+                _add(sums["ZtX"][:, number], levels, values * column[rows])
             for earlier in range(later):
                 _, others, factors = _entries(Zt, counts, earlier, later)
                 self._add_pairs((earlier, later), others, levels, factors * values)
@@ -286,8 +274,6 @@ class RunningSum:
         products: FloatArray,
     ) -> None:
         """Add products of two entries of each row, by their rows of Zt."""
-        from scipy.sparse import coo_array
-
         q = self._squares.size
         # Counted from 1, for memory that is not written to has zeros.
         partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int32), np.zeros(q)))
@@ -300,28 +286,32 @@ class RunningSum:
             _add(sums, levels, products)
             return
         _add(sums, levels[met], products[met])
-        rest = (products[~met], (levels[~met].astype(np.int32), others[~met].astype(np.int32)))
-        self._others.append(coo_array(rest, shape=(q, q)).tocsc())
+        self._others.append(_sparse(products[~met], levels[~met], others[~met], q))
         while len(self._others) > 1 and self._others[-1].nnz >= self._others[-2].nnz:
             self._others[-2:] = [self._others[-2] + self._others[-1]]
 
     def total(self) -> Crossproducts:
         """Return the sum."""
-        from scipy.sparse import coo_array
-
-        q, triangle = self._squares.size, self._sums.ZtZ
+        q, triangle = self._squares.size, []
         for partner, sums in self._pairs.values():
-            levels = np.flatnonzero(partner).astype(np.int32)
-            entries = (sums[levels], (levels, partner[levels] - 1))
-            triangle = triangle + coo_array(entries, shape=(q, q)).tocsc()
-        while self._others:
-            triangle = triangle + self._others.pop()
-        levels = np.flatnonzero(self._squares).astype(np.int32)
-        squares = coo_array((self._squares[levels], (levels, levels)), shape=(q, q)).tocsc()
-        ZtZ = squares + triangle
-        ZtZ = ZtZ + triangle.T.tocsc()
-        ZtZ.sort_indices()
-        return replace(self._sums, ZtZ=ZtZ)
+            levels = np.flatnonzero(partner)
+            triangle.append(_sparse(sums[levels], levels, partner[levels] - 1, q))
+        levels = np.flatnonzero(self._squares)
+        squares = _sparse(self._squares[levels], levels, levels, q)
+        parts = [*triangle, *reversed(self._others)]
+        if parts:
+            below = sum(parts[1:], start=parts[0])
+            squares = squares + below + below.T.tocsc()
+        squares.sort_indices()
+        return Crossproducts(**self._sums, ZtZ=squares)
+
+
+def _sparse(entries: FloatArray, rows: NDArray[Any], columns: NDArray[Any], size: int) -> csc_array:
+    """Return a square matrix in which entries of one place are added."""
+    from scipy.sparse import coo_array
+
+    places = (rows.astype(np.int32), columns.astype(np.int32))
+    return coo_array((entries, places), shape=(size, size)).tocsc()
 
 
 def _entries(

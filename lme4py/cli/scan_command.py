@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lme4py.archive import write_archive
 from lme4py.cli.command import Answer, command, doing, number, option
 from lme4py.cli.design_options import chosen_of
 from lme4py.errors import DataError
 from lme4py.replacing import new_folder
 
 if TYPE_CHECKING:
-    from lme4py.spec.spec import NewRows, Spec
+    from lme4py.spec.spec import NewRows
 
 _ROWS = 500_000
 
@@ -62,48 +63,38 @@ def scan(options: argparse.Namespace) -> Answer:
                 products.save(folder / "crossproducts.npz")
                 rows = products.n
         written = sorted(path.name for path in folder.iterdir())
-    record = _record(spec, rows, options.out, written)
+    groups = zip(spec.formula.bars, spec.groups, strict=True)
+    record = {
+        "formula": str(spec.formula),
+        "rows": rows,
+        "columns": list(spec.fixed.names),
+        "levels": {bar.group_name: len(group.levels) for bar, group in groups},
+        "out": str(options.out),
+        "files": written,
+    }
     return Answer(lambda _: _page(record), lambda: record)
 
 
 def _write_blocks(folder: Path, blocks: Iterator[NewRows]) -> int:
     rows = 0
     for place, block in enumerate(blocks, start=1):
-        parts = {"data": block.Zt.data, "indices": block.Zt.indices, "indptr": block.Zt.indptr}
-        arrays: dict[str, Any] = {f"Zt_{name}": array for name, array in parts.items()}
-        arrays |= {"Zt_shape": np.array(block.Zt.shape)}
+        parts = ("data", "indices", "indptr")
+        arrays = {f"Zt_{part}": getattr(block.Zt, part) for part in parts}
+        arrays["Zt_shape"] = np.array(block.Zt.shape)
         for name in ("X", "y", "weights", "offset", "positions"):
             if getattr(block, name) is not None:
                 arrays[name] = getattr(block, name)
-        np.savez(folder / f"block-{place:05d}.npz", **arrays)
+        write_archive(folder / f"block-{place:05d}.npz", arrays)
         rows += len(block.X)
     return rows
-
-
-def _record(spec: Spec, rows: int, out: Path, written: list[str]) -> dict[str, Any]:
-    return {
-        "formula": str(spec.formula),
-        "rows": rows,
-        "columns": list(spec.fixed.names),
-        "levels": {
-            bar.group_name: len(g.levels)
-            for bar, g in zip(spec.formula.bars, spec.groups, strict=True)
-        },
-        "out": str(out),
-        "files": written,
-    }
 
 
 def _page(record: dict[str, Any]) -> str:
     levels = ", ".join(f"{name} {count:,}" for name, count in record["levels"].items())
     shown = record["files"][:4]
     more = f", ... ({len(record['files'])} files)" if len(record["files"]) > len(shown) else ""
-    return "\n".join(
-        [
-            record["formula"],
-            "",
-            f"  {record['rows']:,} rows   X: {', '.join(record['columns'])}",
-            f"  levels: {levels}",
-            f"  {record['out']}: {', '.join(shown)}{more}",
-        ]
-    )
+    return f"""{record["formula"]}
+
+  {record["rows"]:,} rows   X: {", ".join(record["columns"])}
+  levels: {levels}
+  {record["out"]}: {", ".join(shown)}{more}"""

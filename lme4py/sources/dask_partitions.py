@@ -15,20 +15,10 @@ _T = TypeVar("_T")
 
 
 def total_of_partitions(data: Any, names: Sequence[str], read: Callable[[Any], _T]) -> _T:
-    """Return the sum of what is read of each partition, in their order.
+    """Return the sum of what is read of some columns of each partition, in their order.
 
-    Parameters
-    ----------
-    data : dask.dataframe.DataFrame
-    names : sequence of str
-        The columns that are read.
-    read : callable
-        Takes a partition and returns something that can be added and pickled.
-
-    Raises
-    ------
-    DataError
-        If a partition cannot be read, or a worker is lost; it names the block.
+    That can be pickled. The error of a partition that cannot be read, or of a worker that is
+    lost, names the block.
     """
     from dask import base
     from dask.delayed import delayed

@@ -52,13 +52,7 @@ class ColumnTypes:
         return cls(known, blank, levels_grow)
 
     def plus(self, other: ColumnTypes) -> ColumnTypes:
-        """Return the types of the rows of both.
-
-        Raises
-        ------
-        DataError
-            For types that no column can have together.
-        """
+        """Return the types of the rows of both; `DataError` for types that do not go together."""
         if not self.known or not other.known:
             return self if self.known else other
         grow = self.levels_grow and other.levels_grow

@@ -27,11 +27,6 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
 
     That leaves out columns that are not there, and raises an error where the file is another one
     than it was when this was called.
-
-    Raises
-    ------
-    DataError
-        If it is not there, damaged, or of none of the formats.
     """
     inner = path.with_suffix("") if path.suffix in (".gz", ".bz2", ".xz") else path
     opened = FORMATS.get(inner.suffix.lower())

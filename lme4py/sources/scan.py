@@ -231,7 +231,11 @@ class Scan:
                 if len(X):
                     found = Found(triangle=Triangle.of(X), spreads={"X": Spread.of(X)})
             else:
-                values = {name: _column(columns, name) for name in self.columns}
+                values: dict[str, Any] = {name: columns.get(name) for name in self.columns}
+                absent = next((name for name, value in values.items() if value is None), None)
+                if absent is not None:
+                    hint = nearest(absent, columns.names)
+                    raise DataError(f"object '{absent}' not found in the block", hint=hint)
                 if self.known.types is None:
                     grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
                     types = types.plus(ColumnTypes.of(values, levels_grow=grow))
@@ -245,9 +249,8 @@ class Scan:
         """Return what a block tells of states, or of the model frame where all are known."""
         if types.changed:
             return Found()
-        current = self.known.types or types.known
-        adapted = {name: _typed(value, current[name], name) for name, value in values.items()}
-        scope = self._text.scope(BlockColumns(self._names, adapted), rows, messages)
+        columns = BlockColumns(self._names, values, self.known.types or types.known)
+        scope = self._text.scope(columns, rows, messages)
         given = {name: text or None for name, text in self._text.expressions.items()}
         states = {**dict.fromkeys(self._nodes, OPEN), **self.known.states}
         variables = variables_of(self._terms, scope, given, states=states)
@@ -369,7 +372,7 @@ class Scan:
         return made
 
     def _scope(self, known: Known, messages: Messages) -> Scope:
-        return self._text.scope(BlockColumns(self._names, {}), known.rows or 0, messages)
+        return self._text.scope(BlockColumns(self._names, {}, {}), known.rows or 0, messages)
 
     def _attached(self, types: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the types of columns with the contrasts that are attached to some."""
@@ -476,36 +479,23 @@ def _deviations(plan: Plan, spreads: Mapping[str, Spread]) -> FloatArray | None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class BlockColumns:
-    """The columns of a block, on the types of the model's data."""
+    """The columns of a block, on the types that all blocks share."""
 
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of all columns of the data
     values: Mapping[str, Value]
+    types: Mapping[str, Value]
 
     def get(self, name: str) -> Value | None:
         """Return a column, or None."""
-        return self.values.get(name)
-
-
-def _column(columns: Columns, name: str) -> Value:
-    value = columns.get(name)
-    if value is None:
-        hint = nearest(name, columns.names)
-        raise DataError(f"object '{name}' not found in the block", hint=hint)
-    return value
-
-
-def _typed(value: Value, known: Value, name: str) -> Value:
-    """Return a column of a block on the type that all blocks share."""
-    found = adapt(value, known, name)
-    if not (isinstance(found, Numeric) and isinstance(value, Numeric)):
+        if name not in self.values:
+            return None
+        value, found = self.values[name], adapt(self.values[name], self.types[name], name)
+        # Whether midnights show the hour is known of all rows only, and matters to older versions.
+        if isinstance(value, Numeric) and isinstance(found, Numeric):
+            moments = time_class(value.time) == "POSIXct" == time_class(found.time)
+            if moments and followed().times_one_by_one:
+                return replace(found, time=value.time)
         return found
-    # Whether midnights show the hour is known of all rows only, and matters to older versions.
-    if (
-        time_class(value.time) == "POSIXct" == time_class(found.time)
-        and followed().times_one_by_one
-    ):
-        return replace(found, time=value.time)
-    return found
 
 
 def scan(

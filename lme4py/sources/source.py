@@ -30,64 +30,30 @@ _AGAIN = "give a function that returns a new iterator of frames each time"
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some rows of a source.
+    """Some rows of a source."""
 
-    Parameters
-    ----------
-    columns : mapping of str to Value
-    place : str
-        Which block it is, from 1, and which rows of the source, from 0.
-    start : int
-        The row of the source that its first one is.
-    levels_grow : bool
-        Whether factors of frames like this one grow by the levels of later rows.
-    """
-
-    columns: Mapping[str, Any]
-    place: str
-    start: int
-    levels_grow: bool
+    columns: Mapping[str, Any]  # values
+    place: str  # which block it is, from 1, and which rows of the source, from 0
+    start: int  # the row of the source that its first one is
+    levels_grow: bool  # whether factors of frames like this one grow by levels of later rows
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows that can be read again and again.
+    """Rows that can be read again and again."""
 
-    Parameters
-    ----------
-    kind : str
-        What it is, for errors.
-    names : tuple of str
-        The columns.
-    frames : callable
-        Reads the rows.
-    partitions : object, optional
-        A Dask data frame, whose scheduler reads the partitions.
-    """
-
-    kind: str
-    names: tuple[str, ...]
-    frames: Frames
-    partitions: Any = None
+    kind: str  # what it is, for errors
+    names: tuple[str, ...]  # the columns
+    frames: Frames  # reads the rows
+    partitions: Any = None  # Dask's data frame, whose scheduler reads the partitions
 
     def blocks(
         self, names: Sequence[str], rows: int, levels: Mapping[str, Levels] | None = None
     ) -> Iterator[Block]:
-        """Yield the rows in blocks of at most `rows`.
+        """Yield the rows in blocks of at most `rows`, without columns that are not there.
 
-        Parameters
-        ----------
-        names : sequence of str
-            The columns that are read. Those that are not there are left out.
-        rows : int
-        levels : mapping of str to tuple of str, optional
-            The texts whose places are the codes of columns of text; by default those of all
-            blocks so far.
-
-        Raises
-        ------
-        DataError
-            If reading fails.
+        The codes of a column of text are places in its `levels`, if it has some; without
+        `levels`, in the texts of the blocks so far. An error of reading says which block it is.
         """
         wanted, number, start = set(names), 0, 0
         known = wanted if levels is None else levels.keys()
@@ -145,19 +111,9 @@ def _cut(column: Any, rows: slice) -> Any:
 
 
 def source_of(data: Any) -> Source:
-    """Return data as a source.
+    """Return data as a source: what `Spec.blocks` names, and a folder that a scan spilled.
 
-    Parameters
-    ----------
-    data : path, glob, list of paths, frame, list of frames, callable, or what reads rows
-        Parquet, Arrow or CSV files; ``pyarrow.dataset.Dataset``; polars' LazyFrame; DuckDB's
-        relation; Dask's data frame; anything with ``__arrow_c_stream__``; a function that
-        returns an iterator of frames.
-
-    Raises
-    ------
-    DataError
-        For anything else, and for what can be read only once.
+    Anything else, and what can be read only once, is a `DataError`.
     """
     if isinstance(data, Source):
         return data

@@ -66,31 +66,30 @@ def computed(spec: Spec, frame: Any, messages: Messages) -> NewRows:
 def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
     """Return the cross-products of all rows of a source; `Spec.crossproducts` tells of it."""
     source, messages = source_of(data), Messages()
-    total: Crossproducts | None = None
     if source.partitions is not None:
-        read = partial(_products, spec, messages=messages)
+        read = partial(_products, spec, messages)
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
-        running: RunningSum | None = None
+        sums: RunningSum | None = None
         for block in _read(spec, source, rows):
             with telling(block.place):
-                running = _added(spec, block.columns, running, messages)
-        total = None if running is None else running.total()
+                sums = _added(spec, messages, block.columns, sums)
+        if sums is None:
+            raise DataError("the source has no rows")
+        total = sums.total()
     messages.tell()
-    if total is None:
-        raise DataError("the source has no rows")
     return total
 
 
-def _added(spec: Spec, frame: Any, running: RunningSum | None, messages: Messages) -> RunningSum:
+def _added(spec: Spec, messages: Messages, frame: Any, sums: RunningSum | None) -> RunningSum:
     """Return the sum of some rows and those before them."""
     rows = computed(spec, frame, messages)
     if rows.y is None or rows.y.ndim > 1:
         raise DataError("cross-products need a response that is one column of numbers")
-    running = running or RunningSum(rows.Zt.shape[0], rows.X.shape[1])
-    running.add(rows.X, rows.Zt, rows.y, weights=rows.weights, offset=rows.offset)
-    return running
+    sums = sums or RunningSum(rows.Zt.shape[0], rows.X.shape[1])
+    sums.add(rows.X, rows.Zt, rows.y, weights=rows.weights, offset=rows.offset)
+    return sums
 
 
-def _products(spec: Spec, frame: Any, messages: Messages) -> Crossproducts:
-    return _added(spec, frame, None, messages).total()
+def _products(spec: Spec, messages: Messages, frame: Any) -> Crossproducts:
+    return _added(spec, messages, frame, None).total()

@@ -23,13 +23,7 @@ DOCUMENT = "rows.json"
 
 
 def keeping(folder: Path, blocks: Iterator[Any]) -> Iterator[Any]:
-    """Yield blocks as they come, and keep them in a new folder, whole or not at all.
-
-    Raises
-    ------
-    DataError
-        If the folder has files, or cannot be written.
-    """
+    """Yield blocks as they come, and keep them in a new folder, whole or not at all."""
     kinds: list[dict[str, Any]] = []
     pools: dict[str, Levels] = {}
     levels: dict[Levels, int] = {}
@@ -59,13 +53,7 @@ def keeping(folder: Path, blocks: Iterator[Any]) -> Iterator[Any]:
 
 
 def kept_rows(folder: Path) -> tuple[tuple[str, ...], Frames]:
-    """Return the columns of the rows that are kept in a folder, and what reads the rows.
-
-    Raises
-    ------
-    DataError
-        If a file is not what was written.
-    """
+    """Return the columns of the rows that are kept in a folder, and what reads the rows."""
     path = folder / DOCUMENT
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))

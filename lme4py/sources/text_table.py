@@ -18,12 +18,8 @@ from lme4py.data.values import Character, Codes, Value, places_behind
 class TextTable:
     """The texts of one column, of which a code is the place.
 
-    A table that was given no texts grows, in place, by the new ones of each block.
-
-    Parameters
-    ----------
-    pool : tuple of str, optional
-        The texts. A block with others is left as it is.
+    A table that was given no `pool` of texts grows, in place, by the new ones of each block. One
+    that was leaves a block with others as it is.
     """
 
     def __init__(self, pool: tuple[Any, ...] | None = None) -> None:

@@ -65,9 +65,14 @@ def sum_of_squares(values: FloatArray) -> float:
     >>> sum_of_squares(np.array([3.0, 4.0])), sum_of_squares(np.array([1.0, np.nan]))
     (25.0, nan)
     """
-    pieces = (values[begin : begin + _SERIAL] for begin in range(0, values.size, _SERIAL))
+    whole = values.size // _SERIAL * _SERIAL
     with np.errstate(over="ignore", invalid="ignore"):
-        return float(sum(piece @ piece for piece in pieces))
+        rest = values[whole:]
+        found = float(rest @ rest)
+        if whole:
+            rows = values[:whole].reshape(-1, _SERIAL)
+            found += float(np.vecdot(rows, rows).sum())
+        return found
 
 
 def mean(values: ArrayLike) -> float:

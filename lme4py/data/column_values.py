@@ -23,6 +23,7 @@ from lme4py.data.values import (
     Factor,
     FunctionName,
     Kind,
+    LevelTable,
     Matrix,
     Null,
     Numeric,
@@ -303,9 +304,8 @@ def _from_pandas(series: Any) -> Value:
             # Item by item an array of Arrow's takes twenty times as long.
             items = categories.to_numpy(dtype=object).tolist()
             # An index of pandas' own text type holds nothing but plain str.
-            return Factor(
-                codes, tuple(items if categories.dtype == "str" else map(str, items)), ordered
-            )
+            levels = LevelTable(items if categories.dtype == "str" else map(str, items))
+            return Factor(codes, levels, ordered)
         try:
             texts = _texts(_from_pandas(categories.to_series()))
         except DataError:  # intervals, periods, objects of several types: R has none of them

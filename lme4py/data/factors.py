@@ -13,14 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.collation import Collation
-from lme4py.data.values import Character, Codes, Factor, Matrix, Numeric, Time, Value, time_class
+from lme4py.data.values import (
+    Character,
+    Codes,
+    Factor,
+    Matrix,
+    Numeric,
+    Time,
+    Value,
+    time_class,
+    used_codes,
+)
 from lme4py.errors import DataError
 from lme4py.numerals import labels
 from lme4py.versions import followed
 
 _MOST_DAYS = 2**31 - 1  # as many as R can write
 _SECONDS_PER_DAY = 86400
-_FIRST_LOOK = 1 << 12
 # The largest table of presences that is still linear work: four places a row.
 _DENSE, _SMALL = 4, 1 << 16
 # Years below 1000 are not padded by R.
@@ -302,17 +311,6 @@ def named_factor(codes: Codes, texts: Sequence[str | None], ordered: bool = Fals
     return Factor(recode(codes, [places.get(text, -1) for text in texts]), levels, ordered)
 
 
-def _used(codes: Codes, size: int) -> NDArray[np.intp] | None:
-    """Return which of `size` codes occur, sorted; None for all, as mostly the first rows tell."""
-    present = np.zeros(size + 1, dtype=bool)
-    begin, end = 0, max(2 * size, _FIRST_LOOK)
-    while begin < codes.size and not present[:size].all():
-        # The missing code -1 counts in the last place.
-        present[codes[begin:end]] = True
-        begin, end = end, 2 * end
-    return None if present[:size].all() else np.flatnonzero(present[:size])
-
-
 def _dropped(factor: Factor, used: NDArray[np.intp]) -> Factor:
     position = np.full(len(factor.levels), -1, dtype=np.int32)
     position[used] = np.arange(used.size, dtype=np.int32)
@@ -331,8 +329,7 @@ def drop_unused(factor: Factor) -> Factor:
     >>> drop_unused(Factor(np.array([2, 0], dtype=np.int32), ("z", "q", "a"))).levels
     ('z', 'a')
     """
-    used = _used(factor.codes, len(factor.levels))
-    return factor if used is None else _dropped(factor, used)
+    return factor if factor.used is None else _dropped(factor, factor.used)
 
 
 def logical_factor(values: NDArray[Any]) -> Factor:
@@ -372,12 +369,11 @@ def factor_of(value: Value, collation: Collation) -> Factor:
     """
     match value:
         case Factor():
-            places = _used(value.codes, len(value.levels))
-            every = range(len(value.levels)) if places is None else places
+            every = range(len(value.levels)) if value.used is None else value.used
             kept = [place for place in every if value.levels[place] is not None]
             return _dropped(value, np.array(kept, dtype=np.intp))
         case Character():
-            pool, places = value.pool, _used(value.codes, len(value.pool))
+            pool, places = value.pool, used_codes(value.codes, len(value.pool))
             if places is None:
                 order = collation.order(pool)
             else:

@@ -52,6 +52,8 @@ def rows_text(
 def missing(value: Value) -> NDArray[np.bool_] | None:
     """Return where a value is missing, shape (n,); None when nowhere."""
     match value:
+        case Numeric() if value.values.dtype.kind != "f" or np.isfinite(value.squares):
+            return None
         case Numeric(values=values) | Matrix(values=values):
             # The least of some numbers is NaN when one of them is.
             if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):

@@ -5,11 +5,8 @@ A value that has no rows any more still tells its type, its levels and their con
 
 from __future__ import annotations
 
-import reprlib
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 
@@ -17,6 +14,8 @@ from lme4py.data.factors import drop_unused, logical_factor, recode, shows_clock
 from lme4py.data.values import (
     Character,
     Factor,
+    Levels,
+    LevelTable,
     Matrix,
     Numeric,
     Value,
@@ -27,38 +26,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError, nearest
 
-Levels: TypeAlias = tuple[str | None, ...]
-
 _SECONDS_PER_DAY = 86400
-
-
-class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table beside the items
-    """Levels in their order that remember where each stands, once somebody has asked.
-
-    Examples
-    --------
-    >>> LevelTable(("b", "a")).places
-    {'b': 0, 'a': 1}
-    """
-
-    @classmethod
-    def of(cls, levels: Sequence[str | None]) -> LevelTable:
-        """Return levels as a table, which they may be already."""
-        return levels if isinstance(levels, LevelTable) else cls(levels)
-
-    def __repr__(self) -> str:
-        return reprlib.repr(tuple(self))
-
-    @cached_property
-    def places(self) -> dict[str | None, int]:
-        """The position of each level."""
-        return {level: place for place, level in enumerate(self)}
-
-    @cached_property
-    def holds_missing(self) -> bool:
-        """Whether missing values are a level (R's ``addNA``)."""
-        # Comparing every text with None takes several times as long.
-        return not all(self) and None in self
 
 
 _TRUTH: Levels = ("FALSE", "TRUE")
@@ -93,7 +61,7 @@ def without_rows(value: Value) -> Value:
         case Character():
             return Character(codes, ())
         case Factor(levels=levels, ordered=ordered, contrasts=contrasts):
-            return Factor(codes, LevelTable.of(levels), ordered, contrasts)
+            return Factor(codes, levels, ordered, contrasts)
         case Matrix(values=values, names=names, kind=kind):
             return Matrix(np.zeros((0, values.shape[1])), names, kind)
         case _:

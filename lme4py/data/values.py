@@ -6,8 +6,10 @@ in text and factors. A scalar is a value of length one, as in R.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count, repeat
 from typing import Any, Literal, TypeAlias
 
@@ -15,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
+from lme4py.moments import sum_of_squares
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Codes: TypeAlias = NDArray[np.signedinteger[Any]]
 Kind: TypeAlias = Literal["logical", "integer", "double"]
 Time: TypeAlias = str
+Levels: TypeAlias = tuple[str | None, ...]
+
+_FIRST_LOOK = 1 << 12
 
 UNITS: dict[Time, float] = {
     "secs": 1.0,
@@ -31,7 +37,7 @@ UNITS: dict[Time, float] = {
 """The units of a difftime, in seconds."""
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Numeric(Abbreviated):
     """A logical, integer or double vector.
 
@@ -57,6 +63,16 @@ class Numeric(Abbreviated):
     def as_float(self) -> FloatArray:
         """Return the numbers as float64, missing values as NaN (no copy when already so)."""
         return self.values.astype(np.float64, copy=False)
+
+    def as_double(self) -> Numeric:
+        """Return the vector with its numbers as float64; itself when they are."""
+        floats = self.as_float()
+        return self if floats is self.values else replace(self, values=floats)
+
+    @cached_property
+    def squares(self) -> float:
+        """The sum of squares: finite only where every number is."""
+        return sum_of_squares(self.as_float())
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -98,7 +114,36 @@ class Character(Abbreviated):
         return np.array([*self.pool, None], dtype=object)[self.codes]
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class LevelTable(tuple[str | None, ...]):  # noqa: SLOT001  # it keeps a table beside the items
+    """Levels in their order that remember where each stands, once somebody has asked.
+
+    Examples
+    --------
+    >>> LevelTable(("b", "a")).places
+    {'b': 0, 'a': 1}
+    """
+
+    @classmethod
+    def of(cls, levels: Sequence[str | None]) -> LevelTable:
+        """Return levels as a table, which they may be already."""
+        return levels if isinstance(levels, LevelTable) else cls(levels)
+
+    def __repr__(self) -> str:
+        return reprlib.repr(tuple(self))
+
+    @cached_property
+    def places(self) -> dict[str | None, int]:
+        """The position of each level."""
+        return {level: place for place, level in enumerate(self)}
+
+    @cached_property
+    def holds_missing(self) -> bool:
+        """Whether missing values are a level (R's ``addNA``)."""
+        # Comparing every text with None takes several times as long.
+        return not all(self) and None in self
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Factor(Abbreviated):
     """A factor.
 
@@ -119,6 +164,26 @@ class Factor(Abbreviated):
     levels: tuple[str | None, ...]
     ordered: bool = False
     contrasts: str | Matrix | None = None
+
+    def __post_init__(self) -> None:
+        # All that share these levels look them up in one table.
+        object.__setattr__(self, "levels", LevelTable.of(self.levels))
+
+    @cached_property
+    def used(self) -> NDArray[np.intp] | None:
+        """The positions of the levels that occur, in order; None for all."""
+        return used_codes(self.codes, len(self.levels))
+
+
+def used_codes(codes: Codes, size: int) -> NDArray[np.intp] | None:
+    """Return which of `size` codes occur, sorted; None for all, as mostly the first rows tell."""
+    present = np.zeros(size + 1, dtype=bool)
+    begin, end = 0, max(2 * size, _FIRST_LOOK)
+    while begin < codes.size and not present[:size].all():
+        # The missing code -1 counts in the last place.
+        present[codes[begin:end]] = True
+        begin, end = end, 2 * end
+    return None if present[:size].all() else np.flatnonzero(present[:size])
 
 
 @dataclass(frozen=True, eq=False, slots=True)

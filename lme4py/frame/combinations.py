@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.schema import LevelTable
-from lme4py.data.values import Codes
+from lme4py.data.values import Codes, LevelTable
 
 
 @dataclass(frozen=True, eq=False)

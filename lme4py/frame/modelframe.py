@@ -23,7 +23,7 @@ from lme4py.data.factors import distinct, factor_of
 from lme4py.data.factors import drop_unused as without_unused
 from lme4py.data.memory import read_only
 from lme4py.data.missing_rows import missing, rows_text
-from lme4py.data.schema import LevelTable, adapt
+from lme4py.data.schema import adapt
 from lme4py.data.values import (
     Character,
     Factor,
@@ -157,9 +157,6 @@ class ModelFrame:
                 value = without_unused(given)
                 if given.contrasts is not None and value is not given:
                     context.warn(f"contrasts dropped from factor {name} due to missing levels")
-            if isinstance(value, Factor):
-                # All stages share these levels, and look them up in one table.
-                value = replace(value, levels=LevelTable.of(value.levels))
             variables[name] = read_only(value)
         return replace(self, variables=variables)
 

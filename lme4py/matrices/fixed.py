@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -185,10 +186,8 @@ def checked_columns(
         matrix, dropped = check_rank(matrix, control.check_rankX, context, messages)
         matrix = check_scale(matrix, control.check_scaleX, context, messages)
     names, layout = matrix.names, matrix.plan
-    centers, divisors = (
-        {place: float(part[place]) for place in np.flatnonzero(~np.isnan(part)).tolist()}
-        for part in (matrix.centers, matrix.divisors)
-    )
+    centers = {n: item for n, item in enumerate(matrix.centers.tolist()) if not isnan(item)}
+    divisors = {n: item for n, item in enumerate(matrix.divisors.tolist()) if not isnan(item)}
     fixed = FixedEffects(
         names=list(names),
         assign=np.array([layout.assign[place] for place in matrix.kept], dtype=np.int64),

@@ -15,12 +15,14 @@ import numpy as np
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of, recode
-from lme4py.data.schema import Levels, LevelTable, known_levels, place_levels, unknown_levels
+from lme4py.data.schema import known_levels, place_levels, unknown_levels
 from lme4py.data.values import (
     Character,
     Codes,
     Factor,
     FunctionName,
+    Levels,
+    LevelTable,
     Matrix,
     Null,
     Numeric,
@@ -98,7 +100,7 @@ class Grouping:
                     raise DataError(f"'{name}' cannot be a grouping factor")
                 factors[name] = place_levels(found, levels[name])
         if levels is None:
-            levels = {name: LevelTable.of(factor.levels) for name, factor in factors.items()}
+            levels = {name: factor.levels for name, factor in factors.items()}
         return cls(frame, replace(context, rows=frame.rows), names or frame.names, factors, levels)
 
     def get(self, name: str) -> Factor | None:
@@ -216,7 +218,7 @@ def random_term(
     if learned is None:
         for text in plan.warnings:
             scope.context.warn(text)
-        learned = LearnedGroup(LevelTable.of(group.levels), group.ordered, plan.names, state)
+        learned = LearnedGroup(group.levels, group.ordered, plan.names, state)
     return RandomTerm(bar, group, plan), learned
 
 

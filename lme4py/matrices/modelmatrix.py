@@ -188,11 +188,11 @@ def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) 
         case Factor():
             return _coded(value, contrast or "contr.treatment", code)
         case Numeric():
-            return Numbers((value.as_float(),), ("",))
+            return Numbers((value.as_double(),), ("",))
         case Matrix(values=matrix, names=names):
             width = matrix.shape[1]
             suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
-            columns = tuple(matrix[:, i] for i in range(width))
+            columns = tuple(Numeric(column, "double") for column in matrix.T)
             return Numbers(columns, ("",) if width == 1 else suffixes)
         case _:
             raise DataError(f"variables of this type cannot be used in a term: '{name}'")

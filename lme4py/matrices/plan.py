@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.data.values import FloatArray, Matrix
+from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Numbers(Abbreviated):
-    """A numeric variable: one array per column, and what each adds to the name."""
+    """A numeric variable: one vector of float64 per column, and what each adds to the name."""
 
-    columns: tuple[FloatArray, ...]
+    columns: tuple[Numeric, ...]
     suffixes: tuple[str, ...]
 
     def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return some rows of one column, in `out` where that is given."""
-        values = self.columns[column][rows]
+        values = self.columns[column].values[rows]
         if out is None:
             return values
         np.copyto(out, values)
@@ -47,7 +48,7 @@ class Numbers(Abbreviated):
 
     def finite(self, column: int) -> bool:
         """Tell whether one column is plainly free of missing, infinite and huge numbers."""
-        return sum_of_squares(self.columns[column]) < _HUGE
+        return self.columns[column].squares < _HUGE
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -90,6 +91,18 @@ class Coded(Abbreviated):
 
 
 VariableColumns = Numbers | Indicators | Coded
+Part: TypeAlias = tuple[VariableColumns, int]
+"""A variable's columns, and the number of one."""
+
+
+def _squares(factors: tuple[Part, ...], rows: int) -> float:
+    """Return the sum of squares of a product of no indicators, NaN where it is not known."""
+    if not factors:
+        return float(rows)
+    variable, column = factors[0]
+    if len(factors) > 1 or not isinstance(variable, Numbers):
+        return np.nan
+    return variable.columns[column].squares
 
 
 def pieces(rows: int, width: int) -> Iterator[slice]:
@@ -129,7 +142,7 @@ class Plan(Abbreviated):
     contrasts: Mapping[str, str | Matrix]
     rows: int
     # Every product would print all numbers of its variables.
-    products: tuple[tuple[tuple[VariableColumns, int], ...], ...] = field(repr=False)
+    products: tuple[tuple[Part, ...], ...] = field(repr=False)
     variables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     whole: bool = False
@@ -137,7 +150,8 @@ class Plan(Abbreviated):
     @classmethod
     def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
         """Return the plan of a matrix that is there already, shape (rows, columns)."""
-        columns = Numbers(tuple(values.T), ("",) * len(names))
+        numbers = tuple(Numeric(column, "double") for column in values.T)
+        columns = Numbers(numbers, ("",) * len(names))
         products = tuple(
             ()
             if name == "(Intercept)" and bool((values[:, place] == 1.0).all())
@@ -171,19 +185,23 @@ class Plan(Abbreviated):
 
     @staticmethod
     def _fill_column(
-        factors: tuple[tuple[VariableColumns, int], ...], rows: Rows, out: NDArray[np.float64]
+        factors: tuple[Part, ...],
+        rows: Rows,
+        out: FloatArray,
+        written: Mapping[Part, FloatArray] = MappingProxyType({}),
     ) -> None:
         if not factors:
             out[...] = 1.0
             return
-        variable, column = factors[0]
         if len(factors) == 1:
+            variable, column = factors[0]
             variable.part(column, rows, out)
             return
-        product = variable.part(column, rows)
+        parts = [written[p] if p in written else p[0].part(p[1], rows) for p in factors]
+        product = parts[0]
         with np.errstate(invalid="ignore", over="ignore"):
-            for variable, column in factors[1:]:
-                product = np.multiply(product, variable.part(column, rows), out=out)
+            for part in parts[1:]:
+                product = np.multiply(product, part, out=out)
 
     @property
     def may_hold_zeros(self) -> bool:
@@ -193,7 +211,7 @@ class Plan(Abbreviated):
             or (
                 len(factors) == 1
                 and isinstance(variable := factors[0][0], Numbers)
-                and variable.columns[factors[0][1]].all()
+                and variable.columns[factors[0][1]].values.all()
             )
             for factors in self.products
         )
@@ -237,20 +255,25 @@ class Plan(Abbreviated):
     def matrix(self) -> ModelMatrix:
         """Return the matrix itself, in Fortran order."""
         values = np.empty((self.rows, len(self.names)), order="F")
-        numbers = [
-            tuple(pair for pair in factors if not isinstance(pair[0], Indicators))
+        # An indicator leaves some of the squares of the column that it multiplies.
+        bare = [
+            tuple(p for p in factors if not isinstance(p[0], Indicators))
             for factors in self.products
         ]
-        squares = np.array([0.0 if factors else float(self.rows) for factors in numbers])
-        # An indicator leaves some of the squares of the column that it multiplies.
-        whole = {factors: number for number, factors in enumerate(self.products)}
-        bounds = [whole.get(factors, number) for number, factors in enumerate(numbers)]
+        places = {factors: number for number, factors in enumerate(self.products)}
+        bounds = [places.get(factors, number) for number, factors in enumerate(bare)]
+        squares = np.array([_squares(factors, self.rows) for factors in bare])
+        unknown = [n for n, place in enumerate(bounds) if n == place and np.isnan(squares[n])]
+        squares[unknown] = 0.0
         for rows in pieces(self.rows, 1):
+            # A product takes columns that have just been written, and are in the cache.
+            written: dict[Part, FloatArray] = {}
             for number, factors in enumerate(self.products):
                 piece = values[rows, number]
-                self._fill_column(factors, rows, piece)
-                if numbers[number] and bounds[number] == number:
-                    # While the piece is in the cache this costs next to nothing.
+                self._fill_column(factors, rows, piece, written)
+                if len(factors) == 1:
+                    written[factors[0]] = piece
+                if number in unknown:
                     squares[number] += sum_of_squares(piece)
         squares = squares[bounds]
         return ModelMatrix.of(self, values, squares=squares)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated, few
-from lme4py.data.values import Factor, FloatArray
+from lme4py.data.values import Factor, FloatArray, Numeric
 from lme4py.formula.bars import Bar
 from lme4py.matrices.covariance import Covariance, structure
 from lme4py.matrices.plan import Numbers, Plan, pieces
@@ -57,7 +57,7 @@ class RandomTerm:
         """Return the term with zeros in all but some of its columns."""
         if set(self.plan.names) <= set(columns):
             return self
-        nothing = Numbers((np.zeros(self.plan.rows),), ("",))
+        nothing = Numbers((Numeric(np.zeros(self.plan.rows), "double"),), ("",))
         pairs = zip(self.plan.names, self.plan.products, strict=True)
         products = tuple(old if name in columns else ((nothing, 0),) for name, old in pairs)
         return replace(self, plan=replace(self.plan, products=products))

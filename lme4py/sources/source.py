@@ -18,8 +18,7 @@ from typing import Any
 
 from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame, is_pandas_frame
-from lme4py.data.schema import Levels
-from lme4py.data.values import Value, take
+from lme4py.data.values import Levels, Value, take
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.sources.row_files import FORMATS, Frames, file_rows
 from lme4py.sources.spilled import DOCUMENT, kept_rows

@@ -11,8 +11,7 @@ import numpy as np
 
 from lme4py.argument_types import count_of
 from lme4py.crossproducts import Crossproducts, RunningSum
-from lme4py.data.schema import Levels
-from lme4py.data.values import Character, Factor
+from lme4py.data.values import Character, Factor, Levels
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lme4py.archive import read_archive, write_archive
-from lme4py.data.schema import Levels
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Levels, Matrix, Numeric, Value
 from lme4py.errors import DataError, file_fault
 from lme4py.replacing import new_folder
 from lme4py.sources.row_files import Frames

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from lme4py.codec import Codec
 from lme4py.data.coding import default_contrasts_of
 from lme4py.data.collation import Collation
-from lme4py.data.schema import Levels, LevelTable
 from lme4py.data.values import (
     UNITS,
     Character,
     Factor,
     FunctionName,
+    Levels,
+    LevelTable,
     Matrix,
     Null,
     Numeric,

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import few
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.data.coding import DefaultContrasts
-from lme4py.data.schema import Levels
-from lme4py.data.values import FloatArray, Value
+from lme4py.data.values import FloatArray, Levels, Value
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
 from lme4py.frame.modelframe import na_action_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -31,7 +31,7 @@ from lme4py.explain.sections import (
     observation_sections,
     response_section,
 )
-from lme4py.explain.system import ColumnProduct, System, system
+from lme4py.explain.system import System, system
 from lme4py.export.programs import Program, ProgramParts, program_parts
 from lme4py.export.to_pymc import to_pymc
 from lme4py.export.to_stan import to_stan
@@ -200,12 +200,8 @@ class Equations(Shown):
     @property
     def coefficients(self) -> dict[str, str]:
         """The symbol of each column of X, as text."""
-        return dict(self._symbols(self.system.fixed))
-
-    def _symbols(self, columns: Iterable[ColumnProduct]) -> Iterator[tuple[str, str]]:
         setter = self.notation.setter()
-        for found in columns:
-            yield found.name, setter.inline(found.effect)
+        return {found.name: setter.inline(found.effect) for found in self.system.fixed}
 
     def stan(self) -> Program:
         """Return the model as a program in Stan; errors as of `pymc`.
@@ -250,11 +246,12 @@ class Equations(Shown):
         return to_pymc(self._program_parts())
 
     def _program_parts(self) -> ProgramParts:
-        random: list[list[str]] = [[] for _ in self.system.design.random.terms]
-        columns = self.system.random
-        for found, (_, symbol) in zip(columns, self._symbols(columns), strict=True):
-            random[found.term].append(symbol)
-        return program_parts(self.system.design, [*self.coefficients.values()], random)
+        design, setter = self.system.design, self.notation.setter()
+        random = [
+            [setter.inline(found.effect) for found in self.system.random if found.term == k]
+            for k in range(len(design.random.terms))
+        ]
+        return program_parts(design, [*self.coefficients.values()], random)
 
     def verify(self, seed: int = 0) -> Verification:
         """Evaluate the equations and compare them with the matrices on every row.

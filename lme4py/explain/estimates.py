@@ -31,13 +31,8 @@ from lme4py.family import has_dispersion
 from lme4py.matrices.covariance import relative_factor
 from lme4py.rfiles.rvalues import RList, RSlots, RVector
 
-# What a fit calls its parts.
-_PARTS = {
-    "beta": ("beta", "fixef"),
-    "theta": ("theta",),
-    "sigma": ("sigma",),
-    "b": ("b",),
-}
+# What fits call their parts.
+_PARTS = ("beta", "fixef", "theta", "sigma", "b")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -82,11 +77,9 @@ def estimates(
             sigma=float(np.sqrt(getattr(fit, "scale", np.nan))),
         )
         return replace(found, b=modes(design, found))
-    parts = {
-        part: getattr(fit, known[0])
-        for part, choices in _PARTS.items()
-        if (known := [name for name in choices if hasattr(fit, name)])
-    }
+    parts = {name: getattr(fit, name) for name in _PARTS if hasattr(fit, name)}
+    if "fixef" in parts:
+        parts.setdefault("beta", parts["fixef"])
     if not {"beta", "theta"} <= set(parts):
         raise DataError(
             f"fit is no fitted model: {type(fit).__name__} has no beta and theta",

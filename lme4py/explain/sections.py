@@ -169,19 +169,15 @@ def _parts(system: System, own: int) -> Iterator[Relation]:
 def _sizes(system: System, own: int) -> Iterator[Note]:
     """Yield the sizes of a cluster's matrices, and what is independent of what."""
     rows, p, q = Quantity("size", factors=(own,)), len(system.fixed), len(system.effects_of(own))
-    Z, b, residual = (
-        system.matrix("Z", own, own),
-        system.matrix("b", own, own),
-        system.matrix("ε", own=own),
-    )
-    X = system.matrix("X", own=own)
+    Z, b = (system.matrix(letter, own, own) for letter in "Zb")
+    X, residual, W = (system.matrix(letter, own=own) for letter in "XεW")
     fixed = (X, " is ", rows, f" × {p}, ", system.matrix("β"), f" {p} × 1, ") if p else ()
     last = (", ", residual, " ", rows, " × 1") if system.residual else ()
     yield (*fixed, Z, " " if p else " is ", rows, f" × {q}, ", b, f" {q} × 1", *last)
     if system.residual:
         yield (b, " and ", residual, " are independent; so are those of different clusters")
     if system.residual and system.design.weights is not None:
-        yield (system.matrix("W", own=own), " has the weights on its diagonal")
+        yield (W, " has the weights on its diagonal")
 
 
 def _structure(system: System) -> Iterator[Note]:

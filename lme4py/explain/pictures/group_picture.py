@@ -95,21 +95,17 @@ class _Lines:
         place = 0 if group is None else model.hierarchy.position(group)
         self.factor = model.hierarchy.factors[place]
         self._own = model.effects_of(place)
+        inside = model.monomials.inside
         numeric = {
-            quantity.name: value.as_float()
-            for quantity in model.values
-            if quantity.kind == "predictor"
-            and isinstance(value := design.model_frame.get(quantity.name), Numeric)
+            name: value.as_float()
+            for name in inside
+            if isinstance(value := design.model_frame.get(name), Numeric)
         }
-        slopes = [
-            atom.name
-            for column in model.columns_of(place)
-            for atom in column.atoms
-            if atom.name in numeric
-        ]
         if not numeric:
             raise DataError("the model has no numeric variable to draw y against")
-        self.name = predictor or (slopes or list(numeric))[0]
+        # The first with a random slope, else the first.
+        slopes = [atom.name for column in model.columns_of(place) for atom in column.atoms]
+        self.name = predictor or next(name for name in (*slopes, *numeric) if name in numeric)
         if self.name not in numeric:
             hint = (
                 nearest(str(self.name), numeric) or f"its numeric variables: {', '.join(numeric)}"
@@ -123,7 +119,6 @@ class _Lines:
                 hint="give a fit, such as fit=lme4py.lmer(...), or coefficients, par and sigma",
             )
         self._values = model.values_at(found.beta, b)
-        inside = model.monomials.inside
         self._along = {name for name in inside if inside[name] & inside[self.name]}
         self._predictor = model.combined_predictor()
         self._link = "identity" if design.family is None else design.family.link

@@ -126,13 +126,7 @@ class Hierarchy:
         return tuple(i for i in self.from_stage(1) if self.nested[factor, i])
 
     def position(self, name: str) -> int:
-        """Return the position of a factor.
-
-        Raises
-        ------
-        DataError
-            If there is none of that name.
-        """
+        """Return the position of a factor; a DataError if there is none of that name."""
         names = [factor.name for factor in self.factors]
         if str(name) not in names:
             raise DataError(

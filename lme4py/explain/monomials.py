@@ -64,30 +64,16 @@ def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
 class Monomials:
     """What the columns of a design are products of, and at which level that lies.
 
-    Parameters
-    ----------
-    design : MixedDesign
-        The design.
-    levels : Hierarchy
-        The grouping factors.
-    chosen : mapping of str to (str or None)
-        The grouping factor a variable belongs to, None for the level of the
-        observations, instead of what the data say.
-
-    Attributes
-    ----------
-    values : mapping of Quantity to callable
-        Computes some rows of an atom's numbers, so that none are kept.
-    places : mapping of str to (int or None)
-        The grouping factor each variable belongs to, None for the observations.
-    inside : mapping of str to set of str
-        The variables in the expression of each.
+    `chosen` says to which grouping factor a variable belongs, None: to the observations, instead
+    of what the data say.
     """
 
     def __init__(
         self, design: MixedDesign, levels: Hierarchy, chosen: Mapping[str, str | None]
     ) -> None:
+        # What computes some rows of an atom's numbers, so that none are kept.
         self.values: dict[Quantity, Column] = {}
+        # The grouping factor that each variable belongs to, and the variables in its expression.
         self.places: dict[str, int | None] = {}
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
@@ -110,13 +96,7 @@ class Monomials:
                 )
 
     def atoms(self, found: Terms, plan: Plan, number: int) -> tuple[Quantity, ...]:
-        """Return what a planned column of these terms multiplies; nothing for an intercept.
-
-        Raises
-        ------
-        DataError
-            If the data contradict a chosen level.
-        """
+        """Return what a planned column of these terms multiplies; nothing for an intercept."""
         picked = plan.products[number]
         named: list[tuple[str, Node]]
         if plan.whole:

@@ -235,20 +235,9 @@ class _Coefficient:
 
 
 def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) -> System:
-    """Return the equations of a design.
+    """Return the equations of a design, its variables on `chosen` levels.
 
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    chosen : mapping of str to (str or None), optional
-        The grouping factor a variable belongs to, None for the level of the
-        observations, instead of what the data say.
-
-    Raises
-    ------
-    DataError
-        If `chosen` names what is not there, or the data contradict it.
+    A DataError, if these name what is not there, or the data contradict them.
     """
     levels = hierarchy(design)
     found = Monomials(design, levels, chosen or {})

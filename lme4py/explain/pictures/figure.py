@@ -88,13 +88,7 @@ def _png(figure: Figure) -> bytes:
 def new_figure(
     width: float, height: float, down: int, across: int, **shared: Any
 ) -> tuple[Figure, NDArray[Any]]:
-    """Return a figure of that size in inches, and its axes by rows, laid out by matplotlib.
-
-    Raises
-    ------
-    Lme4pyError
-        Without matplotlib.
-    """
+    """Return a figure of that size in inches, and its axes by rows, laid out by matplotlib."""
     try:
         figure = _figure_class()((width, height), dpi=100, facecolor="white", layout="constrained")
     except ImportError as error:

@@ -81,16 +81,10 @@ class Window:
 
 
 def window(design: MixedDesign, groups: int | None = None, by_group: bool = False) -> Window:
-    """Return what a picture shows.
+    """Return what a picture shows: all, or so many levels of the highest factor.
 
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    groups : int, optional
-        So many levels of the highest factor alone, and the effects that occur with them.
-    by_group : bool
-        Sort the rows by the grouping factors, the highest first, and levels by their first row.
+    With `by_group` rows are sorted by the grouping factors, the highest first, and levels by their
+    first row.
     """
     runs, random = np.empty(0, dtype=np.int64), design.random
     if groups is None and not by_group:

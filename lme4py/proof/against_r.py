@@ -19,7 +19,6 @@ from lme4py.proof.findings import Comparison
 from lme4py.proof.fit_findings import estimates
 from lme4py.proof.fixture import Fixture
 from lme4py.proof.measures import findings
-from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.rvalues import RList, RSparse
 
 
@@ -128,7 +127,7 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
         X=own["X"],
         frame=replace(own["fr"], row_names=names),
         terms=terms,
-        model=(own_value(own["y"]), own_value(own["weights"]), own_value(own["offset"])),
+        model=(design.y, design.weights, design.offset),
         reml=design.reml,
         family=None if family is None else (family.label, family.link),
     )

@@ -120,16 +120,8 @@ def _fixed(X: RVector) -> Iterator[tuple[Any, ...]]:
 def _by_rows(model: Fixture, frame: RFrame) -> Iterator[tuple[Any, ...]]:
     """Yield response, weights, offset and the model frame."""
     for name, value in zip(("y", "weights", "offset"), model.model, strict=True):
-        match value:
-            case Factor(codes=codes):
-                # lme4's response module: the first level is failure, every other success.
-                numbers = codes + 1 if model.family is None else np.minimum(codes, 1)
-                yield name, np.where(codes < 0, np.nan, numbers), "rows"
-            case Numeric():
-                yield name, value.as_float(), "rows"
-            case Matrix(values=numbers):
-                # R's model.response: a matrix of one column as a vector.
-                yield name, numbers[:, 0] if numbers.shape[1:] == (1,) else numbers, "rows"
+        if value is not None:
+            yield name, value, "rows"
     columns = {name: part for item in frame.columns.items() for name, part in split(*item)}
     yield "frame.names", list(columns)
     yield "frame.row_names", list(frame.row_names)

@@ -16,7 +16,9 @@ from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call
+from lme4py.frame.modelframe import ModelFrame
 from lme4py.matrices.rank import rank_of
+from lme4py.matrices.response import response
 from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
@@ -84,8 +86,8 @@ class Fixture:
         The model frame (``lf$fr``).
     terms : RList
         The elements of ``reTrms``, or those that ``getME`` gave.
-    model : tuple
-        Response, weights and offset, None where absent.
+    model : tuple of ndarray of float64 or None
+        Response, weights and offset.
     reml : bool or None
     family : tuple of str or None
         Name and link.
@@ -108,7 +110,7 @@ class Fixture:
     X: RVector | None
     frame: RFrame | None
     terms: RList
-    model: tuple[Any, Any, Any]
+    model: tuple[FloatArray | None, FloatArray | None, FloatArray | None]
     reml: bool | None
     family: tuple[str, str] | None
     fitted: bool
@@ -294,7 +296,11 @@ def _fixture(record: RList, name: str) -> Fixture:
     if "lme4" in versions:
         arguments["lme4"] = versions["lme4"]
     parts = record.find("model", RList)
-    model = _model(frame, formula) if parts is None else parts.items
+    columns: dict[str, Any] = {} if frame is None else frame.columns
+    if parts is not None:
+        labels = ("y", "(weights)", "(offset)")
+        pairs = zip(labels, map(own_value, parts), strict=True)
+        columns = {name: value for name, value in pairs if value is not None}
     return Fixture(
         name=name,
         data=data,
@@ -305,7 +311,7 @@ def _fixture(record: RList, name: str) -> Fixture:
         X=X,
         frame=frame,
         terms=terms,
-        model=(own_value(model[0]), own_value(model[1]), own_value(model[2])),
+        model=_model(columns, formula is None or formula.response is not None, family is not None),
         reml=reml,
         family=family,
         fitted=fitted,
@@ -366,19 +372,18 @@ def _formula(lf: RList, record: RList, notes: list[str]) -> Formula | None:
     return None
 
 
-def _model(frame: RFrame | None, formula: Formula | None) -> tuple[Any, Any, Any]:
-    """Return response, weights and offset of a frame."""
-    if frame is None:
-        return None, None, None
-    names = list(frame.columns)
-    offsets = [name for name in names if name.startswith("offset(") or name == "(offset)"]
-    total = sum((_first_column(frame.columns[name]) for name in offsets), np.zeros(len(frame)))
-    answered = bool(names) and (formula is None or formula.response is not None)
-    return (
-        frame.columns[names[0]] if answered else None,
-        frame.columns.get("(weights)"),
-        Numeric(np.asarray(total), "double") if offsets else None,
+def _model(
+    columns: Mapping[str, Any], answered: bool, generalized: bool
+) -> tuple[FloatArray | None, FloatArray | None, FloatArray | None]:
+    """Return response (the first column, where there is one), weights and offset of a frame."""
+    names = list(columns)
+    frame = ModelFrame(
+        variables=columns,
+        response=names[0] if names and answered else None,
+        offset_terms=tuple(name for name in names if name.startswith("offset(")),
+        rows=0,
     )
+    return response(frame, generalized=generalized), frame.weights(), frame.offset()
 
 
 def _call_arguments(

@@ -215,7 +215,8 @@ def fixture_of(record: RList, name: str = "the record") -> Fixture:
         items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)
         alone = len(items) == 1 and isinstance(items[0], RList) and "fr" in items[0]
         opened: Any = items[0] if alone else replace(record, items=items)
-        return _fixture(opened, name)
+        with np.errstate(all="ignore"):
+            return _fixture(opened, name)
     except DataError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:

@@ -112,7 +112,8 @@ def formal(slots: dict[str, Any]) -> RSparse | RSlots:
         return RSlots(name, slots, str((*package, "")[0]))
     rows, columns = (int(extent) for extent in slots["Dim"].values)
     values, indices, pointers = (slots[slot].values for slot in "xip")
-    if pointers.size != columns + 1 or values.size != indices.size:
+    whole = indices.dtype.kind == pointers.dtype.kind == "i"
+    if not whole or pointers.size != columns + 1 or values.size != indices.size:
         raise DataError("the slots of a sparse matrix in it do not fit together")
     matrix = sparse.csc_array((values, indices, pointers), shape=(rows, columns))
     matrix.check_format(full_check=True)

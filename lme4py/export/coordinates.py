@@ -1,9 +1,13 @@
-"""A design as plain arrays with named dimensions, the way PyMC and its kin take models."""
+"""A design as plain arrays: the columns of its terms, dense; and all of it with named dimensions.
+
+The latter is the way PyMC and its kin take models.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +15,10 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import dense, effects
+from lme4py.fixed_design import FixedDesign
+from lme4py.matrices.randomterm import RandomTerm
 
-__all__ = ["Coordinates", "TermCoordinates", "coordinates"]
+INTERCEPT = "(Intercept)"
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -121,3 +126,33 @@ def coordinates(design: MixedDesign) -> Coordinates:
         terms.append(found)
     X = dense(design.X)
     return Coordinates(coords, X, design.y, design.weights, design.offset, tuple(terms))
+
+
+def fixed_terms(design: FixedDesign) -> dict[str, slice]:
+    """Return the columns of X that belong to each fixed term, in order.
+
+    Examples
+    --------
+    >>> import lme4py
+    >>> from lme4py.data import sleepstudy
+    >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
+    >>> fixed_terms(design)
+    {'(Intercept)': slice(0, 1, None), 'poly(Days, 2)': slice(1, 3, None)}
+    """
+    assign, labels = design.fixed.assign, (INTERCEPT, *design.fixed.terms)
+    starts = np.flatnonzero(np.diff(assign, prepend=-1)).tolist()
+    stops = [*starts, len(assign)][1:]
+    return {labels[assign[at]]: slice(at, end) for at, end in zip(starts, stops, strict=True)}
+
+
+def dense(matrix: Any) -> FloatArray:
+    """Return a matrix as an array, sparse ones in Fortran order."""
+    found: FloatArray = matrix if isinstance(matrix, np.ndarray) else matrix.toarray(order="F")
+    return found
+
+
+def effects(term: RandomTerm) -> FloatArray:
+    """Return the left side of a bar as a dense array, shape (n, columns), Fortran order."""
+    values = np.empty((term.group.codes.size, term.columns), order="F")
+    term.plan.fill(values)
+    return values

@@ -23,7 +23,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.values import Factor, FloatArray, Matrix, length
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, Lme4pyError, Span
-from lme4py.export.dense_blocks import dense
+from lme4py.export.coordinates import dense
 from lme4py.family import Family
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import terms

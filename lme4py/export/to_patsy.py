@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lme4py.errors import DataError, FormulaError
-from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
+from lme4py.export.coordinates import INTERCEPT, dense, fixed_terms
 from lme4py.fixed_design import FixedDesign
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import dense
+from lme4py.export.coordinates import dense
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Symbol, Text, call
 from lme4py.formula.terms import Terms, terms
 from lme4py.matrices.covariance import Covariance

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, FormulaError
-from lme4py.export.dense_blocks import INTERCEPT, dense, effects
+from lme4py.export.coordinates import INTERCEPT, dense, effects
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.unique_names import make_unique
 

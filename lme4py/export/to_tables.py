@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lme4py.design import MixedDesign
-from lme4py.export.dense_blocks import dense
+from lme4py.export.coordinates import dense
 from lme4py.export.stored_design import stored_parts
 
 if TYPE_CHECKING:

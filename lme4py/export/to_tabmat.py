@@ -9,7 +9,7 @@ import numpy as np
 from lme4py.argument_types import flag_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.export.dense_blocks import INTERCEPT, dense, fixed_terms
+from lme4py.export.coordinates import INTERCEPT, dense, fixed_terms
 from lme4py.matrices.randomterm import RandomTerm
 
 if TYPE_CHECKING:

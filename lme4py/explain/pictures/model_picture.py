@@ -49,7 +49,7 @@ from lme4py.explain.pictures.raster import (
     window,
 )
 from lme4py.explain.system import system
-from lme4py.export.dense_blocks import fixed_terms
+from lme4py.export.coordinates import fixed_terms
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from scipy.sparse import csc_array, csr_array
 from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import hierarchy
-from lme4py.export.dense_blocks import effects
+from lme4py.export.coordinates import effects
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm, zt_entries
 from lme4py.matrices.reterms import RandomEffects

@@ -38,7 +38,7 @@ from lme4py.explain.hierarchy import hierarchy
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.sections import in_matrices, variance
 from lme4py.explain.system import System, system
-from lme4py.export.dense_blocks import dense
+from lme4py.export.coordinates import dense
 from lme4py.numerals import label as number_label
 
 __all__ = ["Cluster", "ClusterPart", "ClusterVariance", "Clusters", "cluster"]

@@ -17,7 +17,7 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy
-from lme4py.export.dense_blocks import dense
+from lme4py.export.coordinates import dense
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
 from lme4py.functions.table import lookup

@@ -23,8 +23,8 @@ from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
 
-# Steps of PIRLS, halvings of a step, rounds of the dispersion.
-_STEPS, _HALVINGS, _ROUNDS = 300, 30, 100
+# Steps of PIRLS, trials of a step, rounds of the dispersion.
+_STEPS, _HALVINGS, _ROUNDS = 300, 31, 100
 # PIRLS ends when no linear predictor moves by more than the first, or by less than the second and
 # no less than before. A penalised deviance that rises by less than the third has not risen. Two
 # steps whose inner product is below the last, relative to the first, lead back and forth.
@@ -70,8 +70,9 @@ class GeneralizedDeviance(DevianceFunction):
         A dispersion is that of its own deviance: a fixed point, found by secants.
         """
         par, beta = np.split(parameters, [self.random.par.size])
-        base = self.offset if self.nAGQ == 0 else self.offset + self.X @ beta
-        modes = Modes(self, self.layout.factor(par), base, self.phi, self.eta, beta)
+        base = self.offset + self.X @ beta if self.fixed else self.offset
+        u = np.zeros(self.layout.order.size)
+        modes = Modes(self, self.layout.factor(par), base, self.phi, self.eta, beta, u)
         with np.errstate(all="ignore"):
             found = modes.converged()
             phi, before = found.phi, (np.nan, np.nan)
@@ -81,7 +82,7 @@ class GeneralizedDeviance(DevianceFunction):
                     break
                 secant = phi - gap * (phi - before[0]) / (gap - before[1])
                 before, phi = (phi, gap), secant if 0 < secant < np.inf else phi + gap
-                found = replace(found, phi=phi, u=None).converged()
+                found = replace(found, phi=phi).converged()
         return found
 
     def approximated(self, modes: Modes) -> float:
@@ -149,7 +150,7 @@ class Modes:
     """A step of PIRLS on the way to the conditional modes.
 
     `base` is what the linear predictor `eta` has besides the effects that are looked for, `phi` the
-    dispersion in the working weights; `u` is None at the start, where only the predictor is known.
+    dispersion in the working weights. At the start only the predictor is known.
     """
 
     devfun: GeneralizedDeviance
@@ -158,7 +159,7 @@ class Modes:
     phi: float
     eta: FloatArray
     beta: FloatArray
-    u: FloatArray | None = None
+    u: FloatArray
 
     @cached_property
     def mean(self) -> FloatArray:
@@ -173,14 +174,18 @@ class Modes:
     @property
     def length(self) -> float:
         """The squared length of u."""
-        return 0.0 if self.u is None else float(self.u @ self.u)
+        return float(self.u @ self.u)
+
+    @cached_property
+    def slope(self) -> FloatArray:
+        """The derivatives of the means, shape (n,)."""
+        return slope_of_link(self.devfun.likelihood.family.link, self.eta)
 
     @cached_property
     def weights(self) -> FloatArray:
         """The working weights W, shape (n,)."""
         likelihood = self.devfun.likelihood
-        slope = slope_of_link(likelihood.family.link, self.eta)
-        return slope**2 * likelihood.weights / (likelihood.variance(self.mean) * self.phi)
+        return self.slope**2 * likelihood.weights / (likelihood.variance(self.mean) * self.phi)
 
     @cached_property
     def solved(self) -> PenalisedFit:
@@ -189,9 +194,8 @@ class Modes:
 
     def least_squares(self, X: FloatArray) -> PenalisedFit:
         """Return the solution with such fixed effects."""
-        devfun, likelihood = self.devfun, self.devfun.likelihood
-        slope = slope_of_link(likelihood.family.link, self.eta)
-        both = np.column_stack([X, self.eta - self.base + (likelihood.y - self.mean) / slope])
+        devfun, left = self.devfun, self.devfun.likelihood.y - self.mean
+        both = np.column_stack([X, self.eta - self.base + left / self.slope])
         weighted = self.weights[:, None] * both
         entries = devfun.weighing @ self.weights
         problem = devfun.layout.filled(entries, both.T @ weighted, devfun.Zt @ weighted)
@@ -220,24 +224,22 @@ class Modes:
             ahead = step.eta - state.eta
             back = float(ahead @ before) / max(float(before @ before), 1e-300)
             before = ahead
-            if state.u is not None and back < _BACK:
+            if back < _BACK:
                 # To where the steps would meet.
                 step = step.towards(state, -back / (1.0 - back))
-            for halved in range(_HALVINGS + 1):
+            for _ in range(_HALVINGS):
                 penalised = step.deviance / step.phi + step.length
-                if state.u is None or penalised <= worth + _ROUNDING * abs(worth):
+                if worth == np.inf or penalised <= worth + _ROUNDING * abs(worth):
                     break
-                if halved == _HALVINGS:
-                    raise DataError(
-                        "(maxstephalfit) PIRLS step-halvings failed to reduce deviance in "
-                        "pwrssUpdate"
-                    )
                 step = step.towards(state, 0.5)
+            else:
+                words = "PIRLS step-halvings failed to reduce deviance in pwrssUpdate"
+                raise DataError(f"(maxstephalfit) {words}")
             if np.isnan(penalised):
                 raise DataError("PIRLS loop resulted in NaN value")
             size = 1.0 + float(np.abs(step.eta).max(initial=0.0))
             moved = float(np.abs(step.eta - state.eta).max(initial=0.0)) / size
-            if state.u is not None and (moved <= _STILL or least <= moved < _STUCK):
+            if moved <= _STILL or least <= moved < _STUCK:
                 return step
             state, worth, least = step, penalised, min(moved, least)
         raise DataError(f"pwrssUpdate did not converge in ({_STEPS}) iterations")

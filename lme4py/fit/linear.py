@@ -98,14 +98,13 @@ class DevianceFunction(Abbreviated):
 
     def _checked(self, parameters: ArrayLike) -> FloatArray:
         values, count = np.asarray(parameters, dtype=np.float64), self.random.par.size
-        if not self.fixed:
-            return self.random.within_bounds(values)
-        if values.shape != (count + self.fixed,):
+        if self.fixed and values.shape != (count + self.fixed,):
             raise DataError(
                 f"there are {count + self.fixed} parameters, not {values.size}",
                 hint=f"{count} of the covariance, then {self.fixed} fixed effects",
             )
-        return np.append(self.random.within_bounds(values[:count]), values[count:])
+        par = self.random.within_bounds(values[:count] if self.fixed else values)
+        return np.append(par, values[count:])
 
     def criterion(self, parameters: FloatArray) -> float:
         """Return the criterion without a look at the bounds, beyond which derivatives reach."""

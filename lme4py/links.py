@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from lme4py.data.values import FloatArray
 
 _EPSILON = float(np.finfo(np.float64).eps)
+
+
+class Link(NamedTuple):
+    """A link of R's: functions of arrays, to arrays of the same shape.
+
+    `mean` is of the linear predictor (``make.link(link)$linkinv``), `predictor` of the mean
+    (``linkfun``), and `slope` of the linear predictor: how the mean moves with it (``mu.eta``).
+    """
+
+    mean: Callable[[Any], Any]
+    predictor: Callable[[Any], Any]
+    slope: Callable[[Any], Any]
 
 
 def mean_of_link(link: str, eta: FloatArray) -> FloatArray:
@@ -23,35 +35,7 @@ def mean_of_link(link: str, eta: FloatArray) -> FloatArray:
     [0.0, 0.5]
     """
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        found: FloatArray = _LINKS[link][0](eta)
-    return found
-
-
-def predictor_of_link(link: str, mean: FloatArray) -> FloatArray:
-    """Return the values of the linear predictor that means belong to: ``linkfun(mu)``.
-
-    Examples
-    --------
-    >>> predictor_of_link("logit", np.array([0.5])).tolist()
-    [0.0]
-    """
-    found: FloatArray = _LINKS[link][1](mean)
-    return found
-
-
-def slope_of_link(link: str, eta: FloatArray) -> FloatArray:
-    """Return the derivatives of the means by the linear predictor: ``mu.eta(eta)``.
-
-    No smaller than the machine epsilon where R keeps them so.
-
-    Examples
-    --------
-    >>> slope_of_link("logit", np.array([0.0, 100.0])).tolist()
-    [0.25, 2.220446049250313e-16]
-    """
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        found: FloatArray = _LINKS[link][2](eta)
-    return found
+        return np.asarray(LINKS[link].mean(eta))
 
 
 def _inside(mean: Any) -> Any:
@@ -89,31 +73,31 @@ def _cloglog_slope(eta: Any) -> Any:
     return _positive(capped * np.exp(-capped))
 
 
-_LINKS: dict[str, tuple[Callable[[Any], Any], ...]] = {
-    "logit": (_logistic, lambda mean: np.log(mean / (1.0 - mean)), _logistic_slope),
-    "probit": (
+LINKS = {
+    "logit": Link(_logistic, lambda mean: np.log(mean / (1.0 - mean)), _logistic_slope),
+    "probit": Link(
         _normal,
         _normal_quantile,
         lambda eta: _positive(np.exp(-0.5 * eta**2) / np.sqrt(2.0 * np.pi)),
     ),
-    "cauchit": (
+    "cauchit": Link(
         lambda eta: _inside(np.arctan2(1.0, -eta) / np.pi),
         lambda mean: np.tan(np.pi * (mean - 0.5)),
         lambda eta: _positive(1.0 / (np.pi * (1.0 + eta**2))),
     ),
-    "cloglog": (
+    "cloglog": Link(
         lambda eta: _inside(-np.expm1(-np.exp(eta))),
         lambda mean: np.log(-np.log1p(-mean)),
         _cloglog_slope,
     ),
-    "log": (lambda eta: _positive(np.exp(eta)), np.log, lambda eta: _positive(np.exp(eta))),
-    "sqrt": (np.square, np.sqrt, lambda eta: 2.0 * eta),
-    "inverse": (lambda eta: 1.0 / eta, lambda mean: 1.0 / mean, lambda eta: -1.0 / eta**2),
-    "1/mu^2": (
+    "log": Link(lambda eta: _positive(np.exp(eta)), np.log, lambda eta: _positive(np.exp(eta))),
+    "sqrt": Link(np.square, np.sqrt, lambda eta: 2.0 * eta),
+    "inverse": Link(lambda eta: 1.0 / eta, lambda mean: 1.0 / mean, lambda eta: -1.0 / eta**2),
+    "1/mu^2": Link(
         lambda eta: 1.0 / np.sqrt(eta),
         lambda mean: 1.0 / mean**2,
         lambda eta: -0.5 * eta**-1.5,
     ),
-    "identity": (lambda eta: eta, lambda mean: mean, np.ones_like),
+    "identity": Link(lambda eta: eta, lambda mean: mean, np.ones_like),
 }
-"""For each link of R's, its mean, its linear predictor, and the slope of the mean."""
+"""R's links by name. Means and slopes that have bounds keep the machine epsilon away from them."""

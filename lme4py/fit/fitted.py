@@ -26,20 +26,10 @@ from lme4py.spec.spec import NewLevels, NewRows, Spec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from lme4py.fit.printed import VarCorr
+
 CHECKS_OF_X = ("fixed-effect model matrix is", "Some predictor variables are")
 """How the messages of lme4's checks of X begin, which it prints with a fit."""
-
-
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
-class VarCorr:
-    """Standard deviations and correlations of a fit's random effects; prints as lme4's."""
-
-    fit: FittedModel
-
-    def __repr__(self) -> str:
-        from lme4py.fit.printed import variances_text
-
-        return variances_text(self.fit)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -203,7 +193,9 @@ minus_two_log_likelihood, unscaled_vcov, conditional
 
     @property
     def var_corr(self) -> VarCorr:
-        """Standard deviations and correlations of the random effects."""
+        """Standard deviations and correlations of the random effects; prints as lme4's."""
+        from lme4py.fit.printed import VarCorr
+
         return VarCorr(self)
 
     @property

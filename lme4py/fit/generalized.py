@@ -21,7 +21,7 @@ from lme4py.family import has_dispersion
 from lme4py.fit.algebra import BlockLayout, Factor, PenalisedFit, pairs_of_entries
 from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.likelihood import Likelihood
-from lme4py.links import mean_of_link, predictor_of_link, slope_of_link
+from lme4py.links import LINKS, mean_of_link
 
 # Steps of PIRLS, trials of a step, rounds of the dispersion.
 _STEPS, _HALVINGS, _ROUNDS = 300, 31, 100
@@ -60,8 +60,7 @@ class GeneralizedDeviance(DevianceFunction):
         """How many of the parameters are fixed effects."""
         return self.X.shape[1] if self.nAGQ > 0 else 0
 
-    def criterion(self, parameters: FloatArray) -> float:
-        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+    def _criterion(self, parameters: FloatArray) -> float:
         return self.approximated(self.modes(parameters))
 
     def modes(self, parameters: FloatArray) -> Modes:
@@ -87,9 +86,7 @@ class GeneralizedDeviance(DevianceFunction):
 
     def approximated(self, modes: Modes) -> float:
         """Return minus twice the log-likelihood, by the Laplace approximation or quadrature."""
-        with np.errstate(all="ignore"):
-            value = self.likelihood.minus_two_log(modes.mean)
-        value += modes.solved.log_det + modes.length
+        value = self.likelihood.minus_two_log(modes.mean) + modes.solved.log_det + modes.length
         if self.nAGQ > 1:
             return value + self._quadrature(modes)
         # Before 2.1 lme4 kept the 2 that R's aic() counts for a dispersion.
@@ -117,8 +114,7 @@ class GeneralizedDeviance(DevianceFunction):
         # Before 2.1: the deviance in place of the log-likelihood.
         return value + float(here.sum()) - likelihood.minus_two_log(modes.mean)
 
-    def solution(self, parameters: FloatArray) -> Solution:
-        """Return everything that is known at parameters within their bounds."""
+    def _solution(self, parameters: FloatArray) -> Solution:
         modes, likelihood = self.modes(parameters), self.likelihood
         criterion, whole = self.approximated(modes), modes.least_squares(self.X)
         left = (likelihood.y - modes.mean) ** 2 / likelihood.variance(modes.mean)
@@ -179,7 +175,7 @@ class Modes:
     @cached_property
     def slope(self) -> FloatArray:
         """The derivatives of the means, shape (n,)."""
-        return slope_of_link(self.devfun.likelihood.family.link, self.eta)
+        return np.asarray(LINKS[self.devfun.likelihood.family.link].slope(self.eta))
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -295,13 +291,12 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
         start = np.asarray(response.mustart)
         if family.name == "Gamma" and profiles and design.model_frame.get("(mustart)") is None:
             start = np.full_like(start, start.mean())
-        eta = predictor_of_link(family.link, start)
+        eta = LINKS[family.link].predictor(start)
     dispersed = None
     if has_dispersion(family) and profiles:
         rank = np.linalg.matrix_rank(np.column_stack([X, Zt.T.toarray()]))
         dispersed = float(response.weights.sum() - rank)
     devfun = GeneralizedDeviance(
-        random=random,
         layout=layout,
         n=eta.size,
         start=random.par,

@@ -76,11 +76,15 @@ class DevianceFunction(Abbreviated):
     `start` where lme4 starts.
     """
 
-    random: RandomEffects
     layout: BlockLayout
     n: int
     start: FloatArray
     fixed = 0
+
+    @property
+    def random(self) -> RandomEffects:
+        """The terms whose parameters these are."""
+        return self.layout.random
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
@@ -92,9 +96,22 @@ class DevianceFunction(Abbreviated):
         """Return the criterion; ``par`` may lie beside its bounds by no more than rounding."""
         return self.criterion(self._checked(parameters))
 
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+        with np.errstate(all="ignore"):
+            return self._criterion(parameters)
+
     def at(self, parameters: ArrayLike) -> Solution:
         """Return everything that is known at some parameters."""
-        return self.solution(self._checked(parameters))
+        checked = self._checked(parameters)
+        with np.errstate(all="ignore"):
+            return self._solution(checked)
+
+    def _criterion(self, parameters: FloatArray) -> float:
+        raise NotImplementedError
+
+    def _solution(self, parameters: FloatArray) -> Solution:
+        raise NotImplementedError
 
     def _checked(self, parameters: ArrayLike) -> FloatArray:
         values, count = np.asarray(parameters, dtype=np.float64), self.random.par.size
@@ -105,14 +122,6 @@ class DevianceFunction(Abbreviated):
             )
         par = self.random.within_bounds(values[:count] if self.fixed else values)
         return np.append(par, values[count:])
-
-    def criterion(self, parameters: FloatArray) -> float:
-        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
-        raise NotImplementedError
-
-    def solution(self, parameters: FloatArray) -> Solution:
-        """Return everything that is known at parameters within their bounds."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -130,8 +139,7 @@ class LinearDeviance(DevianceFunction):
     problem: LeastSquares
     sum_log_weights: float
 
-    def criterion(self, parameters: FloatArray) -> float:
-        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
+    def _criterion(self, parameters: FloatArray) -> float:
         return self._profiled(self.problem.at(self.layout.factor(parameters)), reml=self.reml)
 
     def _log_det(self, found: PenalisedFit) -> float:
@@ -143,11 +151,9 @@ class LinearDeviance(DevianceFunction):
         rows = self.n - self.moved.size * reml
         log_det = found.log_det - self.sum_log_weights
         log_det += self._log_det(found) if reml else 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
+        return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
 
-    def solution(self, parameters: FloatArray) -> Solution:
-        """Return everything that is known at parameters within their bounds."""
+    def _solution(self, parameters: FloatArray) -> Solution:
         found = self.problem.at(self.layout.factor(parameters))
         sigma = float(np.sqrt(found.pwrss / (self.n - self.moved.size * self.reml)))
         u, b = self.layout.stored(*found.effects)
@@ -233,7 +239,6 @@ def mk_lmer_devfun(
     squares = np.block([[products.XtX, response], [response.T, np.array([[products.yty]])]])
     mixed = np.column_stack([products.ZtX, products.Zty])[layout.order]
     return LinearDeviance(
-        random=random,
         layout=layout,
         n=products.n,
         reml=(reml is None or flag_of("reml", reml)) and inside.size > 0,

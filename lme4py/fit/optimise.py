@@ -137,8 +137,7 @@ def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Op
         # The first steps of lme4's Nelder_Mead are as long.
         step, unit = 1.0, 0.2 * np.append(0.1 * unit, np.minimum(errors, 10.0))
         best = np.append(best, begun.beta if np.isnan(beta).any() else beta)
-    with np.errstate(all="ignore"):
-        least = devfun(best)
+    least = devfun(best)
     if np.isnan(least):
         hint = "the numbers are too large: rescale variables"
         raise DataError("objective in x0 returns NA", hint=hint)

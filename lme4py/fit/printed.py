@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 
 import numpy as np
@@ -22,6 +23,16 @@ _WIDTH, _CUTOFF = 80, 60
 _ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
 # Where R may break a line: after an operator that has spaces around it, and between arguments.
 _OPERATOR = re.compile(r" (?:[-+*|~&<>=!]+|%\w*%) |, ")
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class VarCorr:
+    """Standard deviations and correlations of a fit's random effects; prints as lme4's."""
+
+    fit: FittedModel
+
+    def __repr__(self) -> str:
+        return variances_text(self.fit)
 
 
 def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = False) -> str:

@@ -68,7 +68,6 @@ LAYERS = (
     "spec.apply",
     "sources.row_files",
     "sources.text_table",
-    "sources.spilled",
     "sources.source",
     "sources.dask_partitions",
     "sources.spec_blocks",

@@ -30,7 +30,6 @@ from lme4py.data.values import (
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.state import is_time_to_reduce
-from lme4py.moments import sum_of_squares
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -192,10 +191,8 @@ class Spread:
     @classmethod
     def of(cls, columns: FloatArray) -> Spread:
         """Return the spread of some rows, shape (rows, p)."""
-        means = columns.mean(axis=0)
-        pairs = zip(columns.T, means, strict=True)
-        squares = np.array([sum_of_squares(column - mean) for column, mean in pairs])
-        return cls(len(columns), means, squares, ((columns == 0) | (columns == 1)).all(axis=0))
+        rows, marks = len(columns), ((columns == 0) | (columns == 1)).all(axis=0)
+        return cls(rows, columns.mean(axis=0), columns.var(axis=0) * rows, marks)
 
     def __add__(self, other: Spread) -> Spread:
         """Return the spread of the rows of both."""

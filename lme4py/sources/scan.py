@@ -41,9 +41,9 @@ from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, Triangle
+from lme4py.sources.row_files import keeping
 from lme4py.sources.source import Source, source_of, telling
 from lme4py.sources.spec_blocks import computed, text_levels
-from lme4py.sources.spilled import keeping
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
 
@@ -553,9 +553,7 @@ def scan(
 
 
 def _swept(found: Scan, source: Source, rows: int, folder: Path | None) -> Scan:
-    if source.partitions is not None:
-        if folder is not None:
-            raise DataError("the partitions of a Dask frame are not kept: leave spill= out")
+    if source.partitions is not None and folder is None:
         read = partial(found.read, levels_grow=True)
         return total_of_partitions(source.partitions, found.columns, read)
     spec = found.known.spec

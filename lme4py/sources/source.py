@@ -20,8 +20,7 @@ from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame, is_pandas_frame
 from lme4py.data.values import Levels, Value, take
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.sources.row_files import FORMATS, Frames, file_rows
-from lme4py.sources.spilled import DOCUMENT, kept_rows
+from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows, kept_rows
 from lme4py.sources.text_table import TextTable
 
 _AGAIN = "give a function that returns a new iterator of frames each time"
@@ -77,7 +76,8 @@ class Source:
                         name: tables[name].read(part, name) if name in tables else part.get(name)
                         for name in asked
                     }
-                yield Block(columns, place, start, not is_pandas_frame(frame))
+                grow = self.partitions is not None or not is_pandas_frame(frame)
+                yield Block(columns, place, start, grow)
                 start += count
 
     def _frames(self, names: Sequence[str], rows: int) -> Iterator[tuple[Any, Columns]]:

@@ -71,6 +71,16 @@ def test_rows_and_sums():
 
 
 @pytest.mark.usefixtures("workers")
+def test_partitions_are_kept(tmp_path):
+    data = partitioned()
+    data["f"] = data["f"].astype("category")
+    design = design_of("y ~ scale(x) + f + (x | g)", data.compute(), {})
+    spec = scanned("y ~ scale(x) + f + (x | g)", data, spill=tmp_path / "rows")
+    assert spec.to_json() == design.spec.to_json()
+    assert rows_differ(design, spec.blocks(tmp_path / "rows")) == []
+
+
+@pytest.mark.usefixtures("workers")
 def test_unknown_categories_and_partitions_in_a_known_order():
     pieces = [frame().iloc[a : a + 125] for a in (250, 0, 375, 125)]
     data = dask.concat([dask.from_pandas(piece, npartitions=2) for piece in pieces])

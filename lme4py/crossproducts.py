@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,9 @@ from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
+
+Triplets: TypeAlias = tuple[FloatArray, NDArray[np.int32], NDArray[np.int32]]
+"""Entries of a matrix, their rows and their columns."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -201,10 +204,8 @@ class RunningSum:
     """Cross-products that blocks of rows are added to, in place: here, and nowhere else.
 
     Of a million levels each block has few, so that their sums are not made anew for every block.
-    Most entries of ZᵗZ stand where a row of Zᵗ meets one other: the levels of a nested factor have
-    one level of the outer one, an intercept one slope. These are added up where they stand. What
-    is left are sparse matrices, of which two are added as soon as the later is no smaller than
-    the earlier, so that all in all little is moved. `q` and `p` are the columns of Z and X.
+    Products of two levels of a row wait until they are many, for a sparse matrix is made anew with
+    every sum. `q` and `p` are the columns of Z and X.
     """
 
     def __init__(self, q: int, p: int) -> None:
@@ -219,8 +220,8 @@ class RunningSum:
             "sum_log_weights": 0.0,
         }
         self._squares = np.zeros(q)
-        self._pairs: dict[tuple[int, int], tuple[NDArray[np.int32], FloatArray]] = {}
-        self._others: list[csc_array] = []
+        self._pairs = _sparse([], q)
+        self._waiting: list[Triplets] = []
 
     def add(
         self,
@@ -264,54 +265,35 @@ class RunningSum:
                 _add(sums["ZtX"][:, number], levels, values * column[rows])
             for earlier in range(later):
                 _, others, factors = _entries(Zt, counts, earlier, later)
-                self._add_pairs((earlier, later), others, levels, factors * values)
+                products = factors * values
+                self._waiting.append((products, levels.astype(np.int32), others.astype(np.int32)))
+        if sum(len(one) for one, _, _ in self._waiting) >= max(
+            2 * self._squares.size, self._pairs.nnz
+        ):
+            self._settle()
 
-    def _add_pairs(
-        self,
-        places: tuple[int, int],
-        levels: NDArray[np.intp],
-        others: NDArray[np.intp],
-        products: FloatArray,
-    ) -> None:
-        """Add products of two entries of each row, by their rows of Zt."""
-        q = self._squares.size
-        # Counted from 1, for memory that is not written to has zeros.
-        partner, sums = self._pairs.setdefault(places, (np.zeros(q, np.int32), np.zeros(q)))
-        met = partner[levels] == others + 1
-        if not met.all():
-            first = partner[levels] == 0
-            partner[levels[first]] = others[first] + 1
-            met = partner[levels] == others + 1
-        if met.all():
-            _add(sums, levels, products)
-            return
-        _add(sums, levels[met], products[met])
-        self._others.append(_sparse(products[~met], levels[~met], others[~met], q))
-        while len(self._others) > 1 and self._others[-1].nnz >= self._others[-2].nnz:
-            self._others[-2:] = [self._others[-2] + self._others[-1]]
+    def _settle(self) -> None:
+        self._pairs = self._pairs + _sparse(self._waiting, self._squares.size)
+        self._waiting = []
 
     def total(self) -> Crossproducts:
         """Return the sum."""
-        q, triangle = self._squares.size, []
-        for partner, sums in self._pairs.values():
-            levels = np.flatnonzero(partner)
-            triangle.append(_sparse(sums[levels], levels, partner[levels] - 1, q))
-        levels = np.flatnonzero(self._squares)
-        squares = _sparse(self._squares[levels], levels, levels, q)
-        parts = [*triangle, *reversed(self._others)]
-        if parts:
-            below = sum(parts[1:], start=parts[0])
-            squares = squares + below + below.T.tocsc()
-        squares.sort_indices()
-        return Crossproducts(**self._sums, ZtZ=squares)
+        self._settle()
+        levels = np.flatnonzero(self._squares).astype(np.int32)
+        squares = _sparse([(self._squares[levels], levels, levels)], self._squares.size)
+        ZtZ = squares + self._pairs + self._pairs.T.tocsc()
+        ZtZ.sort_indices()
+        return Crossproducts(**self._sums, ZtZ=ZtZ)
 
 
-def _sparse(entries: FloatArray, rows: NDArray[Any], columns: NDArray[Any], size: int) -> csc_array:
-    """Return a square matrix in which entries of one place are added."""
-    from scipy.sparse import coo_array
+def _sparse(parts: Sequence[Triplets], size: int) -> csc_array:
+    """Return a square matrix; entries of one place are added."""
+    from scipy.sparse import coo_array, csc_array
 
-    places = (rows.astype(np.int32), columns.astype(np.int32))
-    return coo_array((entries, places), shape=(size, size)).tocsc()
+    if not parts:
+        return csc_array((size, size))
+    entries, rows, columns = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return coo_array((entries, (rows, columns)), shape=(size, size)).tocsc()
 
 
 def _entries(

@@ -31,11 +31,13 @@ _MISSING = frozenset(["NA"])
 
 
 def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
-    """Return the columns of a file, by the ending of its name, and what reads its rows.
+    """Return the columns of a file, or of a folder that a scan wrote, and what reads its rows.
 
     That leaves out columns that are not there, and raises an error where the file is another one
     than it was when this was called.
     """
+    if (path / DOCUMENT).is_file():
+        return _kept(path)
     inner = path.with_suffix("") if path.suffix in (".gz", ".bz2", ".xz") else path
     opened = FORMATS.get(inner.suffix.lower())
     if opened is None:
@@ -234,7 +236,7 @@ def keeping(folder: Path, blocks: Iterator[Any]) -> Iterator[Any]:
         (unfinished / DOCUMENT).write_text(document, encoding="utf-8")
 
 
-def kept_rows(folder: Path) -> tuple[tuple[str, ...], Frames]:
+def _kept(folder: Path) -> tuple[tuple[str, ...], Frames]:
     """Return the columns of the rows that are kept in a folder, and what reads the rows."""
     path = folder / DOCUMENT
     try:

@@ -20,7 +20,7 @@ from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame, is_pandas_frame
 from lme4py.data.values import Levels, Value, take
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows, kept_rows
+from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows
 from lme4py.sources.text_table import TextTable
 
 _AGAIN = "give a function that returns a new iterator of frames each time"
@@ -117,9 +117,7 @@ def source_of(data: Any) -> Source:
     if isinstance(data, Source):
         return data
     if isinstance(data, str | os.PathLike):
-        folder = Path(data)
-        kept = (folder / DOCUMENT).is_file()
-        return Source(f"'{folder}'", *kept_rows(folder)) if kept else _of_files([data])
+        return _of_files([data])
     module, _, name = f"{type(data).__module__}.{type(data).__qualname__}".partition(".")
     kind = f"a {type(data).__name__} of {module.lstrip('_')}"
     if isinstance(data, list | tuple) and data:
@@ -174,7 +172,8 @@ def _of_files(given: Sequence[str | os.PathLike[str]]) -> Source:
         # Path.glob takes no absolute pattern.
         found = sorted(glob(text, recursive=True)) if has_magic(text) else [text]  # noqa: PTH207
         for path in map(Path, found):
-            inside = sorted(path.rglob("*")) if path.is_dir() else []
+            whole = not path.is_dir() or (path / DOCUMENT).is_file()
+            inside = [] if whole else sorted(path.rglob("*"))
             paths += [file for file in inside if file.suffix in FORMATS] or [path]
     if not paths:
         raise DataError(f"no file matches {few(repr(os.fspath(item)) for item in given)}")

@@ -18,8 +18,7 @@ import numpy as np
 from lme4py.archive import read_archive, write_archive
 from lme4py.data.columns import Columns
 from lme4py.data.read_csv import column_of_fields, common_kind, kind_of_fields
-from lme4py.data.schema import Levels
-from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
+from lme4py.data.values import Character, Factor, Levels, Matrix, Numeric, Value
 from lme4py.errors import DataError, file_fault
 from lme4py.replacing import new_folder
 from lme4py.unique_names import make_names

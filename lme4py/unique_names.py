@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+_NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
 _RESERVED = re.compile(
     "if|else|repeat|while|function|for|next|break|in|TRUE|FALSE|NULL|Inf|NaN|"
     "NA(_integer_|_real_|_character_|_complex_)?"
@@ -36,6 +37,17 @@ def make_unique(names: Iterable[str]) -> list[str]:
     return found
 
 
+def is_name(text: str) -> bool:
+    """Tell whether R reads a text as a name, without back-quotes.
+
+    Examples
+    --------
+    >>> [is_name(text) for text in ("a.b", ".2", "a b", "if")]
+    [True, False, False, False]
+    """
+    return _NAME.fullmatch(text) is not None and not _RESERVED.fullmatch(text)
+
+
 def make_names(names: Sequence[str]) -> list[str]:
     """Return names that R can read in a formula, each of them once (``make.names(unique = TRUE)``).
 
@@ -48,8 +60,7 @@ def make_names(names: Sequence[str]) -> list[str]:
     """
     made = []
     for given in names:
-        readable = re.match(r"[^\W\d_]|\.(?!\d)", given) is not None
-        name = re.sub(r"[^\w.]", ".", given if readable else f"X{given}")
+        name = re.sub(r"[^\w.]", ".", given if _NAME.match(given) else f"X{given}")
         made.append(f"{name}." if _RESERVED.fullmatch(name) else name)
     order = sorted(range(len(made)), key=lambda place: made[place] != names[place])
     unique = dict(zip(order, make_unique(made[place] for place in order), strict=True))

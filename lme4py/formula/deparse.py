@@ -8,12 +8,12 @@ is lost, and text longer than 500 bytes keeps R's line breaks).
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import dataclass
 
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.numerals import constant
+from lme4py.unique_names import is_name
 
 _WIDTH = 500
 
@@ -53,14 +53,6 @@ _SPECIAL = _Operator(11, "spaced")
 _SIGN = _Operator(13, "prefix")
 _SUBSET = _Operator(15, "tight")
 
-_NAME = re.compile(r"(?:[^\W\d_]|\.(?![0-9]))[\w.]*")
-_RESERVED = frozenset(
-    [
-        *("NULL", "NA", "TRUE", "FALSE", "Inf", "NaN"),
-        *("NA_integer_", "NA_real_", "NA_character_", "NA_complex_"),
-        *("function", "while", "repeat", "for", "if", "in", "else", "next", "break"),
-    ]
-)
 _ESCAPES = {
     "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b", "\f": "\\f", "\v": "\\v",
     "\\": "\\\\",
@@ -192,9 +184,7 @@ def _quoted(text: str, mark: str) -> str:
 
 
 def _symbol(name: str) -> str:
-    if _NAME.fullmatch(name) and name not in _RESERVED:
-        return name
-    return _quoted(name, "`")
+    return name if is_name(name) else _quoted(name, "`")
 
 
 class _Writer:

@@ -10,6 +10,7 @@ import numpy as np
 
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.deparse import deparse
+from lme4py.formula.matching import match_arguments
 from lme4py.formula.parse import parse
 from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
 from lme4py.numerals import label
@@ -131,7 +132,13 @@ def family_of(family: str | Family, lme4: Lme4 = LME4_2) -> Family:
     home = "MASS" if name == _NEGATIVE else "stats"
     if name not in _DEFAULTS or package not in (None, home):
         raise _unknown(family if name is None or package else name)
-    given = _matched(call, ("theta", "link") if name == _NEGATIVE else ("link",))
+    formals = ("theta", "link") if name == _NEGATIVE else ("link",)
+    arguments = () if call is None else call.arguments
+    pairs = [(item.name, item.value) for item in arguments if item.value is not None]
+    given, unused = match_arguments(name, formals, pairs)
+    for argument, value in unused:
+        shown = f"{argument} = {deparse(value)}" if argument else deparse(value)
+        raise FormulaError(f"unused argument ({shown})", value.span)
     words = lme4.binomial_links if name == "binomial" else _WORDS[name]
     link, theta = given.get("link"), given.get("theta")
     return Family(
@@ -155,28 +162,6 @@ def _unknown(name: str) -> FormulaError:
 
 def _word(node: Node) -> str | None:
     return node.name if isinstance(node, Symbol) else node.value if isinstance(node, Text) else None
-
-
-def _matched(call: Call | None, formals: tuple[str, ...]) -> dict[str, Node]:
-    """Return the arguments of a call by R's matching: names, beginnings of names, places."""
-    given: dict[str, Node] = {}
-    unnamed: list[Node] = []
-    for argument in () if call is None else call.arguments:
-        name, value = argument.name, argument.value
-        if value is None:
-            continue
-        found = [formal for formal in formals if name and formal.startswith(name)]
-        if name is None:
-            unnamed.append(value)
-        elif len(found) != 1 or found[0] in given:
-            raise FormulaError(f"unused argument ({name} = {deparse(value)})", value.span)
-        else:
-            given[found[0]] = value
-    free = [formal for formal in formals if formal not in given]
-    if len(unnamed) > len(free):
-        extra = unnamed[len(free)]
-        raise FormulaError(f"unused argument ({deparse(extra)})", extra.span)
-    return given | dict(zip(free, unnamed, strict=False))
 
 
 def _link(node: Node, family: str, words: tuple[str, ...]) -> str:

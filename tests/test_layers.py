@@ -32,6 +32,7 @@ LAYERS = (
     "messages",
     "control",
     "data",
+    "formula.matching",
     "formula.syntax",
     "formula.syntax_errors",
     "formula.tree_builder",

@@ -39,8 +39,8 @@ from lme4py.functions.table import (
     Context,
     Dot,
     Function,
+    arguments_of,
     lookup,
-    match_arguments,
 )
 from lme4py.functions.times import in_unit
 from lme4py.functions.user_functions import advice, users_function
@@ -274,7 +274,7 @@ def _applied(
 ) -> Evaluated:
     """Match and evaluate the arguments, and compute."""
     places = [(item.name, place) for place, item in enumerate(node.arguments)]
-    matched, dots = match_arguments(function, places)
+    matched, dots = arguments_of(function, places)
     parts = [NOTHING] * len(places)
 
     def argument(place: int) -> Evaluated:

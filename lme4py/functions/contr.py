@@ -24,7 +24,7 @@ from lme4py.functions.coercion import (
     strings_of,
 )
 from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
-from lme4py.functions.table import MISSING, Context, Dot, State, function, lookup, match_arguments
+from lme4py.functions.table import MISSING, Context, Dot, State, arguments_of, function, lookup
 
 _SHORT = {name.removeprefix("contr."): name for name in CONTRASTS}
 _MOST_CODED = 5_000
@@ -109,7 +109,7 @@ def _coding_of(
     if not called or entry is None:
         return name
     given = [(None, levels), *((dot.name, dot.value) for dot in dots)]
-    coding: Matrix = entry.compute(**match_arguments(entry, given)[0])
+    coding: Matrix = entry.compute(**arguments_of(entry, given)[0])
     return coding
 
 

@@ -32,7 +32,6 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import takewhile
 from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,6 +41,7 @@ from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
 from lme4py.data.values import FunctionName, Null, Numeric, Value
 from lme4py.errors import DataError, nearest
+from lme4py.formula.matching import match_arguments
 from lme4py.formula.syntax import Node
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.numerals import label
@@ -341,56 +341,17 @@ def lookup(name: str, package: str | None = None) -> Function | None:
     return entry if entry is None or package in (None, entry.package) else None
 
 
-def match_arguments(
+def arguments_of(
     function: Function, given: Sequence[tuple[str | None, Any]]
 ) -> tuple[dict[str, Any], list[tuple[str | None, Any]]]:
-    """Match call arguments to formal ones as R does: exact names, prefixes, positions.
-
-    Parameters
-    ----------
-    function : Function
-        The entry that is called.
-    given : sequence of (name or None, item)
-        The arguments as written.
-
-    Returns
-    -------
-    matched : dict
-        Formal argument (R's spelling) to item.
-    dots : list of (name or None, item)
-        What ``...`` takes.
-    """
-    formals = function.formals
-    before = list(takewhile("...".__ne__, formals))
-    matched: dict[str, Any] = {}
-    unnamed: list[tuple[str | None, Any]] = []
-    for name, item in given:
-        fits = [formal for formal in before if name and formal.startswith(name)]
-        if name is not None and name in formals:
-            fits = [name]
-        if len(fits) > 1:
-            raise DataError(
-                f"argument '{name}' of {function.name}() matches multiple formal arguments"
-            )
-        if not fits:
-            unnamed.append((name, item))
-        elif fits[0] in matched:
-            raise DataError(f'formal argument "{fits[0]}" matched by multiple actual arguments')
-        else:
-            matched[fits[0]] = item
-    free = iter([formal for formal in before if formal not in matched])
-    dots: list[tuple[str | None, Any]] = []
-    for name, item in unnamed:
-        formal = next(free, None) if name is None else None
-        if formal is not None:
-            matched[formal] = item
-        elif "..." in formals:
-            dots.append((name, item))
-        else:
-            hint = nearest(name, formals) if name else None
-            raise DataError(
-                f"unused argument{f' ({name})' if name else ''} in {function.name}()", hint=hint
-            )
+    """Return the arguments of a call by their formal names, and those that ``...`` takes."""
+    matched, dots = match_arguments(function.name, function.formals, given)
+    if dots and "..." not in function.formals:
+        name = dots[0][0]
+        hint = nearest(name, function.formals) if name else None
+        raise DataError(
+            f"unused argument{f' ({name})' if name else ''} in {function.name}()", hint=hint
+        )
     for formal in function.required:
         if formal not in matched:
             raise DataError(f'argument "{formal}" is missing, with no default')

@@ -137,25 +137,30 @@ def _log(x: Value, context: Context, base: Value = MISSING) -> Value:
     return _mapped(formula, context, x, base)
 
 
-_OF_STATS: Mapping[str, tuple[Formula, str]] = {
-    "plogis": (
-        lambda x: 1 / (1 + np.exp(-x)),
-        "The inverse logit, of the standard logistic distribution.",
-    ),
-    "qlogis": (
-        lambda p: np.where((p < 0) | (p > 1), np.nan, np.log(p / (1 - p))),
-        "The logit, of the standard logistic distribution.",
-    ),
-    "qnorm": (scipy_special("ndtri"), "Quantiles of the standard normal distribution."),
-}
+_OF_STATS = "Non-numeric argument to mathematical function"
+
+
+@function("plogis", role="elementwise", package="stats")
+def _logistic(q: Value, context: Context) -> Value:
+    """Return the inverse logit, of the standard logistic distribution."""
+    return _mapped(lambda q: 1 / (1 + np.exp(-q)), context, q, complaint=_OF_STATS)
+
+
+def _logit(p: Array) -> Array:
+    return np.where((p < 0) | (p > 1), np.nan, np.log(p / (1 - p)))
 
 
 @function(
-    {name: purpose for name, (_, purpose) in _OF_STATS.items()}, role="elementwise", package="stats"
+    {
+        "qlogis": "The logit, of the standard logistic distribution.",
+        "qnorm": "Quantiles of the standard normal distribution.",
+    },
+    role="elementwise",
+    package="stats",
 )
-def _of_stats(x: Value, context: Context, called: str) -> Value:
-    complaint = "Non-numeric argument to mathematical function"
-    return _mapped(_OF_STATS[called][0], context, x, complaint=complaint)
+def _quantiles(p: Value, context: Context, called: str) -> Value:
+    formula = _logit if called == "qlogis" else scipy_special("ndtri")
+    return _mapped(formula, context, p, complaint=_OF_STATS)
 
 
 # Rounding -----------------------------------------------------------------------------------

@@ -188,7 +188,8 @@ def _parallel(
             result = np.where(np.isnan(result), spread, result)
             spread = np.where(np.isnan(spread), result, spread)
         result = choose(result, spread)
-    kind = higher("integer", *(part for _, part in parts))
+    # One argument stays what it is.
+    kind = higher("integer" if len(parts) > 1 else "logical", *(part for _, part in parts))
     if isinstance(first, Matrix) and sizes[0] == size:
         return shaped(result.reshape(first.values.shape, order="F"), kind, first.names)
     return pack(result, kind, time)
@@ -246,11 +247,7 @@ def _replace(x: Value, list: Value, values: Value, context: Context) -> Value:
 # Looked up ------------------------------------------------------------------------------------
 
 
-@function(
-    dict.fromkeys(("%in%", "is.element"), "Whether each element is in a set."),
-    role="elementwise",
-    tables=("table",),
-)
+@function({"%in%": "Whether each element is in a set."}, role="elementwise", tables=("table",))
 def _within(x: Value, table: Value) -> Value:
     x, table = untimed(x), untimed(table)
     if any(isinstance(value, Character | Factor) for value in (x, table)):
@@ -264,6 +261,12 @@ def _within(x: Value, table: Value) -> Value:
     if np.isnan(right).any():
         result |= np.isnan(left)
     return logical(result)
+
+
+@function("is.element", role="elementwise", tables=("set",))
+def _is_element(el: Value, set: Value) -> Value:
+    """Return whether each element is in a set."""
+    return _within(el, set)
 
 
 @function("complete.cases", role="elementwise", package="stats")

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+import lme4py
 from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
 from lme4py.data.values import (
@@ -140,3 +141,19 @@ def test_knots_on_a_boundary(given):
     scope = Scope(columns, {}, Context(4, Collation("icu"), lambda _: None))
     found = evaluate(parse(f"bs(x, {given}, Boundary.knots = c(0, 1))"), scope)
     np.testing.assert_allclose(found.value.values, KNOTS_ON_A_BOUNDARY[given], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "named, placed",
+    [
+        ("plogis(q = x)", "plogis(x)"),
+        ("qlogis(p = x)", "qlogis(x)"),
+        ("qnorm(p = x)", "qnorm(x)"),
+        ("is.element(el = x, set = c(0.5, 0.2))", "x %in% c(0.5, 0.2)"),
+    ],
+)
+def test_arguments_have_rs_names(named, placed):
+    """R: names(formals(plogis)), names(formals(is.element)), ..."""
+    data = {"x": [0.1, 0.5, 0.9, 0.2]}
+    one, two = (lme4py.model_matrix(f"~ {text}", data).X.tolist() for text in (named, placed))
+    assert one == two

@@ -10,6 +10,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from lme4py.errors import DataError
 
 TABLE = "root_order.json.gz"
@@ -22,6 +24,7 @@ FIRST_LETTER = 0x10000
 # White space, punctuation, symbols and digits in ICU's root order, then the letters.
 _ORDER = "\t\n\v\f\r _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$0123456789abcdefghijklmnopqrstuvwxyz"
 _BETWEEN = "\udfff"
+_MANY, _SHORT = 1000, 64
 
 
 class _Level(dict[int, str]):
@@ -166,6 +169,10 @@ class Collation:
             keys = _keys(clean)
         else:
             keys = list(map(_of_locale(self.name), clean))
+        if len(keys) > _MANY and isinstance(keys[0], bytes) and max(map(len, keys)) <= _SHORT:
+            # Nearly twice as fast, of a table; no weight is the zero that fills its rows.
+            found: list[int] = np.argsort(np.array(keys), kind="stable").tolist()
+            return found
         return sorted(range(len(texts)), key=keys.__getitem__)
 
     def sort(self, texts: Iterable[str]) -> list[str]:

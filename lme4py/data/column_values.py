@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.factors import named_factor, value_labels
-from lme4py.data.memory import kept
+from lme4py.data.memory import kept, read_only
 from lme4py.data.values import (
     Character,
     Factor,
@@ -70,8 +70,10 @@ def value_of(column: Any, *, ours: bool = False) -> Value:
     match value:
         case Numeric() | Matrix():
             return replace(value, values=kept(value.values, column, ours=ours))
-        case Character() | Factor():
+        case Factor():
             return replace(value, codes=kept(value.codes, column, ours=ours))
+        case Character():
+            return read_only(value)  # codes of text are always made here
         case _:
             return value
 
@@ -424,6 +426,8 @@ def _with_one_dictionary(column: Any) -> tuple[NDArray[np.int32], Any]:
     if not column.num_chunks:
         return np.zeros(0, dtype=np.int32), column.combine_chunks().dictionary
     chunks = column.unify_dictionaries().chunks
+    if len(chunks) == 1:
+        return _arrow_codes(chunks[0].indices), chunks[0].dictionary
     codes = np.empty(len(column), dtype=np.int32)
     end = 0
     for chunk in chunks:

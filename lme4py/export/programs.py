@@ -53,19 +53,11 @@ class Program:
 class ProgramTerm:
     """A random term in a program.
 
-    Parameters
-    ----------
-    comment : str
-        The bar, and the symbols of its effects beside their columns.
-    structure : {"us", "diag", "cs", "ar1"}
-        Of the covariance; ``diag`` where there is one column.
-    hom : bool
-        One standard deviation for all columns.
-    words : mapping of str to object
-        What templates name: ``k``, its place in the formula from 1; ``columns`` and ``levels``,
-        how many there are; ``scales`` of the priors of the standard deviations, in numbers;
-        ``least``, the least correlation where all have one; ``dims``, names of the dimensions
-        in quotes.
+    Its structure is ``diag`` where it has one column; if it is `hom`, its columns have one standard
+    deviation. The words are what templates name: ``k``, its place in the formula from 1;
+    ``columns``, ``others`` beside the first, and ``levels``, how many there are; ``scales`` of the
+    priors of the deviations; ``least``, the least correlation where all have one; ``dims``, the
+    names of the dimensions in quotes.
     """
 
     comment: str
@@ -78,23 +70,10 @@ class ProgramTerm:
 class ProgramParts:
     """What a program is written from.
 
-    Parameters
-    ----------
-    heads : tuple of str
-        Comments at the head: the formula, the symbols of beta beside the columns of X, and
-        what the priors are.
-    terms : tuple of ProgramTerm
-        The random terms in the order of the formula.
-    family, link : str
-        The distribution of the response, ``trials`` where it counts successes of several.
-    theta : float or None
-        The shape of a negative binomial one.
-    sigma : str
-        Scale of the prior of sigma, in numbers; empty where there is none.
-    coords : mapping of str to tuple of str
-        Names along the dimensions.
-    arrays : mapping of str to ndarray
-        The data, codes counting from 0.
+    Comments at its head; the terms in the order of the formula; the distribution of the response
+    (``trials`` where it counts successes of several), its link, and the shape of a negative
+    binomial one; the scale of sigma's prior, empty where there is no sigma; the names along the
+    dimensions; the data by their names, codes counting from 0.
     """
 
     heads: tuple[str, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn
 
 from lme4py.argument_types import choice_of
@@ -37,7 +37,8 @@ def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
         label: [found.names[i] for i in found.positions(member)]
         for label, member in zip(found.labels, found.members, strict=True)
     }
-    structure, places = [], []
+    structure: list[EncodedTermStructure] = []
+    places: dict[str, slice] = {}
     for label, place in fixed_terms(design).items():
         # R's variables, each as a name to look up: formulaic is not to evaluate them.
         names = variables.get(label, [label])
@@ -46,13 +47,13 @@ def to_formulaic(design: FixedDesign, output: Output = "pandas") -> ModelMatrix:
             factors = [Factor("1", eval_method="literal")]
         columns = design.fixed.names[place]
         structure.append(EncodedTermStructure(Term(factors), [_NotEvaluated(label)], columns))
-        places.append((str(structure[-1].term), place.start, place.stop))
+        places[str(structure[-1].term)] = place
     spec = DesignModelSpec(
         formula=SimpleFormula([item.term for item in structure], _ordering="none"),
         structure=structure,
         output=output,
         learned=design.learned,
-        places=tuple(places),
+        places=places,
     )
     # Only the labels of the rows are taken from the frame.
     index = design.frame.index if output == "pandas" else None
@@ -95,7 +96,7 @@ class DesignModelSpec(ModelSpec):  # type: ignore[misc]
     """formulaic's ``ModelSpec`` of the fixed part of a design."""
 
     learned: Spec | None = None
-    places: tuple[tuple[str, int, int], ...] = ()
+    places: Mapping[str, slice] = field(default_factory=dict)
 
     def get_model_matrix(
         self,
@@ -122,8 +123,7 @@ class DesignModelSpec(ModelSpec):  # type: ignore[misc]
             kept = [row not in drop_rows for row in every]
             X, rows = X[kept], rows[kept]
             drop_rows |= set(range(max(every, default=-1) + 1)) - set(every)
-        place = {label: slice(start, stop) for label, start, stop in spec.places}
-        columns = [at for label in labels for at in range(*place[label].indices(X.shape[1]))]
+        columns = [at for name in labels for at in range(*spec.places[name].indices(X.shape[1]))]
         names = [spec.learned.fixed.names[at] for at in columns]
         index = getattr(data, "index", None)
         index = index[rows] if output == "pandas" and index is not None else None

@@ -162,17 +162,14 @@ class RLanguage:
     attributes: Attributes = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class RUnread:
-    """A function, environment or other object that is no data."""
+    """A function, environment or other object that is no data.
+
+    An environment has its own variables, which may lead back to it, not those it encloses.
+    """
 
     kind: str
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class REnvironment(RUnread):
-    """An environment with its variables, which may lead back to it; not those it encloses."""
-
     variables: dict[str, Any] = field(default_factory=dict, repr=False)
 
 

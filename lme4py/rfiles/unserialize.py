@@ -24,7 +24,6 @@ from lme4py.rfiles.attributes import MISSING, dressed, dressed_list, formal, nod
 from lme4py.rfiles.rvalues import (
     NA_INTEGER,
     Kind,
-    REnvironment,
     RLanguage,
     RList,
     RUnread,
@@ -331,9 +330,9 @@ class _Stream:
             return RLanguage(node_of_call(pairs), attributes)
         return RUnread("function")
 
-    def _environment(self) -> REnvironment:
+    def _environment(self) -> RUnread:
         # It may hold itself, so it is known before its variables are.
-        found: REnvironment = self._remember(REnvironment("environment"))
+        found: RUnread = self._remember(RUnread("environment"))
         self._read.integer()
         self._item()
         frame, table = self._item(), self._item()

@@ -6,7 +6,7 @@ import pytest
 
 import lme4py
 from lme4py.cli import main
-from lme4py.rfiles.rvalues import REnvironment
+from lme4py.rfiles.rvalues import RUnread
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures" / "lme4-2.1"
 FILES = sorted(FIXTURES.glob("*.rds"))
@@ -114,7 +114,8 @@ def test_another_s4_object_is_no_model():
 
     fit = read_rds(FIXTURES / "v21_33_fit_S4.rds")
     inside = fit.slots["pp"].slots[".xData"]
-    assert isinstance(inside, REnvironment)
+    assert isinstance(inside, RUnread)
+    assert inside.kind == "environment"
     # An environment holds itself here; its text must end all the same.
     assert len(repr(inside)) < 80
     values = FIXTURES.parent / "values.rds"

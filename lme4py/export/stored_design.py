@@ -178,7 +178,7 @@ def _matrix(arrays: Arrays, name: str) -> Any:
 
 
 def _stored(design: MixedDesign) -> StoredDesign:
-    terms, spec = design.random.terms, design.learned
+    spec = design.learned
     index, labelled = _labels(design.index)
     try:
         if spec is not None:
@@ -188,19 +188,26 @@ def _stored(design: MixedDesign) -> StoredDesign:
     return StoredDesign(
         **{name: _frozen(getattr(design, name)) for name in _MODEL},
         **{name: _frozen(getattr(design.fixed, name)) for name in _FIXED},
-        labels=tuple(term.bar.label for term in terms),
-        groups=tuple(term.bar.group_name for term in terms),
-        structures=tuple(term.covariance.name for term in terms),
-        hom=tuple(term.covariance.hom for term in terms),
-        factors=tuple(term.group for term in terms),
-        columns=tuple(term.plan.names for term in terms),
-        column_terms=tuple(term.plan.assign for term in terms),
+        **_described(design.random),
+        factors=tuple(term.group for term in design.random.terms),
         frame=replace(design.model_frame, positions=None),
         index=index,
         index_name=None if getattr(design.index, "name", None) is None else str(design.index.name),
         labelled=labelled,
         spec=spec,
     )
+
+
+def _described(random: RandomEffects) -> dict[str, Any]:
+    """Return what is told of the random terms."""
+    return {
+        "labels": tuple(term.bar.label for term in random.terms),
+        "groups": tuple(term.bar.group_name for term in random.terms),
+        "structures": tuple(term.covariance.name for term in random.terms),
+        "hom": tuple(term.covariance.hom for term in random.terms),
+        "columns": tuple(term.plan.names for term in random.terms),
+        "column_terms": tuple(term.plan.assign for term in random.terms),
+    }
 
 
 def _frozen(value: Any) -> Any:
@@ -263,7 +270,8 @@ def design_of_parts(arrays: dict[str, NDArray[Any]], metadata: Any) -> MixedDesi
         If the parts are not those of one.
     """
     try:
-        return _compared(_put_together(_codec(arrays).opened(metadata), arrays), arrays, metadata)
+        stored: StoredDesign = _codec(arrays).opened(metadata)
+        return _compared(_put_together(stored, arrays), stored, arrays)
     except DataError:
         raise
     except KeyError as error:
@@ -272,12 +280,11 @@ def design_of_parts(arrays: dict[str, NDArray[Any]], metadata: Any) -> MixedDesi
         raise damaged(f"its parts do not fit together ({error})") from None
 
 
-def _compared(design: MixedDesign, arrays: Arrays, metadata: Any) -> MixedDesign:
+def _compared(design: MixedDesign, stored: StoredDesign, arrays: Arrays) -> MixedDesign:
     """Return a design that comes apart into these parts."""
-    made, plain = stored_parts(design)
-    if plain != metadata:
-        raise damaged("its plain data are not those of its formula and its variables")
-    for name, values in made.items():
+    if any(getattr(stored, name) != told for name, told in _described(design.random).items()):
+        raise damaged("its random terms are not those of its formula and its variables")
+    for name, values in _arrays(design).items():
         found = arrays[name]
         if found.dtype != values.dtype or not np.array_equal(found, values, equal_nan=True):
             raise damaged(f"its {name} is not that of its formula and its variables")

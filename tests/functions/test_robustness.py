@@ -149,7 +149,7 @@ def test_knots_on_a_boundary(given):
         ("plogis(q = x)", "plogis(x)"),
         ("qlogis(p = x)", "qlogis(x)"),
         ("qnorm(p = x)", "qnorm(x)"),
-        ("is.element(el = x, set = c(0.5, 0.2))", "x %in% c(0.5, 0.2)"),
+        ("is.element(el = x, set = c(0.5, 0.2))", "I(x %in% c(0.5, 0.2))"),
     ],
 )
 def test_arguments_have_rs_names(named, placed):

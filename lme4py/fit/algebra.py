@@ -18,7 +18,6 @@ in schools, left to SuperLU with an order for symmetric matrices.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
@@ -69,8 +68,8 @@ class BlockLayout:
     width: int
     rows: tuple[NDArray[Any], ...]
     inside: tuple[NDArray[Any], NDArray[Any]]
-    k: csc_array
-    g: csc_array
+    k: coo_array
+    g: coo_array
     dense: bool
     listed: tuple[NDArray[Any], NDArray[Any], csr_array] | None
 
@@ -92,19 +91,19 @@ class BlockLayout:
         others = [each.ravel() for at, each in enumerate(rows) if at not in own]
         order = np.concatenate([by_level.ravel(), *others])
         entries = csc_array((np.arange(ZtZ.nnz), ZtZ.indices, ZtZ.indptr), shape=(q, q))
-        places = entries[:, order].tocsr()[order].tocsc()
+        places = entries[:, order].tocsr()[order]
         blocks, k = places[:size, :size].tocoo(), places[size:, :size]
         row, column = (np.asarray(axis, dtype=np.int64) for axis in blocks.coords)
         if not np.array_equal(row // width, column // width):
             raise DataError(f"ZtZ has entries between levels of {largest}")
-        dense = q - size <= _SMALL
+        dense, listed = q - size <= _SMALL, None
         if _SMALL < q - size <= _LARGE:
-            linked = csc_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
+            linked = csr_array((np.ones(k.nnz), k.indices, k.indptr), shape=k.shape)
             dense = (linked @ linked.T).nnz >= _FILLED * (q - size) ** 2
-        counts, inverse = np.diff(k.indptr[::width]).astype(np.int64), np.argsort(order)
-        listed = dense and k.shape[0] * size > _COMPACT and counts @ counts <= _LISTED
-        scalar = all(term.columns == 1 for at, term in enumerate(random.terms) if at not in own)
-        g = places[size:, size:]
+        g, inverse = places[size:, size:].tocoo(), np.argsort(order)
+        if dense and k.shape[0] * size > _COMPACT:
+            scalar = all(term.columns == 1 for at, term in enumerate(random.terms) if at not in own)
+            listed = _listed(k.tocsc(), g, width, lower=scalar)
         return cls(
             random=random,
             order=order,
@@ -113,10 +112,10 @@ class BlockLayout:
             width=width,
             rows=tuple(inverse[each] for each in rows),
             inside=(blocks.data, row * width + column % width),
-            k=k,
+            k=k.tocoo(),
             g=g,
             dense=dense,
-            listed=_listed(k, g, width, lower=scalar) if listed else None,
+            listed=listed,
         )
 
     def factor(self, par: FloatArray) -> Factor:
@@ -136,19 +135,18 @@ class BlockLayout:
         """Return the problem of such products: the entries of ZᵗWZ, [X y]ᵗW[X y], ZᵗW[X y]."""
         blocks = np.zeros(self.size * self.width)
         blocks[self.inside[1]] = data[self.inside[0]]
-        k, g = (_holding(part, data[part.data]) for part in (self.k, self.g))
-        listed = None
+        listed, small = None, self.k.shape[0] * self.k.shape[1] <= _COMPACT
         if self.listed is not None:
             one, other, pattern = self.listed
-            products = np.append(-k.data[one] * k.data[other], g.data)
-            listed = _holding(pattern, products[pattern.data])
+            products = np.append(-data[one] * data[other], data[self.g.data])[pattern.data]
+            listed = csr_array((products, pattern.indices, pattern.indptr), shape=pattern.shape)
         return LeastSquares(
             layout=self,
             squares=squares,
             mixed=mixed,
             blocks=blocks.reshape(-1, self.width, self.width),
-            k=k.toarray() if k.shape[0] * k.shape[1] <= _COMPACT else k,
-            g=g.toarray() if self.dense else g,
+            k=_holding(self.k, data, dense=small),
+            g=_holding(self.g, data, dense=self.dense),
             listed=listed,
         )
 
@@ -166,7 +164,7 @@ class LeastSquares:
     mixed: FloatArray
     blocks: FloatArray
     k: Any
-    g: csc_array
+    g: Any
     listed: csr_array | None
 
     def at(self, factor: Factor) -> PenalisedFit:
@@ -314,29 +312,37 @@ def pairs_of_entries(
 
 
 def _listed(
-    k: csc_array, g: csc_array, width: int, *, lower: bool
-) -> tuple[NDArray[Any], NDArray[Any], csr_array]:
+    k: csc_array, g: coo_array, width: int, *, lower: bool
+) -> tuple[NDArray[Any], NDArray[Any], csr_array] | None:
     """Return the pairs of entries of K that meet in K H Kᵗ, and where they and those of G go.
 
     G - K H Kᵗ is linear in the entries of H, and a 1. A sparse product of matrices would look for
-    the many products again at each step. Of scalar terms the `lower` triangle will do.
+    the many products again at each step. Of scalar terms the `lower` triangle will do. None where
+    there are too many.
     """
+    counts = np.diff(k.indptr[::width]).astype(np.int64)
+    if counts @ counts > _LISTED:
+        return None
     one, other = pairs_of_entries(k, width)
     if lower:
         kept = k.indices[one] >= k.indices[other]
         one, other = one[kept], other[kept]
     at = np.repeat(np.arange(k.shape[1], dtype=np.int32), np.diff(k.indptr))
-    (row, column), (size, last) = g.tocoo().coords, (k.shape[0], k.shape[1] * width)
+    (row, column), (size, last) = g.coords, (k.shape[0], k.shape[1] * width)
     to = np.concatenate([k.indices[one] * size + k.indices[other], row * size + column])
     inner = np.append(at[one] * width + at[other] % width, np.full(g.nnz, last, dtype=np.int32))
     numbers = np.arange(to.size, dtype=np.int32)
-    return one, other, coo_array((numbers, (to, inner)), shape=(size**2, last + 1)).tocsr()
+    pattern = coo_array((numbers, (to, inner)), shape=(size**2, last + 1)).tocsr()
+    return k.data[one], k.data[other], pattern
 
 
-def _holding(pattern: csc_array | csr_array, numbers: FloatArray) -> Any:
-    """Return a matrix with other numbers in the same places."""
-    found = copy(pattern)
-    found.data = numbers
+def _holding(pattern: coo_array, data: FloatArray, *, dense: bool) -> Any:
+    """Return the matrix that has such numbers where a pattern has their positions."""
+    numbers = data[pattern.data]
+    if not dense:
+        return csr_array((numbers, pattern.coords), shape=pattern.shape)
+    found = np.zeros(pattern.shape)
+    found[pattern.coords] = numbers
     return found
 
 

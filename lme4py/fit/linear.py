@@ -115,13 +115,14 @@ class DevianceFunction(Abbreviated):
 
     def _checked(self, parameters: ArrayLike) -> FloatArray:
         values, count = np.asarray(parameters, dtype=np.float64), self.random.par.size
-        if self.fixed and values.shape != (count + self.fixed,):
+        if not self.fixed:
+            return self.random.within_bounds(values)
+        if values.shape != (count + self.fixed,):
             raise DataError(
                 f"there are {count + self.fixed} parameters, not {values.size}",
                 hint=f"{count} of the covariance, then {self.fixed} fixed effects",
             )
-        par = self.random.within_bounds(values[:count] if self.fixed else values)
-        return np.append(par, values[count:])
+        return np.append(self.random.within_bounds(values[:count]), values[count:])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

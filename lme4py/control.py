@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from lme4py.abbreviation import Abbreviated
@@ -20,17 +20,13 @@ _CHOICES = {
     ),
 }
 _GENERALIZED_ONLY = "check_response_not_const"
-# Arguments of lmerControl and glmerControl that no matrix needs; those of `FitControl` are read.
-_FITTING = (
-    *("optimizer", "restart.edge", "boundary.tol", "calc.derivs", "use.last.params", "sparseX"),
-    *("standardize.X", "check.conv.grad", "check.conv.singular", "check.conv.hess", "optCtrl"),
-    "mod.type",
-)
-_FITTING_GENERALIZED = ("tolPwrss", "compDev", "nAGQ0initStep")
-_OPTIMIZERS = (None, "nloptwrap", "bobyqa", "cobyqa")
+# Arguments of lmerControl and glmerControl that no matrix needs, and `FitControl` does not have.
+_FITTING = ("use.last.params", "sparseX", "standardize.X", "mod.type")
+_FITTING_GENERALIZED = ("tolPwrss", "compDev")
+_OPTIMIZERS = ("nloptwrap", "bobyqa", "cobyqa")
+_LIMITS = {"xtol_abs": 1e-8, "ftol_abs": 1e-8, "maxeval": 100_000}
 # optCtrl's names, as each of lme4's optimisers spells them.
-_LIMITS = {name: name for name in ("xtol_abs", "ftol_abs", "maxeval")}
-_LIMITS |= {"rhoend": "xtol_abs", "maxfun": "maxeval"}
+_SPELLINGS = {name: name for name in _LIMITS} | {"rhoend": "xtol_abs", "maxfun": "maxeval"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +150,12 @@ def control_of(
     if not isinstance(control, Mapping):
         raise DataError("is.list(ctrl) is not TRUE", hint="give a lme4py.Control or a mapping")
     names = [item.name for item in fields(Control)]
-    fitting = _FITTING + _FITTING_GENERALIZED if generalized else _FITTING
-    if not generalized:
+    fitting = [*_FITTING, *(item.name.replace("_", ".") for item in fields(FitControl))]
+    if generalized:
+        fitting += _FITTING_GENERALIZED
+    else:
         names.remove(_GENERALIZED_ONLY)
+        fitting.remove("nAGQ0initStep")
     known = [spelled for name in names for spelled in (name, name.replace("_", "."))]
     options: dict[str, Any] = {}
     for given, value in control.items():
@@ -167,7 +166,11 @@ def control_of(
                 note(f"control option '{spelled}' concerns the fit and changes no matrix")
         elif name not in known:
             unknown = name != _GENERALIZED_ONLY
-            hint = nearest(spelled, known) if unknown else "glmerControl alone has this option"
+            hint = (
+                nearest(spelled, (*known, *fitting))
+                if unknown
+                else "glmerControl alone has this option"
+            )
             raise DataError(f"unused argument ({spelled} = {value!r})", hint=hint)
         elif name in options:
             raise DataError(f'formal argument "{dotted}" matched by multiple actual arguments')
@@ -188,9 +191,7 @@ class FitControl(Abbreviated):
     check_conv_singular: tuple[str, float] = ("message", 1e-4)
     check_conv_hess: tuple[str, float] = ("warning", 1e-6)
     nAGQ0initStep: bool = True
-    xtol_abs: float = 1e-8
-    ftol_abs: float = 1e-8
-    maxeval: float = 100_000
+    optCtrl: Mapping[str, float] = field(default_factory=_LIMITS.copy)
 
 
 def fit_control(
@@ -202,35 +203,23 @@ def fit_control(
     --------
     >>> checks, fitting = fit_control({"optCtrl": {"maxfun": 50}, "check.nlev.gtr.1": "ignore"},
     ...                               generalized=False)
-    >>> checks, fitting.maxeval
+    >>> checks, fitting.optCtrl["maxeval"]
     ({'check.nlev.gtr.1': 'ignore'}, 50)
     """
-    # The parameters of glmer's second step are scaled.
-    found = FitControl(restart_edge=False, ftol_abs=1e-11) if generalized else FitControl()
+    found = FitControl()
+    if generalized:
+        # The parameters of glmer's second step are scaled.
+        found = FitControl(restart_edge=False, optCtrl=_LIMITS | {"ftol_abs": 1e-11})
     if control is None or isinstance(control, Control):
         return control, found
-    own = {name: value for name, value in asdict(found).items() if name not in _LIMITS}
-    checks, read = dict[str, Any](), dict[str, Any]()
+    own, checks, read = asdict(found), dict[str, Any](), dict[str, Any]()
     for given, value in mapping_of("control", control, '{"optimizer": "bobyqa"}').items():
         name = str(given).replace(".", "_")
-        if name == "optCtrl":
-            limits = mapping_of(name, value, '{"maxfun": 1000}')
-            read |= dict(_limit(str(each), limits[each]) for each in limits)
-        elif name in own:
+        if name in own:
             read[name] = _fitting(name, value, own[name])
         else:
             checks[given] = value
     return checks, replace(found, **read)
-
-
-def _limit(name: str, value: Any) -> tuple[str, float]:
-    if name not in _LIMITS:
-        raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _LIMITS))
-    number = number_of(f"optCtrl: {name}", value)
-    number = int(number) if _LIMITS[name] == "maxeval" else number
-    if number <= 0:
-        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}")
-    return _LIMITS[name], number
 
 
 def _fitting(name: str, value: Any, default: Any) -> Any:
@@ -240,8 +229,8 @@ def _fitting(name: str, value: Any, default: Any) -> Any:
         case str():
             # Of glmer's two optimisers, that of the second step.
             chosen = value[-1] if isinstance(value, list | tuple) and value else value
-            if chosen not in _OPTIMIZERS:
-                hint = f"there are {', '.join(_OPTIMIZERS[1:])}"
+            if chosen not in (None, *_OPTIMIZERS):
+                hint = f"there are {', '.join(_OPTIMIZERS)}"
                 raise DataError(f"couldn't find optimizer function {chosen}", hint=hint)
             return chosen
         case (action, tol):
@@ -249,7 +238,20 @@ def _fitting(name: str, value: Any, default: Any) -> Any:
             given = mapping_of(option, given, '{"action": "warning", "tol": 0.002}')
             _check(name, given.get("action", action))
             return given.get("action", action), number_of(f"{option}: tol", given.get("tol", tol))
+        case dict():
+            limits = mapping_of(option, value, '{"maxfun": 1000}').items()
+            return default | dict(_limit(str(each), limit) for each, limit in limits)
         case float():
             return number_of(option, value)
         case _:
             return default if value is None else flag_of(option, value)
+
+
+def _limit(name: str, value: Any) -> tuple[str, float]:
+    if name not in _SPELLINGS:
+        raise DataError(f"optCtrl has no option '{name}'", hint=nearest(name, _SPELLINGS))
+    number = number_of(f"optCtrl: {name}", value)
+    number = int(number) if _SPELLINGS[name] == "maxeval" else number
+    if number <= 0:
+        raise DataError(f"optCtrl: {name} must be a number above 0, not {value}")
+    return _SPELLINGS[name], number

@@ -214,9 +214,8 @@ def _bobyqa(
     optimiser.set_min_objective(function)
     optimiser.set_lower_bounds(limits[0])
     optimiser.set_upper_bounds(limits[1])
-    optimiser.set_xtol_abs(control.xtol_abs)
-    optimiser.set_ftol_abs(control.ftol_abs)
-    optimiser.set_maxeval(control.maxeval)
+    for limit, value in control.optCtrl.items():
+        getattr(optimiser, f"set_{limit}")(value)
     if step is not None:
         optimiser.set_initial_step(step)
     code = nlopt.ROUNDOFF_LIMITED
@@ -236,8 +235,8 @@ def _cobyqa(
 
     # Its types know no COBYQA in scipy 1.14.
     minimize: Any = optimize.minimize
-    options = {"maxfev": control.maxeval, "final_tr_radius": control.xtol_abs}
-    options["initial_tr_radius"] = step or 0.5
+    options = {"maxfev": control.optCtrl["maxeval"], "initial_tr_radius": step or 0.5}
+    options["final_tr_radius"] = control.optCtrl["xtol_abs"]
     bounds, least = optimize.Bounds(*limits), np.inf
     for _ in range(_RESTARTS):
         result = minimize(function, first, method="COBYQA", bounds=bounds, options=options)

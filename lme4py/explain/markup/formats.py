@@ -58,14 +58,7 @@ _CONSTRUCTS = {
     "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
     "inline =": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
     "inline ⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
-    **{
-        f"mark {k}": (
-            "□",
-            rf"\textcolor{{{colour}}}{{□}}",
-            f'<mrow style="color:{colour}">□</mrow>',
-        )
-        for k, colour in enumerate(COLOURS)
-    },
+    "colour": ("", r"\textcolor{□}{□}", '<mrow style="color:□">□</mrow>'),
     "line": ("□□□", "□ □ □", _MATHML_LINE),
     "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
 }

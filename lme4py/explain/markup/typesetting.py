@@ -187,7 +187,8 @@ class Typesetter:
             case Relation(sides, sign):
                 return self._built(f"inline {sign}", *map(self._box, sides))
             case Marked((inside,), mark):
-                return self._built(f"mark {mark % len(COLOURS)}", self._box(inside))
+                box, colour = self._box(inside), COLOURS[mark % len(COLOURS)]
+                return box if self.form.drawn else self._built("colour", (colour,), box)
             case Applied(arguments, function):
                 comma = self._built(",")
                 boxes = [box for argument in arguments for box in (comma, self._box(argument))]

@@ -106,14 +106,13 @@ class Monomials:
             positions = found.positions(found.members[plan.assign[number] - 1]) if picked else ()
             named = [(found.frame_names[place], found.variables[place]) for place in positions]
         atoms = []
-        for (name, node), (variable, column) in zip(named, picked, strict=not plan.whole):
+        for (name, node), part in zip(named, picked, strict=not plan.whole):
 
-            def numbers(rows: slice, variable: Any = variable, column: int = column) -> FloatArray:
-                part: FloatArray = variable.part(column, rows).astype(np.float64)
-                return part
+            def numbers(rows: slice, part: Any = part) -> FloatArray:
+                values: FloatArray = part.take(rows).astype(np.float64)
+                return values
 
-            part = "" if plan.whole else variable.suffixes[column]
-            atoms.append(self._atom(name, node, part, numbers))
+            atoms.append(self._atom(name, node, part.suffix, numbers))
         return tuple(atoms)
 
     def _atom(self, name: str, node: Node, part: str, numbers: Column) -> Quantity:

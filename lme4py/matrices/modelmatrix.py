@@ -25,7 +25,7 @@ from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import ColumnSource
 from lme4py.functions.table import Context
-from lme4py.matrices.plan import Coded, Indicators, Numbers, Plan, VariableColumns
+from lme4py.matrices.plan import Coded, Indicator, Numbers, Part, Plan
 from lme4py.unique_names import make_unique
 
 
@@ -88,13 +88,13 @@ def plan(
     coded |= chosen
 
     @cache
-    def columns(position: int, code: int) -> VariableColumns:
+    def columns(position: int, code: int) -> list[Part]:
         contrast = coded.get(names[position])
         return _columns(values[position], terms.names[position], contrast, code)
 
     labels: list[str] = []
     assign: list[int] = []
-    products: list[tuple[tuple[VariableColumns, int], ...]] = []
+    products: list[tuple[Part, ...]] = []
     if terms.intercept:
         labels, assign, products = ["(Intercept)"], [0], [()]
     for number, term in enumerate(terms.members):
@@ -111,14 +111,10 @@ def plan(
             for i, code in zip(positions, codings[number], strict=True)
         ]
         # product() runs its last argument fastest, R the first variable.
-        for choice in product(*(range(len(part.suffixes)) for part in reversed(parts))):
-            picked = tuple(zip(parts, reversed(choice), strict=True))
-            labels.append(
-                ":".join(
-                    terms.names[i] + part.suffixes[column]
-                    for i, (part, column) in zip(positions, picked, strict=True)
-                )
-            )
+        for choice in product(*reversed(parts)):
+            picked = choice[::-1]
+            pairs = zip(positions, picked, strict=True)
+            labels.append(":".join(terms.names[i] + part.suffix for i, part in pairs))
             assign.append(number + 1)
             products.append(picked)
     return Plan(
@@ -182,38 +178,36 @@ def _chosen(
     return chosen
 
 
-def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> VariableColumns:
+def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> list[Part]:
     """Return the columns of a variable under code 1 (contrasts) or 2 (indicators)."""
     match value:
         case Factor():
             return _coded(value, contrast or "contr.treatment", code)
         case Numeric():
-            return Numbers((value.as_double(),), ("",))
+            return [Numbers(value.as_double())]
         case Matrix(values=matrix, names=names):
             width = matrix.shape[1]
-            suffixes = tuple(str(i + 1) for i in range(width)) if names is None else names
-            columns = tuple(Numeric(column, "double") for column in matrix.T)
-            return Numbers(columns, ("",) if width == 1 else suffixes)
+            numbered = tuple(str(i + 1) for i in range(width)) if names is None else names
+            suffixes = ("",) if width == 1 else numbered
+            pairs = zip(matrix.T, suffixes, strict=True)
+            return [Numbers(Numeric(column, "double"), suffix) for column, suffix in pairs]
         case _:
             raise DataError(f"variables of this type cannot be used in a term: '{name}'")
 
 
-def _coded(factor: Factor, contrast: str | Matrix, code: int) -> Indicators | Coded:
-    missing = bool(factor.codes.size) and int(factor.codes.min()) < 0
+def _coded(factor: Factor, contrast: str | Matrix, code: int) -> list[Part]:
+    codes = factor.codes
+    missing = bool(codes.size) and int(codes.min()) < 0
     levels = tuple("NA" if level is None else level for level in factor.levels)
-    if not missing:
-        if code == 2:
-            return Indicators(factor.codes, 0, levels)
-        if contrast == "contr.treatment" and len(levels) > 1:
-            return Indicators(factor.codes, 1, levels[1:])
+    if not missing and (code == 2 or (contrast == "contr.treatment" and len(levels) > 1)):
+        return [Indicator(codes, place, levels[place]) for place in range(2 - code, len(levels))]
     if code == 2:
         table, suffixes = np.eye(len(levels)), levels
     else:
         coding = contrast if isinstance(contrast, Matrix) else coding_matrix(contrast, levels)
         table = coding.values
-        width = table.shape[1]
-        suffixes = coding.names or tuple(str(i + 1) for i in range(width))
-    if missing:
-        # Code -1 picks the last row.
-        table = np.vstack([table, np.full((1, table.shape[1]), np.nan)])
-    return Coded(factor.codes, np.asfortranarray(table), suffixes)
+        suffixes = coding.names or tuple(str(i + 1) for i in range(table.shape[1]))
+    # Code -1 picks the last number.
+    last = [[np.nan] * table.shape[1]] if missing else np.zeros((0, table.shape[1]))
+    columns = np.vstack([table, last]).T
+    return [Coded(codes, column, suffix) for column, suffix in zip(columns, suffixes, strict=True)]

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,76 +32,62 @@ _SHORTEST_PIECE, _LONGEST_PIECE = 1 << 10, 1 << 15
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Numbers(Abbreviated):
-    """A numeric variable: one vector of float64 per column, and what each adds to the name."""
+    """A column of a numeric variable, of float64, and what it adds to the variable's name."""
 
-    columns: tuple[Numeric, ...]
-    suffixes: tuple[str, ...]
+    vector: Numeric
+    suffix: str = ""
 
-    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return some rows of one column, in `out` where that is given."""
-        values = self.columns[column].values[rows]
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows, in `out` where that is given."""
+        values = self.vector.values[rows]
         if out is None:
             return values
         np.copyto(out, values)
         return out
 
-    def finite(self, column: int) -> bool:
-        """Tell whether one column is plainly free of missing, infinite and huge numbers."""
-        return self.columns[column].squares < _HUGE
+    @property
+    def finite(self) -> bool:
+        """Whether it is plainly free of missing, infinite and huge numbers."""
+        return self.vector.squares < _HUGE
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
-class Indicators(Abbreviated):
-    """A factor coded by zeros and ones: column j marks the rows of level ``first + j``."""
+class Indicator(Abbreviated):
+    """One level of a factor: ones in its rows, zeros in the others."""
 
     codes: NDArray[np.int32]
-    first: int
-    suffixes: tuple[str, ...]
+    level: int
+    suffix: str
+    finite: ClassVar[bool] = True
 
-    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return some rows of one column, in `out` where that is given."""
-        marks: NDArray[Any] = np.equal(
-            self.codes[rows], self.first + column, out=out, casting="unsafe"
-        )
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows, in `out` where that is given."""
+        marks: NDArray[Any] = np.equal(self.codes[rows], self.level, out=out, casting="unsafe")
         return marks
-
-    def finite(self, column: int) -> bool:  # noqa: ARG002
-        """Tell that zeros and ones are."""
-        return True
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Coded(Abbreviated):
-    """A factor under any coding: the row of `table` that a code selects."""
+    """A column of a factor's coding: a number for each level, which its code selects."""
 
     codes: NDArray[np.int32]
-    table: FloatArray
-    suffixes: tuple[str, ...]
+    numbers: FloatArray
+    suffix: str
 
-    def part(self, column: int, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Return some rows of one column, in `out` where that is given."""
-        # "wrap" takes code -1 to the last row, and spares numpy a copy of `out`.
-        taken: NDArray[Any] = np.take(self.table[:, column], self.codes[rows], out=out, mode="wrap")
+    def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return some rows, in `out` where that is given."""
+        # "wrap" takes code -1 to the last number, and spares numpy a copy of `out`.
+        taken: NDArray[Any] = np.take(self.numbers, self.codes[rows], out=out, mode="wrap")
         return taken
 
-    def finite(self, column: int) -> bool:
-        """Tell whether one column is free of missing and infinite numbers."""
-        return bool(np.isfinite(self.table[:, column]).all())
+    @property
+    def finite(self) -> bool:
+        """Whether it is free of missing and infinite numbers."""
+        return bool(np.isfinite(self.numbers).all())
 
 
-VariableColumns = Numbers | Indicators | Coded
-Part: TypeAlias = tuple[VariableColumns, int]
-"""A variable's columns, and the number of one."""
-
-
-def _squares(factors: tuple[Part, ...], rows: int) -> float:
-    """Return the sum of squares of a product of no indicators, NaN where it is not known."""
-    if not factors:
-        return float(rows)
-    variable, column = factors[0]
-    if len(factors) > 1 or not isinstance(variable, Numbers):
-        return np.nan
-    return variable.columns[column].squares
+Part: TypeAlias = Numbers | Indicator | Coded
+"""A column of one variable, of which a column of the matrix is made."""
 
 
 def pieces(rows: int, width: int) -> Iterator[slice]:
@@ -126,8 +111,8 @@ class Plan(Abbreviated):
         Contrast of every factor among the variables: a name or a matrix.
     rows : int
         Number of rows.
-    products : tuple
-        For each column the (variable columns, column number) pairs it multiplies.
+    products : tuple of tuple of Part
+        The columns of variables that each column multiplies.
     variables : tuple of str
         The names of the variables, whether or not a column is made of them.
     warnings : tuple of str
@@ -150,12 +135,10 @@ class Plan(Abbreviated):
     @classmethod
     def given(cls, values: FloatArray, names: Sequence[str], assign: Sequence[int]) -> Plan:
         """Return the plan of a matrix that is there already, shape (rows, columns)."""
-        numbers = tuple(Numeric(column, "double") for column in values.T)
-        columns = Numbers(numbers, ("",) * len(names))
         products = tuple(
             ()
             if name == "(Intercept)" and bool((values[:, place] == 1.0).all())
-            else ((columns, place),)
+            else (Numbers(Numeric(values[:, place], "double")),)
             for place, name in enumerate(names)
         )
         return cls(
@@ -194,62 +177,57 @@ class Plan(Abbreviated):
             out[...] = 1.0
             return
         if len(factors) == 1:
-            variable, column = factors[0]
-            variable.part(column, rows, out)
+            factors[0].take(rows, out)
             return
-        parts = [written[p] if p in written else p[0].part(p[1], rows) for p in factors]
+        parts = [written[part] if part in written else part.take(rows) for part in factors]
         product = parts[0]
         with np.errstate(invalid="ignore", over="ignore"):
-            for part in parts[1:]:
-                product = np.multiply(product, part, out=out)
+            for values in parts[1:]:
+                product = np.multiply(product, values, out=out)
 
     @property
     def may_hold_zeros(self) -> bool:
         """Whether a column has a zero, or is made of factors or products, which have mostly."""
-        return not all(
-            not factors
-            or (
-                len(factors) == 1
-                and isinstance(variable := factors[0][0], Numbers)
-                and variable.columns[factors[0][1]].values.all()
-            )
-            for factors in self.products
-        )
+        for factors in self.products:
+            match factors:
+                case ():
+                    continue
+                case (Numbers(vector),) if vector.values.all():
+                    continue
+                case _:
+                    return True
+        return False
 
     @property
     def plainly_finite(self) -> bool:
         """Whether no column can have a missing or infinite number, or a huge one."""
         return all(
-            len(factors) < 2 and all(variable.finite(column) for variable, column in factors)
-            for factors in self.products
+            len(factors) < 2 and all(part.finite for part in factors) for factors in self.products
         )
 
     @property
     def most_entries(self) -> int:
         """The largest number of entries other than zero that a row can have."""
-        finite = cache(lambda variable, column: variable.finite(column))
-        alone = 0
+        finite, alone = self._finite_parts(), 0
         exclusive: set[tuple[object, ...]] = set()
         for term, factors in zip(self.assign, self.products, strict=True):
-            marked = any(isinstance(variable, Indicators) for variable, _ in factors)
             # Zero times a number that is not finite is an entry, too.
-            if marked and all(finite(variable, column) for variable, column in factors):
+            if any(isinstance(part, Indicator) for part in factors) and finite.issuperset(factors):
                 # A row has one level of a factor: of these columns one at most is not zero.
-                same = (
-                    (variable, None if isinstance(variable, Indicators) else column)
-                    for variable, column in factors
-                )
+                same = (id(p.codes) if isinstance(p, Indicator) else p for p in factors)
                 exclusive.add((term, *same))
             else:
                 alone += 1
         return alone + len(exclusive)
 
+    def _finite_parts(self) -> set[Part]:
+        return {part for factors in self.products for part in factors if part.finite}
+
     @property
     def indicators(self) -> tuple[bool, ...]:
         """Whether each column can hold nothing but zeros and ones."""
         return tuple(
-            all(isinstance(variable, Indicators) for variable, _ in factors)
-            for factors in self.products
+            all(isinstance(part, Indicator) for part in factors) for factors in self.products
         )
 
     def matrix(self) -> ModelMatrix:
@@ -257,14 +235,19 @@ class Plan(Abbreviated):
         values = np.empty((self.rows, len(self.names)), order="F")
         # An indicator leaves some of the squares of the column that it multiplies.
         bare = [
-            tuple(p for p in factors if not isinstance(p[0], Indicators))
+            tuple(part for part in factors if not isinstance(part, Indicator))
             for factors in self.products
         ]
         places = {factors: number for number, factors in enumerate(self.products)}
         bounds = [places.get(factors, number) for number, factors in enumerate(bare)]
-        squares = np.array([_squares(factors, self.rows) for factors in bare])
-        unknown = [n for n, place in enumerate(bounds) if n == place and np.isnan(squares[n])]
-        squares[unknown] = 0.0
+        squares = np.array([0.0 if factors else float(self.rows) for factors in bare])
+        unknown = []
+        for number in {place for place in bounds if bare[place]}:
+            match bare[number]:
+                case (Numbers(vector),):
+                    squares[number] = vector.squares
+                case _:
+                    unknown.append(number)
         for rows in pieces(self.rows, 1):
             # A product takes columns that have just been written, and are in the cache.
             written: dict[Part, FloatArray] = {}
@@ -288,8 +271,7 @@ class Plan(Abbreviated):
         Examples
         --------
         >>> codes = np.array([0, 1, 1], dtype=np.int32)
-        >>> factors = Indicators(codes, 0, ("p", "q"))
-        >>> products = ((factors, 0),), ((factors, 1),)
+        >>> products = (Indicator(codes, 0, "p"),), (Indicator(codes, 1, "q"),)
         >>> plan = Plan(
         ...     names=("fp", "fq"), assign=(1, 1), contrasts={}, rows=3, products=products)
         >>> plan.sparse_matrix().values.toarray().tolist()
@@ -297,27 +279,25 @@ class Plan(Abbreviated):
         """
         from scipy.sparse import csc_array
 
-        @cache
-        def by_level(factor: Indicators) -> list[NDArray[Any]]:
-            """Return the rows of each level."""
-            order = np.argsort(factor.codes, kind="stable").astype(np.int32)
-            counts = np.bincount(factor.codes, minlength=factor.first + len(factor.suffixes))
-            return np.split(order, np.cumsum(counts)[:-1])
+        by_level: dict[int, list[NDArray[Any]]] = {}
+        finite = self._finite_parts()
 
-        finite = cache(lambda variable, column: variable.finite(column))
+        def marked(part: Indicator) -> NDArray[Any]:
+            """Return the rows of a level; those of all levels of its factor are found once."""
+            if id(part.codes) not in by_level:
+                order = np.argsort(part.codes, kind="stable").astype(np.int32)
+                ends = np.cumsum(np.bincount(part.codes))
+                by_level[id(part.codes)] = np.split(order, ends[:-1])
+            found = by_level[id(part.codes)]
+            return found[part.level] if part.level < len(found) else np.zeros(0, dtype=np.int32)
 
         def entries(number: int) -> tuple[NDArray[Any], FloatArray]:
             """Return the rows of a column that hold no zero, and its values there."""
-            factors = self.products[number]
-            rows = None
+            factors, rows = self.products[number], None
             # Zero times a number that is not finite is an entry, too.
-            if all(finite(variable, column) for variable, column in factors):
-                marked = [
-                    by_level(variable)[variable.first + column]
-                    for variable, column in factors
-                    if isinstance(variable, Indicators)
-                ]
-                rows = min(marked, key=len, default=None)
+            if finite.issuperset(factors):
+                known = [marked(part) for part in factors if isinstance(part, Indicator)]
+                rows = min(known, key=len, default=None)
             values = self.column(number, rows)
             if rows is not None and values.all():
                 return rows, values

@@ -57,9 +57,9 @@ class RandomTerm:
         """Return the term with zeros in all but some of its columns."""
         if set(self.plan.names) <= set(columns):
             return self
-        nothing = Numbers((Numeric(np.zeros(self.plan.rows), "double"),), ("",))
+        nothing = Numbers(Numeric(np.zeros(self.plan.rows), "double"))
         pairs = zip(self.plan.names, self.plan.products, strict=True)
-        products = tuple(old if name in columns else ((nothing, 0),) for name, old in pairs)
+        products = tuple(old if name in columns else (nothing,) for name, old in pairs)
         return replace(self, plan=replace(self.plan, products=products))
 
     def __repr__(self) -> str:

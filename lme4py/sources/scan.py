@@ -457,8 +457,7 @@ class Scan:
 def _bounds(plan: Plan) -> FloatArray:
     """Return what no number of X exceeds, column by column; the rows have all extremes."""
     parts = [
-        [np.abs(variable.part(column, slice(None))).max() for variable, column in factors]
-        for factors in plan.products
+        [np.abs(part.take(slice(None))).max() for part in factors] for factors in plan.products
     ]
     return np.array([np.prod(part) for part in parts], dtype=np.float64)
 

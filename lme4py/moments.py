@@ -10,7 +10,8 @@ tell how large numbers are, need no such care.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Generator, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,7 +23,19 @@ FloatArray = NDArray[np.float64]
 # BLAS adds so few on one thread: more would spin for longer than the whole pass takes.
 _SERIAL = 1 << 13
 _PIECE = 1 << 14
-_WIDE = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
+WIDE = np.finfo(np.longdouble).nmant > np.finfo(np.float64).nmant
+"""Whether long double is wider than double, so that sums from left to right can be R's."""
+
+_T = TypeVar("_T")
+
+Sums: TypeAlias = tuple[tuple[int, Any], ...]
+"""Of some arrays each: how many numbers it has, and their sum in long double."""
+
+Asking: TypeAlias = Generator[Sequence[NDArray[Any]], Sums, _T]
+"""What is computed from sums alone: it asks for those of some arrays, one question after the other.
+
+The arrays may be those of all rows, or of a block of them, whose sums are carried on.
+"""
 
 
 def running_total(values: ArrayLike) -> NDArray[np.longdouble]:
@@ -31,18 +44,69 @@ def running_total(values: ArrayLike) -> NDArray[np.longdouble]:
         return np.cumsum(np.asarray(values), axis=0, dtype=np.longdouble)
 
 
-def _sum(values: NDArray[Any]) -> Any:
+def _sum(values: NDArray[Any], sum_so_far: Any = 0.0) -> Any:
     """Return the sum from left to right in long double (exactly rounded where there is none)."""
+    sum_so_far = np.longdouble(sum_so_far)
     if not values.size:
-        return np.longdouble(0.0)
-    if not _WIDE and np.isfinite(values).all():
-        return np.longdouble(math.fsum(values))
-    sum_so_far = np.longdouble(0.0)
+        return sum_so_far
+    if not WIDE and np.isfinite(values).all():
+        return sum_so_far + np.longdouble(math.fsum(values))
     for begin in range(0, values.size, _PIECE):
         piece = values[begin : begin + _PIECE].astype(np.longdouble)
         piece[0] += sum_so_far
         sum_so_far = running_total(piece)[-1]
     return sum_so_far
+
+
+def sums_after(sums: Sums, arrays: Sequence[NDArray[Any]]) -> Sums:
+    """Return the sums of rows, and of the arrays of those that follow.
+
+    Examples
+    --------
+    >>> [(size, float(total)) for size, total in sums_after(((2, 0.5),), [np.array([1.0])])]
+    [(3, 1.5)]
+    """
+    with np.errstate(all="ignore"):
+        pairs = zip(sums, arrays, strict=True)
+        return tuple((size + array.size, _sum(array, total)) for (size, total), array in pairs)
+
+
+def resumed(
+    asking: Asking[_T], answers: Sequence[Sums]
+) -> tuple[Sequence[NDArray[Any]], _T | None]:
+    """Return what is asked for after some answers, or nothing, and what was computed.
+
+    Examples
+    --------
+    >>> resumed(means([np.array([1.0, 2.0])], corrected=False), [])
+    ([array([1., 2.])], None)
+    """
+    with np.errstate(all="ignore"):
+        try:
+            arrays = next(asking)
+            for answer in answers:
+                arrays = asking.send(answer)
+        except StopIteration as end:
+            return (), end.value
+    return arrays, None
+
+
+def answered(asking: Asking[_T]) -> _T:
+    """Return what is computed where the arrays are those of all rows.
+
+    Examples
+    --------
+    >>> answered(means([np.array([1.0, 2.0]), np.array([5.0])], corrected=True))
+    [1.5, 5.0]
+    """
+    with np.errstate(all="ignore"):
+        try:
+            arrays = next(asking)
+            while True:
+                arrays = asking.send(sums_after(((0, 0.0),) * len(arrays), arrays))
+        except StopIteration as end:
+            found: _T = end.value
+            return found
 
 
 def total(values: ArrayLike) -> float:
@@ -75,42 +139,50 @@ def sum_of_squares(values: FloatArray) -> float:
         return found
 
 
-def mean(values: ArrayLike) -> float:
-    """Return R's ``mean`` of doubles: the total over n, then corrected by the mean residual.
+def means(arrays: Sequence[NDArray[Any]], *, corrected: bool) -> Asking[list[float]]:
+    """Return the mean of each array: the total over n, which R's ``mean`` corrects.
 
-    Missing values make the mean NaN; no values at all do, too.
+    To it the mean of what is left of the numbers is added. Missing values make a mean NaN; no
+    values at all do, too.
+    """
+    sums = yield arrays
+    nothing = np.longdouble(math.nan)
+    centres = [total / size if size else nothing for size, total in sums]
+    if corrected and any(map(np.isfinite, centres)):
+        pairs = list(zip(arrays, centres, strict=True))
+        left = yield [array - centre for array, centre in pairs]
+        centres = [
+            centre + rest / size if np.isfinite(centre) else centre
+            for centre, (size, rest) in zip(centres, left, strict=True)
+        ]
+    return [float(centre) for centre in centres]
+
+
+def mean(values: ArrayLike) -> float:
+    """Return R's ``mean`` of doubles.
 
     Examples
     --------
     >>> mean([1e8, 1e8 + 1, 1e8 + 3])
     100000001.33333333
     """
-    array = np.asarray(values, dtype=np.float64)
-    if not array.size:
-        return math.nan
-    with np.errstate(all="ignore"):
-        centre = _sum(array) / array.size
-        if not np.isfinite(float(centre)):
-            return float(centre)
-        return float(centre + _sum(array - centre) / array.size)
+    return answered(means([np.asarray(values, dtype=np.float64)], corrected=True))[0]
 
 
-def variance(values: ArrayLike) -> float:
+def variance(array: FloatArray) -> Asking[float]:
     """Return R's ``var`` of doubles: squares around the corrected mean, over n - 1.
 
     With fewer than two values it is NaN (R's NA).
 
     Examples
     --------
-    >>> variance([1, 2, 4])
+    >>> answered(variance(np.array([1.0, 2.0, 4.0])))
     2.3333333333333335
     """
-    array = np.asarray(values, dtype=np.float64)
-    if array.size < 2:
-        return math.nan
-    with np.errstate(all="ignore"):
-        residuals = array.astype(np.longdouble) - mean(array)
-        return float(_sum(residuals * residuals) / (array.size - 1))
+    (middle,) = yield from means([array], corrected=True)
+    residuals = array.astype(np.longdouble) - middle
+    ((size, squares),) = yield [residuals * residuals]
+    return math.nan if size < 2 else float(squares / (size - 1))
 
 
 def quantile(values: ArrayLike, probs: ArrayLike) -> FloatArray:

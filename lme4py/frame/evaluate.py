@@ -34,7 +34,7 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
-from lme4py.frame.state import NOTHING, Gathered, State
+from lme4py.frame.state import NOTHING, Carried, Gathered, State
 from lme4py.functions.table import (
     Context,
     Dot,
@@ -106,11 +106,14 @@ class Scope:
         Further variables and functions.
     context : Context
         Rows, order of text, and where warnings go.
+    carries : bool
+        Whether the sums of blocks of rows are carried on from one to the next.
     """
 
     columns: ColumnSource
     env: Mapping[str, Any]
     context: Context
+    carries: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +315,7 @@ def _applied(
         return application.learned()
     if any(item.value is PENDING for item in given):
         return Evaluated(PENDING, True, State("open", parts=tuple(parts)))
-    return application.opened() if state.kind == "open" else application.replayed(state)
+    return application.opened(state) if state.kind == "open" else application.replayed(state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,8 +374,8 @@ class Application:
         # A parameter: what its arguments learned is not looked at again.
         return Evaluated(value, False, State("value", value))
 
-    def opened(self) -> Evaluated:
-        """Compute what is computed row by row, gather the arguments of what is not."""
+    def opened(self, state: State) -> Evaluated:
+        """Compute what is computed row by row; of what is not gather the arguments, or add up."""
         function, given = self.function, self.given
         if not any(item.rowwise for item in given):
             return self.learned()
@@ -382,9 +385,23 @@ class Application:
             if found.rowwise and found.state.kind != "unit":
                 return found
         formals = tuple(item.formal for item in given if item.rowwise and item.formal != "...")
-        bare = {key: item for key, item in self.named.items() if key != "context"}
-        gathered = Gathered.of(bare, formals, function.rows)
-        return Evaluated(PENDING, True, State("open", gathered, self.parts))
+        kept: Gathered | Carried
+        if function.asks is not None and self._is_carried():
+            kept = Carried.of(function.asks, self.named, formals, state.kept)
+        else:
+            bare = {key: item for key, item in self.named.items() if key != "context"}
+            kept = Gathered.of(bare, formals, function.rows)
+        return Evaluated(PENDING, True, State("open", kept, self.parts))
+
+    def _is_carried(self) -> bool:
+        """Tell whether sums over the rows are those of the numbers, block after block."""
+        # R adds a matrix column after column; scale() takes each by itself.
+        kinds = Numeric | Matrix if self.function.role == "basis" else Numeric
+        return self.scope.carries and all(
+            item.rowwise == (item.formal in ("x", "..."))
+            and (isinstance(item.value, kinds) or not item.rowwise)
+            for item in self.given
+        )
 
     def replayed(self, state: State) -> Evaluated:
         """Call the function for new rows, with what was learned."""
@@ -491,7 +508,7 @@ class Application:
 
 
 def closed(node: Node, state: State, scope: Scope) -> State:
-    """Return a state in which all is known that the gathered arguments tell.
+    """Return a state in which all is known that the arguments or sums of all rows tell.
 
     Parameters
     ----------
@@ -509,6 +526,16 @@ def closed(node: Node, state: State, scope: Scope) -> State:
     """
     if not state.is_open or not isinstance(node, Call):
         return state
+    if isinstance(state.kept, Carried):
+        function = _function(node, scope)
+        if function.asks is None:
+            raise DataError("the parts of the scan do not belong together")
+        carried, found = state.kept.answered(function.asks, scope.context)
+        if carried is not None:
+            return State("open", carried, state.parts)
+        if function.role == "basis":
+            return State("basis", found, State.above(state.parts).parts)
+        return State("value", found)
     if not isinstance(state.kept, Gathered):
         inner = [item.value for item in node.arguments]
         parts = tuple(

@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, SupportsIndex
 
+from numpy.typing import NDArray
+
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.factors import extreme_rows, first_rows
 from lme4py.data.values import Value, concatenate, length, take
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node
-from lme4py.functions.table import Rows
+from lme4py.functions.table import Compute, Context, Rows
+from lme4py.moments import Sums, resumed, sums_after
 
 _FEW = 1 << 16
 
@@ -31,9 +34,9 @@ class State(Abbreviated):
         What `kept` is: nothing (all that was found stands in the parts); the value of the
         node itself, which new rows take instead of evaluating it; the state of a basis,
         beside which the arguments are evaluated; the unit of a difference of times; what
-        has been gathered so far for a state that is not known yet.
+        has been gathered or added up so far for a state that is not known yet.
     kept : object
-        A `Value`; the mapping of a basis; a unit's name; `Gathered` or None.
+        A `Value`; the mapping of a basis; a unit's name; `Gathered`, `Carried` or None.
     parts : tuple of State
         One for each argument of the call as it is written; empty where nothing was found
         in any of them.
@@ -147,6 +150,50 @@ class Gathered:
                 replace(dot, value=next(values)) if dot.rowwise else dot for dot in found["dots"]
             )
         return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Carried:
+    """Sums of the numbers that a call asks for, carried from block to block."""
+
+    named: Mapping[str, Any]  # the arguments, of which those with rows have none
+    answers: tuple[Sums, ...]  # to what was asked in earlier sweeps
+    arrays: Sequence[NDArray[Any]]  # what is asked now, of a block
+    sums: Sums  # and of the rows before it
+
+    @classmethod
+    def of(
+        cls, asks: Compute, named: Mapping[str, Any], formals: tuple[str, ...], before: Any
+    ) -> Carried:
+        """Return what a call asks for in some rows, after what an earlier sweep carried, if any.
+
+        The `formals`, and the ``dots``, have one element per row.
+        """
+        answers = before.answers if isinstance(before, Carried) else ()
+        arrays, _ = resumed(asks(**named), answers)
+        bare = {key: item for key, item in named.items() if key != "context"}
+        bare |= {formal: take(named[formal], slice(0, 0)) for formal in formals}
+        if "dots" in named:
+            dots = (replace(dot, value=take(dot.value, slice(0, 0))) for dot in named["dots"])
+            bare["dots"] = tuple(dots)
+        return cls(bare, answers, arrays, ((0, 0.0),) * len(arrays))
+
+    def __add__(self, other: Carried) -> Carried:
+        """Return the sums in the rows of both."""
+        pairs = zip(sums_after(self.sums, self.arrays), other.sums, strict=True)
+        sums = tuple((one + two, first + second) for (one, first), (two, second) in pairs)
+        return replace(other, sums=sums)
+
+    def __reduce__(self) -> Any:
+        """Pickle sums, not numbers."""
+        arrays = tuple(array[:0] for array in self.arrays)
+        return Carried, (self.named, self.answers, arrays, sums_after(self.sums, self.arrays))
+
+    def answered(self, asks: Compute, context: Context) -> tuple[Carried | None, Any]:
+        """Return what is to be asked for in the next sweep, or None and what was computed."""
+        answers = (*self.answers, sums_after(self.sums, self.arrays))
+        arrays, found = resumed(asks(context=context, **self.named), answers)
+        return (replace(self, answers=answers) if arrays else None), found
 
 
 def is_time_to_reduce(sizes: Sequence[int]) -> bool:

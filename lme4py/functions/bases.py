@@ -19,7 +19,7 @@ from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
 from lme4py.functions.coercion import as_flag, as_integer, column_names, flat, numbers
 from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, function
-from lme4py.moments import mean, quantile, running_total, total
+from lme4py.moments import WIDE, Asking, answered, mean, means, quantile, total
 from lme4py.versions import followed
 
 # Scaling ------------------------------------------------------------------------------------
@@ -29,16 +29,6 @@ def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
     """Return a vector or matrix as a matrix of doubles, with its names."""
     array, _ = numbers(x, followed().not_numeric)
     return np.atleast_2d(array.T).T, column_names(x)
-
-
-def _column_mean(values: FloatArray) -> float:
-    """Return R's ``colMeans(na.rm = TRUE)``: unlike ``mean`` it is not corrected."""
-    kept = values[~np.isnan(values)]
-    if not kept.size:
-        return math.nan
-    if np.finfo(np.longdouble).nmant <= np.finfo(np.float64).nmant:
-        return mean(kept)
-    return float(running_total(kept)[-1] / kept.size)
 
 
 def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
@@ -66,28 +56,31 @@ def _scaled(state: State, x: Value) -> Matrix:
 
 
 @function("scale", role="basis", replay=_scaled)
-def _centre_and_spread(x: Value, center: Value = TRUE, scale: Value = TRUE) -> State:
+def _centre_and_spread(x: Value, center: Value = TRUE, scale: Value = TRUE) -> Asking[State]:
     """Return columns centred and divided by the standard deviation."""
     values, _ = _as_columns(x)
     middle = _chosen(center, "center", values.shape[1])
     divisor = _chosen(scale, "scale", values.shape[1])
-    with np.errstate(all="ignore"):
-        if middle is True:
-            middle = np.array([_column_mean(column) for column in values.T])
-        if divisor is True:
-            centred = values if middle is False else values - middle
-            known = [column[~np.isnan(column)] for column in centred.T]
-            squares = [total(column * column) / max(1, column.size - 1) for column in known]
-            divisor = np.sqrt(squares)
+    if middle is True:
+        # R's colMeans, which corrects nothing.
+        middle = np.array((yield from means(_known(values), corrected=not WIDE)))
+    if divisor is True:
+        centred = values if middle is False else values - middle
+        sums = yield [column * column for column in _known(centred)]
+        divisor = np.sqrt([float(total) / max(1, size - 1) for size, total in sums])
     return {
         "center": None if middle is False else middle,
         "scale": None if divisor is False else divisor,
     }
 
 
+def _known(columns: FloatArray) -> list[FloatArray]:
+    return [column[~np.isnan(column)] for column in columns.T]
+
+
 def scale(matrix: Matrix) -> tuple[Matrix, State]:
     """Return R's ``scale(matrix)``, and the centre and the scale of each column."""
-    state = _centre_and_spread(matrix)
+    state = answered(_centre_and_spread(matrix))
     return _scaled(state, matrix), state
 
 

@@ -62,7 +62,9 @@ def _present(array: FloatArray, na_rm: bool = True) -> FloatArray:
 
 
 @function("mean", role="summary")
-def _mean(x: Value, context: Context, trim: float = 0, na_rm: bool = False) -> Value:
+def _mean(
+    x: Value, context: Context, trim: float = 0, na_rm: bool = False
+) -> moments.Asking[Value]:
     """Return the arithmetic mean."""
     if trim:
         raise DataError("mean(trim = ) is not supported")
@@ -70,27 +72,26 @@ def _mean(x: Value, context: Context, trim: float = 0, na_rm: bool = False) -> V
         context.warn("argument is not numeric or logical: returning NA")
         return scalar(np.nan, "double")
     array, kind = flat(x, "")
-    array = _present(array, na_rm)
-    if kind == "double" or not array.size:
-        return scalar(moments.mean(array), "double", time_of(x))
-    # Whole numbers: the total is exact, and R corrects nothing.
-    with np.errstate(invalid="ignore"):
-        return scalar(float(moments.running_total(array)[-1] / array.size), "double", time_of(x))
+    # Of whole numbers the total is exact, and R corrects nothing.
+    (found,) = yield from moments.means([_present(array, na_rm)], corrected=kind == "double")
+    return scalar(found, "double", time_of(x))
 
 
 @function("var", role="summary", package="stats")
-def _var(x: Value, y: Value | None = None, na_rm: bool = False) -> Numeric:
+def _var(x: Value, y: Value | None = None, na_rm: bool = False) -> moments.Asking[Numeric]:
     """Return the variance."""
     if y is not None or (isinstance(x, Matrix) and x.values.shape[1] != 1):
         raise DataError("var() is for one variable here")
     array, _ = flat(x, "var() is for numbers")
-    return scalar(moments.variance(_present(array, na_rm)), "double")
+    found = yield from moments.variance(_present(array, na_rm))
+    return scalar(found, "double")
 
 
 @function("sd", role="summary", package="stats")
-def _sd(x: Value, na_rm: bool = False) -> Value:
+def _sd(x: Value, na_rm: bool = False) -> moments.Asking[Value]:
     """Return the standard deviation."""
-    return scalar(float(np.sqrt(_var(as_vector(x), na_rm=na_rm).values[0])), "double")
+    found = yield from _var(as_vector(x), na_rm=na_rm)
+    return scalar(float(np.sqrt(found.values[0])), "double")
 
 
 @function("median", role="summary", package="stats")
@@ -125,14 +126,14 @@ def _quantile(
 
 def _gathered(
     name: str, dots: tuple[Dot, ...], na_rm: bool, *timed: Time
-) -> tuple[FloatArray, Kind, Time]:
-    """Return the numbers of all arguments, R's type of them, and the class of the first.
+) -> tuple[list[FloatArray], Kind, Time]:
+    """Return the numbers of each argument, R's type of all, and the class of the first.
 
     `timed` are the classes beside differences of times that the function is defined for.
     """
     values = in_one_unit([dot.value for dot in dots])
     time = time_of(values[0]) if values else None
-    arrays, kinds = [np.empty(0)], [LADDER[1]]
+    arrays, kinds = [], [LADDER[1]]
     for value in values:
         if time_class(time_of(value)) != time_class(time):
             raise DataError(f"{name}() of values with different classes")
@@ -141,14 +142,16 @@ def _gathered(
         array, kind = flat(value, f"{name}() is for numbers and times")
         arrays.append(_present(array, na_rm))
         kinds.append(kind)
-    return np.concatenate(arrays), higher(*kinds), time
+    return arrays, higher(*kinds), time
 
 
 @function("sum", role="summary")
-def _sum(dots: tuple[Dot, ...] = (), na_rm: bool = False) -> Value:
+def _sum(dots: tuple[Dot, ...] = (), na_rm: bool = False) -> moments.Asking[Value]:
     """Return the sum."""
-    array, kind, time = _gathered("sum", dots, na_rm)
-    result = moments.total(array)
+    arrays, kind, time = _gathered("sum", dots, na_rm)
+    sums = yield arrays
+    # The sum of each argument is a double before R adds these.
+    result = sum((float(total) for _, total in sums), start=0.0)
     # R goes on in doubles.
     large = kind == "integer" and abs(result) > LARGEST_INTEGER
     return scalar(result, "double" if large else kind, time)
@@ -165,7 +168,8 @@ _ENDS = {"min": slice(0, 1), "max": slice(1, 2), "range": slice(0, 2)}
 def _extremes(
     context: Context, called: str, dots: tuple[Dot, ...] = (), na_rm: bool = False
 ) -> Value:
-    array, kind, time = _gathered(called, dots, na_rm, "Date", "POSIXct")
+    arrays, kind, time = _gathered(called, dots, na_rm, "Date", "POSIXct")
+    array = np.concatenate([np.empty(0), *arrays])
     if array.size:
         return pack(np.array([array.min(), array.max()])[_ENDS[called]], kind, time)
     for name, infinity in (("min", "Inf"), ("max", "-Inf")):

@@ -44,6 +44,7 @@ from lme4py.errors import DataError, nearest
 from lme4py.formula.matching import match_arguments
 from lme4py.formula.syntax import Node
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
+from lme4py.moments import answered
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 
@@ -151,6 +152,9 @@ class Function:
     rows : {"all", "distinct", "extremes"}
         From which rows a basis or summary finds the same: the first of every value, or those
         of the least, the greatest and a missing number.
+    asks : callable, optional
+        Of a basis or summary that needs sums of its numbers alone: called like `compute`, it asks
+        for these (`moments.Asking`), and returns the state or the value.
     """
 
     name: str
@@ -166,6 +170,7 @@ class Function:
     counts: tuple[str, ...] = ()
     chooses_unit: bool = False
     rows: Rows = "all"
+    asks: Compute | None = None
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -248,6 +253,11 @@ def _adapted(compute: Compute, name: str) -> Compute:
     return adapted
 
 
+def _answering(asks: Compute) -> Compute:
+    """Return a function that asks for sums as one that has all rows."""
+    return lambda **given: answered(asks(**given))
+
+
 def _basis(fit: Compute, replay: Compute) -> Compute:
     """Return a basis whose value is what the replay makes of the state that was fitted."""
 
@@ -266,11 +276,14 @@ def function_entry(
     **taken: Any,
 ) -> Function:
     """Return a Python function as an entry; `taken` are further fields of `Function`."""
-    called, again = _adapted(compute, name), None
+    called, again, asks = _adapted(compute, name), None, None
+    if inspect.isgeneratorfunction(compute):
+        called, asks = _answering(called), called
     if replay is not None:
         again = _adapted(replay, name)
         called = _basis(called, again)
-    return Function(name=name, formals=_formals(compute), compute=called, replay=again, **taken)
+    formals = _formals(compute)
+    return Function(name=name, formals=formals, compute=called, replay=again, asks=asks, **taken)
 
 
 # The table ----------------------------------------------------------------------------------
@@ -294,7 +307,7 @@ def function(names: str | Mapping[str, str], *, role: Role, **taken: Any) -> Cal
         For a basis: the function that takes the state, then those of the arguments that it
         has parameters for, and returns the value. The decorated function returns the state
         (its value is then what the replay makes of it), or ``(value, state)`` where it finds
-        both in one go.
+        both in one go. A generator asks for the sums that it needs.
     **taken
         Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``counts``,
         ``chooses_unit``, ``rows``.

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.argument_types import count_of, path_of, refuse_unknown
+from lme4py.argument_types import count_of, flag_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import with_contrasts
 from lme4py.data.columns import Columns, is_pandas_frame
@@ -39,6 +39,7 @@ from lme4py.matrices.grouping import Grouping, remember_combinations
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
+from lme4py.moments import WIDE
 from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.row_files import keeping
@@ -129,6 +130,10 @@ class Scan:
     formula : str or Formula
     names : sequence of str
         The columns of the data.
+    exact : bool
+        Whether parts that are added have ``mean``, ``scale``, ``sd``, ``var`` and ``sum`` to R's
+        last bit. R adds from the first row to the last, so that each part keeps its numbers, 8
+        bytes a row. Else it keeps sums, which are R's where one scan reads all blocks in order.
     **options
         As for `lformula`; ``weights``, ``offset`` and ``subset`` are expressions.
 
@@ -147,10 +152,13 @@ class Scan:
     Spec('y ~ scale(x) + (1 | g)': 2 columns of X, 2 levels of Z)
     """
 
-    __slots__ = ("_names", "_text", "found", "known")
+    __slots__ = ("_carries", "_names", "_text", "found", "known")
 
-    def __init__(self, formula: str | Formula, names: Iterable[str], **options: Any) -> None:
+    def __init__(
+        self, formula: str | Formula, names: Iterable[str], *, exact: bool = True, **options: Any
+    ) -> None:
         messages = Messages()
+        self._carries = not flag_of("exact", exact)
         refuse_unknown(options, _OPTIONS)
         self._text = read_model(formula, Arguments(**options), messages)
         for name, expression in self._text.expressions.items():
@@ -251,6 +259,7 @@ class Scan:
             return Found()
         columns = BlockColumns(self._names, values, self.known.types or types.known)
         scope = self._text.scope(columns, rows, messages)
+        scope = replace(scope, carries=self._carries and WIDE)
         given = {name: text or None for name, text in self._text.expressions.items()}
         states = {**dict.fromkeys(self._nodes, OPEN), **self.known.states}
         variables = variables_of(self._terms, scope, given, states=states)
@@ -503,6 +512,7 @@ def scan(
     *,
     rows: int = 500_000,
     spill: str | os.PathLike[str] | None = None,
+    exact: bool = True,
     **options: Any,
 ) -> Spec:
     """Learn the spec of a model whose rows need not fit into memory.
@@ -517,6 +527,9 @@ def scan(
     spill : path, optional
         A new folder, in which the columns are kept as numbers and codes. Later sweeps read these,
         and so may `Spec.blocks` and `Spec.crossproducts`: the folder is a source.
+    exact : bool
+        As for `Scan`: for the partitions of a Dask frame. Of other sources sums are exact, and no
+        numbers are kept.
     **options
         As for `lformula`; ``weights``, ``offset`` and ``subset`` are expressions.
 
@@ -541,8 +554,10 @@ def scan(
     """
     count_of("rows", rows, 1)
     given = source_of(source)
-    found = Scan(formula, given.names, **options)
     folder = None if spill is None else Path(path_of(spill))
+    flag_of("exact", exact)
+    in_order = given.partitions is None or folder is not None
+    found = Scan(formula, given.names, exact=exact and not in_order, **options)
     while not found.complete:
         found = found.advance(_swept(found, given, rows, folder))
         if folder is not None:

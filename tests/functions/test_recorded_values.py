@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from lme4py.data.collation import Collation
+from lme4py.data.columns import Columns
 from lme4py.data.values import Character, Factor, Matrix, Null, Numeric, take
 from lme4py.errors import Lme4pyError
 from lme4py.formula.parse import parse
@@ -232,3 +233,11 @@ def test_every_function_has_a_value_from_r():
     for record in _recorded():
         walk(parse(record.values[2]))
     assert [name for name in names() if lookup(name).package in R and name not in used] == []
+
+
+def test_the_sum_of_each_argument_is_a_double():
+    # R 4.2.2 and 4.6: sum(c(0.1, 0.2), c(0.3, 1e16), c(-1e16, 0)) is 0
+    columns = {"a": [0.1, 0.2], "b": [0.3, 1e16], "c": [-1e16, 0.0]}
+    context = Context(2, Collation(), lambda _: None)
+    found = evaluate(parse("sum(a, b, c)"), Scope(Columns(columns), {}, context))
+    assert found.value.values.tolist() == [0.0]

@@ -71,6 +71,15 @@ def test_rows_and_sums():
 
 
 @pytest.mark.usefixtures("workers")
+def test_sums_of_partitions_are_added_on_request():
+    data = partitioned()
+    formula = "y ~ scale(x) + I(z / sd(z) - mean(m, na.rm = TRUE)) + (1 | g)"
+    design, spec = design_of(formula, data.compute(), {}), scanned(formula, data, exact=False)
+    X = np.vstack([block.X for block in spec.blocks(data)])
+    np.testing.assert_allclose(X, design.X, rtol=0, atol=1e-12)
+
+
+@pytest.mark.usefixtures("workers")
 def test_partitions_are_kept(tmp_path):
     data = partitioned()
     data["f"] = data["f"].astype("category")

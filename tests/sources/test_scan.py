@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 import pickle
 import warnings
 
@@ -60,6 +62,45 @@ def test_parts_are_read_anywhere_and_added(formula):
         sweeps += 1
     assert found.spec().to_json() == expected
     assert sweeps <= 5
+
+
+SUMS = [
+    formula
+    for formula in FORMULAS
+    if any(f"{name}(" in formula for name in ("mean", "scale", "sd", "sum", "var"))
+]
+
+
+@pytest.mark.parametrize("formula", SUMS)
+def test_sums_of_parts_are_added_on_request(formula):
+    data, options = frame(), FORMULAS[formula]
+    design = design_of(formula, data, options)
+    found = Scan(formula, data.columns, exact=False, **options)
+    while not found.complete:
+        parts = [found.read(data.iloc[piece]) for piece in pieces(500, np.random.default_rng(3))]
+        found = found.advance(functools.reduce(operator.add, parts))
+    blocks = list(found.spec().blocks(data))
+    np.testing.assert_allclose(np.vstack([block.X for block in blocks]), design.X, atol=1e-12)
+
+
+def test_sums_keep_no_numbers():
+    rows = np.random.default_rng(3).normal(size=(40, 5000))
+    block = {"x": rows[0], "y": rows[1], "g": np.arange(5000) % 7}
+    numbers = 8 * rows.size
+    for exact in (False, True):
+        found = Scan("y ~ scale(x) + I(x / sd(x) - mean(x) + sum(x)) + (1 | g)", block, exact=exact)
+        while not found.complete:
+            for x in rows:
+                found = found.read({**block, "x": x})
+            if found.found.frame is None and found.known.spec is None:  # a state is open
+                size = len(pickle.dumps(found))
+                assert size > numbers if exact else size < 50_000
+            found = found.advance()
+        if not exact:
+            carried = found.spec().to_json()
+    whole = {"x": rows.ravel(), "y": np.tile(rows[1], 40), "g": np.tile(block["g"], 40)}
+    design = design_of("y ~ scale(x) + I(x / sd(x) - mean(x) + sum(x)) + (1 | g)", whole, {})
+    assert carried == found.spec().to_json() == design.spec.to_json()
 
 
 def test_the_random_part_needs_no_data():

@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -335,44 +335,61 @@ def learn_model(
     )
     if rows == frame.rows:
         traps.report(fixed_terms, fixed.plan)
-    nodes = text.nodes(variables.terms).values()
-    names = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
-    kept = text.expressions
-    types = _types(frame, text)
-    y = None if frame.response is None else types[frame.response]
-    if frame.response is not None and not _uses(frame.response, fixed_terms, random):
-        del types[frame.response]
-    spec = Spec(
-        formula=parsed,
-        names=tuple(scope.columns.names),
-        columns={name: columns[name] for name in scope.columns.names if name in names},
-        frame_names=frame.names,
-        variables=types,
-        states=variables.states,
+    spec = _spec(
+        text,
+        variables,
+        frame,
+        names=scope.columns.names,
+        columns=columns,
+        response_alone=not _uses(frame.response, fixed_terms, random),
         grouping=grouping.levels,
         groups=tuple(group for _, group in found),
         fixed=learned_columns,
+    )
+    return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
+
+
+def _spec(
+    text: ModelText,
+    variables: Variables,
+    frame: ModelFrame,
+    *,
+    names: Sequence[str],
+    columns: Mapping[str, Value],
+    response_alone: bool,
+    **learned: Any,
+) -> Spec:
+    """Return what other rows need, of a frame on data of `names` whose read `columns` are known."""
+    nodes = text.nodes(variables.terms).values()
+    needed = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
+    types = {}
+    for name, value in frame.variables.items():
+        if name not in text.arguments.extras:
+            # Text is a factor by its levels in these rows.
+            is_text = isinstance(value, Character)
+            types[name] = without_rows(factor_of(value, text.collation) if is_text else value)
+    response = None if frame.response is None else types[frame.response]
+    if response_alone and frame.response is not None:
+        del types[frame.response]
+    kept = text.expressions
+    return Spec(
+        formula=text.formula,
+        names=tuple(names),
+        columns={name: columns[name] for name in names if name in needed},
+        frame_names=frame.names,
+        variables=types,
+        states=variables.states,
         collation=text.arguments.collation,
         default_contrasts=text.default_contrasts,
         na_action=text.na_action,
         offset=kept["(offset)"],
         weights=kept["(weights)"],
         subset=kept["(subset)"],
-        response=y,
-        generalized=not linear,
+        response=response,
+        generalized=text.family is not None,
         env=text.env,
+        **learned,
     )
-    return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
-
-
-def _types(frame: ModelFrame, text: ModelText) -> dict[str, Value]:
-    """Return the variables without rows; text is a factor by its levels in these rows."""
-    found = {}
-    for name, value in frame.variables.items():
-        if name not in text.arguments.extras:
-            is_text = isinstance(value, Character)
-            found[name] = without_rows(factor_of(value, text.collation) if is_text else value)
-    return found
 
 
 def _unused(lme4: Lme4, argument: str) -> DataError:
@@ -385,7 +402,7 @@ def _advise(traps: Iterable[Trap], messages: Messages) -> None:
         messages.advise(trap.text, trap.span)
 
 
-def _uses(response: str, fixed: Terms, random: RandomEffects) -> bool:
+def _uses(response: str | None, fixed: Terms, random: RandomEffects) -> bool:
     """Tell whether the right-hand side makes columns or groups of the response."""
     # A term that is the response alone is dropped; "." may stand for it by another name.
     alone = 0 if fixed.response is None else 1 << fixed.response

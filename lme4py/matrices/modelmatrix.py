@@ -9,7 +9,7 @@ Without an intercept the first factor met, term by term, has indicators instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 
@@ -59,25 +59,9 @@ def plan(
     names = make_unique(terms.frame_names)
     is_factor = {i for i, value in enumerate(values) if isinstance(value, Factor)}
     factors = {names[i]: value for i, value in enumerate(values) if isinstance(value, Factor)}
-    arguments, warnings = {}, list(terms.warnings)
-    for name, argument in (contrasts or {}).items():
-        if name not in names:
-            warnings.append(f"variable '{name}' is absent, its contrast will be ignored")
-        elif name not in factors:
-            raise DataError("contrasts apply only to factors", hint=f"'{name}' is not a factor")
-        else:
-            arguments[name] = argument
-    codings = terms.codings
-    defaults = context.default_contrasts
-    # R gives contrasts to the factors on the right; one that is the response is coded where a
-    # term has it.
-    coded: dict[str, str | Matrix] = {}
-    if terms.response is not None and names[terms.response] in factors:
-        name = names[terms.response]
-        response = {name: factors.pop(name)}
-        if any(term >> terms.response & 1 for term in terms.members) or name in arguments:
-            coded = _chosen(response, arguments, defaults)
-    chosen = _chosen(factors, arguments, defaults)
+    response = None if terms.response is None else names[terms.response]
+    coded, absent = _contrasts(terms, factors, names, contrasts or {}, context.default_contrasts)
+    warnings = [*terms.warnings, *absent]
     occurrences = (
         (number, i)
         for number, term in enumerate(terms.members)
@@ -85,7 +69,6 @@ def plan(
         if i != terms.response and i in is_factor
     )
     expanded = None if terms.intercept else next(occurrences, None)
-    coded |= chosen
 
     @cache
     def columns(position: int, code: int) -> list[Part]:
@@ -108,7 +91,7 @@ def plan(
         # Numbers are the same under every code.
         parts = [
             columns(i, (2 if (number, i) == expanded else code) if i in is_factor else 0)
-            for i, code in zip(positions, codings[number], strict=True)
+            for i, code in zip(positions, terms.codings[number], strict=True)
         ]
         # product() runs its last argument fastest, R the first variable.
         for choice in product(*reversed(parts)):
@@ -120,7 +103,7 @@ def plan(
     return Plan(
         names=tuple(labels),
         assign=tuple(assign),
-        contrasts=chosen,
+        contrasts={name: item for name, item in coded.items() if name != response},
         rows=context.rows,
         products=tuple(products),
         variables=terms.frame_names,
@@ -157,25 +140,38 @@ def _looked_up(terms: Terms, position: int, frame: ColumnSource, collation: Coll
     return value
 
 
-def _chosen(
+def _contrasts(
+    terms: Terms,
     factors: Mapping[str, Factor],
-    arguments: Mapping[str, ContrastArgument],
+    names: Sequence[str],
+    given: Mapping[str, ContrastArgument],
     defaults: DefaultContrasts,
-) -> dict[str, str | Matrix]:
-    """Return the contrast of every factor, ``contrasts=`` before the factor's own.
+) -> tuple[dict[str, str | Matrix], list[str]]:
+    """Return the contrast of every factor, what is `given` before its own, and R's warnings.
 
     It is an error if a factor has fewer than two levels, whether or not a term would use
     its contrast.
     """
+    absent = [name for name in given if name not in names]
+    for name in given:
+        if name in names and name not in factors:
+            raise DataError("contrasts apply only to factors", hint=f"'{name}' is not a factor")
+    # R gives contrasts to the factors on the right; to the response where a term has it.
+    unused, place = None, terms.response
+    if place is not None and not any(term >> place & 1 for term in terms.members):
+        unused = None if names[place] in given else names[place]
     chosen: dict[str, str | Matrix] = {}
     for name, factor in factors.items():
+        if name == unused:
+            continue
         refuse_single_level(factor, name)
         own = factor.contrasts
-        if name in arguments:
+        if name in given:
             # R's contrasts = list(f = NULL) takes the factor's own away.
-            own = given_contrast(arguments[name], factor, name, as_wide_as_given=True)
+            own = given_contrast(given[name], factor, name, as_wide_as_given=True)
         chosen[name] = defaults[factor.ordered] if own is None else own
-    return chosen
+    texts = (f"variable '{name}' is absent, its contrast will be ignored" for name in absent)
+    return chosen, list(texts)
 
 
 def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) -> list[Part]:

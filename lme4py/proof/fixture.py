@@ -11,7 +11,7 @@ import numpy as np
 
 from lme4py.argument_types import path_of
 from lme4py.data.missing_rows import missing
-from lme4py.data.values import FloatArray, Matrix, Numeric
+from lme4py.data.values import FloatArray, Matrix, without_dim
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula
@@ -470,11 +470,6 @@ def _by_rows(
         if f"({name})" in frame.columns:
             values = np.ones(len(data))
             values[omitted] = np.nan
-            values[kept] = _first_column(frame.columns[f"({name})"])
+            values[kept] = without_dim(frame.columns[f"({name})"]).as_float()
             arguments[name] = values
     return arguments
-
-
-def _first_column(value: Numeric | Matrix) -> FloatArray:
-    """Return the numbers of a vector, or of the first column of a matrix."""
-    return value.as_float() if isinstance(value, Numeric) else value.values[:, 0]

@@ -470,6 +470,7 @@ def _by_rows(
         if f"({name})" in frame.columns:
             values = np.ones(len(data))
             values[omitted] = np.nan
-            values[kept] = without_dim(frame.columns[f"({name})"]).as_float()
+            given: Any = without_dim(frame.columns[f"({name})"])
+            values[kept] = given.as_float()
             arguments[name] = values
     return arguments

@@ -18,6 +18,8 @@ from lme4py.design import MixedDesign
 from lme4py.fixed_design import FixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
+__all__ = ["Coordinates", "TermCoordinates", "coordinates"]
+
 INTERCEPT = "(Intercept)"
 
 

@@ -83,6 +83,21 @@ def test_generalized(record):
 
 
 @quiet
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "record",
+    [r for r in GENERALIZED if r.version == "2.1" and "crossed" in r.name],
+    ids=lambda record: record.id,
+)
+def test_other_ways_to_factor_with_changing_weights(record, way, monkeypatch):
+    for name, value in WAYS[way].items():
+        monkeypatch.setattr(algebra, name, value)
+    devfun = lme4py.mk_glmer_devfun(record.design(), nAGQ=0)
+    found = [devfun(par) for par in record.get("at0")]
+    np.testing.assert_allclose(found, record.get("deviance0"), rtol=0, atol=1e-8)
+
+
+@quiet
 def test_negative_binomial():
     """By glmer with MASS::negative.binomial(theta = 3), R 4.6.1, lme4 2.1-0."""
     [record] = [r for r in GENERALIZED if r.id == "made_count-2.1"]

@@ -195,6 +195,22 @@ def test_either_optimiser(name):
     assert other.criterion == pytest.approx(one.criterion, rel=0, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("function", "formula", "options", "words"),
+    [
+        ("lmer", "Reaction ~ Days + I(2 * Days) + (1 | Subject)", {}, "rank deficient"),
+        ("lmer", "Reaction ~ Days + (Days | Subject)", {"optCtrl": {"maxfun": 5}}, "convergence"),
+        ("glmer", "Reaction ~ Days + (1 | Subject)", {}, "please call lmer"),
+    ],
+)
+def test_warnings_name_the_line_that_called(function, formula, options, words):
+    given = {"family": "gaussian"} if function == "glmer" else {}
+    fit = getattr(lme4py, function)
+    with pytest.warns(UserWarning, match=words) as told:
+        fit(formula, lme4py.data.sleepstudy(), control=options, **given)
+    assert {warning.filename for warning in told} == {__file__}
+
+
 def test_convergence_words():
     data = lme4py.data.sleepstudy()
     with pytest.warns(lme4py.Lme4pyWarning, match="convergence code 5 from nloptwrap|cobyqa"):

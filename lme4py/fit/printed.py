@@ -37,35 +37,29 @@ class VarCorr:
 
 def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = False) -> str:
     """Return standard deviations and correlations as lme4 prints them (``formatVC``)."""
-    lme4 = fit.model.formula.lme4
-    version_2, terms = bool(lme4.structures), fit.terms
-    groups = [term.group for term in terms]
+    lme4, terms = fit.model.formula.lme4, fit.terms
+    version_2, groups = bool(lme4.structures), [term.group for term in terms]
     if len(set(groups)) < len(groups):
         groups = make_names(groups)
-    rows: list[list[str]] = []
-    labels: list[tuple[str, str]] = []
-    deviations: list[float] = []
-    common = [each.covariance.hom and version_2 for each in fit.model.random.terms]
-    for term, group, once in zip(terms, groups, common, strict=True):
+    rows: list[tuple[str, str, float, list[str]]] = []
+    for term, group, own in zip(terms, groups, fit.model.random.terms, strict=True):
         cells = _correlations(term, max(2, digits - 2), version_2=version_2)
+        labels = [group, *[""] * (len(term.names) - 1)]
         # lme4 2.x writes what structures have in common once.
-        for at in range(1 if once and term.structure in ("cs", "ar1") else len(term.names)):
-            rows.append(cells[at] if at < len(cells) else [])
-            labels.append((group if at == 0 else "", term.names[at]))
-            deviations.append(term.deviations[at])
+        once = version_2 and own.covariance.hom and term.structure in ("cs", "ar1")
+        found = zip(labels, term.names, term.deviations.tolist(), cells, strict=True)
+        rows += list(found)[: 1 if once else None]
     if fit.family is None or (fit.has_scale and not lme4.profiles_dispersion):
-        rows.append([])
-        labels.append(("Residual", ""))
-        deviations.append(fit.sigma)
-    columns = [[""] * (len(rows) + 1)]
-    columns += map(list, zip(("Groups", "Name"), *labels, strict=True))
+        rows.append(("Residual", "", fit.sigma, []))
+    labels, names, deviations, correlations = map(list, zip(*rows, strict=True))
+    columns = [[""] * (len(rows) + 1), ["Groups", *labels], ["Name", *names]]
     numbers = np.array(deviations)
     shown = {"Variance": numbers**2} if with_variances else {}
     for name, values in {**shown, "Std.Dev.": numbers}.items():
         texts = aligned_numbers(values, digits)
         columns.append([name, *(text.rjust(max(map(len, texts))) for text in texts)])
-    if any(cell for row in rows for cell in row):
-        for at, texts in enumerate(map(list, zip_longest(*rows, fillvalue=""))):
+    if any(map(any, correlations)):
+        for at, texts in enumerate(map(list, zip_longest(*correlations, fillvalue=""))):
             columns.append(["" if at else "Corr", *texts])
     return _table(columns)
 
@@ -73,11 +67,10 @@ def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = 
 def _correlations(term: TermCovariance, digits: int, *, version_2: bool) -> list[list[str]]:
     """Return the cells of a term's correlations, a list for each of its rows."""
     size = len(term.names)
-    if version_2 and term.structure == "diag":
-        return []
-    if version_2 and term.structure in ("cs", "ar1"):
+    if version_2 and term.structure in ("diag", "cs", "ar1"):
         rho = term.correlation[min(1, size - 1), 0]
-        return [[f"{rho:.{digits}f} ({term.structure})"]]
+        first = [] if term.structure == "diag" else [f"{rho:.{digits}f} ({term.structure})"]
+        return [first, *[[]] * (size - 1)]
     texts = [[f"{value:.{digits}f}" for value in row] for row in term.correlation]
     width = max(len(text) for row in texts for text in row)
     # The last column has nothing; lme4 2.x keeps it.

@@ -291,6 +291,8 @@ def _complete_cases(dots: tuple[Dot, ...] = ()) -> Value:
 @function("cbind", role="elementwise")
 def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 1) -> Value:
     """Return columns side by side; on the left side, successes and failures."""
+    if 2 <= deparse_level < 3:
+        raise DataError("cbind(deparse.level = 2) is not supported", hint="name the columns")
     used = [dot for dot in dots if not isinstance(dot.value, Null)]
     if not used:
         return Null()
@@ -314,7 +316,7 @@ def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 
                 f"number of rows of result is not a multiple of vector length (arg {place})"
             )
         columns.append(np.resize(part, rows).reshape(-1, 1))
-        own = dot.node.name if deparse_level >= 1 and isinstance(dot.node, Symbol) else ""
+        own = dot.node.name if 1 <= deparse_level < 2 and isinstance(dot.node, Symbol) else ""
         names.append(dot.name or own)
     values = np.asfortranarray(np.hstack(columns), dtype=np.float64)
     kind = higher(*(kind for _, kind in parts))

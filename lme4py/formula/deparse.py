@@ -304,8 +304,9 @@ class _Writer:
         """Write a call that is no operation."""
         name, arguments, values = node.name, node.arguments, node.operands
         complete = len(values) == len(arguments)
-        if name == "(" and complete and len(values) == 1:
-            self._write(values[0], enclosed=True)
+        if name == "(" and complete and len(values) <= 1:
+            # R finds NULL where there is nothing.
+            self._write(values[0] if values else Constant("NULL"), enclosed=True)
         elif name in ("[", "[[") and arguments and arguments[0].value is not None:
             self._write(values[0], enclosed=_needs_parentheses(_SUBSET, values[0], True))
             self._put(name)

@@ -295,22 +295,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def function(names: str | Mapping[str, str], *, role: Role, **taken: Any) -> Callable[[_F], _F]:
     """Return a decorator that enters a Python function into the table.
 
-    Parameters
-    ----------
-    names : str, or mapping of str to str
-        R's name; the first line of the docstring says its purpose. Or the names of a
-        family of functions, each with its purpose.
-    role : {"elementwise", "shape", "index", "summary", "basis", "whole"}
-    package : str, default "base"
-        The R package.
-    replay : callable, optional
-        For a basis: the function that takes the state, then those of the arguments that it
-        has parameters for, and returns the value. The decorated function returns the state
-        (its value is then what the replay makes of it), or ``(value, state)`` where it finds
-        both in one go. A generator asks for the sums that it needs.
-    **taken
-        Further fields of `Function`: ``quoted``, ``words``, ``tables``, ``counts``,
-        ``chooses_unit``, ``rows``.
+    `names` is R's name, and the first line of the docstring says its purpose; or a family of
+    functions, each with its purpose. `taken` are further fields of `Function`. For a basis,
+    `replay` takes the state, then those of the arguments that it has parameters for, and returns
+    the value; the decorated function returns the state (its value is then what the replay makes
+    of it), or ``(value, state)`` where it finds both in one go. A generator asks for
+    the sums that it needs.
     """
 
     def enter(compute: _F) -> _F:

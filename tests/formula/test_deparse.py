@@ -65,6 +65,7 @@ BUILT: list[tuple[Node, str]] = [
     (call("f", call("=", X, Y)), "f((x = y))"),
     (call("+", call("if", X, Y), Z), "(if (x) y) + z"),
     (call("+", X, Y, Z), "`+`(x, y, z)"),
+    (call("+", call("("), X), "(NULL) + x"),
     (call("$", X, call("+", Y, Z)), "`$`(x, y + z)"),
     (Call(call("!", X), (Argument(Y),)), "(!x)(y)"),
     (Call(Call(call("f", X), (Argument(Y),)), (Argument(Z),)), "(f(x)(y))(z)"),

@@ -224,6 +224,7 @@ def mixed_design(
             terms=terms,
             scales={},
             plan=Plan.given(values, found, assign),
+            kept=tuple(range(len(found))),
         ),
         y=numbers["y"].values if "y" in numbers else None,
         weights=model_frame.weights(),

@@ -6,7 +6,7 @@ coded by sums in X and by treatments in Z has columns of one name that differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -32,23 +32,6 @@ Column: TypeAlias = Callable[[slice], FloatArray]
 def column_of_X(design: MixedDesign, number: int) -> FloatArray:
     """Return one column of X as a dense array."""
     return dense(design.X[:, [number]]).ravel()
-
-
-def planned_columns(design: MixedDesign) -> Iterator[int]:
-    """Yield for each column of X its number in the plan, which has the dropped ones, too."""
-    fixed, plan = design.fixed, design.fixed.plan
-    numbers = iter(range(len(plan.names)))
-    for position, own in enumerate(zip(fixed.names, fixed.assign.tolist(), strict=True)):
-        for number in numbers:
-            if own != (plan.names[number], plan.assign[number]):
-                continue
-            # Names may repeat; a dropped column differs from the kept one of its name.
-            found = plan.column(number) / fixed.scales.get(own[0], 1.0)
-            if len(plan.names) == len(fixed.names) or np.array_equal(
-                column_of_X(design, position), found, equal_nan=True
-            ):
-                yield number
-                break
 
 
 def fixed_terms(design: MixedDesign) -> Terms:

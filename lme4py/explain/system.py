@@ -43,7 +43,6 @@ from lme4py.explain.monomials import (
     Monomials,
     fixed_terms,
     left_side,
-    planned_columns,
 )
 from lme4py.explain.notation import Notation, notation_of
 
@@ -57,15 +56,23 @@ class ColumnProduct:
     effect: Quantity  # its coefficient
     name: str  # R's
     atoms: Atoms  # what it multiplies; empty for an intercept
-    scale: float = 1.0  # of the product: not 1 after ``check_scaleX`` rescaled a column of X
+    # Taken off the product, and what this is multiplied by then: ``autoscale`` of a column of X.
+    center: float = 0.0
+    scale: float = 1.0
     term: int = -1  # position in the random part
     place: int = -1  # among the columns of the term
 
     @property
     def entry(self) -> Tree:
         """What stands in a row of the matrix."""
-        factors: tuple[Tree, ...] = (*_scale(self.scale), *self.atoms)
-        return times(*(factors or (Numeral(1.0),)))
+        product = times(*(self.atoms or (Numeral(1.0),)))
+        if self.center:
+            product = Sum((product, Numeral(-self.center)))
+        return self.scaled(product)
+
+    def scaled(self, *factors: Tree) -> Tree:
+        """Return a product with the scale in front, unless it is 1."""
+        return times(*([] if self.scale == 1.0 else [Numeral(self.scale)]), *factors)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -192,10 +199,6 @@ class System:
         return values
 
 
-def _scale(scale: float) -> tuple[Tree, ...]:
-    return () if scale == 1.0 else (Numeral(scale),)
-
-
 class _Coefficient:
     """A coefficient in the making, on the way from the observations to the fixed effects."""
 
@@ -242,7 +245,9 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     levels = hierarchy(design)
     found = Monomials(design, levels, chosen or {})
     plan, terms = design.fixed.plan, fixed_terms(design)
-    of_X = [found.atoms(terms, plan, number) for number in planned_columns(design)]
+    # Columns that were given are X's own.
+    scales, centers = ({}, {}) if plan.whole else (design.fixed.scales, design.fixed.centers)
+    of_X = [found.atoms(terms, plan, number) for number in design.fixed.kept]
     of_Z = [
         (k, place, found.atoms(own, term.plan, place))
         for k, term in enumerate(design.random.terms)
@@ -263,10 +268,17 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     fixed = []
     for name, atoms, top in zip(design.fixed.names, of_X, tops, strict=True):
         with np.errstate(divide="ignore"):
-            scale = float(np.divide(1.0, design.fixed.scales.get(name, 1.0)))
+            scale = float(np.divide(1.0, scales.get(name, 1.0)))
         effect = Quantity("fixed", numbers=top.numbers, copy=len(top.terms))
-        top.terms.append(times(*_scale(scale), effect))
-        fixed.append(ColumnProduct(effect=effect, name=name, atoms=atoms, scale=scale))
+        center = centers.get(name, 0.0)
+        made = ColumnProduct(effect=effect, name=name, atoms=atoms, center=center, scale=scale)
+        top.terms.append(made.scaled(effect))
+        fixed.append(made)
+    for made in fixed:
+        if made.center:
+            # What is taken off a column stands beside the intercept.
+            shift = times(Numeral(-made.center * made.scale), made.effect)
+            root.reached(by_stage(())).terms.append(shift)
     places = []
     for k, _, atoms in of_Z:
         factor = levels.position(design.random.terms[k].bar.group_name)

@@ -330,6 +330,7 @@ def _fixed_part(
         **{name: _thawed(getattr(stored, name)) for name in _FIXED},
         assign=assign,
         plan=Plan.given(X, stored.names, assign.tolist()),
+        kept=tuple(range(len(stored.names))),
     )
     try:
         # How X is made of the frame's variables.
@@ -338,17 +339,19 @@ def _fixed_part(
     except Lme4pyError:
         return fixed
     changed = bool(fixed.scales or fixed.centers)
-    places = iter(range(len(found.names)))
+    kept, places = list[int](), iter(range(len(found.names)))
     for k, label in enumerate(zip(fixed.names, assign.tolist(), strict=True)):
         # Columns that depend on others were dropped; the others are in order.
-        same = (
-            changed or np.array_equal(found.column(number), X[:, k], equal_nan=True)
-            for number in places
-            if (found.names[number], found.assign[number]) == label
+        kept += next(
+            (
+                [number]
+                for number in places
+                if (found.names[number], found.assign[number]) == label
+                and (changed or np.array_equal(found.column(number), X[:, k], equal_nan=True))
+            ),
+            [],
         )
-        if not any(same):
-            return fixed
-    return replace(fixed, plan=found)
+    return replace(fixed, plan=found, kept=tuple(kept)) if len(kept) == X.shape[1] else fixed
 
 
 def _random_part(

@@ -47,6 +47,8 @@ class FixedEffects(Abbreviated):
         Divisors of columns that ``check_scaleX`` or ``autoscale`` rescaled.
     plan : Plan
         How the columns are made of the variables', before any was dropped or rescaled.
+    kept : tuple of int
+        Which columns of the plan X has.
     centers : dict of str to float
         What ``autoscale`` subtracted from columns.
 
@@ -65,6 +67,7 @@ class FixedEffects(Abbreviated):
     terms: list[str]
     scales: dict[str, float]
     plan: Plan
+    kept: tuple[int, ...] = field(repr=False)
     centers: dict[str, float] = field(default_factory=dict)
 
 
@@ -196,6 +199,7 @@ def checked_columns(
         terms=list(labels),
         scales={names[place]: divisor for place, divisor in divisors.items()},
         plan=layout,
+        kept=matrix.kept,
         centers={names[place]: center for place, center in centers.items()},
     )
     learned = LearnedColumns(

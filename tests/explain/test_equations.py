@@ -557,6 +557,29 @@ def test_random_designs(number):
         _well_formed(equations)
 
 
+AUTOSCALED = ["y ~ X*M + (X | g)", "y ~ X + I(2*X) + M + (1 | g)", "y ~ 0 + X + (0 + X | g)"]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("formula", AUTOSCALED)
+def test_what_autoscale_takes_off_columns_stands_in_the_equations(formula, tmp_path):
+    design = lme4py.lformula(formula, DATA["two"], control={**IGNORED, "autoscale": True})
+    assert design.fixed.centers
+    design.save(tmp_path / "design.npz")
+    for same in (design, lme4py.load(tmp_path / "design.npz")):
+        equations = same.equations()
+        assert equations.verify()
+        _well_formed(equations)
+        assert "centred and rescaled (autoscale)" in same.explain().text
+        # One row by the printed levels, and as row times vector.
+        *_, product, numbers = equations.observation(3).relations
+        effects = {q: 1.0 + k for k, q in enumerate(quantities_of(numbers)) if q.numbers}
+        rest = dict.fromkeys(equations.system.residual, 0.0)
+        x = {q: float(v(slice(3, 4))[0]) for q, v in equations.system.values.items()}
+        values = [evaluate(r.right, {**effects, **rest, **x}) for r in (product, numbers)]
+        assert values[0] == pytest.approx(values[1])
+
+
 def _changed(equations, **fields):
     return replace(equations, system=replace(equations.system, **fields))
 

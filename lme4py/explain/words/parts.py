@@ -62,7 +62,9 @@ def fixed_part(reading: Reading) -> Iterator[Passage]:
     if fixed.dropped:
         names = listed(list(fixed.dropped))
         yield Paragraph(f"Left out of X, because they are combinations of others: {names}.")
-    if fixed.scales:
+    if fixed.centers:
+        yield Paragraph("Columns of X were centred and rescaled (autoscale).")
+    elif fixed.scales:
         yield Paragraph("Columns of X were rescaled (check_scaleX).")
 
 
@@ -312,7 +314,8 @@ def _coefficients(reading: Reading) -> Iterator[_Coefficient]:
         yield _Coefficient(
             Relation((coefficient, right)),
             tuple(atoms),
-            tuple(found for found, rest in fixed if not rest),
+            # A column that was centred stands beside the intercept, too.
+            tuple(f for f, rest in fixed if not rest and set(f.atoms) == set(atoms)),
             tuple(found for found, rest in fixed if rest),
             tuple(columns[effect] for effect, *_ in products if effect.kind == "random"),
         )

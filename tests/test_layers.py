@@ -70,7 +70,6 @@ LAYERS = (
     "sources.row_files",
     "sources.text_table",
     "sources.source",
-    "sources.dask_partitions",
     "sources.spec_blocks",
     "sources.partial_frame",
     "fixed_design",

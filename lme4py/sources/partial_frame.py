@@ -131,6 +131,7 @@ class SomeRows:
     seen: int  # rows of the source
     rows: int  # of the frame
     omitted: int  # lost for missing values
+    spreads: Mapping[str, Spread]  # of the numbers in all rows
 
     @classmethod
     def of(
@@ -139,7 +140,13 @@ class SomeRows:
         """Return what is to be kept of the rows of a block."""
         positions = np.arange(frame.rows) if frame.positions is None else frame.positions
         piece = {**frame.variables, POSITIONS: Numeric(positions, "integer")}
-        return cls(groups, first, (piece,), seen, frame.rows, frame.omitted).reduced()
+        spreads = {
+            name: Spread.of(np.atleast_2d(value.values.T).T.astype(np.float64, copy=False))
+            for name, value in frame.variables.items()
+            if isinstance(value, Numeric | Matrix)
+        }
+        made = cls(groups, first, (piece,), seen, frame.rows, frame.omitted, spreads)
+        return made.reduced()
 
     def __add__(self, other: SomeRows) -> SomeRows:
         """Return these rows and those that others kept of the rows that follow."""
@@ -153,6 +160,7 @@ class SomeRows:
             seen=self.seen + other.seen,
             rows=self.rows + other.rows,
             omitted=self.omitted + other.omitted,
+            spreads={name: spread + other.spreads[name] for name, spread in self.spreads.items()},
         )
         sizes = [length(piece[POSITIONS]) for piece in made.pieces]
         return made.reduced() if is_time_to_reduce(sizes) else made
@@ -181,7 +189,7 @@ class SomeRows:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Spread:
-    """How far the numbers of some columns are spread, one row at least."""
+    """How far the numbers of some columns are spread."""
 
     rows: int
     means: FloatArray
@@ -192,17 +200,15 @@ class Spread:
     def of(cls, columns: FloatArray) -> Spread:
         """Return the spread of some rows, shape (rows, p)."""
         rows, marks = len(columns), ((columns == 0) | (columns == 1)).all(axis=0)
-        return cls(rows, columns.mean(axis=0), columns.var(axis=0) * rows, marks)
+        means = columns.sum(axis=0) / max(rows, 1)
+        return cls(rows, means, np.square(columns - means).sum(axis=0), marks)
 
     def __add__(self, other: Spread) -> Spread:
         """Return the spread of the rows of both."""
         rows, step = self.rows + other.rows, other.means - self.means
-        return Spread(
-            rows,
-            self.means + step * (other.rows / rows),
-            self.squares + other.squares + step**2 * (self.rows * other.rows / rows),
-            self.marks & other.marks,
-        )
+        share = other.rows / max(rows, 1)
+        squares = self.squares + other.squares + step**2 * (self.rows * share)
+        return Spread(rows, self.means + step * share, squares, self.marks & other.marks)
 
     @property
     def deviations(self) -> FloatArray:
@@ -214,18 +220,20 @@ class Spread:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Triangle:
-    """The triangular factor of a QR decomposition of some rows of X.
+    """What some rows of X tell: the triangular factor of a QR decomposition, and their spread.
 
-    It has their cross-products, without having squared their condition.
+    The factor has their cross-products, without having squared their condition.
     """
 
     factor: FloatArray
+    spread: Spread
 
     @classmethod
     def of(cls, X: FloatArray) -> Triangle:
-        """Return the factor of some rows."""
-        return cls(np.asarray(np.linalg.qr(X, mode="r")))
+        """Return what some rows tell."""
+        return cls(np.asarray(np.linalg.qr(X, mode="r")), Spread.of(X))
 
     def __add__(self, other: Triangle) -> Triangle:
-        """Return the factor of the rows of both."""
-        return Triangle.of(np.vstack([self.factor, other.factor]))
+        """Return what the rows of both tell."""
+        both = np.vstack([self.factor, other.factor])
+        return Triangle(np.asarray(np.linalg.qr(both, mode="r")), self.spread + other.spread)

@@ -23,9 +23,9 @@ import numpy as np
 from lme4py.argument_types import count_of, flag_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import with_contrasts
-from lme4py.data.columns import Columns, is_pandas_frame
-from lme4py.data.schema import adapt, without_rows
-from lme4py.data.values import FloatArray, Matrix, Numeric, Value, time_class
+from lme4py.data.columns import Columns
+from lme4py.data.schema import adapt
+from lme4py.data.values import FloatArray, Numeric, Value, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, symbols
@@ -40,10 +40,9 @@ from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
 from lme4py.moments import WIDE
-from lme4py.sources.dask_partitions import total_of_partitions
 from lme4py.sources.partial_frame import POSITIONS, ColumnTypes, SomeRows, Spread, Triangle
 from lme4py.sources.row_files import keeping
-from lme4py.sources.source import Source, source_of, telling
+from lme4py.sources.source import Source, source_of, telling, total_of_partitions
 from lme4py.sources.spec_blocks import computed, text_levels
 from lme4py.spec.spec import Spec
 from lme4py.versions import followed, following
@@ -76,8 +75,7 @@ class Found:
     types: ColumnTypes = ColumnTypes()
     states: Mapping[str, State] = field(default_factory=dict)
     frame: SomeRows | None = None  # None while a state is open
-    spreads: Mapping[str, Spread] = field(default_factory=dict)  # of the frame's numbers, or of X
-    triangle: Triangle | None = None  # of X, in the last sweep
+    X: Triangle | None = None  # in the last sweep
     messages: Messages = field(default_factory=Messages)
 
     @np.errstate(all="ignore")
@@ -93,20 +91,10 @@ class Found:
             rows=rows,
             types=types,
             states={name: state + other.states[name] for name, state in self.states.items()},
-            frame=_sum(self.frame, other.frame),
-            spreads={
-                name: _sum(self.spreads.get(name), other.spreads.get(name))
-                for name in {**self.spreads, **other.spreads}
-            },
-            triangle=_sum(self.triangle, other.triangle),
+            frame=self.frame + other.frame if self.frame and other.frame else None,
+            X=self.X + other.X if self.X and other.X else None,
             messages=messages,
         )
-
-
-def _sum(one: Any, two: Any) -> Any:
-    if one is None or two is None:
-        return two if one is None else one
-    return one + two
 
 
 class Scan:
@@ -235,9 +223,7 @@ class Scan:
             return self
         with np.errstate(all="ignore"), following(self._text.lme4):
             if self.known.spec is not None:
-                found, X = Found(), computed(self.known.spec, block, messages).X
-                if len(X):
-                    found = Found(triangle=Triangle.of(X), spreads={"X": Spread.of(X)})
+                found = Found(X=Triangle.of(computed(self.known.spec, block, messages).X))
             else:
                 values: dict[str, Any] = {name: columns.get(name) for name in self.columns}
                 absent = next((name for name, value in values.items() if value is None), None)
@@ -245,7 +231,7 @@ class Scan:
                     hint = nearest(absent, columns.names)
                     raise DataError(f"object '{absent}' not found in the block", hint=hint)
                 if self.known.types is None:
-                    grow = not is_pandas_frame(block) if levels_grow is None else levels_grow
+                    grow = columns.index is None if levels_grow is None else levels_grow
                     types = types.plus(ColumnTypes.of(values, levels_grow=grow))
                 found = self._told(columns.rows, values, types, messages)
         found = replace(found, rows=columns.rows, types=types, messages=messages)
@@ -266,13 +252,8 @@ class Scan:
         if any(state.is_open for state in variables.states.values()):
             return Found(states=variables.states)
         frame = variables.frame(self._text.na_action)
-        spreads = {
-            name: Spread.of(value.values.reshape(frame.rows, -1).astype(np.float64, copy=False))
-            for name, value in frame.variables.items()
-            if isinstance(value, Numeric | Matrix) and frame.rows
-        }
         kept = SomeRows.of(frame, self._groups(frame.variables), self.known.first, rows)
-        return Found(states=variables.states, frame=kept, spreads=spreads)
+        return Found(states=variables.states, frame=kept)
 
     def _groups(self, variables: Mapping[str, Value]) -> tuple[tuple[str, ...], ...]:
         """Return the variables of the frame that each grouping expression names."""
@@ -338,9 +319,9 @@ class Scan:
 
     def _advanced(self, known: Known, total: Found) -> Known:
         """Return what is known after a sweep."""
-        if known.plan is not None and total.triangle is not None:
-            deviations = total.spreads["X"].deviations
-            return self._of_columns(known, total.triangle.factor, deviations, self._text.control)
+        if total.X is not None:
+            X, control = total.X, self._text.control
+            return self._of_columns(known, X.factor, X.spread.deviations, control)
         if known.types is None:
             known = replace(known, types=self._attached(total.types.known))
             if total.types.changed or self._text.attached:
@@ -385,14 +366,9 @@ class Scan:
 
     def _attached(self, types: Mapping[str, Value]) -> Mapping[str, Value]:
         """Return the types of columns with the contrasts that are attached to some."""
-        attached = self._text.attached
-        if not attached:
-            return types
         blank = Numeric(np.zeros(0), "double")
-        samples = {name: types.get(name, blank) for name in self._names}
-        columns = with_contrasts(Columns(samples), attached)
-        made = {name: columns.get(name) for name in attached}
-        return {**types, **{name: without_rows(value) for name, value in made.items() if value}}
+        columns = Columns({name: types.get(name, blank) for name in self._names})
+        return {**types, **with_contrasts(columns, self._text.attached).known}
 
     def _modelled(self, known: Known, total: Found, kept: SomeRows) -> Known:
         """Learn from the rows that were kept as from all rows."""
@@ -436,7 +412,7 @@ class Scan:
             return replace(known, first=_ALL)
         plan = model.fixed.plan
         known = replace(known, spec=model.spec, plan=plan)
-        deviations = _deviations(plan, total.spreads)
+        deviations = _deviations(plan, kept.spreads)
         X = model.X if isinstance(model.X, np.ndarray) else model.X.toarray()
         squares = kept.rows * np.square(_bounds(plan))
         if deviations is None or (plan.names and not clearly_full(X.T @ X, squares)):

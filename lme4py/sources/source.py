@@ -6,7 +6,9 @@ error can name them.
 
 from __future__ import annotations
 
+import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +16,17 @@ from functools import partial
 from glob import glob, has_magic
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from lme4py.abbreviation import few
-from lme4py.data.columns import Columns, is_data_frame, is_pandas_frame
+from lme4py.data.columns import Columns, is_data_frame
 from lme4py.data.values import Levels, Value, take
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows
 from lme4py.sources.text_table import TextTable
+
+_T = TypeVar("_T")
 
 _AGAIN = "give a function that returns a new iterator of frames each time"
 
@@ -59,7 +64,7 @@ class Source:
         frames = self._frames([name for name in self.names if name in wanted], rows)
         while True:
             with telling(f"block {number + 1} of {self.kind}", Exception):
-                frame, whole = next(frames, (None, None))
+                whole = next(frames, None)
             if whole is None:
                 return
             asked = [name for name in whole.names if name in wanted]
@@ -76,13 +81,13 @@ class Source:
                         name: tables[name].read(part, name) if name in tables else part.get(name)
                         for name in asked
                     }
-                grow = self.partitions is not None or not is_pandas_frame(frame)
+                grow = self.partitions is not None or whole.index is None
                 yield Block(columns, place, start, grow)
                 start += count
 
-    def _frames(self, names: Sequence[str], rows: int) -> Iterator[tuple[Any, Columns]]:
+    def _frames(self, names: Sequence[str], rows: int) -> Iterator[Columns]:
         for frame in self.frames(names, rows):
-            yield frame, Columns(frame)
+            yield Columns(frame)
 
 
 @contextmanager
@@ -230,3 +235,53 @@ def _regrouped(batches: Iterable[Any], rows: int) -> Iterator[Any]:
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)
+
+
+# The partitions of a Dask data frame, read by its scheduler, here or on other machines --------
+
+
+def total_of_partitions(data: Any, names: Sequence[str], read: Callable[[Any], _T]) -> _T:
+    """Return the sum of what is read of some columns of each partition, in their order.
+
+    That can be pickled. The error of a partition that cannot be read, or of a worker that is
+    lost, names the block.
+    """
+    from dask import base
+    from dask.delayed import delayed
+
+    # Its types may be there or not.
+    compute: Any = base.compute
+
+    run = uuid4().hex
+    told, add = delayed(_told, pure=False), delayed(operator.add, pure=False)
+    # By the block that each begins with, which the name of its task tells.
+    parts = {
+        number: told(read, part, number, dask_key_name=f"block-{number}-of-{run}")
+        for number, part in enumerate(data[list(names)].to_delayed(), start=1)
+    }
+    # Neighbours are added, so that no machine holds more than a few of them.
+    while len(parts) > 1:
+        begins = list(parts)
+        for one, two in zip(begins[::2], begins[1::2], strict=False):
+            key = f"block-{one}-of-{run}-with-{two}"
+            parts[one] = add(parts[one], parts.pop(two), dask_key_name=key)
+    try:
+        (total,) = compute(parts[1])
+    except Lme4pyError:
+        raise
+    except Exception as fault:  # a scheduler's own exceptions are not known here
+        # A worker that was killed is told with its task, which ends in the number of a partition.
+        task = re.search(rf"block-(\d+)-of-{run}|, (\d+)\)", str(getattr(fault, "task", "")))
+        number = task and (int(task[1]) if task[1] else int(task[2]) + 1)
+        raise unread("a partition" if number is None else _place(number), fault) from fault
+    found: _T = total
+    return found
+
+
+def _told(read: Callable[[Any], _T], part: Any, number: int) -> _T:
+    with telling(_place(number)):
+        return read(part)
+
+
+def _place(number: int) -> str:
+    return f"block {number} of the source (partition {number - 1})"

@@ -15,8 +15,7 @@ from lme4py.data.values import Character, Factor, Levels
 from lme4py.errors import DataError
 from lme4py.frame.modelframe import na_action_of
 from lme4py.messages import Messages
-from lme4py.sources.dask_partitions import total_of_partitions
-from lme4py.sources.source import Block, Source, source_of, telling
+from lme4py.sources.source import Block, Source, source_of, telling, total_of_partitions
 from lme4py.spec.apply import apply
 from lme4py.spec.spec import NewRows, Spec
 from lme4py.versions import following

@@ -110,7 +110,7 @@ def test_each_once(caplog):
         messages.advise("advice")
         messages.remark("remark")
     with caplog.at_level("DEBUG", logger="lme4py"), pytest.warns(lme4py.Lme4pyWarning) as told:
-        messages.tell(stacklevel=2)
+        messages.tell()
     assert [(str(entry.message), entry.category) for entry in told] == [
         ("warning", lme4py.Lme4pyWarning),
         ("columns", lme4py.Lme4pyMessage),

@@ -109,12 +109,12 @@ class LearnedColumns(Abbreviated):
                     f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
                     "too: it has no values for new rows"
                 )
-        contrasts = self.contrasts
-        if frame.response is not None and frame.response not in frame.variables:
+        contrasts, known = self.contrasts, frame.response in frame.variables
+        if frame.response is not None and not known:
             # "." may stand for the response under a second name, of which no column is made.
             twin = f"{frame.response}."
             contrasts = {n: item for n, item in contrasts.items() if not n.startswith(twin)}
-        layout = plan(terms, frame, context, contrasts)
+        layout = plan(terms, frame, context, contrasts, with_response=known)
         if max(self.kept, default=-1) >= len(layout.names) or any(
             layout.names[place] != name for place, name in zip(self.kept, self.names, strict=True)
         ):

@@ -34,6 +34,8 @@ def plan(
     frame: ColumnSource,
     context: Context,
     contrasts: Mapping[str, ContrastArgument] | None = None,
+    *,
+    with_response: bool = True,
 ) -> Plan:
     """Work out the model matrix of `terms` on the columns of a model frame.
 
@@ -48,13 +50,20 @@ def plan(
         the contrasts of factors that have none of their own.
     contrasts : mapping, optional
         R's ``contrasts.arg``.
+    with_response : bool
+        Whether the frame has the response; of new rows, whose columns need none, it has not.
 
     Raises
     ------
     DataError, FormulaError
         In R's words, e.g. for a factor with one level.
     """
-    values = [_looked_up(terms, i, frame, context.collation) for i in range(len(terms.variables))]
+    values = [
+        Null()
+        if i == terms.response and not with_response
+        else _looked_up(terms, i, frame, context.collation)
+        for i in range(len(terms.variables))
+    ]
     # "." may stand for a column of the frame that is a call of the formula as well.
     names = make_unique(terms.frame_names)
     is_factor = {i for i, value in enumerate(values) if isinstance(value, Factor)}
@@ -114,8 +123,6 @@ def plan(
 def _looked_up(terms: Terms, position: int, frame: ColumnSource, collation: Collation) -> Value:
     name = terms.frame_names[position]
     value = frame.get(name)
-    if value is None and position == terms.response:
-        return Null()  # of new rows, whose columns need none
     if value is None:
         raise FormulaError(
             "model frame and formula mismatch in model.matrix()",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from itertools import combinations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -196,8 +197,6 @@ class Crossproducts(Abbreviated):
 
 _FIELDS = fields(Crossproducts)
 _ARRAYS = tuple(item.name for item in _FIELDS if item.name != "ZtZ")
-_SPARSE = 4
-"""Numbers are added one by one where they are scattered over so many times as many sums."""
 
 
 class RunningSum:
@@ -244,32 +243,37 @@ class RunningSum:
             X = X.multiply(roots[:, None]) if hasattr(X, "multiply") else X * roots[:, None]
             Zt = Zt.copy()
             Zt.data *= np.repeat(roots, np.diff(Zt.indptr))
-        columns: Sequence[FloatArray] = ()
         if isinstance(X, np.ndarray):
-            columns = tuple(X.T)
             sums["XtX"] += X.T @ X
             # For so little work a product of BLAS wakes all its threads.
             sums["Xty"] += np.einsum("ij,i->j", X, y)
+            for number, column in enumerate(X.T):
+                sums["ZtX"][:, number] += Zt @ column
         else:
             sums["XtX"] += (X.T @ X).toarray()
             sums["Xty"] += X.T @ y
             sums["ZtX"] += (Zt @ X).toarray()
+        sums["Zty"] += Zt @ y
         sums["yty"] += sum_of_squares(y)
         sums["n"] += y.size
+        self._squares += np.bincount(Zt.indices, Zt.data * Zt.data, self._squares.size)
+        self._add_pairs(Zt)
+
+    def _add_pairs(self, Zt: csc_array) -> None:
+        """Let the products of each two entries of a column of Zt wait."""
         counts = np.diff(Zt.indptr)
-        for later in range(int(counts.max(initial=0))):
-            rows, levels, values = _entries(Zt, counts, later, later)
-            _add(self._squares, levels, values * values)
-            _add(sums["Zty"], levels, values * y[rows])
-            for number, column in enumerate(columns):
-                _add(sums["ZtX"][:, number], levels, values * column[rows])
-            for earlier in range(later):
-                _, others, factors = _entries(Zt, counts, earlier, later)
-                products = factors * values
-                self._waiting.append((products, levels.astype(np.int32), others.astype(np.int32)))
-        if sum(len(one) for one, _, _ in self._waiting) >= max(
-            2 * self._squares.size, self._pairs.nnz
-        ):
+        width, least = int(counts.max(initial=0)), int(counts.min(initial=0))
+        for earlier, later in combinations(range(width), 2):
+            starts: Any = Zt.indptr[:-1][counts > later]
+            # Mostly all columns have as many.
+            one, two = (
+                slice(place, None, width) if least == width else starts + place
+                for place in (earlier, later)
+            )
+            products = Zt.data[one] * Zt.data[two]
+            self._waiting.append((products, Zt.indices[two], Zt.indices[one]))
+        many = max(self._squares.size, self._pairs.nnz)
+        if sum(len(products) for products, _, _ in self._waiting) >= many:
             self._settle()
 
     def _settle(self) -> None:
@@ -294,28 +298,3 @@ def _sparse(parts: Sequence[Triplets], size: int) -> csc_array:
         return csc_array((size, size))
     entries, rows, columns = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return coo_array((entries, (rows, columns)), shape=(size, size)).tocsc()
-
-
-def _entries(
-    Zt: csc_array, counts: NDArray[Any], place: int, least: int
-) -> tuple[Any, NDArray[np.intp], FloatArray]:
-    """Return the entries at one place of the columns that have one at the place `least`, too.
-
-    They come with the columns and the rows that they stand in.
-    """
-    width = int(counts.max())
-    columns: Any = slice(None)
-    at: Any = slice(place, None, width)
-    if counts.min() < width:
-        columns = np.flatnonzero(counts > least)
-        at = Zt.indptr[columns] + place
-    return columns, Zt.indices[at].astype(np.intp), Zt.data[at]
-
-
-def _add(sums: FloatArray, places: NDArray[np.intp], numbers: FloatArray) -> None:
-    """Add numbers to the sums at some places, in order."""
-    low, high = places.min(initial=sums.size), places.max(initial=-1) + 1
-    if high - low > _SPARSE * places.size:
-        np.add.at(sums, places, numbers)
-    elif places.size:
-        sums[low:high] += np.bincount(places - low, numbers, high - low)

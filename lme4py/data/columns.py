@@ -106,7 +106,7 @@ class Columns:
     @property
     def read(self) -> Mapping[str, Value]:
         """The columns that were asked for so far."""
-        return {name: self._held(name) for name in self._values}
+        return {name: self._held(name) for name in self._values} if self.known else self._values
 
     def raw(self, name: str) -> Any:
         """Return the column called `name`, which is there once, as its library has it."""
@@ -138,7 +138,7 @@ class Columns:
                 self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
-        return self._held(name, open_levels=open_levels)
+        return self._held(name, open_levels=open_levels) if self.known else self._values[name]
 
     def _held(self, name: str, *, open_levels: bool = False) -> Value:
         value, known = self._values[name], self.known.get(name)

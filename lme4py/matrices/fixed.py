@@ -189,25 +189,24 @@ def checked_columns(
         matrix, dropped = check_rank(matrix, control.check_rankX, context, messages)
         matrix = check_scale(matrix, control.check_scaleX, context, messages)
     names, layout = matrix.names, matrix.plan
-    centers = {n: item for n, item in enumerate(matrix.centers.tolist()) if not isnan(item)}
-    divisors = {n: item for n, item in enumerate(matrix.divisors.tolist()) if not isnan(item)}
+    centers, divisors = matrix.centers.tolist(), matrix.divisors.tolist()
     fixed = FixedEffects(
         names=list(names),
         assign=np.array([layout.assign[place] for place in matrix.kept], dtype=np.int64),
         contrasts=dict(layout.contrasts),
         dropped=dropped,
         terms=list(labels),
-        scales={names[place]: divisor for place, divisor in divisors.items()},
+        scales={n: item for n, item in zip(names, divisors, strict=True) if not isnan(item)},
         plan=layout,
         kept=matrix.kept,
-        centers={names[place]: center for place, center in centers.items()},
+        centers={n: item for n, item in zip(names, centers, strict=True) if not isnan(item)},
     )
     learned = LearnedColumns(
         contrasts=fixed.contrasts,
         kept=matrix.kept,
         names=names,
-        centers=tuple(centers.get(place, 0.0) for place in range(len(names))),
-        divisors=tuple(divisors.get(place, 1.0) for place in range(len(names))),
+        centers=tuple(0.0 if isnan(item) else item for item in centers),
+        divisors=tuple(1.0 if isnan(item) else item for item in divisors),
     )
     return matrix.values, fixed, learned
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,32 +183,38 @@ def checked_columns(
         As the checks say.
     """
     dropped: dict[str, int] = {}
+    whole = matrix
     if control is not None:
         if control.autoscale:
-            matrix = autoscaled(matrix)
-        matrix, dropped = check_rank(matrix, control.check_rankX, context, messages)
+            whole = autoscaled(whole)
+        matrix, dropped = check_rank(whole, control.check_rankX, context, messages)
         matrix = check_scale(matrix, control.check_scaleX, context, messages)
     names, layout = matrix.names, matrix.plan
-    centers, divisors = matrix.centers.tolist(), matrix.divisors.tolist()
     fixed = FixedEffects(
         names=list(names),
         assign=np.array([layout.assign[place] for place in matrix.kept], dtype=np.int64),
         contrasts=dict(layout.contrasts),
         dropped=dropped,
         terms=list(labels),
-        scales={n: item for n, item in zip(names, divisors, strict=True) if not isnan(item)},
+        # Of dropped columns, too: they were scaled before.
+        scales=_numbers_of(whole, "divisors") | _numbers_of(matrix, "divisors"),
         plan=layout,
         kept=matrix.kept,
-        centers={n: item for n, item in zip(names, centers, strict=True) if not isnan(item)},
+        centers=_numbers_of(whole, "centers"),
     )
     learned = LearnedColumns(
         contrasts=fixed.contrasts,
         kept=matrix.kept,
         names=names,
-        centers=tuple(0.0 if isnan(item) else item for item in centers),
-        divisors=tuple(1.0 if isnan(item) else item for item in divisors),
+        centers=tuple(np.where(np.isnan(matrix.centers), 0.0, matrix.centers).tolist()),
+        divisors=tuple(np.where(np.isnan(matrix.divisors), 1.0, matrix.divisors).tolist()),
     )
     return matrix.values, fixed, learned
+
+
+def _numbers_of(matrix: ModelMatrix, part: Literal["centers", "divisors"]) -> dict[str, float]:
+    pairs = zip(matrix.names, getattr(matrix, part).tolist(), strict=True)
+    return {name: number for name, number in pairs if not isnan(number)}
 
 
 def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:

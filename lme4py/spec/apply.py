@@ -123,10 +123,12 @@ def _names(node: Node) -> set[str]:
 def _group_names(spec: Spec, bars: Sequence[Bar]) -> set[str]:
     """Return the variables that only groups need: left of a bar its group's are the group's."""
     left = [_names(bar.effects) - _names(bar.group) for bar in bars]
+    if any("." in names for names in left):
+        return set()
     return (
         set()
         .union(*(_names(bar.group) for bar in bars))
-        .difference(_names(spec.formula.nobars().right), *left)
+        .difference(spec.fixed_terms.frame_names, *left)
     )
 
 

@@ -33,6 +33,7 @@ from scipy.sparse.linalg import splu
 
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
+from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.reterms import RandomEffects
 
 Factor: TypeAlias = Sequence[tuple[FloatArray, int]]
@@ -58,10 +59,12 @@ class BlockLayout:
     by level, then those of the other terms. `own` are the largest factor's places among the terms,
     `width` its columns; `rows` are the rows of each term in that order, shape (levels, c). `inside`
     holds positions in the entries of ZᵗWZ and places in the blocks B; `k` and `g` hold positions in
-    place of numbers. `listed` is what `_listed` finds, where S is dense and that is not too much.
+    place of numbers. `listed` is what `_listed` finds, where S is dense and that is not too much;
+    `ends` tells where a term's part of ``par`` ends.
     """
 
     random: RandomEffects
+    ends: NDArray[Any]
     order: NDArray[Any]
     own: tuple[int, ...]
     size: int
@@ -106,6 +109,7 @@ class BlockLayout:
             listed = _listed(k.tocsc(), g, width, lower=scalar)
         return cls(
             random=random,
+            ends=np.cumsum([term.covariance.par().size for term in random.terms])[:-1],
             order=order,
             own=own,
             size=size,
@@ -120,8 +124,10 @@ class BlockLayout:
 
     def factor(self, par: FloatArray) -> Factor:
         """Return Λ."""
-        levels = [term.levels for term in self.random.terms]
-        found = list(zip(self.random.factors(par), levels, strict=True))
+        found = [
+            (relative_factor(term.covariance, term.covariance.theta(part)), term.levels)
+            for term, part in zip(self.random.terms, np.split(par, self.ends), strict=True)
+        ]
         own = [found[at] for at in self.own]
         block = own[0][0] if len(own) == 1 else joined(*(block for block, _ in own))
         others = [pair for at, pair in enumerate(found) if at not in self.own]

@@ -276,7 +276,7 @@ class RandomEffects:
         >>> design.random.theta_at([2.0, 1.0, 0.0]).tolist()
         [2.0, 0.0, 1.0]
         """
-        pairs = zip(self.terms, np.split(self.within_bounds(par), self._ends), strict=True)
+        pairs = zip(self.terms, self._by_term(par), strict=True)
         return _joined([term.covariance.theta(part) for term, part in pairs])
 
     def lambdat_at(self, par: ArrayLike) -> csc_array:
@@ -337,27 +337,21 @@ class RandomEffects:
         (Intercept)          4.0   1.0
         Days                 1.0   1.0
         """
-        factors = self.factors(self.par if par is None else self.within_bounds(par))
-        return [
-            TermCovariance(
-                label=term.bar.label,
-                group=term.bar.group_name,
-                names=tuple(term.plan.names),
-                structure=term.covariance.name,
-                matrix=factor @ factor.T,
+        parts = self._by_term(self.par if par is None else par)
+        found = []
+        for term, part in zip(self.terms, parts, strict=True):
+            kind, names = term.covariance, tuple(term.plan.names)
+            factor = relative_factor(kind, kind.theta(part))
+            matrix = factor @ factor.T
+            found.append(
+                TermCovariance(term.bar.label, term.bar.group_name, names, kind.name, matrix)
             )
-            for term, factor in zip(self.terms, factors, strict=True)
-        ]
+        return found
 
-    def factors(self, par: FloatArray) -> list[FloatArray]:
-        """Return the block of Lambda of each term, shape (c, c), without a look at the bounds."""
-        pairs = zip(self.terms, np.split(par, self._ends), strict=True)
-        return [relative_factor(t.covariance, t.covariance.theta(part)) for t, part in pairs]
-
-    @cached_property
-    def _ends(self) -> NDArray[np.intp]:
-        """Where each term's part of par ends, but for the last."""
-        return np.cumsum([term.covariance.par().size for term in self.terms])[:-1]
+    def _by_term(self, par: ArrayLike) -> list[FloatArray]:
+        """Return par term by term, after its length and bounds are checked."""
+        ends = np.cumsum([term.covariance.par().size for term in self.terms])
+        return np.split(self.within_bounds(par), ends[:-1])
 
     def within_bounds(self, par: ArrayLike) -> FloatArray:
         """Return parameters that have been checked.

@@ -143,6 +143,8 @@ class Grid(Compound):
         >>> len(small.rows), small.rows[2][2]
         (4, Dots(direction='diagonal'))
         """
+        if self.across <= across and len(self.operands) <= down * self.across:
+            return self
         dots: tuple[Tree, ...] = (Dots("down"),) * self.across
         rows = shortened(self.rows, down, dots)
         gaps = (Dots("diagonal" if row == dots else "across") for row in rows)

@@ -99,9 +99,12 @@ class Typesetter:
 
     def starts(self, relation: Relation, width: int) -> list[int]:
         """Return which terms of an equation's sum begin its lines of so many characters."""
+        terms = terms_of(relation.right)
+        if len(terms) < 2:
+            return [0]
         room = width - len(self._box(relation.left)[0]) - len(self._built(relation.sign)[0])
         starts, used = [0], 0
-        for place, term in enumerate(terms_of(relation.right)):
+        for place, term in enumerate(terms):
             size = len(self._sum((term,), leading=True)[0])
             if place > starts[-1] and used + size > room:
                 starts, used = [*starts, place], 0
@@ -141,7 +144,8 @@ class Typesetter:
         return self.form.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        return self._built(construct, *((part,) for part in parts))[0]
+        first, rest = pieces(construct, self.form.column)
+        return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
         first, rest = pieces(construct, self.form.column)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -87,7 +88,7 @@ class Arguments:
 _EXTRAS = ("weights", "offset", "mustart", "etastart")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ModelText:
     """A formula and its arguments as they are read, before any data are.
 
@@ -109,7 +110,7 @@ class ModelText:
     na_action: NAAction
     env: Mapping[str, Any]
 
-    @property
+    @cached_property
     def expressions(self) -> dict[str, str | bool]:
         """The arguments as the spec keeps them: an expression, or whether there was a value."""
         given = {"(subset)": self.arguments.subset, **self.arguments.extras}
@@ -363,15 +364,15 @@ def _spec(
     nodes = text.nodes(variables.terms).values()
     needed = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
     types = {}
+    kept = text.expressions
     for name, value in frame.variables.items():
-        if name not in text.arguments.extras:
+        if name not in kept:
             # Text is a factor by its levels in these rows.
             is_text = isinstance(value, Character)
             types[name] = without_rows(factor_of(value, text.collation) if is_text else value)
     response = None if frame.response is None else types[frame.response]
     if response_alone and frame.response is not None:
         del types[frame.response]
-    kept = text.expressions
     return Spec(
         formula=text.formula,
         names=tuple(names),

@@ -206,8 +206,8 @@ def checked_columns(
         contrasts=fixed.contrasts,
         kept=matrix.kept,
         names=names,
-        centers=tuple(np.where(np.isnan(matrix.centers), 0.0, matrix.centers).tolist()),
-        divisors=tuple(np.where(np.isnan(matrix.divisors), 1.0, matrix.divisors).tolist()),
+        centers=tuple(0.0 if isnan(number) else number for number in matrix.centers.tolist()),
+        divisors=tuple(1.0 if isnan(number) else number for number in matrix.divisors.tolist()),
     )
     return matrix.values, fixed, learned
 

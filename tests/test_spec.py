@@ -192,6 +192,8 @@ def test_no_rows_at_all():
     rows = design("y ~ poly(x, 2) + splines::ns(z, 3) + (x | g)").spec.apply(data().iloc[:0])
     assert rows.X.shape == (0, 6)
     assert rows.Zt.shape == (12, 0)
+    matrix = design("y ~ pmin(cbind(x, z), 9) + (1 | g)").spec
+    assert matrix.apply(data().iloc[:0]).X.shape == (0, 3)
 
 
 def test_columns_are_held_to_their_types():
@@ -205,6 +207,18 @@ def test_columns_are_held_to_their_types():
         spec.apply(new.assign(f=1.5))
     same = spec.apply(new.assign(k=new.k.astype(str), f=pd.Categorical(new.f)))
     np.testing.assert_array_equal(same.X, spec.apply(pl.from_pandas(new.drop(columns="y"))).X)
+
+
+@pytest.mark.parametrize(
+    "text", ["y ~ x + (1 | g)", "y ~ factor(k) + (1 | g:k)", "y ~ x + (x | g)"]
+)
+def test_a_column_that_is_missing_is_shown_in_the_formula(text):
+    spec = design(text).spec
+    for name in spec.columns.keys() - {"y"}:
+        with pytest.raises(DataError, match=f"object '{name}' not found") as caught:
+            spec.apply(data().drop(columns=name).iloc[:4])
+        span = caught.value.span
+        assert span.text[span.start : span.end] == name
 
 
 def test_only_columns_of_the_model_are_looked_at():

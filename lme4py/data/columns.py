@@ -9,6 +9,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Any
 
@@ -22,6 +23,7 @@ from lme4py.data.values import (
     Matrix,
     Numeric,
     Value,
+    take,
 )
 from lme4py.errors import DataError, nearest
 
@@ -114,6 +116,27 @@ class Columns:
             raise repeated_name(name)
         return self._column(name)
 
+    def cut(self, names: Sequence[str], rows: slice) -> Columns:
+        """Return some rows of the columns that have these names.
+
+        Raises
+        ------
+        DataError
+            For a column of a mapping that is shorter or longer than the first one.
+        """
+        found: dict[str, Any] = {}
+        for name in names:
+            column = self.raw(name)
+            if (size := _length(column)) != self.rows:
+                raise of_other_length(name, size, self.rows)
+            if isinstance(column, Mapping | AbstractSet):
+                found[name] = column  # no column: whoever reads it is told so
+            elif isinstance(column, Value):
+                found[name] = take(column, rows)
+            else:
+                found[name] = column.iloc[rows] if hasattr(column, "iloc") else column[rows]
+        return Columns(found)
+
     def get(self, name: str, *, open_levels: bool = False) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
 
@@ -149,6 +172,14 @@ def repeated_name(name: str) -> DataError:
     """Return the error of a name that several columns have."""
     return DataError(
         f"column names repeat: '{name}'", hint="rename the columns so that each name stands once"
+    )
+
+
+def of_other_length(name: str, size: int, rows: int) -> DataError:
+    """Return the error of a column that has not one element for each row."""
+    return DataError(
+        f"variable lengths differ (found for '{name}')",
+        hint=f"it has {size} elements, the rows are {rows}",
     )
 
 

@@ -174,7 +174,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
     try:
         value = scope.columns.get(node.name)
     except DataError as error:
-        raise _located(error, node.span) from error.__cause__
+        raise located(error, node.span) from error.__cause__
     if value is not None:
         return Evaluated(value, True)
     if state is not None and state.kind == "value":
@@ -187,7 +187,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
             value = value_of(item)
         except DataError as error:
             named = DataError(f"{error.message} for variable '{node.name}'", hint=error.hint)
-            raise _located(named, node.span) from None
+            raise located(named, node.span) from None
         return _from_outside(value, scope, state)
     if node.name in BASE_VARIABLES:
         return Evaluated(BASE_VARIABLES[node.name], False)
@@ -262,7 +262,7 @@ def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | Non
             f"{function.name}() would need more memory than there is", node.span
         ) from None
     except Lme4pyError as error:
-        raise _located(error, node.span) from error.__cause__
+        raise located(error, node.span) from error.__cause__
 
 
 PENDING: Any = Null()
@@ -559,7 +559,7 @@ def closed(node: Node, state: State, scope: Scope) -> State:
             .state
         )
     except Lme4pyError as error:
-        raise _located(error, node.span) from error.__cause__
+        raise located(error, node.span) from error.__cause__
 
 
 def _member(node: Call, scope: Scope, state: State | None) -> Evaluated | None:
@@ -589,7 +589,7 @@ def _member(node: Call, scope: Scope, state: State | None) -> Evaluated | None:
     try:
         value = columns.get(name)
     except DataError as error:
-        raise _located(error, node.span) from None
+        raise located(error, node.span) from None
     if value is None:
         text = f"invalid type (NULL) for variable '{deparse(node)}'"
         raise DataError(text, node.span, nearest(name, columns.names))
@@ -613,7 +613,7 @@ def _is_bare_name(node: Node | None, scope: Scope) -> bool:
     return scope.columns.get(node.name) is None and node.name not in scope.env
 
 
-def _located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
+def located(error: Lme4pyError, span: Span | None) -> Lme4pyError:
     """Return the error with the position of the call it arose in."""
     if error.span is None:
         error.span = span

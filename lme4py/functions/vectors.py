@@ -175,7 +175,9 @@ def _parallel(
     parts = [flat(value, f"{called}() is for numbers") for value in values]
     sizes = [array.size for array, _ in parts]
     if 0 in sizes:
-        return Numeric(np.empty(0), "double")
+        names = first.names if isinstance(first, Matrix) else None
+        shape = first.values.shape if isinstance(first, Matrix) and not sizes[0] else (0,)
+        return shaped(np.empty(shape), "double", names)
     size = max(sizes)
     choose = np.minimum if called == "pmin" else np.maximum
     result = np.full(size, np.nan)

@@ -23,9 +23,9 @@ import numpy as np
 from lme4py.argument_types import count_of, flag_of, path_of, refuse_unknown
 from lme4py.control import Control
 from lme4py.data.attached import with_contrasts
-from lme4py.data.columns import Columns
+from lme4py.data.columns import Columns, of_other_length
 from lme4py.data.schema import adapt
-from lme4py.data.values import FloatArray, Numeric, Value, time_class
+from lme4py.data.values import FloatArray, Numeric, Value, length, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, symbols
@@ -243,7 +243,7 @@ class Scan:
         """Return what a block tells of states, or of the model frame where all are known."""
         if types.changed:
             return Found()
-        columns = BlockColumns(self._names, values, self.known.types or types.known)
+        columns = BlockColumns(self._names, values, self.known.types or types.known, rows)
         scope = self._text.scope(columns, rows, messages)
         scope = replace(scope, carries=self._carries and WIDE)
         given = {name: text or None for name, text in self._text.expressions.items()}
@@ -468,12 +468,16 @@ class BlockColumns:
     names: tuple[str, ...]  # of all columns of the data
     values: Mapping[str, Value]
     types: Mapping[str, Value]
+    rows: int = 0
 
     def get(self, name: str) -> Value | None:
         """Return a column, or None."""
         if name not in self.values:
             return None
-        value, found = self.values[name], adapt(self.values[name], self.types[name], name)
+        value = self.values[name]
+        if length(value) != self.rows:
+            raise of_other_length(name, length(value), self.rows)
+        found = adapt(value, self.types[name], name)
         # Whether midnights show the hour is known of all rows only, and matters to older versions.
         if isinstance(value, Numeric) and isinstance(found, Numeric):
             moments = time_class(value.time) == "POSIXct" == time_class(found.time)

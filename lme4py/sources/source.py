@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame
-from lme4py.data.values import Levels, Value, take
+from lme4py.data.values import Levels
 from lme4py.errors import DataError, Lme4pyError
 from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows
 from lme4py.sources.text_table import TextTable
@@ -75,8 +75,7 @@ class Source:
                 with telling(place):
                     part = whole
                     if count < whole.rows:
-                        cut = slice(begin, begin + count)
-                        part = Columns({name: _cut(whole.raw(name), cut) for name in asked})
+                        part = whole.cut(asked, slice(begin, begin + count))
                     columns = {
                         name: tables[name].read(part, name) if name in tables else part.get(name)
                         for name in asked
@@ -106,12 +105,6 @@ def unread(place: str, fault: Exception) -> DataError:
     """Return the error of rows that could not be read, whatever a reader raised."""
     text = str(fault).strip().partition("\n")[0]
     return DataError(f"{place} could not be read: {type(fault).__name__}: {text}")
-
-
-def _cut(column: Any, rows: slice) -> Any:
-    if isinstance(column, Value):
-        return take(column, rows)
-    return column.iloc[rows] if hasattr(column, "iloc") else column[rows]
 
 
 def source_of(data: Any) -> Source:

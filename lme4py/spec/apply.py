@@ -10,12 +10,13 @@ import numpy as np
 from lme4py.abbreviation import few
 from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
+from lme4py.data.values import Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import Scope
+from lme4py.frame.evaluate import Scope, located
 from lme4py.frame.modelframe import ModelFrame, NAAction, variables_of
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, left_side, random_term
@@ -56,7 +57,7 @@ def apply(
         name: value
         for name, node in expanded.by_name.items()
         if name in known and isinstance(node, Symbol)
-        if (value := columns.get(node.name, open_levels=True)) is not None
+        if (value := _with_new_levels(columns, node)) is not None
     }
     groups = _group_names(spec, bars)
     # Where they are missing, a row may have no random effects of that term.
@@ -90,6 +91,13 @@ def apply(
         y=response_of(frame, generalized=spec.generalized) if response else None,
         weights=frame.weights(),
     )
+
+
+def _with_new_levels(columns: Columns, variable: Symbol) -> Value | None:
+    try:
+        return columns.get(variable.name, open_levels=True)
+    except DataError as error:
+        raise located(error, variable.span) from error.__cause__
 
 
 def wanted_columns(

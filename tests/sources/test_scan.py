@@ -264,6 +264,24 @@ def test_errors_name_the_block():
     failing(data, "not found", "did you mean 'x'", formula="y ~ xx + (1 | g)")
 
 
+@pytest.mark.parametrize("rows", [2, 4, 100])
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0, 2.0, 4.0, 3.0, 5.0], 3.0, "text", np.array(3.0)])
+@pytest.mark.parametrize("text", ["x", "scale(x)", "cut(x, 2)", "mean(x):y"])
+def test_columns_of_other_lengths_are_an_error(text, x, rows):
+    """Whatever the blocks: a column that is too long was cut to the rows without a word."""
+    data = {"y": [1.0, 2.0, 4.0, 3.0], "g": [*"aabb"], "x": x}
+    with pytest.raises(DataError, match=r"variable lengths differ \(found for 'x'\)"):
+        scan(f"y ~ {text} + (1 | g)", data, rows=rows)
+
+
+@pytest.mark.parametrize("rows", [2, 100])
+@pytest.mark.parametrize("x", [{1.0, 2.0, 3.0, 4.0}, {1: 1.0, 2: 2.0, 3: 3.0, 4: 4.0}])
+def test_what_is_no_column_is_told_whatever_the_blocks(x, rows):
+    data = {"y": [1.0, 2.0, 4.0, 3.0], "g": [*"aabb"], "x": x}
+    with pytest.raises(DataError, match=r"invalid type \(.*\) for variable 'x'"):
+        scan("y ~ x + (1 | g)", data, rows=rows)
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_numpy_says_nothing_of_infinite_numbers():
     data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [np.inf, 1.0, -np.inf, np.inf], "g": [*"abab"]}

@@ -87,14 +87,11 @@ class Messages:
     def tell(self) -> None:
         """Issue Python warnings, in the name of who called the package, and log the messages."""
         log(self.notes)
-        stacklevel, frame = 0, inspect.currentframe()
+        told: list[tuple[str, type[Warning]]] = [(text, Lme4pyWarning) for text in self.warnings]
+        told += [(text, Lme4pyMessage) for text in self.changes if text not in self.warnings]
+        told += [(text, Lme4pyAdvice) for text in self.advice]
+        depth, frame = 1, inspect.currentframe() if told else None
         while frame and frame.f_globals.get("__name__", "").startswith("lme4py."):
-            stacklevel, frame = stacklevel + 1, frame.f_back
-        stacklevel += 1
-        for text in self.warnings:
-            warnings.warn(text, Lme4pyWarning, stacklevel=stacklevel)
-        for text in self.changes:
-            if text not in self.warnings:
-                warnings.warn(text, Lme4pyMessage, stacklevel=stacklevel)
-        for text in self.advice:
-            warnings.warn(text, Lme4pyAdvice, stacklevel=stacklevel)
+            depth, frame = depth + 1, frame.f_back
+        for text, category in told:
+            warnings.warn(text, category, stacklevel=depth)

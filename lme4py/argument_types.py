@@ -136,6 +136,21 @@ def number_of(name: str, value: Any) -> float:
     return number
 
 
+def numbers_of(name: str, value: Any) -> NDArray[np.float64]:
+    """Return an array of numbers.
+
+    Examples
+    --------
+    >>> numbers_of("par", [1, 2]).tolist()
+    [1.0, 2.0]
+    """
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        text = f"it is a {type(value).__name__}"
+        raise DataError(f"{name} must be numbers", hint=text) from None
+
+
 def path_of(value: Any) -> str:
     """Return the name of a file.
 

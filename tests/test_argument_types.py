@@ -15,6 +15,7 @@ from lme4py.data import sleepstudy
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 SLEEP = sleepstudy()
 DESIGN = lme4py.lformula(FORMULA, SLEEP)
+FIT = lme4py.lmer("Reaction ~ Days + (1 | Subject)", SLEEP)
 
 ODD = (
     1,
@@ -90,6 +91,13 @@ CALLS = {
     "shown digits": (lambda v: DESIGN.cluster("308").display(digits=v), (int,)),
     "output": (DESIGN.to_formulaic, ()),
     "par": (DESIGN.random.lambdat_at, (np.ndarray,)),
+    "parameters": (lme4py.mk_lmer_devfun(DESIGN), (np.ndarray,)),
+    "parameters of a solution": (lme4py.mk_lmer_devfun(DESIGN).at, (np.ndarray,)),
+    "width of equations": (DESIGN.equations().text, (int,)),
+    "panels": (DESIGN.plot, ()),
+    "predictor": (lambda v: DESIGN.plot_groups(predictor=v), ()),
+    "type of residuals": (FIT.residuals, ()),
+    "read_csv": (lme4py.read_csv, ()),
 }
 
 

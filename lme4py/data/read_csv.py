@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
 from lme4py.unique_names import make_names
 
@@ -163,7 +164,7 @@ def read_csv(
 
 def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
     try:
-        content = Path(path).read_bytes()
+        content = Path(path_of(path)).read_bytes()
         for magic, unpack in _UNPACK.items():
             if content.startswith(magic):
                 content = unpack(content)

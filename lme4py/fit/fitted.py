@@ -293,7 +293,9 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         [-42.6288, -43.9514]
         """
         default = "response" if self.family is None else "deviance"
-        kind = choice_of("type", type or default, ("response", "pearson", "deviance"))
+        kind = choice_of(
+            "type", default if type is None else type, ("response", "pearson", "deviance")
+        )
         likelihood, mean = self._likelihood, self._mean(self._predictor(self.design))
         left = likelihood.y - mean
         if kind == "pearson":

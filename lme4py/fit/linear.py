@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.argument_types import flag_of
+from lme4py.argument_types import flag_of, numbers_of
 from lme4py.crossproducts import Crossproducts
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
@@ -114,7 +114,7 @@ class DevianceFunction(Abbreviated):
         raise NotImplementedError
 
     def _checked(self, parameters: ArrayLike) -> FloatArray:
-        values, count = np.asarray(parameters, dtype=np.float64), self.random.par.size
+        values, count = numbers_of("par", parameters), self.random.par.size
         if not self.fixed:
             return self.random.within_bounds(values)
         if values.shape != (count + self.fixed,):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lme4py.abbreviation import Abbreviated, few
+from lme4py.argument_types import numbers_of
 from lme4py.data.values import Factor, FloatArray
 from lme4py.errors import DataError
 from lme4py.matrices.covariance import relative_factor
@@ -378,12 +379,7 @@ class RandomEffects:
         >>> design.random.within_bounds([-5.6e-17]).tolist()
         [0.0]
         """
-        try:
-            values = np.asarray(par, dtype=np.float64)
-        except (TypeError, ValueError):
-            text = f"it is a {type(par).__name__}"
-            raise DataError("par must be numbers", hint=text) from None
-        count = self.par.size
+        values, count = numbers_of("par", par), self.par.size
         if values.shape != (count,):
             raise DataError(
                 f"par has {'x'.join(map(str, values.shape)) or 'no'} values, "

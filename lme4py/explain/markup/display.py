@@ -10,7 +10,7 @@ from html import escape
 from itertools import chain
 from typing import TypeAlias
 
-from lme4py.argument_types import choice_of
+from lme4py.argument_types import choice_of, count_of
 from lme4py.explain.expression import Quantity, Relation, Tree, terms_of
 from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
 from lme4py.explain.markup.typesetting import Typesetter, Written
@@ -44,7 +44,7 @@ class Shown(ABC):
         """Return the equations as Unicode text; lines longer than `width` are continued below."""
         shown, text = self.display(), ""
         if width is not None:
-            shown = replace(shown, width=max(width, 30))
+            shown = replace(shown, width=max(count_of("width", width, 1), 30))
         most = 10**9 if shown.width is None else shown.width
         for section, equations, notes in shown.written(TEXT):
             title, indent = section.title, "  " if section.title else ""

@@ -105,11 +105,10 @@ class _Lines:
             raise DataError("the model has no numeric variable to draw y against")
         # The first with a random slope, else the first.
         slopes = [atom.name for column in model.columns_of(place) for atom in column.atoms]
-        self.name = predictor or next(name for name in (*slopes, *numeric) if name in numeric)
+        chosen = next(name for name in (*slopes, *numeric) if name in numeric)
+        self.name = chosen if predictor is None else str(predictor)
         if self.name not in numeric:
-            hint = (
-                nearest(str(self.name), numeric) or f"its numeric variables: {', '.join(numeric)}"
-            )
+            hint = nearest(self.name, numeric) or f"its numeric variables: {', '.join(numeric)}"
             raise DataError(f"'{predictor}' is not a numeric variable of the model", hint=hint)
         self.x, self.y = numeric[self.name], design.response.y
         b = found.b if found.b is not None else modes(design, found)

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -75,7 +75,9 @@ def plot(
     by_group: bool = False,
 ) -> Figure:
     """Draw matrices of a model side by side; the arguments are those of ``design.plot``."""
-    wanted = list(dict.fromkeys(choice_of("panel", name, PANELS) for name in panels))
+    given: Any = panels
+    names = given if np.iterable(given) else [given]
+    wanted = list(dict.fromkeys(choice_of("panel", name, PANELS) for name in names))
     if not wanted:
         raise DataError("there is no panel to draw", hint=f"panels: {', '.join(PANELS)}")
     shown = window(design, None if groups is None else count_of("groups", groups, 1), by_group)

@@ -59,7 +59,9 @@ def missing(value: Value) -> NDArray[np.bool_] | None:
             if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):
                 return None
             return np.asarray(np.isnan(values).reshape(len(values), -1).any(axis=1))
-        case Character(codes=codes) | Factor(codes=codes):
+        case Factor():
+            return np.less(value.codes, 0) if value.incomplete else None
+        case Character(codes=codes):
             return np.less(codes, 0) if codes.size and codes.min() < 0 else None
         case _:
             return None

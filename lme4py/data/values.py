@@ -174,6 +174,11 @@ class Factor(Abbreviated):
         """The positions of the levels that occur, in order; None for all."""
         return used_codes(self.codes, len(self.levels))
 
+    @cached_property
+    def incomplete(self) -> bool:
+        """Whether some row has no level."""
+        return bool(self.codes.size) and int(self.codes.min()) < 0
+
 
 def used_codes(codes: Codes, size: int) -> NDArray[np.intp] | None:
     """Return which of `size` codes occur, sorted; None for all, as mostly the first rows tell."""

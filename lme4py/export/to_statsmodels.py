@@ -191,7 +191,7 @@ def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
         if not np.isfinite(values).all():
             raise DataError(f"{_CANNOT}{name} has missing or infinite values")
     for term in design.random.terms:
-        if int(term.group.codes.min()) < 0:
+        if term.group.incomplete:
             raise DataError(f"{_CANNOT}rows have no level of {term.bar.group_name}")
     return y, X
 

@@ -46,7 +46,7 @@ def _block(term: RandomTerm, block: Any) -> Any:
     group = term.bar.group_name
     levels = [str(level) for level in term.group.levels]
     if term.plan.products == ((),):
-        missing = "zero" if int(term.group.codes.min()) < 0 else "fail"
+        missing = "zero" if term.group.incomplete else "fail"
         return CategoricalMatrix(
             term.group.codes,
             categories=np.array(levels, dtype=object),

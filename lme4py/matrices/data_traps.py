@@ -183,7 +183,7 @@ class Traps:
         if len(known) < len(parts):
             return
         for symbol, part in zip(symbols(group), known, strict=True):
-            if part.codes.size and part.codes.min() < 0 and term.group.codes.min() >= 0:
+            if part.incomplete and not term.group.incomplete:
                 self.messages.advise(
                     f"missing values of '{symbol.name}' became levels such as NA:... of "
                     f"'{term.bar.group_name}': lme4 pastes them as text; drop the rows "

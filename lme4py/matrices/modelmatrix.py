@@ -199,8 +199,7 @@ def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) 
 
 
 def _coded(factor: Factor, contrast: str | Matrix, code: int) -> list[Part]:
-    codes = factor.codes
-    missing = bool(codes.size) and int(codes.min()) < 0
+    codes, missing = factor.codes, factor.incomplete
     levels = tuple("NA" if level is None else level for level in factor.levels)
     if not missing and (code == 2 or (contrast == "contr.treatment" and len(levels) > 1)):
         return [Indicator(codes, place, levels[place]) for place in range(2 - code, len(levels))]

@@ -127,7 +127,7 @@ def zt_entries(terms: Sequence[RandomTerm], rows: int) -> Entries:
     width = sum(term.columns for term in terms)
     q = sum(term.levels * term.columns for term in terms)
     # A row without a level has no entry in a term.
-    zeros = any(term.group.codes.min(initial=0) < 0 or term.plan.may_hold_zeros for term in terms)
+    zeros = any(term.group.incomplete or term.plan.may_hold_zeros for term in terms)
     most = rows * (sum(term.plan.most_entries for term in terms) if zeros else width)
     kind: type[np.int32 | np.int64] = np.int32 if max(most, q) <= _INT32_LIMIT else np.int64
     # A piece is written with its zeros, so the last one may need more than stays.
@@ -174,7 +174,7 @@ def _fill_rows(
         # The first column is the last, as the starts stand there.
         for column in reversed(range(term.columns)):
             np.add(starts, kind(first_row + column), out=indices[:, first_column + column])
-        if codes.min() < 0:
+        if term.group.incomplete:
             filled[codes < 0] = 0.0
         first_row += term.levels * term.columns
         first_column = last

@@ -10,7 +10,7 @@ import lzma
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -41,8 +41,7 @@ _UNPACK: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\xfd7zXZ": lzma.decompress,
     b"PK\x03\x04": lambda content: _only_member(zipfile.ZipFile(io.BytesIO(content))),
 }
-# What the readers of packed files raise; RuntimeError stands for a password.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     EOFError,
     RuntimeError,
@@ -51,6 +50,7 @@ _DAMAGE = (
     zlib.error,
     zipfile.BadZipFile,
 )
+"""What the readers of packed files raise; RuntimeError stands for a password."""
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
@@ -119,22 +119,12 @@ def read_csv(
         text = "".join(_without_comment(line, comment) for line in io.StringIO(text))
     fault = f"cannot read '{path}'"
     try:
-        records = (record for record in csv.reader(io.StringIO(text), delimiter=sep) if record)
-        first = list(islice(records, _LOOKED_AT))
-        if not first:
-            raise DataError(f"{fault}: no lines available in input")
-        header = [name.strip(_BLANK) for name in first[0]]
-        width = max(map(len, first))
-        if width > len(header) + 1:
-            raise DataError(
-                f"{fault}: more columns than column names",
-                hint=f"the header has {len(header)}, a line {width} fields between {sep!r}",
-            )
+        header, labels = header_of(io.StringIO(text), sep, path)
         cells = pd.read_csv(
             io.StringIO(text),
             sep=sep,
             header=None,
-            names=range(width),
+            names=range(len(header) + labels),
             index_col=False,
             dtype=str,
             na_filter=False,
@@ -145,21 +135,44 @@ def read_csv(
         raise DataError(f"{fault}: {reason}", hint=f"fields are separated by {sep!r}") from error
     missing = frozenset([na] if isinstance(na, str) else na)
     index: Any = pd.RangeIndex(len(cells))
-    if width > len(header):
+    if labels:
         index = pd.Index(cells[0].to_numpy(dtype=object), dtype=object)
         if not index.is_unique:
-            raise DataError(
-                f"{fault}: duplicate 'row.names' are not allowed",
-                hint="the header is one field shorter than the lines below, so that the first "
-                "column holds the names of the rows; does a line end with the separator?",
-            )
+            raise repeated_labels(path)
     columns = [
         column_of_fields(cells[place], missing, decimal, index)
-        for place in range(width - len(header), width)
+        for place in range(labels, len(header) + labels)
     ]
     frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
     frame.columns = pd.Index(make_names(header) if check_names else header)
     return frame
+
+
+def header_of(
+    lines: Iterable[str], sep: str, path: str | PathLike[str]
+) -> tuple[list[str], Literal[0, 1]]:
+    """Return the names of the columns, and 1 where a field before them names the row, else 0."""
+    records = (record for record in csv.reader(lines, delimiter=sep) if record)
+    first = list(islice(records, _LOOKED_AT))
+    if not first:
+        raise DataError(f"cannot read '{path}': no lines available in input")
+    header = [name.strip(_BLANK) for name in first[0]]
+    width = max(map(len, first))
+    if width > len(header) + 1:
+        raise DataError(
+            f"cannot read '{path}': more columns than column names",
+            hint=f"the header has {len(header)}, a line {width} fields between {sep!r}",
+        )
+    return header, 1 if width > len(header) else 0
+
+
+def repeated_labels(path: str | PathLike[str]) -> DataError:
+    """Return the error of names of rows that are not different."""
+    return DataError(
+        f"cannot read '{path}': duplicate 'row.names' are not allowed",
+        hint="the header is one field shorter than the lines below, so that the first "
+        "column holds the names of the rows; does a line end with the separator?",
+    )
 
 
 def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
@@ -168,7 +181,7 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
         for magic, unpack in _UNPACK.items():
             if content.startswith(magic):
                 content = unpack(content)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise file_fault("read", path, error) from error
     name = encoding or _MARKS.get(content[:2], "utf-8")
     try:

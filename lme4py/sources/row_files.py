@@ -6,10 +6,14 @@ what the arrays stand for, and the texts of the codes, is one document.
 
 from __future__ import annotations
 
+import bz2
+import csv
+import gzip
 import json
+import lzma
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,7 +21,14 @@ import numpy as np
 
 from lme4py.archive import read_archive, write_archive
 from lme4py.data.columns import Columns
-from lme4py.data.read_csv import column_of_fields, common_kind, kind_of_fields
+from lme4py.data.read_csv import (
+    DAMAGE,
+    column_of_fields,
+    common_kind,
+    header_of,
+    kind_of_fields,
+    repeated_labels,
+)
 from lme4py.data.values import Character, Factor, Levels, Matrix, Numeric, Value
 from lme4py.errors import DataError, file_fault
 from lme4py.replacing import new_folder
@@ -26,7 +37,11 @@ from lme4py.unique_names import make_names
 Frames: TypeAlias = Callable[[Sequence[str], int], Iterator[Any]]
 """Takes names of columns and a number of rows; yields frames of about so many."""
 
+Format: TypeAlias = Callable[[Path], tuple[tuple[str, ...], Frames]]
+"""Takes a file; returns its columns and what reads its rows."""
+
 _MISSING = frozenset(["NA"])
+_UNPACK: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
 def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
@@ -37,8 +52,7 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
     """
     if (path / DOCUMENT).is_file():
         return _kept(path)
-    inner = path.with_suffix("") if path.suffix in (".gz", ".bz2", ".xz") else path
-    opened = FORMATS.get(inner.suffix.lower())
+    opened = format_of(path)
     if opened is None:
         raise DataError(f"cannot read '{path}': expected {', '.join(FORMATS)}")
     with _reading(path):
@@ -61,6 +75,12 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
     return names, frames
 
 
+def format_of(path: Path) -> Format | None:
+    """Return what opens a file with such a name, packed or not; None for files of other kinds."""
+    inner = path.with_suffix("") if path.suffix.lower() in _UNPACK else path
+    return FORMATS.get(inner.suffix.lower())
+
+
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Raise what goes wrong with a file as an error of ours."""
@@ -69,7 +89,7 @@ def _reading(path: Path) -> Iterator[None]:
     except ImportError as fault:
         hint = "pip install -e '.[arrow]'"
         raise DataError(f"cannot read '{path}' without pyarrow", hint=hint) from fault
-    except (OSError, ValueError) as fault:  # pyarrow's parsing errors are ValueErrors
+    except (*DAMAGE, csv.Error) as fault:  # pyarrow's parsing errors are ValueErrors
         raise file_fault("read", path, fault) from fault
 
 
@@ -147,25 +167,29 @@ def _arrow(path: Path) -> tuple[tuple[str, ...], Frames]:
     return names, pieces
 
 
-def _text(path: Path) -> tuple[tuple[str, ...], Frames]:
+def _text(path: Path, separator: str = ",") -> tuple[tuple[str, ...], Frames]:
     """Read text by R's rules, which decide the type of a column by all its fields."""
     import pandas as pd
 
-    separator = "\t" if ".tsv" in path.suffixes else ","
-
     def fields(names: Sequence[str], rows: int) -> Iterator[Any]:
+        # All are read, or lines that have more would pass; others than these as a byte, for speed.
+        places = {header.index(name) + labels: name for name in names}
+        texts = {*range(labels), *places}
+        types = {place: str if place in texts else "S1" for place in range(len(header) + labels)}
         with pd.read_csv(
             path,
             sep=separator,
             header=0,
-            names=header,
-            usecols=list(names),
+            names=list(types),
             index_col=False,
-            dtype=str,
+            dtype=types,
             na_filter=False,
             chunksize=rows,
         ) as reader:
-            yield from reader
+            for piece in reader:
+                if labels and not piece[0].is_unique:
+                    raise repeated_labels(path)
+                yield piece[list(places)].rename(columns=places)
 
     @cache
     def kinds(names: tuple[str, ...], rows: int) -> Mapping[str, Any]:
@@ -184,17 +208,19 @@ def _text(path: Path) -> tuple[tuple[str, ...], Frames]:
                 for name in names
             }
 
-    first = pd.read_csv(path, sep=separator, header=None, nrows=1, dtype=str, na_filter=False)
-    header = make_names([str(item).strip() for item in first.iloc[0]])
+    unpack: Any = _UNPACK.get(path.suffix.lower(), open)
+    with unpack(path, "rt", encoding="utf-8-sig", newline="") as lines:
+        first, labels = header_of(lines, separator, path)
+    header = make_names(first)
     return tuple(header), pieces
 
 
-FORMATS: Mapping[str, Callable[[Path], tuple[tuple[str, ...], Frames]]] = {
+FORMATS: Mapping[str, Format] = {
     ".parquet": _parquet,
     ".arrow": _arrow,
     ".feather": _arrow,
     ".csv": _text,
-    ".tsv": _text,
+    ".tsv": partial(_text, separator="\t"),
 }
 """The formats by the ending of a file's name."""
 

@@ -312,6 +312,9 @@ class Scan:
                 "give a function that returns a new iterator of frames each time",
             )
         if not total.rows:
+            if not self.columns:  # nothing was read: say what is not there
+                with following(self._text.lme4):
+                    self._told(1, {}, ColumnTypes(), Messages())
             raise DataError("the source has no rows")
         known = replace(known, rows=total.rows, messages=known.messages + total.messages)
         with np.errstate(all="ignore"), following(self._text.lme4):

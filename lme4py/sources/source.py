@@ -23,7 +23,7 @@ from lme4py.abbreviation import few
 from lme4py.data.columns import Columns, is_data_frame
 from lme4py.data.values import Levels
 from lme4py.errors import DataError, Lme4pyError
-from lme4py.sources.row_files import DOCUMENT, FORMATS, Frames, file_rows
+from lme4py.sources.row_files import DOCUMENT, Frames, file_rows, format_of
 from lme4py.sources.text_table import TextTable
 
 _T = TypeVar("_T")
@@ -172,7 +172,7 @@ def _of_files(given: Sequence[str | os.PathLike[str]]) -> Source:
         for path in map(Path, found):
             whole = not path.is_dir() or (path / DOCUMENT).is_file()
             inside = [] if whole else sorted(path.rglob("*"))
-            paths += [file for file in inside if file.suffix in FORMATS] or [path]
+            paths += [file for file in inside if format_of(file)] or [path]
     if not paths:
         raise DataError(f"no file matches {few(repr(os.fspath(item)) for item in given)}")
     names, readers = zip(*map(file_rows, paths), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from itertools import pairwise
 
 import numpy as np
@@ -386,3 +387,69 @@ def test_blocks_of_a_spec_that_was_saved():
     spec = lme4py.Spec.from_json(design.spec.to_json())
     assert rows_differ(design, spec.blocks(data, rows=99)) == []
     assert pd.unique(np.diff(next(iter(spec.blocks(data, rows=99))).Zt.indptr)).tolist() == [2]
+
+
+# Text as read.csv reads it ----------------------------------------------------------------------
+
+
+def _products(path):
+    spec = lme4py.scan("y ~ x + (1 | g)", path, rows=4)
+    return spec.to_json(), spec.crossproducts(path).XtX.tolist()
+
+
+def _lines(begin, count=12):
+    return [f"{row * 1.5},{row * 7 % 5},{'abc'[row % 3]}\n" for row in range(begin, begin + count)]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.CSV", "a.tsv", "a.TSV", "a.tsv.GZ"])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_text_is_what_read_csv_reads(tmp_path, name, labelled):
+    """A header that is one field short leaves out the names of the rows, as R writes them."""
+    lines = [f"r{place},{line}" if labelled else line for place, line in enumerate(_lines(0))]
+    tabbed = name.lower().startswith("a.tsv")
+    text = "".join(["y,x,g\n", *lines]).replace(",", "\t" if tabbed else ",")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith("GZ") else text.encode())
+    data = lme4py.read_csv(path, sep="\t" if tabbed else ",")
+    design = lme4py.lformula("y ~ x + (1 | g)", data)
+    spec = lme4py.scan("y ~ x + (1 | g)", path, rows=4)
+    assert spec.to_json() == design.spec.to_json()
+    np.testing.assert_array_equal(spec.crossproducts(path).XtX, design.crossproducts().XtX)
+
+
+@pytest.mark.parametrize(
+    "text, match",
+    [
+        ("".join(["y,x,g\n", *_lines(0), "1,2,a,3\n"]), "Expected 3 fields in line 14, saw 4"),
+        ("x,g\n1,2,a\n2,5,b\n1,3,a\n", "duplicate 'row.names'"),
+        ("y\n1,2,3\n", "more columns than column names"),
+        ("", "no lines available in input"),
+    ],
+)
+def test_text_that_read_csv_refuses(tmp_path, text, match):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(DataError, match=match):
+        lme4py.scan("x ~ 1 + (1 | g)", tmp_path / "a.csv", rows=100)
+    with pytest.raises(DataError, match=match):
+        lme4py.read_csv(tmp_path / "a.csv")
+
+
+def test_a_folder_has_packed_files_too(tmp_path):
+    whole = tmp_path / "whole.csv"
+    whole.write_text("".join(["y,x,g\n", *_lines(0, 36)]))
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    first, *others = ("".join(["y,x,g\n", *_lines(begin)]).encode() for begin in (0, 12, 24))
+    (folder / "0.csv").write_bytes(first)
+    (folder / "1.csv.gz").write_bytes(gzip.compress(others[0]))
+    (folder / "2.CSV").write_bytes(others[1])
+    (folder / "_SUCCESS").touch()
+    assert _products(folder) == _products(whole)
+
+
+def test_a_packed_file_that_is_cut_is_our_error(tmp_path):
+    packed = gzip.compress("".join(["y,x,g\n", *_lines(0, 5000)]).encode())
+    for size in (3, 12, 2000):
+        (tmp_path / "a.csv.gz").write_bytes(packed[:size])
+        with pytest.raises(DataError, match="cannot read"):
+            _products(tmp_path / "a.csv.gz")

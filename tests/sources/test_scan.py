@@ -262,6 +262,7 @@ def test_errors_name_the_block():
     failing([*parts[:6], parts[6].assign(x="text")], "is of type", "in block 7")
     failing([*parts[:6], parts[6].assign(x=1j)], "complex", "in block 7")
     failing(data, "not found", "did you mean 'x'", formula="y ~ xx + (1 | g)")
+    failing(data, "object 'yy' not found", "did you mean 'y'", formula="yy ~ xx + (1 | gg)")
 
 
 @pytest.mark.parametrize("rows", [2, 4, 100])

@@ -148,15 +148,18 @@ class LinearDeviance(DevianceFunction):
         return 2.0 * float(np.log(np.abs(both)).sum())
 
     def _profiled(self, found: PenalisedFit, *, reml: bool) -> float:
-        """Return the REML criterion or the deviance (equations 41 and 34)."""
-        rows = self.n - self.moved.size * reml
+        """Return the REML criterion or the deviance (equations 41 and 34).
+
+        As in R it is NaN where the fixed effects leave nothing over.
+        """
+        rows = np.float64(self.n - self.moved.size * reml)
         log_det = found.log_det - self.sum_log_weights
         log_det += self._log_det(found) if reml else 0.0
         return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
 
     def _solution(self, parameters: FloatArray) -> Solution:
         found = self.problem.at(self.layout.factor(parameters))
-        sigma = float(np.sqrt(found.pwrss / (self.n - self.moved.size * self.reml)))
+        sigma = float(np.sqrt(np.float64(found.pwrss) / (self.n - self.moved.size * self.reml)))
         u, b = self.layout.stored(*found.effects)
         half = np.linalg.solve(self.basis, found.inverse_root)
         return Solution(

@@ -16,7 +16,7 @@ from lme4py.control import Control, FitControl, fit_control
 from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 from lme4py.fit.generalized import GeneralizedDeviance
-from lme4py.fit.linear import DevianceFunction
+from lme4py.fit.linear import DevianceFunction, LinearDeviance
 
 Start: TypeAlias = ArrayLike | Mapping[str, ArrayLike] | None
 Limits: TypeAlias = tuple[FloatArray, FloatArray]
@@ -140,6 +140,8 @@ def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Op
     least = devfun(best)
     if np.isnan(least):
         hint = "the numbers are too large: rescale variables"
+        if isinstance(devfun, LinearDeviance) and devfun.reml and devfun.n == devfun.moved.size:
+            hint = "there are as many fixed effects as rows, which leave REML nothing: reml=False"
         raise DataError("objective in x0 returns NA", hint=hint)
 
     def value(moved: FloatArray, *_: Any) -> float:

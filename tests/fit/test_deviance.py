@@ -122,6 +122,17 @@ def test_bounds_have_a_tolerance():
         devfun([1.0])
 
 
+def test_as_many_fixed_effects_as_rows():
+    """R: devfun(1) is NaN, and lmer says that "objective in x0 returns NA"."""
+    data = {"y": [1.0, 3.0, 2.0, 5.0], "x": [*"abcd"], "g": [*"aabb"]}
+    design = lme4py.lformula("y ~ x + (1 | g)", data)
+    devfun = lme4py.mk_lmer_devfun(design)
+    assert np.isnan([devfun([1.0]), devfun.at([1.0]).sigma]).all()
+    with pytest.raises(lme4py.DataError, match="objective in x0 returns NA") as caught:
+        lme4py.lmer("y ~ x + (1 | g)", data)
+    assert "reml=False" in caught.value.hint
+
+
 def test_what_cannot_be_fitted():
     data = lme4py.data.sleepstudy()
     linear = lme4py.lformula("Reaction ~ Days + (1 | Subject)", data)

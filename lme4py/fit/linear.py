@@ -230,8 +230,7 @@ def mk_lmer_devfun(
             raise FormulaError("a generalized model: use mk_glmer_devfun or glmer")
         random, reml = model.random, model.reml if reml is None else reml
         dense = isinstance(model.X, np.ndarray)
-        with np.errstate(over="ignore"):
-            products, basis, inside = _orthogonal(model) if dense else _moved(model.crossproducts())
+        products, basis, inside = _orthogonal(model) if dense else _moved(model.crossproducts())
     elif not isinstance(model, Crossproducts):
         raise DataError(f"a design or cross-products are needed, not {type(model).__name__}")
     elif not isinstance(random, RandomEffects):
@@ -254,6 +253,7 @@ def mk_lmer_devfun(
     )
 
 
+@np.errstate(all="ignore")
 def _orthogonal(design: MixedDesign[Any]) -> tuple[Crossproducts, FloatArray, FloatArray]:
     """Return the cross-products of Q and y without its part in Q, the basis, and Qᵗy."""
     weights, response = design.weights, design.response
@@ -273,6 +273,7 @@ def _orthogonal(design: MixedDesign[Any]) -> tuple[Crossproducts, FloatArray, Fl
     return products, np.asarray(R, dtype=np.float64), inside
 
 
+@np.errstate(all="ignore")
 def _moved(products: Crossproducts) -> tuple[Crossproducts, FloatArray, FloatArray]:
     """Return the same for cross-products that are there already."""
     basis = cholesky(products.XtX, "XtX is not positive definite: X has dependent columns").T
@@ -289,6 +290,7 @@ def _moved(products: Crossproducts) -> tuple[Crossproducts, FloatArray, FloatArr
     return moved, basis, inside
 
 
+@np.errstate(all="ignore")
 def _start(random: RandomEffects, products: Crossproducts, inside: FloatArray) -> FloatArray:
     """Return where lme4 starts where all terms are intercepts: at variances of group means.
 

@@ -139,7 +139,7 @@ def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Op
         best = np.append(best, begun.beta if np.isnan(beta).any() else beta)
     least = devfun(best)
     if np.isnan(least):
-        hint = "the numbers are too large: rescale variables"
+        hint = "a number is too large, or not finite: rescale variables"
         if isinstance(devfun, LinearDeviance) and devfun.reml and devfun.n == devfun.moved.size:
             hint = "there are as many fixed effects as rows, which leave REML nothing: reml=False"
         raise DataError("objective in x0 returns NA", hint=hint)

@@ -106,6 +106,10 @@ MISTAKES = {
         "Downdated VtV is not positive definite",
     ),
     "huge": (lambda data, _: _lmer(data, Days=data["Days"] * 1e160), "objective in x0 returns NA"),
+    "infinite": (
+        lambda data, _: lme4py.lmer(SLEEP, data, offset=[np.inf] + [0.0] * 179),
+        "objective in x0 returns NA\na number is too large, or not finite",
+    ),
     "terms": (
         lambda _, fit: lme4py.mk_lmer_devfun(fit.design.crossproducts(), 3),
         "cross-products need the terms",

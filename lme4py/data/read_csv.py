@@ -35,11 +35,26 @@ _TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
 _DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
 _HEXADECIMAL = re.compile(r"0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]+)?")
+
+
+def _unzipped(content: bytes) -> bytes:
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    return archive.read(only_member(archive))
+
+
+def only_member(archive: zipfile.ZipFile) -> str:
+    """Return the name of the one file in an archive."""
+    names = archive.namelist()
+    if len(names) != 1:
+        raise OSError(f"the zip archive holds {len(names)} files, not one")
+    return names[0]
+
+
 _UNPACK: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\x1f\x8b": gzip.decompress,
     b"BZh": bz2.decompress,
     b"\xfd7zXZ": lzma.decompress,
-    b"PK\x03\x04": lambda content: _only_member(zipfile.ZipFile(io.BytesIO(content))),
+    b"PK\x03\x04": _unzipped,
 }
 DAMAGE = (
     OSError,
@@ -194,13 +209,6 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
             f"cannot read '{path}': line {line} is not {name}",
             hint="give the encoding, 'latin1' or 'cp1252' for one",
         ) from error
-
-
-def _only_member(archive: zipfile.ZipFile) -> bytes:
-    names = archive.namelist()
-    if len(names) != 1:
-        raise OSError(f"the zip archive holds {len(names)} files, not one")
-    return archive.read(names[0])
 
 
 def _without_comment(line: str, mark: str) -> str:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import bz2
 import csv
 import gzip
+import io
 import json
 import lzma
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -27,6 +29,7 @@ from lme4py.data.read_csv import (
     common_kind,
     header_of,
     kind_of_fields,
+    only_member,
     repeated_labels,
 )
 from lme4py.data.values import Character, Factor, Levels, Matrix, Numeric, Value
@@ -41,7 +44,20 @@ Format: TypeAlias = Callable[[Path], tuple[tuple[str, ...], Frames]]
 """Takes a file; returns its columns and what reads its rows."""
 
 _MISSING = frozenset(["NA"])
-_UNPACK: Mapping[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def _unzipped(path: Path, _: str, **given: Any) -> io.TextIOWrapper:
+    """Open the only file of a zip archive, as `gzip.open` opens what it packed."""
+    with zipfile.ZipFile(path) as archive:
+        return io.TextIOWrapper(archive.open(only_member(archive)), **given)
+
+
+_UNPACK: Mapping[str, Callable[..., Any]] = {
+    ".gz": gzip.open,
+    ".bz2": bz2.open,
+    ".xz": lzma.open,
+    ".zip": _unzipped,
+}
 
 
 def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:

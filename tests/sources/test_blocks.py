@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from itertools import pairwise
 
 import numpy as np
@@ -442,9 +443,14 @@ def test_a_folder_has_packed_files_too(tmp_path):
     first, *others = ("".join(["y,x,g\n", *_lines(begin)]).encode() for begin in (0, 12, 24))
     (folder / "0.csv").write_bytes(first)
     (folder / "1.csv.gz").write_bytes(gzip.compress(others[0]))
-    (folder / "2.CSV").write_bytes(others[1])
+    with zipfile.ZipFile(folder / "2.CSV.zip", "w") as archive:
+        archive.writestr("2.csv", others[1])
     (folder / "_SUCCESS").touch()
     assert _products(folder) == _products(whole)
+    with zipfile.ZipFile(folder / "2.CSV.zip", "a") as archive:
+        archive.writestr("3.csv", first)
+    with pytest.raises(DataError, match="the zip archive holds 2 files, not one"):
+        _products(folder)
 
 
 def test_a_packed_file_that_is_cut_is_our_error(tmp_path):

@@ -155,8 +155,9 @@ def _scale(sigma: object) -> float:
         value = float(np.asarray(sigma() if callable(sigma) else sigma, dtype=np.float64))
     except (TypeError, ValueError):
         value = -1.0
-    if not value >= 0:
-        raise DataError(f"sigma must be a number that is not negative, not {sigma!r:.60}")
+    if not (value >= 0 and value * value < np.inf):
+        what = "a number that is not negative, with a finite square"
+        raise DataError(f"sigma must be {what}, not {sigma!r:.60}")
     return value
 
 

@@ -155,9 +155,13 @@ class Scan:
                     f"{name.strip('()')} is an expression here, such as the name of a column",
                     hint="values have no place beside rows that are read in blocks",
                 )
-        if isinstance(names, str) or not isinstance(names, Iterable):
+        try:
+            columns = None if isinstance(names, str) else tuple(map(str, names))
+        except TypeError:  # an array without dimensions calls itself iterable
+            columns = None
+        if columns is None:
             raise DataError(f"names must be the names of columns, not {type(names).__name__}")
-        self._names = tuple(map(str, names))
+        self._names = columns
         control = self._text.control
         whole = bool(control.autoscale) or "rescale" in control.check_scaleX
         self.known = Known(first=_ALL if whole else FIRST_ROWS, messages=messages)

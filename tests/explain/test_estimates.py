@@ -227,6 +227,7 @@ def test_a_fit_is_anything_with_beta_and_theta(sleep):
         ({"par": [1.0, 0.0, 1.0]}, "par is relative to sigma"),
         ({"par": [1.0], "sigma": 1.0}, "3"),
         ({"sigma": -1.0}, "sigma must be a number that is not negative"),
+        ({"sigma": 1e300}, "with a finite square, not 1e+300"),
         ({"sigma": "a"}, "sigma must be a number"),
         ({"fit": 3.5}, "fit is no fitted model: float has no beta and theta"),
         ({"fit": SimpleNamespace(beta=[1.0], theta=[1.0, 0, 1])}, "1 fixed effects, the design 2"),

@@ -141,6 +141,10 @@ MISTAKES = {
     "function": (lambda *_: lme4py.scan(SLEEP, lambda: 3), "TypeError: 'int' object is not iter"),
     "raises": (lambda *_: lme4py.scan(SLEEP, lambda: {}["k"]), "could not be read: KeyError: 'k'"),
     "names": (lambda *_: lme4py.Scan(SLEEP, 3), "names must be the names of columns, not int"),
+    "no dimension": (
+        lambda *_: lme4py.Scan(SLEEP, np.array("Days")),
+        "names must be the names of columns, not ndarray",
+    ),
     "advance": (
         lambda data, _: lme4py.Scan(SLEEP, data.columns).advance(3),
         "found must be a scan, not int",

@@ -310,8 +310,12 @@ def _spreads(matrix: ModelMatrix) -> tuple[list[int], FloatArray]:
     if matrix.spreads is not None:
         columns = np.flatnonzero(~np.isnan(matrix.spreads)).tolist()
         return columns, matrix.spreads[columns]
-    rows, count = matrix.values.shape
-    columns = [i for i in range(count) if not _zeros_and_ones(matrix.column(i))]
+    rows, marks = matrix.values.shape[0], matrix.indicators
+    columns = [
+        place
+        for place, mark in enumerate(marks)
+        if not (mark or _zeros_and_ones(matrix.column(place)))
+    ]
     if rows < 2:
         return columns, np.full(len(columns), np.nan)
     with np.errstate(invalid="ignore", over="ignore"):

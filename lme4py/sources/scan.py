@@ -28,8 +28,8 @@ from lme4py.data.schema import adapt
 from lme4py.data.values import FloatArray, Numeric, Value, length, time_class
 from lme4py.errors import DataError, nearest
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import Node, symbols
-from lme4py.formula.terms import Terms, terms
+from lme4py.formula.syntax import symbols
+from lme4py.formula.terms import terms
 from lme4py.frame.evaluate import Scope, closed
 from lme4py.frame.modelframe import ModelFrame, Variables, variables_of
 from lme4py.frame.state import OPEN, State
@@ -140,7 +140,7 @@ class Scan:
     Spec('y ~ scale(x) + (1 | g)': 2 columns of X, 2 levels of Z)
     """
 
-    __slots__ = ("_carries", "_names", "_text", "found", "known")
+    __slots__ = ("_carries", "_names", "_nodes", "_terms", "_text", "found", "known")
 
     def __init__(
         self, formula: str | Formula, names: Iterable[str], *, exact: bool = True, **options: Any
@@ -162,6 +162,9 @@ class Scan:
         if columns is None:
             raise DataError(f"names must be the names of columns, not {type(names).__name__}")
         self._names = columns
+        # Of the formula in which bars are sums; and the expressions of variables and arguments.
+        self._terms = terms(self._text.variables, columns)
+        self._nodes = self._text.nodes(self._terms)
         control = self._text.control
         whole = bool(control.autoscale) or "rescale" in control.check_scaleX
         self.known = Known(first=_ALL if whole else FIRST_ROWS, messages=messages)
@@ -183,16 +186,6 @@ class Scan:
         there = {symbol.name for node in self._nodes.values() for symbol in symbols(node)}
         there.update(self._text.attached)
         return tuple(name for name in self._names if name in there)
-
-    @property
-    def _terms(self) -> Terms:
-        """The terms of the formula in which bars are sums."""
-        return terms(self._text.variables, self._names)
-
-    @property
-    def _nodes(self) -> dict[str, Node]:
-        """The expressions of the variables and arguments, by their labels."""
-        return self._text.nodes(self._terms)
 
     def read(self, block: Any, *, levels_grow: bool | None = None) -> Scan:
         """Return the scan with what a block tells besides.

@@ -68,10 +68,10 @@ class Source:
             if whole is None:
                 return
             asked = [name for name in whole.names if name in wanted]
-            for begin in range(0, max(whole.rows, 1), rows):
+            # A frame without rows is no block: its columns may be of any type.
+            for begin in range(0, whole.rows, rows):
                 number, count = number + 1, min(rows, whole.rows - begin)
-                last = start + max(count - 1, 0)
-                place = f"block {number} of the source (rows {start:,} to {last:,})"
+                place = f"block {number} of the source (rows {start:,} to {start + count - 1:,})"
                 with telling(place):
                     part = whole
                     if count < whole.rows:

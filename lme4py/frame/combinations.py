@@ -11,39 +11,63 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.data.values import Codes, LevelTable
+from lme4py.data.values import Codes, Levels, LevelTable
 
 
 @dataclass(frozen=True, eq=False)
 class Combinations:
-    """The combinations of levels whose texts, joined by colons, are learned levels."""
+    """The combinations of levels whose texts, joined by colons, are learned levels.
 
+    A combination is one number, the code of its last part running fastest.
+
+    Examples
+    --------
+    >>> table = Combinations(("p:u", "q:v"), (LevelTable(("p", "q")), LevelTable(("u", "v"))))
+    >>> table.find([np.array([1, 0], dtype=np.int32), np.array([1, 0], dtype=np.int32)])
+    array([1, 0], dtype=int32)
+    """
+
+    levels: Levels  # of a:b
     parts: tuple[LevelTable, ...]  # the levels of a, b, ...
-    numbers: NDArray[np.int64]  # each combination as one number, the last code running fastest
-    places: Codes  # the level that each of them is: those with one text are one level
 
     def find(self, codes: Sequence[Codes]) -> Codes | None:
         """Return the level of each row; None if a row has a missing, new or other combination."""
+        numbers, places = self.known
         number = _number_of(codes, self.parts)
-        if number is None or not self.numbers.size:
+        if number is None or not numbers.size:
             return None
         if self._telling is None:
             found = self._index.get_indexer(number)
-            return None if (found < 0).any() else self.places[found]
+            return None if (found < 0).any() else places[found]
         part, table = self._telling
         found = table[codes[part]]
-        return self.places[found] if np.array_equal(self.numbers[found], number) else None
+        return places[found] if np.array_equal(numbers[found], number) else None
+
+    @cached_property
+    def known(self) -> tuple[NDArray[np.int64], Codes]:
+        """The combinations, and the level that each of them is: those with one text are one."""
+        # An NA level has the text of one called NA; so large a table would not fit anyway.
+        missing = any(part.holds_missing for part in self.parts)
+        texts = () if missing or math.prod(map(len, self.parts)) >= 2**63 else self.levels
+        pairs = (
+            (number, place)
+            for place, text in enumerate(texts)
+            for number in _numbers_of(str(text), self.parts)
+        )
+        numbers, places = np.fromiter(pairs, np.dtype((np.int64, 2))).T
+        return numbers.copy(), places.astype(np.int32)
 
     @cached_property
     def _index(self) -> Any:
         import pandas as pd
 
-        return pd.Index(self.numbers)
+        return pd.Index(self.known[0])
 
     @cached_property
     def _telling(self) -> tuple[int, NDArray[np.intp]] | None:
         """A part each of whose levels is in one combination at most, and in which."""
-        rest, order = self.numbers, np.arange(self.numbers.size)
+        rest = self.known[0]
+        order = np.arange(rest.size)
         for part in reversed(range(len(self.parts))):
             rest, codes = np.divmod(rest, len(self.parts[part]))
             table = np.zeros(len(self.parts[part]), dtype=np.intp)
@@ -51,44 +75,6 @@ class Combinations:
             if np.array_equal(table[codes], order):
                 return part, table
         return None
-
-
-def combinations_of(levels: LevelTable, parts: tuple[LevelTable, ...]) -> Combinations:
-    """Return which combinations of the levels of `parts` have the texts `levels`.
-
-    It is made once and kept beside the levels.
-
-    Examples
-    --------
-    >>> table = combinations_of(
-    ...     LevelTable(("p:u", "q:v")), (LevelTable(("p", "q")), LevelTable(("u", "v")))
-    ... )
-    >>> table.find([np.array([1, 0], dtype=np.int32), np.array([1, 0], dtype=np.int32)])
-    array([1, 0], dtype=int32)
-    """
-    kept: Combinations | None = vars(levels).get("combinations")
-    if kept is None or list(map(id, kept.parts)) != list(map(id, parts)):
-        texts = enumerate(levels if _fit(parts) else ())
-        found = [(number, at) for at, level in texts for number in _numbers_of(str(level), parts)]
-        numbers, places = np.array(found, dtype=np.int64).reshape(-1, 2).T
-        kept = Combinations(parts, numbers.copy(), places.astype(np.int32))
-        vars(levels)["combinations"] = kept
-    return kept
-
-
-def keep_combinations(
-    levels: LevelTable, places: Codes, parts: tuple[LevelTable, ...], codes: Sequence[Codes]
-) -> None:
-    """Keep beside levels which combinations they are in the rows that they were learned from.
-
-    Their texts, which would tell it too, need not be taken apart then.
-    """
-    import pandas as pd
-
-    number = _number_of(codes, parts)
-    if number is not None and places.min(initial=0) >= 0 and _fit(parts):
-        first = np.flatnonzero(~pd.Series(number).duplicated().to_numpy())
-        vars(levels)["combinations"] = Combinations(parts, number[first], places[first])
 
 
 def _number_of(codes: Sequence[Codes], parts: Sequence[LevelTable]) -> NDArray[np.int64] | None:
@@ -99,11 +85,6 @@ def _number_of(codes: Sequence[Codes], parts: Sequence[LevelTable]) -> NDArray[n
             return None
         number = number * len(levels) + part
     return number
-
-
-def _fit(parts: Sequence[LevelTable]) -> bool:
-    # An NA level has the text of one called NA; so large a table would not fit anyway.
-    return math.prod(map(len, parts)) < 2**63 and not any(part.holds_missing for part in parts)
 
 
 def _numbers_of(text: str, parts: Sequence[LevelTable]) -> Iterator[int]:

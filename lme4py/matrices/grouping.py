@@ -18,7 +18,6 @@ from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_o
 from lme4py.data.schema import known_levels, place_levels, unknown_levels
 from lme4py.data.values import (
     Character,
-    Codes,
     Factor,
     FunctionName,
     Levels,
@@ -34,7 +33,7 @@ from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, strip_parentheses, symbols
 from lme4py.formula.terms import terms
-from lme4py.frame.combinations import combinations_of, keep_combinations
+from lme4py.frame.combinations import Combinations
 from lme4py.frame.evaluate import Scope, evaluate
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.frame.state import NOTHING, State
@@ -192,13 +191,15 @@ def random_term(
     grouping: Grouping,
     scope: Scope,
     learned: LearnedGroup | None = None,
+    combinations: Combinations | None = None,
     *,
     allow_new: bool = False,
 ) -> tuple[RandomTerm, LearnedGroup]:
     """Return one random-effects term on the frame (lme4's ``mkBlist``), and what it learned.
 
-    With what was `learned` from other rows, the rows of Zt are those of its levels; others stop,
-    or have no effect where they are allowed.
+    With what was `learned` from other rows, the rows of Zt are those of its levels, of which
+    `combinations` tells where they are ``a:b``; others stop, or have no effect where they are
+    allowed.
 
     Raises
     ------
@@ -207,9 +208,13 @@ def random_term(
     DataError
         For levels that were not learned.
     """
-    known = None if learned is None else _learned_combinations(bar, grouping, learned)
-    if learned is not None and known is not None:
-        return RandomTerm(bar, known, left_side(bar, grouping)), learned
+    # What is looked up is made of all levels, which does not pay for a few rows.
+    if learned and combinations and grouping.frame.rows * _ROWS_PER_LEVEL >= len(learned.levels):
+        # Of many rows no texts are made, if all of them are learned combinations.
+        codes = combinations.find([grouping.factors[name].codes for name in joined_names(bar)])
+        if codes is not None:
+            group = Factor(codes, learned.levels, learned.ordered)
+            return RandomTerm(bar, group, left_side(bar, grouping)), learned
     factor, state = _group_value(bar, grouping, scope, learned)
     group = _without_missing_level(factor)
     if learned is not None:
@@ -228,7 +233,7 @@ def _group_value(
     """Return the value of a grouping expression, on levels that occur, and what it learned."""
     rows = grouping.frame.rows
     # Through a function a new level would become something else without a word.
-    seen = grouping if _joins_names(bar.group) else grouping.closed()
+    seen = grouping if joined_names(bar) else grouping.closed()
     inside = Scope(BarFrame.of(bar, seen, open_levels=True), scope.env, grouping.context)
     try:
         factor, state = _factor(bar.group, inside, None if learned is None else learned.state)
@@ -279,38 +284,6 @@ def _placed(
             raise _new_levels(bar.group_name, names, learned.levels, bar)
         codes = np.where(lost, np.int32(-1), codes)
     return Factor(codes, learned.levels, learned.ordered)
-
-
-def _learned_combinations(bar: Bar, grouping: Grouping, learned: LearnedGroup) -> Factor | None:
-    """Return the factor of a group ``a:b`` of many rows without making their texts.
-
-    None stands for groups of another kind, and for rows that no learned level has.
-    """
-    levels, joined = LevelTable.of(learned.levels), _joined_names(bar, grouping)
-    # What is looked up is made of all levels, which does not pay for a few rows.
-    many = grouping.frame.rows * _ROWS_PER_LEVEL >= len(levels)
-    codes = combinations_of(levels, joined[0]).find(joined[1]) if joined and many else None
-    return None if codes is None else Factor(codes, levels, learned.ordered)
-
-
-def remember_combinations(bar: Bar, group: Factor, grouping: Grouping) -> None:
-    """Keep beside the levels of ``a:b`` which combinations they are in the rows learned from."""
-    joined = _joined_names(bar, grouping)
-    if joined is not None:
-        keep_combinations(LevelTable.of(group.levels), group.codes, *joined)
-
-
-def _joined_names(
-    bar: Bar, grouping: Grouping
-) -> tuple[tuple[LevelTable, ...], list[Codes]] | None:
-    """Return the levels and codes of each part of a group ``a:b``, None for other groups."""
-    names = [symbol.name for symbol in symbols(bar.group)]
-    if len(names) < 2 or not _joins_names(bar.group):
-        return None
-    if not all(name in grouping.factors for name in names):
-        return None
-    parts = tuple(LevelTable.of(grouping.levels[name]) for name in names)
-    return parts, [grouping.factors[name].codes for name in names]
 
 
 def left_side(bar: Bar, grouping: Grouping) -> Plan:
@@ -380,9 +353,11 @@ def _without_missing_level(factor: Factor) -> Factor:
     return Factor(recode(factor.codes, positions), kept, factor.ordered)
 
 
-def _joins_names(group: Node) -> bool:
-    """Tell whether a group is a name, or names joined by ``:``."""
-    return all(item.name in (":", "(") for item in calls_in(group))
+def joined_names(bar: Bar) -> tuple[str, ...]:
+    """Return the names that a group joins by ``:``, or its only one; none for other groups."""
+    if any(item.name not in (":", "(") for item in calls_in(bar.group)):
+        return ()
+    return tuple(symbol.name for symbol in symbols(bar.group))
 
 
 def _new_levels(name: str, new: Sequence[str], known: Levels, bar: Bar) -> DataError:

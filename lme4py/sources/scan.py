@@ -35,7 +35,6 @@ from lme4py.frame.modelframe import ModelFrame, Variables, variables_of
 from lme4py.frame.state import OPEN, State
 from lme4py.learn import Arguments, learn_model, read_model
 from lme4py.matrices.fixed import checked_columns
-from lme4py.matrices.grouping import Grouping, remember_combinations
 from lme4py.matrices.plan import ModelMatrix, Plan
 from lme4py.matrices.rank import clearly_full
 from lme4py.messages import Messages
@@ -401,9 +400,6 @@ class Scan:
             rows=kept.rows,
             emptied="no row is left: subset or missing values take all of them",
         )
-        grouping = Grouping.of(settled, self._text.formula.bars, scope.context)
-        for term in model.random.terms:
-            remember_combinations(term.bar, term.group, grouping)
         known = replace(known, messages=known.messages + messages)
         if positions.size == kept.rows:
             return replace(known, spec=model.spec)

@@ -75,10 +75,11 @@ def apply(
     grouping = Grouping.of(frame, bars, context, spec.grouping, spec.frame_names)
     wanted = _wanted(parts, spec, grouping)
     terms_of_bars = []
-    for bar, learned in zip(spec.formula.bars, spec.groups, strict=True):
+    triples = zip(spec.formula.bars, spec.groups, spec.combinations, strict=True)
+    for bar, learned, joined in triples:
         if bar.group_name in parts:
             allow = new_levels == "zero"
-            term, _ = random_term(bar, grouping, scope, learned, allow_new=allow)
+            term, _ = random_term(bar, grouping, scope, learned, joined, allow_new=allow)
             term = term.reduced(wanted[bar.group_name])
         else:
             term = RandomTerm.empty(bar, learned.levels, learned.columns, frame.rows)

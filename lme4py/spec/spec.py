@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import few
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.data.coding import DefaultContrasts
-from lme4py.data.values import FloatArray, Levels, Value
+from lme4py.data.values import FloatArray, Levels, LevelTable, Value
 from lme4py.formula.formula import Formula
 from lme4py.formula.terms import Terms, terms
+from lme4py.frame.combinations import Combinations
 from lme4py.frame.modelframe import na_action_of
 from lme4py.frame.state import NOTHING, State, kept_items
 from lme4py.matrices.fixed import LearnedColumns
-from lme4py.matrices.grouping import LearnedGroup
+from lme4py.matrices.grouping import LearnedGroup, joined_names
 from lme4py.messages import Messages
 from lme4py.versions import following
 
@@ -150,6 +151,17 @@ class Spec:
     def fixed_terms(self) -> Terms:
         """The terms of the fixed part."""
         return terms(self.formula.nobars().node, self.frame_names)
+
+    @cached_property
+    def combinations(self) -> tuple[Combinations | None, ...]:
+        """Of each bar whose group is ``a:b``, the combinations that its levels are."""
+        found = []
+        for bar, group in zip(self.formula.bars, self.groups, strict=True):
+            parts = [self.grouping.get(name) for name in joined_names(bar)]
+            tables = tuple(LevelTable.of(levels) for levels in parts if levels is not None)
+            known = len(tables) == len(parts) > 1
+            found.append(Combinations(group.levels, tables) if known else None)
+        return tuple(found)
 
     @cached_property
     def random(self) -> RandomEffects:

@@ -48,11 +48,23 @@ class Combinations:
         """The combinations, and the level that each of them is: those with one text are one."""
         # An NA level has the text of one called NA; so large a table would not fit anyway.
         missing = any(part.holds_missing for part in self.parts)
-        texts = () if missing or math.prod(map(len, self.parts)) >= 2**63 else self.levels
+        told = not missing and math.prod(map(len, self.parts)) < 2**63
+        texts = list(map(str, self.levels if told else ()))
+        if {text.count(":") for text in texts} == {len(self.parts) - 1}:
+            # No level has a colon of its own.
+            codes = [
+                np.fromiter(
+                    (part.places.get(text.split(":")[place], -1) for text in texts), np.int32
+                )
+                for place, part in enumerate(self.parts)
+            ]
+            number = _number_of(codes, self.parts)
+            if number is not None:
+                return number, np.arange(number.size, dtype=np.int32)
         pairs = (
             (number, place)
             for place, text in enumerate(texts)
-            for number in _numbers_of(str(text), self.parts)
+            for number in _numbers_of(text, self.parts)
         )
         numbers, places = np.fromiter(pairs, np.dtype((np.int64, 2))).T
         return numbers.copy(), places.astype(np.int32)

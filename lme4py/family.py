@@ -10,9 +10,8 @@ import numpy as np
 
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.deparse import deparse
-from lme4py.formula.matching import match_arguments
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
+from lme4py.formula.syntax import Call, Node, Number, Symbol, Text, match_arguments
 from lme4py.numerals import label
 from lme4py.versions import LME4_2, Lme4
 

@@ -32,7 +32,6 @@ LAYERS = (
     "messages",
     "control",
     "data",
-    "formula.matching",
     "formula.syntax",
     "formula.syntax_errors",
     "formula.tree_builder",

@@ -19,19 +19,11 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lme4py.errors import FormulaSyntaxError
 from lme4py.formula.syntax import Node
-from lme4py.formula.syntax_errors import (
-    LEFT_DEEP,
-    NESTING,
-    place_of,
-    refuse_character,
-    refuse_token,
-    too_deep,
-)
-from lme4py.formula.tree_builder import build, last_token
+from lme4py.formula.syntax_errors import NESTING, OPERATORS, misread, place_of, too_deep
 
 if TYPE_CHECKING:
     from lark import Lark, Token
@@ -53,21 +45,20 @@ def parse(text: str) -> Node:
     >>> parse("y ~ -x:z").operands[1].name
     ':'
     """
-    from lark.exceptions import UnexpectedCharacters, UnexpectedToken
+    from lark.exceptions import UnexpectedInput
+
+    from lme4py.formula.tree_builder import build
 
     if len(text) > LONGEST:
         raise FormulaSyntaxError(
             f"the formula has {len(text)} characters; at most {LONGEST} are read"
         )
     try:
-        tree = _parser().parse(text)
-    except UnexpectedToken as fault:
-        refuse_token(text, fault.token, last_token(fault.state))
-    except UnexpectedCharacters as fault:
-        refuse_character(text, cast("int", fault.pos_in_stream))
+        return build(text, _parser().parse(text))
+    except UnexpectedInput as fault:
+        raise misread(text, fault) from None
     except _NestingError as fault:
         raise too_deep(place_of(text, fault.bracket)) from None
-    return build(text, tree)
 
 
 @cache
@@ -118,13 +109,10 @@ def _grammar() -> str:
 
 
 # A newline after one of these does not end the expression.
-_INCOMPLETE = LEFT_DEEP | frozenset(
-    [
-        *("EQUAL", "LEFT_ASSIGN", "PIPE", "NOT", "POWER", "DOLLAR", "AT", "NAMESPACE", "INTERNAL"),
-        *("OPEN", "SUBSET", "ELEMENT", "BEGIN", "COMMA", "SEMICOLON", "NEWLINE"),
-        *("FUNCTION", "LAMBDA", "IF", "ELSE"),
-    ]
-)
+_INCOMPLETE = OPERATORS | {
+    *("DOLLAR", "AT", "NAMESPACE", "INTERNAL", "FUNCTION", "LAMBDA", "IF", "ELSE"),
+    *("OPEN", "SUBSET", "ELEMENT", "BEGIN", "COMMA", "SEMICOLON", "NEWLINE"),
+}
 _OPENING = {"OPEN": "CLOSE", "SUBSET": "END_SUBSET", "ELEMENT": "END_SUBSET", "BEGIN": "END"}
 
 

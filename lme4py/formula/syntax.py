@@ -1,4 +1,4 @@
-r"""The nodes of R's syntax tree.
+r"""The nodes of R's syntax tree, and R's rule of what the arguments of a call mean.
 
 R has one kind of compound expression, the call: ``a + b`` is a call of `` `+` ``,
 parentheses are a call of `` `(` ``, ``x[1]`` a call of `` `[` ``, ``\(q) q`` a call
@@ -8,12 +8,15 @@ are stated on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from itertools import takewhile
+from typing import TypeAlias, TypeVar
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.errors import Span
+from lme4py.errors import DataError, Span
+
+T = TypeVar("T")
 
 
 def _span() -> Span | None:
@@ -165,3 +168,51 @@ def placed(node: Node, span: Span | None) -> Node:
         return replace(with_operands(item, *moved), span=span)
 
     return replace(rewrite(node, move), span=span)
+
+
+def match_arguments(
+    called: str, formals: Iterable[str], given: Iterable[tuple[str | None, T]]
+) -> tuple[dict[str, T], list[tuple[str | None, T]]]:
+    """Return what each formal argument takes, and what is left for ``...``.
+
+    Whole names are matched first, then beginnings of names, with the formal arguments before
+    ``...`` that are free still, then places. Two arguments for one formal, or two formals for the
+    beginning of a name, are a `DataError`.
+
+    Examples
+    --------
+    >>> given = [("n", 2), (None, "data"), ("ncol", 3), ("q", 4)]
+    >>> match_arguments("matrix", ("data", "nrow", "ncol"), given)
+    ({'ncol': 3, 'nrow': 2, 'data': 'data'}, [('q', 4)])
+    """
+    known, items = list(formals), list(given)
+    before = list(takewhile("...".__ne__, known))
+    matched: dict[str, T] = {}
+
+    def take(formal: str, item: T) -> None:
+        if formal in matched:
+            raise DataError(f'formal argument "{formal}" matched by multiple actual arguments')
+        matched[formal] = item
+
+    for name, item in items:
+        if name is not None and name in known:
+            take(name, item)
+    free, others = [formal for formal in before if formal not in matched], []
+    for name, item in items:
+        if name is not None and name in known:
+            continue
+        fits = [formal for formal in free if name and formal.startswith(name)]
+        if len(fits) > 1:
+            raise DataError(f"argument '{name}' of {called}() matches multiple formal arguments")
+        if fits:
+            take(fits[0], item)
+        else:
+            others.append((name, item))
+    places, left = iter([formal for formal in before if formal not in matched]), []
+    for name, item in others:
+        formal = next(places, None) if name is None else None
+        if formal is None:
+            left.append((name, item))
+        else:
+            matched[formal] = item
+    return matched, left

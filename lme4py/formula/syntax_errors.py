@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from lme4py.errors import FormulaSyntaxError, Span
 
@@ -16,13 +16,13 @@ NESTING = 200
 Chains of binary operators (``a + b + c``) nest to the left and may have any length.
 """
 
-LEFT_DEEP = frozenset(
+OPERATORS = frozenset(
     [
-        *("RIGHT_ASSIGN", "TILDE", "BAR", "AND", "COMPARE", "PLUS"),
-        *("MINUS", "TIMES", "DIVIDE", "SPECIAL", "COLON", "QUERY"),
+        *("RIGHT_ASSIGN", "TILDE", "BAR", "AND", "COMPARE", "PLUS", "MINUS", "TIMES", "DIVIDE"),
+        *("SPECIAL", "COLON", "QUERY", "NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"),
     ]
 )
-"""Tokens of operators that chain to the left."""
+"""Tokens that an operand follows."""
 
 _WORDS = {
     **dict.fromkeys(("NAME", "QUOTED_NAME"), "symbol"),
@@ -34,7 +34,6 @@ _WORDS = {
     "NEWLINE": "end of line",
 }
 _OPERANDS = frozenset(["NAME", "QUOTED_NAME", "NUMBER", "CONSTANT", "STRING", "RAW_STRING", "NULL"])
-_OPERATORS = LEFT_DEEP | frozenset(["NOT", "POWER", "EQUAL", "LEFT_ASSIGN", "PIPE"])
 # What Python writes for R's operators.
 _PYTHON = {"and": "&", "or": "|", "not": "!", "in": "%in%", "is": "== or is.na(x)", "<>": "!="}
 # What word processors and books write for what R reads.
@@ -68,24 +67,28 @@ def python_hint(word: str) -> str | None:
     return f"R writes {_PYTHON[word]} for {word}" if word in _PYTHON else None
 
 
-def refuse_token(text: str, token: Token, previous: Token | None) -> NoReturn:
-    """Raise the error for a token that cannot stand where it does."""
+def misread(text: str, fault: Any) -> FormulaSyntaxError:
+    """Return the error for lark's: a token in the wrong place, or text that is no token."""
+    token = getattr(fault, "token", None)
+    if token is None:
+        return _strange_character(text, fault.pos_in_stream)
+    previous: Any = fault.state.value_stack[-1] if fault.state.value_stack else None
+    while previous is not None and not isinstance(previous, str):
+        previous = previous.children[-1] if previous.children else None
     if token.type == "$END":
         end = len(text.rstrip())
-        raise FormulaSyntaxError(
-            "unexpected end of input", Span(text, end, end), _end_hint(text, previous)
-        ) from None
+        place, hint = Span(text, end, end), _end_hint(text, previous)
+        return FormulaSyntaxError("unexpected end of input", place, hint)
     word = _WORDS.get(token.type)
     if word is None:
         shown = {"^": "^", "**": "^", "\\": "\\\\"}.get(str(token), str(token))
         word = f"'{shown}'"
-    raise FormulaSyntaxError(
-        f"unexpected {word}", place_of(text, token), _token_hint(token, previous)
-    ) from None
+    hint = _token_hint(token, previous)
+    return FormulaSyntaxError(f"unexpected {word}", place_of(text, token), hint)
 
 
-def _end_hint(text: str, previous: Token | None) -> str | None:
-    if previous is not None and previous.type in _OPERATORS:
+def _end_hint(text: str, previous: Any) -> str | None:
+    if previous is not None and previous.type in OPERATORS:
         return f"the formula ends after '{previous}': an operand is missing"
     for opening, closing in ("()", "[]", "{}"):
         if text.count(opening) > text.count(closing):
@@ -93,7 +96,7 @@ def _end_hint(text: str, previous: Token | None) -> str | None:
     return None
 
 
-def _token_hint(token: Token, previous: Token | None) -> str | None:
+def _token_hint(token: Token, previous: Any) -> str | None:
     kind = token.type
     before = previous.type if previous is not None else None
     if kind == "LOOP":
@@ -104,7 +107,7 @@ def _token_hint(token: Token, previous: Token | None) -> str | None:
     if kind == "SUBSET":
         return "a vector is written c(1, 2)"
     if kind in ("CLOSE", "END_SUBSET", "END"):
-        if before in _OPERATORS:
+        if before in OPERATORS:
             return f"an operand is missing between '{previous}' and '{token}'"
         return f"there is no open bracket that this '{token}' closes"
     if before in _OPERANDS or before in ("CLOSE", "END_SUBSET"):
@@ -116,7 +119,7 @@ def _token_hint(token: Token, previous: Token | None) -> str | None:
             return "equality is written =="
         if kind == "COMMA":
             return "a comma separates arguments and stands inside parentheses only"
-    if kind in _OPERATORS or kind in ("SPECIAL", "COLON"):
+    if kind in OPERATORS:
         return (
             f"an operand is missing between '{previous}' and '{token}'"
             if previous is not None
@@ -125,8 +128,8 @@ def _token_hint(token: Token, previous: Token | None) -> str | None:
     return None
 
 
-def refuse_character(text: str, position: int) -> NoReturn:
-    """Raise the error for text that no token matches."""
+def _strange_character(text: str, position: int) -> FormulaSyntaxError:
+    """Return the error for text that no token matches."""
     character = text[position]
     if character in "\"'`":
         message, hint = "unexpected INCOMPLETE_STRING", f"the quote {character} is not closed"
@@ -141,4 +144,4 @@ def refuse_character(text: str, position: int) -> NoReturn:
             if character in _TYPESET:
                 instead = _TYPESET[character]
                 hint += f"; write {instead}" if instead else "; delete it"
-    raise FormulaSyntaxError(message, Span(text, position, position + 1), hint) from None
+    return FormulaSyntaxError(message, Span(text, position, position + 1), hint)

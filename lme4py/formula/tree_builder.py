@@ -1,19 +1,20 @@
 """Lark's tree to nodes, without recursion; numbers and strings as R reads them.
 
-Lark's tokens are strings that know their type and place; nodes are none.
+It is imported with the first formula, as it imports lark.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import Any
+
+from lark import Token, Tree
+from lark.exceptions import VisitError
+from lark.visitors import Transformer_NonRecursive
 
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
-
-if TYPE_CHECKING:
-    from lark import Token, Tree
 
 _CHAINS = frozenset(
     [
@@ -48,36 +49,12 @@ def build(text: str, tree: Tree[Token]) -> Node:
     FormulaSyntaxError
         If there are none or several, or it is nested too deeply.
     """
-    backwards: list[Any] = []
-    waiting: list[Any] = [tree]
-    while waiting:
-        part = waiting.pop()
-        backwards.append(part)
-        if not _is_token(part):
-            waiting += part.children
-    builder, made = _TreeBuilder(text), list[Any]()
-    for part in reversed(backwards):
-        if _is_token(part):
-            made.append(part)
-        else:
-            # The last ones that were made are the children.
-            begin = len(made) - len(part.children)
-            made[begin:] = [getattr(builder, part.data)(made[begin:])]
-    _bound_depth(text, made[0])
-    node: Node = made[0]
+    try:
+        node = _TreeBuilder(text).transform(tree)
+    except VisitError as fault:
+        raise fault.orig_exc from None
+    _bound_depth(text, node)
     return node
-
-
-def last_token(state: Any) -> Token | None:
-    """Return the token that lark's parser took last."""
-    part = state.value_stack[-1] if state.value_stack else None
-    while part is not None and not _is_token(part):
-        part = part.children[-1] if part.children else None
-    return part
-
-
-def _is_token(part: Any) -> TypeGuard[Token]:
-    return isinstance(part, str)
 
 
 def _bound_depth(text: str, node: Node) -> None:
@@ -94,15 +71,19 @@ def _bound_depth(text: str, node: Node) -> None:
             pending += [(part, depth + (k > 0 or not chain)) for k, part in enumerate(parts)]
 
 
-class _TreeBuilder:
-    """One method for each rule of the grammar, called with what was made of the children."""
+class _TreeBuilder(Transformer_NonRecursive[Token, Node]):
+    """One method for each rule, called with what was made of its parts, and each operand's token.
+
+    Tokens of operators, keywords and brackets stay what they are.
+    """
 
     def __init__(self, text: str) -> None:
+        super().__init__()
         self.text = text
         self.placeholders: list[Symbol] = []
 
     def program(self, children: list[Any]) -> Node:
-        expressions: list[Node] = [child for child in children if not _is_token(child)]
+        expressions: list[Node] = _nodes(children)
         if len(expressions) != 1:
             second = expressions[1].span if len(expressions) > 1 else None
             hint = (
@@ -117,53 +98,69 @@ class _TreeBuilder:
             raise FormulaSyntaxError("invalid use of pipe placeholder", self.placeholders[0].span)
         return expressions[0]
 
-    def _span(self, first: Any, last: Any = None) -> Span:
+    def _place(self, token: Token) -> Span:
+        return place_of(self.text, token)
+
+    def _span(self, first: Any, last: Any) -> Span:
         """Return the place from one token or node to another."""
-        begin, end = (
-            place_of(self.text, item) if _is_token(item) else item.span
-            for item in (first, first if last is None else last)
-        )
+        begin = self._place(first) if isinstance(first, Token) else first.span
+        end = self._place(last) if isinstance(last, Token) else last.span
         return Span(self.text, begin.start, end.end)
 
-    def operation(self, children: list[Any]) -> Call:
-        """Return the call of the first token with the nodes as arguments: ``a + b``, ``x[1]``."""
-        word = next(child for child in children if _is_token(child))
-        name = {"POWER": "^", "LAMBDA": "function"}.get(word.type, str(word))
-        nodes = [child for child in children if not _is_token(child)]
-        given = [child if isinstance(child, Argument) else Argument(child) for child in nodes]
-        span = self._span(children[0], children[-1])
-        return Call(Symbol(name, place_of(self.text, word)), tuple(given), span)
+    def NAME(self, token: Token) -> Symbol:
+        return Symbol(str(token), self._place(token))
 
-    def symbol(self, children: list[Any]) -> Node:
-        return Symbol(self._name(children[0]), self._span(children[0]))
+    def QUOTED_NAME(self, token: Token) -> Symbol:
+        return Symbol(self._name(self.STRING(token)), self._place(token))
 
-    def placeholder(self, children: list[Any]) -> Node:
-        node = Symbol("_", self._span(children[0]))
+    def PLACEHOLDER(self, token: Token) -> Symbol:
+        node = self.NAME(token)
         self.placeholders.append(node)
         return node
 
-    def number(self, children: list[Any]) -> Node:
+    def NUMBER(self, token: Token) -> Number:
         """Return the constant that R reads: 1e400 is Inf, 1.5L is no integer."""
-        text, span = str(children[0]), self._span(children[0])
-        digits = text.rstrip("Li")
+        digits, span = token.rstrip("Li"), self._place(token)
         try:
             value = float.fromhex(digits) if digits[:2] in ("0x", "0X") else float(digits)
         except OverflowError:
             value = float("inf")
-        if text[-1] == "i":
+        if token[-1] == "i":
             return Number(complex(0.0, value), span=span)
-        integer = text[-1] == "L" and value <= _LARGEST_INTEGER and value == int(value)
+        integer = token[-1] == "L" and value <= _LARGEST_INTEGER and value == int(value)
         return Number(value, integer, span)
 
-    def string(self, children: list[Any]) -> Node:
-        return Text(self._string(children[0]), self._span(children[0]))
+    def STRING(self, token: Token) -> Text:
+        span = self._place(token)
 
-    def constant(self, children: list[Any]) -> Node:
-        return Constant(str(children[0]), self._span(children[0]))
+        def resolved(escape: re.Match[str]) -> str:
+            begin = span.start + 1 + escape.start()
+            return _resolved(escape, Span(self.text, begin, begin + len(escape.group())))
+
+        return Text(_ESCAPE.sub(resolved, token[1:-1]), span)
+
+    def RAW_STRING(self, token: Token) -> Text:
+        opening = len(token) - len(token[1:].lstrip("\"'-"))
+        return Text(token[opening + 1 : -opening], self._place(token))
+
+    def CONSTANT(self, token: Token) -> Constant:
+        return Constant(str(token), self._place(token))
+
+    NULL = CONSTANT
+
+    def operation(self, children: list[Any]) -> Call:
+        """Return the call of the first token with the nodes as arguments: ``a + b``, ``x[1]``."""
+        word = next(child for child in children if isinstance(child, Token))
+        name = {"POWER": "^", "LAMBDA": "function"}.get(word.type, str(word))
+        given = [
+            item if isinstance(item, Argument) else Argument(item) for item in _nodes(children)
+        ]
+        span = self._span(children[0], children[-1])
+        return Call(Symbol(name, self._place(word)), tuple(given), span)
 
     def rightward(self, children: list[Any]) -> Call:
         left, operator, right = children
-        function = Symbol("<<-" if operator == "->>" else "<-", self._span(operator))
+        function = Symbol("<<-" if operator == "->>" else "<-", self._place(operator))
         return Call(function, (Argument(right), Argument(left)), self._span(left, right))
 
     def pipe(self, children: list[Any]) -> Call:
@@ -199,7 +196,7 @@ class _TreeBuilder:
 
     def call(self, children: list[Any]) -> Call:
         callee, *inside = children
-        given = tuple(child for child in inside if not _is_token(child))
+        given = tuple(_nodes(inside))
         if given == (Argument(None),):
             given = ()  # f() has no argument; x[] has one, which is empty
         function = Symbol(callee.value, callee.span) if isinstance(callee, Text) else callee
@@ -212,7 +209,7 @@ class _TreeBuilder:
         return Argument(children[2] if len(children) > 2 else None, self._name(children[0]))
 
     def parameters(self, children: list[Any]) -> list[Argument]:
-        found = [child for child in children if not _is_token(child)]
+        found = _nodes(children)
         names = [item.name for item in found]
         for position, name in enumerate(names):
             if name in names[:position]:
@@ -225,25 +222,15 @@ class _TreeBuilder:
         word, _, parameters, _, body = children
         return self.operation([word, *parameters, body])
 
-    def _name(self, token: Token) -> str:
-        if token.type not in ("STRING", "RAW_STRING", "QUOTED_NAME"):
-            return str(token)
-        name = self._string(token)
+    def _name(self, node: Any) -> str:
+        name: str = node.value if isinstance(node, Text) else node.name
         if not name:
-            raise FormulaSyntaxError("attempt to use zero-length variable name", self._span(token))
+            raise FormulaSyntaxError("attempt to use zero-length variable name", node.span)
         return name
 
-    def _string(self, token: Token) -> str:
-        if token.type == "RAW_STRING":
-            opening = len(token) - len(token[1:].lstrip("\"'-"))
-            return str(token[opening + 1 : -opening])
-        start = self._span(token).start + 1
 
-        def resolved(escape: re.Match[str]) -> str:
-            begin = start + escape.start()
-            return _resolved(escape, Span(self.text, begin, begin + len(escape.group())))
-
-        return _ESCAPE.sub(resolved, str(token[1:-1]))
+def _nodes(children: list[Any]) -> list[Any]:
+    return [child for child in children if not isinstance(child, Token)]
 
 
 def _resolved(escape: re.Match[str], span: Span) -> str:

@@ -41,8 +41,7 @@ from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
 from lme4py.data.values import FunctionName, Null, Numeric, Value
 from lme4py.errors import DataError, nearest
-from lme4py.formula.matching import match_arguments
-from lme4py.formula.syntax import Node
+from lme4py.formula.syntax import Node, match_arguments
 from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.moments import answered
 from lme4py.numerals import label

@@ -3,7 +3,7 @@
 import pytest
 
 import lme4py
-from lme4py.formula.matching import match_arguments
+from lme4py.formula.syntax import match_arguments
 
 FORMALS = ("x", "ab", "ac", "...")
 

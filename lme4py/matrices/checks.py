@@ -16,7 +16,7 @@ from lme4py.functions.bases import scale
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import RandomTerm
-from lme4py.matrices.rank import has_full_row_rank, rank_of, without_dependent_columns
+from lme4py.matrices.rank import has_full_row_rank, rank_of
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 from lme4py.moments import sum_of_squares
@@ -29,37 +29,31 @@ _MANY, _STEP = 4096, 64
 _NOT_CANCELLED, _MARGIN = 1e-4, 1e-3
 
 
+def act(
+    level: str, text: str, option: str, warn: Callable[[str], None], span: Span | None = None
+) -> str:
+    """Warn or stop with a text, as the option says; return the text."""
+    match level.removesuffix("Small"):
+        case "warning":
+            warn(text)
+        case "stop":
+            raise CheckError(text, span, f'set control {{"{option}": "ignore"}} to go on')
+        case _:
+            raise CheckError(f"unknown check level for '{option}'", span)
+    return text
+
+
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """The checks of one build.
+    """The checks of one build, as `control` says, on so many rows.
 
-    Parameters
-    ----------
-    control : Control
-        What each check does.
-    messages : Messages
-        Where warnings go.
-    rows : int
-        Number of observations n.
-    equal_allowed : bool
-        Generalized models may have as many levels, or random effects, as observations.
+    Generalized models may have as many levels, or random effects, as rows: `equal_allowed`.
     """
 
     control: Control
     messages: Messages
     rows: int
     equal_allowed: bool
-
-    def _act(self, level: str, text: str, option: str, span: Span | None = None) -> str:
-        """Warn or stop with a text, as the option says; return the text."""
-        match level.removesuffix("Small"):
-            case "warning":
-                self.messages.warn(text)
-            case "stop":
-                raise CheckError(text, span, f'set control {{"{option}": "ignore"}} to go on')
-            case _:
-                raise CheckError(f"unknown check level for '{option}'", span)
-        return text
 
     def _exceeds(self, count: int) -> bool:
         return count > self.rows if self.equal_allowed else count >= self.rows
@@ -96,7 +90,7 @@ class Checks:
                 continue
             # lme4 accepts "message" there and then says nothing.
             if level != "message" or option != "check.nobs.vs.nlev":
-                self._act(level, text, option, wrong[0].bar.group.span)
+                act(level, text, option, self.messages.warn, wrong[0].bar.group.span)
             found.append(text)
         return found
 
@@ -113,7 +107,8 @@ class Checks:
                 text = self._unidentifiable(
                     count, "number of random effects", f" for term ({term.bar.label})"
                 )
-                found.append(self._act(level, text, "check.nobs.vs.nRE", term.bar.source.span))
+                option, span = "check.nobs.vs.nRE", term.bar.source.span
+                found.append(act(level, text, option, self.messages.warn, span))
         return list(dict.fromkeys(found))
 
     def rank_of_z(self, random: RandomEffects) -> list[str]:
@@ -142,7 +137,7 @@ class Checks:
         if self.equal_allowed or some or not has_full_row_rank(random.entries):
             return []
         text = self._unidentifiable(n, "rank(Z)", "")
-        return [self._act(level, text, "check.nobs.vs.rankZ")]
+        return [act(level, text, "check.nobs.vs.rankZ", self.messages.warn)]
 
     def _unidentifiable(self, count: int, what: str, where: str) -> str:
         comparison = "<" if self.equal_allowed else "<="
@@ -156,35 +151,31 @@ class Checks:
 def check_rank(
     matrix: ModelMatrix, action: str, context: Context, messages: Messages
 ) -> tuple[ModelMatrix, dict[str, int]]:
-    """Check the column rank of X (lme4's ``chkRank.drop.cols``); `action` is ``check.rankX``.
+    """Return X without its dependent columns, and the name and place of each of these.
 
-    Returns
-    -------
-    tuple
-        As of `without_dependent_columns`, which are left out where the action says so.
-
-    Raises
-    ------
-    CheckError
-        If the columns depend on each other and the action is to stop, or X has missing
-        or infinite values.
+    This is lme4's ``chkRank.drop.cols``, the action its ``check.rankX``.
     """
     if action in ("ignore", "stop.deficient"):
         if action == "stop.deficient":
             _stop_deficient(matrix, context.warn)
         return matrix, {}
-    reduced, dropped = without_dependent_columns(matrix)
-    if dropped:
-        if rank_of(reduced.values)[0] < len(reduced.kept):
-            raise CheckError("Dropping columns failed to produce full column rank design matrix")
-        # Of columns with one name `dropped` has the last alone.
-        lost = len(matrix.kept) - len(reduced.kept)
-        plural = "columns / coefficients" if lost > 1 else "column / coefficient"
-        text = f"fixed-effect model matrix is rank deficient so dropping {lost} {plural}"
-        if action == "message+drop.cols":
-            messages.change(text)
-        elif action == "warn+drop.cols":
-            context.warn(text)
+    rank, pivot = rank_of(matrix.values, matrix.squares)
+    if rank == pivot.size:
+        return matrix, {}
+    # As in lme4: names in the order of the columns, positions in the order of the pivot.
+    # The two disagree when there are fewer rows than columns.
+    names = (matrix.names[place] for place in sorted(pivot[rank:]))
+    dropped = {name: int(place) for name, place in zip(names, pivot[rank:], strict=True)}
+    reduced = matrix.taking(pivot[:rank])
+    if rank_of(reduced.values)[0] < rank:
+        raise CheckError("Dropping columns failed to produce full column rank design matrix")
+    lost = pivot.size - rank
+    plural = "columns / coefficients" if lost > 1 else "column / coefficient"
+    text = f"fixed-effect model matrix is rank deficient so dropping {lost} {plural}"
+    if action == "message+drop.cols":
+        messages.change(text)
+    elif action == "warn+drop.cols":
+        context.warn(text)
     return reduced, dropped
 
 

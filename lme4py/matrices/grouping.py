@@ -139,15 +139,9 @@ class BarFrame:
     place for them.
     """
 
+    bar: Bar
     grouping: Grouping
-    factors: frozenset[str]
-    open_levels: bool
-
-    @classmethod
-    def of(cls, bar: Bar, grouping: Grouping, *, open_levels: bool = False) -> BarFrame:
-        """Return the frame as `bar` sees it."""
-        names = frozenset(symbol.name for symbol in symbols(bar.group))
-        return cls(grouping, names, open_levels)
+    open_levels: bool = False
 
     @property
     def names(self) -> Sequence[str]:
@@ -156,7 +150,8 @@ class BarFrame:
 
     def get(self, name: str) -> Value | None:
         """Return a column, or None."""
-        found = self.grouping.get(name) if name in self.factors else None
+        named = any(symbol.name == name for symbol in symbols(self.bar.group))
+        found = self.grouping.get(name) if named else None
         if found is None:
             return self.grouping.frame.get(name)
         if not self.open_levels and self.grouping.new(name):
@@ -234,7 +229,7 @@ def _group_value(
     rows = grouping.frame.rows
     # Through a function a new level would become something else without a word.
     seen = grouping if joined_names(bar) else grouping.closed()
-    inside = Scope(BarFrame.of(bar, seen, open_levels=True), scope.env, grouping.context)
+    inside = Scope(BarFrame(bar, seen, open_levels=True), scope.env, grouping.context)
     try:
         factor, state = _factor(bar.group, inside, None if learned is None else learned.state)
     except Lme4pyError as error:
@@ -288,7 +283,7 @@ def _placed(
 
 def left_side(bar: Bar, grouping: Grouping) -> Plan:
     """Return the columns of a bar's left side, planned."""
-    frame = BarFrame.of(bar, grouping)
+    frame = BarFrame(bar, grouping)
     left = call("~", bar.effects, span=bar.effects.span)
     return plan(terms(left, frame.names), frame, grouping.context)
 

@@ -1,4 +1,4 @@
-"""The rank of X, whose columns that carry nothing new are dropped as lme4 drops them, and of Z.
+"""The rank of X, and which of its columns carry nothing new; the rank of Z.
 
 R's ``qr`` walks the columns from left to right and sets a column aside when what is
 left of it, after projecting out the kept ones, is below 1e-7 of its own norm. The Gram
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError
 from lme4py.linpack import TOLERANCE, qr
-from lme4py.matrices.plan import ModelMatrix
 from lme4py.matrices.randomterm import Entries
 from lme4py.moments import sum_of_squares
 
@@ -46,24 +45,11 @@ _DENSE = 1_000_000
 def rank_of(
     values: FloatArray | csc_array, squares: FloatArray | None = None
 ) -> tuple[int, NDArray[np.int64]]:
-    """Return rank and pivot of R's ``qr(x, tol = 1e-7, LAPACK = FALSE)``.
+    """Return rank and pivot of R's ``qr(x, tol = 1e-7, LAPACK = FALSE)``, x of shape (n, p).
 
-    Parameters
-    ----------
-    values : ndarray or csc_array, shape (n, p)
-    squares : ndarray, shape (p,), optional
-        The sum of squares of each column, or a bound of it, where it is known.
-
-    Returns
-    -------
-    rank : int
-    pivot : ndarray of int, shape (p,)
-        0-based; the first `rank` entries are the columns R keeps, in order.
-
-    Raises
-    ------
-    CheckError
-        If a value is missing or infinite, in the words of R's ``qr``.
+    The first `rank` places of the pivot, from 0, are those of the columns that R keeps.
+    `squares` are the sums of squares of the columns, or bounds of them, where they are known. It
+    is a `CheckError` in the words of R's ``qr`` if a value is missing or infinite.
 
     Examples
     --------
@@ -87,26 +73,6 @@ def rank_of(
     if not np.isfinite(squares).all() and not np.isfinite(values).all():
         raise CheckError(_NOT_FINITE)
     return _dense_rank(values, squares)
-
-
-def without_dependent_columns(matrix: ModelMatrix) -> tuple[ModelMatrix, dict[str, int]]:
-    """Return the matrix without its dependent columns (lme4's ``chkRank.drop.cols``).
-
-    Returns
-    -------
-    matrix : ModelMatrix
-        The kept columns.
-    dropped : dict of str to int
-        Name and 0-based position, in the full matrix, of the others.
-    """
-    rank, pivot = rank_of(matrix.values, matrix.squares)
-    if rank == pivot.size:
-        return matrix, {}
-    # As in lme4: names in the order of the columns, positions in the order of the pivot.
-    # The two disagree when there are fewer rows than columns.
-    names = (matrix.names[place] for place in sorted(pivot[rank:]))
-    dropped = {name: int(place) for name, place in zip(names, pivot[rank:], strict=True)}
-    return matrix.taking(pivot[:rank]), dropped
 
 
 def _dense_rank(x: FloatArray, squares: FloatArray) -> tuple[int, NDArray[np.int64]]:
@@ -239,10 +205,7 @@ def _residual(
 def has_full_row_rank(entries: Entries) -> bool:
     """Tell whether the columns of Zt, one per observation, are linearly independent.
 
-    Parameters
-    ----------
-    entries : Entries
-        Zt, shape (q, n), of finite numbers.
+    Its entries are finite numbers.
 
     Examples
     --------

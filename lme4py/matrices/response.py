@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
 from lme4py.data.missing_rows import rows_text
-from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
-from lme4py.errors import CheckError, DataError, Span
+from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric
+from lme4py.errors import DataError, Span
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
+from lme4py.matrices.checks import act
 
 _WHOLE = 0.001
 
@@ -97,7 +98,15 @@ def fitting_response(
     """
     if frame.response is None:
         raise DataError("the formula has no response", hint="write it on the left of ~")
-    y = _numbers(frame.variables[frame.response], frame, family, span)
+
+    def refuse(text: str, wrong: NDArray[np.bool_]) -> DataError:
+        """Return the error of a response that is wrong in some rows."""
+        rows = np.asarray(wrong.any(axis=1)) if wrong.ndim > 1 else wrong
+        return DataError(text, span, rows_text(rows, frame.positions, y if y.ndim == 1 else None))
+
+    y = _numbers(frame, family, span)
+    if not np.isfinite(y).all():
+        raise refuse("NA/NaN/Inf in 'y'", ~np.isfinite(y))
     weights = frame.weights()
     if weights is None:
         weights = np.ones(frame.rows)
@@ -113,16 +122,10 @@ def fitting_response(
     trials, start = np.ones(frame.rows), None
     if family is not None:
         supplied = etastart is not None or mustart is not None
-        y, weights, trials, start = _initialized(y, weights, family, frame, span, supplied, warn)
-        level, text = control.check_response_not_const, "Response is constant"
+        y, weights, trials, start = _initialized(y, weights, family, supplied, refuse, warn)
+        level, option = control.check_response_not_const, "check.response.not.const"
         if level != "ignore" and np.unique(y).size < 2:
-            if level == "warning":
-                warn(text)
-            elif level == "stop":
-                hint = 'set control {"check.response.not.const": "ignore"} to go on'
-                raise CheckError(text, hint=hint)
-            else:
-                raise CheckError("unknown check level for 'check.response.not.const'")
+            act(level, "Response is constant", option, warn)
     if y.ndim > 1:
         raise DataError(
             f"response must be numeric: one column, not {y.shape[1]}",
@@ -137,10 +140,9 @@ def _column(frame: ModelFrame, name: str) -> FloatArray | None:
     return value.as_float() if isinstance(value, Numeric) else None
 
 
-def _numbers(
-    value: Value, frame: ModelFrame, family: Family | None, span: Span | None
-) -> FloatArray:
+def _numbers(frame: ModelFrame, family: Family | None, span: Span | None) -> FloatArray:
     """Return the response as numbers, shape (n,) or (n, k), or raise R's error."""
+    value = frame.get(frame.response or "")
     binomial = family is not None and family.name == "binomial"
     plain = isinstance(value, Numeric) and value.time is None
     text = "response must be numeric or factor" if binomial else "response must be numeric"
@@ -156,67 +158,56 @@ def _numbers(
     y = response(frame, generalized=family is not None)
     if y is None:
         raise DataError(text, span)
-    if not np.isfinite(y).all():
-        raise _fault("NA/NaN/Inf in 'y'", y, ~np.isfinite(y), frame, span)
     return y
 
 
-def _fault(
-    text: str, y: FloatArray, wrong: NDArray[np.bool_], frame: ModelFrame, span: Span | None
-) -> DataError:
-    """Return the error of a response that is wrong in some rows."""
-    rows = np.asarray(wrong.any(axis=1)) if wrong.ndim > 1 else wrong
-    where = rows_text(rows, frame.positions, y if y.ndim == 1 else None)
-    return DataError(text, span, where)
+# What a family does not take, compared with zero, and R's words for it.
+_REFUSED: Mapping[str, tuple[np.ufunc, str]] = {
+    "poisson": (np.less, "negative values not allowed for the 'Poisson' family"),
+    "negative.binomial": (
+        np.less,
+        "negative values not allowed for the negative binomial family",
+    ),
+    "Gamma": (np.less_equal, "non-positive values not allowed for the 'Gamma' family"),
+    "inverse.gaussian": (
+        np.less_equal,
+        "positive values only are allowed for the 'inverse.gaussian' family",
+    ),
+}
+_NO_START = "cannot find valid starting values: please specify some"
+_WITHOUT_START: Mapping[str, tuple[np.ufunc, str]] = {
+    "inverse": (np.equal, _NO_START),
+    "log": (np.less_equal, _NO_START),
+}
 
 
 def _initialized(
     y: FloatArray,
     weights: FloatArray,
     family: Family,
-    frame: ModelFrame,
-    span: Span | None,
     supplied: bool,
+    refuse: Callable[[str, NDArray[np.bool_]], DataError],
     warn: Callable[[str], None],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return y, weights, trials and mustart as the family's ``initialize`` leaves them."""
-    ones = np.ones(frame.rows)
-
-    def refuse(text: str, wrong: NDArray[np.bool_]) -> DataError:
-        return _fault(text, y, wrong, frame, span)
-
-    match family.name:
-        case "binomial":
-            return _binomial(y, weights, ones, refuse, warn)
-        case "poisson":
-            if (y < 0).any():
-                raise refuse("negative values not allowed for the 'Poisson' family", y < 0)
-            return y, weights, ones, y + 0.1
-        case "negative.binomial":
-            if (y < 0).any():
-                text = "negative values not allowed for the negative binomial family"
-                raise refuse(text, y < 0)
-            return y, weights, ones, y + (y == 0) / 6
-        case "Gamma" if (y <= 0).any():
-            raise refuse("non-positive values not allowed for the 'Gamma' family", y <= 0)
-        case "inverse.gaussian" if (y <= 0).any():
-            raise refuse(
-                "positive values only are allowed for the 'inverse.gaussian' family", y <= 0
-            )
-        case "gaussian" if not supplied:
-            wrong = {"inverse": y == 0, "log": y <= 0}.get(family.link)
-            if wrong is not None and wrong.any():
-                text = "cannot find valid starting values: please specify some"
-                raise refuse(text, wrong)
-        case _:
-            pass
-    return y, weights, ones, y
+    if family.name == "binomial":
+        return _binomial(y, weights, refuse, warn)
+    refused = _REFUSED.get(family.name)
+    if family.name == "gaussian" and not supplied:
+        refused = _WITHOUT_START.get(family.link)
+    if refused is not None and (wrong := refused[0](y, 0)).any():
+        raise refuse(refused[1], wrong)
+    start = y
+    if family.name == "poisson":
+        start = y + 0.1
+    elif family.name == "negative.binomial":
+        start = y + (y == 0) / 6
+    return y, weights, np.ones(len(y)), start
 
 
 def _binomial(
     y: FloatArray,
     weights: FloatArray,
-    ones: FloatArray,
     refuse: Callable[[str, NDArray[np.bool_]], DataError],
     warn: Callable[[str], None],
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -227,7 +218,7 @@ def _binomial(
         successes = weights * y
         if (np.abs(successes - np.round(successes)) > _WHOLE).any():
             warn("non-integer #successes in a binomial glm!")
-        return y, weights, ones, (successes + 0.5) / (weights + 1)
+        return y, weights, np.ones(len(y)), (successes + 0.5) / (weights + 1)
     if y.shape[1] != 2:
         raise DataError(
             "for the 'binomial' family, y must be a vector of 0 and 1's\n"

@@ -25,6 +25,7 @@ from lme4py.archive import read_archive, write_archive
 from lme4py.data.columns import Columns
 from lme4py.data.read_csv import (
     DAMAGE,
+    Records,
     column_of_fields,
     common_kind,
     header_of,
@@ -192,16 +193,19 @@ def _text(path: Path, separator: str = ",") -> tuple[tuple[str, ...], Frames]:
         places = {header.index(name) + labels: name for name in names}
         texts = {*range(labels), *places}
         types = {place: str if place in texts else "S1" for place in range(len(header) + labels)}
-        with pd.read_csv(
-            path,
-            sep=separator,
-            header=0,
-            names=list(types),
-            index_col=False,
-            dtype=types,
-            na_filter=False,
-            chunksize=rows,
-        ) as reader:
+        with (
+            unpack(path, "rt", encoding="utf-8-sig") as lines,
+            pd.read_csv(
+                Records(lines, separator),
+                sep=separator,
+                header=0,
+                names=list(types),
+                index_col=False,
+                dtype=types,
+                na_filter=False,
+                chunksize=rows,
+            ) as reader,
+        ):
             for piece in reader:
                 if labels and not piece[0].is_unique:
                     raise repeated_labels(path)
@@ -225,7 +229,7 @@ def _text(path: Path, separator: str = ",") -> tuple[tuple[str, ...], Frames]:
             }
 
     unpack: Any = _UNPACK.get(path.suffix.lower(), open)
-    with unpack(path, "rt", encoding="utf-8-sig", newline="") as lines:
+    with unpack(path, "rt", encoding="utf-8-sig") as lines:
         first, labels = header_of(lines, separator, path)
     header = make_names(first)
     return tuple(header), pieces

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zipfile
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import pytest
 
 import lme4py
 from lme4py.crossproducts import Crossproducts
+from lme4py.data.read_csv import Records
 from lme4py.errors import DataError
 
 from .models import FORMULAS, SOURCES, cut, design_of, frame, pieces
@@ -416,6 +418,25 @@ def test_text_is_what_read_csv_reads(tmp_path, name, labelled):
     spec = lme4py.scan("y ~ x + (1 | g)", path, rows=4)
     assert spec.to_json() == design.spec.to_json()
     np.testing.assert_array_equal(spec.crossproducts(path).XtX, design.crossproducts().XtX)
+
+
+BLANKS = "\n".join(
+    ["y,x,g", "   ", *"".join(_lines(0)).split(), '""', '1,2,"a', "", "  ", 'b"', "\t"]
+)
+
+
+def test_lines_of_blanks_and_of_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text(BLANKS)
+    data = lme4py.read_csv(tmp_path / "a.csv")
+    assert len(data) == 15  # as fixtures/read_csv has it of R
+    made = lme4py.lformula("y ~ x + (1 | g)", data).spec
+    assert lme4py.scan("y ~ x + (1 | g)", tmp_path / "a.csv", rows=4).to_json() == made.to_json()
+
+
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_text_is_the_same_piece_by_piece(size):
+    pieces = Records(io.StringIO(BLANKS), ",")
+    assert "".join(iter(lambda: pieces.read(size), "")) == Records(io.StringIO(BLANKS), ",").read()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from lme4py.data.values import FloatArray
 from lme4py.errors import DataError
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import ModelFrame
-from lme4py.frame.pandas_frame import labelled, pandas_frame
+from lme4py.frame.pandas_frame import labelled, pandas_frame, text_index
 from lme4py.matrices.fixed import FixedEffects
 from lme4py.spec.spec import Spec
 
@@ -111,7 +111,7 @@ class FixedDesign(Generic[XType]):
     @property
     def X_frame(self) -> pd.DataFrame:
         """X as a table of your own: labels of rows as in `frame`, R's column names."""
-        return labelled(self.X, self.frame.index, self.fixed.names)
+        return labelled(self.X, self.frame.index, text_index(self.fixed.names))
 
     @property
     def spec(self) -> Spec:

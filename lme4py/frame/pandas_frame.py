@@ -45,6 +45,22 @@ def labelled(matrix: Any, index: pd.Index, columns: Any) -> pd.DataFrame:
     return table
 
 
+def text_index(texts: Any) -> pd.Index:
+    r"""Return texts as an index: as objects if one has a lone surrogate, which pandas' text lacks.
+
+    Examples
+    --------
+    >>> list(text_index(["a", "\ud800"])) == ["a", "\ud800"]
+    True
+    """
+    import pandas as pd
+
+    try:
+        return pd.Index(texts)
+    except UnicodeEncodeError:
+        return pd.Index(texts, dtype=object)
+
+
 def row_labels(frame: ModelFrame, index: Any, rows: slice = slice(None)) -> Any:
     """Return the labels of some rows; R's ``NA`` for those that ``subset`` asked for in vain.
 
@@ -70,10 +86,10 @@ def _as_pandas(value: Value) -> Any:
     match value:
         case Factor():
             levels = ["NA" if level is None else level for level in value.levels]
-            kind = pd.CategoricalDtype(levels, value.ordered)
+            kind = pd.CategoricalDtype(text_index(levels), value.ordered)
             return pd.Categorical.from_codes(value.codes, dtype=kind)
         case Character():
-            return value.texts()
+            return text_index(value.texts())
         case Numeric():
             return value.values
         case _:

@@ -15,6 +15,7 @@ from lme4py.abbreviation import Abbreviated, few
 from lme4py.argument_types import numbers_of
 from lme4py.data.values import Factor, FloatArray
 from lme4py.errors import DataError
+from lme4py.frame.pandas_frame import text_index
 from lme4py.matrices.covariance import relative_factor
 from lme4py.matrices.randomterm import Entries, RandomTerm, zt_entries
 from lme4py.moments import sum_of_squares
@@ -175,7 +176,8 @@ class RandomEffects:
             for level in term.group.levels
             for name in term.plan.names
         ]
-        return pd.MultiIndex.from_tuples(rows, names=["group", "level", "column"])
+        texts = map(text_index, zip(*rows, strict=True))
+        return pd.MultiIndex.from_arrays(list(texts), names=["group", "level", "column"])
 
     @cached_property
     def theta(self) -> FloatArray:
@@ -425,7 +427,7 @@ class RandomEffects:
 
         found: dict[str, pd.Categorical] = {}
         for name, group in self.groups.items():
-            kind = pd.CategoricalDtype(list(group.levels), group.ordered)
+            kind = pd.CategoricalDtype(text_index(group.levels), group.ordered)
             found[name] = pd.Categorical.from_codes(group.codes, dtype=kind)
         return found
 

@@ -496,3 +496,22 @@ def test_moments_as_objects_keep_the_clock_of_their_zone():
         "2020-01-01 05:00:00",
         "2020-01-02",
     )
+
+
+def test_text_that_is_no_utf_8_stays_as_it_is():
+    """R keeps such bytes, as levels (factor(c("a\\xed\\xa0\\x80", "b"))) and in lFormula."""
+    broken = ["a\ud800", "b"]
+    categories = pd.CategoricalDtype(pd.Index(broken, dtype=object))
+    data = {
+        "y": [0.0, 1.0, 4.0, 2.0, 5.0, 3.0],
+        "g": broken * 3,
+        "f": pd.Categorical.from_codes([0, 0, 1, 1, 0, 1], dtype=categories),
+    }
+    design = lme4py.lformula("y ~ paste(g) + (1 | f)", data)
+    assert design.fixed.names == ["(Intercept)", "paste(g)b"]
+    assert list(design.frame["paste(g)"]) == data["g"]
+    assert list(design.frame["f"].cat.categories) == design.random.row_names == broken
+    assert list(design.random.flist["f"].categories) == broken
+    assert [level for _, level, _ in design.Z_frame.columns] == broken
+    crossed = lme4py.model_matrix("~ relevel(f, 'b')", data)
+    assert list(crossed.X_frame.columns)[1] == "relevel(f, 'b')a\ud800".replace("'", '"')

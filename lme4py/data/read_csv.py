@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,7 +176,7 @@ class Records(io.TextIOBase):
     'a\n"  "\n"b\n  \n"\n\n'
     """
 
-    def __init__(self, lines: TextIO, sep: str) -> None:
+    def __init__(self, lines: io.TextIOBase, sep: str) -> None:
         self._lines, self._quoted = lines, False
         self._blanks = " \t".replace(sep, "")
         self._parts = re.compile(

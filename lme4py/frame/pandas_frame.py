@@ -45,7 +45,7 @@ def labelled(matrix: Any, index: pd.Index, columns: Any) -> pd.DataFrame:
     return table
 
 
-def text_index(texts: Any) -> pd.Index:
+def text_index(texts: Any) -> Any:
     r"""Return texts as an index: as objects if one has a lone surrogate, which pandas' text lacks.
 
     Examples

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,9 +33,7 @@ from lme4py.explain.sections import (
     response_section,
 )
 from lme4py.explain.system import System, system
-from lme4py.export.programs import Program, ProgramParts, program_parts
-from lme4py.export.to_pymc import to_pymc
-from lme4py.export.to_stan import to_stan
+from lme4py.export.programs import Program, program
 
 __all__ = ["Equations", "Verification", "equations"]
 
@@ -218,7 +217,7 @@ class Equations(Shown):
         >>> equations(design).stan()
         <Program in Stan, which takes n, p, J_1, X, y, j_1, Z_1>
         """
-        return to_stan(self._program_parts())
+        return self._program("Stan")
 
     def pymc(self) -> Program:
         """Return the model as a program in PyMC, a function ``model``, and its arguments.
@@ -243,15 +242,15 @@ class Equations(Shown):
         >>> equations(design).pymc()
         <Program in PyMC, which takes coords, X, y, j_1, Z_1>
         """
-        return to_pymc(self._program_parts())
+        return self._program("PyMC")
 
-    def _program_parts(self) -> ProgramParts:
+    def _program(self, language: Literal["Stan", "PyMC"]) -> Program:
         design, setter = self.system.design, self.notation.setter()
         random = [
             [setter.inline(found.effect) for found in self.system.random if found.term == k]
             for k in range(len(design.random.terms))
         ]
-        return program_parts(design, [*self.coefficients.values()], random)
+        return program(language, design, [*self.coefficients.values()], random)
 
     def verify(self, seed: int = 0) -> Verification:
         """Evaluate the equations and compare them with the matrices on every row.

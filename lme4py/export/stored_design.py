@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -133,19 +134,13 @@ damaged = _codec({}).damaged
 
 
 def stored_parts(design: MixedDesign) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return a design's arrays by name, and everything else as JSON can hold it.
-
-    Raises
-    ------
-    DataError
-        If the rows are labelled by something other than numbers, text or times.
-    """
-    arrays = _arrays(design)
-    plain: dict[str, Any] = {"is": StoredDesign.__name__}
-    stored = _stored(design)
-    for item in fields(stored):
-        plain[item.name] = _codec(arrays, item.name).to_plain(getattr(stored, item.name))
-    return arrays, _codec(arrays).labelled(plain)
+    """Return a design's arrays by name, and everything else as JSON can hold it."""
+    arrays, stored = _arrays(design), _stored(design)
+    plain = {
+        item.name: _codec(arrays, item.name).to_plain(getattr(stored, item.name))
+        for item in fields(stored)
+    }
+    return arrays, _codec(arrays).labelled({"is": StoredDesign.__name__, **plain})
 
 
 def _arrays(design: MixedDesign) -> dict[str, NDArray[Any]]:
@@ -262,13 +257,7 @@ def _index(stored: StoredDesign, frame: ModelFrame) -> Any:
 
 
 def design_of_parts(arrays: dict[str, NDArray[Any]], metadata: Any) -> MixedDesign:
-    """Put a design together again.
-
-    Raises
-    ------
-    DataError
-        If the parts are not those of one.
-    """
+    """Put a design together again; `DataError` if the parts are not those of one."""
     try:
         stored: StoredDesign = _codec(arrays).opened(metadata)
         return _compared(_put_together(stored, arrays), stored, arrays)
@@ -338,20 +327,20 @@ def _fixed_part(
         found = plan(terms(node, frame.names), frame, context, fixed.contrasts)
     except Lme4pyError:
         return fixed
-    changed = bool(fixed.scales or fixed.centers)
-    kept, places = list[int](), iter(range(len(found.names)))
-    for k, label in enumerate(zip(fixed.names, assign.tolist(), strict=True)):
-        # Columns that depend on others were dropped; the others are in order.
-        kept += next(
-            (
-                [number]
-                for number in places
-                if (found.names[number], found.assign[number]) == label
-                and (changed or np.array_equal(found.column(number), X[:, k], equal_nan=True))
-            ),
-            [],
+    # Columns that depend on others were dropped; the others are in order.
+    labels = enumerate(zip(found.names, found.assign, strict=True))
+    kept = tuple(
+        next((place for place, label in labels if label == wanted), -1)
+        for wanted in zip(fixed.names, assign.tolist(), strict=True)
+    )
+    same = -1 not in kept and (
+        bool(fixed.scales or fixed.centers)
+        or all(
+            np.array_equal(found.column(place), column, equal_nan=True)
+            for place, column in zip(kept, X.T, strict=True)
         )
-    return replace(fixed, plan=found, kept=tuple(kept)) if len(kept) == X.shape[1] else fixed
+    )
+    return replace(fixed, plan=found, kept=kept) if same else fixed
 
 
 def _random_part(
@@ -364,16 +353,14 @@ def _random_part(
     in_formula = np.argsort(order).tolist()
     pairs = [(bar, stored.factors[place]) for bar, place in zip(bars, in_formula, strict=True)]
     grouping = Grouping.of(stored.frame, bars, context)
-    try:
+    with suppress(Lme4pyError):
         made = [RandomTerm(bar, factor, left_side(bar, grouping)) for bar, factor in pairs]
         random = random_effects(made, rows)
-    except Lme4pyError:
-        random = None
-    if random is not None and all(
-        np.array_equal(getattr(random.Zt, part), getattr(Zt, part), equal_nan=True)
-        for part in _SPARSE
-    ):
-        return random
+        if all(
+            np.array_equal(getattr(random.Zt, part), getattr(Zt, part), equal_nan=True)
+            for part in _SPARSE
+        ):
+            return random
     # The columns were given as arrays.
     sizes = [len(f.levels) * len(c) for f, c in zip(stored.factors, stored.columns, strict=True)]
     blocks = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])

@@ -105,32 +105,18 @@ def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
 def covariances_of(design: MixedDesign, result: Any) -> tuple[FloatArray, ...]:
     """Return the covariance matrix of each term's effects that a result of its MixedLM holds.
 
-    Parameters
-    ----------
-    design : MixedDesign
-        The model.
-    result : statsmodels.regression.mixed_linear_model.MixedLMResults
-        Of ``design.to_statsmodels().fit()``.
-
-    Returns
-    -------
-    tuple of ndarray of float64
-        In the order of ``design.random.terms``; for the effects, not relative to σ.
-
-    Raises
-    ------
-    DataError
-        If it is the result of another model.
+    They are in the order of ``design.random.terms``, and not relative to σ.
     """
     _, main, others = _roles(design)
-    variances, found = list(np.asarray(result.vcomp, dtype=np.float64)), {}
+    variances = list(np.asarray(result.vcomp, dtype=np.float64))
+    found: dict[RandomTerm, FloatArray] = {}
     for term in others:
         count = len(_components(term))
         own, variances = variances[:count], variances[count:]
-        found[id(term)] = np.diag(np.resize(own, term.columns)) if own else np.empty((0, 0))
+        found[term] = np.diag(np.resize(own, term.columns)) if own else np.empty((0, 0))
     if main is not None:
-        found[id(main)] = np.atleast_2d(np.asarray(result.cov_re, dtype=np.float64))
-    matrices = tuple(found[id(term)] for term in design.random.terms)
+        found[main] = np.atleast_2d(np.asarray(result.cov_re, dtype=np.float64))
+    matrices = tuple(found[term] for term in design.random.terms)
     sizes = [(term.columns, term.columns) for term in design.random.terms]
     if variances or [matrix.shape for matrix in matrices] != sizes:
         raise DataError("the result is one of another model", hint="design.to_statsmodels().fit()")

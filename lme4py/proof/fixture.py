@@ -19,7 +19,6 @@ from lme4py.formula.syntax import Call
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.matrices.rank import rank_of
 from lme4py.matrices.response import response
-from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
     RFrame,
@@ -30,6 +29,7 @@ from lme4py.rfiles.rvalues import (
     RVector,
     coding_of,
     named_items,
+    own_value,
 )
 from lme4py.versions import LME4_1, LME4_2
 

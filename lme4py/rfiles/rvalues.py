@@ -12,7 +12,16 @@ from scipy import sparse
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.columns import FROM_R
-from lme4py.data.values import Character, Factor, Matrix, Numeric, is_difftime, length
+from lme4py.data.values import (
+    UNITS,
+    Character,
+    Factor,
+    Matrix,
+    Numeric,
+    Time,
+    is_difftime,
+    length,
+)
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Node
 
@@ -28,20 +37,11 @@ NA_INTEGER = -(2**31)
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RVector(Abbreviated):
-    """An atomic vector, matrix or array.
+    """An atomic vector, matrix or array, with its names (those of a matrix's rows).
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,), or of a matrix (n, k) in Fortran order
-        bool, int32, float64, complex128, or object (str, None for NA). Logicals and integers
-        with missing values are float64 with NaN, whatever `kind` says.
-    kind : str
-        R's type.
-    names : tuple of str, optional
-        Of the elements, or of a matrix's rows.
-    attributes : mapping
-        All other attributes, ``class`` among them.
-    column_names : tuple of str, optional
+    The values are bool, int32, float64, complex128, uint8, or str with None for NA; logicals and
+    integers with missing values are float64 with NaN, whatever `kind` says. A matrix (n, k) is in
+    Fortran order. All other attributes, ``class`` among them, are `attributes`.
     """
 
     values: NDArray[Any]
@@ -89,8 +89,6 @@ class RSparse(Abbreviated):
 class RList(Abbreviated):
     """A list; names may be absent, empty or repeated.
 
-    Examples
-    --------
     >>> both = RList((1, 2), ("g", "g"))
     >>> both["g"], both.get("h"), both.names
     (1, None, ('g', 'g'))
@@ -149,14 +147,7 @@ class RSlots(Abbreviated):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RLanguage:
-    """A formula, call or symbol.
-
-    Parameters
-    ----------
-    node : Symbol, Number, Text, Constant, Call or None
-        Its syntax tree; None where values without a name in R's grammar were put into it.
-    attributes : mapping
-    """
+    """A formula, call or symbol; None where values without a name in R's grammar are in it."""
 
     node: Node | None
     attributes: Attributes = field(default_factory=dict)
@@ -173,17 +164,15 @@ class RUnread:
     variables: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+MISSING = RUnread("missing argument")
+
+
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RFrame(Abbreviated):
     """A data frame: its columns as the values that formulas are computed from.
 
-    Parameters
-    ----------
-    columns : dict of str to object
-        `Numeric` (times too), `Character`, `Factor` or `Matrix`; an R object of any other kind
-        as it is.
-    row_names : tuple of str
-    attributes : mapping
+    They are `Numeric` (times too), `Character`, `Factor` or `Matrix`, or R objects of any other
+    kind as they are.
     """
 
     columns: dict[str, Any]
@@ -211,11 +200,6 @@ class RFrame(Abbreviated):
         something is NA; ``Date`` and ``POSIXct`` datetime64; a list, a data frame, raw bytes
         or complex numbers a column of objects that no model can use. Row names that are not
         1, 2, ... are the index.
-
-        Raises
-        ------
-        DataError
-            If the columns differ in length.
         """
         import pandas as pd
 
@@ -241,13 +225,7 @@ def character(items: Sequence[str | None], names: tuple[str, ...] | None = None)
 
 
 def integers(values: NDArray[Any], names: tuple[str, ...] | None = None) -> RVector:
-    """Return an integer vector, NA where NaN stands.
-
-    Raises
-    ------
-    DataError
-        For numbers that R's integers of 32 bits do not hold.
-    """
+    """Return an integer vector, NA where NaN stands; `DataError` beyond R's 32 bits."""
     if values.size and (np.nanmax(values) >= 2**31 or np.nanmin(values) <= -(2**31)):
         raise DataError("the design is too large for R, whose integers have 32 bits")
     kept = values if values.dtype.kind == "f" and np.isnan(values).any() else values.astype("i4")
@@ -281,6 +259,34 @@ def coding_of(value: Any) -> str | Matrix | None:
             return Matrix(np.asfortranarray(value.as_float()), value.column_names, kind)
         case _:
             return None
+
+
+def own_value(value: Any) -> Any:
+    """Return a vector or matrix as the value formulas are computed from, all else as it is."""
+    match value:
+        case RVector() if value.is_matrix:
+            return coding_of(value) or value
+        case RVector(kind="character"):
+            import pandas as pd
+
+            codes, pool = pd.factorize(value.values)
+            return Character(codes.astype(np.int32), tuple(pool))
+        case RVector(kind="logical" | "integer" | "double" as kind):
+            own, classes = value.attributes, value.classes
+            zone, unit = (texts(own.get(name))[:1] for name in ("tzone", "units"))
+            time: Time | None = None
+            if "difftime" in classes:
+                time = unit[0] if unit and unit[0] in UNITS else "secs"
+            if "POSIXct" in classes:
+                time = " ".join(["POSIXct", *filter(None, zone)])
+            if "Date" in classes:
+                time = "Date"
+            if time is not None:
+                return Numeric(value.as_float(), "double", time)
+            whole = value.values.dtype == np.int32
+            return Numeric(value.values.astype(np.int64) if whole else value.values, kind)
+        case _:
+            return value
 
 
 def _series(column: Any, index: pd.Index[Any]) -> Any:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from lme4py.data.values import Character, Factor, Matrix, Numeric
+from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Call, Constant, Number, Symbol, Text
 from lme4py.frame.evaluate import CONSTANTS
-from lme4py.rfiles.attributes import MISSING, as_r
 from lme4py.rfiles.rvalues import (
+    MISSING,
     NA_INTEGER,
     RFrame,
     RLanguage,
@@ -42,21 +43,10 @@ _LONGEST = 2**31 - 1
 
 
 def serialize(value: Any) -> bytes:
-    r"""Return a value as R's ``serialize`` writes it, version 3.
+    r"""Return a value, of R's or of those of formulas, as R's ``serialize`` writes it, version 3.
 
-    Parameters
-    ----------
-    value : None, RVector, RFrame, RList, RSparse, RSlots, RLanguage or RUnread
-        Or a `Numeric`, `Character`, `Factor` or `Matrix`. Of `RUnread`, only an environment can
-        be written: it is R's global one then.
+    An environment becomes R's global one. `DataError` tells of a value that cannot be written.
 
-    Raises
-    ------
-    DataError
-        For a whole number that R's 32 bits do not hold, or a value that cannot be written.
-
-    Examples
-    --------
     >>> from lme4py.rfiles.unserialize import unserialize
     >>> unserialize(serialize(character(["a", None]))).texts()
     ['a', None]
@@ -122,6 +112,38 @@ def _item(value: Any) -> bytes:
             return _GLOBAL
         case _ if value is MISSING:
             return _ABSENT
+        case _:
+            raise DataError(f"a {type(value).__name__} cannot be written into R's file")
+
+
+def as_r(value: Value) -> RVector:
+    """Return what R has in the place of a value: `own_value` makes it of that again."""
+    match value:
+        case Factor(contrasts=contrasts):
+            classes = ["ordered", "factor"] if value.ordered else ["factor"]
+            own: dict[str, Any] = {"levels": character(value.levels), "class": character(classes)}
+            if contrasts is not None:
+                own["contrasts"] = (
+                    character([contrasts]) if isinstance(contrasts, str) else contrasts
+                )
+            codes = np.where(value.codes < 0, np.nan, value.codes + 1.0)
+            return replace(integers(codes), attributes=own)
+        case Character():
+            return RVector(value.texts(), "character")
+        case Matrix():
+            return RVector(value.values, "double", column_names=value.names)
+        case Numeric(kind="double", time=time):
+            unit, *zone = (time or "").split(" ")[:2]
+            known = {"": [], "Date": ["Date"], "POSIXct": ["POSIXct", "POSIXt"]}
+            classes = known.get(unit, ["difftime"])
+            units = [unit] if classes == ["difftime"] else []
+            further = {"class": classes, "tzone": zone, "units": units}
+            own = {name: character(items) for name, items in further.items() if items}
+            return RVector(value.as_float(), "double", None, own)
+        case Numeric(kind="integer"):
+            return integers(value.values)
+        case Numeric():
+            return RVector(value.values, "logical")
         case _:
             raise DataError(f"a {type(value).__name__} cannot be written into R's file")
 

@@ -9,31 +9,35 @@ the size of the stream. Functions are read over.
 
 from __future__ import annotations
 
-import re
-import struct
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from lme4py.errors import DataError
-from lme4py.formula.syntax import Symbol
+from lme4py.data.values import Factor, length
+from lme4py.errors import DataError, FormulaError
+from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 from lme4py.numerals import labels
-from lme4py.rfiles.attributes import MISSING, dressed, dressed_list, formal, node_of_call
+from lme4py.rfiles.encodings import ENCODINGS, TRUNCATED, Encoding
 from lme4py.rfiles.rvalues import (
+    MISSING,
     NA_INTEGER,
     Kind,
+    RFrame,
     RLanguage,
     RList,
+    RSlots,
+    RSparse,
     RUnread,
     RVector,
     character,
+    coding_of,
+    own_value,
+    texts,
 )
 
-_TRUNCATED = "it ends in the middle of an object"
-_DAMAGED = "a number in it is damaged"
-_ESCAPES = dict(zip(b"ntvbrfa", b"\n\t\v\b\r\f\a", strict=True))
 _ENVIRONMENT = RUnread("environment")
 _BYTE_CODE_PAIRS = frozenset((2, 6, 239, 240, 243, 244))
 _NOTHING = {
@@ -52,23 +56,20 @@ _WRITTEN_OUT = 2**25
 _TIMES_STREAM = 16
 _TEXT = 32
 """Elements that a stream may hold in short, 2^25 or 16 for each byte; a text counts as 32."""
+_MOST_ROWS = 2**21
+"""Rows that a data frame without columns may claim."""
 
 
 def unserialize(stream: bytes) -> Any:
-    r"""Return the object in an uncompressed stream.
+    r"""Return the object in an uncompressed stream; `DataError` if it is not one, and whole.
 
-    Raises
-    ------
-    DataError
-        If it is not one object of R's, whole and nothing else. (Objects whose parts do not fit
-        together raise what their parts raise: `read_rds` makes a DataError of it.)
+    Objects whose parts do not fit together raise what their parts raise: `read_rds` makes a
+    DataError of it.
 
-    Examples
-    --------
     >>> unserialize(b"A\n2\n262658\n131840\n14\n2\n0.5\nNA\n").values.tolist()
     [0.5, nan]
     """
-    encoding = _ENCODINGS.get(stream[:2])
+    encoding = ENCODINGS.get(stream[:2])
     if encoding is None:
         raise DataError("it does not begin as R's serialization does")
     try:
@@ -77,107 +78,10 @@ def unserialize(stream: bytes) -> Any:
         raise DataError("its objects are nested too deeply") from None
 
 
-class _Binary:
-    """XDR (big-endian) or the writing machine's own little-endian numbers."""
-
-    def __init__(self, stream: bytes, order: Literal[">", "<"]) -> None:
-        self._stream = stream
-        self._at = 2
-        self._order = order
-        self._one = struct.Struct(f"{order}i").unpack_from
-
-    def left(self) -> int:
-        return len(self._stream) - self._at
-
-    def integer(self) -> int:
-        try:
-            number: int = self._one(self._stream, self._at)[0]
-        except struct.error:
-            raise DataError(_TRUNCATED) from None
-        self._at += 4
-        return number
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        return np.frombuffer(self.octets(4 * length), f"{self._order}i4").astype(np.int32)
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        return np.frombuffer(self.octets(8 * length), f"{self._order}f8").astype(np.float64)
-
-    def octets(self, length: int) -> bytes:
-        """Read bytes, those of a text or of a raw vector."""
-        if not 0 <= length <= self.left():
-            raise DataError(_TRUNCATED)
-        begin = self._at
-        self._at += length
-        return self._stream[begin : self._at]
-
-    text = octets
-
-
-class _Ascii:
-    """The encoding of ``saveRDS(ascii = TRUE)``: one word a line."""
-
-    def __init__(self, stream: bytes) -> None:
-        self._words = stream[2:].split()
-        self._at = 0
-
-    def left(self) -> int:
-        """Return a bound of how many bytes the binary encoding would have left."""
-        # Every number takes a word; twice as many bytes would do in the binary encodings.
-        return 8 * (len(self._words) - self._at)
-
-    def _several(self, length: int) -> list[bytes]:
-        if not 0 <= length <= len(self._words) - self._at:
-            raise DataError(_TRUNCATED)
-        self._at += length
-        return self._words[self._at - length : self._at]
-
-    def _numbers(self, length: int, kind: type[int | float], absent: float) -> NDArray[Any]:
-        words = self._several(length)
-        try:
-            found = [absent if word == b"NA" else kind(word) for word in words]
-            return np.array(found, np.int32 if kind is int else np.float64)
-        except (ValueError, OverflowError):
-            raise DataError(_DAMAGED) from None
-
-    def integer(self) -> int:
-        return int(self.integers(1)[0])
-
-    def integers(self, length: int) -> NDArray[np.int32]:
-        return self._numbers(length, int, NA_INTEGER)
-
-    def doubles(self, length: int) -> NDArray[np.float64]:
-        return self._numbers(length, float, np.nan)
-
-    def text(self, length: int) -> bytes:
-        if not length:
-            return b""
-        return re.sub(rb"\\([0-7]{3}|.)", _unescaped, self._several(1)[0], flags=re.DOTALL)
-
-    def octets(self, length: int) -> bytes:
-        try:
-            return bytes.fromhex(b"".join(self._several(length)).decode("ascii"))
-        except ValueError:
-            raise DataError(_DAMAGED) from None
-
-
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    text = found[1]
-    return bytes([int(text, 8) & 255 if len(text) == 3 else _ESCAPES.get(text[0], text[0])])
-
-
-_ENCODINGS: Mapping[bytes, Callable[[bytes], _Binary | _Ascii]] = {
-    b"X\n": lambda stream: _Binary(stream, ">"),
-    b"B\n": lambda stream: _Binary(stream, "<"),
-    b"A\n": _Ascii,
-}
-"""How a stream is read, by its first two bytes."""
-
-
 class _Stream:
     """Reads item by item; the methods follow the cases of the format."""
 
-    def __init__(self, encoding: _Binary | _Ascii) -> None:
+    def __init__(self, encoding: Encoding) -> None:
         self._read = encoding
         self._references: list[Any] = []
         self._encoding = "utf-8"
@@ -224,12 +128,12 @@ class _Stream:
             case 10 | 13 | 14 | 15 | 16 | 24:
                 vector = self._vector(code)
                 attributes = self._attributes(attributed)
-                return vector if self._bare else dressed(vector, attributes)
+                return vector if self._bare else _dressed(vector, attributes)
             case 19 | 20:
                 items = tuple([self._item() for _ in range(self._length())])
-                return dressed_list(items, self._attributes(attributed))
+                return _dressed_list(items, self._attributes(attributed))
             case 25:
-                return formal(self._attributes(attributed))
+                return _formal(self._attributes(attributed))
             case 238:
                 return self._compact()
             case 247 | 248 | 249:
@@ -300,7 +204,7 @@ class _Stream:
         if length == -1:
             length = (self._read.integer() << 32) + (self._read.integer() & 0xFFFFFFFF)
         if not 0 <= length <= self._read.left():
-            raise DataError(_TRUNCATED)
+            raise DataError(TRUNCATED)
         return length
 
     def _remember(self, found: Any) -> Any:
@@ -327,7 +231,7 @@ class _Stream:
         if code in (2, 239):
             return RList(tuple(value for _, value in pairs), tuple(tag for tag, _ in pairs))
         if code in (6, 240):
-            return RLanguage(node_of_call(pairs), attributes)
+            return RLanguage(_node_of_call(pairs), attributes)
         return RUnread("function")
 
     def _environment(self) -> RUnread:
@@ -360,7 +264,7 @@ class _Stream:
                 inside = _as_text(inside)
             case _ if not name.startswith("wrap_"):
                 raise DataError(f"it holds a vector of the unknown form {name!r}")
-        return inside if self._bare else dressed(inside, attributes)
+        return inside if self._bare else _dressed(inside, attributes)
 
     def _sequence(self, state: NDArray[np.float64], *, whole: bool) -> RVector:
         if state.size != 3 or not np.isfinite(state).all():
@@ -431,3 +335,123 @@ def _whole_numbers(values: NDArray[np.int32], kind: Kind) -> RVector:
     absent = values == NA_INTEGER
     found = values.astype(np.bool_) if kind == "logical" else values  # 7 is TRUE, as for R
     return RVector(np.where(absent, np.nan, found) if absent.any() else found, kind)
+
+
+def _dressed(vector: RVector, attributes: Mapping[str, Any]) -> RVector | Factor:
+    """Return a vector with its attributes: a factor, a matrix, or a vector still."""
+    own = dict(attributes)
+    classes = texts(own.get("class"))
+    if "factor" in classes:
+        codes, levels = np.nan_to_num(vector.values).astype(np.int64) - 1, texts(own.get("levels"))
+        if codes.size and not -1 <= codes.min() <= codes.max() < max(len(levels), 1):
+            raise DataError("a factor in it has codes without a level")
+        if len(set(levels)) < len(levels):
+            raise DataError("a factor in it has levels that repeat")
+        contrasts = coding_of(own.get("contrasts"))
+        return Factor(codes.astype(np.int32), levels, "ordered" in classes, contrasts)
+    if "dim" in own:
+        extents = tuple(int(extent) for extent in own.pop("dim").values)
+        rows, columns = _dimnames(own.pop("dimnames", None))
+        values = vector.values.reshape(extents, order="F")
+        return RVector(values, vector.kind, rows, own, columns)
+    return RVector(vector.values, vector.kind, _names(own.pop("names", None)), own)
+
+
+def _dressed_list(items: tuple[Any, ...], attributes: Mapping[str, Any]) -> RList | RFrame:
+    """Return a list with its attributes, or the data frame it is."""
+    own = dict(attributes)
+    names = _names(own.pop("names", None))
+    if names is not None and len(names) != len(items):
+        raise DataError("a list in it has more names than elements, or fewer")
+    if "data.frame" not in texts(own.get("class")):
+        return RList(items, names, own)
+    lengths = {
+        length(column) if isinstance(column, Factor) else len(getattr(column, "values", column))
+        for column in items
+    }
+    row_names = _row_names(own.pop("row.names", None), lengths)
+    return RFrame(dict(zip(names or (), map(own_value, items), strict=True)), row_names, own)
+
+
+def _row_names(value: Any, lengths: set[int]) -> tuple[str, ...]:
+    """Return the row names of columns of these lengths; 1, 2, ... stand in short as NA and -n."""
+    if len(lengths) > 1:
+        raise DataError("the columns of a data frame in it differ in length")
+    if not isinstance(value, RVector):
+        return ()
+    short = value.kind == "integer" and len(value) == 2 and bool(np.isnan(value.values[0]))
+    count = abs(int(value.values[1])) if short else len(value)
+    if (lengths and lengths != {count}) or (short and not lengths and count > _MOST_ROWS):
+        raise DataError("the columns of a data frame in it differ in length from its row names")
+    return tuple(map(str, range(1, count + 1) if short else value.values))
+
+
+def _formal(slots: dict[str, Any]) -> RSparse | RSlots:
+    """Return an S4 object: a sparse matrix, or its slots."""
+    kind = slots.pop("class", None)
+    name = str((*texts(kind), "")[0])
+    if name != "dgCMatrix":
+        package = texts(kind.attributes.get("package")) if isinstance(kind, RVector) else ()
+        return RSlots(name, slots, str((*package, "")[0]))
+    rows, columns = (int(extent) for extent in slots["Dim"].values)
+    values, indices, pointers = (slots[slot].values for slot in "xip")
+    whole = indices.dtype.kind == pointers.dtype.kind == "i"
+    if not whole or pointers.size != columns + 1 or values.size != indices.size:
+        raise DataError("the slots of a sparse matrix in it do not fit together")
+    matrix = sparse.csc_array((values, indices, pointers), shape=(rows, columns))
+    matrix.check_format(full_check=True)
+    return RSparse(matrix, *_dimnames(slots.get("Dimnames")))
+
+
+def _dimnames(value: Any) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    if not isinstance(value, RList) or len(value) != 2:
+        return None, None
+    return _names(value[0]), _names(value[1])
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    if not isinstance(value, RVector):
+        return None
+    return tuple("" if name is None else str(name) for name in value.values)
+
+
+def _node_of_call(parts: Sequence[tuple[str, Any]]) -> Node | None:
+    """Return a call of its function and arguments, None where values without a name are in it."""
+    (_, function), *rest = parts
+    try:
+        arguments = [
+            Argument(None if value is MISSING else _node(value), name or None)
+            for name, value in rest
+        ]
+        return Call(_node(function), tuple(arguments))
+    except FormulaError:
+        return None
+
+
+def _node(value: Any) -> Node:
+    match value:
+        case None:
+            return Constant("NULL")
+        case RLanguage(node=node) if node is not None:
+            return node
+        case RVector(names=None) if not (
+            value.attributes or value.is_matrix or value.kind == "complex"
+        ):
+            nodes = [_constant(value.kind, item) for item in value.values.tolist()]
+            # A vector put into a formula by a program is written as the call that makes it.
+            return nodes[0] if len(nodes) == 1 else call("c", *nodes)
+        case _:
+            raise FormulaError("a value without a name in R's grammar stands in the formula")
+
+
+def _constant(kind: Kind, value: Any) -> Node:
+    if kind == "character":
+        return Constant("NA_character_") if value is None else Text(value)
+    if np.isnan(value):
+        return Constant({"logical": "NA", "integer": "NA_integer_"}.get(kind, "NA_real_"))
+    if kind == "logical":
+        return Constant("TRUE" if value else "FALSE")
+    if kind == "integer":
+        return Number(float(value), integer=True)
+    size = Constant("Inf") if np.isinf(value) else Number(abs(value))
+    return size if value >= 0 else call("-", size)

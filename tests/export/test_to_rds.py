@@ -9,7 +9,6 @@ import lme4py
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.export.to_rds import design_as_list
 from lme4py.formula.deparse import deparse
-from lme4py.rfiles.attributes import as_r
 from lme4py.rfiles.rvalues import (
     RFrame,
     RLanguage,
@@ -18,6 +17,7 @@ from lme4py.rfiles.rvalues import (
     RSparse,
     RVector,
 )
+from lme4py.rfiles.serialize import as_r
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 # Groups that only lme4 2.x expands, and components of fits.

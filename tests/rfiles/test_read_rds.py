@@ -20,7 +20,6 @@ import lme4py
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
-from lme4py.rfiles.attributes import own_value
 from lme4py.rfiles.read_rds import read_rds
 from lme4py.rfiles.rvalues import (
     RFrame,
@@ -29,6 +28,7 @@ from lme4py.rfiles.rvalues import (
     RSparse,
     RUnread,
     character,
+    own_value,
 )
 from lme4py.rfiles.serialize import serialize
 from lme4py.rfiles.unserialize import unserialize

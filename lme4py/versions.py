@@ -19,73 +19,51 @@ from lme4py.errors import DataError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lme4:
-    """One generation of lme4; the defaults are those of today's.
+    """One generation of lme4; the defaults are those of today's."""
 
-    Parameters
-    ----------
-    version : str
-        The release that stands for it.
-    structures : tuple of str
-        Names that may be called around a bar for a covariance structure.
-    expands_groups : bool
-        A grouping expression is expanded as ``terms()`` does, and a label and the list of
-        them are turned around where it has a ``/``. Otherwise ``a/b`` alone is expanded, and
-        everything else is one expression.
-    splits_generalized : bool
-        ``glFormula`` writes out ``||`` in its formula, as ``lFormula`` does.
-    autoscales : bool
-        ``lmerControl`` has ``autoscale``.
-    empty_call : str
-        What is said of a call without arguments, which ``subbars`` does not survive.
-    scale_advice : str
-        How "Some predictor variables are on very different scales:" goes on.
-    codes_any_vector : bool
-        R's ``C()`` takes text, numbers and truth for a factor, and gives a contrast function
-        the levels, which then name its columns, not their number.
-    counts_from_1970 : bool
-        ``as.Date``, ``as.POSIXct`` and ``difftime`` take numbers without an origin.
-    moves_knots : bool
-        ``bs`` and ``ns`` move inner knots that `df` puts on a boundary to the inside.
-    times_one_by_one : bool
-        ``as.character`` of a date-time leaves out midnight and shows parts of a second, each
-        element for itself; otherwise midnights are left out where there is nothing else.
-    averages_what_is_there : bool
-        ``ave`` does not call its function for combinations that do not occur.
-    reads_open_exponents : bool
-        ``as.numeric("1e")`` is 1.
-    binomial_links : tuple of str
-    skips_derivatives : bool
-        No derivatives of fits with many rows or parameters, or on a bound.
-    profiles_dispersion : bool
-        ``glmer`` estimates a dispersion inside of PIRLS; the random effects' covariance is then
-        not relative to it.
-    deviance_label, convergence_hint : str
-        What minus twice the log-likelihood is called, and what warnings of convergence end with.
-    not_numeric, unequal_labels : str
-        What ``scale`` of a factor and ``cut`` with too few labels say.
-    """
-
+    # The release that stands for it.
     version: str = "2.1"
+    # Names that may be called around a bar for a covariance structure.
     structures: tuple[str, ...] = ("us", "diag", "cs", "ar1")
+    # A grouping expression is expanded as `terms()` does, and a label and the list of them are
+    # turned around where it has a `/`. Otherwise `a/b` alone is expanded.
     expands_groups: bool = True
+    # `glFormula` writes out `||` in its formula, as `lFormula` does.
     splits_generalized: bool = True
+    # `lmerControl` has `autoscale`.
     autoscales: bool = True
+    # What is said of a call without arguments, which `subbars` does not survive.
     empty_call: str = "subscript out of bounds"
+    # How "Some predictor variables are on very different scales:" goes on.
     scale_advice: str = (
         "consider rescaling. \nYou may also use (g)lmerControl(autoscale = TRUE) to "
         "improve numerical stability."
     )
+    # R's `C()` takes text, numbers and truth for a factor, and gives a contrast function the
+    # levels, which then name its columns, not their number.
     codes_any_vector: bool = True
+    # `as.Date`, `as.POSIXct` and `difftime` take numbers without an origin.
     counts_from_1970: bool = True
+    # `bs` and `ns` move inner knots that `df` puts on a boundary to the inside.
     moves_knots: bool = True
+    # `as.character` of a date-time leaves out midnight and shows parts of a second, each element
+    # for itself; otherwise midnights are left out where there is nothing else.
     times_one_by_one: bool = True
+    # `ave` does not call its function for combinations that do not occur.
     averages_what_is_there: bool = True
+    # `as.numeric("1e")` is 1.
     reads_open_exponents: bool = False
     binomial_links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit", "log", "identity")
+    # No derivatives of fits with many rows or parameters, or on a bound.
     skips_derivatives: bool = True
+    # `glmer` estimates a dispersion inside of PIRLS; the random effects' covariance is then not
+    # relative to it.
     profiles_dispersion: bool = True
+    # What minus twice the log-likelihood is called.
     deviance_label: str = "-2*log(L)"
+    # What warnings of convergence end with.
     convergence_hint: str = "\n  See ?lme4::convergence and ?lme4::troubleshooting."
+    # What `scale` of a factor and `cut` with too few labels say.
     not_numeric: str = "'x' must be numeric or complex"
     unequal_labels: str = "number of intervals and length of 'labels' differ"
 

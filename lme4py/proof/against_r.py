@@ -81,16 +81,7 @@ def compare(design: Any, fixture: Fixture) -> Comparison:
 def compare_either(fixture: Fixture, make: Callable[[str], MixedDesign]) -> Comparison:
     """Compare with what either generation of lme4 makes; return the comparison that is nearer.
 
-    Parameters
-    ----------
-    fixture : Fixture
-    make : callable
-        Makes the design as a version of lme4 does.
-
-    Raises
-    ------
-    Lme4pyError
-        If neither can make it.
+    `make` makes the design as a version of lme4 does; its error is raised if neither can be made.
     """
     found: list[Comparison] = []
     faults: list[Lme4pyError] = []
@@ -125,11 +116,11 @@ def _recorded(design: MixedDesign, fixture: Fixture) -> Fixture:
         terms = terms.put(
             "Ztlist", RList(tuple(blocks.values()), None if unnamed else tuple(blocks))
         )
-    names = tuple(row_names(design, None if data is None else data.row_names))
+    names = row_names(design, None if data is None else data.row_names)
     return replace(
         fixture,
         X=own["X"],
-        frame=replace(own["fr"], row_names=names),
+        frame=replace(own["fr"], row_names=tuple(names)),
         terms=terms,
         model=(design.y, design.weights, design.offset),
         reml=design.reml,

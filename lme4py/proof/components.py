@@ -19,14 +19,9 @@ from lme4py.unique_names import make_unique
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Component:
-    """One component of a model.
+    """One component of a model: numbers as an array, a `Factor`, an `RSparse`, or a list.
 
-    Parameters
-    ----------
-    value : ndarray of float64, Factor, RSparse or list
-        Numbers are compared within a tolerance; the elements of a list must be the same.
-    axes : tuple of str
-        What its rows and columns go by: a key of `Components.labels` for each.
+    The elements of a list must be the same. The `axes` are what its rows and columns go by.
     """
 
     value: Any
@@ -35,15 +30,10 @@ class Component:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Components:
-    """The components of a model, and what their rows and columns are called.
+    """The components of a model, by the names that `MixedDesign` gives them, and their labels.
 
-    Parameters
-    ----------
-    parts : mapping of str to Component
-        By the names that `MixedDesign` gives them.
-    labels : mapping of str to sequence
-        What tells the elements along an axis from each other: ``rows`` of the data,
-        ``columns`` of X, ``effects`` (rows of Zt), random ``terms``.
+    These tell the elements along an axis from each other: ``rows`` of the data, ``columns`` of X,
+    ``effects`` (rows of Zt), random ``terms``.
     """
 
     parts: Mapping[str, Component]
@@ -54,11 +44,6 @@ def components(model: Fixture) -> Components:
     """Return the components of a model that R recorded, or that is written as R records it.
 
     Positions count from 0. What is absent has no component.
-
-    Raises
-    ------
-    DataError
-        If they are not what lme4 writes.
     """
     try:
         return _taken_apart(model)
@@ -153,13 +138,8 @@ def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
             yield f"{name} (number)", [len(numbers)]
         elif numbers is not None:
             yield name, numbers.as_float(), "terms"
-    yield (
-        "cnms",
-        [
-            (group, [] if names is None else list(names.values))
-            for group, names in named_items(terms["cnms"])
-        ],
-    )
+    cnms = named_items(terms["cnms"])
+    yield "cnms", [(group, [] if names is None else list(names.values)) for group, names in cnms]
     factors = dict(named_items(terms["flist"]))
     yield "flist names", list(factors)
     for group, factor in factors.items():

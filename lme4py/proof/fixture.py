@@ -203,13 +203,7 @@ def read_fixture(path: str | os.PathLike[str]) -> Fixture:
 
 
 def fixture_of(record: RList, name: str = "the record") -> Fixture:
-    """Return the fixture in a list that was read already.
-
-    Raises
-    ------
-    DataError
-        If no element of it is what ``lFormula``, ``glFormula`` or ``getME`` returns.
-    """
+    """Return the fixture in a list that was read already; `DataError` where it holds no model."""
     try:
         # A fitted model is the list of its components.
         items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)

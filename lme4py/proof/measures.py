@@ -85,34 +85,32 @@ def _up_to_order(
 
 
 def measure(component: str, ours: Any, theirs: Any, labels: Labels = ()) -> Finding:
-    """Compare two values of a component.
-
-    Parameters
-    ----------
-    component : str
-    ours, theirs : ndarray of float64, Factor, RSparse or list
-    labels : sequence of sequences
-        What our rows and columns are called, for the places of differences.
-    """
+    """Compare two values of a component, whose rows and columns the labels name."""
     size = " x ".join(map(str, _extent(ours)))
     match ours, theirs:
         case _ if type(ours) is not type(theirs):
-            what = f"{_KINDS[type(ours)]}, R has {_KINDS[type(theirs)]}"
-            found = Finding(component, "different", what)
+            found = _different(f"{_KINDS[type(ours)]}, R has {_KINDS[type(theirs)]}")
         case list(), _:
-            found = _texts(component, ours, theirs)
+            found = _texts(ours, theirs)
         case _ if _extent(ours) != _extent(theirs):
-            what = f"shape {_extent(ours)}, R has {_extent(theirs)}"
-            found = Finding(component, "different", what)
+            found = _different(f"shape {_extent(ours)}, R has {_extent(theirs)}")
         case np.ndarray(), _:
-            found = _numbers(component, ours, theirs, labels)
+            found = _numbers(ours, theirs, labels)
         case Factor(), _:
-            found = _factors(component, ours, theirs, labels)
+            found = _factors(ours, theirs, labels)
             size = f"{size}, {len(ours.levels)} levels"
         case _:
-            found = _sparse(component, ours.matrix, theirs.matrix, labels)
+            found = _sparse(ours.matrix, theirs.matrix, labels)
             size = f"{size}, {ours.matrix.nnz} values"
-    return replace(found, size=size)
+    return replace(found, component=component, size=size)
+
+
+# A finding gets the name of its component when it is complete.
+_EQUAL = Finding("", "equal")
+
+
+def _different(summary: str, differences: tuple[Difference, ...] = ()) -> Finding:
+    return Finding("", "different", summary, differences)
 
 
 _KINDS = {list: "text", np.ndarray: "numbers", Factor: "a factor", RSparse: "a sparse matrix"}
@@ -133,12 +131,7 @@ def _extent(value: Any) -> tuple[int, ...]:
 def permutation(ours: Sequence[Hashable], theirs: Sequence[Hashable]) -> Order:
     """Return where each of their elements stands in ours, None unless both hold the same.
 
-    Equal elements are paired in order.
-
-    Examples
-    --------
-    >>> permutation(["a", "b", "a"], ["b", "a", "a"]).tolist()
-    [1, 0, 2]
+    Equal elements are paired in order: of ``aba`` and ``baa`` the places are 1, 0 and 2.
     """
     if len(ours) != len(theirs) or Counter(ours) != Counter(theirs):
         return None
@@ -168,13 +161,13 @@ def _put_in_order(value: Any, orders: Sequence[Order]) -> Any:
             return value[rows] if value.ndim == 1 else value[rows][:, columns]
 
 
-def _numbers(component: str, ours: FloatArray, theirs: FloatArray, labels: Labels) -> Finding:
+def _numbers(ours: FloatArray, theirs: FloatArray, labels: Labels) -> Finding:
     """Compare arrays of the same shape: NaN at the same places, close by column."""
     wrong, largest = _apart(ours, theirs, theirs)
     places = np.argwhere(wrong)
     first = tuple(places[:_FIRST].T)
     pairs = zip(_written(ours[first]), _written(theirs[first]), strict=True)
-    found = _differing(component, f"{ours.size} numbers differ", places, pairs, labels)
+    found = _differing(f"{ours.size} numbers differ", places, pairs, labels)
     return replace(found, largest=largest)
 
 
@@ -203,16 +196,16 @@ def _place(at: Sequence[int], labels: Labels) -> str:
 
 
 def _differing(
-    component: str, what: str, places: Any, pairs: Iterable[tuple[str, str]], labels: Labels = ()
+    what: str, places: Any, pairs: Iterable[tuple[str, str]], labels: Labels = ()
 ) -> Finding:
     """Return the finding of places that differ, of which `pairs` are the values of the first."""
     if not len(places):
-        return Finding(component, "equal")
+        return _EQUAL
     differences = (
         Difference(_place(at, labels), *map(_short, pair))
         for at, pair in zip(places, pairs, strict=False)
     )
-    return Finding(component, "different", f"{len(places)} of {what}", tuple(differences))
+    return _different(f"{len(places)} of {what}", tuple(differences))
 
 
 def _written(numbers: FloatArray) -> list[str]:
@@ -224,23 +217,21 @@ def _short(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-def _texts(component: str, ours: list[Any], theirs: list[Any]) -> Finding:
+def _texts(ours: list[Any], theirs: list[Any]) -> Finding:
     """Compare sequences of texts (or other exact values)."""
     here, there = _surplus(ours, theirs), _surplus(theirs, ours)
     if len(ours) != len(theirs):
         only = [f"only in R {there}"] * bool(there) + [f"only here {here}"] * bool(here)
-        summary = f"{len(ours)} elements, R has {len(theirs)}; {', '.join(only)}"
-        return Finding(component, "different", _short(summary))
+        return _different(_short(f"{len(ours)} elements, R has {len(theirs)}; {', '.join(only)}"))
     wrong = [[at] for at, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]]
     if wrong and not here:
         summary = f"{ours}, in R {theirs}"
         if len(ours) > _ORDER_SHOWN:
             at = wrong[0][0]
             summary = f"element {at} is {ours[at]!r}, R has {theirs[at]!r} there"
-        return Finding(component, "order", _short(summary))
-
+        return Finding("", "order", _short(summary))
     pairs = [(repr(ours[at]), repr(theirs[at])) for (at,) in wrong[:_FIRST]]
-    return _differing(component, f"{len(ours)} differ", wrong, pairs)
+    return _differing(f"{len(ours)} differ", wrong, pairs)
 
 
 def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
@@ -257,7 +248,7 @@ def _surplus(items: list[Any], others: list[Any]) -> list[Any]:
     return found[:_FIRST]
 
 
-def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
+def _sparse(ours: Any, theirs: Any, labels: Labels) -> Finding:
     """Compare compressed columns: stored places exactly, stored numbers within the tolerance."""
     import pandas as pd
 
@@ -278,26 +269,26 @@ def _sparse(component: str, ours: Any, theirs: Any, labels: Labels) -> Finding:
         for numbers, stored in ((left, here), (right, there))
     )
     places, pairs = both.loc[wrong, [0, 1]].to_numpy(), zip(*shown, strict=True)
-    found = _differing(component, f"{len(both)} stored numbers differ", places, pairs, labels)
+    found = _differing(f"{len(both)} stored numbers differ", places, pairs, labels)
     only, lacks = int((here & ~there).sum()), int((there & ~here).sum())
     arrays = ("indptr", "indices")
     if found.verdict == "equal" and (only or lacks):
         zeros = f"{only} zeros are stored here only and {lacks} in R only"
-        found = Finding(component, "different", f"the same matrix, but {zeros}")
+        found = _different(f"the same matrix, but {zeros}")
     elif not all(np.array_equal(getattr(ours, a), getattr(theirs, a)) for a in arrays):
         what = found.summary or "the stored places are in another sequence"
         found = replace(found, verdict="different", summary=what)
     return replace(found, largest=largest)
 
 
-def _factors(component: str, ours: Factor, theirs: Factor, labels: Labels) -> Finding:
+def _factors(ours: Factor, theirs: Factor, labels: Labels) -> Finding:
     """Compare factors of the same length: levels in order, codes, and whether they are ordered."""
     # An NA level (addNA) has no counterpart in pandas: it is called "NA" there.
     mine, others = (
         np.array([*("NA" if level is None else level for level in factor.levels), "NA"], object)
         for factor in (ours, theirs)
     )
-    levels = _texts(component, mine[:-1].tolist(), others[:-1].tolist())
+    levels = _texts(mine[:-1].tolist(), others[:-1].tolist())
     if levels.verdict == "different":
         return replace(levels, summary=f"levels: {levels.summary}")
     here, there = mine[ours.codes], others[theirs.codes]
@@ -305,9 +296,8 @@ def _factors(component: str, ours: Factor, theirs: Factor, labels: Labels) -> Fi
     if len(wrong):
         what = f"{here.size} rows have another level"
         pairs = [(repr(here[at]), repr(there[at])) for (at,) in wrong[:_FIRST]]
-        return _differing(component, what, wrong, pairs, labels)
+        return _differing(what, wrong, pairs, labels)
     if ours.ordered != theirs.ordered:
         words = {True: "ordered", False: "not ordered"}
-        summary = f"{words[ours.ordered]}, in R {words[theirs.ordered]}"
-        return Finding(component, "different", summary)
+        return _different(f"{words[ours.ordered]}, in R {words[theirs.ordered]}")
     return replace(levels, summary=f"levels {levels.summary}" if levels.summary else "")

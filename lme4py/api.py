@@ -10,7 +10,7 @@ import numpy as np
 
 from lme4py.argument_types import with_arguments
 from lme4py.control import Control, control_of, fit_control
-from lme4py.data.attached import ContrastArgument
+from lme4py.data.coding import ContrastArgument
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import FormulaError

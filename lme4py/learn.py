@@ -16,14 +16,18 @@ import numpy as np
 
 from lme4py.argument_types import choice_of, flag_of, mapping_of
 from lme4py.control import Control, control_of
-from lme4py.data.attached import ContrastArgument, with_contrasts
-from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts, default_contrasts_of
+from lme4py.data.coding import (
+    DEFAULT_CONTRASTS,
+    ContrastArgument,
+    DefaultContrasts,
+    default_contrasts_of,
+    with_contrasts,
+)
 from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
 from lme4py.data.factors import factor_of
-from lme4py.data.missing_rows import missing, rows_text
 from lme4py.data.schema import without_rows
-from lme4py.data.values import Character, Value
+from lme4py.data.values import Character, Value, missing
 from lme4py.design import MixedDesign
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.family import Family
@@ -49,7 +53,7 @@ from lme4py.matrices.fixed import FixedEffects, fixed_part
 from lme4py.matrices.grouping import Grouping, random_term
 from lme4py.matrices.response import response
 from lme4py.matrices.reterms import RandomEffects, random_effects
-from lme4py.messages import Messages
+from lme4py.messages import Messages, rows_text
 from lme4py.spec.spec import Spec
 from lme4py.versions import Lme4, lme4_of
 

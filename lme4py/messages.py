@@ -6,8 +6,14 @@ import inspect
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lme4py.errors import Lme4pyAdvice, Lme4pyMessage, Lme4pyWarning, Span
+
+_ROWS_SHOWN = 5
 
 
 def log(texts: Iterable[str]) -> None:
@@ -95,3 +101,29 @@ class Messages:
             depth, frame = depth + 1, frame.f_back
         for text, category in told:
             warnings.warn(text, category, stacklevel=depth)
+
+
+def rows_text(
+    mask: NDArray[np.bool_],
+    positions: NDArray[np.int64] | None = None,
+    values: NDArray[Any] | None = None,
+) -> str:
+    """Return the first rows that a mask marks, and their number, counted from 0.
+
+    `positions` are the rows of the data that those of the frame were, None where they are the
+    same; `values` are shown with the rows.
+
+    Examples
+    --------
+    >>> rows_text(np.array([False, True, True]), values=np.array([1.0, np.inf, -np.inf]))
+    'row 1 (inf), row 2 (-inf): 2 of 3 rows, counted from 0'
+    """
+    found = np.flatnonzero(mask)
+    shown = []
+    for at in found[:_ROWS_SHOWN]:
+        place = at if positions is None else positions[at]
+        name = f"row {int(place)}" if place >= 0 else "an absent row"
+        shown.append(name if values is None else f"{name} ({values[at]})")
+    more = ", ..." if found.size > _ROWS_SHOWN else ""
+    total = f"{found.size:,} of {mask.size:,} rows, counted from 0"
+    return f"{', '.join(shown)}{more}: {total}"

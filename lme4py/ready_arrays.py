@@ -9,13 +9,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from lme4py.argument_types import mapping_of
-from lme4py.data.attached import ContrastArgument, with_contrasts
-from lme4py.data.coding import DEFAULT_CONTRASTS, default_contrasts_of
+from lme4py.data.coding import (
+    DEFAULT_CONTRASTS,
+    ContrastArgument,
+    default_contrasts_of,
+    with_contrasts,
+)
 from lme4py.data.collation import Collation
-from lme4py.data.column_values import value_of
+from lme4py.data.column_values import kept, value_of
 from lme4py.data.columns import Columns
 from lme4py.data.factors import drop_unused, factor_of
-from lme4py.data.memory import kept
 from lme4py.data.values import Factor, FloatArray, Matrix, Numeric, Value, length
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError

@@ -9,12 +9,12 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from lme4py.argument_types import coefficients_of
-from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import has_dispersion
 from lme4py.links import mean_of_link
+from lme4py.messages import rows_text
 
 _POSITIVE = ("poisson", "Gamma", "inverse.gaussian", "negative.binomial")
 # What numpy can draw of counts.

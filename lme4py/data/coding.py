@@ -1,28 +1,38 @@
-"""Coding matrices: R's ``contr.*`` functions."""
+"""Contrasts: R's ``contr.*`` functions, and what ``contrasts(d$f) <- m`` keeps on a column.
+
+Attached contrasts reach whatever is made of the factor, X and random slopes alike, as long as
+every level is used; functions that make a new factor (``factor``, ``relevel``) lose them.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import signature
 from itertools import repeat
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lme4py import linpack
-from lme4py.data.values import Matrix
+from lme4py.data.columns import Columns
+from lme4py.data.factors import logical_factor
+from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric, Value
 from lme4py.errors import DataError, nearest
 from lme4py.moments import mean, total
 
-FloatArray = NDArray[np.float64]
+ContrastArgument: TypeAlias = str | Callable[[int], Any] | Any
+"""A name such as "contr.sum", a matrix, a DataFrame, or a function of the number of levels."""
+
 DefaultContrasts: TypeAlias = tuple[str, str]
 """R's ``options(contrasts = )``: the coding of unordered factors, and that of ordered ones."""
 
 DEFAULT_CONTRASTS: DefaultContrasts = ("contr.treatment", "contr.poly")
 
 _TOO_FEW = "not enough degrees of freedom to define contrasts"
+_EXPECTED = "numeric contrasts or contrast name expected"
 _MOST_POLY = 95
 _PIECE = 1 << 15
 
@@ -50,21 +60,10 @@ def power(values: FloatArray, exponent: int) -> FloatArray:
 
 
 def orthogonal_powers(centred: FloatArray, degree: int) -> tuple[FloatArray, int]:
-    """Return monic orthogonal polynomials of centred numbers as R computes them.
+    """Return monic orthogonal polynomials of centred numbers, shape (n, degree + 1), as R does.
 
-    Parameters
-    ----------
-    centred : ndarray, shape (n,)
-        Numbers with their mean taken off.
-    degree : int
-        Highest power.
-
-    Returns
-    -------
-    columns : ndarray, shape (n, degree + 1), Fortran order
-        Not normalized; the first is the constant.
-    rank : int
-        Rank of the powers by R's rule; columns were pivoted when it falls short.
+    They are not normalized; the first is the constant. The rank is that of the powers by R's
+    rule: where it falls short, columns were pivoted.
     """
     powers = np.empty((centred.size, degree + 1), order="F")
     for exponent in range(degree + 1):
@@ -139,30 +138,10 @@ CONTRASTS: dict[str, Callable[..., Matrix]] = {
 
 
 def coding_matrix(name: str, levels: Sequence[str], **options: Any) -> Matrix:
-    """Return the matrix of R's contrast function `name`, one row per level.
+    """Return the matrix of R's contrast function `name`, one row per level, its columns named.
 
-    Parameters
-    ----------
-    name : str
-        ``contr.treatment``, ``contr.SAS``, ``contr.sum``, ``contr.helmert`` or
-        ``contr.poly``.
-    levels : sequence of str
-        Level names, for the names of the columns.
-    **options
-        R's: ``base`` (1-based, treatment), ``scores`` (poly), ``contrasts=False``
-        for R's matrix with a column for every level.
-
-    Returns
-    -------
-    Matrix
-        Shape (k, k - 1). Names as in R: levels (treatment, SAS), ``.L .Q .C ^4``
-        (poly), None (sum, helmert).
-
-    Raises
-    ------
-    DataError
-        In R's words: fewer than two levels, a base out of range, bad scores, more
-        than 95 levels for poly, an unknown function.
+    The options are R's: ``base`` (1-based, treatment), ``scores`` (poly), ``contrasts=False`` for
+    a column for every level.
 
     Examples
     --------
@@ -199,11 +178,6 @@ def _unknown(name: str) -> DataError:
 def default_contrasts_of(argument: Any) -> DefaultContrasts:
     """Return the ``default_contrasts`` argument as a pair of names.
 
-    Raises
-    ------
-    DataError
-        If it is no pair of known names, in the words of R's ``options``.
-
     Examples
     --------
     >>> default_contrasts_of(["contr.sum", "contr.poly"])
@@ -223,21 +197,10 @@ def default_contrasts_of(argument: Any) -> DefaultContrasts:
 
 
 def complete_contrasts(given: Matrix, columns: int) -> Matrix:
-    """Return a contrast matrix with the columns that R's ``contrasts<-`` keeps.
+    """Return a contrast matrix with as many columns as are wanted (R's ``contrasts<-``).
 
-    Parameters
-    ----------
-    given : Matrix
-        One row per level, of which there are two or more.
-    columns : int
-        How many columns are wanted: surplus ones are cut off. If there are fewer, R
-        adds directions orthogonal to the constant and to the given columns, always
-        up to one less than there are levels.
-
-    Raises
-    ------
-    DataError
-        If the given columns and the constant depend on each other and need filling.
+    Surplus ones are cut off. If there are fewer, R adds directions orthogonal to the constant and
+    to the given columns, always up to one less than there are levels.
 
     Examples
     --------
@@ -263,3 +226,99 @@ def complete_contrasts(given: Matrix, columns: int) -> Matrix:
     if columns != levels - 1:
         raise DataError("length of 'dimnames' [2] not equal to array extent")
     return Matrix(np.asfortranarray(filled), (*names, *[""] * (columns - found)))
+
+
+def with_contrasts(columns: Columns, attached: Mapping[str, ContrastArgument]) -> Columns:
+    """Return columns with contrasts attached to some of the factors; None takes theirs away."""
+    known: dict[str, Value] = {}
+    for name, argument in attached.items():
+        factor = _factor(columns, name)
+        contrasts = given_contrast(argument, factor, name)
+        known[name] = replace(factor, codes=factor.codes[:0].copy(), contrasts=contrasts)
+    return columns.held_to(known)
+
+
+def _factor(columns: Columns, name: str) -> Factor:
+    value = columns.get(name)
+    if isinstance(value, Numeric) and value.kind == "logical":
+        return logical_factor(value.values)
+    if isinstance(value, Factor):
+        return value
+    remedy = "make it a pandas Categorical or a polars Enum"
+    if value is None:
+        close = nearest(str(name), columns.names)
+        hint = f"the data have no column '{name}'{'; ' + close if close else ''}"
+    elif isinstance(value, Character):
+        hint = f"'{name}' is text: {remedy}, or write C(factor({name}), ...) in the formula"
+    else:
+        hint = f"'{name}' is not a factor: {remedy}"
+    raise DataError("contrasts apply only to factors", hint=hint)
+
+
+def given_contrast(
+    argument: ContrastArgument, factor: Factor, name: str, *, as_wide_as_given: bool = False
+) -> str | Matrix | None:
+    """Return what R's ``contrasts<-`` makes of a value for a factor of some name.
+
+    A name is only remembered: whether there is such a function shows when a column is coded by
+    it. A matrix is cut or completed to one column less than there are levels, unless it keeps its
+    columns as R's ``contrasts.arg`` does (`as_wide_as_given`).
+    """
+    refuse_single_level(factor, name)
+    if argument is None or isinstance(argument, str):
+        return argument
+    levels = len(factor.levels)
+    if callable(argument) and not hasattr(argument, "__array__"):
+        as_wide_as_given = False
+        try:
+            argument = argument(levels)
+        except Exception as error:  # whatever a user's function raises is shown as ours
+            raise DataError(
+                f"the contrast function of '{name}' failed: {type(error).__name__}: {error}"
+            ) from error
+    given, columns = _matrix(argument, factor, name)
+    if given.values.shape[0] != levels:
+        raise DataError(
+            "wrong number of contrast matrix rows",
+            hint=f"'{name}' has {levels} levels, its matrix {given.values.shape[0]} rows",
+        )
+    return complete_contrasts(given, columns if as_wide_as_given and columns else levels - 1)
+
+
+def refuse_single_level(factor: Factor, name: str) -> None:
+    """Raise R's error if a factor has fewer than two levels."""
+    if len(factor.levels) < 2:
+        levels = ", ".join(repr(level) for level in factor.levels)
+        raise DataError(
+            "contrasts can be applied only to factors with 2 or more levels",
+            hint=f"'{name}' has the levels ({levels}) in the rows that are left",
+        )
+
+
+def _matrix(argument: Any, factor: Factor, name: str) -> tuple[Matrix, int | None]:
+    """Return a matrix, and how many columns it was given with: None for a vector."""
+    if isinstance(argument, Matrix):
+        return argument, argument.values.shape[1]
+    try:
+        array = np.asarray(argument)
+        values = array.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        values = array = np.zeros(0, dtype=np.bool_)
+    if array.dtype.kind == "b" or values.ndim > 2:
+        raise DataError(_EXPECTED, hint=f"the contrast of '{name}' is a {type(argument).__name__}")
+    if values.ndim < 2:
+        return Matrix(values.reshape(-1, 1)), None
+    # R takes the rows as they come, whatever they are called. A list has an `index`, too.
+    labels = [str(label) for label in (argument.index if hasattr(argument, "iloc") else ())]
+    levels = [str(level) for level in factor.levels]
+    if labels != levels and sorted(labels) == sorted(levels):
+        raise DataError(
+            f"the rows of the contrasts of '{name}' are {', '.join(labels)}, its levels "
+            f"{', '.join(levels)}",
+            hint=f"put the rows in the order of the levels: .loc[{levels}]",
+        )
+    # pyarrow's `columns` are the columns themselves.
+    names = getattr(argument, "column_names", None) or getattr(argument, "columns", None)
+    # A pandas frame whose columns are numbered has no names for them.
+    named = None if names is None or hasattr(names, "step") else tuple(map(str, names))
+    return Matrix(values, named), values.shape[1]

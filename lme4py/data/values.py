@@ -358,3 +358,21 @@ def take_or_missing(value: Value, rows: NDArray[np.int64]) -> Value:
             return replace(found, codes=np.where(absent, np.int32(-1), found.codes))
         case _:
             return found
+
+
+def missing(value: Value) -> NDArray[np.bool_] | None:
+    """Return where a value is missing, shape (n,); None when nowhere."""
+    match value:
+        case Numeric() if value.values.dtype.kind != "f" or np.isfinite(value.squares):
+            return None
+        case Numeric(values=values) | Matrix(values=values):
+            # The least of some numbers is NaN when one of them is.
+            if values.dtype.kind != "f" or not values.size or not np.isnan(values.min()):
+                return None
+            return np.asarray(np.isnan(values).reshape(len(values), -1).any(axis=1))
+        case Factor():
+            return np.less(value.codes, 0) if value.incomplete else None
+        case Character(codes=codes):
+            return np.less(codes, 0) if codes.size and codes.min() < 0 else None
+        case _:
+            return None

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.export.coordinates import TermCoordinates, coordinates
 from lme4py.matrices.covariance import Covariance
+from lme4py.messages import rows_text
 
 # Names that the programs give to variables; a dimension of the same name gets another.
 _TAKEN = re.compile(r"beta|eta|sigma|y|won|trials|w|o|(b|u|v|sd|rho|own|all|L|Z|j)_\d+")

@@ -17,12 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import few
-from lme4py.data.column_values import value_of
+from lme4py.data.column_values import read_only, value_of
 from lme4py.data.columns import row_names
 from lme4py.data.factors import distinct, factor_of
 from lme4py.data.factors import drop_unused as without_unused
-from lme4py.data.memory import read_only
-from lme4py.data.missing_rows import missing, rows_text
 from lme4py.data.schema import adapt
 from lme4py.data.values import (
     Character,
@@ -33,6 +31,7 @@ from lme4py.data.values import (
     Numeric,
     Value,
     length,
+    missing,
     take,
     take_or_missing,
     without_dim,
@@ -44,6 +43,7 @@ from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import PENDING, ColumnSource, Evaluated, Scope, evaluate
 from lme4py.frame.state import NOTHING, State
 from lme4py.functions.table import Context
+from lme4py.messages import rows_text
 
 NAAction: TypeAlias = Literal["omit", "exclude", "fail", "pass"]
 Expression: TypeAlias = Any

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.factors import drop_unused
-from lme4py.data.missing_rows import missing
 from lme4py.data.values import (
     Character,
     Factor,
@@ -21,6 +20,7 @@ from lme4py.data.values import (
     Value,
     concatenate,
     length,
+    missing,
     take_or_missing,
     time_class,
 )

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.columns import Columns
-from lme4py.data.missing_rows import missing, rows_text
-from lme4py.data.values import Character, Factor, Numeric
+from lme4py.data.values import Character, Factor, Numeric, missing
 from lme4py.errors import Span
 from lme4py.formula.formula import Formula
 from lme4py.formula.syntax import Call, Symbol, calls_in, symbols
@@ -31,7 +30,7 @@ from lme4py.matrices.grouping import Grouping
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
-from lme4py.messages import Messages
+from lme4py.messages import Messages, rows_text
 from lme4py.moments import sum_of_squares
 
 _MOST, _NEARLY_ALL = 0.5, 0.9

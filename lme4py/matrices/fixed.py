@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
-from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
@@ -21,7 +20,7 @@ from lme4py.functions.table import Context
 from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan
-from lme4py.messages import Messages
+from lme4py.messages import Messages, rows_text
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array

@@ -15,8 +15,13 @@ from itertools import product
 
 import numpy as np
 
-from lme4py.data.attached import ContrastArgument, given_contrast, refuse_single_level
-from lme4py.data.coding import DefaultContrasts, coding_matrix
+from lme4py.data.coding import (
+    ContrastArgument,
+    DefaultContrasts,
+    coding_matrix,
+    given_contrast,
+    refuse_single_level,
+)
 from lme4py.data.collation import Collation
 from lme4py.data.factors import factor_of, logical_factor
 from lme4py.data.values import Character, Factor, Matrix, Null, Numeric, Value

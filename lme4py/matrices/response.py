@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.control import Control
-from lme4py.data.missing_rows import rows_text
 from lme4py.data.values import Character, Factor, FloatArray, Matrix, Numeric
 from lme4py.errors import DataError, Span
 from lme4py.family import Family
 from lme4py.frame.modelframe import ModelFrame
 from lme4py.matrices.checks import act
+from lme4py.messages import rows_text
 
 _WHOLE = 0.001
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lme4py.argument_types import path_of
-from lme4py.data.missing_rows import missing
-from lme4py.data.values import FloatArray, Matrix, without_dim
+from lme4py.data.values import FloatArray, Matrix, missing, without_dim
 from lme4py.errors import DataError
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula import Formula

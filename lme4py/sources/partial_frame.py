@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.data.factors import extreme_rows, first_rows
-from lme4py.data.missing_rows import missing
 from lme4py.data.schema import type_name, without_rows
 from lme4py.data.values import (
     Character,
@@ -24,6 +23,7 @@ from lme4py.data.values import (
     Value,
     concatenate,
     length,
+    missing,
     take,
     time_class,
 )

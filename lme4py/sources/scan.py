@@ -22,7 +22,7 @@ import numpy as np
 
 from lme4py.argument_types import count_of, flag_of, path_of, refuse_unknown
 from lme4py.control import Control
-from lme4py.data.attached import with_contrasts
+from lme4py.data.coding import with_contrasts
 from lme4py.data.columns import Columns, of_other_length
 from lme4py.data.schema import adapt
 from lme4py.data.values import FloatArray, Numeric, Value, length, time_class

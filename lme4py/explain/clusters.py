@@ -20,14 +20,10 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import Estimates, estimates, known_values
 from lme4py.explain.expression import (
-    Applied,
     Grid,
-    Numeral,
-    Product,
+    Operation,
     Quantity,
     QuantityKind,
-    Relation,
-    Sum,
     Tree,
     column,
     grid,
@@ -238,7 +234,7 @@ class Cluster(Shown):
             if part.columns.size:
                 yield factor, part, [replace(e, part=level) for level in levels for e in own]
 
-    def equation(self, most: tuple[int, int]) -> tuple[Relation, Relation]:
+    def equation(self, most: tuple[int, int]) -> tuple[Operation, Operation]:
         """Return the equation in letters, and term by term the same in entries.
 
         Of more than so many rows and columns the middle is left out.
@@ -247,7 +243,8 @@ class Cluster(Shown):
         told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
         told += [(part.Z, effects) for _, part, effects in self.effects()]
         for matrix, effects in told:
-            terms.append(Product((_grid(matrix, most), column(effects).abridged(most[1], 1))))
+            vector = column(effects).abridged(most[1], 1)
+            terms.append(Operation("·", (_grid(matrix, most), vector)))
         if self.offset is not None:
             terms.append(_grid(self.offset, most))
         if model.residual:
@@ -256,9 +253,9 @@ class Cluster(Shown):
         if model.residual and self.y is not None and self.y.ndim == 1:
             y = _grid(self.y, most)
         letters = in_matrices(model, [k for k, *_ in self.effects()], self.source.factor)
-        return letters, Relation((y, Sum(tuple(terms))))
+        return letters, Operation("=", (y, Operation("+", tuple(terms))))
 
-    def _estimates(self) -> dict[Quantity, Tree]:
+    def _estimates(self) -> dict[Quantity, float]:
         """Return the numbers of all effects and residuals, or none."""
         known, model = self.source.known, self.source.system
         if known.b is None:
@@ -272,7 +269,7 @@ class Cluster(Shown):
             pairs += zip(self._each_row("predicted"), rest, strict=True)
         elif self.y is not None and self.y.ndim == 1:
             pairs += zip(self._each_row("residual"), self.y - rest, strict=True)
-        return {symbol: Numeral(float(value)) for symbol, value in pairs}
+        return {symbol: float(value) for symbol, value in pairs}
 
     def _each_row(self, kind: QuantityKind) -> list[Quantity]:
         own, rows = (self.source.factor,), range(1, self.rows.size + 1)
@@ -379,10 +376,10 @@ class ClusterVariance(Shown):
             Section(self.cluster.title, (V,), stage),
             Section("", tuple(terms), stage, most=_MOST_EFFECTS),
         ]
-        correlation = Applied((model.outcomes(own),), "corr")
+        correlation = Operation("corr", (model.outcomes(own),))
         for side, values in ((V.left, self.matrix), (correlation, self.correlation)):
             if values is not None:
-                numbers = Relation((side, _grid(values, (most, most))))
+                numbers = Operation("=", (side, _grid(values, (most, most))))
                 sections.append(Section("", (numbers,), stage))
         sections.append(Section("", (), stage, tuple(self._notes())))
         return Display(tuple(sections), written.write, digits, width=88)
@@ -424,12 +421,12 @@ class ClusterVariance(Shown):
 
 def _grid(values: Any, most: tuple[int, int]) -> Grid:
     """Return the numbers of a matrix or vector, the middle of a large one left out."""
-    numbers = np.asarray(values)
+    numbers = np.asarray(values, dtype=np.float64)
     lines = numbers.reshape(len(numbers), -1)
     if len(lines) > most[0]:
         # Only what is shown becomes a tree.
         lines = np.vstack([lines[: most[0]], lines[-1:]])
-    return grid([[Numeral(float(value)) for value in line] for line in lines]).abridged(*most)
+    return grid(lines.tolist()).abridged(*most)
 
 
 class Clusters(Sequence[Cluster]):

@@ -14,15 +14,7 @@ from lme4py.argument_types import count_of, mapping_of
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import estimates, known_values
-from lme4py.explain.expression import (
-    Quantity,
-    Relation,
-    Sum,
-    Tree,
-    computed,
-    evaluate,
-    substituted,
-)
+from lme4py.explain.expression import Operation, Quantity, Tree, computed, evaluate, substituted
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.notation import Notation
 from lme4py.explain.runs import folded
@@ -88,7 +80,7 @@ class Equations(Shown):
         The equations as trees.
     notation : Notation
         How quantities are written.
-    numbers : mapping of Quantity to Numeral
+    numbers : mapping of Quantity to float
         The symbols that are shown as numbers.
     digits : int
         Significant digits of numbers.
@@ -101,7 +93,7 @@ class Equations(Shown):
 
     system: System
     notation: Notation
-    numbers: Mapping[Quantity, Tree]
+    numbers: Mapping[Quantity, float]
     digits: int
     terms_per_line: int | None
     width: int | None
@@ -111,7 +103,7 @@ class Equations(Shown):
         """The equations of the observations and of each level above."""
         system = self.system
         terms = (*system.observations, *system.offsets, *system.residual)
-        lowest = [Relation((system.left_side, Sum(terms)))]
+        lowest = [Operation("=", (system.left_side, Operation("+", terms)))]
         notes: list[Note] = []
         if (family := system.design.family) is not None:
             response = response_section(system.design)
@@ -127,7 +119,8 @@ class Equations(Shown):
     def combined(self) -> Display:
         """One equation: those of the levels put into each other and multiplied out."""
         terms = (*self.system.combined_predictor().operands, *self.system.residual)
-        return self._display([Section("", (Relation((self.system.left_side, Sum(terms))),))])
+        whole = Operation("=", (self.system.left_side, Operation("+", terms)))
+        return self._display([Section("", (whole,))])
 
     @cached_property
     def matrix(self) -> Display:
@@ -284,7 +277,11 @@ class Equations(Shown):
         b = random.standard_normal(int(design.random.Gp[-1]))
         offset = 0.0 if design.offset is None else design.offset
         values = system.values_at(beta, b)
-        forms = system.combined_predictor(), system.nested_predictor(), Sum((*system.row_terms(),))
+        forms = (
+            system.combined_predictor(),
+            system.nested_predictor(),
+            Operation("+", (*system.row_terms(),)),
+        )
         with np.errstate(all="ignore"):
             direct = design.X @ beta + design.Z @ b + offset
             size = abs(design.X) @ abs(beta) + abs(design.Z) @ abs(b) + abs(offset)

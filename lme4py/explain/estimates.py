@@ -14,17 +14,7 @@ from lme4py.argument_types import coefficients_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.explain.expression import (
-    Grid,
-    Numeral,
-    Power,
-    Quantity,
-    QuantityKind,
-    Root,
-    Tree,
-    grid,
-    times,
-)
+from lme4py.explain.expression import Grid, Operation, Quantity, QuantityKind, Tree, grid, times
 from lme4py.explain.system import ColumnProduct, System
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.family import has_dispersion
@@ -220,7 +210,7 @@ def covariance_symbols(
     def entry(one: ColumnProduct, two: ColumnProduct) -> Tree:
         structure = system.design.random.terms[one.term].covariance
         if one.term != two.term or (structure.name == "diag" and one is not two):
-            return Numeral(0.0)
+            return 0.0
         if one is two:
             return common("variance", one.term) if structure.hom else of("variance", one, two)
         if structure.name == "us" and not by_deviation:
@@ -231,20 +221,22 @@ def covariance_symbols(
         elif by_deviation:
             spread = [of("deviation", each, each) for each in (one, two)]
         else:
-            spread = [Root((times(*(of("variance", each, each) for each in (one, two))),))]
+            spread = [
+                Operation("√", (times(*(of("variance", each, each) for each in (one, two))),))
+            ]
         if structure.name == "us":
             # One correlation for both halves of the matrix.
             return times(of("correlation", *sorted((one, two), key=lambda c: c.place)), *spread)
         rho: Tree = common("correlation", one.term)
         steps = abs(one.place - two.place)
         if structure.name == "ar1" and steps > 1:
-            rho = Power((rho, Numeral(steps)))
+            rho = Operation("^", (rho, steps))
         return times(rho, *spread)
 
     return grid([[entry(one, two) for two in columns] for one in columns]), meaning
 
 
-def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dict[Quantity, Tree]:
+def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dict[Quantity, float]:
     """Return the numbers of the symbols whose estimates are known."""
     pairs = zip(system.fixed, known.beta.tolist(), strict=True)
     found = {each.effect: value for each, value in pairs if not np.isnan(value)}
@@ -261,4 +253,4 @@ def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dic
             elif symbol.kind == "correlation":
                 value = value / spread if spread else np.nan
             found[symbol] = float(value)
-    return {symbol: Numeral(value) for symbol, value in found.items()}
+    return found

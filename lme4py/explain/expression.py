@@ -1,4 +1,4 @@
-"""Equations as trees: constants, quantities, sums, products, matrices. Text is their rendering.
+"""Equations as trees: numbers, quantities, and operations on trees. Text is their rendering.
 
 A tree can be evaluated, quantities in it can be replaced by trees, and products of sums
 can be multiplied out. A quantity says what it stands for, not how it is written; that is
@@ -38,13 +38,6 @@ QuantityKind: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Numeral:
-    """A number."""
-
-    value: float
-
-
-@dataclass(frozen=True, slots=True)
 class Quantity:
     """A quantity of the model."""
 
@@ -52,7 +45,7 @@ class Quantity:
     name: str = ""  # of a variable, or the letter of a matrix
     # The level or column of the variable; the level of a random effect that is one of several.
     part: str = ""
-    numbers: tuple[int | str, ...] = ()  # (1, 0) for gamma_10; "h" is the index of a `Series`
+    numbers: tuple[int | str, ...] = ()  # (1, 0) for gamma_10; "h" is the index of a run
     factors: tuple[int, ...] = ()  # positions of those whose levels it differs between
     # "i" if it differs between observations, a number or "n" for a certain or the last one of a
     # cluster, "" otherwise.
@@ -61,69 +54,51 @@ class Quantity:
     of: tuple[Quantity, ...] = ()  # the effects whose variance, deviation or correlation it is
 
 
-@dataclass(frozen=True, slots=True)
-class Dots:
-    """What is left out of a matrix or a list."""
-
-    direction: Literal["across", "down", "diagonal"]
-
-
 @dataclass(frozen=True, repr=False)
-class Compound:
-    """A tree made of others."""
+class Operation:
+    """An operation on trees, or a statement about them.
 
-    operands: tuple[Tree, ...]
+    ============  ====================================================================
+    name          operands
+    ============  ====================================================================
+    ``+``         terms; without any it is 0
+    ``·``         factors; without any it is 1
+    ``/``, ``√``  two trees; one
+    ``^``         a base and its whole exponent
+    ``ᵀ``         a matrix or vector, which is transposed
+    ``=``, ``~``  the sides of an equation, of a statement about a distribution
+    ``⊙``         two matrices: each row is the Kronecker product of their rows
+    ``⋯⋮⋱``       (one of these) none: what is left out of a matrix or a list
+    ``Σ``         the first and last value of the index h, and what is added up
+    ``each``      what is told for each value of h, the first and the last one
+    ``marked``    a tree, and a number: those of one number have the same colour
+    all others    the arguments of a function or distribution of that name
+    ============  ====================================================================
+    """
+
+    name: str
+    operands: tuple[Tree, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {len(self.operands)}>"
+        return f"<{type(self).__name__}: {self.name} of {len(self.operands)}>"
+
+    @property
+    def left(self) -> Tree:
+        """The left side."""
+        return self.operands[0]
+
+    @property
+    def right(self) -> Tree:
+        """The right side."""
+        return self.operands[1]
 
     def map(self, change: Callable[[Tree], Tree]) -> Self:
         """Return the tree with each of its operands changed."""
         return replace(self, operands=tuple(map(change, self.operands)))
 
 
-class Sum(Compound):
-    """A sum; the empty one is zero."""
-
-
-class Product(Compound):
-    """A product; the empty one is one."""
-
-
-class Power(Compound):
-    """A base and its whole exponent, a `Numeral`."""
-
-
-class Quotient(Compound):
-    """Two trees, the first divided by the second."""
-
-
-class Root(Compound):
-    """The square root of one tree."""
-
-
-class Transposed(Compound):
-    """One matrix or vector, transposed."""
-
-
 @dataclass(frozen=True, repr=False)
-class Series(Compound):
-    """One tree for every value of its index h, added up or told one by one."""
-
-    first: int = 0
-    last: int = 0
-    added: bool = True
-
-
-@dataclass(frozen=True, repr=False)
-class Marked(Compound):
-    """One tree that corresponds to others with the same mark, which have the same colour."""
-
-    mark: int = 0
-
-
-@dataclass(frozen=True, repr=False)
-class Grid(Compound):
+class Grid(Operation):
     """A matrix, its entries row by row, so many across; a vector is a column of them."""
 
     across: int = 1
@@ -139,84 +114,54 @@ class Grid(Compound):
 
         Examples
         --------
-        >>> small = grid([[Numeral(1.0)] * 9] * 9).abridged(4, 4)
-        >>> len(small.rows), small.rows[2][2]
-        (4, Dots(direction='diagonal'))
+        >>> small = grid([[1.0] * 9] * 9).abridged(4, 4)
+        >>> len(small.rows), small.rows[2][2].name
+        (4, '⋱')
         """
         if self.across <= across and len(self.operands) <= down * self.across:
             return self
-        dots: tuple[Tree, ...] = (Dots("down"),) * self.across
+        dots: tuple[Tree, ...] = (Operation("⋮"),) * self.across
         rows = shortened(self.rows, down, dots)
-        gaps = (Dots("diagonal" if row == dots else "across") for row in rows)
+        gaps = (Operation("⋱" if row == dots else "⋯") for row in rows)
         return grid(shortened(row, across, gap) for row, gap in zip(rows, gaps, strict=True))
 
 
-@dataclass(frozen=True, repr=False)
-class Applied(Compound):
-    """A function or distribution with its arguments."""
-
-    function: str
+Tree: TypeAlias = float | Quantity | Operation
+"""A number, a whole one written as it is, a quantity, or an operation on trees."""
 
 
-@dataclass(frozen=True, repr=False)
-class Relation(Compound):
-    """An equation (=), a statement about a distribution (~), or a product by rows (⊙).
-
-    In the last, each row is the Kronecker product of the rows of the two matrices.
-    """
-
-    sign: Literal["=", "~", "⊙"] = "="
-
-    @property
-    def left(self) -> Tree:
-        """The left side."""
-        return self.operands[0]
-
-    @property
-    def right(self) -> Tree:
-        """The right side."""
-        return self.operands[1]
-
-
-Tree: TypeAlias = Numeral | Quantity | Dots | Compound
-
-
-def distributed(left: Tree, name: str, *parameters: Tree) -> Relation:
+def distributed(left: Tree, name: str, *parameters: Tree) -> Operation:
     """Return that something has a distribution."""
-    return Relation((left, Applied(parameters, name)), "~")
+    return Operation("~", (left, Operation(name, parameters)))
 
 
 def summed(terms: Iterable[Tree]) -> Tree:
     """Return the sum of terms: the term itself if it is alone."""
     found = tuple(terms)
-    return found[0] if len(found) == 1 else Sum(found)
+    return found[0] if len(found) == 1 else Operation("+", found)
 
 
 def times(*factors: Tree) -> Tree:
     """Return the product of factors, products among them joined: a factor alone is itself."""
-    flat = [inner for each in factors for inner in factors_of(each)]
-    return flat[0] if len(flat) == 1 else Product(tuple(flat))
+    flat = [inner for each in factors for inner in operands_of("·", each)]
+    return flat[0] if len(flat) == 1 else Operation("·", tuple(flat))
 
 
-def factors_of(tree: Tree) -> tuple[Tree, ...]:
-    """Return the factors of a product; all else is the only one."""
-    return tree.operands if isinstance(tree, Product) else (tree,)
-
-
-def terms_of(tree: Tree) -> tuple[Tree, ...]:
-    """Return the terms of a sum; all else is the only one."""
-    return tree.operands if isinstance(tree, Sum) else (tree,)
+def operands_of(name: str, tree: Tree) -> tuple[Tree, ...]:
+    """Return the terms of a sum, the factors of a product; all else is the only one."""
+    return tree.operands if isinstance(tree, Operation) and tree.name == name else (tree,)
 
 
 def grid(rows: Iterable[Iterable[Tree]]) -> Grid:
     """Return a matrix by rows."""
     lines = [tuple(row) for row in rows]
-    return Grid(tuple(entry for line in lines for entry in line), len(lines[0]) if lines else 0)
+    across = len(lines[0]) if lines else 0
+    return Grid("matrix", tuple(entry for line in lines for entry in line), across)
 
 
 def column(entries: Iterable[Tree]) -> Grid:
     """Return a column vector."""
-    return Grid(tuple(entries))
+    return Grid("matrix", tuple(entries))
 
 
 def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
@@ -244,34 +189,36 @@ def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
     Examples
     --------
     >>> x, b = Quantity("predictor", "x"), Quantity("fixed", numbers=(1,))
-    >>> evaluate(Sum((Numeral(1.0), Product((b, x)))), {x: np.array([1.0, 2.0]), b: 3.0})
+    >>> evaluate(Operation("+", (1.0, times(b, x))), {x: np.array([1.0, 2.0]), b: 3.0})
     array([4., 7.])
     """
     match tree:
-        case Numeral(value):
-            return value
         case Quantity():
             return values[tree]
-        case Marked((inside,)):
+        case Operation("marked", (inside, _)):
             return evaluate(inside, values)
-        case Product((Grid(entries), Grid(effects))):
+        case Operation("·", (Grid(operands=entries), Grid(operands=effects))):
             pairs = zip(entries, effects, strict=True)
-            return evaluate(Sum(tuple(Product(pair) for pair in pairs)), values)
-        case Sum() | Product() | Power() | Quotient() | Root():
-            operands = [evaluate(operand, values) for operand in tree.operands]
-            return _OPERATIONS[type(tree)](operands)
-        case _:
-            raise TypeError(f"{type(tree).__name__} has no value")
+            return evaluate(Operation("+", tuple(times(*pair) for pair in pairs)), values)
+        case Operation(name, operands):
+            if name not in _ARITHMETIC:
+                raise TypeError(f"{name} has no value")
+            return _ARITHMETIC[name]([evaluate(operand, values) for operand in operands])
+        case number:
+            return number
 
 
-_OPERATIONS: Mapping[type[Compound], Callable[[list[Any]], Any]] = {
+_ARITHMETIC: Mapping[str, Callable[[list[Any]], Any]] = {
     # From a float on: powers of an exact zero must not be integers.
-    Sum: lambda operands: sum(operands, start=0.0),
-    Product: lambda operands: math.prod(operands, start=1.0),
-    Power: lambda operands: operands[0] ** operands[1],
-    Quotient: lambda operands: operands[0] / operands[1],
-    Root: lambda operands: np.sqrt(operands[0]),
+    "+": lambda operands: sum(operands, start=0.0),
+    "·": lambda operands: math.prod(operands, start=1.0),
+    "^": lambda operands: operands[0] ** operands[1],
+    "/": lambda operands: operands[0] / operands[1],
+    "√": lambda operands: np.sqrt(operands[0]),
 }
+
+
+_COMPUTED = _ARITHMETIC.keys() - {"+"}
 
 
 def substituted(tree: Tree, meaning: Mapping[Quantity, Tree]) -> Tree:
@@ -282,7 +229,7 @@ def substituted(tree: Tree, meaning: Mapping[Quantity, Tree]) -> Tree:
     match tree:
         case Quantity() if tree in meaning:
             return substituted(meaning[tree], meaning)
-        case Compound():
+        case Operation():
             return tree.map(lambda item: substituted(item, meaning))
         case _:
             return tree
@@ -293,35 +240,33 @@ def computed(tree: Tree) -> Tree:
 
     Examples
     --------
-    >>> computed(Root((Product((Numeral(2.0), Numeral(8.0))),)))
-    Numeral(value=4.0)
+    >>> computed(Operation("√", (times(2.0, 8.0),)))
+    4.0
     """
-    if not isinstance(tree, Compound):
+    if not isinstance(tree, Operation):
         return tree
     tree = tree.map(computed)
-    known = isinstance(tree, Product | Power | Quotient | Root)
-    if known and all(isinstance(operand, Numeral) for operand in tree.operands):
-        return Numeral(float(evaluate(tree, {})))
-    return tree
+    known = tree.name in _COMPUTED and all(isinstance(each, float | int) for each in tree.operands)
+    return float(evaluate(tree, {})) if known else tree
 
 
-def expanded(tree: Tree) -> Sum:
+def expanded(tree: Tree) -> Operation:
     """Return the tree multiplied out: a sum of products without sums inside.
 
     Examples
     --------
     >>> a, b, c = (Quantity("predictor", name) for name in "abc")
-    >>> [[f.name for f in t.operands] for t in expanded(Product((Sum((a, b)), c))).operands]
+    >>> [[f.name for f in t.operands] for t in expanded(times(summed((a, b)), c)).operands]
     [['a', 'c'], ['b', 'c']]
     """
-    return Sum(tuple(times(*(factors or (Numeral(1.0),))) for factors in _products(tree)))
+    return Operation("+", tuple(times(*(factors or (1.0,))) for factors in _products(tree)))
 
 
 def _products(tree: Tree) -> list[tuple[Tree, ...]]:
     match tree:
-        case Sum(terms):
+        case Operation("+", terms):
             return [factors for term in terms for factors in _products(term)]
-        case Product(factors):
+        case Operation("·", factors):
             choices = product(*(_products(factor) for factor in factors))
             return [tuple(item for chosen in choice for item in chosen) for choice in choices]
         case _:
@@ -333,7 +278,7 @@ def quantities_of(tree: Tree) -> Iterator[Quantity]:
     match tree:
         case Quantity():
             yield tree
-        case Compound(operands):
+        case Operation(_, operands):
             for operand in operands:
                 yield from quantities_of(operand)
 
@@ -343,18 +288,16 @@ def signed(term: Tree) -> tuple[bool, Tree]:
 
     Examples
     --------
-    >>> signed(Product((Numeral(-2.0), Numeral(3.0)))) == (
-    ...     True, Product((Numeral(2.0), Numeral(3.0)))
-    ... )
+    >>> signed(times(-2.0, 3.0)) == (True, times(2.0, 3.0))
     True
     """
     match term:
-        case Marked((inside,), mark):
+        case Operation("marked", (inside, mark)):
             negative, positive = signed(inside)
-            return negative, Marked((positive,), mark)
-        case Numeral(value) if value < 0:
-            return True, Numeral(-value)
-        case Product((Numeral(value), *rest)) if value < 0:
-            return True, Product((Numeral(-value), *rest))
+            return negative, Operation("marked", (positive, mark))
+        case float(value) if value < 0:
+            return True, -value
+        case Operation("·", (float(value), *rest)) if value < 0:
+            return True, Operation("·", (-value, *rest))
         case _:
             return False, term

@@ -9,18 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lme4py.explain.expression import (
-    Compound,
-    Marked,
-    Quantity,
-    Relation,
-    Series,
-    Sum,
-    Tree,
-    quantities_of,
-    shortened,
-    summed,
-)
+from lme4py.explain.expression import Operation, Quantity, Tree, quantities_of, shortened, summed
 from lme4py.explain.markup.display import Note, Section
 
 # Longer runs are folded; those of equations without a term of their own sooner. More of the latter
@@ -43,7 +32,7 @@ def folded(section: Section) -> Section:
     """Return a section in which long runs are told once; what h stands for is noted."""
     notes: list[Note] = []
     told = _told([_sums(relation, notes) for relation in section.relations], notes)
-    relations = [relation for relation in told if isinstance(relation, Relation)]
+    relations = [relation for relation in told if isinstance(relation, Operation)]
     trivial = [relation for relation in relations if isinstance(relation.right, Quantity)]
     if len(trivial) > _MOST_TRIVIAL:
         relations = [relation for relation in relations if relation not in trivial]
@@ -54,12 +43,12 @@ def folded(section: Section) -> Section:
 
 def _sums(tree: Tree, notes: list[Note]) -> Tree:
     """Return a tree with the runs in its sums told once."""
-    if not isinstance(tree, Compound):
+    if not isinstance(tree, Operation):
         return tree
     tree = tree.map(lambda operand: _sums(operand, notes))
-    if not isinstance(tree, Sum) or len(tree.operands) <= _LONGEST:
+    if tree.name != "+" or len(tree.operands) <= _LONGEST:
         return tree
-    return Sum(tuple(_told(tree.operands, notes)))
+    return replace(tree, operands=tuple(_told(tree.operands, notes)))
 
 
 def _told(trees: Sequence[Tree], notes: list[Note]) -> Iterator[Tree]:
@@ -67,8 +56,8 @@ def _told(trees: Sequence[Tree], notes: list[Note]) -> Iterator[Tree]:
     place = 0
     while place < len(trees):
         tree = trees[place]
-        equation = isinstance(tree, Relation)
-        trivial = isinstance(tree, Relation) and isinstance(tree.right, Quantity)
+        equation = isinstance(tree, Operation) and tree.name in ("=", "~")
+        trivial = isinstance(tree, Operation) and equation and isinstance(tree.right, Quantity)
         runs = (_run(trees, place, size) for size in ((1,) if equation else (1, 2, 3)))
         run = max(runs, key=lambda each: each.count)
         if run.count <= (_LONGEST_TRIVIAL if trivial else _LONGEST):
@@ -77,11 +66,10 @@ def _told(trees: Sequence[Tree], notes: list[Note]) -> Iterator[Tree]:
             continue
         last, blocks = run.first + run.count - 1, run.count * len(run.pattern)
         match run.pattern:
-            case (Relation((left, right)) as pattern,):
-                series = Series((right,), run.first, last, added=False)
-                yield replace(pattern, operands=(left, series))
+            case (Operation("=" | "~" as sign, (left, right)),):
+                yield Operation(sign, (left, Operation("each", (right, run.first, last))))
             case pattern:
-                yield Series((summed(pattern),), run.first, last)
+                yield Operation("Σ", (run.first, last, summed(pattern)))
         symbols = [q for tree in run.pattern for q in quantities_of(tree) if q.part == _INDEX]
         if symbols:
             every = (q for tree in trees[place : place + blocks] for q in quantities_of(tree))
@@ -97,12 +85,12 @@ def _run(trees: Sequence[Tree], start: int, size: int) -> _Run:
     one, two = trees[start : start + size], trees[start + size : start + 2 * size]
     if len(two) < size:
         return best
-    pairs = zip(*(quantities_of(Sum(tuple(block))) for block in (one, two)), strict=False)
+    pairs = zip(*(quantities_of(summed(block)) for block in (one, two)), strict=False)
     # The variables of which another column stands in the next block.
     changing = frozenset(
         a.name for a, b in pairs if a.part and a.name == b.name and a.part != b.part
     )
-    numbers = next((q.numbers for q in quantities_of(Sum(tuple(one))) if q.numbers), ())
+    numbers = next((q.numbers for q in quantities_of(summed(one)) if q.numbers), ())
     for place, first in enumerate(numbers):
         if not isinstance(first, int) or len(changing) > 1:
             continue
@@ -122,10 +110,10 @@ def _run(trees: Sequence[Tree], start: int, size: int) -> _Run:
 def _indexed(tree: Tree, place: int, number: int, changing: frozenset[str]) -> Tree:
     """Return a tree with the index in place of a number and of the columns that change."""
     match tree:
-        case Marked((inside,)):
+        case Operation("marked", (inside, _)):
             # A run has one colour.
-            return Marked((_indexed(inside, place, number, changing),))
-        case Compound():
+            return Operation("marked", (_indexed(inside, place, number, changing), 0))
+        case Operation():
             return tree.map(lambda operand: _indexed(operand, place, number, changing))
         case Quantity(kind="predictor") if tree.part and tree.name in changing:
             return replace(tree, part=_INDEX)

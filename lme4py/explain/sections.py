@@ -9,28 +9,19 @@ from lme4py.data.values import Factor
 from lme4py.design import MixedDesign
 from lme4py.explain.estimates import covariance_symbols
 from lme4py.explain.expression import (
-    Applied,
-    Dots,
     Grid,
-    Marked,
-    Numeral,
-    Power,
-    Product,
+    Operation,
     Quantity,
-    Quotient,
-    Relation,
-    Sum,
-    Transposed,
     Tree,
     column,
     computed,
     distributed,
     evaluate,
     grid,
+    operands_of,
     quantities_of,
     substituted,
     summed,
-    terms_of,
     times,
 )
 from lme4py.explain.markup.display import Note, Section
@@ -38,7 +29,6 @@ from lme4py.explain.system import ColumnProduct, System
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call
 
-_ZERO = Numeral(0.0)
 # A family's distribution, and what its parameters mean where that is not known by itself.
 _DISTRIBUTIONS = {
     "poisson": ("Poisson", ""),
@@ -63,26 +53,26 @@ _HOW_MADE = (
 def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[Section]:
     """Yield one row, one cluster and the whole as products of matrices and vectors."""
     left, terms = system.outcome, (*system.row_terms(), *system.residual)
-    link = () if system.residual else (Relation((left, system.left_side)),)
-    yield Section("One observation", (Relation((left, Sum(terms))), *link))
+    link = () if system.residual else (Operation("=", (left, system.left_side)),)
+    row = Operation("=", (left, Operation("+", terms)))
+    yield Section("One observation", (row, *link))
     factors = system.factors
     if factors:
         # The cluster of the coarsest factor: others may lie inside it.
         own, title = factors[-1], f"One cluster, {caption(factors[-1])}"
         stage = system.hierarchy.stage[own]
         if len(factors) == 1:
-            stacked = Relation((left, Sum(terms))).map(_stacked)
-            yield Section(title, (stacked,), stage)
+            yield Section(title, (row.map(_stacked),), stage)
             title = ""
         relations = (in_matrices(system, factors, own), *_parts(system, own))
         yield Section(title, relations, stage, tuple(_sizes(system, own)))
     whole = [in_matrices(system, factors)]
     if len(factors) == 1:
-        whole.append(Relation((system.matrix("Z"), _blocks(system, factors[0]))))
+        whole.append(Operation("=", (system.matrix("Z"), _blocks(system, factors[0]))))
     yield Section("All rows", tuple(whole), notes=tuple(_structure(system)))
     if factors:
         of_each = [[system.matrix(letter, factor) for letter in "ZJR"] for factor in factors]
-        made = tuple(Relation((Z, Relation((J, R), "⊙"))) for Z, J, R in of_each)
+        made = tuple(Operation("=", (Z, Operation("⊙", (J, R)))) for Z, J, R in of_each)
         notes: list[Note] = [_HOW_MADE]
         for factor, (_, J, R) in zip(factors, of_each, strict=True):
             size, columns = system.hierarchy.factors[factor].size, system.columns_of(factor)
@@ -105,18 +95,18 @@ def observation_sections(system: System, row: int) -> Iterator[Section]:
 
     def marked(tree: Tree) -> Tree:
         own = [marks[quantity] for quantity in quantities_of(tree) if quantity in marks]
-        return Marked((tree,), own[0]) if own else tree
+        return Operation("marked", (tree, own[0])) if own else tree
 
     vectors = []
     for part in system.parts:
-        entries = grid([[Marked((c.entry,), marks[c.effect]) for c in part]])
-        vectors.append(Product((entries, column(marked(c.effect) for c in part))))
+        entries = grid([[Operation("marked", (c.entry, marks[c.effect])) for c in part]])
+        vectors.append(Operation("·", (entries, column(marked(c.effect) for c in part))))
     products = [times(c.entry, c.effect) for c in columns]
-    numbers = [times(Numeral(float(evaluate(c.entry, here))), c.effect) for c in columns]
+    numbers = [times(float(evaluate(c.entry, here)), c.effect) for c in columns]
     left, y = system.outcome, system.design.y
-    value = Numeral(float(y[row])) if system.residual and y is not None and y.ndim == 1 else left
+    value = float(y[row]) if system.residual and y is not None and y.ndim == 1 else left
     by_levels = system.combined_predictor().operands
-    offsets = [Numeral(here[offset]) for offset in system.offsets]
+    offsets = [here[offset] for offset in system.offsets]
     views: list[tuple[str, Tree, Iterable[Tree], Iterable[Tree]]] = [
         ("By levels, each equation put into the one below", left, map(marked, by_levels), ()),
         ("Row times vector", left, vectors, system.offsets),
@@ -124,46 +114,47 @@ def observation_sections(system: System, row: int) -> Iterator[Section]:
         ("The numbers of the row", value, map(marked, numbers), offsets),
     ]
     for title, side, terms, further in views:
-        yield Section(title, (Relation((side, Sum((*terms, *further, *system.residual)))),))
+        right = Operation("+", (*terms, *further, *system.residual))
+        yield Section(title, (Operation("=", (side, right)),))
 
 
-def in_matrices(system: System, factors: Sequence[int], own: int | None = None) -> Relation:
+def in_matrices(system: System, factors: Sequence[int], own: int | None = None) -> Operation:
     """Return the equation of the rows of a cluster of `own`, or of all rows, in matrices."""
     terms: list[Tree] = []
     if system.fixed:
-        terms.append(Product((system.matrix("X", own=own), system.matrix("β"))))
+        terms.append(times(system.matrix("X", own=own), system.matrix("β")))
     for factor in factors:
         inside = own if own is not None and system.within(factor, own) else None
         Z, b = system.matrix("Z", factor, own), system.matrix("b", factor, inside)
-        terms.append(Product((Z, b)))
+        terms.append(times(Z, b))
     further = "o" * bool(system.offsets) + "ε" * bool(system.residual)
     terms += [system.matrix(letter, own=own) for letter in further]
-    return Relation((system.outcomes(own), Sum(tuple(terms))))
+    return Operation("=", (system.outcomes(own), Operation("+", tuple(terms))))
 
 
 def residual_covariance(system: System, own: int) -> Tree:
     """Return the covariance matrix of the residuals of a cluster."""
     matrix: Tree = system.matrix("I", own=own)
     if system.design.weights is not None:
-        matrix = Power((system.matrix("W", own=own), Numeral(-1.0)))
-    return Product((Quantity("residual variance"), matrix))
+        matrix = Operation("^", (system.matrix("W", own=own), -1))
+    return times(Quantity("residual variance"), matrix)
 
 
-def _parts(system: System, own: int) -> Iterator[Relation]:
+def _parts(system: System, own: int) -> Iterator[Operation]:
     """Yield what the vectors hold, how they are distributed, and what lies inside a cluster."""
     b, effects = system.matrix("b", own, own), system.effects_of(own)
     fixed = [found.effect for found in system.fixed]
     for vector, entries in ((system.matrix("β"), fixed), (b, effects)):
         if entries:
-            yield Relation((vector, Transposed((grid([entries]),))))
+            yield Operation("=", (vector, Operation("ᵀ", (grid([entries]),))))
     for factor in system.factors:
         if factor != own and system.within(factor, own):
-            inside = Applied((system.matrix("Z", factor, factor), Dots("across")), "diag")
-            yield Relation((system.matrix("Z", factor, own), inside))
-    yield distributed(b, "N", Numeral(0.0), system.matrix("T", own))
+            inside = Operation("diag", (system.matrix("Z", factor, factor), Operation("⋯")))
+            yield Operation("=", (system.matrix("Z", factor, own), inside))
+    yield distributed(b, "N", 0.0, system.matrix("T", own))
     if system.residual:
         residual = system.matrix("ε", own=own)
-        yield distributed(residual, "N", Numeral(0.0), residual_covariance(system, own))
+        yield distributed(residual, "N", 0.0, residual_covariance(system, own))
 
 
 def _sizes(system: System, own: int) -> Iterator[Note]:
@@ -202,8 +193,7 @@ def _blocks(system: System, factor: int) -> Grid:
     first, final = (Quantity("matrix", "Z", numbers=(k,)) for k in (1, last))
     if last == 1:
         return grid([[first]])
-    zero = Numeral(0.0)
-    return grid([[first, zero, zero], [zero, Dots("diagonal"), zero], [zero, zero, final]])
+    return grid([[first, 0.0, 0.0], [0.0, Operation("⋱"), 0.0], [0.0, 0.0, final]])
 
 
 def _stacked(term: Tree) -> Tree:
@@ -213,14 +203,14 @@ def _stacked(term: Tree) -> Tree:
         return substituted(tree, {q: replace(q, row=row) for q in quantities_of(tree) if q.row})
 
     match term:
-        case Sum():
+        case Operation("+"):
             return term.map(_stacked)
-        case Product((Grid(entries), effects)):
+        case Operation("·", (Grid(operands=entries), effects)):
             lines = [[in_row(entry, row) for entry in entries] for row in ("1", "n")]
-            lines.insert(1, [Dots("down")] * len(entries))
-            return Product((grid(lines), effects))
+            lines.insert(1, [Operation("⋮")] * len(entries))
+            return Operation("·", (grid(lines), effects))
         case _:
-            return column([in_row(term, "1"), Dots("down"), in_row(term, "n")])
+            return column([in_row(term, "1"), Operation("⋮"), in_row(term, "n")])
 
 
 def variance(
@@ -230,25 +220,25 @@ def variance(
     known: Mapping[Quantity, Tree],
     *,
     by_deviation: bool,
-) -> Iterator[Relation]:
+) -> Iterator[Operation]:
     """Yield V of a cluster of `own` in matrices, each T, and the variance of one row."""
-    whole, total, each = list[Tree](), list[Tree](), list[Relation]()
+    whole, total, each = list[Tree](), list[Tree](), list[Operation]()
     for factor in factors:
         Z, T = system.matrix("Z", factor, own), system.matrix("T", factor)
-        middle = T if system.within(own, factor) else Applied((T, Dots("across")), "diag")
-        whole.append(times(Z, middle, Transposed((Z,))))
+        middle = T if system.within(own, factor) else Operation("diag", (T, Operation("⋯")))
+        whole.append(times(Z, middle, Operation("ᵀ", (Z,))))
         symbols, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
-        each.append(Relation((T, symbols)))
+        each.append(Operation("=", (T, symbols)))
         if known:
-            each.append(Relation((T, computed(substituted(symbols, known)))))
+            each.append(Operation("=", (T, computed(substituted(symbols, known)))))
         total += _quadratic(system.columns_of(factor), symbols)
     if system.residual:
         whole.append(residual_covariance(system, own))
         total.append(residual_variance(system.design))
-    yield Relation((system.matrix("V", own=own), Sum(tuple(whole))))
+    yield Operation("=", (system.matrix("V", own=own), Operation("+", tuple(whole))))
     yield from each
     if len(total) <= _MOST_TERMS:
-        yield Relation((Applied((system.outcome,), "var"), summed(total)))
+        yield Operation("=", (Operation("var", (system.outcome,)), summed(total)))
 
 
 def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]:
@@ -257,10 +247,10 @@ def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]
     for one, first in enumerate(columns):
         for two, second in enumerate(columns[one:], start=one):
             cell = rows[one][two]
-            factors: tuple[Tree, ...] = tuple(Power((a, Numeral(2.0))) for a in first.atoms)
+            factors: tuple[Tree, ...] = tuple(Operation("^", (a, 2)) for a in first.atoms)
             if one != two:
-                factors = (Numeral(2.0), *first.atoms, *second.atoms)
-            if cell != Numeral(0.0):
+                factors = (2.0, *first.atoms, *second.atoms)
+            if cell != 0.0:
                 yield times(*factors, cell)
 
 
@@ -274,12 +264,12 @@ def distribution_sections(
     """
     lowest = response_section(system.design)
     if by_deviation and system.residual:
-        mean = Sum((*system.observations, *system.offsets))
+        mean = Operation("+", (*system.observations, *system.offsets))
         spread = residual_variance(system.design)
         lowest = Section("", (distributed(system.outcome, "N", mean, spread),))
     yield lowest
     for factor in system.factors:
-        pairs: list[tuple[Tree, Tree]] = [(effect, _ZERO) for effect in system.effects_of(factor)]
+        pairs: list[tuple[Tree, Tree]] = [(effect, 0.0) for effect in system.effects_of(factor)]
         pairs = _about_means(system, factor) or pairs if by_deviation else pairs
         covariance, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
         relation = distributed(pairs[0][0], "N", pairs[0][1], *covariance.operands[:1])
@@ -295,7 +285,7 @@ def residual_variance(design: MixedDesign) -> Tree:
     variance = Quantity("residual variance")
     if design.weights is None:
         return variance
-    return Quotient((variance, Quantity("weight", row="i")))
+    return Operation("/", (variance, Quantity("weight", row="i")))
 
 
 def response_section(design: MixedDesign) -> Section:
@@ -303,7 +293,7 @@ def response_section(design: MixedDesign) -> Section:
     variance = residual_variance(design)
     if design.family is None:
         residual = Quantity("residual", row="i")
-        return Section("", (distributed(residual, "N", _ZERO, variance),))
+        return Section("", (distributed(residual, "N", 0.0, variance),))
     response, mean = Quantity("response", row="i"), Quantity("mean", row="i")
     name, theta = design.family.name, design.family.theta
     if name == "binomial":
@@ -311,7 +301,7 @@ def response_section(design: MixedDesign) -> Section:
     distribution, meaning = _DISTRIBUTIONS[name]
     arguments: tuple[Tree, ...] = (mean,) if name == "poisson" else (mean, variance)
     if theta is not None:
-        arguments = (mean, Numeral(theta))
+        arguments = (mean, theta)
     notes = (meaning,) if meaning else ()
     if name == "poisson" and design.weights is not None:
         notes = ("weights multiply the log-likelihood of each observation",)
@@ -320,7 +310,7 @@ def response_section(design: MixedDesign) -> Section:
 
 def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Section:
     """Return what is binomial: successes, or a response of two values."""
-    trials, notes, further = Quantity("trials", row="i"), tuple[str, ...](), tuple[Relation, ...]()
+    trials, notes, further = Quantity("trials", row="i"), tuple[str, ...](), tuple[Operation, ...]()
     counted: Tree = response
     value = design.model_frame.get(design.model_frame.response or "")
     if design.y is not None and design.y.ndim == 2:
@@ -329,7 +319,7 @@ def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Sectio
         if isinstance(node, Call) and node.name == "cbind" and len(node.operands) == 2:
             texts = list(map(deparse, node.operands))
         counted, failed = (Quantity("response", text, row="i") for text in texts)
-        further = (Relation((trials, Sum((counted, failed)))),)
+        further = (Operation("=", (trials, Operation("+", (counted, failed)))),)
     elif design.weights is not None:
         # A proportion times its number of trials is a count.
         counted, notes = times(trials, response), ("n is the number of trials, given as weights",)
@@ -349,9 +339,9 @@ def _about_means(system: System, factor: int) -> list[tuple[Tree, Tree]]:
     means: dict[Tree, tuple[Tree, Tree]] = {}
     if len(system.hierarchy.at(stage)) == 1:
         for equation in system.stages[stage - 1]:
-            terms = terms_of(equation.right)
+            terms = operands_of("+", equation.right)
             own = [term for term in terms if term in effects]
             if len(own) == 1:
                 others = tuple(term for term in terms if term not in own)
-                means[own[0]] = (equation.left, Sum(others))
+                means[own[0]] = (equation.left, Operation("+", others))
     return [means[effect] for effect in effects] if set(effects) == set(means) else []

@@ -19,15 +19,8 @@ import numpy as np
 from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import (
-    Applied,
-    Numeral,
-    Power,
-    Product,
+    Operation,
     Quantity,
-    Quotient,
-    Relation,
-    Root,
-    Sum,
     Tree,
     column,
     expanded,
@@ -65,14 +58,14 @@ class ColumnProduct:
     @property
     def entry(self) -> Tree:
         """What stands in a row of the matrix."""
-        product = times(*(self.atoms or (Numeral(1.0),)))
+        product = times(*(self.atoms or (1.0,)))
         if self.center:
-            product = Sum((product, Numeral(-self.center)))
+            product = Operation("+", (product, -self.center))
         return self.scaled(product)
 
     def scaled(self, *factors: Tree) -> Tree:
         """Return a product with the scale in front, unless it is 1."""
-        return times(*([] if self.scale == 1.0 else [Numeral(self.scale)]), *factors)
+        return times(*([] if self.scale == 1.0 else [self.scale]), *factors)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -86,7 +79,7 @@ class System:
     random: tuple[ColumnProduct, ...]  # the columns of each random term
     observations: tuple[Tree, ...]  # the terms of the lowest equation
     offsets: tuple[Quantity, ...]  # which are added to them
-    stages: tuple[tuple[Relation, ...], ...]  # from 1: the equations of the coefficients
+    stages: tuple[tuple[Operation, ...], ...]  # from 1: the equations of the coefficients
     values: Mapping[Quantity, Column]  # what the predictors and offsets are
 
     def __repr__(self) -> str:
@@ -143,14 +136,14 @@ class System:
         """The left side of the lowest equation: the response, or the link of its mean."""
         if self.design.family is None:
             return self.outcome
-        mean, one, link = Quantity("mean", row="i"), Numeral(1.0), self.design.family.link
+        mean, link = Quantity("mean", row="i"), self.design.family.link
         written: dict[str, Tree] = {
             "identity": mean,
-            "inverse": Quotient((one, mean)),
-            "1/mu^2": Quotient((one, Power((mean, Numeral(2.0))))),
-            "sqrt": Root((mean,)),
+            "inverse": Operation("/", (1.0, mean)),
+            "1/mu^2": Operation("/", (1.0, Operation("^", (mean, 2)))),
+            "sqrt": Operation("√", (mean,)),
         }
-        return written.get(link, Applied((mean,), link))
+        return written.get(link, Operation(link, (mean,)))
 
     @property
     def meanings(self) -> dict[Quantity, Tree]:
@@ -160,9 +153,9 @@ class System:
 
     def nested_predictor(self) -> Tree:
         """Return the lowest equation with all others put in, not multiplied out."""
-        return substituted(Sum((*self.observations, *self.offsets)), self.meanings)
+        return substituted(Operation("+", (*self.observations, *self.offsets)), self.meanings)
 
-    def combined_predictor(self) -> Sum:
+    def combined_predictor(self) -> Operation:
         """Return the lowest equation with all others put in, multiplied out."""
         return expanded(self.nested_predictor())
 
@@ -175,7 +168,7 @@ class System:
         """Yield the terms of one row: x beta, z b for each factor, offsets."""
         for part in self.parts:
             effects = column(found.effect for found in part)
-            yield Product((grid([[found.entry for found in part]]), effects))
+            yield Operation("·", (grid([[found.entry for found in part]]), effects))
         yield from self.offsets
 
     def values_at(self, beta: FloatArray, b: FloatArray) -> dict[Quantity, Any]:
@@ -277,7 +270,7 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     for made in fixed:
         if made.center:
             # What is taken off a column stands beside the intercept.
-            shift = times(Numeral(-made.center * made.scale), made.effect)
+            shift = times(-made.center * made.scale, made.effect)
             root.reached(by_stage(())).terms.append(shift)
     places = []
     for k, _, atoms in of_Z:
@@ -294,10 +287,12 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
         below.terms.append(times(effect, *rest))
         name = design.random.terms[k].plan.names[place]
         random.append(ColumnProduct(effect=effect, name=name, atoms=atoms, term=k, place=place))
-    stages, own = list[tuple[Relation, ...]](), [root]
+    stages, own = list[tuple[Operation, ...]](), [root]
     for _ in range(levels.stages):
         own = [each.above[part] for each in own for part in sorted(each.above, key=each.number)]
-        stages.append(tuple(Relation((e.symbol(levels), summed(e.equation(levels)))) for e in own))
+        stages.append(
+            tuple(Operation("=", (e.symbol(levels), summed(e.equation(levels)))) for e in own)
+        )
     offsets = _offsets(design)
     return System(
         design=design,

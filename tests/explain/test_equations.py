@@ -14,21 +14,7 @@ import pytest
 
 import lme4py
 from lme4py.explain.estimates import covariance_symbols
-from lme4py.explain.expression import (
-    Compound,
-    Marked,
-    Numeral,
-    Power,
-    Product,
-    Quantity,
-    Quotient,
-    Relation,
-    Root,
-    Sum,
-    evaluate,
-    quantities_of,
-    substituted,
-)
+from lme4py.explain.expression import Operation, Quantity, evaluate, quantities_of, substituted
 from lme4py.explain.markup.display import Display, Section
 from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
 from lme4py.explain.markup.typesetting import Typesetter, Written
@@ -536,7 +522,7 @@ def test_zeros_are_where_lambda_has_none(number):
         grid, _ = covariance_symbols(found, factor, by_deviation=False)
         rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        written = [[entry != Numeral(0.0) for entry in row] for row in grid.rows]
+        written = [[entry != 0.0 for entry in row] for row in grid.rows]
         assert np.array_equal(dense, written)
 
 
@@ -597,7 +583,7 @@ def test_wrong_equations_are_found():
     assert not _changed(equations, fixed=(*found.fixed[1::-1], *found.fixed[2:])).verify()
     assert not _changed(equations, random=_swapped(found.random)).verify()
     halves = (found.stages[0][0], *found.stages[0][2:])
-    crossed = Relation((found.stages[0][1].left, found.stages[0][0].right))
+    crossed = Operation("=", (found.stages[0][1].left, found.stages[0][0].right))
     assert not _changed(equations, stages=((*halves, crossed),)).verify()
     assert not _changed(equations, observations=found.observations[1:]).verify()
 
@@ -672,7 +658,7 @@ def _tree(dice, depth):
     """Return a random tree of the letters a, b and c, and of numbers of either sign."""
     kind = dice.integers(3 if depth == 0 else 8)
     if kind == 0:
-        return Numeral(float(dice.choice([-1, 1]) * dice.integers(1, 10)) / 4)
+        return float(dice.choice([-1, 1]) * dice.integers(1, 10)) / 4
     if kind < 3:
         return Quantity("predictor", "abc"[dice.integers(3)])
 
@@ -680,12 +666,13 @@ def _tree(dice, depth):
         return tuple(_tree(dice, depth - 1) for _ in range(count))
 
     if kind < 5:
-        return Sum(parts(dice.integers(2, 4)))
+        return Operation("+", parts(dice.integers(2, 4)))
     if kind < 6:
-        return Product(parts(dice.integers(2, 4)))
+        return Operation("·", parts(dice.integers(2, 4)))
     if kind < 7:
-        return Quotient(parts(2))
-    return Power((*parts(1), Numeral(2.0))) if dice.random() < 0.5 else Root(parts(1))
+        return Operation("/", parts(2))
+    squared = dice.random() < 0.5
+    return Operation("^", (*parts(1), 2)) if squared else Operation("√", parts(1))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -697,7 +684,7 @@ def test_printed_trees_are_read_as_they_are(seed, form):
         Quantity("predictor", name): value
         for name, value in zip("abc", (0.7, 1.9, 2.6), strict=True)
     }
-    section = Section("", (Relation((Quantity("response", "y"), tree)),))
+    section = Section("", (Operation("=", (Quantity("response", "y"), tree)),))
     display = Display((section,), lambda item, _: Written(item.name), digits=12)
     (printed,) = _right_sides(display, section, form)
     found = read(printed, _named(display, section, form, letters), form)
@@ -788,11 +775,9 @@ def test_one_observation_is_its_row_of_the_matrices(case, notation):
 
 
 def _unmarked(tree):
-    if isinstance(tree, Marked):
-        return tree.operands[0]
-    if isinstance(tree, Compound):
-        return replace(tree, operands=tuple(map(_unmarked, tree.operands)))
-    return tree
+    if not isinstance(tree, Operation):
+        return tree
+    return tree.operands[0] if tree.name == "marked" else tree.map(_unmarked)
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
@@ -823,7 +808,7 @@ def test_printed_covariances_are_those_of_the_structure(kind, hom, form, notatio
             one, two = (places * 2)[:2] if places else (0, 0)
             values[item] = term.matrix[one, two]
     named = _named(display, section, form, values)
-    alone = replace(display, sections=(Section("", (Relation((Numeral(0.0), tree)),), 1),))
+    alone = replace(display, sections=(Section("", (Operation("=", (0.0, tree)),), 1),))
     (printed,) = _right_sides(alone, alone.sections[0], form)
     found = read(printed, named, form)
     np.testing.assert_allclose(np.array(found, dtype=float), term.matrix, atol=1e-12)

@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from lme4py.argument_types import choice_of, count_of
-from lme4py.explain.expression import Quantity, Relation, Tree, terms_of
+from lme4py.explain.expression import Operation, Quantity, Tree, operands_of
 from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
 from lme4py.explain.markup.typesetting import Typesetter, Written
 
@@ -117,7 +117,7 @@ class Section:
     """Equations that belong together."""
 
     title: str  # "" for none
-    relations: tuple[Relation, ...] = ()
+    relations: tuple[Operation, ...] = ()
     stage: int = 0  # of the hierarchy, at which they are read: notations leave out its index
     notes: tuple[Note, ...] = ()  # below them
     heads: bool = False  # whether the title is the heading of the sections that follow, too
@@ -152,7 +152,7 @@ class Display(Shown):
     width: int | None = None
 
     @property
-    def relations(self) -> tuple[Relation, ...]:
+    def relations(self) -> tuple[Operation, ...]:
         """The equations as trees."""
         return tuple(relation for section in self.sections for relation in section.relations)
 
@@ -185,10 +185,10 @@ class Display(Shown):
             lambda quantity: self.write(quantity, section.stage), self.digits, form, section.most
         )
 
-    def _starts(self, relation: Relation, plain: Typesetter) -> Sequence[int]:
+    def _starts(self, relation: Operation, plain: Typesetter) -> Sequence[int]:
         """Return which terms of a sum begin a line, the same in all formats."""
         if self.terms_per_line is not None:
-            return range(0, max(len(terms_of(relation.right)), 1), self.terms_per_line)
+            return range(0, max(len(operands_of("+", relation.right)), 1), self.terms_per_line)
         return (0,) if self.width is None else plain.starts(relation, self.width - 2)
 
     @property

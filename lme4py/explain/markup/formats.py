@@ -22,15 +22,12 @@ Cells: TypeAlias = Sequence[Sequence[str]]
 _CELL = '<mtd style="text-align:{}">□</mtd>'
 _MATHML_LINE = f"<mtr>{''.join(_CELL.format(side) for side in ('right', 'center', 'left'))}</mtr>"
 _SLOT = "□"
-_SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo><mn>□</mn></mrow><mn>□</mn></munderover>"
-_VALUES = (
-    "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo><mn>□</mn><mo>,</mo><mo>…</mo><mo>,</mo>"
-    "<mn>□</mn>"
-)
+_SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo>□</mrow>□</munderover>"
+_VALUES = "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo>□<mo>,</mo><mo>…</mo><mo>,</mo>□"
 # Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
 COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
 # Construct: as text, LaTeX and MathML; a slot for each part.
-_CONSTRUCTS = {
+CONSTRUCTS = {
     "+": (" + ", " + ", "<mo>+</mo>"),
     "-": (" - ", " - ", "<mo>−</mo>"),
     "negative": ("-", "-", "<mo>−</mo>"),
@@ -38,27 +35,27 @@ _CONSTRUCTS = {
     "between matrices": (" ", r"\, ", ""),
     "after an index's index": (" ", "", ""),
     ",": (", ", r",\, ", "<mo>,</mo>"),
-    "=": (" = ", "&=", "<mo>=</mo>"),
-    "~": (" ~ ", r"&\sim", "<mo>∼</mo>"),
-    "across": ("⋯", r"\cdots", "<mo>⋯</mo>"),
-    "down": ("⋮", r"\vdots", "<mo>⋮</mo>"),
-    "diagonal": ("⋱", r"\ddots", "<mo>⋱</mo>"),
+    "⋯": ("⋯", r"\cdots", "<mo>⋯</mo>"),
+    "⋮": ("⋮", r"\vdots", "<mo>⋮</mo>"),
+    "⋱": ("⋱", r"\ddots", "<mo>⋱</mo>"),
     "sequence": ("□", "□", "<mrow>□</mrow>"),
     "parentheses": ("(□)", r"\left(□\right)", "<mrow><mo>(</mo>□<mo>)</mo></mrow>"),
-    "power": ("□□", "{□}□", "<msup>□□</msup>"),
-    "transpose": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
-    "fraction": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
-    "root": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),
+    "^": ("□□", "{□}□", "<msup>□□</msup>"),
+    "ᵀ": ("□ᵀ", r"{□}^{\top}", "<msup>□<mo>⊤</mo></msup>"),
+    "/": ("□/□", r"\frac{□}{□}", "<mfrac>□□</mfrac>"),
+    "√": ("√(□)", r"\sqrt{□}", "<msqrt>□</msqrt>"),
     "part": ("□[□]", "□[□]", "<mrow>□<mo>[</mo>□<mo>]</mo></mrow>"),
     "primed": ("□□", "{□□}", "<mrow>□□</mrow>"),
     "below": ("□□", "□□", "<msub>□□</msub>"),
     "above": ("□□", "□□", "<msup>□□</msup>"),
     "below and above": ("□□□", "□□□", "<msubsup>□□□</msubsup>"),
-    "added": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
-    "told": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
-    "inline =": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
-    "inline ⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
-    "colour": ("", r"\textcolor{□}{□}", '<mrow style="color:□">□</mrow>'),
+    "Σ": ("Σ_{h=□}^{□} □", r"\sum_{h=□}^{□} □", f"<mrow>{_SIGMA}□</mrow>"),
+    "each": ("□,  h = □, …, □", r"□,\quad h = □, \ldots, □", f"<mrow>□{_VALUES}</mrow>"),
+    "=": ("□ = □", "□ = □", "<mrow>□<mo>=</mo>□</mrow>"),
+    "⊙": ("□ ⊙ □", r"□ \odot □", "<mrow>□<mo>⊙</mo>□</mrow>"),
+    "marked": ("", r"\textcolor{□}{□}", '<mrow style="color:□">□</mrow>'),
+    "line =": (" = ", "&=", "<mo>=</mo>"),
+    "line ~": (" ~ ", r"&\sim", "<mo>∼</mo>"),
     "line": ("□□□", "□ □ □", _MATHML_LINE),
     "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
 }
@@ -89,7 +86,7 @@ class Format:
 @cache
 def pieces(construct: str, column: int) -> tuple[str, list[str]]:
     """Return what stands before the parts of a construct, and after each of them."""
-    first, *rest = _CONSTRUCTS[construct][column].split(_SLOT)
+    first, *rest = CONSTRUCTS[construct][column].split(_SLOT)
     return first, rest
 
 

@@ -6,39 +6,21 @@ matrices and subscripts. How names, numbers and matrices are written is the form
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
-from lme4py.explain.expression import (
-    Applied,
-    Compound,
-    Dots,
-    Grid,
-    Marked,
-    Numeral,
-    Power,
-    Product,
-    Quantity,
-    Quotient,
-    Relation,
-    Root,
-    Series,
-    Sum,
-    Transposed,
-    Tree,
-    signed,
-    terms_of,
-)
-from lme4py.explain.markup.formats import COLOURS, TEXT, Format, pieces
+from lme4py.explain.expression import Grid, Operation, Quantity, Tree, operands_of, signed
+from lme4py.explain.markup.formats import COLOURS, CONSTRUCTS, TEXT, Format, pieces
 from lme4py.explain.markup.page import aligned_numbers
 
 # What stands in parentheses as a factor, on either side of a stroke, before an exponent.
-_LOOSE = (Sum, Product)
-_DIVIDED = (*_LOOSE, Quotient)
-_TIGHT = (*_DIVIDED, Power, Root)
+_LOOSE = ("+", "·")
+_DIVIDED = (*_LOOSE, "/")
+_TIGHT = (*_DIVIDED, "^", "√")
+_ENCLOSED = {"^": _TIGHT, "ᵀ": _TIGHT, "/": _DIVIDED, "Σ": ("+",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +62,10 @@ class Typesetter:
     form: Format = TEXT
     most: int | None = None  # rows and columns of a matrix; else its middle is left out
 
-    def lines(self, relation: Relation, starts: Sequence[int] = (0,)) -> list[str]:
+    def lines(self, relation: Operation, starts: Sequence[int] = (0,)) -> list[str]:
         """Return the lines of an equation, each beginning with one of these terms of its sum."""
-        left, sign, right = self._box(relation.left), self._built(relation.sign), relation.right
-        terms = terms_of(right)
+        left, right = self._box(relation.left), relation.right
+        sign, terms = self._built(f"line {relation.name}"), operands_of("+", right)
         indent = (" " * (len(left[0]) + len(sign[0]) - 2) if self.form.drawn else "",)
         lines: list[str] = []
         for start, end in pairwise([*starts, max(len(terms), 1)]):
@@ -97,12 +79,13 @@ class Typesetter:
             lines += [line.rstrip() for line in box]
         return lines
 
-    def starts(self, relation: Relation, width: int) -> list[int]:
+    def starts(self, relation: Operation, width: int) -> list[int]:
         """Return which terms of an equation's sum begin its lines of so many characters."""
-        terms = terms_of(relation.right)
+        terms = operands_of("+", relation.right)
         if len(terms) < 2:
             return [0]
-        room = width - len(self._box(relation.left)[0]) - len(self._built(relation.sign)[0])
+        sign = self._built(f"line {relation.name}")
+        room = width - len(self._box(relation.left)[0]) - len(sign[0])
         starts, used = [0], 0
         for place, term in enumerate(terms):
             size = len(self._sum((term,), leading=True)[0])
@@ -159,49 +142,34 @@ class Typesetter:
 
     def _box(self, tree: Tree) -> Box:
         match tree:
-            case Numeral(value):
-                return (self.form.number(f"{value + 0.0:.{self.digits}g}"),)
             case Quantity():
                 return (self.symbol(self.write(tree)),)
-            case Dots(direction):
-                return self._built(direction)
-            case Sum(()):
-                return self._box(Numeral(0.0))
-            case Sum(terms):
-                return self._sum(terms, leading=False)
-            case Product(()):
-                return self._box(Numeral(1.0))
-            case Product(factors):
-                return self._product(factors)
-            case Power((base, Numeral(exponent))):
-                power = self.form.script(self.form.index(f"{exponent:g}"), True)
-                return self._built("power", self._enclosed(base, _TIGHT), (power,))
-            case Quotient(parts):
-                part = partial(self._enclosed, kinds=_DIVIDED) if self.form.drawn else self._box
-                return self._built("fraction", *map(part, parts))
-            case Transposed((inside,)):
-                return self._built("transpose", self._enclosed(inside, _TIGHT))
-            case Series((inside,), first, last, True):
-                bounds = (str(first),), (str(last),)
-                return self._built("added", *bounds, self._enclosed(inside, (Sum,)))
-            case Series((inside,), first, last):
-                return self._built("told", self._box(inside), (str(first),), (str(last),))
-            case Root((inside,)):
-                return self._built("root", self._box(inside))
-            case Relation(sides, sign):
-                return self._built(f"inline {sign}", *map(self._box, sides))
-            case Marked((inside,), mark):
+            case Grid():
+                return self._grid(tree)
+            case Operation("+", terms):
+                return self._sum(terms, leading=False) if terms else self._box(0.0)
+            case Operation("·", factors):
+                return self._product(factors) if factors else self._box(1.0)
+            case Operation("^", (base, exponent)):
+                power = self.form.script(self.form.index(f"{exponent}"), True)
+                return self._built("^", self._enclosed(base, _TIGHT), (power,))
+            case Operation("marked", (inside, int(mark))):
                 box, colour = self._box(inside), COLOURS[mark % len(COLOURS)]
-                return box if self.form.drawn else self._built("colour", (colour,), box)
-            case Applied(arguments, function):
+                return box if self.form.drawn else self._built("marked", (colour,), box)
+            case Operation(name, operands) if name in CONSTRUCTS:
+                # A bar keeps what is above and below it apart.
+                apart = name not in _ENCLOSED or (name == "/" and not self.form.drawn)
+                part = self._box if apart else partial(self._enclosed, names=_ENCLOSED[name])
+                return self._built(name, *map(part, operands))
+            case Operation(function, arguments):
                 comma = self._built(",")
                 boxes = [box for argument in arguments for box in (comma, self._box(argument))]
                 inside_parentheses = self._built("parentheses", _beside(boxes[1:]))
                 return self._sequence([(self.form.function(function),), inside_parentheses])
-            case Grid():
-                return self._grid(tree)
+            case int():
+                return (self.form.number(str(tree)),)
             case _:
-                raise TypeError(f"{type(tree).__name__} cannot be written")
+                return (self.form.number(f"{tree + 0.0:.{self.digits}g}"),)
 
     def _sum(self, terms: tuple[Tree, ...], *, leading: bool) -> Box:
         boxes: list[Box] = []
@@ -211,44 +179,51 @@ class Typesetter:
                 boxes.append(self._built("-" if negative else "+"))
             elif negative:
                 boxes.append(self._built("negative"))
-            boxes.append(self._enclosed(positive, (Sum,)))
+            boxes.append(self._enclosed(positive, ("+",)))
         return self._sequence(boxes)
 
     def _product(self, factors: tuple[Tree, ...]) -> Box:
         first = factors[0]
-        boxes = [self._box(first) if isinstance(first, Numeral) else self._enclosed(first, _LOOSE)]
+        boxes = [self._box(first) if isinstance(first, float) else self._enclosed(first, _LOOSE)]
         for before, factor in pairwise(factors):
             matrices = _is_matrix(before) and _is_matrix(factor)
             boxes.append(self._built("between matrices" if matrices else "·"))
             boxes.append(self._enclosed(factor, _LOOSE))
         return self._sequence(boxes)
 
-    def _enclosed(self, tree: Tree, kinds: tuple[type[Compound], ...]) -> Box:
-        """Return a part of another tree, in parentheses if of these kinds or below zero."""
-        negative = isinstance(tree, Numeral) and tree.value < 0
-        box = self._box(tree)
-        return self._built("parentheses", box) if negative or isinstance(tree, kinds) else box
+    def _enclosed(self, tree: Tree, names: Collection[str]) -> Box:
+        """Return a part of another tree, in parentheses if it is one of these or below zero."""
+        negative = isinstance(tree, float) and tree < 0
+        box, loose = self._box(tree), isinstance(tree, Operation) and tree.name in names
+        return self._built("parentheses", box) if negative or loose else box
 
     def cells(self, matrix: Tree) -> list[list[str]]:
         """Return the entries of a matrix by rows, the numbers of a column with common decimals."""
         columns = []
         for entries in zip(*matrix.rows, strict=True) if isinstance(matrix, Grid) else [(matrix,)]:
-            numbers = [entry.value for entry in entries if isinstance(entry, Numeral)]
+            numbers = [entry for entry in entries if isinstance(entry, float)]
             shown = map(self.form.number, aligned_numbers(numbers, self.digits))
             columns.append(
-                [next(shown) if isinstance(e, Numeral) else self.inline(e) for e in entries]
+                [next(shown) if isinstance(e, float) else self.inline(e) for e in entries]
             )
         return [list(row) for row in zip(*columns, strict=True)]
 
     def _grid(self, grid: Grid) -> Box:
         grid = grid if self.most is None else grid.abridged(self.most, self.most)
         columns = zip(*grid.rows, strict=True)
-        numeric = [all(isinstance(each, Numeral | Dots) for each in column) for column in columns]
+        numeric = [all(map(_is_number, column)) for column in columns]
         return tuple(self.form.grid(self.cells(grid), numeric))
+
+
+def _is_number(entry: Tree) -> bool:
+    """Tell whether an entry of a matrix is a number, or stands for those that are left out."""
+    return isinstance(entry, float) or (isinstance(entry, Operation) and entry.name in "⋯⋮⋱")
 
 
 def _is_matrix(tree: Tree) -> bool:
     """Tell whether a tree is a matrix or vector, which stands without a dot between factors."""
-    return isinstance(tree, Grid | Transposed) or (
-        isinstance(tree, Quantity) and tree.kind == "matrix"
-    )
+    match tree:
+        case Grid() | Operation("ᵀ") | Quantity("matrix"):
+            return True
+        case _:
+            return False

@@ -23,7 +23,7 @@ from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.clusters import Cluster
-from lme4py.explain.expression import Numeral, factors_of, grid, shortened, terms_of
+from lme4py.explain.expression import grid, operands_of, shortened
 from lme4py.explain.monomials import column_of_X
 from lme4py.explain.pictures.figure import (
     FAINT,
@@ -98,7 +98,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
         setter = system(shown.design).notation().setter(PICTURE)
-        cells = setter.cells(grid([list(map(Numeral, row)) for row in _values(name, shown)]))
+        cells = setter.cells(grid(_values(name, shown)))
         if name == "X":
             # What stands again in Z has the colour of its term, as in the picture of a cluster.
             colours = tint([colour for _, _, colour in above], cells)
@@ -279,12 +279,12 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     again in Z_j have it, too. Columns that the cluster's rows have in other grouping factors
     follow in a block of their own. The middle of long and wide blocks is left out.
     """
-    sides = [(one.left, *terms_of(one.right)) for one in found.equation(_MOST_CELLS)]
+    sides = [(one.left, *operands_of("+", one.right)) for one in found.equation(_MOST_CELLS)]
     heads = _heads(design, found)
     setter = found.source.system.notation().setter(PICTURE, 5)
     panels = []
     for k, pair in enumerate(zip(*sides, strict=True)):
-        letters, matrices = map(factors_of, pair)
+        letters, matrices = (operands_of("·", side) for side in pair)
         above = shortened(heads.pop(0) if len(letters) > 1 else [], _MOST_CELLS[1], ("", INK))
         sign = "=" if k == 1 else "+" * bool(k)
         for letter, entries in zip(letters, matrices, strict=True):

@@ -9,8 +9,8 @@ import numpy as np
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric
 from lme4py.explain.expression import (
+    Operation,
     Quantity,
-    Relation,
     expanded,
     quantities_of,
     shortened,
@@ -295,7 +295,7 @@ def _parameters(reading: Reading, term: RandomTerm, theta: int) -> Prose:
 class _Coefficient:
     """A coefficient of the observations' equation with all that is put in for it."""
 
-    equation: Relation  # the coefficient, and the sum of its fixed and random effects
+    equation: Operation  # the coefficient, and the sum of its fixed and random effects
     atoms: tuple[Quantity, ...]  # what it is multiplied by; empty for an intercept
     means: tuple[ColumnProduct, ...]  # columns of X whose effects stand alone
     moving: tuple[ColumnProduct, ...]  # those whose effects stand beside variables of the groups
@@ -312,7 +312,7 @@ def _coefficients(reading: Reading) -> Iterator[_Coefficient]:
         products = [list(quantities_of(product)) for product in right.operands]
         fixed = [(columns[effect], rest) for effect, *rest in products if effect.kind == "fixed"]
         yield _Coefficient(
-            Relation((coefficient, right)),
+            Operation("=", (coefficient, right)),
             tuple(atoms),
             # A column that was centred stands beside the intercept, too.
             tuple(f for f, rest in fixed if not rest and set(f.atoms) == set(atoms)),

@@ -186,7 +186,7 @@ class Equations(Shown):
         factors = self.system.hierarchy.factors
         return {
             name: None if place is None else factors[place].name
-            for name, place in self.system.monomials.places.items()
+            for name, place in self.system.places.items()
         }
 
     @property
@@ -351,7 +351,7 @@ def equations(
     renamed = dict(mapping_of("names", names, '{"Reaction": "y"}'))
     known = {
         design.model_frame.response or "y",
-        *found.monomials.places,
+        *found.places,
         *(factor.name for factor in found.hierarchy.factors),
         *(quantity.name + quantity.part for quantity in found.values),
     }

@@ -11,7 +11,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from lme4py.argument_types import choice_of
 from lme4py.explain.expression import Quantity
 from lme4py.explain.hierarchy import Hierarchy
 from lme4py.explain.markup.formats import TEXT, Format
@@ -226,12 +225,4 @@ class GelmanHill(Notation):
         return tuple(self._coefficient(effect, (letter,)) for effect in quantity.of) or (letter,)
 
 
-_NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}
-
-
-def notation_of(
-    levels: Hierarchy, response: str | None, name: str, names: Mapping[str, str]
-) -> Notation:
-    """Return the notation of a name; a DataError if there is none."""
-    kind = _NOTATIONS[choice_of("notation", name, tuple(_NOTATIONS))]
-    return kind(levels, names, response or "y")
+NOTATIONS = {kind.name: kind for kind in (RaudenbushBryk, GelmanHill)}

@@ -10,14 +10,16 @@ its factor's stage. Putting each equation into the one below gives X beta + Z b 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from lme4py.argument_types import choice_of
 from lme4py.data.values import FloatArray, Matrix, Numeric
 from lme4py.design import MixedDesign
+from lme4py.errors import DataError, nearest
 from lme4py.explain.expression import (
     Operation,
     Quantity,
@@ -30,16 +32,33 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy, hierarchy
-from lme4py.explain.monomials import (
-    ALL,
-    Column,
-    Monomials,
-    fixed_terms,
-    left_side,
-)
-from lme4py.explain.notation import Notation, notation_of
+from lme4py.explain.notation import NOTATIONS, Notation
+from lme4py.export.coordinates import dense
+from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
+from lme4py.formula.terms import Terms, terms
+from lme4py.functions.table import lookup
+from lme4py.matrices.plan import Part, Plan
+from lme4py.matrices.randomterm import RandomTerm
 
 Atoms: TypeAlias = tuple[Quantity, ...]
+ALL = slice(None)
+Column: TypeAlias = Callable[[slice], FloatArray]
+"""Returns some rows of a column."""
+
+
+def column_of_X(design: MixedDesign, number: int) -> FloatArray:
+    """Return one column of X as a dense array."""
+    return dense(design.X[:, [number]]).ravel()
+
+
+def fixed_terms(design: MixedDesign) -> Terms:
+    """Return the terms of the fixed part."""
+    return terms(design.formula.nobars().node, design.model_frame.names)
+
+
+def left_side(design: MixedDesign, term: RandomTerm) -> Terms:
+    """Return the terms of the left side of a bar."""
+    return terms(call("~", term.bar.effects), design.model_frame.names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +93,14 @@ class System:
 
     design: MixedDesign
     hierarchy: Hierarchy
-    monomials: Monomials  # what the columns are made of
+    places: Mapping[str, int | None]  # the grouping factor that each variable belongs to
+    inside: Mapping[str, frozenset[str]]  # the variables in its expression
     fixed: tuple[ColumnProduct, ...]  # the columns of X
     random: tuple[ColumnProduct, ...]  # the columns of each random term
     observations: tuple[Tree, ...]  # the terms of the lowest equation
     offsets: tuple[Quantity, ...]  # which are added to them
     stages: tuple[tuple[Operation, ...], ...]  # from 1: the equations of the coefficients
-    values: Mapping[Quantity, Column]  # what the predictors and offsets are
+    values: Mapping[Quantity, Column]  # what computes the predictors and offsets
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
@@ -97,7 +117,8 @@ class System:
         self, name: str = "raudenbush-bryk", names: Mapping[str, str] | None = None
     ) -> Notation:
         """Return how the symbols are written, variables by other names where these are given."""
-        return notation_of(self.hierarchy, self.design.model_frame.response, name, names or {})
+        kind = NOTATIONS[choice_of("notation", name, tuple(NOTATIONS))]
+        return kind(self.hierarchy, names or {}, self.design.model_frame.response or "y")
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -192,6 +213,120 @@ class System:
         return values
 
 
+class _Atoms:
+    """What the columns of a design are products of, and at which level that lies.
+
+    Two columns are made of the same thing when the names and the numbers agree: a factor coded by
+    sums in X and by treatments in Z has columns of one name that differ.
+    """
+
+    def __init__(
+        self, design: MixedDesign, levels: Hierarchy, chosen: Mapping[str, str | None]
+    ) -> None:
+        self.values: dict[Quantity, Column] = {}
+        self.places: dict[str, int | None] = {}
+        self.inside: dict[str, frozenset[str]] = {}
+        self._labelled: dict[str, list[Quantity]] = {}
+        self._frame, self._levels = design.model_frame, levels
+        self._chosen = chosen
+
+    def check_chosen(self) -> None:
+        """Raise a DataError for a chosen level of what is no variable of the columns."""
+        used = set(map(self._label, self.places))
+        for name in self._chosen:
+            if name not in used:
+                known = used | set(self.places)
+                raise DataError(
+                    f"'{name}' is not a variable of the model's columns",
+                    hint=nearest(str(name), known)
+                    or f"its variables: {', '.join(sorted(known)) or 'none'}",
+                )
+
+    def of(self, found: Terms, plan: Plan, columns: Iterable[int]) -> Iterator[Atoms]:
+        """Yield what each planned column of these terms multiplies; nothing for an intercept."""
+        for number in columns:
+            picked = plan.products[number]
+            named: list[tuple[str, Node]]
+            if plan.whole:
+                # Ready arrays know a column by R's name alone: it is not known what varies in it.
+                named = [(plan.names[number], Symbol(plan.names[number]))]
+            else:
+                places = found.positions(found.members[plan.assign[number] - 1]) if picked else ()
+                named = [(found.frame_names[place], found.variables[place]) for place in places]
+            pairs = zip(named, picked, strict=not plan.whole)
+            yield tuple(self._atom(name, node, part) for (name, node), part in pairs)
+
+    def _atom(self, name: str, node: Node, part: Part) -> Quantity:
+        def numbers(rows: slice) -> FloatArray:
+            values: FloatArray = part.take(rows).astype(np.float64)
+            return values
+
+        if name not in self.places:
+            self.inside[name] = frozenset(symbol.name for symbol in symbols(node))
+            self.places[name] = self._place(name, node)
+        place = self.places[name]
+        factors, row = ((), "i") if place is None else ((place,), "")
+        atom = Quantity("predictor", name, part.suffix, factors=factors, row=row)
+        for known in self._labelled.setdefault(name + part.suffix, []):
+            if np.array_equal(self.values[known](ALL), numbers(ALL), equal_nan=True):
+                return known
+            if known.name == name:
+                atom = replace(atom, copy=known.copy + 1)
+        self._labelled[name + part.suffix].append(atom)
+        self.values[atom] = numbers
+        return atom
+
+    def _label(self, name: str) -> str:
+        """Return by which name the level of a variable is chosen, or of the one inside it."""
+        inside = self.inside[name]
+        return next(iter(inside)) if name not in self._chosen and len(inside) == 1 else name
+
+    def _place(self, name: str, node: Node) -> int | None:
+        """Return the level of a variable: the chosen one, or what the data say."""
+        label, value = self._label(name), self._frame.get(name)
+        if value is None:
+            return None
+        if label not in self._chosen:
+            return self._home(name, node)
+        factor = self._chosen[label]
+        if factor is None:
+            return None
+        place = self._levels.position(str(factor))
+        level = self._levels.factors[place].exception(value, CONTRADICTION)
+        if level is not None:
+            raise DataError(
+                f"'{name}' cannot belong to '{factor}': it has several values in level '{level}'"
+            )
+        return place
+
+    def _home(self, name: str, node: Node) -> int | None:
+        """Return the position of the factor that a variable belongs to; None: to no factor.
+
+        Of several it is the coarsest, on one stage the first. In a factor with one level for each
+        row nothing could change. An expression that is computed row by row belongs where the
+        variables inside it do, if the model frame has them; all else goes by its own values.
+        """
+        values = [self._frame.get(symbol) for symbol in self.inside[name]]
+        known = [value for value in values if value is not None]
+        if not known or len(known) < len(values) or not _row_by_row(node):
+            known = [self._frame.variables[name]]
+        found = [
+            place
+            for place, factor in enumerate(self._levels.factors)
+            if factor.size < self._frame.rows and not any(map(factor.exception, known))
+        ]
+        return max(found, key=lambda place: (self._levels.stage[place], -place), default=None)
+
+
+def _row_by_row(node: Node) -> bool:
+    """Tell whether the value of an expression in a row follows from its variables' values there."""
+    if not isinstance(node, Call):
+        return True
+    entry = lookup(node.name) if node.name else None
+    known = entry is not None and entry.role in ("elementwise", "summary", "basis")
+    return known and all(map(_row_by_row, node.operands))
+
+
 class _Coefficient:
     """A coefficient in the making, on the way from the observations to the fixed effects."""
 
@@ -236,16 +371,16 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     A DataError, if these name what is not there, or the data contradict them.
     """
     levels = hierarchy(design)
-    found = Monomials(design, levels, chosen or {})
-    plan, terms = design.fixed.plan, fixed_terms(design)
+    found, plan = _Atoms(design, levels, chosen or {}), design.fixed.plan
     # Columns that were given are X's own.
     scales, centers = ({}, {}) if plan.whole else (design.fixed.scales, design.fixed.centers)
-    of_X = [found.atoms(terms, plan, number) for number in design.fixed.kept]
+    of_X = list(found.of(fixed_terms(design), plan, design.fixed.kept))
     of_Z = [
-        (k, place, found.atoms(own, term.plan, place))
+        (k, place, atoms)
         for k, term in enumerate(design.random.terms)
-        for own in [left_side(design, term)]
-        for place in range(term.columns)
+        for place, atoms in enumerate(
+            found.of(left_side(design, term), term.plan, range(term.columns))
+        )
     ]
     found.check_chosen()
     order = {atom: place for place, atom in enumerate(found.values)}
@@ -297,7 +432,8 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     return System(
         design=design,
         hierarchy=levels,
-        monomials=found,
+        places=found.places,
+        inside=found.inside,
         fixed=tuple(fixed),
         random=tuple(random),
         observations=root.equation(levels),

@@ -95,7 +95,7 @@ class _Lines:
         place = 0 if group is None else model.hierarchy.position(group)
         self.factor = model.hierarchy.factors[place]
         self._own = model.effects_of(place)
-        inside = model.monomials.inside
+        inside = model.inside
         numeric = {
             name: value.as_float()
             for name in inside

@@ -24,7 +24,6 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.explain.clusters import Cluster
 from lme4py.explain.expression import grid, operands_of, shortened
-from lme4py.explain.monomials import column_of_X
 from lme4py.explain.pictures.figure import (
     FAINT,
     INK,
@@ -48,7 +47,7 @@ from lme4py.explain.pictures.raster import (
     sampling_step,
     window,
 )
-from lme4py.explain.system import system
+from lme4py.explain.system import column_of_X, system
 from lme4py.export.coordinates import fixed_terms
 
 if TYPE_CHECKING:

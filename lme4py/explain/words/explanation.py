@@ -170,7 +170,7 @@ def _levels(reading: Reading) -> Prose:
         f"{code(one)} and {code(other)} are crossed: neither lies in the other."
         for one, other in crossed[:MOST_NAMES]
     ]
-    places = reading.system.monomials.places.items()
+    places = reading.system.places.items()
     found = [(name, factors[place].name) for name, place in places if place is not None]
     said += [f"{code(name)} is constant within each {code(g)}." for name, g in found[:MOST_NAMES]]
     if len(found) > MOST_NAMES:

@@ -17,8 +17,7 @@ from lme4py.explain.expression import (
     substituted,
 )
 from lme4py.explain.markup.page import Heading, Paragraph, Passage, Prose, code, one_line
-from lme4py.explain.monomials import ALL, column_of_X, left_side
-from lme4py.explain.system import ColumnProduct
+from lme4py.explain.system import ALL, ColumnProduct, column_of_X, left_side
 from lme4py.explain.words.reading import (
     MOST_NAMES,
     Reading,
@@ -173,7 +172,7 @@ def _level_effect(reading: Reading, columns: Sequence[ColumnProduct]) -> Iterato
 
     # Whatever is computed of the same variables counts: poly(x, 2) lets the slope of x differ.
     def inside(atoms: Sequence[Quantity]) -> set[str]:
-        return {name for atom in atoms for name in system.monomials.inside[atom.name]}
+        return {name for atom in atoms for name in system.inside[atom.name]}
 
     rest = "the slope is not random there, so its differences are those that X says"
     if any(

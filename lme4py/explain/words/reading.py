@@ -10,8 +10,7 @@ from lme4py.data.values import Numeric
 from lme4py.design import MixedDesign
 from lme4py.explain.expression import Tree, shortened
 from lme4py.explain.markup.page import Definitions, Paragraph, Passage, Prose, code, one_line
-from lme4py.explain.monomials import fixed_terms
-from lme4py.explain.system import ColumnProduct, system
+from lme4py.explain.system import ColumnProduct, fixed_terms, system
 from lme4py.matrices.randomterm import RandomTerm
 
 MOST_NAMES = 6

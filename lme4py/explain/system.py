@@ -68,11 +68,11 @@ class ColumnProduct:
     effect: Quantity  # its coefficient
     name: str  # R's
     atoms: Atoms  # what it multiplies; empty for an intercept
+    term: int  # R's number of a fixed one, the position of a random one
+    place: int  # in X, or among the columns of the random term
     # Taken off the product, and what this is multiplied by then: ``autoscale`` of a column of X.
     center: float = 0.0
     scale: float = 1.0
-    term: int = -1  # position in the random part
-    place: int = -1  # among the columns of the term
 
     @property
     def entry(self) -> Tree:
@@ -394,12 +394,20 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     root = _Coefficient()
     tops = [root.reached(by_stage(atoms)) for atoms in of_X]
     fixed = []
-    for name, atoms, top in zip(design.fixed.names, of_X, tops, strict=True):
+    columns = zip(design.fixed.names, design.fixed.assign.tolist(), of_X, tops, strict=True)
+    for place, (name, term, atoms, top) in enumerate(columns):
         with np.errstate(divide="ignore"):
             scale = float(np.divide(1.0, scales.get(name, 1.0)))
         effect = Quantity("fixed", numbers=top.numbers, copy=len(top.terms))
-        center = centers.get(name, 0.0)
-        made = ColumnProduct(effect=effect, name=name, atoms=atoms, center=center, scale=scale)
+        made = ColumnProduct(
+            effect=effect,
+            name=name,
+            atoms=atoms,
+            term=term,
+            place=place,
+            center=centers.get(name, 0.0),
+            scale=scale,
+        )
         top.terms.append(made.scaled(effect))
         fixed.append(made)
     for made in fixed:

@@ -9,7 +9,7 @@ import pytest
 import lme4py
 from lme4py.explain.markup.page import Definitions, Heading, Page, Paragraph, Table, code
 from lme4py.explain.words.explanation import overview
-from lme4py.explain.words.reading import Reading
+from lme4py.explain.words.parts import Reading
 
 FORMULAS = [
     "y ~ x*M + (1 + x | g)",

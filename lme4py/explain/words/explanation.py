@@ -15,8 +15,16 @@ import numpy as np
 from lme4py.argument_types import count_of
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import Heading, Page, Paragraph, Prose, Table, code, one_line
-from lme4py.explain.words.parts import fixed_part, random_coefficients, random_part
-from lme4py.explain.words.reading import MOST_NAMES, Reading, joined, spans, written
+from lme4py.explain.words.parts import (
+    MOST_NAMES,
+    Reading,
+    fixed_part,
+    joined,
+    random_coefficients,
+    random_part,
+    spans,
+    written,
+)
 from lme4py.formula.deparse import deparse
 
 __all__ = ["Explanation", "explain", "overview"]
@@ -116,8 +124,8 @@ def overview(reading: Reading) -> Table:
     """Return the table of parts: where each acts and what it makes."""
     rows: list[Sequence[Prose]] = []
     for number, label in reading.numbered_terms[:_MOST_ROWS]:
-        effects = ", ".join(reading.symbols(reading.columns(number)))
-        places = spans(reading.places(number))
+        columns = reading.columns(number)
+        effects, places = ", ".join(reading.symbols(columns)), spans([c.place for c in columns])
         rows.append([code(label), _acts_at(reading, number), effects, places, "", ""])
     rest = len(reading.numbered_terms) - _MOST_ROWS
     rows += [[f"... {rest} more", *[""] * 5]] if rest > 0 else []

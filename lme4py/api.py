@@ -249,7 +249,7 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     >>> fit.fixef.round(2).to_dict(), round(fit.sigma, 2), fit.is_singular()
     ({'(Intercept)': 251.41, 'Days': 10.47}, 25.59, False)
     """
-    from lme4py.fit.convergence import fit_model
+    from lme4py.fit.fitted import fit_model
     from lme4py.fit.linear import mk_lmer_devfun
 
     options["control"], control = fit_control(options.get("control"), generalized=False)
@@ -305,7 +305,7 @@ collation, double_bar, sparse_X, env, attached_contrasts, default_contrasts, lme
     >>> fit.fixef.round(4).to_dict(), round(fit.aic, 4)
     ({'(Intercept)': 1.1584}, 40.1829)
     """
-    from lme4py.fit.convergence import fit_model
+    from lme4py.fit.fitted import fit_model
     from lme4py.fit.generalized import mk_glmer_devfun
     from lme4py.fit.linear import mk_lmer_devfun
 

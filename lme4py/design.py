@@ -473,7 +473,7 @@ lost_levels
         """
         from lme4py.explain.estimates import estimates
         from lme4py.explain.pictures.group_picture import plot_groups
-        from lme4py.fit.convergence import fit_model
+        from lme4py.fit.fitted import fit_model
         from lme4py.fit.linear import mk_lmer_devfun
 
         nothing = fit is coefficients is par is sigma is None

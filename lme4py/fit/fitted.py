@@ -11,12 +11,21 @@ from numpy.random import Generator
 
 from lme4py.argument_types import choice_of, number_of
 from lme4py.codec import Codec
+from lme4py.control import FitControl
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
 from lme4py.family import Family, has_dispersion
-from lme4py.fit.linear import Solution
-from lme4py.fit.optimise import Optimum, is_at_bound
+from lme4py.fit.linear import DevianceFunction, Solution
+from lme4py.fit.optimise import (
+    Optimum,
+    Start,
+    after_first_step,
+    covariance_at,
+    examined,
+    is_singular,
+    minimised,
+)
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link
 from lme4py.matrices.reterms import TermCovariance
@@ -252,8 +261,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         >>> lme4py.lmer("Reaction ~ 1 + (1 | Subject)", lme4py.data.sleepstudy()).is_singular()
         False
         """
-        random = self.model.random
-        return is_at_bound(self.par, (random.lower, random.upper), number_of("tol", tol))
+        return is_singular(self.model.random, self.par, number_of("tol", tol))
 
     def fitted(self) -> FloatArray:
         """Return the means of the rows, given the random effects.
@@ -464,3 +472,38 @@ _CODEC = Codec(
     root=FittedModel,
     version=3,
 )
+
+
+def fit_model(
+    devfun: DevianceFunction,
+    model: MixedDesign[Any] | Spec,
+    start: Start = None,
+    control: FitControl | None = None,
+) -> FittedModel:
+    """Minimise a deviance function, check the optimum, and return the fit (``mkMerMod``).
+
+    Parameters
+    ----------
+    devfun : LinearDeviance or GeneralizedDeviance
+    model : MixedDesign or Spec
+        The rows; the recipe alone where there are only cross-products of them.
+    start, control
+        As `optimize_lmer` and `fit_control` have them.
+    """
+    control = FitControl() if control is None else control
+    devfun, start = after_first_step(devfun, start, control)
+    optimum = minimised(devfun, start, control)
+    optimum, said = examined(devfun, optimum, control, model.formula.lme4)
+    solution = devfun.at(optimum.par)
+    of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
+    return FittedModel(
+        **vars(solution),
+        model=model,
+        family=getattr(model, "family", None),
+        reml=getattr(devfun, "reml", False),
+        nAGQ=getattr(devfun, "nAGQ", 1),
+        n=devfun.n,
+        optimum=optimum,
+        covariance=covariance_at(optimum, solution),
+        messages=(*of_X, *said),
+    )

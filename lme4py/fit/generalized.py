@@ -56,11 +56,13 @@ class GeneralizedDeviance(DevianceFunction):
     normalised: bool
 
     @property
-    def fixed(self) -> int:  # type: ignore[override]
+    def fixed(self) -> int:
         """How many of the parameters are fixed effects."""
         return self.X.shape[1] if self.nAGQ > 0 else 0
 
-    def _criterion(self, parameters: FloatArray) -> float:
+    @np.errstate(all="ignore")
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return minus twice the log-likelihood."""
         return self.approximated(self.modes(parameters))
 
     def modes(self, parameters: FloatArray) -> Modes:
@@ -114,7 +116,9 @@ class GeneralizedDeviance(DevianceFunction):
         # Before 2.1: the deviance in place of the log-likelihood.
         return value + float(here.sum()) - likelihood.minus_two_log(modes.mean)
 
-    def _solution(self, parameters: FloatArray) -> Solution:
+    @np.errstate(all="ignore")
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return what PIRLS finds."""
         modes, likelihood = self.modes(parameters), self.likelihood
         criterion, whole = self.approximated(modes), modes.least_squares(self.X)
         left = (likelihood.y - modes.mean) ** 2 / likelihood.variance(modes.mean)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,11 @@ class DevianceFunction(Abbreviated):
     layout: BlockLayout
     n: int
     start: FloatArray
-    fixed = 0
+
+    @property
+    def fixed(self) -> int:
+        """How many of the parameters are fixed effects."""
+        return 0
 
     @property
     def random(self) -> RandomEffects:
@@ -87,30 +90,25 @@ class DevianceFunction(Abbreviated):
         return self.layout.random
 
     @property
-    def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Lower and upper bounds of the parameters."""
+    def bounds(self) -> FloatArray:
+        """Lower and upper bounds of the parameters, shape (2, parameters)."""
         none = np.full(self.fixed, np.inf)
-        return np.append(self.random.lower, -none), np.append(self.random.upper, none)
+        return np.array([[*self.random.lower, *-none], [*self.random.upper, *none]])
 
     def __call__(self, parameters: ArrayLike) -> float:
         """Return the criterion; ``par`` may lie beside its bounds by no more than rounding."""
         return self.criterion(self._checked(parameters))
 
-    def criterion(self, parameters: FloatArray) -> float:
-        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
-        with np.errstate(all="ignore"):
-            return self._criterion(parameters)
-
     def at(self, parameters: ArrayLike) -> Solution:
         """Return everything that is known at some parameters."""
-        checked = self._checked(parameters)
-        with np.errstate(all="ignore"):
-            return self._solution(checked)
+        return self.solution(self._checked(parameters))
 
-    def _criterion(self, parameters: FloatArray) -> float:
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the criterion without a look at the bounds, beyond which derivatives reach."""
         raise NotImplementedError
 
-    def _solution(self, parameters: FloatArray) -> Solution:
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return what `at` does, as `criterion`."""
         raise NotImplementedError
 
     def _checked(self, parameters: ArrayLike) -> FloatArray:
@@ -140,7 +138,9 @@ class LinearDeviance(DevianceFunction):
     problem: LeastSquares
     sum_log_weights: float
 
-    def _criterion(self, parameters: FloatArray) -> float:
+    @np.errstate(all="ignore")
+    def criterion(self, parameters: FloatArray) -> float:
+        """Return the profiled deviance or REML criterion."""
         return self._profiled(self.problem.at(self.layout.factor(parameters)), reml=self.reml)
 
     def _log_det(self, found: PenalisedFit) -> float:
@@ -157,7 +157,9 @@ class LinearDeviance(DevianceFunction):
         log_det += self._log_det(found) if reml else 0.0
         return float(log_det + rows * (1.0 + np.log(2.0 * np.pi * found.pwrss / rows)))
 
-    def _solution(self, parameters: FloatArray) -> Solution:
+    @np.errstate(all="ignore")
+    def solution(self, parameters: FloatArray) -> Solution:
+        """Return the solution of the penalised least squares problem."""
         found = self.problem.at(self.layout.factor(parameters))
         sigma = float(np.sqrt(np.float64(found.pwrss) / (self.n - self.moved.size * self.reml)))
         u, b = self.layout.stored(*found.effects)
@@ -299,14 +301,12 @@ def _start(random: RandomEffects, products: Crossproducts, inside: FloatArray) -
     plain = all(columns == ["(Intercept)"] for _, columns in random.cnms)
     if not plain or len(random.groups) != random.par.size or products.n < 2:
         return random.par
-    counts, sums = products.ZtZ.diagonal(), products.Zty + products.ZtX @ inside
-    found, total, count = [], 0.0, 1.0
-    with np.errstate(all="ignore"):
-        for begin, end in pairwise(random.Gp.tolist()):
-            count, total = counts[begin:end].sum(), sums[begin:end].sum()
-            squares = np.nansum(sums[begin:end] ** 2 / counts[begin:end])
-            found.append(squares - total**2 / count)
-        every = products.yty + inside @ inside - total**2 / count
-        relative = np.array(found) / (every - sum(found))
+    of_terms = (products.ZtZ.diagonal(), products.Zty + products.ZtX @ inside)
+    pairs = list(zip(*(np.split(each, random.Gp[1:-1]) for each in of_terms), strict=True))
+    # Each term has every row once.
+    common = [sums.sum() ** 2 / counts.sum() for counts, sums in pairs]
+    squares = [np.nansum(sums**2 / counts) for counts, sums in pairs]
+    found = np.subtract(squares, common)
+    relative = found / (products.yty + inside @ inside - common[-1] - sum(found))
     good = (relative >= 0).all() and np.isfinite(relative).all()
     return np.sqrt(relative) if good else random.par

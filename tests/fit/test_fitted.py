@@ -74,7 +74,7 @@ def test_damaged_fits(fit):
 
 
 def test_from_cross_products_alone():
-    from lme4py.fit.convergence import fit_model
+    from lme4py.fit.fitted import fit_model
 
     data = sleepstudy()
     design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data)

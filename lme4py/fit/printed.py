@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +12,15 @@ import numpy as np
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import aligned_numbers
 from lme4py.fit.fitted import CHECKS_OF_X, FittedModel
-from lme4py.formula.deparse import deparse
+from lme4py.formula.deparse import deparse, deparsed_lines
 from lme4py.formula.parse import parse
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import Spec
 from lme4py.unique_names import make_names
 
+# Characters of a line, and after how many R breaks one of a formula.
 _WIDTH, _CUTOFF = 80, 60
 _ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
-# Where R may break a line: after an operator that has spaces around it, and between arguments.
-_OPERATOR = re.compile(r" (?:[-+*|~&<>=!]+|%\w*%) |, ")
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -32,10 +30,10 @@ class VarCorr:
     fit: FittedModel
 
     def __repr__(self) -> str:
-        return variances_text(self.fit)
+        return _variances(self.fit, 5)
 
 
-def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = False) -> str:
+def _variances(fit: FittedModel, digits: int, *, with_variances: bool = False) -> str:
     """Return standard deviations and correlations as lme4 prints them (``formatVC``)."""
     lme4, terms = fit.model.formula.lme4, fit.terms
     version_2, groups = bool(lme4.structures), [term.group for term in terms]
@@ -44,14 +42,14 @@ def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = 
     rows: list[tuple[str, str, float, list[str]]] = []
     for term, group, own in zip(terms, groups, fit.model.random.terms, strict=True):
         cells = _correlations(term, max(2, digits - 2), version_2=version_2)
-        labels = [group, *[""] * (len(term.names) - 1)]
+        first = [group, *[""] * (len(term.names) - 1)]
         # lme4 2.x writes what structures have in common once.
         once = version_2 and own.covariance.hom and term.structure in ("cs", "ar1")
-        found = zip(labels, term.names, term.deviations.tolist(), cells, strict=True)
+        found = zip(first, term.names, term.deviations.tolist(), cells, strict=True)
         rows += list(found)[: 1 if once else None]
     if fit.family is None or (fit.has_scale and not lme4.profiles_dispersion):
         rows.append(("Residual", "", fit.sigma, []))
-    labels, names, deviations, correlations = map(list, zip(*rows, strict=True))
+    labels, names, deviations, correlations = zip(*rows, strict=True)
     columns = [[""] * (len(rows) + 1), ["Groups", *labels], ["Name", *names]]
     numbers = np.array(deviations)
     shown = {"Variance": numbers**2} if with_variances else {}
@@ -59,8 +57,7 @@ def variances_text(fit: FittedModel, digits: int = 5, *, with_variances: bool = 
         texts = aligned_numbers(values, digits)
         columns.append([name, *(text.rjust(max(map(len, texts))) for text in texts)])
     if any(map(any, correlations)):
-        for at, texts in enumerate(map(list, zip_longest(*correlations, fillvalue=""))):
-            columns.append(["" if at else "Corr", *texts])
+        columns += map(list, zip_longest(["Corr"], *correlations, fillvalue=""))
     return _table(columns)
 
 
@@ -85,57 +82,44 @@ def _table(columns: Sequence[Sequence[str]], *, right: bool = False) -> str:
     """Return columns of text side by side, those after the first flush right or left."""
     padded = []
     for at, column in enumerate(columns):
-        width = max(map(len, column))
         turned = str.rjust if right and at else str.ljust
-        padded.append([turned(cell, width) for cell in column])
-    return "\n".join(" ".join(cells) for cells in zip(*padded, strict=True))
+        padded.append([turned(cell, max(map(len, column))) for cell in column])
+    return "\n".join(map(" ".join, zip(*padded, strict=True)))
 
 
 def _named(names: Sequence[str], values: Sequence[str], gap: int) -> list[str]:
     """Return named values as R prints a named vector."""
     width = max(map(len, [*names, *values]))
     each = max(1, _WIDTH // (width + gap))
-    return [
-        "".join(cell.rjust(width) + " " * gap for cell in cells[begin : begin + each])
-        for begin in range(0, len(names), each)
-        for cells in (names, values)
-    ]
+    rows = [[cell.rjust(width) + " " * gap for cell in row] for row in (names, values)]
+    return ["".join(row[at : at + each]) for at in range(0, len(names), each) for row in rows]
 
 
 def _heading(fit: FittedModel) -> list[str]:
-    kind = "lmerMod" if fit.family is None else "glmerMod"
-    rule = "Laplace Approximation"
-    if fit.nAGQ != 1:
-        rule = f"Adaptive Gauss-Hermite Quadrature, nAGQ = {fit.nAGQ}"
-    title = f"Generalized linear mixed model fit by maximum likelihood ({rule})"
-    if fit.family is None:
-        title = f"Linear mixed model fit by {'REML' if fit.reml else 'maximum likelihood '}"
+    family, kind = fit.family, "lmerMod"
+    title = f"Linear mixed model fit by {'REML' if fit.reml else 'maximum likelihood '}"
+    if family is not None:
+        rule = "Laplace Approximation"
+        if fit.nAGQ != 1:
+            rule = f"Adaptive Gauss-Hermite Quadrature, nAGQ = {fit.nAGQ}"
+        title, kind = (
+            f"Generalized linear mixed model fit by maximum likelihood ({rule})",
+            "glmerMod",
+        )
     lines = [f"{title} ['{kind}']"]
     if len(lines[0]) + 1 > _WIDTH:
         lines = textwrap.wrap(title, _WIDTH - 3, subsequent_indent="  ", break_on_hyphens=False)
         lines[-1] += f" [{kind}]"
-    if fit.family is not None:
-        theta = fit.family.theta
-        name = fit.family.name if theta is None else f"Negative Binomial({theta:g})"
-        lines.append(f" Family: {name}  ( {fit.family.link} )")
-    lines.append(_filled(["Formula:", *_deparsed_lines(str(fit.model.formula))]))
+    if family is not None:
+        lines.append(f" Family: {family.label}  ( {family.link} )")
+    lines.append(_filled(["Formula:", *deparsed_lines(fit.model.formula.node, _CUTOFF)]))
+    recipe = fit.model if isinstance(fit.model, Spec) else fit.model.learned
     for label in ("Weights", " Offset", " Subset"):
-        recipe = fit.model if isinstance(fit.model, Spec) else fit.model.learned
         given = getattr(recipe, label.strip().lower(), False)
         if given:
             shown = deparse(parse(given)) if isinstance(given, str) else "(values)"
             lines.append(f"{label}: {shown}")
     return lines
-
-
-def _deparsed_lines(text: str) -> list[str]:
-    """Return a formula in the lines that R's ``deparse`` breaks it into: after 60 characters."""
-    lines, indent, begin = [], "", 0
-    for operator in _OPERATOR.finditer(text):
-        if operator.end() - begin + len(indent) > _CUTOFF:
-            lines.append(indent + text[begin : operator.end()])
-            indent, begin = "    ", operator.end()
-    return [*lines, indent + text[begin:]]
 
 
 def _filled(parts: Sequence[str]) -> str:
@@ -159,7 +143,7 @@ def _page(fit: FittedModel, digits: int, *, with_variances: bool) -> list[str]:
         label = fit.model.formula.lme4.deviance_label
         criteria = _named(["AIC", "BIC", "logLik", label, "df.resid"], texts, 1)
     groups = "; ".join(f"{name}, {len(g.levels)}" for name, g in fit.model.random.groups.items())
-    variances = variances_text(fit, 4, with_variances=with_variances)
+    variances = _variances(fit, 4, with_variances=with_variances)
     numbers = _filled([f"Number of obs: {fit.n}, groups: ", groups])
     parts = _heading(fit), criteria, ["Random effects:", variances, numbers]
     return ["\n".join(part) for part in parts]

@@ -71,7 +71,19 @@ def deparse(node: Node) -> str:
     >>> deparse(parse("log( x,base=2L )**-1"))
     'log(x, base = 2L)^-1'
     """
-    return _written(node, keep_types=True, between=" ")
+    return " ".join(deparsed_lines(node))
+
+
+def deparsed_lines(node: Node, width: int = _WIDTH) -> list[str]:
+    """Return the lines of an expression, R's ``deparse(e, width)``.
+
+    Examples
+    --------
+    >>> from lme4py.formula.parse import parse
+    >>> deparsed_lines(parse("first + second"), width=5)
+    ['first + ', '    second']
+    """
+    return _Writer(keep_types=True, width=width).lines(node)
 
 
 def variable_name(node: Node) -> str:
@@ -97,13 +109,7 @@ def term_label(node: Node) -> str:
     >>> term_label(parse("poly(x, 2L)"))
     'poly(x, 2)'
     """
-    return _written(node, keep_types=False, between="\n")
-
-
-def _written(node: Node, *, keep_types: bool, between: str) -> str:
-    if isinstance(node, Symbol):
-        return _symbol(node.name)
-    return between.join(_Writer(keep_types).lines(node))
+    return "\n".join(_Writer(keep_types=False, width=_WIDTH).lines(node))
 
 
 def _operator_of(node: Node) -> _Operator | None:
@@ -191,11 +197,11 @@ class _Writer:
     """Writes one expression in lines, broken as R breaks them.
 
     R ends a line at the first place allowed (after a comma between arguments, after an
-    operator with blanks) where the line has more than 500 bytes, its indent counted.
+    operator with blanks) where the line has more than `width` bytes, its indent counted.
     """
 
-    def __init__(self, keep_types: bool) -> None:
-        self.keep_types = keep_types
+    def __init__(self, *, keep_types: bool, width: int) -> None:
+        self.keep_types, self.width = keep_types, width
         self.finished: list[str] = []
         self.pieces: list[str] = []
         self.size = 0
@@ -223,7 +229,7 @@ class _Writer:
 
     def _break_line(self, broken: bool) -> bool:
         """End the line if it is full; return whether the construct has been broken."""
-        if self.size <= _WIDTH:
+        if self.size <= self.width:
             return broken
         if not broken:
             self.indent += 1

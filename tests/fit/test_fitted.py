@@ -149,6 +149,24 @@ def test_cross_products_start_where_the_rows_do(formula):
     np.testing.assert_allclose(alone.start, own.start, rtol=1e-6)
 
 
+def test_a_long_formula_is_broken_as_R_breaks_it():
+    """R 4.2.2: ``cat("Formula:", deparse(formula), fill = TRUE)``."""
+    dice = np.random.default_rng(1)
+    names = ["a" * 20, "b" * 26, "c" * 14, "d" * 26, "e" * 29, "f" * 20]
+    data = {name: dice.normal(size=60) for name in ("y", *names)}
+    data["g"] = np.repeat(list("stuvwx"), 10)
+    fixed, random = " + ".join(names[:3]), " + ".join(names[3:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = lme4py.lmer(f"y ~ {fixed} + (1 + {random} | g)", data)
+    assert repr(fit).split("\n")[1:5] == [
+        "Formula: ",
+        "y ~ aaaaaaaaaaaaaaaaaaaa + bbbbbbbbbbbbbbbbbbbbbbbbbb + cccccccccccccc +  ",
+        "    (1 + dddddddddddddddddddddddddd + eeeeeeeeeeeeeeeeeeeeeeeeeeeee +  ",
+        "        ffffffffffffffffffff | g)",
+    ]
+
+
 def test_names_of_groups_that_are_made_are_not_those_that_stand():
     """As R 4.2 and lme4 1.1-31 print them, whose ``make.names`` turns ``g:h`` into ``g.h.1``."""
     dice = np.random.default_rng(3)

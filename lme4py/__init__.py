@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from lme4py.crossproducts import Crossproducts
     from lme4py.data.read_csv import read_csv
     from lme4py.export.files import load
-    from lme4py.fit.fitted import FittedModel
     from lme4py.fit.generalized import mk_glmer_devfun
     from lme4py.fit.linear import mk_lmer_devfun
     from lme4py.fit.optimise import optimize_glmer, optimize_lmer
+    from lme4py.fitted_model import FittedModel
     from lme4py.proof.against_r import compare
     from lme4py.proof.findings import Comparison
     from lme4py.proof.fixture import Fixture, read_fixture
@@ -92,10 +92,10 @@ _MODULES = {
     "lme4py.crossproducts": ["Crossproducts"],
     "lme4py.data.read_csv": ["read_csv"],
     "lme4py.export.files": ["load"],
-    "lme4py.fit.fitted": ["FittedModel"],
     "lme4py.fit.generalized": ["mk_glmer_devfun"],
     "lme4py.fit.linear": ["mk_lmer_devfun"],
     "lme4py.fit.optimise": ["optimize_glmer", "optimize_lmer"],
+    "lme4py.fitted_model": ["FittedModel"],
     "lme4py.proof.against_r": ["compare"],
     "lme4py.proof.findings": ["Comparison"],
     "lme4py.proof.fixture": ["Fixture", "read_fixture"],

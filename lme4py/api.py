@@ -25,8 +25,8 @@ from lme4py.versions import following, lme4_of
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
 
-    from lme4py.fit.fitted import FittedModel
     from lme4py.fit.optimise import Start
+    from lme4py.fitted_model import FittedModel
 
 _OF_MIXED_MODELS = (
     *("reml", "family", "weights", "offset", "mustart", "etastart", "control", "double_bar"),
@@ -249,12 +249,12 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
     >>> fit.fixef.round(2).to_dict(), round(fit.sigma, 2), fit.is_singular()
     ({'(Intercept)': 251.41, 'Days': 10.47}, 25.59, False)
     """
-    from lme4py.fit.fitted import fit_model
     from lme4py.fit.linear import mk_lmer_devfun
+    from lme4py.fitted_model import FittedModel
 
     options["control"], control = fit_control(options.get("control"), generalized=False)
     design = lformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
-    return fit_model(mk_lmer_devfun(design), design, start, control)
+    return FittedModel.of(mk_lmer_devfun(design), design, start, control)
 
 
 @with_arguments(Arguments, without=("reml", "sparse_X"))
@@ -305,9 +305,9 @@ collation, double_bar, sparse_X, env, attached_contrasts, default_contrasts, lme
     >>> fit.fixef.round(4).to_dict(), round(fit.aic, 4)
     ({'(Intercept)': 1.1584}, 40.1829)
     """
-    from lme4py.fit.fitted import fit_model
     from lme4py.fit.generalized import mk_glmer_devfun
     from lme4py.fit.linear import mk_lmer_devfun
+    from lme4py.fitted_model import FittedModel
 
     options["control"], control = fit_control(options.get("control"), generalized=True)
     design = glformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
@@ -318,8 +318,8 @@ collation, double_bar, sparse_X, env, attached_contrasts, default_contrasts, lme
             "deprecated; please call lmer() directly"
         )
         messages.tell()
-        return fit_model(mk_lmer_devfun(design), design, start, control)
-    return fit_model(mk_glmer_devfun(design, nAGQ), design, start, control)
+        return FittedModel.of(mk_lmer_devfun(design), design, start, control)
+    return FittedModel.of(mk_glmer_devfun(design, nAGQ), design, start, control)
 
 
 @with_arguments(Arguments, without=_OF_MIXED_MODELS)

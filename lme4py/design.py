@@ -473,12 +473,12 @@ lost_levels
         """
         from lme4py.explain.estimates import estimates
         from lme4py.explain.pictures.group_picture import plot_groups
-        from lme4py.fit.fitted import fit_model
         from lme4py.fit.linear import mk_lmer_devfun
+        from lme4py.fitted_model import FittedModel
 
         nothing = fit is coefficients is par is sigma is None
         if nothing and self.family is None:
-            fit = fit_model(mk_lmer_devfun(self), self)
+            fit = FittedModel.of(mk_lmer_devfun(self), self)
         found = estimates(self, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
         return plot_groups(self, found, predictor, group=group, groups=groups)
 

@@ -74,12 +74,10 @@ def test_damaged_fits(fit):
 
 
 def test_from_cross_products_alone():
-    from lme4py.fit.fitted import fit_model
-
     data = sleepstudy()
     design = lme4py.lformula("Reaction ~ Days + (Days | Subject)", data)
     devfun = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
-    alone = fit_model(devfun, design.spec)
+    alone = lme4py.FittedModel.of(devfun, design.spec)
     whole = lme4py.lmer("Reaction ~ Days + (Days | Subject)", data)
     np.testing.assert_allclose(alone.beta, whole.beta, rtol=1e-9)
     assert alone.criterion == pytest.approx(whole.criterion, rel=0, abs=1e-7)

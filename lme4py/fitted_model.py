@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.random import Generator
 
 from lme4py.argument_types import choice_of, number_of
@@ -33,9 +34,7 @@ from lme4py.spec import saved
 from lme4py.spec.spec import NewLevels, NewRows, Spec
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from lme4py.fit.printed import VarCorr
+    from lme4py.printed_fit import VarCorr
 
 CHECKS_OF_X = ("fixed-effect model matrix is", "Some predictor variables are")
 """How the messages of lme4's checks of X begin, which it prints with a fit."""
@@ -98,8 +97,59 @@ minus_two_log_likelihood, unscaled_vcov, conditional
     messages: tuple[str, ...]
     variances: tuple[FloatArray, ...] | None = None
 
+    @classmethod
+    def of(
+        cls,
+        devfun: DevianceFunction,
+        model: MixedDesign[Any] | Spec,
+        start: Start = None,
+        control: FitControl | None = None,
+    ) -> FittedModel:
+        """Minimise a deviance function, check the optimum, and return the fit (``mkMerMod``).
+
+        Parameters
+        ----------
+        devfun : LinearDeviance or GeneralizedDeviance
+            From `mk_lmer_devfun` or `mk_glmer_devfun`.
+        model : MixedDesign or Spec
+            The rows; the recipe alone where there are only cross-products of them.
+        start : array-like or mapping, optional
+            As `optimize_lmer` has it.
+        control : FitControl, optional
+            What steers the fit.
+
+        Returns
+        -------
+        FittedModel
+
+        Examples
+        --------
+        >>> import lme4py
+        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
+        >>> devfun = lme4py.mk_lmer_devfun(design.crossproducts(), design.random)
+        >>> lme4py.FittedModel.of(devfun, design.spec).fixef.round(4).to_dict()
+        {'(Intercept)': 251.4051, 'Days': 10.4673}
+        """
+        control = FitControl() if control is None else control
+        devfun, start = after_first_step(devfun, start, control)
+        optimum = minimised(devfun, start, control)
+        optimum, said = examined(devfun, optimum, control, model.formula.lme4)
+        solution = devfun.at(optimum.par)
+        of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
+        return cls(
+            **vars(solution),
+            model=model,
+            family=getattr(model, "family", None),
+            reml=getattr(devfun, "reml", False),
+            nAGQ=getattr(devfun, "nAGQ", 1),
+            n=devfun.n,
+            optimum=optimum,
+            covariance=covariance_at(optimum, solution),
+            messages=(*of_X, *said),
+        )
+
     def __repr__(self) -> str:
-        from lme4py.fit.printed import fit_text
+        from lme4py.printed_fit import fit_text
 
         return fit_text(self)
 
@@ -121,7 +171,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         (Intercept) 251.4051     9.7467   25.79
         Days         10.4673     0.8042   13.02
         """
-        from lme4py.fit.printed import summary_text
+        from lme4py.printed_fit import summary_text
 
         return summary_text(self)
 
@@ -156,36 +206,27 @@ minus_two_log_likelihood, unscaled_vcov, conditional
     @cached_property
     def fixef(self) -> pd.Series:
         """Fixed effects by the names of X's columns."""
-        import pandas as pd
-
         return pd.Series(self.beta, list(self.names))
 
     @cached_property
     def vcov(self) -> pd.DataFrame:
         """Covariance of the fixed effects."""
-        import pandas as pd
-
         return pd.DataFrame(self.covariance, list(self.names), list(self.names))
 
     @cached_property
     def std_errors(self) -> pd.Series:
         """Standard errors of the fixed effects."""
-        import pandas as pd
-
         return pd.Series(np.sqrt(np.diag(self.covariance)), list(self.names))
 
     @cached_property
     def ranef(self) -> dict[str, pd.DataFrame]:
         """Conditional modes of the random effects: by group, a row for each level."""
-        import pandas as pd
-
-        found: dict[str, pd.DataFrame] = {}
-        random = self.model.random
+        random, found = self.model.random, dict[str, list[pd.DataFrame]]()
         for term, b in zip(random.terms, np.split(self.b, random.Gp[1:-1]), strict=True):
-            levels, name = list(map(str, term.group.levels)), term.bar.group_name
-            one = pd.DataFrame(b.reshape(term.levels, -1), levels, list(term.plan.names))
-            found[name] = pd.concat([found[name], one], axis=1) if name in found else one
-        return found
+            levels, columns = [*map(str, term.group.levels)], [*term.plan.names]
+            frame = pd.DataFrame(b.reshape(term.levels, -1), levels, columns)
+            found.setdefault(term.bar.group_name, []).append(frame)
+        return {group: pd.concat(frames, axis=1) for group, frames in found.items()}
 
     @cached_property
     def conditional_variances(self) -> list[tuple[str, FloatArray]]:
@@ -203,7 +244,7 @@ minus_two_log_likelihood, unscaled_vcov, conditional
     @property
     def var_corr(self) -> VarCorr:
         """Standard deviations and correlations of the random effects; prints as lme4's."""
-        from lme4py.fit.printed import VarCorr
+        from lme4py.printed_fit import VarCorr
 
         return VarCorr(self)
 
@@ -472,38 +513,3 @@ _CODEC = Codec(
     root=FittedModel,
     version=3,
 )
-
-
-def fit_model(
-    devfun: DevianceFunction,
-    model: MixedDesign[Any] | Spec,
-    start: Start = None,
-    control: FitControl | None = None,
-) -> FittedModel:
-    """Minimise a deviance function, check the optimum, and return the fit (``mkMerMod``).
-
-    Parameters
-    ----------
-    devfun : LinearDeviance or GeneralizedDeviance
-    model : MixedDesign or Spec
-        The rows; the recipe alone where there are only cross-products of them.
-    start, control
-        As `optimize_lmer` and `fit_control` have them.
-    """
-    control = FitControl() if control is None else control
-    devfun, start = after_first_step(devfun, start, control)
-    optimum = minimised(devfun, start, control)
-    optimum, said = examined(devfun, optimum, control, model.formula.lme4)
-    solution = devfun.at(optimum.par)
-    of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
-    return FittedModel(
-        **vars(solution),
-        model=model,
-        family=getattr(model, "family", None),
-        reml=getattr(devfun, "reml", False),
-        nAGQ=getattr(devfun, "nAGQ", 1),
-        n=devfun.n,
-        optimum=optimum,
-        covariance=covariance_at(optimum, solution),
-        messages=(*of_X, *said),
-    )

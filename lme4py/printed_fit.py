@@ -11,7 +11,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import aligned_numbers
-from lme4py.fit.fitted import CHECKS_OF_X, FittedModel
+from lme4py.fitted_model import CHECKS_OF_X, FittedModel
 from lme4py.formula.deparse import deparse, deparsed_lines
 from lme4py.formula.parse import parse
 from lme4py.matrices.reterms import TermCovariance

@@ -281,14 +281,14 @@ def _interaction(
 
 
 def _indicators(state: State, f: Value) -> Matrix:
-    """Return the indicators of rows; a missing value has missing ones."""
+    """Return the indicators of rows: R's are those of a model matrix, without missing ones."""
     made, kept = thawed(state, "dummy", f), list(state["kept"])
     if len(kept) > _MOST_INDICATORS:
         raise DataError(f"dummy() of more than {_MOST_INDICATORS} levels")
     places = {level: place for place, level in enumerate(made.levels)}
     wanted = [places[level] for level in kept]
-    values = np.asfortranarray(made.codes[:, None] == wanted, dtype=np.float64)
-    values[made.codes < 0] = np.nan
+    codes = made.codes[made.codes >= 0]
+    values = np.asfortranarray(codes[:, None] == wanted, dtype=np.float64)
     return Matrix(values, tuple(level_texts(kept)))
 
 
@@ -305,8 +305,7 @@ def _dummy(f: Value, context: Context, levelsToKeep: Value = MISSING) -> tuple[M
     if not wanted <= known:
         raise DataError("all of the levelsToKeep must be levels of f")
     state = {**frozen(made), "kept": kept}
-    # R's rows are those of a model matrix, which leaves out the missing ones.
-    return _indicators(state, Factor(made.codes[made.codes >= 0], made.levels)), state
+    return _indicators(state, made), state
 
 
 # Intervals of numbers -----------------------------------------------------------------------

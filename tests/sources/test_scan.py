@@ -262,6 +262,9 @@ def test_errors_name_the_block():
     failing([*parts[:6], parts[6].assign(x="text")], "is of type", "in block 7")
     failing([*parts[:6], parts[6].assign(x=1j)], "complex", "in block 7")
     failing(data, "not found", "did you mean 'x'", formula="y ~ xx + (1 | g)")
+    # R's dummy() leaves out rows, of new rows too.
+    holes = data.assign(h=data["g"].astype(object).where(np.arange(500) != 60))
+    failing(holes, "variable lengths differ", "in block 2", formula="y ~ dummy(h) + (1 | g)")
     failing(data, "object 'yy' not found", "did you mean 'y'", formula="yy ~ xx + (1 | gg)")
 
 

@@ -96,63 +96,29 @@ class ColumnSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What names mean while an expression is evaluated.
+    """What names mean while an expression is evaluated."""
 
-    Parameters
-    ----------
-    columns : ColumnSource
-        The data, which come first.
-    env : mapping of str to object
-        Further variables and functions.
-    context : Context
-        Rows, order of text, and where warnings go.
-    carries : bool
-        Whether the sums of blocks of rows are carried on from one to the next.
-    """
-
-    columns: ColumnSource
-    env: Mapping[str, Any]
-    context: Context
-    carries: bool = False
+    columns: ColumnSource  # the data, which come first
+    env: Mapping[str, Any]  # further variables and functions
+    context: Context  # rows, order of text, and where warnings go
+    carries: bool = False  # whether sums of blocks of rows are carried on from one to the next
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """The value of an expression.
-
-    Parameters
-    ----------
-    value : Value
-    rowwise : bool
-        Whether it has one element per row of the data, made from that row.
-    state : State
-        What was learned; meant for other rows.
-    """
+    """The value of an expression."""
 
     value: Value
-    rowwise: bool
-    state: State = NOTHING
+    rowwise: bool  # it has one element per row of the data, made from that row
+    state: State = NOTHING  # what other rows need: what was learned, or what was given
 
 
 def evaluate(node: Node, scope: Scope, state: State | None = None) -> Evaluated:
     """Return the value of an expression, and what was learned from these rows.
 
-    Parameters
-    ----------
-    node : Node
-    scope : Scope
-    state : State, optional
-        What was learned from other rows; these rows are computed with it. Without it they
-        are learned from. Where it is open, these are some of the rows that are learned from:
-        the arguments of a call that has a state are gathered, and the value is `PENDING`.
-
-    Raises
-    ------
-    FormulaError
-        For names and functions that do not exist, and for functions of all rows together
-        where a state is given.
-    DataError
-        When a function cannot take its arguments, in R's words.
+    With a state, which was learned from other rows, these rows are computed; functions of all
+    rows together are an error then. Where the state is open, these are some of the rows that are
+    learned from: the arguments of a call that has a state are gathered, and the value is `PENDING`.
     """
     match node:
         case Symbol():
@@ -178,7 +144,7 @@ def _variable(node: Symbol, scope: Scope, state: State | None) -> Evaluated:
     if value is not None:
         return Evaluated(value, True)
     if state is not None and state.kind == "value":
-        return Evaluated(state.kept, False)
+        return Evaluated(state.kept, False, state)
     if node.name in scope.env:
         item = scope.env[node.name]
         if callable(item):
@@ -251,7 +217,7 @@ def _is_operation(node: Call) -> bool:
 def _apply(node: Call, scope: Scope, state: State | None, first: Evaluated | None) -> Evaluated:
     """Apply the called function; `first` is its first argument where that is known already."""
     if state is not None and state.kind == "value":
-        return Evaluated(state.kept, False)
+        return Evaluated(state.kept, False, state)
     if (member := _member(node, scope, state)) is not None:
         return member
     function = _function(node, scope)
@@ -286,8 +252,7 @@ def _applied(
             return _ABSENT
         known = None if state is None else state.part(place)
         found = first if place == 0 and first is not None else evaluate(item, scope, known)
-        settled = known is not None and known is not NOTHING and not known.is_open
-        parts[place] = known if settled and known is not None else found.state
+        parts[place] = found.state
         return found
 
     named: dict[str, Any] = {"context": scope.context}
@@ -315,7 +280,10 @@ def _applied(
         return application.learned()
     if any(item.value is PENDING for item in given):
         return Evaluated(PENDING, True, State("open", parts=tuple(parts)))
-    return application.opened(state) if state.kind == "open" else application.replayed(state)
+    if state.kind == "open":
+        return application.opened(state)
+    value, rowwise = application.replayed(state)
+    return Evaluated(value, rowwise, state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,27 +302,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A function and its arguments in some rows.
-
-    Parameters
-    ----------
-    function : Function
-    named : mapping of str to object
-        What it is called with.
-    given : sequence of Given
-        Those of it that were evaluated.
-    node : Call
-    scope : Scope
-    parts : tuple of State
-        What the arguments learned, in the order of the call.
-    """
+    """A function and its arguments in some rows."""
 
     function: Function
-    named: Mapping[str, Any]
-    given: Sequence[Given]
+    named: Mapping[str, Any]  # what it is called with
+    given: Sequence[Given]  # those of it that were evaluated
     node: Call
     scope: Scope
-    parts: tuple[State, ...]
+    parts: tuple[State, ...]  # what the arguments learned, in the order of the call
 
     def learned(self) -> Evaluated:
         """Call the function, and tell what new rows need."""
@@ -403,32 +358,32 @@ class Application:
             for item in self.given
         )
 
-    def replayed(self, state: State) -> Evaluated:
-        """Call the function for new rows, with what was learned."""
+    def replayed(self, state: State) -> tuple[Value, bool]:
+        """Call the function for new rows, with what was learned; tell whether that is rowwise."""
         function, named = self.function, self.named
         rowwise = any(item.rowwise for item in self.given)
         if function.role == "basis":
             if not rowwise:
-                return Evaluated(function.compute(**named)[0], False)
-            return Evaluated(self._basis_again(state), True)
+                return function.compute(**named)[0], False
+            return self._basis_again(state), True
         if rowwise:
             self._refuse_new_rows()
             named = {name: item for name, item in named.items() if name not in function.counts}
         value = function.compute(**named)
         if not rowwise:
-            return Evaluated(value, False)
+            return value, False
         if not self.scope.context.rows and function.role == "elementwise":
             # R makes one text of none: paste("a", x).
             value = take(value, np.zeros(0, dtype=np.int64))
         if self._follows_rows(value):
             if state.kind == "unit" and self._chosen_unit(value) is not None:
                 value = in_unit(value, state.kept)
-            return Evaluated(value, True)
+            return value, True
         if not _is_operation(self.node):
             raise DataError(
                 f"the value of {deparse(self.node)} in the data of the model is not known"
             )
-        return Evaluated(value, False)
+        return value, False
 
     def _basis_again(self, state: State) -> Value:
         """Compute a basis from its state."""
@@ -443,14 +398,7 @@ class Application:
                 raise DataError(f"{where} has too few levels")
         except Lme4pyError:
             raise
-        except (
-            KeyError,
-            IndexError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            OverflowError,
-        ) as error:
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise DataError(f"{where} does not fit: {error}") from error
         return value
 
@@ -508,22 +456,7 @@ class Application:
 
 
 def closed(node: Node, state: State, scope: Scope) -> State:
-    """Return a state in which all is known that the arguments or sums of all rows tell.
-
-    Parameters
-    ----------
-    node : Node
-        The expression.
-    state : State
-        What was gathered in all rows.
-    scope : Scope
-        What the names of functions mean.
-
-    Raises
-    ------
-    FormulaError, DataError
-        As `evaluate` on all rows.
-    """
+    """Return the state of an expression in which all is known that was gathered in all rows."""
     if not state.is_open or not isinstance(node, Call):
         return state
     if isinstance(state.kept, Carried):

@@ -301,7 +301,6 @@ def variables_of(
             )
         found[name] = item
     learned = {name: item.state for name, item in found.items()}
-    learned |= {name: state for name, state in (states or {}).items() if not state.is_open}
     if any(item.value is PENDING for item in found.values()):
         return Variables(terms=expanded, values={}, states=learned, rows=0, selected=None)
     chosen = found.pop("(subset)", None)

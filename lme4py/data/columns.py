@@ -43,8 +43,6 @@ class Columns:
     ----------
     data : pandas, polars or pyarrow frame, or mapping of str to array-like
         The user's data; never modified.
-    known : mapping of str to Value, optional
-        What columns are held to: the types and levels that these values, without rows, have.
     names : sequence of str, optional
         The columns of a model's data, for new rows: each must be there when it is asked for,
         others are not looked at.
@@ -64,15 +62,11 @@ class Columns:
         If `data` is none of these.
     """
 
-    def __init__(
-        self,
-        data: Any,
-        *,
-        known: Mapping[str, Value] | None = None,
-        names: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, data: Any, *, names: Sequence[str] | None = None) -> None:
         self._values: dict[str, Value] = {}
-        self.known = known or {}
+        # What columns are held to: the types and levels that these values, without rows, have.
+        self.known: Mapping[str, Value] = {}
+        self.open_levels = False
         self._from_r = FROM_R.items() <= getattr(data, "attrs", {}).items()
         # xarray's Dataset is a mapping, too, but of what need not have a row for each row.
         if isinstance(data, Mapping) and not hasattr(data, "to_dataframe"):
@@ -92,10 +86,10 @@ class Columns:
         self._asked = None if names is None else frozenset(names)
         self.names = tuple(self._counts if names is None else names)
 
-    def held_to(self, known: Mapping[str, Value]) -> Columns:
-        """Return the same columns, held to known types and levels."""
+    def held_to(self, known: Mapping[str, Value], *, open_levels: bool = False) -> Columns:
+        """Return the same columns, held to known types and levels, to which new ones may come."""
         made = copy(self)
-        made.known = known
+        made.known, made.open_levels = known, open_levels
         return made
 
     def is_ordered_category(self, name: str) -> bool:
@@ -137,10 +131,8 @@ class Columns:
                 found[name] = column.iloc[rows] if hasattr(column, "iloc") else column[rows]
         return Columns(found)
 
-    def get(self, name: str, *, open_levels: bool = False) -> Value | None:
+    def get(self, name: str) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
-
-        Levels that are not known stand behind the others where they are allowed (`open_levels`).
 
         Raises
         ------
@@ -161,11 +153,11 @@ class Columns:
                 self._values[name] = value_of(column, ours=made)
             except DataError as error:
                 raise DataError(f"{error.message} for variable '{name}'", hint=error.hint) from None
-        return self._held(name, open_levels=open_levels) if self.known else self._values[name]
+        return self._held(name)
 
-    def _held(self, name: str, *, open_levels: bool = False) -> Value:
+    def _held(self, name: str) -> Value:
         value, known = self._values[name], self.known.get(name)
-        return value if known is None else adapt(value, known, name, open_levels=open_levels)
+        return value if known is None else adapt(value, known, name, open_levels=self.open_levels)
 
 
 def repeated_name(name: str) -> DataError:

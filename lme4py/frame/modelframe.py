@@ -38,7 +38,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, symbols
+from lme4py.formula.syntax import Call, Node, Symbol, symbols
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import PENDING, ColumnSource, Evaluated, Scope, evaluate
 from lme4py.frame.state import NOTHING, State
@@ -250,7 +250,7 @@ def variables_of(
     *,
     states: Mapping[str, State] | None = None,
     needed: Collection[str] | None = None,
-    seen: Mapping[str, Value] | None = None,
+    alone: ColumnSource | None = None,
 ) -> Variables:
     """Evaluate the variables of a model on some rows.
 
@@ -269,30 +269,25 @@ def variables_of(
         one for what is still to be learned from more rows than these. Without it these rows are
         all, and are learned from.
     needed : collection of str, optional
-        The labels of the variables that are needed; the others are left out.
-    seen : mapping of str to Value, optional
-        Variables that have a value already.
-
-    Raises
-    ------
-    FormulaError, DataError
-        For variables of a wrong type or length, in R's words; for what has no value for each of
-        some rows.
+        The labels of the variables that new rows need; the others are left out.
+    alone : ColumnSource, optional
+        Where variables that are names are looked up, if not where the others' columns are.
     """
-    nodes, seen = expanded.by_name, seen or {}
+    nodes = expanded.by_name
+    wanted = {name: node for name, node in nodes.items() if needed is None or name in needed}
     found: dict[str, Evaluated] = {}
-    for name, expression in (*nodes.items(), *arguments.items()):
-        if expression is None or (needed is not None and name in nodes and name not in needed):
+    for name, expression in {**wanted, **arguments}.items():
+        if expression is None:
             continue
         state = None if states is None else states.get(name, NOTHING)
-        item = Evaluated(seen[name], True) if name in seen else _evaluated(expression, scope, state)
+        item = _evaluated(expression, scope, state, alone)
         span = nodes[name].span if name in nodes else None
-        if isinstance(item.value, FunctionName):
-            raise DataError(f"invalid type (closure) for variable '{name}'", span)
-        if isinstance(item.value, Null) and item.value is not PENDING:
-            if name in nodes:
-                raise DataError(f"invalid type (NULL) for variable '{name}'", span)
+        nothing = isinstance(item.value, Null) and item.value is not PENDING
+        if nothing and name in arguments:
             continue
+        if nothing or isinstance(item.value, FunctionName):
+            kind = "NULL" if nothing else "closure"
+            raise DataError(f"invalid type ({kind}) for variable '{name}'", span)
         if name in nodes and needed is not None and not item.rowwise:
             raise FormulaError(
                 f"{name} is not computed row by row, so it has no value for new rows",
@@ -304,24 +299,21 @@ def variables_of(
     if any(item.value is PENDING for item in found.values()):
         return Variables(terms=expanded, values={}, states=learned, rows=0, selected=None)
     chosen = found.pop("(subset)", None)
-    # R takes the rows of the first variable, whatever the data are.
-    rows = None if states is None else scope.context.rows
-    others = "the variables before it have" if states is None else "the rows are"
-    for name, item in found.items():
-        size = length(item.value)
-        rows = size if rows is None else rows
-        # A block may have as many rows by chance.
-        alone = states is not None and needed is None and not item.rowwise
-        if alone or size != rows:
-            raise DataError(
-                f"variable lengths differ (found for '{name}')",
-                nodes[name].span if name in nodes else None,
-                "it has no value for each row"
-                if alone
-                else f"it has {size} elements, {others} {rows}",
-            )
-    rows = scope.context.rows if rows is None else rows
     values = {name: item.value for name, item in found.items()}
+    rows = scope.context.rows
+    if states is None and values:
+        # R takes the rows of the first variable, whatever the data are.
+        rows = length(next(iter(values.values())))
+    for name, item in found.items():
+        size, hint = length(item.value), ""
+        if size != rows:
+            others = "the variables before it have" if states is None else "the rows are"
+            hint = f"it has {size} elements, {others} {rows}"
+        if states is not None and needed is None and not item.rowwise:
+            hint = "it has no value for each row"  # as many elements as a block has, by chance
+        if hint:
+            span = nodes[name].span if name in nodes else None
+            raise DataError(f"variable lengths differ (found for '{name}')", span, hint)
     selected = None
     if chosen is not None:
         if states is not None:
@@ -342,11 +334,15 @@ def _taken(
     return {name: select(value, positions) for name, value in variables.items()}
 
 
-def _evaluated(expression: Expression, scope: Scope, state: State | None = None) -> Evaluated:
+def _evaluated(
+    expression: Expression, scope: Scope, state: State | None, alone: ColumnSource | None
+) -> Evaluated:
     node = parse(expression) if isinstance(expression, str) else expression
-    if isinstance(node, Node):
-        return evaluate(node, scope, state)
-    return Evaluated(value_of(expression), rowwise=True)
+    if not isinstance(node, Node):
+        return Evaluated(value_of(expression), rowwise=True)
+    if alone is not None and isinstance(node, Symbol):
+        scope = replace(scope, columns=alone)
+    return evaluate(node, scope, state)
 
 
 def _row_numbers(value: Value, columns: ColumnSource) -> Value:

@@ -10,13 +10,12 @@ import numpy as np
 from lme4py.abbreviation import few
 from lme4py.data.collation import Collation
 from lme4py.data.columns import Columns
-from lme4py.data.values import Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.bars import Bar
 from lme4py.formula.formula import Formula
-from lme4py.formula.syntax import Node, Symbol, call, symbols
+from lme4py.formula.syntax import Node, call, symbols
 from lme4py.formula.terms import Terms, terms
-from lme4py.frame.evaluate import Scope, located
+from lme4py.frame.evaluate import Scope
 from lme4py.frame.modelframe import ModelFrame, NAAction, variables_of
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, left_side, random_term
@@ -45,20 +44,14 @@ def apply(
     """Return the matrices of new rows; `Spec.apply` tells what each argument is."""
     parts = _parts(spec, random)
     bars = [bar for bar in spec.formula.bars if bar.group_name in parts]
-    columns = Columns(newdata, known=spec.columns, names=spec.names)
+    given = Columns(newdata, names=spec.names)
+    columns = given.held_to(spec.columns)
     context = _context(spec, columns.rows, messages)
     scope = Scope(columns, env, context)
     expanded = _terms_with(spec, bars)
     known = spec.variables
     if response and spec.response is not None and expanded.response is not None:
         known = {expanded.frame_names[expanded.response]: spec.response, **known}
-    # A new level matters in rows that stay, and to what needs the variable.
-    seen = {
-        name: value
-        for name, node in expanded.by_name.items()
-        if name in known and isinstance(node, Symbol)
-        if (value := _with_new_levels(columns, node)) is not None
-    }
     groups = _group_names(spec, bars)
     # Where they are missing, a row may have no random effects of that term.
     free = groups.difference(*(_names(bar.effects) for bar in bars))
@@ -68,7 +61,8 @@ def apply(
         _extras(spec, offset, response=response),
         states=spec.states,
         needed=known,
-        seen=seen,
+        # A new level matters in rows that stay, and to what needs the variable.
+        alone=given.held_to(spec.columns, open_levels=True),
     )
     frame = variables.frame(na_action, free if new_levels == "zero" else ())
     frame = frame.held_to(known, groups)
@@ -92,13 +86,6 @@ def apply(
         y=response_of(frame, generalized=spec.generalized) if response else None,
         weights=frame.weights(),
     )
-
-
-def _with_new_levels(columns: Columns, variable: Symbol) -> Value | None:
-    try:
-        return columns.get(variable.name, open_levels=True)
-    except DataError as error:
-        raise located(error, variable.span) from error.__cause__
 
 
 def wanted_columns(

@@ -6,7 +6,7 @@ What later rows need of the model is learned on the way: the `Spec`, by which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -292,20 +292,13 @@ def learn_model(
     were read, without rows. The model has so many `rows`: where the frame holds some of them only,
     X keeps every column and is not checked. `emptied` says why no row is left, if none is.
     """
-    parsed, linear, bars = text.formula, text.family is None, text.formula.bars
+    parsed, linear, whole = text.formula, text.family is None, rows == frame.rows
     numeric = [(trap, trap.number) for trap in text.written.traps if trap.number is not None]
     _advise([trap for trap, node in numeric if frame.is_number(variable_name(node))], messages)
-    if frame.rows == 0 and linear and text.mixed:
-        raise DataError("0 (non-NA) cases", hint=emptied)
-    if text.mixed and not bars:
-        raise FormulaError(
-            "No random effects terms specified in formula",
-            parsed.right.span,
-            "add a term such as (1 | group)",
-        )
-    grouping = Grouping.of(frame, bars, scope.context)
+    _refuse_no_model(text, frame, emptied)
+    grouping = Grouping.of(frame, parsed.bars, scope.context)
     try:
-        found = [random_term(bar, grouping, scope) for bar in bars]
+        found = [random_term(bar, grouping, scope) for bar in parsed.bars]
     except FormulaError as error:
         error.hint = error.hint if frame.rows else emptied
         raise
@@ -329,72 +322,62 @@ def learn_model(
         _refuse_missing_effects(random, frame)
     checked += checks.rank_of_z(random)
     fixed_terms = terms(parsed.nobars().node if text.mixed else parsed.node, frame.names)
-    X, fixed, learned_columns = fixed_part(
+    X, fixed, learned = fixed_part(
         fixed_terms,
         frame,
         grouping.context,
         messages,
         contrasts=text.arguments.contrasts,
-        control=text.control if rows == frame.rows else None,
+        control=text.control if whole else None,
         sparse=flag_of("sparse_X", text.arguments.sparse_X),
     )
-    if rows == frame.rows:
+    if whole:
         traps.report(fixed_terms, fixed.plan)
-    spec = _spec(
-        text,
-        variables,
-        frame,
-        names=scope.columns.names,
-        columns=columns,
-        response_alone=not _uses(frame.response, fixed_terms, random),
+    given = text.expressions
+    types = {name: _type(v, text) for name, v in frame.variables.items() if name not in given}
+    response = None if frame.response is None else types[frame.response]
+    if not _uses(frame.response, fixed_terms, random):
+        types = {name: item for name, item in types.items() if name != frame.response}
+    nodes = text.nodes(variables.terms).values()
+    needed = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
+    spec = Spec(
+        formula=parsed,
+        names=tuple(scope.columns.names),
+        columns={name: columns[name] for name in scope.columns.names if name in needed},
+        frame_names=frame.names,
+        variables=types,
+        states=variables.states,
         grouping=grouping.levels,
         groups=tuple(group for _, group in found),
-        fixed=learned_columns,
+        fixed=learned,
+        collation=text.arguments.collation,
+        default_contrasts=text.default_contrasts,
+        na_action=text.na_action,
+        offset=given["(offset)"],
+        weights=given["(weights)"],
+        subset=given["(subset)"],
+        response=response,
+        generalized=not linear,
+        env=text.env,
     )
     return LearnedModel(random=random, X=X, fixed=fixed, spec=spec, checked=checked)
 
 
-def _spec(
-    text: ModelText,
-    variables: Variables,
-    frame: ModelFrame,
-    *,
-    names: Sequence[str],
-    columns: Mapping[str, Value],
-    response_alone: bool,
-    **learned: Any,
-) -> Spec:
-    """Return what other rows need, of a frame on data of `names` whose read `columns` are known."""
-    nodes = text.nodes(variables.terms).values()
-    needed = {symbol.name for node in nodes for symbol in symbols(node)} & columns.keys()
-    types = {}
-    kept = text.expressions
-    for name, value in frame.variables.items():
-        if name not in kept:
-            # Text is a factor by its levels in these rows.
-            is_text = isinstance(value, Character)
-            types[name] = without_rows(factor_of(value, text.collation) if is_text else value)
-    response = None if frame.response is None else types[frame.response]
-    if response_alone and frame.response is not None:
-        del types[frame.response]
-    return Spec(
-        formula=text.formula,
-        names=tuple(names),
-        columns={name: columns[name] for name in names if name in needed},
-        frame_names=frame.names,
-        variables=types,
-        states=variables.states,
-        collation=text.arguments.collation,
-        default_contrasts=text.default_contrasts,
-        na_action=text.na_action,
-        offset=kept["(offset)"],
-        weights=kept["(weights)"],
-        subset=kept["(subset)"],
-        response=response,
-        generalized=text.family is not None,
-        env=text.env,
-        **learned,
-    )
+def _refuse_no_model(text: ModelText, frame: ModelFrame, emptied: str) -> None:
+    if frame.rows == 0 and text.family is None and text.mixed:
+        raise DataError("0 (non-NA) cases", hint=emptied)
+    if text.mixed and not text.formula.bars:
+        raise FormulaError(
+            "No random effects terms specified in formula",
+            text.formula.right.span,
+            "add a term such as (1 | group)",
+        )
+
+
+def _type(value: Value, text: ModelText) -> Value:
+    """Return the type of a variable; of text the levels that it has in these rows."""
+    levels = factor_of(value, text.collation) if isinstance(value, Character) else value
+    return without_rows(levels)
 
 
 def _unused(lme4: Lme4, argument: str) -> DataError:

@@ -27,24 +27,12 @@ _ROWS, _SIZE = 1 << 12, 1 << 16
 
 @dataclass(frozen=True, eq=False, slots=True)
 class QR:
-    """A QR decomposition in LINPACK's packed form.
+    """A QR decomposition in LINPACK's packed form, of a matrix of shape (n, p)."""
 
-    Parameters
-    ----------
-    qr : ndarray, shape (n, p)
-        R in the upper triangle, the reflections below it.
-    qraux : ndarray, shape (p,)
-        The leading element of each reflection.
-    pivot : ndarray of int, shape (p,)
-        0-based: column j of the decomposition is column ``pivot[j]`` of the matrix.
-    rank : int
-        Number of columns that count as independent; they come first.
-    """
-
-    qr: FloatArray
-    qraux: FloatArray
-    pivot: NDArray[np.int64]
-    rank: int
+    qr: FloatArray  # shape (n, p): R in the upper triangle, the reflections below it
+    qraux: FloatArray  # shape (p,): the leading element of each reflection
+    pivot: NDArray[np.int64]  # from 0: column j of the decomposition is this one of the matrix
+    rank: int  # so many columns count as independent; they come first
 
 
 def _sums(left: FloatArray, right: FloatArray) -> FloatArray:

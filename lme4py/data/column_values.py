@@ -40,20 +40,11 @@ _NUMBERS: dict[str, Kind] = {"b": "logical", "i": "integer", "u": "integer", "f"
 def value_of(column: Any, *, ours: bool = False) -> Value:
     """Return an array, series, list or scalar as a value of R's types.
 
-    Parameters
-    ----------
-    column : array-like, scalar or Value
-        Text becomes character, pandas Categorical and polars Enum become factors,
-        arrow dictionaries too; polars Categorical is text, as it has no order of its own.
-        A column of midnights without a zone is a Date, other moments are POSIXct. Masked
-        entries are missing. The result has memory of its own, which is read-only.
-    ours : bool
-        Whether nobody else has this object.
-
-    Raises
-    ------
-    DataError
-        For types that R's model frame refuses as well (lists, complex numbers).
+    Text becomes character, pandas Categorical and polars Enum become factors, arrow dictionaries
+    too; polars Categorical is text, as it has no order of its own. A column of midnights without a
+    zone is a Date, other moments are POSIXct. Masked entries are missing. The result has memory of
+    its own, which is read-only; it is that of a column that nobody else has (`ours`). Types that
+    R's model frame refuses as well (lists, complex numbers) are a `DataError`.
 
     Examples
     --------

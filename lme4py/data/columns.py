@@ -111,13 +111,7 @@ class Columns:
         return self._column(name)
 
     def cut(self, names: Sequence[str], rows: slice) -> Columns:
-        """Return some rows of the columns that have these names.
-
-        Raises
-        ------
-        DataError
-            For a column of a mapping that is shorter or longer than the first one.
-        """
+        """Return some rows of the columns that have these names."""
         found: dict[str, Any] = {}
         for name in names:
             column = self.raw(name)
@@ -134,11 +128,7 @@ class Columns:
     def get(self, name: str) -> Value | None:
         """Return the column called `name` as a value, or None where there is none.
 
-        Raises
-        ------
-        DataError
-            If the column holds something R has no vector type for, or its name repeats; if new
-            rows lack it, or it has another type or other levels than are known.
+        New rows must have it, with the type and levels that it is held to.
         """
         if self._asked is not None and name not in self._asked:
             return None

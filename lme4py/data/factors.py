@@ -52,19 +52,9 @@ def _distinct_integers(values: NDArray[Any], low: int, high: int) -> tuple[NDArr
 
 
 def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
-    """Return the sorted distinct numbers and each number's position among them.
+    """Return the sorted distinct numbers, and each number's position among them, -1 for NaN.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        bool, int64 or float64; NaN is missing.
-
-    Returns
-    -------
-    found : ndarray, shape (k,)
-        Sorted; -0.0 and 0.0 are one number.
-    codes : ndarray of int32, shape (n,)
-        -1 for NaN.
+    They are bool, int64 or float64; -0.0 and 0.0 are one number.
 
     Examples
     --------
@@ -93,10 +83,7 @@ def distinct(values: NDArray[Any]) -> tuple[NDArray[Any], Codes]:
 def first_rows(values: Sequence[Value]) -> NDArray[np.int64]:
     """Return the rows that are the first with their combination of values, in order.
 
-    Parameters
-    ----------
-    values : sequence of Value
-        At least one, all of one length. Missing values count as a value.
+    Missing values count as a value.
 
     Examples
     --------
@@ -164,19 +151,9 @@ def extreme_rows(values: Sequence[Value]) -> NDArray[np.int64]:
 
 
 def on_clock(seconds: NDArray[np.float64], time: Time | None) -> NDArray[np.float64]:
-    """Return whole seconds since 1970 as the clock of a POSIXct's zone shows them.
+    """Return moments in UTC as whole seconds on the clock of a POSIXct's zone.
 
-    Parameters
-    ----------
-    seconds : ndarray
-        Moments in UTC; infinite and missing ones stay.
-    time : str
-        The class of the times, with its zone.
-
-    Raises
-    ------
-    DataError
-        For a zone that this machine does not know.
+    Infinite and missing ones stay.
 
     Examples
     --------
@@ -235,16 +212,10 @@ def _moments_one_by_one(seconds: NDArray[np.float64]) -> list[str]:
 
 
 def value_labels(value: Numeric, numbers: NDArray[Any], *, together: bool = False) -> list[str]:
-    """Return R's ``as.character`` of some numbers of a vector.
+    """Return R's ``as.character`` of some numbers of a vector, none of which is missing.
 
-    Parameters
-    ----------
-    value : Numeric
-        The vector; its type decides the form of the text.
-    numbers : ndarray, shape (k,)
-        Without missing values.
-    together : bool
-        Leave out the times of midnights only if there is nothing else, as R's ``format`` does.
+    The times of midnights are left out one by one, or only if there are no others (`together`), as
+    R's ``format`` does.
 
     Examples
     --------
@@ -348,19 +319,9 @@ def logical_factor(values: NDArray[Any]) -> Factor:
 def factor_of(value: Value, collation: Collation) -> Factor:
     """Return R's ``factor(x)``.
 
-    Parameters
-    ----------
-    value : Value
-        Numbers are ordered as numbers, FALSE before TRUE, text by `collation`, a
-        factor keeps its order and drops what is not used. Missing values, and an NA
-        level, have code -1. Numbers that print alike are one level.
-    collation : Collation
-        The order of text.
-
-    Raises
-    ------
-    DataError
-        For a function or NULL.
+    Numbers are ordered as numbers, FALSE before TRUE, text by `collation`, a factor keeps its
+    order and drops what is not used. Missing values, and an NA level, have code -1. Numbers that
+    print alike are one level.
 
     Examples
     --------
@@ -455,25 +416,10 @@ def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
 def interaction_of(factors: Sequence[Factor], *, na_as_text: bool = False) -> Factor:
     """Return the grouping factor ``a:b:...`` as lme4 forms it.
 
-    Parameters
-    ----------
-    factors : sequence of Factor
-        At least one, all of the same length; combined from left to right.
-    na_as_text : bool
-        R's behaviour when missing values were kept: a row with a missing part
-        belongs to a level such as ``"NA:u"``, after all complete ones. Otherwise its
-        code is -1.
-
-    Returns
-    -------
-    Factor
-        Its levels are the combinations that occur, ordered by the first factor, then
-        the second; combinations whose texts are equal are one level.
-
-    Raises
-    ------
-    DataError
-        Without factors, or with factors of different lengths.
+    Its levels are the combinations that occur, ordered by the first factor, then the second;
+    combinations whose texts are equal are one level. A row with a missing part has code -1, or,
+    as in R when missing values were kept, a level such as ``"NA:u"`` after all complete ones
+    (`na_as_text`).
 
     Examples
     --------

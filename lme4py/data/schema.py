@@ -36,11 +36,6 @@ _SHOWN = 8
 def without_rows(value: Value) -> Value:
     """Return what is left of a value when its rows go: R's type, levels, contrasts, names.
 
-    Raises
-    ------
-    DataError
-        For a function or NULL.
-
     Examples
     --------
     >>> without_rows(Factor(np.array([0, 1], dtype=np.int32), ("a", "b"))).levels
@@ -69,24 +64,11 @@ def without_rows(value: Value) -> Value:
 
 
 def adapt(value: Value, known: Value, name: str, *, open_levels: bool = False) -> Value:
-    """Return new values as values of the type, and on the levels, of known ones.
+    """Return new values as values of the type, and on the levels, of the model's (`known`).
 
-    Parameters
-    ----------
-    value : Value
-        The new column.
-    known : Value
-        The column of the model's data, without its rows.
-    name : str
-        What errors call it.
-    open_levels : bool
-        Put unknown levels of a factor behind the known ones instead of stopping, and leave
-        numbers and text that a grouping factor takes by their labels.
-
-    Raises
-    ------
-    DataError
-        For another type, or unknown levels, which are named.
+    Another type, or unknown levels, are an error. Where levels may come (`open_levels`), unknown
+    ones stand behind the known ones, and numbers and text that a grouping factor takes by their
+    labels stay as they are.
 
     Examples
     --------

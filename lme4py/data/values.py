@@ -278,9 +278,7 @@ def take(value: Value, rows: NDArray[Any] | Sequence[int] | slice) -> Value:
 
 
 def concatenate(values: Sequence[Value]) -> Value:
-    """Return the elements of some values of one kind, one after the other.
-
-    Texts and levels that only later values have stand behind the others.
+    """Return the elements of values of one kind, texts and levels of later ones behind the others.
 
     Examples
     --------

@@ -54,13 +54,7 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 def na_action_of(name: Any) -> NAAction:
-    """Return what an ``na_action`` argument means; R's spellings are taken, too.
-
-    Raises
-    ------
-    DataError
-        For any other.
-    """
+    """Return what an ``na_action`` argument means; R's spellings are taken, too."""
     for action in NA_ACTIONS:
         if isinstance(name, str) and name in (action, f"na.{action}"):
             return action
@@ -186,27 +180,16 @@ def _floats(value: Value | None) -> NDArray[np.float64] | None:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Variables:
-    """The variables of a model in all rows of the data.
+    """The variables of a model in all rows of the data, and the arguments that are columns.
 
-    Parameters
-    ----------
-    terms : Terms
-        Whose variables these are.
-    values : mapping of str to Value
-        The variables and the arguments that are columns, by their labels; none while a state
-        is open.
-    states : mapping of str to State
-        What evaluating them learned, by the same labels.
-    rows : int
-    selected : ndarray of int64 or None
-        Which rows `subset` selects, -1 for an absent one; None for all.
+    They are known by their labels. While a state is open there are no values.
     """
 
-    terms: Terms
+    terms: Terms  # whose variables these are
     values: Mapping[str, Value]
-    states: Mapping[str, State]
+    states: Mapping[str, State]  # what evaluating them learned
     rows: int
-    selected: NDArray[np.int64] | None
+    selected: NDArray[np.int64] | None  # by subset, -1 for an absent row; None for all
 
     def frame(self, na_action: NAAction, free: Collection[str] = ()) -> ModelFrame:
         """Return the frame of the selected rows that have no missing values but in `free` ones."""
@@ -257,13 +240,11 @@ def variables_of(
     Parameters
     ----------
     expanded : Terms
-        The terms of the formula in which bars are written as sums.
+        Of the formula in which bars are written as sums.
     scope : Scope
-        The data and what else names may mean.
     arguments : mapping
-        ``(subset)``, ``(weights)``, ``(offset)`` and the like: arrays, or R expressions as
-        text, or None. A subset is logical, or positive, negative or repeated 1-based row
-        numbers, or row names.
+        ``(subset)``, ``(weights)``, ``(offset)`` and the like: arrays, or R expressions as text,
+        or None.
     states : mapping of str to State, optional
         What was learned from other rows, by the labels of the variables and arguments: an open
         one for what is still to be learned from more rows than these. Without it these rows are

@@ -96,24 +96,12 @@ OPEN = State("open")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Gathered:
-    """The arguments of a call in some rows, as far as its state needs them.
+    """The arguments of a call in some rows, as far as its state needs them."""
 
-    Parameters
-    ----------
-    named : mapping of str to object
-        The arguments of some rows by their formal names, as the function takes them.
-    formals : tuple of str
-        Those that have one element per row; each of the ``dots`` says so itself.
-    pieces : tuple of tuple of Value
-        Block after block, the values of these.
-    needed : {"all", "distinct", "extremes"}
-        Which rows the function needs.
-    """
-
-    named: Mapping[str, Any]
-    formals: tuple[str, ...]
-    pieces: tuple[tuple[Value, ...], ...]
-    needed: Rows
+    named: Mapping[str, Any]  # by their formal names, as the function takes them
+    formals: tuple[str, ...]  # that have one element per row; each of the dots says so itself
+    pieces: tuple[tuple[Value, ...], ...]  # block after block, the values of these
+    needed: Rows  # by the function
 
     @classmethod
     def of(cls, named: Mapping[str, Any], formals: tuple[str, ...], needed: Rows) -> Gathered:

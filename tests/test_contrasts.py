@@ -13,7 +13,7 @@ import pytest
 
 import lme4py
 from lme4py.cli import main
-from lme4py.cli.table_files import read_table
+from lme4py.cli.design_options import read_table
 from lme4py.rfiles.read_rds import read_rds
 from tests.recorded.cases import FIXTURES, arguments, build, data, load, other_words, verdict
 

@@ -17,14 +17,8 @@ Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 class Answer:
     """What a subcommand found.
 
-    Parameters
-    ----------
-    page : callable
-        Makes the text for a reader, of so many characters a line.
-    record : callable
-        Makes the mapping that ``--json`` prints, of JSON's own types and arrays of numbers.
-    code : int
-        The exit code.
+    `page` makes the text for a reader, of so many characters a line; `record` the mapping that
+    ``--json`` prints, of JSON's own types and arrays of numbers; `code` is the exit code.
     """
 
     page: Callable[[int], str]
@@ -34,18 +28,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A subcommand.
+    """A subcommand: what answers it, what its line must have, and its own options.
 
-    Parameters
-    ----------
-    run : callable
-        Turns the parsed arguments into the answer; may raise `Lme4pyError`. It has the
-        command's name; its docstring is a line for the list of commands, a paragraph for the
-        command's own help, and lines that a user can type.
-    operands : str
-        What stands on its line without a flag, or must be there, as its help shows it.
-    options : tuple of Option
-        Its own arguments, beside ``--json`` and those of the model.
+    The function has the command's name; its docstring is a line for the list of commands, a
+    paragraph for the command's own help, and lines that a user can type.
     """
 
     run: Callable[[argparse.Namespace], Answer]

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lme4py.cli.command import Answer, command, doing, option
-from lme4py.cli.design_options import chosen_of, data_of, made
-from lme4py.cli.table_files import EXPECTED
+from lme4py.cli.design_options import EXPECTED, chosen_of, data_of, made
 from lme4py.errors import DataError, Lme4pyError
 
 if TYPE_CHECKING:

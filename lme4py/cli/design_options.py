@@ -1,19 +1,26 @@
-"""The arguments that name a model, shared by the commands, and the design they make."""
+"""The arguments that name a model, shared by the commands; its data, and the design they make."""
 
 from __future__ import annotations
 
 import argparse
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lme4py.cli.command import Option, doing, option
-from lme4py.cli.table_files import EXPECTED, is_table, read_table
+from lme4py.data.read_csv import read_csv
 from lme4py.errors import DataError
+from lme4py.sources.row_files import FORMATS, kind_of, reading
 
 if TYPE_CHECKING:
     from lme4py.design import MixedDesign
 
+EXPECTED = (
+    "a .csv, .tsv, .parquet, .arrow, .feather or .rds file "
+    "(may be packed: .csv.gz, .bz2; text also .xz, .zip)"
+)
+_KINDS = (*FORMATS, ".rds")
 _FORMULA = "Reaction ~ Days + (Days | Subject)"
 # Arguments of `lformula` and `glformula`: what stands for the value, and what it means.
 _ARGUMENTS = {
@@ -111,6 +118,53 @@ def data_of(options: argparse.Namespace) -> Any:
         return read_table(Path(options.data), **_given(options, "sep", "decimal", "encoding", "na"))
 
 
+def read_table(path: Path, **marks: Any) -> Any:
+    """Return the table in a file; the marks are arguments of `lme4py.read_csv`, for text."""
+    match kind_of(path):
+        case ".csv":
+            return read_csv(path, **marks)
+        case ".tsv":
+            return read_csv(path, **{"sep": "\t", **marks})
+        case kind if kind not in _KINDS:
+            raise DataError(f"cannot read '{path}': expected {EXPECTED}")
+        case _ if marks:
+            raise DataError(f"--{next(iter(marks))} is for text: '{path}' is none")
+        case ".rds":
+            return _frame_of_r(path)
+        case kind:
+            with reading(path):
+                return _arrow(path, kind)
+
+
+def _arrow(path: Path, kind: str) -> Any:
+    """Read Parquet, or Arrow's IPC format, whether written as a file (Feather) or as a stream."""
+    import pandas as pd
+    from pyarrow import ArrowInvalid, input_stream, ipc
+
+    packed = path.suffix.lower() != kind
+    with io.BytesIO(input_stream(path).read()) if packed else path.open("rb") as source:
+        if kind == ".parquet":
+            return pd.read_parquet(source)
+        try:
+            return ipc.open_file(source).read_all()
+        except ArrowInvalid:
+            source.seek(0)
+            return ipc.open_stream(source).read_all()
+
+
+def _frame_of_r(path: Path) -> Any:
+    """Read a data frame of R's, alone or as the element `data` of a list."""
+    from lme4py.rfiles.read_rds import read_rds
+    from lme4py.rfiles.rvalues import RFrame, RList
+
+    content = read_rds(path)
+    if isinstance(content, RList):
+        content = content.get("data")
+    if not isinstance(content, RFrame):
+        raise DataError(f"cannot read '{path}': it holds no data frame")
+    return content.table()
+
+
 def made(formula: Any, data: Any, arguments: Mapping[str, Any]) -> MixedDesign:
     """Return the design of `lformula`, or where there is a family of `glformula`."""
     from lme4py.api import glformula, lformula
@@ -126,7 +180,7 @@ def design_of(options: argparse.Namespace) -> MixedDesign:
     from lme4py.data import sleepstudy
 
     formula = _FORMULA if options.formula is None else options.formula
-    if options.data is None and is_table(formula):
+    if options.data is None and kind_of(Path(formula)) in _KINDS:
         raise DataError(
             f"'{formula}' stands where the formula belongs",
             hint=f"write: lme4py {options.command.name} 'y ~ x + (1 | g)' {formula}",

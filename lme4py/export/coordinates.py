@@ -131,16 +131,7 @@ def coordinates(design: MixedDesign) -> Coordinates:
 
 
 def fixed_terms(design: FixedDesign) -> dict[str, slice]:
-    """Return the columns of X that belong to each fixed term, in order.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> from lme4py.data import sleepstudy
-    >>> design = lme4py.lformula("Reaction ~ poly(Days, 2) + (1 | Subject)", sleepstudy())
-    >>> fixed_terms(design)
-    {'(Intercept)': slice(0, 1, None), 'poly(Days, 2)': slice(1, 3, None)}
-    """
+    """Return the columns of X that belong to each fixed term, in order."""
     assign, labels = design.fixed.assign, (INTERCEPT, *design.fixed.terms)
     starts = np.flatnonzero(np.diff(assign, prepend=-1)).tolist()
     stops = [*starts, len(assign)][1:]

@@ -106,19 +106,7 @@ def _numbered(design: MixedDesign) -> NDArray[np.int64] | None:
 def row_names(design: MixedDesign, given: Sequence[str] | None = None) -> list[str]:
     """Return the names of a design's rows as R would give them.
 
-    Parameters
-    ----------
-    design : MixedDesign
-    given : sequence of str, optional
-        R's names of the rows of the data, taken where they have none here. Otherwise such
-        rows count from 1.
-
-    Examples
-    --------
-    >>> import lme4py
-    >>> rows = {"y": [1.0, None, 4, 3, 2], "g": ["a", "a", "b", "b", "b"]}
-    >>> row_names(lme4py.lformula("y ~ 1 + (1 | g)", rows))
-    ['1', '3', '4', '5']
+    Rows that have none here get those `given`, R's names of the rows of the data, or count from 1.
     """
     places = _numbered(design)
     # pandas repeats a row's label; R makes it unique: 13, 13.1, ...

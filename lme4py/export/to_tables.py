@@ -26,13 +26,7 @@ _DIGITS = 17
 def write_matrix_market(design: MixedDesign, folder: Path) -> list[Path]:
     """Write a design as text files into a folder, with a script that reads them in R.
 
-    Returns
-    -------
-    list of Path
-        ``X.mtx``, ``Zt.mtx``, ``Lambdat.mtx`` (all three sparse, starting zeros of
-        Lambdat stored); tables of the columns of X, the rows of Zt, the random terms,
-        the levels of the grouping factors, their codes by row, the response, theta,
-        Lind and the bounds; ``design.json``; ``read_design.R``.
+    The matrices are sparse, with the starting zeros of Lambdat stored; the tables are in CSV.
     """
     import pandas as pd
     from scipy.io import mmwrite

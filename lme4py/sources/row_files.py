@@ -72,7 +72,7 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
     opened = format_of(path)
     if opened is None:
         raise DataError(f"cannot read '{path}': expected {', '.join(FORMATS)}")
-    with _reading(path):
+    with reading(path):
         state = _state(path)
         names, pieces = opened(path)
 
@@ -84,7 +84,7 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
             )
 
     def frames(asked: Sequence[str], rows: int) -> Iterator[Any]:
-        with _reading(path):
+        with reading(path):
             check()
             yield from pieces([name for name in names if name in asked], rows)
             check()
@@ -94,12 +94,17 @@ def file_rows(path: Path) -> tuple[tuple[str, ...], Frames]:
 
 def format_of(path: Path) -> Format | None:
     """Return what opens a file with such a name, packed or not; None for files of other kinds."""
+    return FORMATS.get(kind_of(path))
+
+
+def kind_of(path: Path) -> str:
+    """Return the ending of a file's name, of a packed file's (``.csv.gz``) the inner one."""
     inner = path.with_suffix("") if path.suffix.lower() in _UNPACK else path
-    return FORMATS.get(inner.suffix.lower())
+    return inner.suffix.lower()
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
     """Raise what goes wrong with a file as an error of ours."""
     try:
         yield

@@ -660,9 +660,9 @@ lost_levels
         >>> tables["X"].column_names, tables["Zt"].shape
         (['(Intercept)', 'Days'], (180, 3))
         """
-        from lme4py.export.to_tables import to_arrow
+        from lme4py.export import files
 
-        return to_arrow(self)
+        return files.to_arrow(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the whole design into a ``.npz`` file, which `load` reads.

@@ -66,11 +66,7 @@ def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     if size > _TABLE_LIMIT:
         said = f"for its {parameters} parameters it would make tables of {size / 1e9:.0f} GB"
         hint = f"({main.bar.label}) has {correlated} correlated effects" if main else None
-        raise FormulaError(
-            f"{_CANNOT}{said}",
-            None if main is None else main.bar.source.span,
-            hint if correlated > 1 else None,
-        )
+        raise _inexpressible(said, main, hint if correlated > 1 else None)
     try:
         from statsmodels.regression.mixed_linear_model import MixedLM, VCSpec
     except ImportError as error:
@@ -123,6 +119,13 @@ def covariances_of(design: MixedDesign, result: Any) -> tuple[FloatArray, ...]:
     return matrices
 
 
+def _inexpressible(
+    why: str, term: RandomTerm | None = None, hint: str | None = None
+) -> FormulaError:
+    """Return the error of a model that MixedLM cannot express."""
+    return FormulaError(f"{_CANNOT}{why}", None if term is None else term.bar.source.span, hint)
+
+
 def _roles(design: MixedDesign) -> tuple[Factor, RandomTerm | None, list[RandomTerm]]:
     """Return the groups, the term that is ``exog_re``, and those that are components."""
     terms = design.random.in_formula
@@ -139,11 +142,11 @@ def _roles(design: MixedDesign) -> tuple[Factor, RandomTerm | None, list[RandomT
             place = np.empty(term.levels, dtype=grouping.codes.dtype)
             place[inner] = grouping.codes
             if not np.array_equal(place[inner], grouping.codes):
-                raise FormulaError(
-                    f"{_CANNOT}its groups are the levels of {main.bar.group_name}, because "
+                raise _inexpressible(
+                    f"its groups are the levels of {main.bar.group_name}, because "
                     f"({main.bar.label}) has correlated effects, and levels of "
                     f"{term.bar.group_name} occur in several of these groups",
-                    term.bar.source.span,
+                    term,
                     "crossed factors are expressible where all effects are independent (||)",
                 )
     return grouping, main, [term for term in terms if term is not main]
@@ -152,8 +155,8 @@ def _roles(design: MixedDesign) -> tuple[Factor, RandomTerm | None, list[RandomT
 def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
     """Return response and X, or raise why MixedLM cannot take them."""
     if design.family is not None:
-        raise FormulaError(
-            f"{_CANNOT}it fits linear models, and this one is {design.family}",
+        raise _inexpressible(
+            f"it fits linear models, and this one is {design.family}",
             hint="statsmodels has BinomialBayesMixedGLM and PoissonBayesMixedGLM, which take "
             "design.X and design.Z",
         )
@@ -168,9 +171,9 @@ def _checked(design: MixedDesign) -> tuple[FloatArray, FloatArray]:
         raise DataError(f"the response has {design.y.shape[1]} columns, not one")
     y, X = design.y.ravel(), dense(design.X)
     if X.shape[1] == 0:
-        raise FormulaError(f"{_CANNOT}it needs a fixed effect, and X has no columns")
+        raise _inexpressible("it needs a fixed effect, and X has no columns")
     if not design.Zt.shape[0]:
-        raise FormulaError(f"{_CANNOT}it needs a random effect, and Zt has no rows")
+        raise _inexpressible("it needs a random effect, and Zt has no rows")
     if design.offset is not None:
         y = y - design.offset
     for name, values in (("the response", y), ("X", X), ("Zt", design.random.Zt.data)):
@@ -189,16 +192,13 @@ def _correlated(terms: Sequence[RandomTerm]) -> RandomTerm | None:
         if term.columns == 1 or term.covariance.name == "diag":
             continue
         if term.covariance.name != "us":
-            raise FormulaError(
-                f"{_CANNOT}it has no structure {term.covariance.name}",
-                term.bar.source.span,
-                "its covariance matrices are unstructured or diagonal",
-            )
+            said = f"it has no structure {term.covariance.name}"
+            raise _inexpressible(said, term, "its covariance matrices are unstructured or diagonal")
         if found is not None:
-            raise FormulaError(
-                f"{_CANNOT}it has one covariance matrix, and both ({found.bar.label}) and "
+            raise _inexpressible(
+                f"it has one covariance matrix, and both ({found.bar.label}) and "
                 f"({term.bar.label}) have correlated effects",
-                term.bar.source.span,
+                term,
                 "|| makes the effects of a term independent, but not the columns of a factor",
             )
         found = term

@@ -1,4 +1,4 @@
-"""The numbers, bytes and texts of a stream, in each of R's three encodings.
+"""The numbers, bytes and texts of a stream, in each of R's three encodings, and what types are.
 
 A length is compared with what is left of the stream before anything of that length is made.
 """
@@ -14,7 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.errors import DataError
-from lme4py.rfiles.rvalues import NA_INTEGER
+from lme4py.rfiles.rvalues import NA_INTEGER, Kind
+
+# An item begins with an integer: its type in the last byte, flags, and above these its levels.
+OBJECT, ATTRIBUTES, TAG = 1 << 8, 1 << 9, 1 << 10
+LEVELS = 12
+UTF8, LATIN1 = 1 << 3, 1 << 2
+VECTORS: Mapping[Kind, int] = {
+    "logical": 10,
+    "integer": 13,
+    "double": 14,
+    "complex": 15,
+    "character": 16,
+    "raw": 24,
+}
+"""The types of atomic vectors."""
 
 TRUNCATED = "it ends in the middle of an object"
 _DAMAGED = "a number in it is damaged"

@@ -18,6 +18,7 @@ from lme4py.data.values import Character, Factor, Matrix, Numeric, Value
 from lme4py.errors import DataError
 from lme4py.formula.syntax import Call, Constant, Number, Symbol, Text
 from lme4py.frame.evaluate import CONSTANTS
+from lme4py.rfiles.encodings import ATTRIBUTES, LEVELS, OBJECT, TAG, UTF8, VECTORS
 from lme4py.rfiles.rvalues import (
     MISSING,
     NA_INTEGER,
@@ -33,12 +34,9 @@ from lme4py.rfiles.rvalues import (
 )
 
 _SYMBOL, _PAIRS, _CALL, _STRING, _LIST, _S4 = 1, 2, 6, 9, 19, 25
-_VECTORS = {"logical": 10, "integer": 13, "double": 14, "complex": 15, "character": 16}
 _NUMBERS = {"logical": ">i4", "integer": ">i4", "double": ">f8", "complex": ">c16"}
 _NULL, _GLOBAL, _ABSENT = (struct.pack(">i", code) for code in (254, 253, 251))
-_OBJECT, _ATTRIBUTES, _TAG = 1 << 8, 1 << 9, 1 << 10
-_LEVELS = 12
-_S4_BIT, _UTF8, _ASCII = 1 << 4, 1 << 3, 1 << 6
+_S4_BIT, _ASCII = 1 << 4, 1 << 6
 _LONGEST = 2**31 - 1
 
 
@@ -69,7 +67,7 @@ def _item(value: Any) -> bytes:
             return _item(RVector(cells.ravel(order="F"), value.kind, None, own))
         case RVector():
             content = _length(len(value)) + _elements(value)
-            return _object(_VECTORS[value.kind], content, _named(value.names, value.attributes))
+            return _object(VECTORS[value.kind], content, _named(value.names, value.attributes))
         case RList():
             content = _length(len(value)) + b"".join(map(_item, value))
             return _object(_LIST, content, _named(value.names, value.attributes))
@@ -154,8 +152,8 @@ def _named(names: tuple[str, ...] | None, others: Mapping[str, Any]) -> Mapping[
 
 def _object(kind: int, content: bytes, attributes: Mapping[str, Any], levels: int = 0) -> bytes:
     """Return an item: its type with flags, its content, and the pairlist of its attributes."""
-    flags = kind | levels << _LEVELS
-    flags |= (_ATTRIBUTES if attributes else 0) | (_OBJECT if "class" in attributes else 0)
+    flags = kind | levels << LEVELS
+    flags |= (ATTRIBUTES if attributes else 0) | (OBJECT if "class" in attributes else 0)
     tail = _pairs(attributes.items()) if attributes else b""
     return struct.pack(">i", flags) + content + tail
 
@@ -163,7 +161,7 @@ def _object(kind: int, content: bytes, attributes: Mapping[str, Any], levels: in
 def _pairs(cells: Iterable[tuple[str, Any]]) -> bytes:
     """Return a pairlist of values, each with its name or none."""
     written = [
-        struct.pack(">i", _PAIRS | (_TAG if name else 0))
+        struct.pack(">i", _PAIRS | (TAG if name else 0))
         + (_symbol(name) if name else b"")
         + _item(value)
         for name, value in cells
@@ -190,8 +188,8 @@ def _string(text: str | None) -> bytes:
     if text is None:
         return struct.pack(">ii", _STRING, -1)
     content = text.encode()
-    flag = _ASCII if text.isascii() else _UTF8
-    return struct.pack(">ii", _STRING | flag << _LEVELS, len(content)) + content
+    flag = _ASCII if text.isascii() else UTF8
+    return struct.pack(">ii", _STRING | flag << LEVELS, len(content)) + content
 
 
 def _symbol(name: str) -> bytes:

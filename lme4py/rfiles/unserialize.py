@@ -20,7 +20,17 @@ from lme4py.data.values import Factor, length
 from lme4py.errors import DataError, FormulaError
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text, call
 from lme4py.numerals import labels
-from lme4py.rfiles.encodings import ENCODINGS, TRUNCATED, Encoding
+from lme4py.rfiles.encodings import (
+    ATTRIBUTES,
+    ENCODINGS,
+    LATIN1,
+    LEVELS,
+    TAG,
+    TRUNCATED,
+    UTF8,
+    VECTORS,
+    Encoding,
+)
 from lme4py.rfiles.rvalues import (
     MISSING,
     NA_INTEGER,
@@ -50,8 +60,7 @@ _NOTHING = {
     242: _ENVIRONMENT,
     241: _ENVIRONMENT,
 }
-_UTF8 = 8
-_LATIN1 = 4
+_KINDS = {code: kind for kind, code in VECTORS.items()}
 _WRITTEN_OUT = 2**25
 _TIMES_STREAM = 16
 _TEXT = 32
@@ -107,44 +116,45 @@ class _Stream:
 
     def _of(self, flags: int) -> Any:
         """Read the rest of an item whose first integer is `flags`."""
-        code, read = flags & 255, self._read
-        attributed, tagged = bool(flags & 512), bool(flags & 1024)
+        code = flags & 255
         if code in _NOTHING:
             return _NOTHING[code]
+        if code in _KINDS:
+            vector = self._vector(_KINDS[code])
+            attributes = self._attributes(flags)
+            return vector if self._bare else _dressed(vector, attributes)
         match code:
-            case 255:
-                place = flags >> 8 or read.integer()
+            case 255:  # a reference
+                place = flags >> 8 or self._read.integer()
                 if not 0 < place <= len(self._references):
                     raise DataError("a reference in it leads nowhere")
                 return self._references[place - 1]
-            case 1:
+            case 1:  # a symbol
                 return self._remember(RLanguage(Symbol(self._text() or "")))
-            case 2 | 3 | 5 | 6 | 17 | 239 | 240:
-                return self._pairs(code, attributed, tagged)
+            case 2 | 3 | 5 | 6 | 17 | 239 | 240:  # pairlist, function, promise, call, dots
+                return self._pairs(flags)
             case 4:
                 return self._environment()
             case 9:
                 return self._characters(flags)
-            case 10 | 13 | 14 | 15 | 16 | 24:
-                vector = self._vector(code)
-                attributes = self._attributes(attributed)
-                return vector if self._bare else _dressed(vector, attributes)
-            case 19 | 20:
+            case 19 | 20:  # a list, expressions
                 items = tuple([self._item() for _ in range(self._length())])
-                return _dressed_list(items, self._attributes(attributed))
-            case 25:
-                return _formal(self._attributes(attributed))
+                return _dressed_list(items, self._attributes(flags))
+            case 25:  # an S4 object
+                return _formal(self._attributes(flags))
             case 238:
                 return self._compact()
-            case 247 | 248 | 249:
-                read.integer()
+            case 247 | 248 | 249:  # a package or namespace, a table of methods
+                self._read.integer()
                 for _ in range(self._length()):
                     self._text()
                 return self._remember(_ENVIRONMENT)
-        return self._read_over(code, attributed)
+            case _:
+                return self._read_over(flags)
 
-    def _read_over(self, code: int, attributed: bool) -> RUnread:
+    def _read_over(self, flags: int) -> RUnread:
         """Read a function that R has built in, a pointer or compiled code."""
+        code = flags & 255
         found = RUnread("function" if code in (7, 8) else "other")
         match code:
             case 7 | 8:
@@ -152,33 +162,33 @@ class _Stream:
             case 21:
                 self._read.integer()
                 self._byte_code()
-            case 22:
+            case 22:  # an external pointer
                 self._remember(found)
                 self._item()
                 self._item()
-            case 23:
+            case 23:  # a weak reference
                 self._remember(found)
             case _:
                 raise DataError(f"it holds an object of unknown type {code}")
-        self._attributes(attributed)
+        self._attributes(flags)
         return found
 
-    def _vector(self, code: int) -> RVector:
+    def _vector(self, kind: Kind) -> RVector:
         read, length = self._read, self._length()
-        match code:
-            case 10 | 13:
-                return _whole_numbers(read.integers(length), "logical" if code == 10 else "integer")
-            case 14:
-                return RVector(read.doubles(length), "double")
-            case 15:
-                return RVector(read.doubles(2 * length).view(np.complex128), "complex")
-            case 24:
-                return RVector(np.frombuffer(read.octets(length), np.uint8), "raw")
-            case _:
+        match kind:
+            case "logical" | "integer":
+                return _whole_numbers(read.integers(length), kind)
+            case "double":
+                return RVector(read.doubles(length), kind)
+            case "complex":
+                return RVector(read.doubles(2 * length).view(np.complex128), kind)
+            case "raw":
+                return RVector(np.frombuffer(read.octets(length), np.uint8), kind)
+            case "character":
                 return character([self._text() for _ in range(length)])
 
-    def _attributes(self, attributed: bool) -> dict[str, Any]:
-        return _by_name(self._item()) if attributed else {}
+    def _attributes(self, flags: int) -> dict[str, Any]:
+        return _by_name(self._item()) if flags & ATTRIBUTES else {}
 
     def _text(self) -> str | None:
         """Read an element of a character vector, or the name of a symbol."""
@@ -188,15 +198,15 @@ class _Stream:
         return self._characters(flags)
 
     def _characters(self, flags: int) -> str | None:
-        length, levels = self._read.integer(), flags >> 12
+        length, levels = self._read.integer(), flags >> LEVELS
         if length < -1:
             raise DataError("a text in it has a negative length")
         content = None if length < 0 else self._read.text(length)
-        self._attributes(bool(flags & 512))
+        self._attributes(flags)
         if content is None:
             return None
-        latin = self._encoding if not levels & (_UTF8 | _LATIN1) else "latin-1"
-        return content.decode("utf-8" if levels & _UTF8 else latin, errors="replace")
+        known = "utf-8" if levels & UTF8 else "latin-1" if levels & LATIN1 else self._encoding
+        return content.decode(known, errors="replace")
 
     def _length(self) -> int:
         """Return a length, if what is left could hold that many elements."""
@@ -211,19 +221,17 @@ class _Stream:
         self._references.append(found)
         return found
 
-    def _pairs(self, code: int, attributed: bool, tagged: bool) -> Any:
+    def _pairs(self, flags: int) -> Any:
         """Read a chain of pairs; only its elements can nest, its length is a loop."""
+        code = flags & 255
         pairs: list[tuple[str, Any]] = []
         attributes: dict[str, Any] = {}
-        while True:
-            own = self._attributes(attributed)
+        while not pairs or flags & 255 in (2, 6):
+            own = self._attributes(flags)
             attributes = attributes if pairs else own
-            tag = self._item() if tagged else None
+            tag = self._item() if flags & TAG else None
             pairs.append((_name_of(tag), self._item()))
             flags = self._read.integer()
-            if flags & 255 not in (2, 6):
-                break
-            attributed, tagged = bool(flags & 512), bool(flags & 1024)
         rest = self._of(flags)
         if rest is not None:
             # A function's body; the arguments of a call shared with another end it.

@@ -204,17 +204,18 @@ def _columns(value: Value, name: str, contrast: str | Matrix | None, code: int) 
 
 
 def _coded(factor: Factor, contrast: str | Matrix, code: int) -> list[Part]:
-    codes, missing = factor.codes, factor.incomplete
-    levels = tuple("NA" if level is None else level for level in factor.levels)
+    levels, missing = factor.levels, factor.incomplete
     if not missing and (code == 2 or (contrast == "contr.treatment" and len(levels) > 1)):
-        return [Indicator(codes, place, levels[place]) for place in range(2 - code, len(levels))]
+        return [Indicator(factor, place) for place in range(2 - code, len(levels))]
+    names = tuple("NA" if level is None else level for level in levels)
     if code == 2:
-        table, suffixes = np.eye(len(levels)), levels
+        table, suffixes = np.eye(len(levels)), names
     else:
-        coding = contrast if isinstance(contrast, Matrix) else coding_matrix(contrast, levels)
+        coding = contrast if isinstance(contrast, Matrix) else coding_matrix(contrast, names)
         table = coding.values
         suffixes = coding.names or tuple(str(i + 1) for i in range(table.shape[1]))
     # Code -1 picks the last number.
     last = [[np.nan] * table.shape[1]] if missing else np.zeros((0, table.shape[1]))
     columns = np.vstack([table, last]).T
-    return [Coded(codes, column, suffix) for column, suffix in zip(columns, suffixes, strict=True)]
+    pairs = zip(columns, suffixes, strict=True)
+    return [Coded(factor.codes, column, suffix) for column, suffix in pairs]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
-from lme4py.data.values import FloatArray, Matrix, Numeric
+from lme4py.data.values import Factor, FloatArray, Matrix, Numeric
 from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
@@ -55,14 +55,20 @@ class Numbers(Abbreviated):
 class Indicator(Abbreviated):
     """One level of a factor: ones in its rows, zeros in the others."""
 
-    codes: NDArray[np.int32]
+    factor: Factor
     level: int
-    suffix: str
     finite: ClassVar[bool] = True
+
+    @property
+    def suffix(self) -> str:
+        """What the level adds to the variable's name."""
+        level = self.factor.levels[self.level]
+        return "NA" if level is None else level
 
     def take(self, rows: Rows, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return some rows, in `out` where that is given."""
-        marks: NDArray[Any] = np.equal(self.codes[rows], self.level, out=out, casting="unsafe")
+        codes = self.factor.codes[rows]
+        marks: NDArray[Any] = np.equal(codes, self.level, out=out, casting="unsafe")
         return marks
 
 
@@ -214,7 +220,7 @@ class Plan(Abbreviated):
             # Zero times a number that is not finite is an entry, too.
             if any(isinstance(part, Indicator) for part in factors) and finite.issuperset(factors):
                 # A row has one level of a factor: of these columns one at most is not zero.
-                same = (id(p.codes) if isinstance(p, Indicator) else p for p in factors)
+                same = (p.factor if isinstance(p, Indicator) else p for p in factors)
                 exclusive.add((term, *same))
             else:
                 alone += 1
@@ -270,8 +276,8 @@ class Plan(Abbreviated):
 
         Examples
         --------
-        >>> codes = np.array([0, 1, 1], dtype=np.int32)
-        >>> products = (Indicator(codes, 0, "p"),), (Indicator(codes, 1, "q"),)
+        >>> f = Factor(np.array([0, 1, 1], dtype=np.int32), ("p", "q"))
+        >>> products = (Indicator(f, 0),), (Indicator(f, 1),)
         >>> plan = Plan(
         ...     names=("fp", "fq"), assign=(1, 1), contrasts={}, rows=3, products=products)
         >>> plan.sparse_matrix().values.toarray().tolist()
@@ -279,16 +285,17 @@ class Plan(Abbreviated):
         """
         from scipy.sparse import csc_array
 
-        by_level: dict[int, list[NDArray[Any]]] = {}
+        by_level: dict[Factor, list[NDArray[Any]]] = {}
         finite = self._finite_parts()
 
         def marked(part: Indicator) -> NDArray[Any]:
             """Return the rows of a level; those of all levels of its factor are found once."""
-            if id(part.codes) not in by_level:
-                order = np.argsort(part.codes, kind="stable").astype(np.int32)
-                ends = np.cumsum(np.bincount(part.codes))
-                by_level[id(part.codes)] = np.split(order, ends[:-1])
-            found = by_level[id(part.codes)]
+            if part.factor not in by_level:
+                codes = part.factor.codes
+                order = np.argsort(codes, kind="stable").astype(np.int32)
+                ends = np.cumsum(np.bincount(codes))
+                by_level[part.factor] = np.split(order, ends[:-1])
+            found = by_level[part.factor]
             return found[part.level] if part.level < len(found) else np.zeros(0, dtype=np.int32)
 
         def entries(number: int) -> tuple[NDArray[Any], FloatArray]:

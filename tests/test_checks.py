@@ -12,7 +12,7 @@ from scipy import sparse
 
 import lme4py
 from lme4py import CheckError, Control, DataError
-from lme4py.matrices import checks, rank
+from lme4py.matrices import fixed, rank
 from lme4py.matrices.randomterm import Entries
 from lme4py.matrices.rank import has_full_row_rank
 
@@ -289,7 +289,7 @@ def test_dropping_that_does_not_help(monkeypatch):
     def answered(*given):
         return next(answers)(*given)
 
-    monkeypatch.setattr(checks, "rank_of", answered)
+    monkeypatch.setattr(fixed, "rank_of", answered)
     with pytest.raises(CheckError, match="Dropping columns failed to produce full column rank"):
         linear("y ~ x + f + I(2*x) + (1|g)")
 

@@ -147,21 +147,6 @@ def _sides_of(bar: Call) -> tuple[Node, Node]:
     return effects, group
 
 
-def _spine_of(node: Node) -> tuple[Node, list[Call]]:
-    """Return the leftmost operand that has not two operands, and the calls above it, inner first.
-
-    The walks of this module follow the first two arguments of a call, so long sums
-    are walked in a loop along their left spine.
-    """
-    calls: list[Call] = []
-    while isinstance(node, Call) and len(node.operands) >= 2:
-        if is_bar(node) or is_structure(node):
-            break
-        calls.append(node)
-        node = node.operands[0]
-    return node, calls[::-1]
-
-
 def hom_arguments(structured: Call) -> list[Argument]:
     """Return the arguments that R takes for `hom`: `$` completes names, if only one will do."""
     exact = [item for item in structured.arguments if item.name == "hom"]
@@ -251,20 +236,21 @@ def find_bars(node: Node, lme4: Lme4 = LME4_2) -> tuple[Bar, ...]:
 
 def _walk_bars(node: Node) -> Iterator[tuple[Bar, bool]]:
     """Yield the bars, and whether their groups are expanded."""
-    first, calls = _spine_of(node)
-    if isinstance(first, Call):
-        if first.name == "|":
-            yield Bar(*_sides_of(first), first), True
-        elif (inner := structured_bar(first)) is not None:
+    pending = [node]
+    while pending:
+        item = pending.pop()
+        if not isinstance(item, Call) or item.name == "||":
+            continue
+        inner = structured_bar(item)
+        if item.name == "|":
+            yield Bar(*_sides_of(item), item), True
+        elif inner is None:
+            pending += item.operands[: 1 if is_structure(item) else 2][::-1]
+        elif len(item.arguments) <= 2:
             # lme4 expands the group only where the term is the structure's one argument, and
             # loses a structure that has more than two.
-            if len(first.arguments) <= 2:
-                bar = Bar(*_sides_of(inner), inner, first.name or "us", _hom_of(first))
-                yield bar, len(first.arguments) == 1
-        elif len(first.operands) == 1 or is_structure(first):
-            yield from _walk_bars(first.operands[0])
-    for outer in calls:
-        yield from _walk_bars(outer.operands[1])
+            bar = Bar(*_sides_of(inner), inner, item.name or "us", _hom_of(item))
+            yield bar, len(item.arguments) == 1
 
 
 def _expanded(group: Node) -> list[Node]:
@@ -341,12 +327,15 @@ def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
 
 
 def _outside_bars(node: Node) -> Node | None:
-    first, calls = _spine_of(node)
-    kept: Node | None = None if is_bar(first) else first
+    calls: list[Call] = []
+    while isinstance(node, Call) and len(node.operands) >= 2 and not is_bar(node):
+        calls.append(node)
+        node = node.operands[0]
+    kept: Node | None = None if is_bar(node) else node
     if isinstance(kept, Call) and len(kept.operands) == 1:
         inside = _outside_bars(kept.operands[0])
         kept = None if inside is None else with_operands(kept, inside)
-    for outer in calls:
+    for outer in reversed(calls):
         if outer.name not in ("~", "(") and any(is_bar(operand) for operand in outer.operands):
             kept = None
             continue

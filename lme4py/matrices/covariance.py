@@ -248,19 +248,9 @@ class Autoregressive(Covariance):
 
 
 def relative_factor(covariance: Covariance, theta: FloatArray) -> FloatArray:
-    """Return one block of Lambda at `theta`, as a dense lower triangle.
+    """Return one block of Lambda at `theta`, a lower triangle, shape (c, c).
 
-    Parameters
-    ----------
-    covariance : Covariance
-        The structure of the term.
-    theta : ndarray of float64
-        Its theta.
-
-    Returns
-    -------
-    ndarray of float64, shape (c, c)
-        Its product with its transpose is the covariance, relative to sigma squared.
+    Its product with its transpose is the covariance, relative to sigma squared.
 
     Examples
     --------
@@ -277,15 +267,7 @@ def relative_factor(covariance: Covariance, theta: FloatArray) -> FloatArray:
 def structure(name: str, columns: int, hom: bool | None = None) -> Covariance:
     """Return the structure that ``name(... | g, hom = ...)`` means for a term of `columns`.
 
-    Parameters
-    ----------
-    name : {"us", "diag", "cs", "ar1"}
-        lme4's name.
-    columns : int
-        Number of columns of the term.
-    hom : bool, optional
-        One common standard deviation; None for lme4's default, which is to have one
-        for ``ar1`` only. ``us`` ignores it.
+    lme4's default is one common standard deviation for ``ar1`` only; ``us`` ignores `hom`.
     """
     kinds = {kind.name: kind for kind in (Diagonal, CompoundSymmetry, Autoregressive)}
     if name not in kinds:

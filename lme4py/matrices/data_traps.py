@@ -45,26 +45,10 @@ _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 
 @dataclass(frozen=True, kw_only=True)
 class Traps:
-    """The traps of one build.
+    """The traps of one build; `messages` take the findings.
 
-    Parameters
-    ----------
-    formula : Formula
-        As it was written.
-    frame : ModelFrame
-    grouping : Grouping
-        Those of its columns that are named in grouping expressions, as factors.
-    scope : Scope
-        The data and what else names may mean.
-    variables : Variables
-        Those of the frame, as they were evaluated.
-    random : RandomEffects
-    linear : bool
-        False for generalized models.
-    contrasts : mapping or None
-        The ``contrasts`` argument.
-    messages : Messages
-        Where the findings go.
+    `formula` is as it was written, `grouping` has the columns that grouping expressions name,
+    `scope` the data and what else names may mean. Generalized models are not `linear`.
     """
 
     formula: Formula

@@ -1,10 +1,10 @@
-"""The fixed part: X with R's attributes, its checks, and the same columns for new rows."""
+"""The fixed part: X with R's attributes, lme4's checks of it, and its columns for new rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from math import isnan
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import isnan, log
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,14 +16,21 @@ from lme4py.data.values import FloatArray, Matrix
 from lme4py.errors import CheckError, DataError, FormulaError
 from lme4py.formula.terms import Terms
 from lme4py.frame.modelframe import ModelFrame
+from lme4py.functions.bases import scale
 from lme4py.functions.table import Context
-from lme4py.matrices.checks import autoscaled, check_rank, check_scale
 from lme4py.matrices.modelmatrix import plan
 from lme4py.matrices.plan import ModelMatrix, Plan
+from lme4py.matrices.rank import rank_of
 from lme4py.messages import Messages, rows_text
+from lme4py.moments import sum_of_squares
 
 if TYPE_CHECKING:
     from scipy.sparse import csc_array
+
+_SCALE_LIMIT = log(1e3)
+_HEAD = 64
+_MANY, _STEP = 4096, 64
+_NOT_CANCELLED, _MARGIN = 1e-4, 1e-3
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True, kw_only=True)
@@ -93,15 +100,7 @@ class LearnedColumns(Abbreviated):
     divisors: tuple[float, ...]
 
     def matrix(self, terms: Terms, frame: ModelFrame, context: Context) -> FloatArray:
-        """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled.
-
-        Raises
-        ------
-        DataError
-            If the columns are not those that were learned.
-        FormulaError
-            If a column needs what new rows do not have.
-        """
+        """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled."""
         for name in terms.frame_names:
             if name not in frame.variables and name.startswith("("):
                 raise FormulaError(
@@ -143,13 +142,6 @@ def fixed_part(
     """Return X without its dependent columns, scaled as the checks say, and all about it.
 
     Without `control` no check is made: X has all its columns.
-
-    Raises
-    ------
-    FormulaError, DataError
-        In R's words, e.g. for a factor with one level.
-    CheckError
-        As the checks of rank and scale say.
     """
     if isinstance(contrasts, list | tuple):
         raise DataError("'contrasts.arg' argument must be named", hint="give {variable: contrast}")
@@ -174,20 +166,14 @@ def checked_columns(
     context: Context,
     messages: Messages,
 ) -> tuple[FloatArray | csc_array, FixedEffects, LearnedColumns]:
-    """Check the rank and the scales of X's columns; without `control` all stay as they are.
-
-    Raises
-    ------
-    CheckError
-        As the checks say.
-    """
+    """Check the rank and the scales of X's columns; without `control` all stay as they are."""
     dropped: dict[str, int] = {}
     whole = matrix
     if control is not None:
         if control.autoscale:
-            whole = autoscaled(whole)
-        matrix, dropped = check_rank(whole, control.check_rankX, context, messages)
-        matrix = check_scale(matrix, control.check_scaleX, context, messages)
+            whole = _autoscaled(whole)
+        matrix, dropped = _rank_checked(whole, control.check_rankX, context, messages)
+        matrix = _scale_checked(matrix, control.check_scaleX, context, messages)
     names, layout = matrix.names, matrix.plan
     fixed = FixedEffects(
         names=list(names),
@@ -225,3 +211,171 @@ def _not_finite(matrix: ModelMatrix, frame: ModelFrame) -> str | None:
         if mask.any():
             found.append(f"'{name}' in X: {rows_text(mask, frame.positions, values)}")
     return "\n".join(found) or None
+
+
+# lme4's checks of X ---------------------------------------------------------------------------
+
+
+def _rank_checked(
+    matrix: ModelMatrix, action: str, context: Context, messages: Messages
+) -> tuple[ModelMatrix, dict[str, int]]:
+    """Return X without its dependent columns, and the name and place of each of these.
+
+    This is lme4's ``chkRank.drop.cols``, the action its ``check.rankX``.
+    """
+    if action in ("ignore", "stop.deficient"):
+        if action == "stop.deficient":
+            _stop_deficient(matrix, context.warn)
+        return matrix, {}
+    rank, pivot = rank_of(matrix.values, matrix.squares)
+    if rank == pivot.size:
+        return matrix, {}
+    # As in lme4: names in the order of the columns, positions in the order of the pivot.
+    # The two disagree when there are fewer rows than columns.
+    names = (matrix.names[place] for place in sorted(pivot[rank:]))
+    dropped = {name: int(place) for name, place in zip(names, pivot[rank:], strict=True)}
+    reduced = matrix.taking(pivot[:rank])
+    if rank_of(reduced.values)[0] < rank:
+        raise CheckError("Dropping columns failed to produce full column rank design matrix")
+    lost = pivot.size - rank
+    plural = "columns / coefficients" if lost > 1 else "column / coefficient"
+    text = f"fixed-effect model matrix is rank deficient so dropping {lost} {plural}"
+    if action == "message+drop.cols":
+        messages.change(text)
+    elif action == "warn+drop.cols":
+        context.warn(text)
+    return reduced, dropped
+
+
+def _stop_deficient(matrix: ModelMatrix, warn: Callable[[str], None]) -> None:
+    rows, columns = matrix.values.shape
+    values = matrix.values
+    if rows < columns:
+        # R takes the rank of the transpose here, and says so.
+        warn("rankMatrix(x, method='qr'): computing t(x) as nrow(x) < ncol(x)")
+        values = np.asfortranarray(values.T) if isinstance(values, np.ndarray) else values.T.tocsc()
+    rank, pivot = rank_of(values)
+    if rank == columns:
+        return
+    hint = None
+    if rows >= columns:
+        names = ", ".join(matrix.names[i] for i in sorted(pivot[rank:]))
+        hint = f"columns that depend on those before them: {names}"
+    raise CheckError(
+        f"the fixed-effects model matrix is column rank deficient (rank(X) = {rank} < "
+        f"{columns} = p);\nthe fixed effects will be jointly unidentifiable",
+        hint=hint,
+    )
+
+
+def _autoscaled(matrix: ModelMatrix) -> ModelMatrix:
+    """Centre and scale every column but the intercept (lme4 2.x, ``autoscale = TRUE``)."""
+    columns = [place for place, name in enumerate(matrix.names) if name != "(Intercept)"]
+    if not columns:
+        return matrix
+    if not isinstance(matrix.values, np.ndarray):
+        raise CheckError("autoscale centres X, which is not sparse then", hint="leave sparse_X out")
+    scaled, state = scale(Matrix(matrix.values[:, columns]))
+    changed = [matrix.values, matrix.centers, matrix.divisors]
+    for place, part in enumerate((scaled.values, state["center"], state["scale"])):
+        changed[place] = changed[place].copy(order="F")
+        changed[place][..., columns] = part
+    values, centers, divisors = changed
+    return replace(matrix, values=values, centers=centers, divisors=divisors, squares=None)
+
+
+def _scale_checked(
+    matrix: ModelMatrix, action: str, context: Context, messages: Messages
+) -> ModelMatrix:
+    """Return X after a check of its columns' scales, rescaled where `action` says so.
+
+    This is lme4's ``checkScaleX``, the action its ``check.scaleX``.
+    """
+    if action == "ignore" or not matrix.kept or _clearly_close(matrix):
+        return matrix
+    columns, spreads = _spreads(matrix)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(spreads)
+    known = logs[~np.isnan(logs)]
+    distant = known.size > 0 and (
+        np.abs(known).max() > _SCALE_LIMIT or known.max() - known.min() > _SCALE_LIMIT
+    )
+    # R's any() is true as soon as one comparison is, unknown only if none is.
+    if not distant and known.size < logs.size:
+        raise CheckError(
+            "missing value where TRUE/FALSE needed",
+            hint="X has missing or infinite values, or a single row",
+        )
+    if not distant:
+        return matrix
+    text = "Some predictor variables are on very different scales:"
+    if action in ("warning", "stop"):
+        text += f" {context.lme4.scale_advice}"
+        if action == "stop":
+            spread = ", ".join(
+                f"{matrix.names[i]} {value:.3g}" for i, value in zip(columns, spreads, strict=True)
+            )
+            raise CheckError(text, hint=f"standard deviations: {spread}")
+        context.warn(text)
+        return matrix
+    text += " auto-rescaled (results NOT adjusted)"
+    if action == "warn+rescale":
+        context.warn(text)
+    messages.note(text)  # R prints none, not even for "message+rescale"
+    divisors = matrix.divisors.copy()
+    divisors[columns] = spreads
+    by = np.where(np.isnan(divisors), 1.0, divisors)
+    values: Any = matrix.values
+    if isinstance(values, np.ndarray):
+        values = values / by
+    else:
+        values = values.copy()
+        values.data /= np.repeat(by, np.diff(values.indptr))
+    return replace(matrix, values=values, divisors=divisors)
+
+
+def _clearly_close(matrix: ModelMatrix) -> bool:
+    """Tell whether bounds prove the scales alike, with a wide margin.
+
+    Standard deviations to the last digit need several passes over every column.
+    """
+    rows, squares = matrix.values.shape[0], matrix.squares
+    if squares is None or rows < 2 or matrix.spreads is not None:
+        return False
+    logs = []
+    for place, indicator in enumerate(matrix.indicators):
+        if indicator:
+            continue
+        column, high = matrix.column(place), float(squares[place])
+        # Columns of zeros and ones count only if there is something else further down.
+        if _zeros_and_ones(column[:_HEAD]):
+            return False
+        # Some rows differ from their own mean no more than all rows do from theirs.
+        some = column[:: _STEP if rows > _MANY else 1]
+        low = sum_of_squares(some - some.sum() / some.size)
+        if not low > _NOT_CANCELLED * high:
+            return False
+        logs += [0.5 * log(low / (rows - 1)), 0.5 * log(high / (rows - 1))]
+    least, most = min(logs, default=0.0), max(logs, default=0.0)
+    return max(-least, most, most - least) < _SCALE_LIMIT - _MARGIN
+
+
+def _zeros_and_ones(column: FloatArray) -> bool:
+    return bool(((column == 0) | (column == 1)).all())
+
+
+def _spreads(matrix: ModelMatrix) -> tuple[list[int], FloatArray]:
+    """Return the columns that are not all 0 or 1, and their standard deviations."""
+    if matrix.spreads is not None:
+        columns = np.flatnonzero(~np.isnan(matrix.spreads)).tolist()
+        return columns, matrix.spreads[columns]
+    rows, marks = matrix.values.shape[0], matrix.indicators
+    columns = [
+        place
+        for place, mark in enumerate(marks)
+        if not (mark or _zeros_and_ones(matrix.column(place)))
+    ]
+    if rows < 2:
+        return columns, np.full(len(columns), np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        return columns, np.array([matrix.column(i).std(ddof=1) for i in columns])

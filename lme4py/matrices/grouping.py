@@ -103,13 +103,7 @@ class Grouping:
         return cls(frame, replace(context, rows=frame.rows), names or frame.names, factors, levels)
 
     def get(self, name: str) -> Factor | None:
-        """Return a column as a factor, None where there is none.
-
-        Raises
-        ------
-        DataError
-            For a matrix.
-        """
+        """Return a column as a factor, None where there is none; a matrix is an error."""
         if name not in self.factors and isinstance(self.frame.variables.get(name), Matrix):
             raise DataError(f"a matrix cannot be a grouping factor: '{name}'")
         return self.factors.get(name)

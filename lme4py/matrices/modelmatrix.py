@@ -44,24 +44,10 @@ def plan(
 ) -> Plan:
     """Work out the model matrix of `terms` on the columns of a model frame.
 
-    Parameters
-    ----------
-    terms : Terms
-        What to build; its variables are looked up in `frame` by their labels.
-    frame : ColumnSource
-        The model frame.
-    context : Context
-        Number of rows of the frame; the order of levels for text that is not a factor yet;
-        the contrasts of factors that have none of their own.
-    contrasts : mapping, optional
-        R's ``contrasts.arg``.
-    with_response : bool
-        Whether the frame has the response; of new rows, whose columns need none, it has not.
-
-    Raises
-    ------
-    DataError, FormulaError
-        In R's words, e.g. for a factor with one level.
+    The variables are looked up in `frame` by their labels; text is a factor by the order of
+    levels that `context` knows, as are the contrasts of factors that have none of their own.
+    `contrasts` are R's ``contrasts.arg``. Of new rows, whose columns need no response, the frame
+    may be without it.
     """
     values = [
         Null()

@@ -77,24 +77,9 @@ def fitting_response(
 ) -> Response:
     """Return the response with its initial weights (lme4's ``mkRespMod``).
 
-    Parameters
-    ----------
-    frame : ModelFrame
-    family : Family or None
-        None for linear models.
-    control : Control
-        For ``check.response.not.const``.
-    warn : callable
-        Takes the text of a warning.
-    span : Span, optional
-        Where the response stands in the formula.
-
-    Raises
-    ------
-    DataError
-        If the response cannot be fitted by the family, in R's words.
-    CheckError
-        If it is the same in every row, for generalized models.
+    A linear model has no `family`. `span` is the place of the response in the formula. What
+    the family does not take is a `DataError` in R's words; a `CheckError`, if `control` says so,
+    is a response that is the same in every row.
     """
     if frame.response is None:
         raise DataError("the formula has no response", hint="write it on the left of ~")

@@ -443,15 +443,7 @@ def _joined(parts: Sequence[FloatArray]) -> FloatArray:
 
 
 def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:
-    """Assemble the random part from its terms in formula order (lme4's ``mkReTrms``).
-
-    Parameters
-    ----------
-    terms : sequence of RandomTerm
-        At least one.
-    rows : int
-        Number of observations n.
-    """
+    """Assemble the random part from its terms in formula order (lme4's ``mkReTrms``)."""
     # Formula order as long as the numbers of levels never rise; else the reverse of a stable
     # ascending sort, in which ties come out backwards.
     levels = [term.levels for term in terms]

@@ -9,7 +9,7 @@ import pytest
 import lme4py
 from lme4py.data.factors import drop_unused
 from lme4py.data.values import Factor
-from lme4py.matrices import checks, plan
+from lme4py.matrices import fixed, plan
 from lme4py.matrices.rank import rank_of
 
 ROWS = 30_000
@@ -62,8 +62,8 @@ def test_scales_are_judged_as_by_standard_deviations(monkeypatch, column, distan
     other = np.random.default_rng(2).standard_normal(ROWS)
     frame = {"y": other, "x": column, "z": other[::-1], "g": np.arange(ROWS) % 7}
     found = []
-    for shortcut in (checks._clearly_close, lambda _: False):
-        monkeypatch.setattr(checks, "_clearly_close", shortcut)
+    for shortcut in (fixed._clearly_close, lambda _: False):
+        monkeypatch.setattr(fixed, "_clearly_close", shortcut)
         if distant:
             with pytest.warns(lme4py.Lme4pyWarning, match="very different scales"):
                 found.append(lme4py.lformula("y ~ x + z + (1 | g)", frame))

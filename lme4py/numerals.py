@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LARGEST_INTEGER = 2**31 - 1
+"""Of R's integers, whose type holds no more."""
 _DIGITS = 15
 _LEAST_EXPONENT = -308
 _TABLE_END = 27

@@ -245,7 +245,8 @@ def _walk_bars(node: Node) -> Iterator[tuple[Bar, bool]]:
         if item.name == "|":
             yield Bar(*_sides_of(item), item), True
         elif inner is None:
-            pending += item.operands[: 1 if is_structure(item) else 2][::-1]
+            within = item.operands[:1] if is_structure(item) else item.operands[:2]
+            pending.extend(reversed(within))
         elif len(item.arguments) <= 2:
             # lme4 expands the group only where the term is the structure's one argument, and
             # loses a structure that has more than two.

@@ -15,6 +15,7 @@ from lark.visitors import Transformer_NonRecursive
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
+from lme4py.numerals import LARGEST_INTEGER
 
 _CHAINS = frozenset(
     [
@@ -27,7 +28,6 @@ _NOT_PIPED = _CHAINS | {
     *("(", "{", "[", "[[", "$", "@", "::", ":::", "function", "if", "!", "^"),
     *("=", "<-", "<<-", ":="),
 }
-_LARGEST_INTEGER = 2**31 - 1
 _ESCAPE = re.compile(
     r"\\(?:x(?P<byte>[0-9a-fA-F]{1,2})|(?P<octal>[0-7]{1,3})"
     r"|u(?:\{(?P<braced>[0-9a-fA-F]{1,4})\}|(?P<short>[0-9a-fA-F]{1,4}))"
@@ -127,7 +127,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Node]):
             value = float("inf")
         if token[-1] == "i":
             return Number(complex(0.0, value), span=span)
-        integer = token[-1] == "L" and value <= _LARGEST_INTEGER and value == int(value)
+        integer = token[-1] == "L" and value <= LARGEST_INTEGER and value == int(value)
         return Number(value, integer, span)
 
     def STRING(self, token: Token) -> Text:

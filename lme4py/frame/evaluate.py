@@ -35,14 +35,8 @@ from lme4py.errors import DataError, FormulaError, Lme4pyError, Span, nearest
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.state import NOTHING, Carried, Gathered, State
-from lme4py.functions.table import (
-    Context,
-    Dot,
-    Function,
-    arguments_of,
-    lookup,
-)
-from lme4py.functions.times import in_unit
+from lme4py.functions.coercion import in_unit
+from lme4py.functions.table import Context, Dot, Function, arguments_of, lookup
 from lme4py.functions.user_functions import advice, users_function
 
 _SHOWN = 8

@@ -17,8 +17,8 @@ from lme4py import linpack
 from lme4py.data.coding import orthogonal_powers, power
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
-from lme4py.functions.coercion import as_flag, as_integer, column_names, flat, numbers
-from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, function
+from lme4py.functions.coercion import column_names, flat, numbers
+from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, as_flag, as_integer, function
 from lme4py.moments import WIDE, Asking, answered, mean, means, quantile, total
 from lme4py.versions import followed
 

@@ -1,8 +1,12 @@
-"""R's coercions: values as numbers, text, truth or one option, and results packed as values."""
+"""R's coercions: values as numbers, text and truth, as formulas and our functions ask for them.
+
+Results are packed as values.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +16,7 @@ from lme4py.data import values
 from lme4py.data.collation import Collation
 from lme4py.data.factors import distinct, value_labels
 from lme4py.data.values import (
+    UNITS,
     Character,
     Factor,
     FunctionName,
@@ -20,16 +25,19 @@ from lme4py.data.values import (
     Null,
     Numeric,
     Value,
+    is_difftime,
     take,
 )
 from lme4py.errors import DataError
+from lme4py.functions.table import Context, function
+from lme4py.numerals import LARGEST_INTEGER
+from lme4py.versions import followed
 
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 Time: TypeAlias = values.Time | None
 
 LADDER: tuple[Kind, ...] = ("logical", "integer", "double")
-LARGEST_INTEGER = 2**31 - 1
 NON_NUMERIC = "non-numeric argument to mathematical function"
 
 _LONGEST = 2**21
@@ -262,35 +270,141 @@ def sort_keys(value: Value, collation: Collation, complaint: str) -> FloatArray:
     return bare_numbers(value, complaint)[0].reshape(-1, order="F")
 
 
-# Options: arguments of one element ------------------------------------------------------------
+# Differences of times -------------------------------------------------------------------------
 
 
-def as_number(value: Value, name: str) -> float:
-    """Return an option that is one number; missing is NaN."""
-    array, _ = flat(value, f"invalid '{name}' argument")
-    if array.size != 1:
-        raise DataError(f"invalid '{name}' argument", hint=f"it is one value, not {array.size}")
-    return float(array[0])
+def unit_called(name: str) -> str:
+    """Return the unit called `name`."""
+    if name not in UNITS:
+        raise DataError("invalid units specified", hint=f"units are {', '.join(UNITS)}")
+    return name
 
 
-def as_integer(value: Value, name: str) -> int:
-    """Return an option that is one whole number."""
-    number = as_number(value, name)
-    if not abs(number) <= LARGEST_INTEGER or number != int(number):
-        raise DataError(f"invalid '{name}' argument")
-    return int(number)
+def in_unit(value: Numeric, unit: str) -> Numeric:
+    """Return a difftime in another unit; text that is no unit is an error."""
+    if value.time == unit:
+        return value
+    if value.time not in UNITS:
+        raise DataError("only differences of times have units")
+    wanted = unit_called(unit)
+    return Numeric(value.as_float() * (UNITS[value.time] / UNITS[wanted]), "double", wanted)
 
 
-def as_flag(value: Value, name: str) -> bool:
-    """Return an option that is TRUE or FALSE."""
-    number = as_number(value, name)
-    if np.isnan(number):
-        raise DataError(f"invalid '{name}' argument")
-    return number != 0
+# R's own conversions --------------------------------------------------------------------------
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?(?P<power>\d*))?")
+_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+(\.[0-9a-fA-F]*)?([pP][+-]?\d+)?")
+_WORDS = {"inf": np.inf, "infinity": np.inf, "nan": np.nan}
+_TRUE = frozenset(("T", "True", "TRUE", "true"))
+_FALSE = frozenset(("F", "False", "FALSE", "false"))
 
 
-def as_string(value: Value, name: str) -> str:
-    """Return an option that is one string."""
-    if not isinstance(value, Character) or value.codes.size != 1 or value.codes[0] < 0:
-        raise DataError(f"invalid '{name}' argument")
-    return value.pool[int(value.codes[0])]
+def _number(item: str) -> float | None:
+    """Return the number that a string spells, None if it spells none."""
+    item = item.strip(" \t\n\v\f\r")
+    if (match := _DECIMAL.fullmatch(item)) is not None:
+        # R 4.2 reads an exponent without digits as 0.
+        if match["power"] == "":
+            return float(f"{item}0") if followed().reads_open_exponents else None
+        return float(item)
+    if _HEXADECIMAL.fullmatch(item):
+        return float.fromhex(item)
+    sign = -1.0 if item.startswith("-") else 1.0
+    word = _WORDS.get(item.lstrip("+-").lower()) if item[1:2] not in ("+", "-") else None
+    return None if word is None else sign * word
+
+
+def as_numbers(x: Value, context: Context) -> FloatArray:
+    """Return R's ``as.numeric``: missing, with a warning, where text is no number."""
+    if not isinstance(x, Character):
+        array, _ = bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")
+        return array.reshape(-1, order="F")
+    numbers = [_number(item) for item in x.pool]
+    table = np.array([np.nan if item is None else item for item in numbers] + [np.nan])
+    # Blank text is missing without a word.
+    strange = [
+        item is None and bool(word.strip()) for item, word in zip(numbers, x.pool, strict=True)
+    ]
+    if any(strange) and np.array([*strange, False])[x.codes].any():
+        context.warn("NAs introduced by coercion")
+    return table[x.codes]
+
+
+@function(
+    {
+        "as.numeric": "Numbers; of a factor, its codes from 1.",
+        "as.double": "The same as as.numeric.",
+    },
+    role="elementwise",
+)
+def _as_double(x: Value, context: Context, units: str = "auto") -> Value:
+    if units != "auto" and isinstance(x, Numeric) and is_difftime(x.time):
+        x = in_unit(x, units)
+    return Numeric(as_numbers(x, context), "double")
+
+
+@function("as.integer", role="elementwise")
+def _as_integer(x: Value, context: Context) -> Value:
+    """Return whole numbers, rounded to zero."""
+    values = np.trunc(as_numbers(x, context))
+    beyond = np.abs(values) > LARGEST_INTEGER
+    if beyond.any():
+        context.warn("NAs introduced by coercion to integer range")
+        values = np.where(beyond, np.nan, values)
+    return pack(values, "integer")
+
+
+@function("as.logical", role="elementwise")
+def _as_logical(x: Value) -> Value:
+    """Return truth: zero is FALSE."""
+    if isinstance(x, Factor | Character):
+        words = text(x)
+        table = [1.0 if item in _TRUE else 0.0 if item in _FALSE else np.nan for item in words.pool]
+        return pack(np.array([*table, np.nan])[words.codes], "logical")
+    values, _ = flat(x, "cannot coerce type 'closure' to vector of type 'logical'")
+    return logical(values != 0, np.isnan(values))
+
+
+@function("as.character", role="elementwise")
+def _as_character(x: Value) -> Value:
+    """Return text, numbers to 15 digits."""
+    return text(x)
+
+
+@function("as.vector", role="elementwise")
+def _as_vector(x: Value) -> Value:
+    """Return a bare vector: a matrix down its columns, a factor as text."""
+    return text(x) if isinstance(x, Factor) else untimed(as_vector(x))
+
+
+@function("unclass", role="elementwise")
+def _unclass(x: Value) -> Value:
+    """Return a factor's codes, the number of a date."""
+    return pack(*bare_numbers(x, "")) if isinstance(x, Factor) else untimed(x)
+
+
+def _kind(x: Value) -> str | None:
+    return x.kind if isinstance(x, Numeric | Matrix) else None
+
+
+_QUESTIONS: Mapping[str, tuple[Callable[[Value], bool], str]] = {
+    "is.numeric": (
+        lambda x: untimed(x) is x and _kind(x) in ("integer", "double"),
+        "Whether numbers, not truth or times.",
+    ),
+    "is.double": (lambda x: _kind(x) == "double", "Whether of type double."),
+    "is.integer": (lambda x: _kind(x) == "integer", "Whether of type integer."),
+    "is.logical": (lambda x: _kind(x) == "logical", "Whether of type logical."),
+    "is.character": (lambda x: isinstance(x, Character), "Whether text."),
+    "is.factor": (lambda x: isinstance(x, Factor), "Whether a factor."),
+    "is.ordered": (lambda x: isinstance(x, Factor) and x.ordered, "Whether an ordered factor."),
+    "is.matrix": (lambda x: isinstance(x, Matrix), "Whether a matrix."),
+    "is.null": (lambda x: isinstance(x, Null), "Whether NULL."),
+}
+
+
+@function(
+    {name: purpose for name, (_, purpose) in _QUESTIONS.items()}, role="summary", rows="extremes"
+)
+def _question(x: Value, called: str) -> Value:
+    return scalar(_QUESTIONS[called][0](x), "logical")

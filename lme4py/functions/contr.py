@@ -14,17 +14,19 @@ from lme4py.data.factors import as_factor
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value, length
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Constant, Symbol, Text
-from lme4py.functions.coercion import (
+from lme4py.functions.coercion import encoded, flat, level_texts, scalar, strings_of
+from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
+from lme4py.functions.table import (
+    MISSING,
+    Context,
+    Dot,
+    State,
+    arguments_of,
     as_number,
     as_string,
-    encoded,
-    flat,
-    level_texts,
-    scalar,
-    strings_of,
+    function,
+    lookup,
 )
-from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
-from lme4py.functions.table import MISSING, Context, Dot, State, arguments_of, function, lookup
 
 _SHORT = {name.removeprefix("contr."): name for name in CONTRASTS}
 _MOST_CODED = 5_000

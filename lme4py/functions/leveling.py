@@ -17,17 +17,8 @@ from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, named_factor, recode
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Numeric, Value, length
 from lme4py.errors import DataError, nearest
-from lme4py.functions.coercion import (
-    FloatArray,
-    as_flag,
-    as_number,
-    flat,
-    level_texts,
-    pack,
-    strings_of,
-    text,
-)
-from lme4py.functions.table import MISSING, NA, Context, Dot, State, function
+from lme4py.functions.coercion import FloatArray, flat, level_texts, pack, strings_of, text
+from lme4py.functions.table import MISSING, NA, Context, Dot, State, as_flag, as_number, function
 
 Levels = Sequence[str | None]
 

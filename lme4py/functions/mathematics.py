@@ -213,25 +213,25 @@ def significant_digits(x: Array, digits: int) -> Array:
     return np.where(np.isfinite(x) & (x != 0), np.copysign(result, x), x)
 
 
-def _rounded(name: str, x: Value, formula: Callable[[Array, int], Array], digits: int) -> Value:
+def _rounded(
+    name: str, x: Value, context: Context, formula: Callable[[Array, int], Array], digits: int
+) -> Value:
     if abs(digits) > _LARGEST_POWER:
         raise DataError(f"{name}() to {digits} digits")
     time = _class_kept(name, x)
-    with np.errstate(all="ignore"):
-        result = formula(numbers(x, NON_NUMERIC)[0], digits)
-    return shaped(result, "double", column_names(x), time)
+    return _mapped(lambda array: formula(array, digits), context, x, time=time)
 
 
 @function("round", role="elementwise")
-def _round(x: Value, digits: int = 0) -> Value:
+def _round(x: Value, context: Context, digits: int = 0) -> Value:
     """Return numbers rounded to digits; ties to even."""
-    return _rounded("round", x, round_digits, digits)
+    return _rounded("round", x, context, round_digits, digits)
 
 
 @function("signif", role="elementwise")
-def _signif(x: Value, digits: int = 6) -> Value:
+def _signif(x: Value, context: Context, digits: int = 6) -> Value:
     """Return numbers rounded to significant digits."""
-    return _rounded("signif", x, significant_digits, digits)
+    return _rounded("signif", x, context, significant_digits, digits)
 
 
 # Questions about each element ----------------------------------------------------------------

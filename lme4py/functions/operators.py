@@ -27,7 +27,6 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.functions.coercion import (
-    LARGEST_INTEGER,
     Array,
     align,
     as_vector,
@@ -43,6 +42,7 @@ from lme4py.functions.coercion import (
     union_codes,
 )
 from lme4py.functions.table import MISSING, Context, function
+from lme4py.numerals import LARGEST_INTEGER
 
 Rule: TypeAlias = Callable[..., Value]
 """Takes an operator's name, its operands (the second is None where there is one), the context."""

@@ -27,12 +27,9 @@ from lme4py.data.values import (
 from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     LADDER,
-    LARGEST_INTEGER,
     NON_NUMERIC,
     FloatArray,
     Time,
-    as_flag,
-    as_string,
     as_vector,
     column_names,
     elements,
@@ -50,8 +47,20 @@ from lme4py.functions.coercion import (
     time_of,
 )
 from lme4py.functions.leveling import crossed, frozen, thawed
-from lme4py.functions.table import MISSING, TRUE, Context, Dot, Function, State, function, lookup
+from lme4py.functions.table import (
+    MISSING,
+    TRUE,
+    Context,
+    Dot,
+    Function,
+    State,
+    as_flag,
+    as_string,
+    function,
+    lookup,
+)
 from lme4py.functions.times import in_one_unit
+from lme4py.numerals import LARGEST_INTEGER
 
 
 def _present(array: FloatArray, na_rm: bool = True) -> FloatArray:

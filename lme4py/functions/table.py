@@ -39,12 +39,11 @@ import numpy as np
 import lme4py.functions
 from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
-from lme4py.data.values import FunctionName, Null, Numeric, Value
+from lme4py.data.values import Character, FunctionName, Matrix, Null, Numeric, Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Node, match_arguments
-from lme4py.functions.coercion import as_flag, as_integer, as_number, as_string
 from lme4py.moments import answered
-from lme4py.numerals import label
+from lme4py.numerals import LARGEST_INTEGER, label
 from lme4py.versions import LME4_2, Lme4
 
 Role: TypeAlias = Literal["elementwise", "shape", "index", "summary", "basis", "whole"]
@@ -180,6 +179,42 @@ class Function:
     def signature(self) -> str:
         """The formal arguments with their defaults, as R writes them."""
         return ", ".join(_shown(name, item.default) for name, item in self.formals.items())
+
+
+# Options: arguments of one element ------------------------------------------------------------
+
+
+def as_number(value: Value, name: str) -> float:
+    """Return an option that is one number; missing is NaN."""
+    if not isinstance(value, Numeric | Matrix | Null):
+        raise DataError(f"invalid '{name}' argument")
+    size = 0 if isinstance(value, Null) else value.values.size
+    if isinstance(value, Null) or size != 1:
+        raise DataError(f"invalid '{name}' argument", hint=f"it is one value, not {size}")
+    return float(value.values.item())
+
+
+def as_integer(value: Value, name: str) -> int:
+    """Return an option that is one whole number."""
+    number = as_number(value, name)
+    if not abs(number) <= LARGEST_INTEGER or number != int(number):
+        raise DataError(f"invalid '{name}' argument")
+    return int(number)
+
+
+def as_flag(value: Value, name: str) -> bool:
+    """Return an option that is TRUE or FALSE."""
+    number = as_number(value, name)
+    if np.isnan(number):
+        raise DataError(f"invalid '{name}' argument")
+    return number != 0
+
+
+def as_string(value: Value, name: str) -> str:
+    """Return an option that is one string."""
+    if not isinstance(value, Character) or value.codes.size != 1 or value.codes[0] < 0:
+        raise DataError(f"invalid '{name}' argument")
+    return value.pool[int(value.codes[0])]
 
 
 # Entries from Python functions --------------------------------------------------------------

@@ -31,7 +31,16 @@ from lme4py.data.values import (
     time_class,
 )
 from lme4py.errors import DataError
-from lme4py.functions.coercion import Array, align, encoded, text, time_of, untimed
+from lme4py.functions.coercion import (
+    Array,
+    align,
+    encoded,
+    in_unit,
+    text,
+    time_of,
+    unit_called,
+    untimed,
+)
 from lme4py.functions.operators import RELATIONS, operate, rule
 from lme4py.functions.table import MISSING, Context, function
 from lme4py.versions import LME4_2, Lme4
@@ -302,23 +311,6 @@ def _difference(first: Value, second: Value, unit: Time | None, context: Context
         return _elapsed(one - two, unit)
 
 
-def _unit(name: str) -> str:
-    """Return the unit called `name`."""
-    if name not in UNITS:
-        raise DataError("invalid units specified", hint=f"units are {', '.join(UNITS)}")
-    return name
-
-
-def in_unit(value: Numeric, unit: str) -> Numeric:
-    """Return a difftime in another unit; text that is no unit is an error."""
-    if value.time == unit:
-        return value
-    if value.time not in UNITS:
-        raise DataError("only differences of times have units")
-    wanted = _unit(unit)
-    return Numeric(value.as_float() * (UNITS[value.time] / UNITS[wanted]), "double", wanted)
-
-
 def in_one_unit(values: Sequence[Value], unit: str = "secs") -> list[Value]:
     """Return values in one unit, if all are differences of times and in different units."""
     times = [time_of(value) for value in values]
@@ -333,7 +325,7 @@ def _difftime(
 ) -> Value:
     """Return the difference of times."""
     _only_utc(tz)
-    return _difference(time1, time2, None if units == "auto" else _unit(units), context)
+    return _difference(time1, time2, None if units == "auto" else unit_called(units), context)
 
 
 def _timed(value: Value, time: Time | None) -> Value:

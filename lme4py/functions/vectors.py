@@ -28,8 +28,8 @@ from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Symbol
 from lme4py.functions.coercion import (
     LADDER,
-    LARGEST_INTEGER,
     Array,
+    as_numbers,
     as_vector,
     bare_numbers,
     bounded,
@@ -49,10 +49,10 @@ from lme4py.functions.coercion import (
     union_codes,
     untimed,
 )
-from lme4py.functions.conversions import as_numbers
 from lme4py.functions.leveling import crossed
 from lme4py.functions.table import MISSING, NA, Context, Dot, function
 from lme4py.functions.times import in_one_unit
+from lme4py.numerals import LARGEST_INTEGER
 
 # The value as it is ---------------------------------------------------------------------------
 
@@ -174,15 +174,11 @@ def _parallel(
         raise DataError(f"{called}() of values with different classes")
     parts = [flat(value, f"{called}() is for numbers") for value in values]
     sizes = [array.size for array, _ in parts]
-    if 0 in sizes:
-        names = first.names if isinstance(first, Matrix) else None
-        shape = first.values.shape if isinstance(first, Matrix) and not sizes[0] else (0,)
-        return shaped(np.empty(shape), "double", names)
-    size = max(sizes)
+    size = max(sizes) if all(sizes) else 0
     choose = np.minimum if called == "pmin" else np.maximum
     result = np.full(size, np.nan)
     for place, (array, _) in enumerate(parts):
-        if size % array.size:
+        if size and size % array.size:
             context.warn("an argument will be fractionally recycled")
         spread = recycle(array, size)
         if na_rm or not place:

@@ -17,7 +17,7 @@ from lme4py import linpack
 from lme4py.data.coding import orthogonal_powers, power
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
-from lme4py.functions.coercion import column_names, flat, numbers
+from lme4py.functions.coercion import flat, numbers
 from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, as_flag, as_integer, function
 from lme4py.moments import WIDE, Asking, answered, mean, means, quantile, total
 from lme4py.versions import followed
@@ -28,7 +28,7 @@ from lme4py.versions import followed
 def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
     """Return a vector or matrix as a matrix of doubles, with its names."""
     array, _ = numbers(x, followed().not_numeric)
-    return np.atleast_2d(array.T).T, column_names(x)
+    return np.atleast_2d(array.T).T, x.names if isinstance(x, Matrix) else None
 
 
 def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ from lme4py.data.values import (
     Numeric,
     Value,
     is_difftime,
+    length,
     take,
 )
 from lme4py.errors import DataError
@@ -36,6 +38,8 @@ from lme4py.versions import followed
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
 Time: TypeAlias = values.Time | None
+
+P = ParamSpec("P")
 
 LADDER: tuple[Kind, ...] = ("logical", "integer", "double")
 NON_NUMERIC = "non-numeric argument to mathematical function"
@@ -62,22 +66,11 @@ def pack(values: Array, kind: Kind, time: Time = None) -> Numeric:
     return Numeric(values, kind, time)
 
 
-def shaped(
-    values: Array, kind: Kind, names: tuple[str, ...] | None = None, time: Time = None
-) -> Numeric | Matrix:
-    """Return a matrix if `values` has two dimensions, else a vector."""
-    if values.ndim == 2:
-        return Matrix(np.asfortranarray(values, dtype=np.float64), names, kind)
-    return pack(values, kind, time)
-
-
-def logical(
-    values: Array, missing: NDArray[np.bool_] | None = None, names: tuple[str, ...] | None = None
-) -> Numeric | Matrix:
+def logical(values: Array, missing: NDArray[np.bool_] | None = None) -> Numeric:
     """Return truth values with NA where `missing`."""
     if missing is not None and missing.any():
         values = np.where(missing, np.nan, values)
-    return shaped(values, "logical", names)
+    return pack(values, "logical")
 
 
 def scalar(value: float | bool, kind: Kind, time: Time = None) -> Numeric:
@@ -112,19 +105,11 @@ def untimed(value: Value) -> Value:
     return value
 
 
-def as_vector(value: Value) -> Value:
+def as_vector(value: Any) -> Any:
     """Return a matrix as the vector of its columns, other values as they are."""
     if isinstance(value, Matrix):
         return pack(value.values.reshape(-1, order="F"), value.kind)
     return value
-
-
-def column_names(*values: Value | None) -> tuple[str, ...] | None:
-    """Return the names of the first matrix that has them."""
-    for value in values:
-        if isinstance(value, Matrix) and value.names is not None:
-            return value.names
-    return None
 
 
 def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
@@ -181,15 +166,8 @@ def recycle(values: Array, size: int) -> Array:
 
 
 def align(first: Array, second: Array, warn: Callable[[str], None]) -> tuple[Array, Array]:
-    """Return two arrays that numpy may combine as R combines vectors and matrices."""
+    """Return two vectors that numpy may combine as R combines them."""
     sizes = (first.size, second.size)
-    if 2 in (first.ndim, second.ndim):
-        one, two = (values if values.ndim == 2 else values[:, None] for values in (first, second))
-        if first.ndim == second.ndim and first.shape != second.shape:
-            raise DataError("non-conformable arrays")
-        if len(one) != len(two) and 1 not in sizes:
-            raise DataError("a vector beside a matrix has one element for each of its rows")
-        return one, two
     if 0 in sizes:
         return np.empty(0), np.empty(0)
     if 1 in sizes or first.size == second.size:
@@ -197,6 +175,30 @@ def align(first: Array, second: Array, warn: Callable[[str], None]) -> tuple[Arr
     if max(sizes) % min(sizes):
         warn("longer object length is not a multiple of shorter object length")
     return recycle(first, max(sizes)), recycle(second, max(sizes))
+
+
+def by_elements(compute: Callable[P, Value]) -> Callable[P, Value]:
+    """Let a function that computes element by element take matrices, whose shape the result has."""
+
+    @wraps(compute)
+    def shaped(*given: P.args, **named: P.kwargs) -> Value:
+        matrices = [item for item in (*given, *named.values()) if isinstance(item, Matrix)]
+        if not matrices:
+            return compute(*given, **named)
+        shapes = {matrix.values.shape for matrix in matrices}
+        if len(shapes) > 1:
+            raise DataError("non-conformable arrays")
+        vectors: Any = {name: as_vector(item) for name, item in named.items()}
+        made = compute(*map(as_vector, given), **vectors)
+        count, size = length(made), matrices[0].values.size
+        if not isinstance(made, Numeric) or (count != size and 1 in (size, count + 1)):
+            return made
+        if count != size:
+            raise DataError(f"dims [product {size}] do not match the length of object [{count}]")
+        names = next((item.names for item in matrices if item.names is not None), None)
+        return Matrix(made.as_float().reshape(*shapes, order="F"), names, made.kind)
+
+    return shaped
 
 
 # Values as text ---------------------------------------------------------------------------

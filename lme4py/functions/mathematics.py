@@ -14,13 +14,13 @@ from lme4py.functions.coercion import (
     Array,
     Time,
     align,
-    column_names,
+    by_elements,
     elements,
     higher,
     logical,
     numbers,
+    pack,
     reject_classes,
-    shaped,
     time_of,
 )
 from lme4py.functions.table import MISSING, Context, function
@@ -55,6 +55,7 @@ def _class_kept(name: str, x: Value) -> Time:
     return None
 
 
+@by_elements
 def _mapped(
     formula: Formula,
     context: Context,
@@ -71,7 +72,7 @@ def _mapped(
     lost = np.isnan(result)
     if lost.any() and (lost & ~np.isnan(arrays[0]) & ~np.isnan(arrays[-1])).any():
         context.warn("NaNs produced")
-    return shaped(result, "double", column_names(*values), time)
+    return pack(result, "double", time)
 
 
 # Formulas of one number ---------------------------------------------------------------------
@@ -116,11 +117,12 @@ def _formula_of_x(x: Value, context: Context, called: str) -> Value:
 
 
 @function("abs", role="elementwise")
+@by_elements
 def _abs(x: Value) -> Value:
     """Return the absolute value."""
     time = _class_kept("abs", x)
     array, kind = numbers(x, NON_NUMERIC)
-    return shaped(np.abs(array), higher(kind, "integer"), column_names(x), time)
+    return pack(np.abs(array), higher(kind, "integer"), time)
 
 
 @function("log", role="elementwise")
@@ -245,6 +247,7 @@ _QUESTIONS: Mapping[str, tuple[Formula, str]] = {
 
 
 @function({name: purpose for name, (_, purpose) in _QUESTIONS.items()}, role="elementwise")
+@by_elements
 def _question(x: Value, called: str) -> Value:
     if isinstance(x, Factor | Character):
         if called == "is.na":
@@ -254,5 +257,5 @@ def _question(x: Value, called: str) -> Value:
     array, kind = elements(x, "default method not implemented for type 'closure'")
     if called == "is.nan" and kind != "double":
         # One NaN stands for NA and NaN; only doubles can hold the latter.
-        return logical(np.zeros(array.shape, dtype=np.bool_), names=column_names(x))
-    return logical(_QUESTIONS[called][0](array), names=column_names(x))
+        return logical(np.zeros(array.size, dtype=np.bool_))
+    return logical(_QUESTIONS[called][0](array))

@@ -17,7 +17,6 @@ from lme4py.data.values import (
     Character,
     Factor,
     FunctionName,
-    Matrix,
     Null,
     Numeric,
     Value,
@@ -29,15 +28,13 @@ from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     Array,
     align,
-    as_vector,
-    column_names,
+    by_elements,
     elements,
     higher,
     logical,
     numbers,
     pack,
     ranks,
-    shaped,
     text,
     union_codes,
 )
@@ -71,6 +68,7 @@ def _class_of(value: Value | None) -> str | None:
             return None
 
 
+@by_elements
 def operate(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return ``first name second``, or ``name first`` without a second operand."""
     classes = [found for found in (_class_of(first), _class_of(second)) if found is not None]
@@ -150,11 +148,11 @@ _ARITHMETIC: Mapping[str, Callable[[Array, Array], Any]] = {
 
 @rule(*_ARITHMETIC)
 def _arithmetic(name: str, first: Value, second: Value | None, context: Context) -> Value:
-    """Return R's arithmetic of vectors and matrices."""
+    """Return R's arithmetic."""
     if second is None:
         one, kind = numbers(first, "invalid argument to unary operator")
         one = -one if name == "-" else one
-        return shaped(one, higher(kind, "integer"), column_names(first))
+        return pack(one, higher(kind, "integer"))
     one, kind_one = elements(first, _NON_NUMERIC)
     two, kind_two = elements(second, _NON_NUMERIC)
     one, two = align(one, two, context.warn)
@@ -168,7 +166,7 @@ def _arithmetic(name: str, first: Value, second: Value | None, context: Context)
     elif kind == "integer" and (beyond := np.abs(result) > LARGEST_INTEGER).any():
         context.warn("NAs produced by integer overflow")
         result = np.where(beyond, np.nan, result)
-    return shaped(result, kind, column_names(first, second))
+    return pack(result, kind)
 
 
 @function(
@@ -200,18 +198,16 @@ def _compare_texts(name: str, first: Character, second: Character, context: Cont
     return _related(name, table[one], table[two], context)
 
 
-def _related(
-    name: str, one: Array, two: Array, context: Context, names: tuple[str, ...] | None = None
-) -> Value:
+def _related(name: str, one: Array, two: Array, context: Context) -> Value:
     """Return the comparison of numbers, NA where either is missing."""
     left, right = align(one, two, context.warn)
     missing = np.isnan(left) | np.isnan(right)
-    return logical(RELATIONS[name](left, right), missing, names)
+    return logical(RELATIONS[name](left, right), missing)
 
 
 @rule(*RELATIONS)
 def _comparison(name: str, first: Value, second: Value, context: Context) -> Value:
-    """Return R's comparison of vectors and matrices."""
+    """Return R's comparison."""
     complaint = f"comparison ({name}) is possible only for atomic and list types"
     kinds = {type(first), type(second)}
     if FunctionName in kinds:
@@ -219,21 +215,15 @@ def _comparison(name: str, first: Value, second: Value, context: Context) -> Val
     if Null in kinds:
         return logical(np.empty(0))
     if Character in kinds:
-        return _compare_texts(name, _texts(first), _texts(second), context)
+        return _compare_texts(name, text(first), text(second), context)
     one, two = (elements(value, complaint)[0] for value in (first, second))
-    return _related(name, one, two, context, column_names(first, second))
-
-
-def _texts(value: Value) -> Character:
-    if isinstance(value, Matrix):
-        raise DataError("a matrix of numbers cannot be compared with text")
-    return text(value)
+    return _related(name, one, two, context)
 
 
 def _level_text(value: Value) -> Character:
     """Return a value as text; an NA level of a factor equals itself."""
     if not isinstance(value, Factor):
-        return _texts(value)
+        return text(value)
     return text(Factor(value.codes, tuple("  NA " if x is None else x for x in value.levels)))
 
 
@@ -246,7 +236,7 @@ def _with_factors(name: str, first: Value, second: Value | None, context: Contex
         shown = f"'{name}' is" if ordered else f"‘{name}’"
         what = "ordered factors" if ordered else "factors"
         context.warn(f"{shown} not meaningful for {what}")
-        sizes = [length(as_vector(value)) for value in (first, second) if value is not None]
+        sizes = [length(value) for value in (first, second) if value is not None]
         return pack(np.full(max(sizes), np.nan), "logical")
     same = set if name in _EQUALITY else tuple
     if len(factors) == 2 and same(levels) != same(factors[1].levels):
@@ -261,7 +251,7 @@ def _with_factors(name: str, first: Value, second: Value | None, context: Contex
 def _level_ranks(value: Value, levels: Sequence[str | None]) -> Array:
     """Return the place of each text among the levels of an ordered factor."""
     place = {level: rank for rank, level in enumerate(levels)}
-    words = _texts(value)
+    words = text(value)
     return np.array([*(float(place.get(item, np.nan)) for item in words.pool), np.nan])[words.codes]
 
 
@@ -273,7 +263,7 @@ def _truth(name: str, first: Value, second: Value | None, context: Context) -> V
     """Return ``first & second``, ``first | second`` or ``!first`` in three-valued logic."""
     if second is None:
         array, _ = numbers(first, "invalid argument type")
-        return logical(array == 0, np.isnan(array), column_names(first))
+        return logical(array == 0, np.isnan(array))
     complaint = "operations are possible only for numeric, logical or complex types"
     one, two = (elements(side, complaint)[0] for side in (first, second))
     left, right = align(one, two, context.warn)
@@ -282,7 +272,7 @@ def _truth(name: str, first: Value, second: Value | None, context: Context) -> V
     missing = np.isnan(left) | np.isnan(right)
     alone = [((side != 0) == decisive) & ~np.isnan(side) for side in (left, right)]
     decided = alone[0] | alone[1]
-    return logical(decided == decisive, missing & ~decided, column_names(first, second))
+    return logical(decided == decisive, missing & ~decided)
 
 
 @function(

@@ -31,7 +31,7 @@ from lme4py.functions.coercion import (
     FloatArray,
     Time,
     as_vector,
-    column_names,
+    by_elements,
     elements,
     encoded,
     flat,
@@ -42,7 +42,6 @@ from lme4py.functions.coercion import (
     reject_classes,
     scalar,
     select,
-    shaped,
     sort_keys,
     time_of,
 )
@@ -285,7 +284,12 @@ def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
         raise DataError("diff() of times is not supported", hint="use diff(as.numeric(x))")
     for _ in range(min(differences, len(array))):
         array = array[lag:] - array[:-lag] if len(array) > lag else array[:0]
-    return shaped(array, higher(kind, "integer"), column_names(x))
+    kind = higher(kind, "integer")
+    return (
+        Matrix(np.asfortranarray(array), x.names, kind)
+        if isinstance(x, Matrix)
+        else pack(array, kind)
+    )
 
 
 @function("which", role="whole")
@@ -422,9 +426,9 @@ def _reorder(
 
 
 @function("prop.table", role="whole")
+@by_elements
 def _proportions(x: Value) -> Value:
     """Return each element as a share of the sum."""
     array, _ = elements(x, "invalid 'type' (character) of argument")
     with np.errstate(all="ignore"):
-        shares = array / moments.total(array.reshape(-1, order="F"))
-    return shaped(shares, "double", column_names(x))
+        return pack(array / moments.total(array), "double")

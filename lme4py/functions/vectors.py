@@ -33,7 +33,7 @@ from lme4py.functions.coercion import (
     as_vector,
     bare_numbers,
     bounded,
-    column_names,
+    by_elements,
     elements,
     flat,
     higher,
@@ -42,7 +42,6 @@ from lme4py.functions.coercion import (
     pack,
     recycle,
     select,
-    shaped,
     strings_of,
     text,
     time_of,
@@ -189,18 +188,23 @@ def _parallel(
     # One argument stays what it is.
     kind = higher("integer" if len(parts) > 1 else "logical", *(part for _, part in parts))
     if isinstance(first, Matrix) and sizes[0] == size:
-        return shaped(result.reshape(first.values.shape, order="F"), kind, first.names)
+        return Matrix(result.reshape(first.values.shape, order="F"), first.names, kind)
     return pack(result, kind, time)
 
 
 @function("ifelse", role="elementwise")
 def _ifelse(test: Value, yes: Value, no: Value) -> Value:
     """Return one of two values, element by element."""
-    truth, _ = elements(test, "the test of ifelse() is neither TRUE nor FALSE: compare it first")
-    decided = truth.reshape(-1, order="F")
+    return _chosen(test, as_vector(yes), as_vector(no))
+
+
+@by_elements
+def _chosen(test: Value, yes: Value, no: Value) -> Value:
+    complaint = "the test of ifelse() is neither TRUE nor FALSE: compare it first"
+    decided, _ = elements(test, complaint)
     live: list[tuple[NDArray[np.bool_], Value]] = []
     for mask, value in (((decided != 0) & ~np.isnan(decided), yes), (decided == 0, no)):
-        branch = as_vector(untimed(value))
+        branch = untimed(value)
         if not isinstance(branch, Character):
             branch = pack(*bare_numbers(branch, "invalid branch of ifelse()"))
         if mask.any():
@@ -218,7 +222,7 @@ def _ifelse(test: Value, yes: Value, no: Value) -> Value:
         array, part = flat(branch, "")
         kind = higher(kind, part)
         result = np.where(mask, array if array.size == 1 else recycle(array, mask.size), result)
-    return shaped(result.reshape(truth.shape, order="F"), kind, column_names(test))
+    return pack(result, kind)
 
 
 @function("replace", role="elementwise")
@@ -305,7 +309,7 @@ def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 
     for place, (dot, (part, _)) in enumerate(zip(used, parts, strict=True), 1):
         if part.ndim == 2:
             columns.append(part)
-            names.extend(column_names(dot.value) or [""] * part.shape[1])
+            names.extend(getattr(dot.value, "names", None) or [""] * part.shape[1])
             continue
         if part.shape[0] == 0 and rows > 0:
             continue

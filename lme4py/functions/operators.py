@@ -8,7 +8,7 @@ with the bare numbers, which is an error here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -135,14 +135,14 @@ def _divide_floor(first: Array, second: Array) -> Array:
     return np.where((second == 0) | ~np.isfinite(quotient), quotient, result)
 
 
-_ARITHMETIC: Mapping[str, Callable[[Array, Array], Any]] = {
-    "+": np.add,
-    "-": np.subtract,
-    "*": np.multiply,
-    "/": np.divide,
-    "^": _power,
-    "%%": _remainder,
-    "%/%": _divide_floor,
+_ARITHMETIC: dict[str, tuple[Callable[[Array, Array], Any], str]] = {
+    "+": (np.add, "Sum, or a sign."),
+    "-": (np.subtract, "Difference, or a sign."),
+    "*": (np.multiply, "Product."),
+    "/": (np.divide, "Quotient, always a double."),
+    "^": (_power, "Power."),
+    "%%": (_remainder, "Remainder, with the sign of the divisor."),
+    "%/%": (_divide_floor, "Quotient rounded down."),
 }
 
 
@@ -158,7 +158,7 @@ def _arithmetic(name: str, first: Value, second: Value | None, context: Context)
     one, two = align(one, two, context.warn)
     kind = higher(kind_one, kind_two, "integer")
     with np.errstate(all="ignore"):
-        result = np.asarray(_ARITHMETIC[name](one, two))
+        result = np.asarray(_ARITHMETIC[name][0](one, two))
     if name in ("/", "^"):
         kind = "double"
     elif name == "%/%" and kind == "integer":
@@ -169,23 +169,16 @@ def _arithmetic(name: str, first: Value, second: Value | None, context: Context)
     return pack(result, kind)
 
 
-@function(
-    {"+": "Sum, or a sign.", "-": "Difference, or a sign."}, role="elementwise", chooses_unit=True
-)
-def _sum_or_sign(e1: Value, context: Context, called: str, e2: Value = MISSING) -> Value:
-    return operate(called, e1, None if e2 is MISSING else e2, context)
-
-
 # Comparison ---------------------------------------------------------------------------------
 
 _EQUALITY = ("==", "!=")
-RELATIONS: Mapping[str, Callable[[Array, Array], Any]] = {
-    "==": np.equal,
-    "!=": np.not_equal,
-    "<": np.less,
-    ">": np.greater,
-    "<=": np.less_equal,
-    ">=": np.greater_equal,
+RELATIONS: dict[str, tuple[Callable[[Array, Array], Any], str]] = {
+    "==": (np.equal, "Equal."),
+    "!=": (np.not_equal, "Not equal."),
+    "<": (np.less, "Less."),
+    ">": (np.greater, "Greater."),
+    "<=": (np.less_equal, "Less or equal."),
+    ">=": (np.greater_equal, "Greater or equal."),
 }
 
 
@@ -202,7 +195,7 @@ def _related(name: str, one: Array, two: Array, context: Context) -> Value:
     """Return the comparison of numbers, NA where either is missing."""
     left, right = align(one, two, context.warn)
     missing = np.isnan(left) | np.isnan(right)
-    return logical(RELATIONS[name](left, right), missing)
+    return logical(RELATIONS[name][0](left, right), missing)
 
 
 @rule(*RELATIONS)
@@ -275,24 +268,20 @@ def _truth(name: str, first: Value, second: Value | None, context: Context) -> V
     return logical(decided == decisive, missing & ~decided)
 
 
-@function(
-    {
-        "*": "Product.",
-        "/": "Quotient, always a double.",
-        "^": "Power.",
-        "%%": "Remainder, with the sign of the divisor.",
-        "%/%": "Quotient rounded down.",
-        "==": "Equal.",
-        "!=": "Not equal.",
-        "<": "Less.",
-        ">": "Greater.",
-        "<=": "Less or equal.",
-        ">=": "Greater or equal.",
-        "&": "And; NA & FALSE is FALSE.",
-        "|": "Or; NA | TRUE is TRUE.",
-    },
-    role="elementwise",
-)
+# Entries of the table -----------------------------------------------------------------------
+
+_PURPOSES = {name: purpose for name, (_, purpose) in (_ARITHMETIC | RELATIONS).items()} | {
+    "&": "And; NA & FALSE is FALSE.",
+    "|": "Or; NA | TRUE is TRUE.",
+}
+
+
+@function({name: _PURPOSES[name] for name in "+-"}, role="elementwise", chooses_unit=True)
+def _sum_or_sign(e1: Value, context: Context, called: str, e2: Value = MISSING) -> Value:
+    return operate(called, e1, None if e2 is MISSING else e2, context)
+
+
+@function({name: _PURPOSES[name] for name in _PURPOSES if name not in "+-"}, role="elementwise")
 def _binary(e1: Value, e2: Value, context: Context, called: str) -> Value:
     return operate(called, e1, e2, context)
 

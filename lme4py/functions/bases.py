@@ -17,7 +17,7 @@ from lme4py import linpack
 from lme4py.data.coding import orthogonal_powers, power
 from lme4py.data.values import FloatArray, Matrix, Numeric, Value, length
 from lme4py.errors import DataError
-from lme4py.functions.coercion import flat, numbers
+from lme4py.functions.coercion import as_columns, elements
 from lme4py.functions.table import MISSING, TRUE, Context, Dot, State, as_flag, as_integer, function
 from lme4py.moments import WIDE, Asking, answered, mean, means, quantile, total
 from lme4py.versions import followed
@@ -25,17 +25,11 @@ from lme4py.versions import followed
 # Scaling ------------------------------------------------------------------------------------
 
 
-def _as_columns(x: Value) -> tuple[FloatArray, tuple[str, ...] | None]:
-    """Return a vector or matrix as a matrix of doubles, with its names."""
-    array, _ = numbers(x, followed().not_numeric)
-    return np.atleast_2d(array.T).T, x.names if isinstance(x, Matrix) else None
-
-
 def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
     """Return an option of scale that is TRUE, FALSE or one number per column."""
     if isinstance(option, Numeric) and option.kind == "logical":
         return as_flag(option, name)
-    given, _ = flat(option, f"invalid '{name}' argument")
+    given, _ = elements(option, f"invalid '{name}' argument")
     if given.size != count:
         raise DataError(f"length of '{name}' must equal the number of columns of 'x'")
     return given
@@ -43,7 +37,7 @@ def _chosen(option: Value, name: str, count: int) -> FloatArray | bool:
 
 def _scaled(state: State, x: Value) -> Matrix:
     """Return rows on the stored centre and scale."""
-    values, names = _as_columns(x)
+    values = as_columns(x, followed().not_numeric)
     with np.errstate(all="ignore"):
         for option, step in (("center", np.subtract), ("scale", np.divide)):
             if state[option] is None:
@@ -52,13 +46,13 @@ def _scaled(state: State, x: Value) -> Matrix:
             if stored.size != values.shape[1]:
                 raise DataError(f"length of '{option}' must equal the number of columns of 'x'")
             values = step(values, stored)
-    return Matrix(np.asfortranarray(values), names)
+    return Matrix(np.asfortranarray(values), x.names if isinstance(x, Matrix) else None)
 
 
 @function("scale", role="basis", replay=_scaled)
 def _centre_and_spread(x: Value, center: Value = TRUE, scale: Value = TRUE) -> Asking[State]:
     """Return columns centred and divided by the standard deviation."""
-    values, _ = _as_columns(x)
+    values = as_columns(x, followed().not_numeric)
     middle = _chosen(center, "center", values.shape[1])
     divisor = _chosen(scale, "scale", values.shape[1])
     if middle is True:
@@ -99,11 +93,10 @@ def _variables(x: Value, dots: tuple[Dot, ...], degree: int) -> tuple[list[Float
         degree = as_integer(dots[0].value, "degree")
     else:
         values += [dot.value for dot in dots]
-    arrays = [numbers(value, "poly() takes numeric variables")[0] for value in values]
-    columns = [column for array in arrays for column in np.atleast_2d(array.T)]
-    if len({column.size for column in columns}) > 1:
+    matrices = [as_columns(value, "poly() takes numeric variables") for value in values]
+    if len({len(matrix) for matrix in matrices}) > 1:
         raise DataError("arguments must have the same length")
-    return columns, degree
+    return [column for matrix in matrices for column in matrix.T], degree
 
 
 def _fit(x: FloatArray, degree: int) -> tuple[FloatArray, float, FloatArray, FloatArray]:
@@ -318,7 +311,7 @@ def _all_knots(state: State, order: int) -> tuple[FloatArray, float, float]:
 
 def _points(x: Value) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the numbers of a variable that are not missing, and where they are."""
-    points, _ = flat(x, "bs() and ns() take numeric variables")
+    points, _ = elements(x, "bs() and ns() take numeric variables")
     known = ~np.isnan(points)
     return points if known.all() else points[known], known
 
@@ -395,7 +388,7 @@ def _placed(
     """Return what a spline is made from: its knots are given, or at quantiles for `df` columns."""
     points, _ = _points(x)
     if ends is not MISSING:
-        boundary = np.sort(flat(ends, "'Boundary.knots' must be numeric")[0])
+        boundary = np.sort(elements(ends, "'Boundary.knots' must be numeric")[0])
     elif natural and points.size == 1:
         boundary = np.sort(points[0] * np.array([7.0, 9.0]) / 8.0)
     elif points.size:
@@ -408,7 +401,7 @@ def _placed(
     fewest = (1 if natural else degree) + intercept
     count, knots = 0 if df is None else df - fewest, np.empty(0)
     if given is not None:
-        knots, _ = flat(given, "'knots' must be numeric")
+        knots, _ = elements(given, "'knots' must be numeric")
         if not np.isfinite(knots).all():
             raise DataError("'knots' must be finite")
         count = knots.size

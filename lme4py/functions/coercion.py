@@ -112,12 +112,12 @@ def as_vector(value: Any) -> Any:
     return value
 
 
-def elements(value: Value, complaint: str) -> tuple[Array, Kind]:
-    """Return the numbers of a vector or matrix as float64, and R's type, or raise `complaint`."""
+def elements(value: Value, complaint: str) -> tuple[FloatArray, Kind]:
+    """Return the numbers of a vector, or of a matrix column by column, and R's type of them."""
     if isinstance(value, Numeric):
         return value.as_float(), value.kind
     if isinstance(value, Matrix):
-        return value.values, value.kind
+        return value.values.reshape(-1, order="F"), value.kind
     if isinstance(value, Null):
         return np.empty(0), "logical"
     raise DataError(complaint)
@@ -137,10 +137,9 @@ def bare_numbers(value: Value, complaint: str) -> tuple[Array, Kind]:
     return elements(value, complaint)
 
 
-def flat(value: Value, complaint: str) -> tuple[FloatArray, Kind]:
-    """Return the numbers as one vector, the columns of a matrix one below the other."""
-    array, kind = elements(value, complaint)
-    return array.reshape(-1, order="F"), kind
+def as_columns(value: Value, complaint: str) -> FloatArray:
+    """Return the columns of a matrix, or a vector as one, shape (n, k)."""
+    return value.values if isinstance(value, Matrix) else numbers(value, complaint)[0][:, None]
 
 
 def reject_classes(value: Value, name: str) -> None:
@@ -269,7 +268,7 @@ def sort_keys(value: Value, collation: Collation, complaint: str) -> FloatArray:
     """Return floats that sort as R sorts the value, NaN where missing."""
     if isinstance(value, Character):
         return ranks(value.pool, collation)[value.codes]
-    return bare_numbers(value, complaint)[0].reshape(-1, order="F")
+    return bare_numbers(value, complaint)[0]
 
 
 # Differences of times -------------------------------------------------------------------------
@@ -319,8 +318,7 @@ def _number(item: str) -> float | None:
 def as_numbers(x: Value, context: Context) -> FloatArray:
     """Return R's ``as.numeric``: missing, with a warning, where text is no number."""
     if not isinstance(x, Character):
-        array, _ = bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")
-        return array.reshape(-1, order="F")
+        return bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")[0]
     numbers = [_number(item) for item in x.pool]
     table = np.array([np.nan if item is None else item for item in numbers] + [np.nan])
     # Blank text is missing without a word.
@@ -363,7 +361,7 @@ def _as_logical(x: Value) -> Value:
         words = text(x)
         table = [1.0 if item in _TRUE else 0.0 if item in _FALSE else np.nan for item in words.pool]
         return pack(np.array([*table, np.nan])[words.codes], "logical")
-    values, _ = flat(x, "cannot coerce type 'closure' to vector of type 'logical'")
+    values, _ = elements(x, "cannot coerce type 'closure' to vector of type 'logical'")
     return logical(values != 0, np.isnan(values))
 
 

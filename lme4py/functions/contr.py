@@ -14,7 +14,7 @@ from lme4py.data.factors import as_factor
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Null, Numeric, Value, length
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Constant, Symbol, Text
-from lme4py.functions.coercion import encoded, flat, level_texts, scalar, strings_of
+from lme4py.functions.coercion import elements, encoded, level_texts, scalar, strings_of
 from lme4py.functions.leveling import ONE_LEVEL, frozen, thawed
 from lme4py.functions.table import (
     MISSING,
@@ -72,7 +72,7 @@ def _contr_poly(n: Value, scores: Value = MISSING, contrasts: bool = True) -> Ma
     """Return a coding matrix: orthogonal polynomials."""
     levels, options = _levels_argument(n, "contr.poly"), {}
     if scores is not MISSING:
-        options["scores"] = flat(scores, "'scores' must all be different numbers")[0]
+        options["scores"] = elements(scores, "'scores' must all be different numbers")[0]
     return coding_matrix("contr.poly", levels, contrasts=contrasts, **options)
 
 

@@ -17,7 +17,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, named_factor, recode
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Numeric, Value, length
 from lme4py.errors import DataError, nearest
-from lme4py.functions.coercion import FloatArray, flat, level_texts, pack, strings_of, text
+from lme4py.functions.coercion import FloatArray, elements, level_texts, pack, strings_of, text
 from lme4py.functions.table import MISSING, NA, Context, Dot, State, as_flag, as_number, function
 
 Levels = Sequence[str | None]
@@ -307,7 +307,7 @@ _MOST_DIGITS = 22
 
 def _breaks(x: FloatArray, breaks: Value) -> FloatArray:
     """Return sorted breaks: those given, or equal pieces of the range, a little wider."""
-    given, _ = flat(breaks, "'breaks' must be numeric")
+    given, _ = elements(breaks, "'breaks' must be numeric")
     if (given[0] if given.size == 1 else given.size) > _MOST_PIECES:
         raise DataError(f"cut() makes at most {_MOST_PIECES} intervals")
     if given.size != 1:
@@ -377,7 +377,7 @@ def _cut_numbers(x: Value) -> FloatArray:
         )
     if not isinstance(x, Numeric | Matrix) or x.kind == "logical":
         raise DataError("'x' must be numeric")
-    return flat(x, "")[0]
+    return elements(x, "")[0]
 
 
 @function("cut", role="basis", replay=_intervals, rows="extremes")
@@ -416,8 +416,8 @@ def _cut(
 @function("findInterval", role="elementwise", tables=("vec",))
 def _find_interval(x: Value, vec: Value) -> Numeric:
     """Return the number of the interval that holds each number, closed on the left."""
-    numbers, _ = flat(x, "'x' must be numeric")
-    ends, _ = flat(vec, "'vec' must be numeric")
+    numbers, _ = elements(x, "'x' must be numeric")
+    ends, _ = elements(vec, "'vec' must be numeric")
     if np.isnan(ends).any() or (np.diff(ends) < 0).any():
         raise DataError("'vec' must be sorted non-decreasingly and not contain NAs")
     found = np.searchsorted(ends, numbers, side="right")

@@ -30,14 +30,13 @@ from lme4py.functions.coercion import (
     NON_NUMERIC,
     FloatArray,
     Time,
+    as_columns,
     as_vector,
     by_elements,
     elements,
     encoded,
-    flat,
     higher,
     logical,
-    numbers,
     pack,
     reject_classes,
     scalar,
@@ -79,7 +78,7 @@ def _mean(
     if not isinstance(x, Numeric | Matrix):
         context.warn("argument is not numeric or logical: returning NA")
         return scalar(np.nan, "double")
-    array, kind = flat(x, "")
+    array, kind = elements(x, "")
     # Of whole numbers the total is exact, and R corrects nothing.
     (found,) = yield from moments.means([_present(array, na_rm)], corrected=kind == "double")
     return scalar(found, "double", time_of(x))
@@ -90,7 +89,7 @@ def _var(x: Value, y: Value | None = None, na_rm: bool = False) -> moments.Askin
     """Return the variance."""
     if y is not None or (isinstance(x, Matrix) and x.values.shape[1] != 1):
         raise DataError("var() is for one variable here")
-    array, _ = flat(x, "var() is for numbers")
+    array, _ = elements(x, "var() is for numbers")
     found = yield from moments.variance(_present(array, na_rm))
     return scalar(found, "double")
 
@@ -105,7 +104,7 @@ def _sd(x: Value, na_rm: bool = False) -> moments.Asking[Value]:
 @function("median", role="summary", package="stats")
 def _median(x: Value, na_rm: bool = False) -> Value:
     """Return the median."""
-    array, kind = flat(x, "need numeric data")
+    array, kind = elements(x, "need numeric data")
     array = _present(array, na_rm)
     if not array.size or np.isnan(array).any():
         return scalar(np.nan, kind, time_of(x))
@@ -124,8 +123,8 @@ def _quantile(
     names: bool = True,  # noqa: ARG001  # a vector has no names here
 ) -> Value:
     """Return quantiles, R's type 7."""
-    array, _ = flat(x, "quantile() is for numbers")
-    wanted = np.linspace(0, 1, 5) if probs is MISSING else flat(probs, "invalid 'probs'")[0]
+    array, _ = elements(x, "quantile() is for numbers")
+    wanted = np.linspace(0, 1, 5) if probs is MISSING else elements(probs, "invalid 'probs'")[0]
     return Numeric(moments.quantile(_present(array, na_rm), wanted), "double", time_of(x))
 
 
@@ -147,7 +146,7 @@ def _gathered(
             raise DataError(f"{name}() of values with different classes")
         if not is_difftime(time) and time_class(time) not in timed:
             reject_classes(value, name)
-        array, kind = flat(value, f"{name}() is for numbers and times")
+        array, kind = elements(value, f"{name}() is for numbers and times")
         arrays.append(_present(array, na_rm))
         kinds.append(kind)
     return arrays, higher(*kinds), time
@@ -262,7 +261,7 @@ def _cumulative(x: Value, context: Context, called: str) -> Value:
     reject_classes(x, called)
     if isinstance(x, Character):
         raise DataError(f"'{called}' of text is not supported")
-    array, kind = flat(x, NON_NUMERIC)
+    array, kind = elements(x, NON_NUMERIC)
     kind = higher(kind, "integer")
     with np.errstate(all="ignore"):
         if called == "cummax":
@@ -277,19 +276,16 @@ def _cumulative(x: Value, context: Context, called: str) -> Value:
 @function("diff", role="whole")
 def _diff(x: Value, lag: int = 1, differences: int = 1) -> Value:
     """Return differences of elements that follow each other."""
-    array, kind = numbers(x, "non-numeric argument to binary operator")
+    complaint = "non-numeric argument to binary operator"
+    array, kind = as_columns(x, complaint), higher(elements(x, complaint)[1], "integer")
     if lag < 1 or differences < 1:
         raise DataError("'lag' and 'differences' must be integers >= 1")
     if time_of(x) is not None:
         raise DataError("diff() of times is not supported", hint="use diff(as.numeric(x))")
     for _ in range(min(differences, len(array))):
         array = array[lag:] - array[:-lag] if len(array) > lag else array[:0]
-    kind = higher(kind, "integer")
-    return (
-        Matrix(np.asfortranarray(array), x.names, kind)
-        if isinstance(x, Matrix)
-        else pack(array, kind)
-    )
+    result = Matrix(np.asfortranarray(array), x.names if isinstance(x, Matrix) else None, kind)
+    return result if isinstance(x, Matrix) else as_vector(result)
 
 
 @function("which", role="whole")
@@ -297,7 +293,7 @@ def _which(x: Value) -> Value:
     """Return the places of what is true."""
     if not isinstance(x, Numeric | Matrix) or x.kind != "logical":
         raise DataError("argument to 'which' is not logical")
-    return pack(np.flatnonzero(flat(x, "")[0] == 1) + 1, "integer")
+    return pack(np.flatnonzero(elements(x, "")[0] == 1) + 1, "integer")
 
 
 @function("duplicated", role="whole")

@@ -35,7 +35,6 @@ from lme4py.functions.coercion import (
     bounded,
     by_elements,
     elements,
-    flat,
     higher,
     level_texts,
     logical,
@@ -123,7 +122,7 @@ def _combine(dots: tuple[Dot, ...] = ()) -> Value:
     if any(time_class(time_of(value)) != time_class(time) for value in values):
         raise DataError("c() of values with different classes", hint="make them one class")
     parts = [bare_numbers(value, "invalid argument of c()") for value in values]
-    joined = np.concatenate([array.reshape(-1, order="F") for array, _ in parts])
+    joined = np.concatenate([array for array, _ in parts])
     return pack(joined, higher(*(kind for _, kind in parts)), time)
 
 
@@ -139,7 +138,7 @@ def _rep(x: Value, times: Value = MISSING, each: int = 1, length_out: int | None
     if length_out is not None:
         rows = recycle(rows, length_out)
     elif times is not MISSING:
-        counts, _ = flat(times, "invalid 'times' argument")
+        counts, _ = elements(times, "invalid 'times' argument")
         if counts.size not in (1, rows.size) or not (counts >= 0).all():
             raise DataError("invalid 'times' argument")
         bounded(float(counts.sum()) * (rows.size if counts.size == 1 else 1))
@@ -171,7 +170,7 @@ def _parallel(
     values = in_one_unit(values, time or "")
     if any(time_class(time_of(value)) not in (None, time_class(time)) for value in values):
         raise DataError(f"{called}() of values with different classes")
-    parts = [flat(value, f"{called}() is for numbers") for value in values]
+    parts = [elements(value, f"{called}() is for numbers") for value in values]
     sizes = [array.size for array, _ in parts]
     size = max(sizes) if all(sizes) else 0
     choose = np.minimum if called == "pmin" else np.maximum
@@ -219,7 +218,7 @@ def _chosen(test: Value, yes: Value, no: Value) -> Value:
         return words
     result, kind = np.full(decided.size, np.nan), LADDER[0]
     for mask, branch in live:
-        array, part = flat(branch, "")
+        array, part = elements(branch, "")
         kind = higher(kind, part)
         result = np.where(mask, array if array.size == 1 else recycle(array, mask.size), result)
     return pack(result, kind)
@@ -257,8 +256,8 @@ def _within(x: Value, table: Value) -> Value:
         found = np.zeros(len(pool) + 1, dtype=np.bool_)
         found[two] = True
         return logical(found[one])
-    left, _ = flat(x, "'match' requires vector arguments")
-    right, _ = flat(table, "'match' requires vector arguments")
+    left, _ = elements(x, "'match' requires vector arguments")
+    right, _ = elements(table, "'match' requires vector arguments")
     result = np.isin(left, right)
     if np.isnan(right).any():
         result |= np.isnan(left)
@@ -300,20 +299,20 @@ def _cbind(context: Context, dots: tuple[Dot, ...] = (), deparse_level: float = 
         return Null()
     complaint = "cbind() takes numbers, factors and matrices of numbers"
     parts = [bare_numbers(dot.value, complaint) for dot in used]
-    heights = [part.shape[0] for part, _ in parts if part.ndim == 2]
-    if len(set(heights)) > 1:
+    heights = {len(dot.value.values) for dot in used if isinstance(dot.value, Matrix)}
+    if len(heights) > 1:
         raise DataError("number of rows of matrices must match")
-    rows = heights[0] if heights else max(part.shape[0] for part, _ in parts)
+    rows = max(heights or (part.size for part, _ in parts))
     columns: list[Array] = []
     names: list[str] = []
     for place, (dot, (part, _)) in enumerate(zip(used, parts, strict=True), 1):
-        if part.ndim == 2:
-            columns.append(part)
-            names.extend(getattr(dot.value, "names", None) or [""] * part.shape[1])
+        if isinstance(dot.value, Matrix):
+            columns.append(dot.value.values)
+            names.extend(dot.value.names or [""] * dot.value.values.shape[1])
             continue
-        if part.shape[0] == 0 and rows > 0:
+        if part.size == 0 and rows > 0:
             continue
-        if rows % max(part.shape[0], 1) or part.shape[0] > rows:
+        if rows % max(part.size, 1) or part.size > rows:
             context.warn(
                 f"number of rows of result is not a multiple of vector length (arg {place})"
             )
@@ -353,7 +352,7 @@ def _matrix(
     """Return a vector as a matrix, column after column."""
     if isinstance(data, Character | Factor | Null):
         raise DataError("matrix() takes numbers here")
-    array, kind = flat(data, "'data' must be of a vector type")
+    array, kind = elements(data, "'data' must be of a vector type")
     if nrow is None and ncol is None:
         nrow, ncol = array.size, 1
     known = nrow if ncol is None else ncol
@@ -402,7 +401,7 @@ def _positions(
             if name not in names:
                 raise DataError(_OUTSIDE, hint=nearest(name, names))
         return np.array([names.index(name) for name in wanted], dtype=np.int64)
-    array, kind = bare_numbers(as_vector(index), "invalid subscript type 'closure'")
+    array, kind = bare_numbers(index, "invalid subscript type 'closure'")
     missing = np.isnan(array)
     if kind == "logical":
         if array.size > size:

@@ -33,7 +33,6 @@ LAYERS = (
     "control",
     "data",
     "formula.syntax",
-    "formula.syntax_errors",
     "formula.tree_builder",
     "formula.parse",
     "formula.deparse",

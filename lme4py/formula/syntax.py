@@ -87,6 +87,14 @@ class Call(Abbreviated):
         return self.function.name if isinstance(self.function, Symbol) else None
 
 
+CHAINS = frozenset(
+    [
+        *("~", "?", "|", "||", "&", "&&", "==", "!=", "<", ">", "<=", ">="),
+        *("+", "-", "*", "/", ":"),
+    ]
+)
+"""Operators that nest to the left, as those of the form ``%in%`` do."""
+
 Node: TypeAlias = Symbol | Number | Text | Constant | Call
 
 

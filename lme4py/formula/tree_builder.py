@@ -13,18 +13,10 @@ from lark.exceptions import VisitError
 from lark.visitors import Transformer_NonRecursive
 
 from lme4py.errors import FormulaSyntaxError, Span
-from lme4py.formula.syntax import Argument, Call, Constant, Node, Number, Symbol, Text
-from lme4py.formula.syntax_errors import NESTING, place_of, too_deep
+from lme4py.formula.syntax import CHAINS, Argument, Call, Constant, Node, Number, Symbol, Text
 from lme4py.numerals import LARGEST_INTEGER
 
-_CHAINS = frozenset(
-    [
-        *("~", "?", "|", "||", "&", "&&", "==", "!=", "<", ">", "<=", ">="),
-        *("+", "-", "*", "/", ":"),
-    ]
-)
-"""Operators that nest to the left, as those of the form ``%in%`` do."""
-_NOT_PIPED = _CHAINS | {
+_NOT_PIPED = CHAINS | {
     *("(", "{", "[", "[[", "$", "@", "::", ":::", "function", "if", "!", "^"),
     *("=", "<-", "<<-", ":="),
 }
@@ -42,33 +34,11 @@ _PLAIN = {
 
 
 def build(text: str, tree: Tree[Token]) -> Node:
-    """Return the only expression of a program.
-
-    Raises
-    ------
-    FormulaSyntaxError
-        If there are none or several, or it is nested too deeply.
-    """
+    """Return the only expression of a program; it is an error if there is another number."""
     try:
-        node = _TreeBuilder(text).transform(tree)
+        return _TreeBuilder(text).transform(tree)
     except VisitError as fault:
         raise fault.orig_exc from None
-    _bound_depth(text, node)
-    return node
-
-
-def _bound_depth(text: str, node: Node) -> None:
-    pending = [(node, 0)]
-    while pending:
-        item, depth = pending.pop()
-        if depth > NESTING and item.span is not None:
-            raise too_deep(Span(text, item.span.start, item.span.start + 1))
-        if isinstance(item, Call):
-            # Chains of operators nest to the left, which costs no depth.
-            name, count = item.name or "", len(item.operands)
-            chain = count == 2 and (name in _CHAINS or name.startswith("%"))
-            parts = (*item.operands, item.function)
-            pending += [(part, depth + (k > 0 or not chain)) for k, part in enumerate(parts)]
 
 
 class _TreeBuilder(Transformer_NonRecursive[Token, Node]):
@@ -99,7 +69,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Node]):
         return expressions[0]
 
     def _place(self, token: Token) -> Span:
-        return place_of(self.text, token)
+        return Span(self.text, token.start_pos or 0, token.end_pos or 0)
 
     def _span(self, first: Any, last: Any) -> Span:
         """Return the place from one token or node to another."""

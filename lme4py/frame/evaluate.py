@@ -37,14 +37,11 @@ from lme4py.formula.syntax import Call, Constant, Node, Number, Symbol, Text
 from lme4py.frame.state import NOTHING, Carried, Gathered, State
 from lme4py.functions.coercion import in_unit
 from lme4py.functions.table import Context, Dot, Function, arguments_of, lookup
+from lme4py.functions.times import MONTHS
 from lme4py.functions.user_functions import advice, users_function
 
 _SHOWN = 8
 _VECTORS = (Numeric, Character, Factor, Matrix)
-# Not by calendar's own names, which follow the locale.
-_MONTHS = (  # noqa: SIM905  # a line for each otherwise
-    "January February March April May June July August September October November December"
-).split()
 
 
 def _texts(items: Iterable[str]) -> Character:
@@ -71,8 +68,8 @@ BASE_VARIABLES: Mapping[str, Value] = {
     "pi": Numeric(np.array([np.pi]), "double"),
     "letters": _texts(string.ascii_lowercase),
     "LETTERS": _texts(string.ascii_uppercase),
-    "month.abb": _texts(month[:3] for month in _MONTHS),
-    "month.name": _texts(_MONTHS),
+    "month.abb": _texts(month[:3] for month in MONTHS),
+    "month.name": _texts(MONTHS),
 }
 """Looked up where neither the data nor ``env`` has a variable of the name."""
 

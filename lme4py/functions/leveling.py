@@ -204,13 +204,7 @@ def crossed(
     last_fastest: bool = False,
     drop: bool = False,
 ) -> Factor:
-    """Return all combinations of factors as one factor, as R's ``interaction`` does.
-
-    Raises
-    ------
-    DataError
-        Without factors, for factors of different lengths, for too many combinations.
-    """
+    """Return all combinations of factors as one factor, as R's ``interaction`` does."""
     if not values:
         raise DataError("No factors specified")
     factors = [as_factor(value, collation) for value in values]

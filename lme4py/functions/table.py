@@ -80,18 +80,8 @@ TRUE = Numeric(np.array([True]), "logical")
 class Context:
     """What a function may know beside its arguments.
 
-    Parameters
-    ----------
-    rows : int
-        Number of rows of the data.
-    collation : Collation
-        The order of text.
-    warn : callable
-        Takes the text of a warning (R's words where R has them).
-    default_contrasts : tuple of str
-        R's ``options(contrasts = )``.
-    lme4 : Lme4
-        The generation of lme4 and R that is followed.
+    The number of rows of the data, the order of text, where the text of a warning goes, R's
+    ``options(contrasts = )``, and the generation of lme4 and R that is followed.
     """
 
     rows: int

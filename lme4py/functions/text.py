@@ -164,21 +164,7 @@ def _bare(pattern: str) -> str:
 
 
 class Pattern:
-    r"""A regular expression of R's.
-
-    Parameters
-    ----------
-    text : str
-        As in R.
-    perl : bool
-        Whether the rules are PCRE's.
-    fold : bool
-        Whether capital and small letters are the same.
-
-    Raises
-    ------
-    DataError
-        Without the package ``regex``, and for what is no regular expression.
+    r"""A regular expression of R's; of PCRE's rules, or with either case of letters, where asked.
 
     Examples
     --------

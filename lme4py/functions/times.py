@@ -13,7 +13,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -45,6 +44,10 @@ from lme4py.functions.operators import RELATIONS, operate, rule
 from lme4py.functions.table import MISSING, Context, function
 from lme4py.versions import LME4_2, Lme4
 
+# Not by calendar's own names, which follow the locale.
+MONTHS = (  # noqa: SIM905  # a line for each otherwise
+    "January February March April May June July August September October November December"
+).split()
 _DAY = UNITS["days"]
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _FIRST, _LAST = -62135596800.0, 253402300799.0  # the years 1 and 9999
@@ -63,9 +66,9 @@ _WRITTEN = frozenset("YCymdeHIMSpjaAbBhuwVGgUWntFTDR%")
 _OURS: Mapping[str, Callable[[Any], str]] = {
     "A": lambda moment: moment.day_name(),
     "a": lambda moment: moment.day_name()[:3],
-    "B": lambda moment: moment.month_name(),
-    "b": lambda moment: moment.month_name()[:3],
-    "h": lambda moment: moment.month_name()[:3],
+    "B": lambda moment: MONTHS[moment.month - 1],
+    "b": lambda moment: MONTHS[moment.month - 1][:3],
+    "h": lambda moment: MONTHS[moment.month - 1][:3],
     "p": lambda moment: "AM" if moment.hour < 12 else "PM",
     "Y": lambda moment: str(moment.year),
     "F": lambda moment: moment.strftime(f"{moment.year}-%m-%d"),
@@ -174,13 +177,9 @@ def _compiled(template: str) -> re.Pattern[str]:
         raise DataError(f"date format '{template}' names a part twice") from None
 
 
-@cache
-def _month_numbers() -> Mapping[str, int]:
-    """Return the numbers of months by their full and their short English names."""
-    import pandas as pd
-
-    names = pd.date_range("2000-01-01", periods=12, freq="MS").month_name().str.lower()
-    return {form: at for at, name in enumerate(names, start=1) for form in (name, name[:3])}
+_MONTH_NUMBERS = {
+    form.lower(): at for at, name in enumerate(MONTHS, start=1) for form in (name, name[:3])
+}
 
 
 def _number(item: str, pattern: re.Pattern[str], time: Time) -> float:
@@ -192,7 +191,7 @@ def _number(item: str, pattern: re.Pattern[str], time: Time) -> float:
     year = int(parts.get("Y") or parts.get("y") or 0)
     if "Y" not in parts:
         year += 2000 if year < 69 else 1900
-    month = _month_numbers().get(parts["b"].lower(), 0) if "b" in parts else parts.get("m", 0)
+    month = _MONTH_NUMBERS.get(parts["b"].lower(), 0) if "b" in parts else parts.get("m", 0)
     try:
         if "j" in parts:
             date = dt.date(year, 1, 1) + dt.timedelta(int(parts["j"]) - 1)

@@ -189,13 +189,6 @@ def random_term(
     With what was `learned` from other rows, the rows of Zt are those of its levels, of which
     `combinations` tells where they are ``a:b``; others stop, or have no effect where they are
     allowed.
-
-    Raises
-    ------
-    FormulaError
-        If the grouping expression has no value as a factor, in lme4's words.
-    DataError
-        For levels that were not learned.
     """
     # What is looked up is made of all levels, which does not pay for a few rows.
     if learned and combinations and grouping.frame.rows * _ROWS_PER_LEVEL >= len(learned.levels):

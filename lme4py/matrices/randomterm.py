@@ -30,14 +30,7 @@ _FEW_COLUMNS = 16
 class RandomTerm:
     """One random-effects term on its data.
 
-    Parameters
-    ----------
-    bar : Bar
-        The term in the formula.
-    group : Factor
-        The grouping factor, only levels that occur.
-    plan : Plan
-        The columns of the left side.
+    The grouping factor has only levels that occur; the plan is of the columns of the left side.
     """
 
     bar: Bar

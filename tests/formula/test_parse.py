@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lme4py.errors import FormulaSyntaxError
-from lme4py.formula.parse import LONGEST, parse
+from lme4py.formula.parse import LONGEST, NESTING, parse
 from lme4py.formula.syntax import Call, Node, Number, Symbol, Text
-from lme4py.formula.syntax_errors import NESTING
 from tests.bounded import bounded_work
 
 

@@ -254,7 +254,7 @@ sparse_X, env, attached_contrasts, default_contrasts, lme4
 
     options["control"], control = fit_control(options.get("control"), generalized=False)
     design = lformula(formula, data, sparse_X=sparse_X, **options)  # type: ignore[call-overload]
-    return FittedModel.of(mk_lmer_devfun(design), design, start, control)
+    return FittedModel.of(mk_lmer_devfun(design), design, start=start, control=control)
 
 
 @with_arguments(Arguments, without=("reml", "sparse_X"))
@@ -318,8 +318,9 @@ collation, double_bar, sparse_X, env, attached_contrasts, default_contrasts, lme
             "deprecated; please call lmer() directly"
         )
         messages.tell()
-        return FittedModel.of(mk_lmer_devfun(design), design, start, control)
-    return FittedModel.of(mk_glmer_devfun(design, nAGQ), design, start, control)
+        return FittedModel.of(mk_lmer_devfun(design), design, start=start, control=control)
+    devfun = mk_glmer_devfun(design, nAGQ)
+    return FittedModel.of(devfun, design, start=start, control=control)
 
 
 @with_arguments(Arguments, without=_OF_MIXED_MODELS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from numpy.random import Generator
 
 from lme4py.argument_types import choice_of, number_of
 from lme4py.codec import Codec
-from lme4py.control import FitControl
+from lme4py.control import Control, FitControl
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
@@ -22,6 +23,7 @@ from lme4py.fit.optimise import (
     Optimum,
     Start,
     after_first_step,
+    control_for,
     covariance_at,
     examined,
     is_singular,
@@ -102,8 +104,9 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         cls,
         devfun: DevianceFunction,
         model: MixedDesign[Any] | Spec,
+        *,
         start: Start = None,
-        control: FitControl | None = None,
+        control: Control | FitControl | Mapping[str, Any] | None = None,
     ) -> FittedModel:
         """Minimise a deviance function, check the optimum, and return the fit (``mkMerMod``).
 
@@ -113,14 +116,17 @@ minus_two_log_likelihood, unscaled_vcov, conditional
             From `mk_lmer_devfun` or `mk_glmer_devfun`.
         model : MixedDesign or Spec
             The rows; the recipe alone where there are only cross-products of them.
-        start : array-like or mapping, optional
-            As `optimize_lmer` has it.
-        control : FitControl, optional
-            What steers the fit.
+        start, control
+            As `optimize_lmer` has them.
 
         Returns
         -------
         FittedModel
+
+        Raises
+        ------
+        DataError
+            If the model has other random effects than the deviance function.
 
         Examples
         --------
@@ -130,10 +136,14 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         >>> lme4py.FittedModel.of(devfun, design.spec).fixef.round(4).to_dict()
         {'(Intercept)': 251.4051, 'Days': 10.4673}
         """
-        control = FitControl() if control is None else control
-        devfun, start = after_first_step(devfun, start, control)
-        optimum = minimised(devfun, start, control)
-        optimum, said = examined(devfun, optimum, control, model.formula.lme4)
+        fitting = control_for(devfun, control)
+        if not isinstance(model, MixedDesign | Spec):
+            raise DataError(f"a design or a spec is needed, not {type(model).__name__}")
+        if not np.array_equal(model.random.Gp, devfun.random.Gp):
+            raise DataError("the model has other random effects than the deviance function")
+        devfun, start = after_first_step(devfun, start, fitting)
+        optimum = minimised(devfun, start, fitting)
+        optimum, said = examined(devfun, optimum, fitting, model.formula.lme4)
         solution = devfun.at(optimum.par)
         of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
         return cls(

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -57,10 +56,10 @@ class BlockLayout:
 
     `order` has the rows of Zᵗ in the order that is used here: `size` of the largest factor, level
     by level, then those of the other terms. `own` are the largest factor's places among the terms,
-    `width` its columns; `rows` are the rows of each term in that order, shape (levels, c). `inside`
-    holds positions in the entries of ZᵗWZ and places in the blocks B; `k` and `g` hold positions in
-    place of numbers. `listed` is what `_listed` finds, where S is dense and that is not too much;
-    `ends` tells where a term's part of ``par`` ends.
+    `width` its columns; `rows` are the rows of each term in that order, shape (levels, c). The
+    parts `blocks`, below one another, `k` and `g` have positions in the entries of ZᵗWZ in place of
+    numbers. `listed` is what `_listed` finds, where S is dense and that is not too much; `ends`
+    tells where a term's part of ``par`` ends.
     """
 
     random: RandomEffects
@@ -70,7 +69,7 @@ class BlockLayout:
     size: int
     width: int
     rows: tuple[NDArray[Any], ...]
-    inside: tuple[NDArray[Any], NDArray[Any]]
+    blocks: coo_array
     k: coo_array
     g: coo_array
     dense: bool
@@ -82,11 +81,8 @@ class BlockLayout:
         q = int(random.Gp[-1])
         if ZtZ.shape != (q, q):
             raise DataError(f"ZtZ is {ZtZ.shape[0]} x {ZtZ.shape[1]}, the terms have {q} effects")
-        names = [term.bar.group_name for term in random.terms]
-        rows = [
-            np.arange(*ends).reshape(term.levels, term.columns)
-            for ends, term in zip(pairwise(random.Gp.tolist()), random.terms, strict=True)
-        ]
+        names, parts = [group for group, _ in random.cnms], np.split(np.arange(q), random.Gp[1:-1])
+        rows = [part.reshape(-1, columns) for part, columns in zip(parts, random.nc, strict=True)]
         largest = names[int(np.argmax([each.size for each in rows]))]
         own = tuple(at for at, name in enumerate(names) if name == largest)
         by_level = np.concatenate([rows[at] for at in own], axis=1)
@@ -96,7 +92,7 @@ class BlockLayout:
         entries = csc_array((np.arange(ZtZ.nnz), ZtZ.indices, ZtZ.indptr), shape=(q, q))
         places = entries[:, order].tocsr()[order]
         blocks, k = places[:size, :size].tocoo(), places[size:, :size]
-        row, column = (np.asarray(axis, dtype=np.int64) for axis in blocks.coords)
+        row, column = blocks.coords
         if not np.array_equal(row // width, column // width):
             raise DataError(f"ZtZ has entries between levels of {largest}")
         dense, listed = q - size <= _SMALL, None
@@ -115,7 +111,7 @@ class BlockLayout:
             size=size,
             width=width,
             rows=tuple(inverse[each] for each in rows),
-            inside=(blocks.data, row * width + column % width),
+            blocks=coo_array((blocks.data, (row, column % width)), shape=(size, width)),
             k=k.tocoo(),
             g=g,
             dense=dense,
@@ -139,8 +135,6 @@ class BlockLayout:
 
     def filled(self, data: FloatArray, squares: FloatArray, mixed: FloatArray) -> LeastSquares:
         """Return the problem of such products: the entries of ZᵗWZ, [X y]ᵗW[X y], ZᵗW[X y]."""
-        blocks = np.zeros(self.size * self.width)
-        blocks[self.inside[1]] = data[self.inside[0]]
         listed, small = None, self.k.shape[0] * self.k.shape[1] <= _COMPACT
         if self.listed is not None:
             one, other, pattern = self.listed
@@ -150,7 +144,7 @@ class BlockLayout:
             layout=self,
             squares=squares,
             mixed=mixed,
-            blocks=blocks.reshape(-1, self.width, self.width),
+            blocks=_holding(self.blocks, data, dense=True).reshape(-1, self.width, self.width),
             k=_holding(self.k, data, dense=small),
             g=_holding(self.g, data, dense=self.dense),
             listed=listed,
@@ -177,12 +171,12 @@ class LeastSquares:
         """Return the solution at a relative factor (equations 48 to 51)."""
         size, p, (Lambda, levels) = self.layout.size, len(self.squares) - 1, factor[0]
         inside = Lambda.T @ self.blocks @ Lambda + np.eye(len(Lambda))
-        try:
-            roots = np.linalg.cholesky(inside) if len(Lambda) > 1 else np.sqrt(inside)
-        except np.linalg.LinAlgError:
-            raise DataError(_BEYOND) from None
-        transposed = np.broadcast_to(Lambda.T, inside.shape)
-        half = np.linalg.solve(roots, transposed) if len(Lambda) > 1 else transposed / roots
+        if len(Lambda) > 1:
+            roots = cholesky(inside, _BEYOND, None)
+            half = np.linalg.solve(roots, Lambda.T)
+        else:
+            roots = np.sqrt(inside)
+            half = Lambda / roots
         inner = np.matmul(half.transpose(0, 2, 1), half)
         log_det = 2.0 * float(np.log(np.diagonal(roots, axis1=1, axis2=2)).sum())
         own, rest = self.mixed[:size], self.mixed[size:]
@@ -193,7 +187,7 @@ class LeastSquares:
             log_det += more
             rest = _times(factor[1:], rest - self.k @ kept, transposed=True)
         left = self.squares - own.T @ kept - rest.T @ solve(rest)
-        root = cholesky(left[:p, :p], "Downdated VtV is not positive definite")
+        root = cholesky(left[:p, :p], "Downdated VtV is not positive definite", SINGULAR)
         half = solve_triangular(root, left[:p, p], lower=True, check_finite=False)
         pwrss = float(left[p, p] - half @ half)
         return PenalisedFit(self, factor, inner, solve, rest, log_det, root, half, pwrss)
@@ -260,8 +254,7 @@ class PenalisedFit:
         second = self.solve(self.rest @ error)
         others = _times(factor[1:], second)
         first = problem.mixed[: problem.layout.size] @ error
-        if second.size:
-            first -= problem.k.T @ others
+        first -= problem.k.T @ others
         own = _times([(self.inner, levels)], first)
         left = first - _times([(problem.blocks, levels)], own)
         u = np.concatenate([_times(factor[:1], left, transposed=True), second])
@@ -297,24 +290,29 @@ class PenalisedFit:
         return np.concatenate(found)
 
 
-def cholesky(matrix: FloatArray, words: str) -> FloatArray:
-    """Return the lower triangle whose square a matrix is; `DataError` where there is none."""
+def cholesky(matrices: FloatArray, words: str, hint: str | None) -> FloatArray:
+    """Return the lower triangles whose squares matrices are; `DataError` where there are none."""
     try:
-        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+        return np.asarray(np.linalg.cholesky(matrices), dtype=np.float64)
     except np.linalg.LinAlgError:
-        raise DataError(words, hint=SINGULAR) from None
+        raise DataError(words, hint=hint) from None
 
 
-def pairs_of_entries(
-    matrix: csc_array, width: int = 1
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the positions of any two entries that stand in the same `width` columns."""
+def pairs_of_entries(matrix: csc_array, width: int = 1) -> tuple[NDArray[np.integer[Any]], ...]:
+    """Return the positions of any two entries of a matrix A that stand in the same `width` columns.
+
+    Of such pairs A D Aᵗ is the sum if D has blocks so wide: returned are also the place in A D Aᵗ,
+    by rows, where each belongs, and the place in the blocks of D of what it is multiplied by.
+    """
     starts = matrix.indptr[::width]
     counts = np.diff(starts)
     each = np.repeat(counts, counts)
     one = np.repeat(np.arange(matrix.nnz, dtype=np.int32), each)
     shifts = np.repeat(starts[:-1], counts) - np.cumsum(each) + each
-    return one, np.arange(one.size, dtype=np.int32) + np.repeat(shifts.astype(np.int32), each)
+    other = np.arange(one.size, dtype=np.int32) + np.repeat(shifts.astype(np.int32), each)
+    column = np.repeat(np.arange(matrix.shape[1], dtype=np.int32), np.diff(matrix.indptr))
+    to = matrix.indices[one] * np.int64(matrix.shape[0]) + matrix.indices[other]
+    return one, other, to, column[one] * width + column[other] % width
 
 
 def _listed(
@@ -329,14 +327,13 @@ def _listed(
     counts = np.diff(k.indptr[::width]).astype(np.int64)
     if counts @ counts > _LISTED:
         return None
-    one, other = pairs_of_entries(k, width)
+    one, other, to, inner = pairs_of_entries(k, width)
     if lower:
         kept = k.indices[one] >= k.indices[other]
-        one, other = one[kept], other[kept]
-    at = np.repeat(np.arange(k.shape[1], dtype=np.int32), np.diff(k.indptr))
+        one, other, to, inner = one[kept], other[kept], to[kept], inner[kept]
     (row, column), (size, last) = g.coords, (k.shape[0], k.shape[1] * width)
-    to = np.concatenate([k.indices[one] * size + k.indices[other], row * size + column])
-    inner = np.append(at[one] * width + at[other] % width, np.full(g.nnz, last, dtype=np.int32))
+    to = np.append(to, row * size + column)
+    inner = np.append(inner, np.full(g.nnz, last, dtype=np.int32))
     numbers = np.arange(to.size, dtype=np.int32)
     pattern = coo_array((numbers, (to, inner)), shape=(size**2, last + 1)).tocsr()
     return k.data[one], k.data[other], pattern

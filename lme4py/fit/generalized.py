@@ -322,10 +322,8 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
 def _weighing(Zt: csc_array) -> tuple[csc_array, csr_array]:
     """Return where ZᵗWZ has entries, and the matrix that computes these from W."""
     q, n = Zt.shape
-    one, other = pairs_of_entries(Zt)
-    keys = Zt.indices[one].astype(np.int64) * q + Zt.indices[other]
-    found, places = np.unique(keys, return_inverse=True)
-    row = np.repeat(np.arange(n), np.diff(Zt.indptr))[one]
+    one, other, to, row = pairs_of_entries(Zt)
+    found, places = np.unique(to, return_inverse=True)
     entries = Zt.data[one] * Zt.data[other]
     weighing = coo_array((entries, (places, row)), shape=(found.size, n)).tocsr()
     pointers = np.searchsorted(found, np.arange(q + 1, dtype=np.int64) * q)

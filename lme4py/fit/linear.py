@@ -278,7 +278,8 @@ def _orthogonal(design: MixedDesign[Any]) -> tuple[Crossproducts, FloatArray, Fl
 @np.errstate(all="ignore")
 def _moved(products: Crossproducts) -> tuple[Crossproducts, FloatArray, FloatArray]:
     """Return the same for cross-products that are there already."""
-    basis = cholesky(products.XtX, "XtX is not positive definite: X has dependent columns").T
+    words = "XtX is not positive definite: X has dependent columns"
+    basis = cholesky(products.XtX, words, SINGULAR).T
     back, p = np.linalg.inv(basis), len(basis)
     inside, ZtX = back.T @ products.Xty, products.ZtX @ back
     moved = replace(

@@ -105,16 +105,24 @@ def optimize_lmer(
     >>> round(optimum.criterion, 5), optimum.par.round(4).tolist()
     (36.18293, [0.7599, 1.1584])
     """
+    return minimised(devfun, start, control_for(devfun, control))
+
+
+optimize_glmer = optimize_lmer
+
+
+def control_for(
+    devfun: DevianceFunction, control: Control | FitControl | Mapping[str, Any] | None
+) -> FitControl:
+    """Return what of a control steers the search for the minimum of a deviance function."""
     if not isinstance(devfun, DevianceFunction):
         raise DataError(
             f"a deviance function is needed, not {type(devfun).__name__}",
             hint="mk_lmer_devfun and mk_glmer_devfun make them",
         )
-    generalized = isinstance(devfun, GeneralizedDeviance)
-    return minimised(devfun, start, fit_control(control, generalized=generalized)[1])
-
-
-optimize_glmer = optimize_lmer
+    if isinstance(control, FitControl):
+        return control
+    return fit_control(control, generalized=isinstance(devfun, GeneralizedDeviance))[1]
 
 
 def after_first_step(

@@ -116,6 +116,23 @@ MISTAKES = {
     ),
     "no model": (lambda *_: lme4py.mk_lmer_devfun(3), "a design or cross-products are needed"),
     "no function": (lambda *_: lme4py.optimize_lmer(3), "a deviance function is needed, not int"),
+    "no rows": (
+        lambda _, fit: lme4py.FittedModel.of(lme4py.mk_lmer_devfun(fit.design), 3),
+        "a design or a spec is needed, not int",
+    ),
+    "other rows": (
+        lambda data, fit: lme4py.FittedModel.of(
+            lme4py.mk_lmer_devfun(fit.design),
+            lme4py.lformula("Reaction ~ Days + (1 | Subject)", data),
+        ),
+        "the model has other random effects",
+    ),
+    "no control": (
+        lambda _, fit: lme4py.FittedModel.of(
+            lme4py.mk_lmer_devfun(fit.design), fit.spec, control={"optimizer": "nlm"}
+        ),
+        "couldn't find optimizer function nlm",
+    ),
     "singular": (lambda _, fit: fit.is_singular("a"), "tol must be a finite number, not 'a'"),
     "own rows": (lambda _, fit: fit.predict(random="~ (1 | Subjekt)"), "original model: Subjekt"),
     "no parts": (lambda _, fit: fit.predict(random=3), "random must be True, False, the names"),

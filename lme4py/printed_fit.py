@@ -11,6 +11,7 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import aligned_numbers
+from lme4py.fit.optimise import NOT_ENDED
 from lme4py.fitted_model import CHECKS_OF_X, FittedModel
 from lme4py.formula.deparse import deparse, deparsed_lines
 from lme4py.formula.parse import parse
@@ -20,7 +21,6 @@ from lme4py.unique_names import make_names
 
 # Characters of a line, and after how many R breaks one of a formula.
 _WIDTH, _CUTOFF = 80, 60
-_ENDED = "optimizer ({0.optimum.optimizer}) convergence code: 0 (OK)"
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -155,13 +155,7 @@ def fit_text(fit: FittedModel) -> str:
     lines.append("Fixed Effects:" if fit.names else "No fixed effect coefficients")
     if fit.names:
         lines += _named(fit.names, aligned_numbers(fit.beta, 4), 2)
-    of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
-    said = len(fit.messages) - len(of_X)
-    if of_X:
-        lines += ["fit warnings:", *of_X]
-    if said:
-        lines.append(f"{_ENDED.format(fit)} ; 0 optimizer warnings; {said} lme4 warnings ")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_warnings(fit, counted=True)])
 
 
 def summary_text(fit: FittedModel) -> str:
@@ -172,17 +166,27 @@ def summary_text(fit: FittedModel) -> str:
         scaled = np.nanquantile(fit.residuals("pearson") / fit.sigma, [0.0, 0.25, 0.5, 0.75, 1.0])
         # R's zapsmall(): rounded relative to the largest.
         largest = float(np.abs(scaled).max(initial=0.0))
-        places = 5 - int(np.ceil(np.log10(largest))) if largest > 0 else 5
+        places = round(5 - np.log10(largest)) if largest > 0 else 5
         quartiles = aligned_numbers(np.round(scaled, max(0, places)), 4)
         lines += ["Scaled residuals: ", *_named(["Min", "1Q", "Median", "3Q", "Max"], quartiles, 1)]
         lines.append("")
     lines.append(random)
     if fit.names:
         lines += ["", "Fixed effects:", _coefficients(fit)]
-    said = [text for text in fit.messages if not text.startswith(CHECKS_OF_X)]
-    if said:
-        lines += [_ENDED.format(fit), *said, ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_warnings(fit, counted=False)])
+
+
+def _warnings(fit: FittedModel, *, counted: bool) -> list[str]:
+    """Return what lme4's checks said of X, how the search ended, and what was said of that."""
+    of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
+    said = [text for text in fit.messages if text not in of_X and not text.startswith(NOT_ENDED)]
+    code = "0 (OK)" if fit.optimum.converged else f"5 ({fit.optimum.message})"
+    ended = f"optimizer ({fit.optimum.optimizer}) convergence code: {code}"
+    lines = ["fit warnings:", *of_X] if of_X else []
+    if said or not fit.optimum.converged:
+        count = f" ; 0 optimizer warnings; {len(said)} lme4 warnings "
+        lines += [ended + count] if counted else [ended, *said, ""]
+    return lines
 
 
 def _coefficients(fit: FittedModel) -> str:

@@ -32,6 +32,8 @@ _RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
 _STEP, _MOST_ROWS, _MOST_LINEAR, _MOST_GENERALIZED = 1e-4, 10_000, 10, 20
 # Newton's steps end where they promise no more than the first, or after so many.
 _PROMISE, _NEWTON = 1e-8, 5
+NOT_ENDED = "convergence code 5 from"
+"""How lme4's message begins where a search did not end by its tolerances."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -241,9 +243,13 @@ def _bobyqa(
     with suppress(nlopt.RoundoffLimited):
         optimiser.optimize(first)
         code = optimiser.last_optimize_result()
-    names = ("FTOL_REACHED", "XTOL_REACHED", "MAXEVAL_REACHED", "ROUNDOFF_LIMITED")
-    said = {getattr(nlopt, name): f"NLOPT_{name}" for name in names}
-    return said.get(code, f"NLopt code {code}"), code > 0 and code != nlopt.MAXEVAL_REACHED
+    said = {
+        nlopt.FTOL_REACHED: "FTOL_REACHED: Optimization stopped because ftol_rel or ftol_abs",
+        nlopt.XTOL_REACHED: "XTOL_REACHED: Optimization stopped because xtol_rel or xtol_abs",
+        nlopt.MAXEVAL_REACHED: "MAXEVAL_REACHED: Optimization stopped because maxeval",
+    }
+    message = f"NLOPT_{said[code]} (above) was reached." if code in said else f"NLopt code {code}"
+    return message, code > 0 and code != nlopt.MAXEVAL_REACHED
 
 
 def _cobyqa(
@@ -293,7 +299,7 @@ def examined(
             optimum = _refined(devfun, optimum, tol, least=0.0 if generalized else _PROMISE)
     messages = Messages()
     if not optimum.converged:
-        messages.warn(f"convergence code 5 from {optimum.optimizer}: {optimum.message}")
+        messages.warn(f"{NOT_ENDED} {optimum.optimizer}: {optimum.message}")
     said = [(action, "boundary (singular) fit: see help('isSingular')")] if singular else []
     if not singular and optimum.hessian is not None:
         said = list(_doubts(optimum, covariances, control))

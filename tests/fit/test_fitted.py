@@ -180,3 +180,48 @@ def test_names_of_groups_that_are_made_are_not_those_that_stand():
         fit = lme4py.lmer("y ~ x + (1 | g:h) + (1 | g.h) + (1 | g) + (0 + x | g)", data)
     lines = repr(fit.var_corr).split("\n")[1:]
     assert [line.split()[0] for line in lines] == ["g.h.1", "g", "g.1", "g.h", "Residual"]
+
+
+def test_a_search_that_was_stopped():
+    """R 4.2.2, lme4 1.1-31, and R 4.6.1, lme4 2.1-0: ``optCtrl = list(maxeval = 5)``."""
+    pytest.importorskip("nlopt", reason="R says what nlopt says")
+    formula, control = "Reaction ~ Days + (Days | Subject)", {"optCtrl": {"maxeval": 5}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = lme4py.lmer(formula, sleepstudy(), control=control, lme4="1.1-31")
+    ended = (
+        "optimizer (nloptwrap) convergence code: 5 (NLOPT_MAXEVAL_REACHED: Optimization stopped "
+        "because maxeval (above) was reached.)"
+    )
+    assert repr(fit).split("\n")[-1] == f"{ended} ; 0 optimizer warnings; 2 lme4 warnings "
+    assert fit.summary().split("\n")[-5:] == [
+        "Days          10.467      5.776   1.812",
+        ended,
+        "unable to evaluate scaled gradient",
+        "Model failed to converge: degenerate  Hessian with 1 negative eigenvalues",
+        "",
+    ]
+
+
+def test_what_was_said_of_X_ends_both_texts():
+    """R 4.2.2, lme4 1.1-31."""
+    with pytest.warns(lme4py.Lme4pyMessage, match="rank deficient"):
+        fit = lme4py.lmer("Reaction ~ Days + I(2 * Days) + (1 | Subject)", sleepstudy())
+    for text in (repr(fit), fit.summary()):
+        assert text.split("\n")[-2:] == [
+            "fit warnings:",
+            "fixed-effect model matrix is rank deficient so dropping 1 column / coefficient",
+        ]
+
+
+def test_scaled_residuals_have_as_many_decimals_as_in_R():
+    """R 4.2.2, lme4 1.1-31, whose ``zapsmall`` rounds the logarithm of the largest."""
+    from tests.fit.records import recorded
+
+    data = recorded("linear", "1.1-31")["data"]["Penicillin"].table()
+    fit = lme4py.lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", data)
+    assert fit.summary().split("\n")[5:8] == [
+        "Scaled residuals: ",
+        "     Min       1Q   Median       3Q      Max ",
+        "-2.07923 -0.67140  0.06292  0.58377  2.97959 ",
+    ]

@@ -298,11 +298,14 @@ def cholesky(matrices: FloatArray, words: str, hint: str | None) -> FloatArray:
         raise DataError(words, hint=hint) from None
 
 
-def pairs_of_entries(matrix: csc_array, width: int = 1) -> tuple[NDArray[np.integer[Any]], ...]:
+def pairs_of_entries(
+    matrix: csc_array, width: int = 1, *, lower: bool = False
+) -> tuple[NDArray[np.integer[Any]], ...]:
     """Return the positions of any two entries of a matrix A that stand in the same `width` columns.
 
     Of such pairs A D Aᵗ is the sum if D has blocks so wide: returned are also the place in A D Aᵗ,
-    by rows, where each belongs, and the place in the blocks of D of what it is multiplied by.
+    by rows, where each belongs, and the place in the blocks of D of what it is multiplied by. Of a
+    symmetric A D Aᵗ the `lower` triangle will do.
     """
     starts = matrix.indptr[::width]
     counts = np.diff(starts)
@@ -310,8 +313,13 @@ def pairs_of_entries(matrix: csc_array, width: int = 1) -> tuple[NDArray[np.inte
     one = np.repeat(np.arange(matrix.nnz, dtype=np.int32), each)
     shifts = np.repeat(starts[:-1], counts) - np.cumsum(each) + each
     other = np.arange(one.size, dtype=np.int32) + np.repeat(shifts.astype(np.int32), each)
+    if lower:
+        kept = matrix.indices[one] >= matrix.indices[other]
+        one, other = one[kept], other[kept]
     column = np.repeat(np.arange(matrix.shape[1], dtype=np.int32), np.diff(matrix.indptr))
-    to = matrix.indices[one] * np.int64(matrix.shape[0]) + matrix.indices[other]
+    # Places beyond 32 bits are rare, and slow.
+    size = np.min_scalar_type(-(matrix.shape[0] ** 2)).type(matrix.shape[0])
+    to = matrix.indices[one] * size + matrix.indices[other]
     return one, other, to, column[one] * width + column[other] % width
 
 
@@ -321,16 +329,12 @@ def _listed(
     """Return the pairs of entries of K that meet in K H Kᵗ, and where they and those of G go.
 
     G - K H Kᵗ is linear in the entries of H, and a 1. A sparse product of matrices would look for
-    the many products again at each step. Of scalar terms the `lower` triangle will do. None where
-    there are too many.
+    the many products again at each step. None where there are too many.
     """
     counts = np.diff(k.indptr[::width]).astype(np.int64)
     if counts @ counts > _LISTED:
         return None
-    one, other, to, inner = pairs_of_entries(k, width)
-    if lower:
-        kept = k.indices[one] >= k.indices[other]
-        one, other, to, inner = one[kept], other[kept], to[kept], inner[kept]
+    one, other, to, inner = pairs_of_entries(k, width, lower=lower)
     (row, column), (size, last) = g.coords, (k.shape[0], k.shape[1] * width)
     to = np.append(to, row * size + column)
     inner = np.append(inner, np.full(g.nnz, last, dtype=np.int32))

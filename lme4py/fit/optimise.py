@@ -131,11 +131,11 @@ def after_first_step(
     devfun: DevianceFunction, start: Start, control: FitControl
 ) -> tuple[DevianceFunction, Start]:
     """Return where ``glmer``'s second step begins; the first has the fixed effects inside PIRLS."""
-    if not (isinstance(devfun, GeneralizedDeviance) and devfun.fixed and control.nAGQ0initStep):
+    if not (isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ and control.nAGQ0initStep):
         return devfun, start
     if control.optimizer is None:
         return devfun, start
-    par, beta = np.split(_starting(devfun, start), [-devfun.fixed])
+    par, beta = np.split(_starting(devfun, start), [devfun.random.par.size])
     inside = replace(devfun, nAGQ=0)
     par = minimised(inside, par, replace(control, boundary_tol=0.0)).par
     modes = inside.modes(par)
@@ -147,7 +147,7 @@ def _starting(devfun: DevianceFunction, start: Start) -> FloatArray:
     """Return starting values, NaN for fixed effects that are not given (``getStart``)."""
     found = {"par": devfun.start, "fixef": np.full(devfun.fixed, np.nan)}
     names = {"par": "par", "theta": "par", "fixef": "fixef", "beta": "fixef"}
-    known = list(names)[: None if devfun.fixed else 2]
+    known = list(names)[: 4 if getattr(devfun, "nAGQ", 0) else 2]
     given: Mapping[str, Any] = start if isinstance(start, Mapping) else {"par": start}
     for name, value in {} if start is None else given.items():
         if name not in known:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal
 
 from numpy.typing import NDArray
 
@@ -49,7 +49,11 @@ class State(Abbreviated):
     @staticmethod
     def above(parts: Sequence[State]) -> State:
         """Return the state of a call that learned nothing but what its arguments did."""
-        return State(parts=tuple(parts)) if any(part is not NOTHING for part in parts) else NOTHING
+        return State(parts=tuple(parts)) if any(map(bool, parts)) else NOTHING
+
+    def __bool__(self) -> bool:
+        """Whether there is something to know."""
+        return self.kind != "parts" or bool(self.parts)
 
     def part(self, place: int) -> State:
         """Return the state of one argument."""
@@ -62,16 +66,8 @@ class State(Abbreviated):
         """Whether something is not known yet."""
         return self.kind == "open" or any(part.is_open for part in self.parts)
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Pickle the two states that are known by identity as names."""
-        if self is NOTHING or self is OPEN:
-            return "NOTHING" if self is NOTHING else "OPEN"
-        return object.__reduce_ex__(self, protocol)
-
     def __add__(self, other: State) -> State:
         """Return what was found in the rows of both, those of `self` first."""
-        if self is OPEN or other is OPEN:
-            return other if self is OPEN else self
         if self.is_open != other.is_open:
             # What has as many elements as a block by chance.
             raise DataError(

@@ -1,14 +1,12 @@
 """numpy's archives of named arrays.
 
 An archive, ``.npz``, is an uncompressed zip of ``.npy`` arrays. Here it holds numbers alone: no
-pickles are written, none are read, and no size in a file is believed before that many bytes are
-there.
+pickles are written, none are read, and no memory is filled but with what is in the file.
 """
 
 from __future__ import annotations
 
 import io
-import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from lme4py.replacing import replacing
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 _LONGEST_HEADER = 10_000
+_DAMAGE = (ArithmeticError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError)
 
 
 def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
@@ -65,22 +64,15 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _array(content: bytes, name: str) -> NDArray[Any]:
-    """Return the array of an entry; its header is held against the bytes that follow."""
-    file = io.BytesIO(content)
+    """Return the array of an entry, of numbers as this machine has them."""
     try:
-        old = np.lib.format.read_magic(file) == (1, 0)
-        formats = np.lib.format
-        read = formats.read_array_header_1_0 if old else formats.read_array_header_2_0
-        header = read(file, max_header_size=_LONGEST_HEADER)
-    except (ValueError, TypeError, SyntaxError, RecursionError) as fault:
+        with np.errstate(all="raise"):
+            values: NDArray[Any] = np.lib.format.read_array(
+                io.BytesIO(content), allow_pickle=False, max_header_size=_LONGEST_HEADER
+            )
+    except _DAMAGE as fault:
+        # No header, or one that claims more bytes than follow.
         raise DataError(f"{name} is no array: {fault}") from None
-    shape, fortran, dtype = header
-    if dtype.kind not in "biuf" or not all(length >= 0 for length in shape):
-        raise DataError(f"{name} is of type {dtype}")
-    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
-        raise DataError(f"{name} is not as long as it says")
-    flat = np.frombuffer(content, dtype=dtype, offset=file.tell()).astype(dtype.newbyteorder("="))
-    try:
-        return flat.reshape(shape, order="F" if fortran else "C")
-    except ValueError as fault:  # no rows of more columns than numpy counts
-        raise DataError(f"{name} is no array: {fault}") from None
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name} is of type {values.dtype}")
+    return values.astype(values.dtype.newbyteorder("="), copy=False)

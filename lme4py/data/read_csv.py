@@ -129,11 +129,31 @@ def read_csv(
     for name, given in marks.items():
         if not isinstance(given, str) or len(given) > 1 or not (given or name == "comment"):
             raise DataError(f"invalid '{name}' argument: one character is needed, not {given!r}")
-    # Ends of lines are "\n", in fields between quotes, too.
-    lines = io.StringIO(_decoded(path, encoding), newline=None)
+    lines = _decoded(path, encoding)
     if comment:
         lines = io.StringIO("".join(_without_comment(line, comment) for line in lines))
-    fault = f"cannot read '{path}'"
+    header, labels, cells = _fields(lines, sep, path)
+    index: Any = pd.RangeIndex(len(cells))
+    if labels:
+        index = pd.Index(cells[0].to_numpy(dtype=object), dtype=object)
+        if not index.is_unique:
+            raise repeated_labels(path)
+    missing = frozenset([na] if isinstance(na, str) else na)
+    columns = [
+        column_of_fields(cells[place], missing, decimal, index)
+        for place in range(labels, len(header) + labels)
+    ]
+    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
+    frame.columns = pd.Index(make_names(header) if check_names else header)
+    return frame
+
+
+def _fields(
+    lines: io.StringIO, sep: str, path: str | PathLike[str]
+) -> tuple[list[str], Literal[0, 1], pd.DataFrame]:
+    """Return what `header_of` does, and the fields of the lines below the header as text."""
+    import pandas as pd
+
     try:
         header, labels = header_of(lines, sep, path)
         lines.seek(0)
@@ -146,23 +166,12 @@ def read_csv(
             dtype=str,
             na_filter=False,
             low_memory=False,
-        ).iloc[1:]
+        )
     except (csv.Error, pd.errors.ParserError) as error:
         reason = str(error).strip().rpartition("C error: ")[2]
-        raise DataError(f"{fault}: {reason}", hint=f"fields are separated by {sep!r}") from error
-    missing = frozenset([na] if isinstance(na, str) else na)
-    index: Any = pd.RangeIndex(len(cells))
-    if labels:
-        index = pd.Index(cells[0].to_numpy(dtype=object), dtype=object)
-        if not index.is_unique:
-            raise repeated_labels(path)
-    columns = [
-        column_of_fields(cells[place], missing, decimal, index)
-        for place in range(labels, len(header) + labels)
-    ]
-    frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
-    frame.columns = pd.Index(make_names(header) if check_names else header)
-    return frame
+        hint = f"fields are separated by {sep!r}"
+        raise DataError(f"cannot read '{path}': {reason}", hint=hint) from error
+    return header, labels, cells.iloc[1:]
 
 
 class Records(io.TextIOBase):
@@ -231,7 +240,8 @@ def repeated_labels(path: str | PathLike[str]) -> DataError:
     )
 
 
-def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
+def _decoded(path: str | PathLike[str], encoding: str | None) -> io.StringIO:
+    """Return the text of a file; its lines end with a line feed, between quotes, too."""
     try:
         content = Path(path_of(path)).read_bytes()
         for magic, unpack in _UNPACK.items():
@@ -241,7 +251,7 @@ def _decoded(path: str | PathLike[str], encoding: str | None) -> str:
         raise file_fault("read", path, error) from error
     name = encoding or _MARKS.get(content[:2], "utf-8")
     try:
-        return content.decode(name).removeprefix("\ufeff")
+        return io.StringIO(content.decode(name).removeprefix("\ufeff"), newline=None)
     except LookupError as error:
         raise DataError(f"unknown encoding '{name}'", hint="latin1, cp1252, utf-16") from error
     except UnicodeError as error:

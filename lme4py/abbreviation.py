@@ -14,17 +14,9 @@ _CHARACTERS = 60
 
 
 class Abbreviated:
-    """A dataclass (``repr=False``) that shows arrays by type and shape, and few of many items.
+    """A dataclass (``repr=False``) that shows few of many items, and arrays by type and shape.
 
-    Examples
-    --------
-    >>> from dataclasses import dataclass
-    >>> @dataclass(repr=False)
-    ... class Row(Abbreviated):
-    ...     names: tuple[str, ...]
-    ...     values: np.ndarray
-    >>> Row(tuple("abcdefgh"), np.zeros(3))
-    Row(names=('a', 'b', 'c', 'd', ...), values=<float64, shape (3,)>)
+    As in ``Row(names=('a', 'b', 'c', 'd', ...), values=<float64, shape (3,)>)``.
     """
 
     __slots__ = ()

@@ -25,13 +25,7 @@ R = TypeVar("R")
 
 
 def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
-    """Return one of several names.
-
-    Examples
-    --------
-    >>> choice_of("double_bar", "diag", ("split", "diag"))
-    'diag'
-    """
+    """Return one of several names."""
     known = tuple(choices)
     if isinstance(value, str) and value in known:
         return value
@@ -40,13 +34,7 @@ def choice_of(name: str, value: object, choices: Iterable[str]) -> str:
 
 
 def coefficients_of(given: Any, names: Sequence[str]) -> NDArray[np.float64]:
-    """Return a number for each column of X; NaN where a mapping has none.
-
-    Examples
-    --------
-    >>> coefficients_of({"x": 2}, ["(Intercept)", "x"]).tolist()
-    [nan, 2.0]
-    """
+    """Return a number for each column of X; NaN where a mapping has none."""
     listed = ", ".join(names)
     if isinstance(given, Mapping):
         for name in given:
@@ -69,13 +57,7 @@ def coefficients_of(given: Any, names: Sequence[str]) -> NDArray[np.float64]:
 
 
 def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:
-    """Return a whole number within bounds.
-
-    Examples
-    --------
-    >>> count_of("digits", 4, 1, 17)
-    4
-    """
+    """Return a whole number within bounds."""
     bounds = f"at least {least}" if most is None else f"between {least} and {most}"
     given: Any = None if isinstance(value, bool) else value
     try:
@@ -89,13 +71,7 @@ def count_of(name: str, value: Any, least: int, most: int | None = None) -> int:
 
 
 def flag_of(name: str, value: Any) -> bool:
-    """Return True or False.
-
-    Examples
-    --------
-    >>> flag_of("sparse_X", True)
-    True
-    """
+    """Return True or False."""
     if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and not value.ndim):
         value = value.item()
     if value is None or isinstance(value, bool):
@@ -104,13 +80,7 @@ def flag_of(name: str, value: Any) -> bool:
 
 
 def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
-    """Return a mapping, an empty one for None.
-
-    Examples
-    --------
-    >>> mapping_of("env", None, '{"k": 3}')
-    {}
-    """
+    """Return a mapping, an empty one for None."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -120,13 +90,7 @@ def mapping_of(name: str, value: Any, example: str) -> Mapping[Any, Any]:
 
 
 def number_of(name: str, value: Any) -> float:
-    """Return a finite number.
-
-    Examples
-    --------
-    >>> number_of("tol", 1)
-    1.0
-    """
+    """Return a finite number."""
     number = np.nan
     if not isinstance(value, str | bool) and np.ndim(value) == 0:
         with suppress(TypeError, ValueError, OverflowError):
@@ -137,13 +101,7 @@ def number_of(name: str, value: Any) -> float:
 
 
 def numbers_of(name: str, value: Any) -> NDArray[np.float64]:
-    """Return an array of numbers.
-
-    Examples
-    --------
-    >>> numbers_of("par", [1, 2]).tolist()
-    [1.0, 2.0]
-    """
+    """Return an array of numbers."""
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -152,13 +110,7 @@ def numbers_of(name: str, value: Any) -> NDArray[np.float64]:
 
 
 def path_of(value: Any) -> str:
-    """Return the name of a file.
-
-    Examples
-    --------
-    >>> path_of("sleep.npz")
-    'sleep.npz'
-    """
+    """Return the name of a file."""
     if not isinstance(value, str | bytes | os.PathLike):
         raise DataError(f"the path of a file must be text or a path, not {_shown(value)}")
     return os.fsdecode(value)
@@ -209,12 +161,7 @@ def with_arguments(
 
 
 def refuse_unknown(given: Mapping[str, Any], known: Sequence[str]) -> None:
-    """Answer arguments that a function does not have, with what is meant.
-
-    Examples
-    --------
-    >>> refuse_unknown({"reml": True}, ["reml", "weights"])
-    """
+    """Answer arguments that a function does not have, with what is meant."""
     for name, value in given.items():
         if name not in known:
             hint = _REMEDIES.get(name) or nearest(name, known)

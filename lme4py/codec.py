@@ -31,24 +31,6 @@ _DTYPES = {"float64": (int, float), "int64": (int,), "int32": (int,), "bool": (b
 class Codec:
     """Plain data for the instances of some dataclasses, with whatever they are made of.
 
-    Parameters
-    ----------
-    what : str
-        What the plain data are a form of; errors say that they are none.
-    classes : mapping of type to callable
-        The classes. Each callable tells of a new instance, whose fields have their types,
-        whether they fit together. A field whose metadata say ``saved=False`` is left out.
-    texts : mapping of type to (callable, callable)
-        Classes that are written as plain data in a way of their own, and read back.
-    root : type
-        The class of what is written as a whole, by `write`.
-    version : int
-        Of the layout of that.
-    put : callable
-        Takes an array and returns what stands for it; by default all its numbers.
-    get : callable, optional
-        Takes the name of an array that stands elsewhere and returns it.
-
     Examples
     --------
     >>> @dataclass(frozen=True)
@@ -62,11 +44,17 @@ class Codec:
     Range(low=1.0, high=2.0)
     """
 
+    # What the plain data are a form of; errors say that they are none.
     what: str
+    # Each callable tells of a new instance, whose fields have their types, whether they fit
+    # together. A field whose metadata say ``saved=False`` is left out.
     classes: Mapping[type, Callable[[Any], bool]]
+    # Classes that are written as plain data in a way of their own, and read back.
     texts: Mapping[type, tuple[Callable[[Any], Plain], Callable[[Plain], Any]]]
+    # The class of what is written as a whole, and the version of its layout.
     root: type
     version: int = 1
+    # What stands for an array, by default all its numbers; and an array by what stands for it.
     put: Callable[[NDArray[Any]], Plain] | None = None
     get: Callable[[str], NDArray[Any]] | None = None
 

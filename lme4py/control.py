@@ -139,11 +139,6 @@ def control_of(
     A mapping is read as the arguments of ``glmerControl``, or of ``lmerControl`` where the model
     is not `generalized`, in R's spelling or ours; `note` takes a text for every option that is
     R's but concerns fitting alone.
-
-    Examples
-    --------
-    >>> control_of({"check.nobs.vs.nlev": "ignore"}).check_nobs_vs_nlev
-    'ignore'
     """
     if control is None or isinstance(control, Control):
         return control or _DEFAULTS

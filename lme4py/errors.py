@@ -132,13 +132,7 @@ def file_fault(verb: str, path: object, fault: Exception) -> DataError:
 
 
 def nearest(name: str, existing: Iterable[str]) -> str | None:
-    """Return a hint naming the existing names closest to `name`, or None.
-
-    Examples
-    --------
-    >>> nearest("Dayz", ["Days", "Reaction", "Subject"])
-    "did you mean 'Days'?"
-    """
+    """Return a hint naming the existing names closest to `name`, or None."""
     import difflib
 
     known = list(existing)

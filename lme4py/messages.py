@@ -30,22 +30,9 @@ class Messages:
 
     R's own are kept apart from ours: `warnings` and `notes` are what R's ``warning()``
     and ``message()`` say; `advice` and `remarks` are said where R is silent. Python
-    warnings are made of `warnings` (`Lme4pyWarning`), of `changes` (`Lme4pyMessage`) and of
-    `advice` (`Lme4pyAdvice`); the logger gets `notes`. `texts` are ``design.messages``,
-    `ours` ``design.advice``.
-
-    Parameters
-    ----------
-    warnings, notes, changes, advice, remarks : dict
-        Texts, in order; `changes` are those notes that tell of other columns than asked for.
-
-    Examples
-    --------
-    >>> messages = Messages()
-    >>> messages.note("dropping 1 column")
-    >>> messages.remark("scale(x) uses all rows")
-    >>> messages.texts, messages.ours
-    (['dropping 1 column'], ['scale(x) uses all rows'])
+    warnings are made of `warnings` (`Lme4pyWarning`), of `changes` (`Lme4pyMessage`), those notes
+    that tell of other columns than asked for, and of `advice` (`Lme4pyAdvice`); the logger gets
+    `notes`. `texts` are ``design.messages``, `ours` ``design.advice``.
     """
 
     warnings: dict[str, None] = field(default_factory=dict)

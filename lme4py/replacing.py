@@ -23,15 +23,6 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     a folder replace those of the same name, once all are written. What a link leads to is
     replaced, not the link; a device or a pipe is written to as it is. What cannot be written is a
     `DataError`, with the system's reason.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
-    >>> with replacing(target) as unfinished:
-    ...     _ = unfinished.write_text("whole")
-    >>> target.read_text(), [item.name for item in target.parent.iterdir()]
-    ('whole', ['a.txt'])
     """
     given = Path(path_of(path))
     target = Path(os.path.realpath(given))

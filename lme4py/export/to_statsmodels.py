@@ -19,7 +19,6 @@ pandas index and missing values wrongly, and evaluates ``vc_formula`` group by g
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,22 +43,13 @@ _TABLE_LIMIT = 2 * 10**9
 _CANNOT = "statsmodels' MixedLM cannot express this model: "
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Component:
-    """Independent effects with one variance: one value per row and column, by level."""
-
-    name: str
-    group: Factor
-    values: FloatArray
-
-
 def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
     """Return the model as ``MixedLM``: `MixedDesign.to_statsmodels`."""
     import pandas as pd
 
     y, X = _checked(design)
     grouping, main, others = _roles(design)
-    components = [part for term in others for part in _components(term)]
+    components = [(term, *variance) for term in others for variance in _variances(term)]
     correlated = 0 if main is None else main.columns
     parameters = X.shape[1] + correlated * (correlated + 1) // 2 + len(components)
     size = 8 * parameters**3
@@ -85,9 +75,9 @@ def to_statsmodels(design: MixedDesign, **options: Any) -> MixedLM:
         ends = np.cumsum(np.bincount(grouping.codes, minlength=len(grouping.levels)))
         pieces = np.split(order, ends[:-1])
         rows = [pieces[place] for place in np.argsort(np.array(grouping.levels, dtype=str))]
-        names = make_unique([component.name for component in components])
-        by_group = zip(*(_by_group(part, rows) for part in components), strict=True)
-        exog_vc = VCSpec(names, *map(list, by_group))
+        names = make_unique(name for _, name, _ in components)
+        by_group = [_by_group(term, columns, rows) for term, _, columns in components]
+        exog_vc = VCSpec(names, *map(list, zip(*by_group, strict=True)))
     return MixedLM(
         pd.Series(y, name=design.model_frame.response),
         pd.DataFrame(X, columns=design.fixed.names),
@@ -107,7 +97,7 @@ def covariances_of(design: MixedDesign, result: Any) -> tuple[FloatArray, ...]:
     variances = list(np.asarray(result.vcomp, dtype=np.float64))
     found: dict[RandomTerm, FloatArray] = {}
     for term in others:
-        count = len(_components(term))
+        count = len(_variances(term))
         own, variances = variances[:count], variances[count:]
         found[term] = np.diag(np.resize(own, term.columns)) if own else np.empty((0, 0))
     if main is not None:
@@ -223,33 +213,27 @@ def _connected(terms: Sequence[RandomTerm]) -> Factor:
     return Factor(component[nodes[0]].astype(np.int32), tuple(str(k + 1) for k in range(count)))
 
 
-def _components(term: RandomTerm) -> list[_Component]:
-    """Return a term of independent effects as components: one per variance."""
-    values = effects(term)
-    if term.columns > 1 and term.covariance.parameters == 1:
-        return [_Component(term.bar.group_name, term.group, values)]
-    return [
-        _Component(
-            term.bar.group_name if name == INTERCEPT else f"{term.bar.group_name} {name}",
-            term.group,
-            values[:, [column]],
-        )
-        for column, name in enumerate(term.plan.names)
-    ]
+def _variances(term: RandomTerm) -> list[tuple[str, range]]:
+    """Return the names of the variances of independent effects, and the columns with each."""
+    group, width = term.bar.group_name, term.columns
+    if width > 1 and term.covariance.parameters == 1:
+        return [(group, range(width))]
+    names = (group if name == INTERCEPT else f"{group} {name}" for name in term.plan.names)
+    return [(name, range(at, at + 1)) for at, name in enumerate(names)]
 
 
 def _by_group(
-    component: _Component, groups: Sequence[NDArray[np.int64]]
+    term: RandomTerm, chosen: range, groups: Sequence[NDArray[np.int64]]
 ) -> tuple[list[list[str]], list[Any]]:
-    """Return names and matrix of a component in each group: one column per level and effect."""
+    """Return names and matrix of some columns in each group: one column per level and effect."""
     from scipy.sparse import csr_array
 
-    width = component.values.shape[1]
+    width, whole = len(chosen), np.column_stack([term.plan.column(k) for k in chosen])
     colnames, mats = [], []
     for rows in groups:
-        levels, places = np.unique(component.group.codes[rows], return_inverse=True)
+        levels, places = np.unique(term.group.codes[rows], return_inverse=True)
         columns = (places[:, None] * width + np.arange(width)).ravel()
-        values = component.values[rows].ravel()
+        values = whole[rows].ravel()
         lines = np.repeat(np.arange(rows.size), width)
         shape = (rows.size, levels.size * width)
         matrix: Any
@@ -259,6 +243,6 @@ def _by_group(
             matrix = np.zeros(shape)
             matrix[lines, columns] = values
         mats.append(matrix)
-        names = [str(component.group.levels[level]) for level in levels]
+        names = [str(term.group.levels[level]) for level in levels]
         colnames.append([name for name in names for _ in range(width)])
     return colnames, mats

@@ -34,7 +34,7 @@ from lme4py.rfiles.rvalues import (
 )
 
 _SYMBOL, _PAIRS, _CALL, _STRING, _LIST, _S4 = 1, 2, 6, 9, 19, 25
-_NUMBERS = {"logical": ">i4", "integer": ">i4", "double": ">f8", "complex": ">c16"}
+_NUMBERS = {"logical": ">i4", "integer": ">i4", "double": ">f8", "complex": ">c16", "raw": "u1"}
 _NULL, _GLOBAL, _ABSENT = (struct.pack(">i", code) for code in (254, 253, 251))
 _S4_BIT, _ASCII = 1 << 4, 1 << 6
 _LONGEST = 2**31 - 1

@@ -245,8 +245,8 @@ def _fixture(record: RList, name: str) -> Fixture:
         raise DataError(
             f"{name} holds no model: no element of its list is what lFormula returns", hint=_HOW
         )
-    found = lf.find("reTrms", RList)
-    fitted, terms = found is None, lf if found is None else found
+    fitted = lf.find("reTrms", RList) is None
+    terms: RList = lf if fitted else lf["reTrms"]
     _check(terms, name)
     X: Any = lf.get("X")
     if X is not None and not (isinstance(X, RVector) and X.is_matrix):
@@ -258,10 +258,8 @@ def _fixture(record: RList, name: str) -> Fixture:
     arguments = _call_arguments(data, frame, X, notes)
     if formula is not None and formula.response is None:
         arguments["control"]["check_formula_LHS"] = "ignore"
-    given, reml = lf.find("family", RList), _reml(lf)
-    family = None
-    if given is not None and "family" in given:
-        family = (str(given["family"].values[0]), str(given["link"].values[0]))
+    family, reml = _family(lf), _reml(lf)
+    if family is not None:
         # R's call; of a negative binomial's theta it says four decimals.
         kind, _, theta = family[0].partition("(")
         known = f"theta = {theta.removesuffix(')')}, " if theta else ""
@@ -270,30 +268,18 @@ def _fixture(record: RList, name: str) -> Fixture:
     elif reml is not None:
         arguments["reml"] = reml
     if fitted:
-        blocks = terms.find("Ztlist", RList)
-        # getME names them by parameters where these are shared: there are fewer names than
-        # blocks then (NA for the rest), or names that tell nothing.
-        told = () if blocks is None else blocks.names or ()
-        if blocks is not None and any(
-            name in (None, "", "NA") or name.endswith((".*", ".rho")) for name in told
-        ):
-            terms = terms.put("Ztlist", RList(blocks.items))
+        terms = _with_known_blocks(terms)
         notes.append(_FITTED + (_CALL_UNKNOWN if frame is None else ""))
     if data is not None and data is frame:
         notes.append(_FRAME_ONLY)
-    texts = record.find("versions", RList)
-    versions = {
-        name: str(value.values[0])
-        for name, value in (() if texts is None else named_items(texts))
-        if isinstance(value, RVector)
-    }
+    texts = named_items(record.find("versions", RList) or RList(()))
+    versions = {name: str(text.values[0]) for name, text in texts if isinstance(text, RVector)}
     if "lme4" in versions:
         arguments["lme4"] = versions["lme4"]
     parts = record.find("model", RList)
     columns: dict[str, Any] = {} if frame is None else frame.columns
     if parts is not None:
-        labels = ("y", "(weights)", "(offset)")
-        pairs = zip(labels, map(own_value, parts), strict=True)
+        pairs = zip(("y", "(weights)", "(offset)"), map(own_value, parts), strict=True)
         columns = {name: value for name, value in pairs if value is not None}
     return Fixture(
         name=name,
@@ -340,10 +326,30 @@ def _model_list(record: RList) -> RList | None:
     return next(iter(named + similar), None)
 
 
+def _with_known_blocks(terms: RList) -> RList:
+    """Return the components of a fit, the blocks of Zt unnamed where the names tell nothing.
+
+    getME names them by parameters: where these are shared there are fewer names than blocks.
+    """
+    blocks = terms.find("Ztlist", RList) or RList(())
+    wrong = (
+        name in (None, "", "NA") or name.endswith((".*", ".rho")) for name in blocks.names or ()
+    )
+    return terms.put("Ztlist", RList(blocks.items)) if any(wrong) else terms
+
+
+def _family(lf: RList) -> tuple[str, str] | None:
+    """Return name and link of a family."""
+    given = lf.find("family", RList)
+    if given is None or "family" not in given:
+        return None
+    return str(given["family"].values[0]), str(given["link"].values[0])
+
+
 def _reml(lf: RList) -> bool | None:
     """Return whether REML was asked for: of a fit, its ``devcomp`` tells; None for a GLMM."""
-    value, devcomp = lf.find("REML", RVector), lf.find("devcomp", RList)
-    dims = None if devcomp is None else devcomp.find("dims", RVector)
+    value, devcomp = lf.find("REML", RVector), lf.find("devcomp", RList) or RList(())
+    dims = devcomp.find("dims", RVector)
     known = {} if dims is None else dims.by_name()
     if known.get("GLMM"):
         return None

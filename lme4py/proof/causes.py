@@ -48,8 +48,7 @@ class _Case:
 
     def both(self, name: str) -> tuple[Any, Any]:
         """Return our value of a component and R's, None for one that is absent."""
-        ours, theirs = self.ours.parts.get(name), self.theirs.parts.get(name)
-        return ours and ours.value, theirs and theirs.value
+        return self.ours.parts.get(name), self.theirs.parts.get(name)
 
     def verdict(self, name: str) -> str:
         """Return the verdict on a component."""
@@ -239,10 +238,10 @@ def _explaining_option(case: _Case) -> DefaultContrasts | None:
         return None
     # What R says of X goes first, then the nearest: what codes no factor of the model stays.
     likely = list(spec.default_contrasts)
-    for component, part in reversed(list(case.theirs.parts.items())):
+    for component, coding in reversed(list(case.theirs.parts.items())):
         if component.startswith("fixed.contrasts["):
             factor = case.both(component.replace("fixed.contrasts", "frame", 1))[1]
-            match part.value:
+            match coding:
                 case [str(name)] if isinstance(factor, Factor) and factor.contrasts is None:
                     likely[factor.ordered] = name
     options = [(plain, ordered) for plain in CONTRASTS for ordered in CONTRASTS]
@@ -264,7 +263,7 @@ def _explaining_option(case: _Case) -> DefaultContrasts | None:
 
 def _fits(random: RandomEffects, theirs: Components) -> bool:
     """Tell whether random terms have R's names and numbers."""
-    names, Zt = theirs.parts["cnms"].value, theirs.parts["Zt"].value.matrix
+    names, Zt = theirs.parts["cnms"], theirs.parts["Zt"].matrix
     wanted, own = (sorted(columns for _, columns in cnms) for cnms in (names, random.cnms))
     if own != wanted or random.Zt.shape != Zt.shape:
         return False

@@ -18,26 +18,31 @@ from lme4py.unique_names import make_unique
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Component:
-    """One component of a model: numbers as an array, a `Factor`, an `RSparse`, or a list.
-
-    The elements of a list must be the same. The `axes` are what its rows and columns go by.
-    """
-
-    value: Any
-    axes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False, slots=True)
 class Components:
     """The components of a model, by the names that `MixedDesign` gives them, and their labels.
 
-    These tell the elements along an axis from each other: ``rows`` of the data, ``columns`` of X,
-    ``effects`` (rows of Zt), random ``terms``.
+    A part is numbers as an array, a `Factor`, an `RSparse`, or a list of what must be the same. The
+    labels tell the elements along an axis from each other.
     """
 
-    parts: Mapping[str, Component]
+    parts: Mapping[str, Any]
     labels: Mapping[str, Sequence[Hashable]]
+
+
+_AXES = {
+    "X": ("rows", "columns"),
+    **dict.fromkeys(("y", "weights", "offset", "frame", "flist"), ("rows",)),
+    "Zt": ("effects", "rows"),
+    "Lambdat": ("effects", "effects"),
+    **dict.fromkeys(("Lind", "Gp", "nl", "ord", "flist assign"), ("terms",)),
+    **dict.fromkeys(("theta", "lower", "upper", "par"), ("terms",)),
+}
+
+
+def axes_of(component: str) -> tuple[str, ...]:
+    """Return what rows and columns of a component go by; a block of Zt has rows of its own."""
+    kind = component.partition("[")[0]
+    return (component, "rows") if kind == "Ztlist" else _AXES.get(kind, ())
 
 
 def components(model: Fixture) -> Components:
@@ -63,8 +68,8 @@ def _taken_apart(model: Fixture) -> Components:
         [("family", list(model.family))] if model.family else [],
         [("reml", [known])] if isinstance(known, bool) else [],
     )
-    parts = {name: Component(value, tuple(axes)) for name, value, *axes in found}
-    cnms = parts["cnms"].value
+    parts = dict(found)
+    cnms = parts["cnms"]
     labels: dict[str, Sequence[Hashable]] = {
         "rows": () if frame is None else frame.row_names,
         "columns": () if X is None else X.column_names or (),
@@ -72,14 +77,14 @@ def _taken_apart(model: Fixture) -> Components:
         "terms": [(group, tuple(sorted(names))) for group, names in cnms],
     }
     for name, block in parts.items():
-        if name.startswith("Ztlist[") and isinstance(block.value, RSparse):
-            labels[name] = make_unique(block.value.row_names or ())
+        if name.startswith("Ztlist["):
+            labels[name] = make_unique(block.row_names or ())
     return Components(parts, labels)
 
 
-def _fixed(X: RVector) -> Iterator[tuple[Any, ...]]:
-    """Yield name, value and axes of what belongs to X."""
-    yield "X", X.values.astype(np.float64), "rows", "columns"
+def _fixed(X: RVector) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of what belongs to X."""
+    yield "X", X.values.astype(np.float64)
     yield "fixed.names", list(X.column_names or ())
     if "assign" in X.attributes:
         yield "fixed.assign", X.attributes["assign"].values.tolist()
@@ -102,27 +107,27 @@ def _fixed(X: RVector) -> Iterator[tuple[Any, ...]]:
     yield "fixed.dropped", places if names is None else list(named.items())
 
 
-def _by_rows(model: Fixture, frame: RFrame) -> Iterator[tuple[Any, ...]]:
+def _by_rows(model: Fixture, frame: RFrame) -> Iterator[tuple[str, Any]]:
     """Yield response, weights, offset and the model frame."""
     for name, value in zip(("y", "weights", "offset"), model.model, strict=True):
         if value is not None:
-            yield name, value, "rows"
+            yield name, value
     columns = {name: part for item in frame.columns.items() for name, part in split(*item)}
     yield "frame.names", list(columns)
     yield "frame.row_names", list(frame.row_names)
     for name, column in columns.items():
         match column:
             case Factor():
-                yield f"frame[{name!r}]", column, "rows"
+                yield f"frame[{name!r}]", column
             case Character():
-                yield f"frame[{name!r}]", column.texts().tolist(), "rows"
+                yield f"frame[{name!r}]", column.texts().tolist()
             case Numeric():
-                yield f"frame[{name!r}]", column.as_float(), "rows"
+                yield f"frame[{name!r}]", column.as_float()
 
 
-def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
+def _random(model: Fixture) -> Iterator[tuple[str, Any]]:
     terms = model.terms
-    yield "Zt", terms["Zt"], "effects", "rows"
+    yield "Zt", terms["Zt"]
     yield "random.row_names", list(terms["Zt"].row_names or ())
     blocks = terms.find("Ztlist", RList)
     if blocks is not None and blocks.names is not None:
@@ -131,13 +136,13 @@ def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
     yield from _template(terms)
     for name, first in (("Lind", 1), ("Gp", 0), ("nl", 0), ("ord", 1)):
         if name in terms:
-            yield name, _counts(terms[name], first), "terms"
+            yield name, _counts(terms[name], first)
     for name in ("theta", "lower", "upper", "par"):
         numbers = terms.find(name, RVector)
         if numbers is not None and model.fitted and name in ("theta", "par"):
             yield f"{name} (number)", [len(numbers)]
         elif numbers is not None:
-            yield name, numbers.as_float(), "terms"
+            yield name, numbers.as_float()
     cnms = named_items(terms["cnms"])
     yield "cnms", [(group, [] if names is None else list(names.values)) for group, names in cnms]
     factors = dict(named_items(terms["flist"]))
@@ -145,9 +150,9 @@ def _random(model: Fixture) -> Iterator[tuple[Any, ...]]:
     for group, factor in factors.items():
         if not isinstance(factor, Factor):
             raise TypeError(f"{group} in flist is no factor")
-        yield f"flist[{group!r}]", factor, "rows"
+        yield f"flist[{group!r}]", factor
     if "assign" in terms["flist"].attributes:
-        yield "flist assign", _counts(terms["flist"].attributes["assign"], 1), "terms"
+        yield "flist assign", _counts(terms["flist"].attributes["assign"], 1)
 
 
 def _counts(vector: RVector, first: int) -> list[int]:
@@ -155,7 +160,7 @@ def _counts(vector: RVector, first: int) -> list[int]:
     return [int(place) - first for place in vector.values.tolist()]
 
 
-def _blocks(blocks: RList) -> Iterator[tuple[Any, ...]]:
+def _blocks(blocks: RList) -> Iterator[tuple[str, Any]]:
     names = blocks.names or tuple(str(at) for at in range(len(blocks)))
     if len(names) != len(blocks):
         raise ValueError(f"Ztlist has {len(blocks)} elements and {len(names)} names")
@@ -164,10 +169,10 @@ def _blocks(blocks: RList) -> Iterator[tuple[Any, ...]]:
         if isinstance(item, RVector):
             # lme4 takes a row at a time and lets a single one become a vector.
             block = RSparse(sparse.csc_array(item.as_float()[None, :]), None, None)
-        yield (name := f"Ztlist[{label!r}]"), block, name, "rows"
+        yield f"Ztlist[{label!r}]", block
 
 
-def _template(terms: RList) -> Iterator[tuple[Any, ...]]:
+def _template(terms: RList) -> Iterator[tuple[str, Any]]:
     """Yield Lambdat: where theta stands in it, and whether its own numbers are theta's.
 
     These are the index in lme4 2.x, which puts theta there at the fit, and the estimates in a
@@ -177,11 +182,11 @@ def _template(terms: RList) -> Iterator[tuple[Any, ...]]:
     index = np.array(_counts(terms["Lind"], 1), dtype=np.int64)
     inside = index.size > 0 and index.min() >= 0 and index.max() < theta.size
     if index.size != Lambdat.matrix.nnz or not inside:
-        yield "Lambdat", Lambdat, "effects", "effects"
+        yield "Lambdat", Lambdat
         return
     places = Lambdat.matrix.copy()
     places.data = index + 1.0
-    yield "Lambdat", replace(Lambdat, matrix=places), "effects", "effects"
+    yield "Lambdat", replace(Lambdat, matrix=places)
     numbers = Lambdat.matrix.data
     own = any(np.array_equal(numbers, known) for known in (theta[index], index + 1))
     yield "Lambdat@x", ["theta[Lind]" if own else "something else"]

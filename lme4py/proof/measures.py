@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lme4py.data.values import Factor, FloatArray
-from lme4py.proof.components import Component, Components
+from lme4py.proof.components import Components, axes_of
 from lme4py.proof.findings import TOLERANCE, Difference, Finding
 from lme4py.rfiles.rvalues import RSparse
 
@@ -42,14 +42,13 @@ def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
 
     other_rows = False
     for name, expected in theirs.parts.items():
-        mine = ours.parts.get(name)
+        mine, axes = ours.parts.get(name), axes_of(name)
         if other_rows and name.startswith("frame["):
             continue
         if mine is not None:
-            labels = [ours.labels.get(axis, ()) for axis in mine.axes]
-            found = measure(name, mine.value, expected.value, labels)
-            if found.verdict != "equal" and mine.axes:
-                found = _up_to_order(found, mine, expected, [order(axis) for axis in mine.axes])
+            found = measure(name, mine, expected, [ours.labels.get(axis, ()) for axis in axes])
+            if found.verdict != "equal" and axes:
+                found = _up_to_order(found, mine, expected, axes, [order(axis) for axis in axes])
             other_rows |= name == "frame.row_names" and found.verdict == "different"
             yield found
         elif "[" not in name:
@@ -61,26 +60,28 @@ def findings(ours: Components, theirs: Components) -> Iterator[Finding]:
 
 
 def _up_to_order(
-    found: Finding, ours: Component, theirs: Component, orders: Sequence[Order]
+    found: Finding, ours: Any, theirs: Any, axes: Sequence[str], orders: Sequence[Order]
 ) -> Finding:
     """Return a finding, "order" where the components agree once they are put in their order."""
-    if isinstance(ours.value, list) and found.verdict == "order":
+    if isinstance(ours, list) and found.verdict == "order":
         # Moved elements of their own are no order of the rows or terms.
         found = replace(found, verdict="different")
-    if _extent(ours.value) != _extent(theirs.value) or all(order is None for order in orders):
+    if _extent(ours) != _extent(theirs) or all(order is None for order in orders):
         return found
-    if ours.axes == ("terms",):
+    if axes == ("terms",):
         # Where these stand depends on the terms, and so do the numbers of the index.
         what = "follows from the order of the terms"
         ordered = replace(found, verdict="order", summary=what, differences=(), largest=None)
-        mine, others = (np.sort(np.asarray(side.value, dtype=float)) for side in (ours, theirs))
-        return ordered if isinstance(ours.value, list) or np.array_equal(mine, others) else found
-    again = measure(found.component, _put_in_order(ours.value, orders), theirs.value)
+        mine, others = (np.sort(np.asarray(side, dtype=float)) for side in (ours, theirs))
+        return ordered if isinstance(ours, list) or np.array_equal(mine, others) else found
+    again = measure(found.component, _put_in_order(ours, orders), theirs)
     if again.verdict == "different":
         return found
-    moved = (axis for axis, order in zip(ours.axes, orders, strict=True) if order is not None)
-    axes = dict.fromkeys(_MOVED.get(axis, "its rows") for axis in moved)
-    what = f"{' and '.join(axes)} stand in another order"
+    pairs = zip(axes, orders, strict=True)
+    moved = dict.fromkeys(
+        _MOVED.get(axis, "its rows") for axis, order in pairs if order is not None
+    )
+    what = f"{' and '.join(moved)} stand in another order"
     return replace(again, verdict="order", summary=what, differences=())
 
 

@@ -28,7 +28,8 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
+from lme4py.data.values import FloatArray
+
 Template: TypeAlias = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 """One block of Lambdat: entries per column, row of each entry, its position in theta."""
 
@@ -49,10 +50,12 @@ class Covariance:
     hom: bool = False
     name: ClassVar[str]
     """lme4's name of the structure."""
+    correlated: ClassVar[bool] = False
+    """Whether it has a correlation rho, of two columns or more."""
 
-    def _least(self) -> float | None:
-        """Return the lower bound of rho, None where there is no correlation."""
-        return None
+    def _least(self) -> float:
+        """Return the lower bound of what is no standard deviation."""
+        return -np.inf
 
     def _places(self) -> NDArray[np.intp]:
         """Return the position in theta of each entry of Lambda, shape (c, c); -1 for none."""
@@ -76,18 +79,18 @@ class Covariance:
         """Number of theta."""
         return len(self._first_places()[0])
 
-    def _numbers(self, deviation: float, elsewhere: float, rho: float | None) -> FloatArray:  # noqa: ARG002
+    def _numbers(self, deviation: float, other: float) -> FloatArray:
         """Return one number for every standard deviation, and one for rho where there is one."""
         count = min(1, self.columns) if self.hom else self.columns
-        return np.array([deviation] * count + [rho] * self._has_rho, dtype=np.float64)
+        return np.array([deviation] * count + [other] * self._has_rho, dtype=np.float64)
 
     @property
     def _has_rho(self) -> bool:
-        return self._least() is not None and self.columns > 1
+        return self.correlated and self.columns > 1
 
     def par(self) -> FloatArray:
         """Return the starting values of the free parameters: the identity covariance."""
-        return self._numbers(1.0, 0.0, 0.0)
+        return self._numbers(1.0, 0.0)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the columns' names (``*`` for a common value), then ``rho``."""
@@ -103,11 +106,11 @@ class Covariance:
 
     def lower(self) -> FloatArray:
         """Return the lower bounds of par: 0 for standard deviations, the least rho, or none."""
-        return self._numbers(0.0, -np.inf, self._least())
+        return self._numbers(0.0, self._least())
 
     def upper(self) -> FloatArray:
         """Return the upper bounds of par: none for standard deviations, 1 for rho."""
-        return self._numbers(np.inf, np.inf, 1.0)
+        return self._numbers(np.inf, 1.0 if self.correlated else np.inf)
 
     def theta(self, par: FloatArray | None = None) -> FloatArray:
         """Return theta at `par`, at the starting values when None."""
@@ -149,10 +152,10 @@ class Unstructured(Covariance):
 
     name: ClassVar[str] = "us"
 
-    def _numbers(self, deviation: float, elsewhere: float, rho: float | None) -> FloatArray:  # noqa: ARG002
+    def _numbers(self, deviation: float, other: float) -> FloatArray:
         """Return one number for every entry on the diagonal, and one for every other."""
         rows, cols = self._first_places()
-        return np.where(rows == cols, deviation, elsewhere)
+        return np.where(rows == cols, deviation, other)
 
     def par_names(self, columns: Sequence[str]) -> list[str]:
         """Return the names of theta."""
@@ -188,6 +191,7 @@ class CompoundSymmetry(Covariance):
     """
 
     name: ClassVar[str] = "cs"
+    correlated: ClassVar[bool] = True
 
     def _least(self) -> float:
         return -1.0 / max(self.columns - 1, 1)
@@ -232,6 +236,7 @@ class Autoregressive(Covariance):
 
     hom: bool = True
     name: ClassVar[str] = "ar1"
+    correlated: ClassVar[bool] = True
 
     def _least(self) -> float:
         return -1.0

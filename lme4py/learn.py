@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -220,13 +220,15 @@ def read_model(
     control = control_of(arguments.control, generalized=not linear, note=messages.remark)
     if control.autoscale is not None and not lme4.autoscales:
         raise _unused(lme4, f"autoscale = {control.autoscale!r}")
-    if isinstance(formula, Formula) and formula.lme4 != lme4:
+    if not isinstance(formula, Formula):
+        formula = Formula.parse(formula, lme4)
+    elif formula.lme4 != lme4:
         messages.remark(
             f"the formula was read as lme4 {formula.lme4.version} reads it; this call follows "
             f"lme4 {lme4.version}"
         )
-    written = formula if isinstance(formula, Formula) else Formula.parse(formula)
-    written = parsed = written.followed(lme4)
+        formula = replace(formula, lme4=lme4)
+    written = parsed = formula
     if parsed.response is None and control.check_formula_LHS == "stop":
         raise CheckError(
             "!checkLHS || length(as.formula(formula, env = denv)) == 3 is not TRUE",

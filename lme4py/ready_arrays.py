@@ -245,7 +245,7 @@ def _bars(item: str | Formula | Bar, lme4: Lme4) -> Sequence[Bar]:
     if isinstance(item, Bar):
         return [item]
     if isinstance(item, Formula):
-        return item.followed(lme4).bars
+        return find_bars(item.right, lme4)
     if not isinstance(item, str):
         raise DataError(f"a term is text, a Bar or TermArrays, not {type(item).__name__}")
     node = parse(item)

@@ -17,7 +17,7 @@ from lme4py.formula.bars import (
 from lme4py.formula.deparse import deparse
 from lme4py.formula.formula_traps import Trap, formula_traps
 from lme4py.formula.parse import parse
-from lme4py.formula.syntax import Call, Node, Number, call, calls_in
+from lme4py.formula.syntax import Call, Node, Number, call, calls_in, with_operands
 from lme4py.versions import LME4_2, Lme4, lme4_of
 
 _REMEMBERED = 2_000
@@ -95,27 +95,8 @@ class Formula:
         if not isinstance(text, str):
             raise FormulaError("invalid formula", hint=f"it is a {type(text).__name__}, not text")
         found = _read(text) if len(text) <= _REMEMBERED else _formula(text)
-        return found.followed(lme4_of(lme4))
-
-    def followed(self, lme4: Lme4) -> Formula:
-        """Return the formula as another generation of lme4 reads it.
-
-        Parameters
-        ----------
-        lme4 : Lme4
-            The generation.
-
-        Returns
-        -------
-        Formula
-
-        Examples
-        --------
-        >>> from lme4py.versions import LME4_1
-        >>> [bar.label for bar in Formula.parse("~ (1 | (g))").followed(LME4_1).bars]
-        ['1 | (g)']
-        """
-        return self if self.lme4 == lme4 else replace(self, lme4=lme4)
+        generation = lme4_of(lme4)
+        return found if found.lme4 == generation else replace(found, lme4=generation)
 
     @property
     def response(self) -> Node | None:
@@ -127,25 +108,8 @@ class Formula:
         """The right side."""
         return self.node.operands[-1]
 
-    def with_right(self, right: Node) -> Formula:
-        """Return the formula with another right side.
-
-        Parameters
-        ----------
-        right : Node
-            A node of a formula, such as ``Formula.parse("~ x").right``.
-
-        Returns
-        -------
-        Formula
-
-        Examples
-        --------
-        >>> str(Formula.parse("y ~ z").with_right(Formula.parse("~ x").right))
-        'y ~ x'
-        """
-        sides = (*self.node.operands[:-1], right)
-        return replace(self, node=call("~", *sides, span=self.node.span))
+    def _with_right(self, right: Node) -> Formula:
+        return replace(self, node=with_operands(self.node, *self.node.operands[:-1], right))
 
     @cached_property
     def bars(self) -> tuple[Bar, ...]:
@@ -174,7 +138,7 @@ class Formula:
 
     @cached_property
     def _nobars(self) -> Formula:
-        return self.with_right(without_bars(self.right, self.lme4) or Number(1.0))
+        return self._with_right(without_bars(self.right, self.lme4) or Number(1.0))
 
     def subbars(self) -> Formula:
         """Return the formula with ``+`` for every bar (lme4's ``subbars``).
@@ -223,7 +187,7 @@ class Formula:
 
     def _expanded(self, double_bar: DoubleBar) -> Formula:
         right = expand_double_bars(self.right, double_bar)
-        return self if right is self.right else self.with_right(right)
+        return self if right is self.right else self._with_right(right)
 
     def __str__(self) -> str:
         return deparse(self.node)

@@ -14,6 +14,7 @@ from lme4py.data.collation import Collation
 from lme4py.data.values import Factor, Matrix
 from lme4py.design import MixedDesign
 from lme4py.errors import Lme4pyError
+from lme4py.formula.bars import find_bars
 from lme4py.functions.table import Context
 from lme4py.matrices.grouping import Grouping, left_side
 from lme4py.matrices.reterms import RandomEffects, random_effects
@@ -297,7 +298,7 @@ def _random_terms(case: _Case) -> Iterator[str]:
     formula = case.design.formula
     other = LME4_1 if formula.lme4 == LME4_2 else LME4_2
     try:
-        expanded = {bar.group_name for bar in formula.followed(other).bars}
+        expanded = {bar.group_name for bar in find_bars(formula.right, other)}
     except Lme4pyError:
         return
     if expanded == {group for group, _ in theirs} != {group for group, _ in ours}:

@@ -109,7 +109,8 @@ def _terms_with(spec: Spec, bars: Sequence[Bar]) -> Terms:
     right = spec.formula.nobars().right
     for bar in bars:
         right = call("+", right, call("+", bar.effects, bar.group))
-    return terms(spec.formula.with_right(right).node, spec.frame_names)
+    sides = spec.formula.node.operands
+    return terms(call("~", *sides[:-1], right), spec.frame_names)
 
 
 def _names(node: Node) -> set[str]:

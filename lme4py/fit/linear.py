@@ -21,7 +21,7 @@ from lme4py.fit.algebra import (
     PenalisedFit,
     cholesky,
 )
-from lme4py.matrices.reterms import RandomEffects
+from lme4py.matrices.reterms import RandomEffects, within_bounds
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -114,13 +114,13 @@ class DevianceFunction(Abbreviated):
     def _checked(self, parameters: ArrayLike) -> FloatArray:
         values, count = numbers_of("par", parameters), self.random.par.size
         if not self.fixed:
-            return self.random.within_bounds(values)
+            return within_bounds(self.random, values)
         if values.shape != (count + self.fixed,):
             raise DataError(
                 f"there are {count + self.fixed} parameters, not {values.size}",
                 hint=f"{count} of the covariance, then {self.fixed} fixed effects",
             )
-        return np.append(self.random.within_bounds(values[:count]), values[count:])
+        return np.append(within_bounds(self.random, values[:count]), values[count:])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -17,7 +17,7 @@ from lme4py.data.values import FloatArray
 from lme4py.errors import CheckError, DataError
 from lme4py.fit.generalized import GeneralizedDeviance
 from lme4py.fit.linear import DevianceFunction, LinearDeviance, Solution
-from lme4py.matrices.reterms import RandomEffects
+from lme4py.matrices.reterms import RandomEffects, within_bounds
 from lme4py.messages import Messages
 from lme4py.versions import Lme4
 
@@ -162,7 +162,7 @@ def _starting(devfun: DevianceFunction, start: Start) -> FloatArray:
             text = f"starting value of '{names[name]}' has length not equal to {size}"
             raise DataError(text, hint=f"it has {numbers.size}")
         found[names[name]] = numbers
-    return np.append(devfun.random.within_bounds(found["par"]), found["fixef"])
+    return np.append(within_bounds(devfun.random, found["par"]), found["fixef"])
 
 
 def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Optimum:

@@ -260,7 +260,8 @@ class RandomEffects:
         Parameters
         ----------
         par : array-like of float, shape (len(self.par),)
-            Between `lower` and `upper`, as `within_bounds` takes it.
+            Between `lower` and `upper`; what an optimiser's rounding, 1e-10, put beside them
+            is taken for them.
 
         Returns
         -------
@@ -288,7 +289,8 @@ class RandomEffects:
         Parameters
         ----------
         par : array-like of float, shape (len(self.par),)
-            Between `lower` and `upper`, as `within_bounds` takes it.
+            Between `lower` and `upper`; what an optimiser's rounding, 1e-10, put beside them
+            is taken for them.
 
         Returns
         -------
@@ -354,49 +356,7 @@ class RandomEffects:
     def _by_term(self, par: ArrayLike) -> list[FloatArray]:
         """Return par term by term, after its length and bounds are checked."""
         ends = np.cumsum([term.covariance.par().size for term in self.terms])
-        return np.split(self.within_bounds(par), ends[:-1])
-
-    def within_bounds(self, par: ArrayLike) -> FloatArray:
-        """Return parameters that have been checked.
-
-        Parameters
-        ----------
-        par : array-like of float, shape (len(self.par),)
-            Beside `lower` and `upper` by no more than an optimiser's rounding, 1e-10.
-
-        Returns
-        -------
-        ndarray of float64
-            Between `lower` and `upper`.
-
-        Raises
-        ------
-        DataError
-            For another length, or for a value that is not finite or out of bounds.
-
-        Examples
-        --------
-        >>> import lme4py
-        >>> design = lme4py.lformula("Reaction ~ Days + (1 | Subject)", lme4py.data.sleepstudy())
-        >>> design.random.within_bounds([-5.6e-17]).tolist()
-        [0.0]
-        """
-        values, count = numbers_of("par", par), self.par.size
-        if values.shape != (count,):
-            raise DataError(
-                f"par has {'x'.join(map(str, values.shape)) or 'no'} values, "
-                f"the model has {count} parameters",
-                hint=f"in this order: {', '.join(self.par_names)}",
-            )
-        inside = (self.lower - _ROUNDING <= values) & (values <= self.upper + _ROUNDING)
-        wrong = ~(np.isfinite(values) & inside)
-        if wrong.any():
-            first = int(np.flatnonzero(wrong)[0])
-            raise DataError(
-                f"par[{first}] ({self.par_names[first]}) is {values[first]:g}, "
-                f"not between {self.lower[first]:g} and {self.upper[first]:g}"
-            )
-        return np.clip(values, self.lower, self.upper)
+        return np.split(within_bounds(self, par), ends[:-1])
 
     @cached_property
     def Ztlist(self) -> list[tuple[str, csc_array]]:
@@ -440,6 +400,26 @@ class RandomEffects:
 
 def _joined(parts: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def within_bounds(random: RandomEffects, par: ArrayLike) -> FloatArray:
+    """Return parameters that have been checked, those beside a bound by rounding moved to it."""
+    values, count = numbers_of("par", par), random.par.size
+    if values.shape != (count,):
+        raise DataError(
+            f"par has {'x'.join(map(str, values.shape)) or 'no'} values, "
+            f"the model has {count} parameters",
+            hint=f"in this order: {', '.join(random.par_names)}",
+        )
+    inside = (random.lower - _ROUNDING <= values) & (values <= random.upper + _ROUNDING)
+    wrong = ~(np.isfinite(values) & inside)
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        raise DataError(
+            f"par[{first}] ({random.par_names[first]}) is {values[first]:g}, "
+            f"not between {random.lower[first]:g} and {random.upper[first]:g}"
+        )
+    return np.clip(values, random.lower, random.upper)
 
 
 def random_effects(terms: Sequence[RandomTerm], rows: int) -> RandomEffects:

@@ -151,12 +151,7 @@ class Cluster(Shown):
         return f"{', '.join(levels)}: {count} row{'' if count == 1 else 's'}"
 
     def display(
-        self,
-        *,
-        rows: int = 8,
-        columns: int = 8,
-        digits: int = 6,
-        notation: str = "raudenbush-bryk",
+        self, *, rows: int = 8, columns: int = 8, digits: int = 6, notation: str = "raudenbush-bryk"
     ) -> Display:
         """Return the cluster as an equation with its numbers.
 
@@ -181,7 +176,8 @@ class Cluster(Shown):
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         notes = tuple(self._legend(most[1]))
         section = Section(self.title, tuple(relations), self.source.stage, notes)
-        return Display((section,), self.source.system.notation(notation).write, digits, width=88)
+        setter = self.source.system.notation(notation).setter(digits=digits)
+        return Display((section,), setter, width=88)
 
     def variance(
         self, par: ArrayLike | None = None, sigma: float | None = None, *, fit: object = None
@@ -382,7 +378,7 @@ class ClusterVariance(Shown):
                 numbers = Operation("=", (side, _grid(values, (most, most))))
                 sections.append(Section("", (numbers,), stage))
         sections.append(Section("", (), stage, tuple(self._notes())))
-        return Display(tuple(sections), written.write, digits, width=88)
+        return Display(tuple(sections), written.setter(digits=digits), width=88)
 
     def _by_factor(self) -> dict[str, FloatArray]:
         """Return what each grouping factor adds to the covariance, shape (n_j, n_j) each."""
@@ -509,39 +505,37 @@ class Clusters(Sequence[Cluster]):
         design, (order, starts) = self.design, self._order
         rows = order[starts[code] : starts[code + 1]]
         others = (k for k in range(len(self.hierarchy.factors)) if k != self.factor)
+        Zt = design.Zt[:, rows]
         return Cluster(
             level=self.levels[code],
             rows=rows.copy(),
             y=None if design.y is None else design.y[rows],
             X=dense(design.X[rows]),
-            own=self._part(self.factor, rows),
-            others=tuple(self._part(factor, rows) for factor in others),
+            own=self._part(self.factor, rows, Zt),
+            others=tuple(self._part(factor, rows, Zt) for factor in others),
             offset=None if design.offset is None else design.offset[rows],
             weights=None if design.weights is None else design.weights[rows],
             source=self,
         )
 
-    def _part(self, place: int, rows: NDArray[np.int64]) -> ClusterPart:
+    def _part(self, place: int, rows: NDArray[np.int64], Zt: Any) -> ClusterPart:
         factor, random = self.hierarchy.factors[place], self.design.random
         codes = factor.codes[rows]
-        own = [
-            (int(begin) + k, term, k)
-            for begin, term in zip(random.Gp, random.terms, strict=False)
-            if term.bar.group_name == factor.name
-            for k in range(term.columns)
-        ]
-        columns = [term.plan.column(k, rows) for _, term, k in own]
         found = np.unique(codes[codes >= 0]).tolist()
-        each = [(code, *column) for code in found for column in zip(own, columns, strict=True)]
-        places = [first + code * term.columns for code, (first, term, _), _ in each]
-        # As in Zt, no zero has a sign.
-        Z = [np.where(codes == code, column, 0.0) + 0.0 for code, _, column in each]
+        each = [
+            (begin + code * term.columns + k, factor.levels[code], name)
+            for code in found
+            for begin, term in zip(random.Gp.tolist(), random.terms, strict=False)
+            if term.bar.group_name == factor.name
+            for k, name in enumerate(term.plan.names)
+        ]
+        columns = np.array([position for position, *_ in each], dtype=np.int64)
         return ClusterPart(
             factor.name,
             tuple(factor.levels[code] for code in found),
-            np.array(places, dtype=np.int64),
-            tuple((factor.levels[code], term.plan.names[k]) for code, (_, term, k), _ in each),
-            np.column_stack([np.empty((rows.size, 0)), *Z]),
+            columns,
+            tuple((level, name) for _, level, name in each),
+            dense(Zt[columns].T),
         )
 
 

@@ -319,9 +319,8 @@ class Equations(Shown):
         ]
         if self.width is not None:
             shown = list(map(folded, shown))
-        return Display(
-            tuple(shown), self.notation.write, self.digits, self.terms_per_line, self.width
-        )
+        setter = self.notation.setter(digits=self.digits)
+        return Display(tuple(shown), setter, self.terms_per_line, self.width)
 
     def _with_numbers(self, tree: Tree) -> Tree:
         return computed(substituted(tree, self.numbers)) if self.numbers else tree

@@ -19,13 +19,7 @@ from lme4py.explain.markup.typesetting import Mark, Typesetter, Written
 _INDEX_LETTERS = "jklmnopqrstuvw"
 # From the highest level downwards.
 _COEFFICIENTS = "γβπκψωφχζ"
-_SINGLE = {
-    "mean": "μ",
-    "residual": "ε",
-    "weight": "w",
-    "trials": "n",
-    "size": "n",
-}
+_SINGLE = {"mean": "μ", "residual": "ε", "weight": "w", "trials": "n", "size": "n"}
 
 
 def _subscript(

@@ -33,10 +33,7 @@ from lme4py.formula.syntax import Call
 _DISTRIBUTIONS = {
     "poisson": ("Poisson", ""),
     "Gamma": ("Gamma", "Gamma(μ, σ²) has mean μ and variance σ²·μ²"),
-    "inverse.gaussian": (
-        "InverseGaussian",
-        "InverseGaussian(μ, σ²) has mean μ and variance σ²·μ³",
-    ),
+    "inverse.gaussian": ("InverseGaussian", "InverseGaussian(μ, σ²) has mean μ and variance σ²·μ³"),
     "gaussian": ("N", ""),
     "negative.binomial": (
         "NegativeBinomial",

@@ -281,13 +281,13 @@ def _well_formed(equations):
     assert latex.count(r"\left") == latex.count(r"\right")
     # Within a group of equations no two quantities look the same.
     for display in (equations.levels, equations.combined, equations.distribution):
-        setter = Typesetter(display.write)
+        setter = display.setter
         for section in display.sections:
             seen = {}
             for relation in section.relations:
                 for symbol in (*quantities_of(relation.left), *quantities_of(relation.right)):
                     if symbol.kind != "offset":
-                        text = setter.symbol(display.write(symbol, section.stage))
+                        text = setter.symbol(setter.write(symbol, section.stage))
                         assert seen.setdefault(text, symbol) == symbol
 
 
@@ -646,9 +646,9 @@ def _right_sides(display, section, form):
 
 def _named(display, section, form, values):
     """Return the values by the symbols that are printed for them."""
-    setter = Typesetter(display.write, form=FORMS[form])
+    setter = replace(display.setter, form=FORMS[form])
     printed = {
-        setter.symbol(display.write(item, section.stage)): value for item, value in values.items()
+        setter.symbol(setter.write(item, section.stage)): value for item, value in values.items()
     }
     assert len(printed) == len(values)
     return printed
@@ -685,7 +685,7 @@ def test_printed_trees_are_read_as_they_are(seed, form):
         for name, value in zip("abc", (0.7, 1.9, 2.6), strict=True)
     }
     section = Section("", (Operation("=", (Quantity("response", "y"), tree)),))
-    display = Display((section,), lambda item, _: Written(item.name), digits=12)
+    display = Display((section,), Typesetter(lambda item, _: Written(item.name), 12))
     (printed,) = _right_sides(display, section, form)
     found = read(printed, _named(display, section, form, letters), form)
     np.testing.assert_allclose(found, evaluate(tree, letters), rtol=1e-9)

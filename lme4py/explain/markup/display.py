@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import chain
 from typing import TypeAlias
 
 from lme4py.argument_types import choice_of, count_of
-from lme4py.explain.expression import Operation, Quantity, Tree, operands_of
+from lme4py.explain.expression import Operation, Tree, operands_of
 from lme4py.explain.markup.formats import LATEX, MARKDOWN, MATHML, TEXT, Format
-from lme4py.explain.markup.typesetting import Typesetter, Written
+from lme4py.explain.markup.typesetting import Typesetter
 
 Note: TypeAlias = str | Sequence[str | Tree]
 """A sentence below equations; symbols may stand in it."""
@@ -135,10 +135,8 @@ class Display(Shown):
     ----------
     sections : tuple of Section
         What is shown.
-    write : callable
-        How a quantity is written in an equation of a stage.
-    digits : int
-        Significant digits of numbers.
+    setter : Typesetter
+        How trees are written.
     terms_per_line : int, optional
         Break sums after that many terms.
     width : int, optional
@@ -146,8 +144,7 @@ class Display(Shown):
     """
 
     sections: tuple[Section, ...]
-    write: Callable[[Quantity, int], Written]
-    digits: int = 4
+    setter: Typesetter
     terms_per_line: int | None = None
     width: int | None = None
 
@@ -166,7 +163,8 @@ class Display(Shown):
         # A page breaks its own lines; equations do not.
         broken = form in (TEXT, LATEX) and self.width is not None
         for section in self.sections:
-            setter, plain = (self._setter(each, section) for each in (form, TEXT))
+            plain = replace(self.setter, stage=section.stage, most=section.most)
+            setter = replace(plain, form=form)
             equations = [setter.lines(r, self._starts(r, plain)) for r in section.relations]
             notes = [
                 "".join(
@@ -179,11 +177,6 @@ class Display(Shown):
                 for line in _wrapped(note, plain, (self.width or 0) - 2 if broken else 10**9)
             ]
             yield section, equations, notes
-
-    def _setter(self, form: Format, section: Section) -> Typesetter:
-        return Typesetter(
-            lambda quantity: self.write(quantity, section.stage), self.digits, form, section.most
-        )
 
     def _starts(self, relation: Operation, plain: Typesetter) -> Sequence[int]:
         """Return which terms of a sum begin a line, the same in all formats."""

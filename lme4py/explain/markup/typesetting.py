@@ -57,9 +57,10 @@ def _beside(boxes: Sequence[Box]) -> Box:
 class Typesetter:
     """Sets trees in a format."""
 
-    write: Callable[[Quantity], Written]  # the notation
+    write: Callable[[Quantity, int], Written]  # the notation
     digits: int = 4  # significant ones of numbers
     form: Format = TEXT
+    stage: int = 0  # of the hierarchy, at which equations are read
     most: int | None = None  # rows and columns of a matrix; else its middle is left out
 
     def lines(self, relation: Operation, starts: Sequence[int] = (0,)) -> list[str]:
@@ -143,7 +144,7 @@ class Typesetter:
     def _box(self, tree: Tree) -> Box:
         match tree:
             case Quantity():
-                return (self.symbol(self.write(tree)),)
+                return (self.symbol(self.write(tree, self.stage)),)
             case Grid():
                 return self._grid(tree)
             case Operation("+", terms):

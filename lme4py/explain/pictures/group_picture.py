@@ -13,14 +13,7 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import Estimates, modes
 from lme4py.explain.expression import Quantity, evaluate
-from lme4py.explain.pictures.figure import (
-    FAINT,
-    INK,
-    PICTURE,
-    colours_of,
-    new_figure,
-    short,
-)
+from lme4py.explain.pictures.figure import FAINT, INK, PICTURE, colours_of, new_figure, short
 from lme4py.explain.system import system
 from lme4py.links import mean_of_link
 

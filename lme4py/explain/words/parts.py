@@ -30,14 +30,7 @@ from lme4py.explain.markup.page import (
     code,
     one_line,
 )
-from lme4py.explain.system import (
-    ALL,
-    ColumnProduct,
-    column_of_X,
-    fixed_terms,
-    left_side,
-    system,
-)
+from lme4py.explain.system import ALL, ColumnProduct, column_of_X, fixed_terms, left_side, system
 from lme4py.family import has_dispersion
 from lme4py.formula.deparse import deparse
 from lme4py.formula.syntax import Call, Node, Number, strip_parentheses

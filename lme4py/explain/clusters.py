@@ -20,11 +20,11 @@ from lme4py.design import MixedDesign
 from lme4py.errors import DataError, nearest
 from lme4py.explain.estimates import Estimates, estimates, known_values
 from lme4py.explain.expression import (
-    Grid,
     Operation,
     Quantity,
     QuantityKind,
     Tree,
+    abridged,
     column,
     grid,
     shortened,
@@ -239,13 +239,13 @@ class Cluster(Shown):
         told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
         told += [(part.Z, effects) for _, part, effects in self.effects()]
         for matrix, effects in told:
-            vector = column(effects).abridged(most[1], 1)
+            vector = abridged(column(effects), most[1], 1)
             terms.append(Operation("·", (_grid(matrix, most), vector)))
         if self.offset is not None:
             terms.append(_grid(self.offset, most))
         if model.residual:
-            terms.append(column(self._each_row("residual")).abridged(most[0], 1))
-        y = column(self._each_row(model.outcome.kind)).abridged(most[0], 1)
+            terms.append(abridged(column(self._each_row("residual")), most[0], 1))
+        y = abridged(column(self._each_row(model.outcome.kind)), most[0], 1)
         if model.residual and self.y is not None and self.y.ndim == 1:
             y = _grid(self.y, most)
         letters = in_matrices(model, [k for k, *_ in self.effects()], self.source.factor)
@@ -415,14 +415,14 @@ class ClusterVariance(Shown):
             yield f"by the row, from {least:.3f} to {most:.3f} {share}"
 
 
-def _grid(values: Any, most: tuple[int, int]) -> Grid:
+def _grid(values: Any, most: tuple[int, int]) -> Operation:
     """Return the numbers of a matrix or vector, the middle of a large one left out."""
     numbers = np.asarray(values, dtype=np.float64)
     lines = numbers.reshape(len(numbers), -1)
     if len(lines) > most[0]:
         # Only what is shown becomes a tree.
         lines = np.vstack([lines[: most[0]], lines[-1:]])
-    return grid(lines.tolist()).abridged(*most)
+    return abridged(grid(lines.tolist()), *most)
 
 
 class Clusters(Sequence[Cluster]):

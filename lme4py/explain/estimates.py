@@ -14,7 +14,7 @@ from lme4py.argument_types import coefficients_of
 from lme4py.data.values import FloatArray
 from lme4py.design import MixedDesign
 from lme4py.errors import DataError
-from lme4py.explain.expression import Grid, Operation, Quantity, QuantityKind, Tree, grid, times
+from lme4py.explain.expression import Operation, Quantity, QuantityKind, Tree, grid, times
 from lme4py.explain.system import ColumnProduct, System
 from lme4py.export.to_statsmodels import covariances_of
 from lme4py.family import has_dispersion
@@ -182,7 +182,7 @@ def modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
 
 def covariance_symbols(
     system: System, factor: int, *, by_deviation: bool
-) -> tuple[Grid, dict[Quantity, list[ColumnProduct]]]:
+) -> tuple[Operation, dict[Quantity, list[ColumnProduct]]]:
     """Return the covariance matrix of a factor's random effects: τ, or `by_deviation` ρ·σ·σ.
 
     Beside it stand its symbols, each with the columns whose effects it tells of.

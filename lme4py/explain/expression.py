@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from typing import Any, Literal, Self, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -68,6 +68,7 @@ class Operation:
     ``ᵀ``         a matrix or vector, which is transposed
     ``=``, ``~``  the sides of an equation, of a statement about a distribution
     ``⊙``         two matrices: each row is the Kronecker product of their rows
+    ``matrix``    rows, each an operation ``row`` on its entries; a vector is a column
     ``⋯⋮⋱``       (one of these) none: what is left out of a matrix or a list
     ``Σ``         the first and last value of the index h, and what is added up
     ``each``      what is told for each value of h, the first and the last one
@@ -80,7 +81,7 @@ class Operation:
     operands: tuple[Tree, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.name} of {len(self.operands)}>"
+        return f"<Operation: {self.name} of {len(self.operands)}>"
 
     @property
     def left(self) -> Tree:
@@ -92,38 +93,9 @@ class Operation:
         """The right side."""
         return self.operands[1]
 
-    def map(self, change: Callable[[Tree], Tree]) -> Self:
+    def map(self, change: Callable[[Tree], Tree]) -> Operation:
         """Return the tree with each of its operands changed."""
-        return replace(self, operands=tuple(map(change, self.operands)))
-
-
-@dataclass(frozen=True, repr=False)
-class Grid(Operation):
-    """A matrix, its entries row by row, so many across; a vector is a column of them."""
-
-    across: int = 1
-
-    @property
-    def rows(self) -> list[tuple[Tree, ...]]:
-        """The rows from above."""
-        starts = range(0, len(self.operands), max(self.across, 1))
-        return [self.operands[start : start + self.across] for start in starts]
-
-    def abridged(self, down: int, across: int) -> Grid:
-        """Return the matrix without the middle of more rows and columns.
-
-        Examples
-        --------
-        >>> small = grid([[1.0] * 9] * 9).abridged(4, 4)
-        >>> len(small.rows), small.rows[2][2].name
-        (4, '⋱')
-        """
-        if self.across <= across and len(self.operands) <= down * self.across:
-            return self
-        dots: tuple[Tree, ...] = (Operation("⋮"),) * self.across
-        rows = shortened(self.rows, down, dots)
-        gaps = (Operation("⋱" if row == dots else "⋯") for row in rows)
-        return grid(shortened(row, across, gap) for row, gap in zip(rows, gaps, strict=True))
+        return Operation(self.name, tuple(map(change, self.operands)))
 
 
 Tree: TypeAlias = float | Quantity | Operation
@@ -152,16 +124,37 @@ def operands_of(name: str, tree: Tree) -> tuple[Tree, ...]:
     return tree.operands if isinstance(tree, Operation) and tree.name == name else (tree,)
 
 
-def grid(rows: Iterable[Iterable[Tree]]) -> Grid:
+def grid(rows: Iterable[Iterable[Tree]]) -> Operation:
     """Return a matrix by rows."""
-    lines = [tuple(row) for row in rows]
-    across = len(lines[0]) if lines else 0
-    return Grid("matrix", tuple(entry for line in lines for entry in line), across)
+    return Operation("matrix", tuple(Operation("row", tuple(row)) for row in rows))
 
 
-def column(entries: Iterable[Tree]) -> Grid:
+def column(entries: Iterable[Tree]) -> Operation:
     """Return a column vector."""
-    return Grid("matrix", tuple(entries))
+    return grid([entry] for entry in entries)
+
+
+def rows_of(matrix: Tree) -> list[tuple[Tree, ...]]:
+    """Return the rows of a matrix from above; all else is its only entry."""
+    if not isinstance(matrix, Operation) or matrix.name != "matrix":
+        return [(matrix,)]
+    return [row.operands for row in matrix.operands if isinstance(row, Operation)]
+
+
+def abridged(matrix: Tree, down: int, across: int) -> Operation:
+    """Return a matrix without the middle of more rows and columns.
+
+    Examples
+    --------
+    >>> small = rows_of(abridged(grid([[1.0] * 9] * 9), 4, 4))
+    >>> len(small), small[2][2].name
+    (4, '⋱')
+    """
+    rows = rows_of(matrix)
+    dots: tuple[Tree, ...] = (Operation("⋮"),) * max(map(len, rows), default=0)
+    kept = shortened(rows, down, dots)
+    gaps = (Operation("⋱" if row is dots else "⋯") for row in kept)
+    return grid(shortened(row, across, gap) for row, gap in zip(kept, gaps, strict=True))
 
 
 def shortened(items: Sequence[Item], most: int, gap: Item) -> list[Item]:
@@ -197,9 +190,9 @@ def evaluate(tree: Tree, values: Mapping[Quantity, Any]) -> Any:
             return values[tree]
         case Operation("marked", (inside, _)):
             return evaluate(inside, values)
-        case Operation("·", (Grid(operands=entries), Grid(operands=effects))):
-            pairs = zip(entries, effects, strict=True)
-            return evaluate(Operation("+", tuple(times(*pair) for pair in pairs)), values)
+        case Operation("·", (Operation("matrix", (Operation("row", entries),)), vector)):
+            pairs = zip(entries, rows_of(vector), strict=True)
+            return evaluate(Operation("+", tuple(times(x, *b) for x, b in pairs)), values)
         case Operation(name, operands):
             if name not in _ARITHMETIC:
                 raise TypeError(f"{name} has no value")

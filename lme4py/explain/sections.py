@@ -9,7 +9,6 @@ from lme4py.data.values import Factor
 from lme4py.design import MixedDesign
 from lme4py.explain.estimates import covariance_symbols
 from lme4py.explain.expression import (
-    Grid,
     Operation,
     Quantity,
     Tree,
@@ -20,6 +19,7 @@ from lme4py.explain.expression import (
     grid,
     operands_of,
     quantities_of,
+    rows_of,
     substituted,
     summed,
     times,
@@ -184,7 +184,7 @@ def _structure(system: System) -> Iterator[Note]:
         yield "crossed factors: no order does for both, their blocks lie side by side"
 
 
-def _blocks(system: System, factor: int) -> Grid:
+def _blocks(system: System, factor: int) -> Operation:
     """Return Z of one factor: a block for each level."""
     last = system.hierarchy.factors[factor].size
     first, final = (Quantity("matrix", "Z", numbers=(k,)) for k in (1, last))
@@ -202,7 +202,7 @@ def _stacked(term: Tree) -> Tree:
     match term:
         case Operation("+"):
             return term.map(_stacked)
-        case Operation("·", (Grid(operands=entries), effects)):
+        case Operation("·", (Operation("matrix", (Operation("row", entries),)), effects)):
             lines = [[in_row(entry, row) for entry in entries] for row in ("1", "n")]
             lines.insert(1, [Operation("⋮")] * len(entries))
             return Operation("·", (grid(lines), effects))
@@ -238,9 +238,9 @@ def variance(
         yield Operation("=", (Operation("var", (system.outcome,)), summed(total)))
 
 
-def _quadratic(columns: Sequence[ColumnProduct], matrix: Grid) -> Iterator[Tree]:
+def _quadratic(columns: Sequence[ColumnProduct], matrix: Tree) -> Iterator[Tree]:
     """Yield the terms of z T zᵀ, those of both halves of T together."""
-    rows = matrix.rows
+    rows = rows_of(matrix)
     for one, first in enumerate(columns):
         for two, second in enumerate(columns[one:], start=one):
             cell = rows[one][two]
@@ -269,7 +269,7 @@ def distribution_sections(
         pairs: list[tuple[Tree, Tree]] = [(effect, 0.0) for effect in system.effects_of(factor)]
         pairs = _about_means(system, factor) or pairs if by_deviation else pairs
         covariance, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
-        relation = distributed(pairs[0][0], "N", pairs[0][1], *covariance.operands[:1])
+        relation = distributed(pairs[0][0], "N", pairs[0][1], *rows_of(covariance)[0])
         if len(pairs) > 1:
             left, center = (column(pair[k] for pair in pairs) for k in range(2))
             relation = distributed(left, "N", center, covariance)

@@ -14,7 +14,14 @@ import pytest
 
 import lme4py
 from lme4py.explain.estimates import covariance_symbols
-from lme4py.explain.expression import Operation, Quantity, evaluate, quantities_of, substituted
+from lme4py.explain.expression import (
+    Operation,
+    Quantity,
+    evaluate,
+    quantities_of,
+    rows_of,
+    substituted,
+)
 from lme4py.explain.markup.display import Display, Section
 from lme4py.explain.markup.formats import LATEX, MATHML, TEXT
 from lme4py.explain.markup.typesetting import Typesetter, Written
@@ -522,7 +529,7 @@ def test_zeros_are_where_lambda_has_none(number):
         grid, _ = covariance_symbols(found, factor, by_deviation=False)
         rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
-        written = [[entry != 0.0 for entry in row] for row in grid.rows]
+        written = [[entry != 0.0 for entry in row] for row in rows_of(grid)]
         assert np.array_equal(dense, written)
 
 

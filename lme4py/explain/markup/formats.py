@@ -26,8 +26,8 @@ _SIGMA = "<munderover><mo>∑</mo><mrow><mi>h</mi><mo>=</mo>□</mrow>□</munde
 _VALUES = "<mo>,</mo><mspace width='1em'/><mi>h</mi><mo>=</mo>□<mo>,</mo><mo>…</mo><mo>,</mo>□"
 # Names that CSS, KaTeX, MathJax and LaTeX's xcolor share.
 COLOURS = ("blue", "brown", "teal", "magenta", "olive", "violet", "orange", "gray")
-# Construct: as text, LaTeX and MathML; a slot for each part.
-CONSTRUCTS = {
+# As text, LaTeX and MathML; a slot for each part.
+_PATTERNS = {
     "+": (" + ", " + ", "<mo>+</mo>"),
     "-": (" - ", " - ", "<mo>−</mo>"),
     "negative": ("-", "-", "<mo>−</mo>"),
@@ -59,6 +59,10 @@ CONSTRUCTS = {
     "line": ("□□□", "□ □ □", _MATHML_LINE),
     "further line": ("□", r"&\quad {}□", _MATHML_LINE.replace(_SLOT, "", 2)),
 }
+CONSTRUCTS = {
+    name: [pattern.split(_SLOT) for pattern in forms] for name, forms in _PATTERNS.items()
+}
+"""What stands before the parts of a construct, and after each of them, in each format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +85,6 @@ class Format:
     def drawn(self) -> bool:
         """Whether lines are drawn with characters: no fractions with a bar, but indents."""
         return self.column == 0
-
-
-@cache
-def pieces(construct: str, column: int) -> tuple[str, list[str]]:
-    """Return what stands before the parts of a construct, and after each of them."""
-    first, *rest = CONSTRUCTS[construct][column].split(_SLOT)
-    return first, rest
 
 
 # A name, a call or a call with what follows it: legible without parentheses around it.

@@ -12,8 +12,16 @@ from functools import partial
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
-from lme4py.explain.expression import Grid, Operation, Quantity, Tree, operands_of, signed
-from lme4py.explain.markup.formats import COLOURS, CONSTRUCTS, TEXT, Format, pieces
+from lme4py.explain.expression import (
+    Operation,
+    Quantity,
+    Tree,
+    abridged,
+    operands_of,
+    rows_of,
+    signed,
+)
+from lme4py.explain.markup.formats import COLOURS, CONSTRUCTS, TEXT, Format
 from lme4py.explain.markup.page import aligned_numbers
 
 # What stands in parentheses as a factor, on either side of a stroke, before an exponent.
@@ -128,11 +136,11 @@ class Typesetter:
         return self.form.script(text, above) if text else ""
 
     def _filled(self, construct: str, *parts: str) -> str:
-        first, rest = pieces(construct, self.form.column)
+        first, *rest = CONSTRUCTS[construct][self.form.column]
         return first + "".join([part + text for part, text in zip(parts, rest, strict=True)])
 
     def _built(self, construct: str, *parts: Box) -> Box:
-        first, rest = pieces(construct, self.form.column)
+        first, *rest = CONSTRUCTS[construct][self.form.column]
         boxes: list[Box] = [(first,)]
         for part, text in zip(parts, rest, strict=True):
             boxes += [part, (text,)]
@@ -145,7 +153,7 @@ class Typesetter:
         match tree:
             case Quantity():
                 return (self.symbol(self.write(tree, self.stage)),)
-            case Grid():
+            case Operation("matrix"):
                 return self._grid(tree)
             case Operation("+", terms):
                 return self._sum(terms, leading=False) if terms else self._box(0.0)
@@ -201,7 +209,7 @@ class Typesetter:
     def cells(self, matrix: Tree) -> list[list[str]]:
         """Return the entries of a matrix by rows, the numbers of a column with common decimals."""
         columns = []
-        for entries in zip(*matrix.rows, strict=True) if isinstance(matrix, Grid) else [(matrix,)]:
+        for entries in zip(*rows_of(matrix), strict=True):
             numbers = [entry for entry in entries if isinstance(entry, float)]
             shown = map(self.form.number, aligned_numbers(numbers, self.digits))
             columns.append(
@@ -209,9 +217,9 @@ class Typesetter:
             )
         return [list(row) for row in zip(*columns, strict=True)]
 
-    def _grid(self, grid: Grid) -> Box:
-        grid = grid if self.most is None else grid.abridged(self.most, self.most)
-        columns = zip(*grid.rows, strict=True)
+    def _grid(self, grid: Tree) -> Box:
+        grid = grid if self.most is None else abridged(grid, self.most, self.most)
+        columns = zip(*rows_of(grid), strict=True)
         numeric = [all(map(_is_number, column)) for column in columns]
         return tuple(self.form.grid(self.cells(grid), numeric))
 
@@ -224,7 +232,7 @@ def _is_number(entry: Tree) -> bool:
 def _is_matrix(tree: Tree) -> bool:
     """Tell whether a tree is a matrix or vector, which stands without a dot between factors."""
     match tree:
-        case Grid() | Operation("ᵀ") | Quantity("matrix"):
+        case Operation("matrix" | "ᵀ") | Quantity("matrix"):
             return True
         case _:
             return False

@@ -151,9 +151,10 @@ def abridged(matrix: Tree, down: int, across: int) -> Operation:
     (4, '⋱')
     """
     rows = rows_of(matrix)
+    # A matrix may have such a row already.
     dots: tuple[Tree, ...] = (Operation("⋮"),) * max(map(len, rows), default=0)
     kept = shortened(rows, down, dots)
-    gaps = (Operation("⋱" if row is dots else "⋯") for row in kept)
+    gaps = (Operation("⋱" if row == dots else "⋯") for row in kept)
     return grid(shortened(row, across, gap) for row, gap in zip(kept, gaps, strict=True))
 
 

@@ -50,7 +50,7 @@ class Notation(ABC):
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
         # j, k, ... for the factors, the finest first.
-        order = levels.from_stage(1)
+        order = self.order = levels.from_stage(1)
         turns = [divmod(order.index(factor), len(_INDEX_LETTERS)) for factor in range(len(order))]
         self.letters = [_INDEX_LETTERS[place] + "′" * turn for turn, place in turns]
         self.names = names
@@ -122,7 +122,7 @@ class RaudenbushBryk(Notation):
 
     def _letters_of(self, factors: Iterable[int]) -> tuple[Mark, ...]:
         own = set(factors)
-        return tuple(self.letters[f] for f in self.levels.from_stage(1) if f in own)
+        return tuple(self.letters[f] for f in self.order if f in own)
 
     def _parameter(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
         numbers = quantity.numbers

@@ -224,6 +224,7 @@ class _Atoms:
         self, design: MixedDesign, levels: Hierarchy, chosen: Mapping[str, str | None]
     ) -> None:
         self.values: dict[Quantity, Column] = {}
+        self.order: dict[Quantity, int] = {}
         self.places: dict[str, int | None] = {}
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
@@ -273,6 +274,7 @@ class _Atoms:
             if known.name == name:
                 atom = replace(atom, copy=known.copy + 1)
         self._labelled[name + part.suffix].append(atom)
+        self.order[atom] = len(self.order)
         self.values[atom] = numbers
         return atom
 
@@ -375,19 +377,10 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
     # Columns that were given are X's own.
     scales, centers = ({}, {}) if plan.whole else (design.fixed.scales, design.fixed.centers)
     of_X = list(found.of(fixed_terms(design), plan, design.fixed.kept))
-    of_Z = [
-        (k, place, atoms)
-        for k, term in enumerate(design.random.terms)
-        for place, atoms in enumerate(
-            found.of(left_side(design, term), term.plan, range(term.columns))
-        )
-    ]
-    found.check_chosen()
-    order = {atom: place for place, atom in enumerate(found.values)}
 
     def by_stage(atoms: Atoms) -> list[Atoms]:
         parts: list[Atoms] = [()] * (levels.stages + 1)
-        for atom in sorted(atoms, key=order.__getitem__):
+        for atom in sorted(atoms, key=found.order.__getitem__):
             parts[levels.stage[atom.factors[0]] if atom.factors else 0] += (atom,)
         return parts
 
@@ -415,14 +408,17 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
             # What is taken off a column stands beside the intercept.
             shift = times(-made.center * made.scale, made.effect)
             root.reached(by_stage(())).terms.append(shift)
-    places = []
-    for k, _, atoms in of_Z:
-        factor = levels.position(design.random.terms[k].bar.group_name)
-        parts, stage = by_stage(atoms), levels.stage[factor]
-        rest = tuple(atom for part in parts[stage:] for atom in part)
-        places.append((factor, root.reached(parts[:stage]), rest))
+    of_Z = []
+    for k, term in enumerate(design.random.terms):
+        factor = levels.position(term.bar.group_name)
+        products = found.of(left_side(design, term), term.plan, range(term.columns))
+        for place, atoms in enumerate(products):
+            parts, stage = by_stage(atoms), levels.stage[factor]
+            rest = tuple(atom for part in parts[stage:] for atom in part)
+            of_Z.append((k, place, atoms, factor, root.reached(parts[:stage]), rest))
+    found.check_chosen()
     random, met = list[ColumnProduct](), Counter[tuple[object, ...]]()
-    for (k, place, atoms), (factor, below, rest) in zip(of_Z, places, strict=True):
+    for k, place, atoms, factor, below, rest in of_Z:
         numbers = (*below.numbers, *([below.number(rest)] if rest else []))
         copy = met[factor, numbers]
         met[factor, numbers] += 1

@@ -120,19 +120,17 @@ class _Lines:
         """Return x, the mean of the fixed part, and that with the groups' own effects."""
         x, first = np.unique(self.x[rows], return_index=True)
 
-        def held(quantity: Quantity, values: Any, effects: float) -> Any:
+        def held(quantity: Quantity, values: Any) -> Any:
             if quantity.kind == "fixed":
                 return values
             if quantity.kind == "random":
-                return effects * values[rows][first] if quantity in self._own else 0.0
+                return values[rows][first] if quantity in self._own else 0.0
             return values[rows][first] if quantity.name in self._along else values[rows].mean()
 
-        without, own = (
-            evaluate(self._predictor, {q: held(q, v, effects) for q, v in self._values.items()})
-            + np.zeros(x.size)
-            for effects in (0.0, 1.0)
-        )
-        return x, mean_of_link(self._link, without), mean_of_link(self._link, own)
+        here = {quantity: held(quantity, values) for quantity, values in self._values.items()}
+        without = {**here, **dict.fromkeys(self._own, 0.0)}
+        mean, own = (evaluate(self._predictor, at) + np.zeros(x.size) for at in (without, here))
+        return x, mean_of_link(self._link, mean), mean_of_link(self._link, own)
 
     def effects_in(self, row: int) -> str:
         """Return the random effects of a row's group with their numbers."""

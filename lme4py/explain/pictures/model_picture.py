@@ -38,11 +38,12 @@ from lme4py.explain.pictures.figure import (
     tint,
 )
 from lme4py.explain.pictures.raster import (
+    BINS,
     PANELS,
+    SQUARE,
     Side,
     TermAxis,
     Window,
-    axes_of,
     darkness,
     sampling_step,
     window,
@@ -91,9 +92,10 @@ def plot(
 
 def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     """Return a matrix, in numbers or as pixels."""
-    sides, (down, across) = PANELS[name], axes_of(name, shown)
-    thin, p = name in ("X", "raw"), int(across.Gp[-1])
-    above = [] if sides[0] == sides[1] else _labels(sides[1], shown, across, numbered)
+    sides = PANELS[name]
+    square, thin = sides[0] == sides[1], name in ("X", "raw")
+    down, across = (TermAxis(shown.bounds(side), SQUARE if square else BINS) for side in sides)
+    p, above = int(across.Gp[-1]), [] if square else _labels(sides[1], shown, across, numbered)
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
         setter = system(shown.design).notation().setter(PICTURE)
@@ -120,10 +122,10 @@ def _pixels(name: str, shown: Window, down: TermAxis, across: TermAxis) -> Float
     weights, palette = darkness(name, shown, down, across), colours_of(shown.random.nl.size)
     if name == "X":
         return paint(weights, shown.design.fixed.assign[across.first] % 2, _FIXED)
-    if name in ("Zt", "Lambdat"):
-        return paint(weights, down.terms[:, None], palette)
-    other = (down.terms[:, None] != across.terms) & (name == "ZtZ")
-    return paint(weights, np.where(other, len(palette), across.terms), [*palette, _BETWEEN])
+    rows = down.terms[:, None]
+    between = (rows != across.terms) & (name == "ZtZ")
+    terms = rows if name == "Zt" else np.where(between, len(palette), across.terms)
+    return paint(weights, terms, [*palette, _BETWEEN])
 
 
 def _values(name: str, shown: Window) -> list[list[float]]:

@@ -158,13 +158,6 @@ class TermAxis:
         return csr_array(entries, shape=(self.first.size, count))
 
 
-def axes_of(name: str, shown: Window) -> tuple[TermAxis, TermAxis]:
-    """Return the rows and the columns of a panel."""
-    most = SQUARE if name in ("Lambdat", "ZtZ") else BINS
-    down, across = (TermAxis(shown.bounds(side), most) for side in PANELS[name])
-    return down, across
-
-
 def darkness(name: str, shown: Window, down: TermAxis, across: TermAxis) -> FloatArray:
     """Return how dark each pixel of a panel is, from 0 to 1.
 

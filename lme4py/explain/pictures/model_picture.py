@@ -13,7 +13,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,7 +48,7 @@ from lme4py.explain.pictures.raster import (
     sampling_step,
     window,
 )
-from lme4py.explain.system import column_of_X, system
+from lme4py.explain.system import column_of_X
 from lme4py.export.coordinates import fixed_terms
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     p, above = int(across.Gp[-1]), [] if square else _labels(sides[1], shown, across, numbered)
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
-        setter = system(shown.design).notation().setter(PICTURE)
+        setter = shown.model.notation().setter(PICTURE)
         cells = setter.cells(grid(_values(name, shown)))
         if name == "X":
             # What stands again in Z has the colour of its term, as in the picture of a cluster.
@@ -165,19 +165,17 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
 
 def _names(side: Side, shown: Window) -> Iterator[str]:
     """Yield the names of levels, of raw columns, or the symbols of random effects."""
-    model = system(shown.design)
-    setter = model.notation().setter(PICTURE)
-    places = pairwise(shown.bounds("columns"))
-    for term, (begin, end) in zip(shown.random.terms, places, strict=True):
+    setter = shown.model.notation().setter(PICTURE)
+    for k, term in enumerate(shown.random.terms):
+        levels = list(map(str, term.group.levels))
         if side == "columns":
             yield from term.plan.names
-            continue
-        for name in map(str, term.group.levels):
-            if side == "levels":
-                yield name
-                continue
-            for column in model.random[begin:end]:
-                yield setter.inline(replace(column.effect, part=name))
+        elif side == "levels":
+            yield from levels
+        else:
+            effects = [found.effect for found in shown.model.random if found.term == k]
+            each = (replace(effect, part=level) for level, effect in product(levels, effects))
+            yield from map(setter.inline, each)
 
 
 def _marks(design: MixedDesign) -> list[tuple[str, list[int]]]:

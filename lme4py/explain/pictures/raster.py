@@ -7,6 +7,7 @@ size is formed.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ from scipy.sparse import csc_array, csr_array
 from lme4py.data.values import Factor, FloatArray
 from lme4py.design import MixedDesign
 from lme4py.explain.hierarchy import hierarchy
+from lme4py.explain.system import System, system
 from lme4py.export.coordinates import effects
 from lme4py.matrices.plan import Plan
 from lme4py.matrices.randomterm import RandomTerm, zt_entries
@@ -56,6 +58,11 @@ class Window:
     X: Any
     random: RandomEffects
     runs: NDArray[np.int64]
+
+    @cached_property
+    def model(self) -> System:
+        """The equations, whose symbols the picture has."""
+        return system(self.design)
 
     def bounds(self, side: Side) -> NDArray[np.int64]:
         """Return where the random terms begin on a side, and its length; others are one part."""

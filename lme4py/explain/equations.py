@@ -310,7 +310,7 @@ class Equations(Shown):
             ("Distributions", self.distribution),
         ):
             sections += [Section(title, heads=True), *shown.sections]
-        return self._display(sections)
+        return replace(self.levels, sections=tuple(sections))
 
     def _display(self, sections: Iterable[Section]) -> Display:
         shown = [

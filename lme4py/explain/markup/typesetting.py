@@ -28,7 +28,7 @@ from lme4py.explain.markup.page import aligned_numbers
 _LOOSE = ("+", "·")
 _DIVIDED = (*_LOOSE, "/")
 _TIGHT = (*_DIVIDED, "^", "√")
-_ENCLOSED = {"^": _TIGHT, "ᵀ": _TIGHT, "/": _DIVIDED, "Σ": ("+",)}
+_ENCLOSED = {"ᵀ": _TIGHT, "/": _DIVIDED, "Σ": ("+",)}
 
 
 @dataclass(frozen=True, slots=True)

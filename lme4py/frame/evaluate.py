@@ -247,7 +247,7 @@ def _applied(
         return found
 
     named: dict[str, Any] = {"context": scope.context}
-    given: list[Given] = []
+    given: list[tuple[str, Evaluated]] = []
     for formal, place in matched.items():
         item = node.arguments[place].value
         # A quoted argument may be meant by its name, not by a value.
@@ -257,7 +257,7 @@ def _applied(
         else:
             found = argument(place)
             named[formal] = found.value
-            given.append(Given(formal, found.value, found.rowwise))
+            given.append((formal, found))
     if "..." in function.formals:
         taken = [(name, node.arguments[place].value, argument(place)) for name, place in dots]
         if function.role != "index" and any(found is _ABSENT for _, _, found in taken):
@@ -265,11 +265,11 @@ def _applied(
         named["dots"] = tuple(
             Dot(name, found.value, item, found.rowwise) for name, item, found in taken
         )
-        given += [Given("...", found.value, found.rowwise) for _, _, found in taken]
+        given += [("...", found) for _, _, found in taken]
     application = Application(function, named, given, node, scope, tuple(parts))
     if state is None:
         return application.learned()
-    if any(item.value is PENDING for item in given):
+    if any(item.value is PENDING for _, item in given):
         return Evaluated(PENDING, True, State("open", parts=tuple(parts)))
     if state.kind == "open":
         return application.opened(state)
@@ -278,34 +278,24 @@ def _applied(
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """One argument of a call: its value, and whether it has an element per row."""
-
-    formal: str
-    value: Any
-    rowwise: bool
-
-    @property
-    def is_logical(self) -> bool:
-        """Whether it is a logical vector."""
-        return isinstance(self.value, Numeric) and self.value.kind == "logical"
-
-
-@dataclass(frozen=True, slots=True)
 class Application:
     """A function and its arguments in some rows."""
 
     function: Function
     named: Mapping[str, Any]  # what it is called with
-    given: Sequence[Given]  # those of it that were evaluated
+    given: Sequence[tuple[str, Evaluated]]  # those of it that were evaluated, by formal names
     node: Call
     scope: Scope
     parts: tuple[State, ...]  # what the arguments learned, in the order of the call
 
+    @property
+    def rowwise(self) -> bool:
+        """Whether an argument has one element per row."""
+        return any(item.rowwise for _, item in self.given)
+
     def learned(self) -> Evaluated:
         """Call the function, and tell what new rows need."""
-        function, given = self.function, self.given
-        rowwise = any(item.rowwise for item in given)
+        function, rowwise = self.function, self.rowwise
         inner = State.above(self.parts)
         below = inner.parts
         if function.role == "basis":
@@ -322,15 +312,15 @@ class Application:
 
     def opened(self, state: State) -> Evaluated:
         """Compute what is computed row by row; of what is not gather the arguments, or add up."""
-        function, given = self.function, self.given
-        if not any(item.rowwise for item in given):
+        function = self.function
+        if not self.rowwise:
             return self.learned()
         self._refuse_new_rows()
         if function.role not in ("basis", "summary"):
             found = self.learned()
             if found.rowwise and found.state.kind != "unit":
                 return found
-        formals = tuple(item.formal for item in given if item.rowwise and item.formal != "...")
+        formals = tuple(name for name, item in self.given if item.rowwise and name != "...")
         kept: Gathered | Carried
         if function.asks is not None and self._is_carried():
             kept = Carried.of(function.asks, self.named, formals, state.kept)
@@ -344,15 +334,14 @@ class Application:
         # R adds a matrix column after column; scale() takes each by itself.
         kinds = Numeric | Matrix if self.function.role == "basis" else Numeric
         return self.scope.carries and all(
-            item.rowwise == (item.formal in ("x", "..."))
+            item.rowwise == (formal in ("x", "..."))
             and (isinstance(item.value, kinds) or not item.rowwise)
-            for item in self.given
+            for formal, item in self.given
         )
 
     def replayed(self, state: State) -> tuple[Value, bool]:
         """Call the function for new rows, with what was learned; tell whether that is rowwise."""
-        function, named = self.function, self.named
-        rowwise = any(item.rowwise for item in self.given)
+        function, named, rowwise = self.function, self.named, self.rowwise
         if function.role == "basis":
             if not rowwise:
                 return function.compute(**named)[0], False
@@ -398,7 +387,7 @@ class Application:
         if not self.function.chooses_unit or not isinstance(value, Numeric):
             return None
         # An operand's is kept.
-        numbers = [item.value for item in self.given if isinstance(item.value, Numeric)]
+        numbers = [item.value for _, item in self.given if isinstance(item.value, Numeric)]
         kept = any(is_difftime(number.time) for number in numbers)
         return value.time if is_difftime(value.time) and not kept else None
 
@@ -407,43 +396,49 @@ class Application:
         if self.function.role == "summary" or length(value) != self.scope.context.rows:
             return False
         if self.function.role == "index":
-            source, *indices = [item for item in self.given if item.formal != "drop"]
+            source, *indices = [item for formal, item in self.given if formal != "drop"]
             if not indices or indices[0].value is None:
                 return source.rowwise and not any(item.rowwise for item in indices)
             # Numbers of rows that come from the rows themselves are a new order of the whole;
             # a logical index keeps some rows only.
-            return indices[0].rowwise and not indices[0].is_logical
+            return indices[0].rowwise and not _is_logical(indices[0].value)
         if self.function.role != "shape":
             return True
         # c, rep and their kin: one vector of rows, and nothing added to it.
-        whole = [item for item in self.given if item.rowwise]
-        return len(whole) == 1 and whole[0].formal in ("x", "data", "...")
+        whole = [formal for formal, item in self.given if item.rowwise]
+        return len(whole) == 1 and whole[0] in ("x", "data", "...")
 
     def _refuse_new_rows(self) -> None:
         """Raise an error for what cannot be computed for new rows, one by one."""
-        function, given, text = self.function, self.given, None
-        # x[i] where each row gives a number of a row
-        reorders = function.role == "index" and given[0].rowwise
-        reorders = reorders and any(item.rowwise and not item.is_logical for item in given[1:])
-        if function.role == "whole" or reorders:
-            text = f"{function.name}() uses all rows together and"
-        for item in given if function.role == "elementwise" else ():
-            if item.formal in function.tables:
-                if item.rowwise:
-                    text = f"{deparse(self.node)} looks things up in all rows together, which"
-            elif not item.rowwise and isinstance(item.value, _VECTORS) and length(item.value) > 1:
-                text = (
-                    f"a vector of {length(item.value)} elements is repeated along the rows in "
-                    f"{deparse(self.node)}, which"
-                )
-            if text is not None:
-                break
-        if text is not None:
+        obstacle = self._obstacle()
+        if obstacle is not None:
             raise FormulaError(
-                f"{text} cannot be computed for new rows",
+                f"{obstacle} cannot be computed for new rows",
                 self.node.span,
                 "put it into the data as a column",
             )
+
+    def _obstacle(self) -> str | None:
+        function, given = self.function, self.given
+        # x[i] where each row gives a number of a row
+        reorders = function.role == "index" and given[0][1].rowwise
+        indices = [item for _, item in given[1:] if item.rowwise and not _is_logical(item.value)]
+        if function.role == "whole" or (reorders and indices):
+            return f"{function.name}() uses all rows together and"
+        for formal, item in given if function.role == "elementwise" else ():
+            if formal in function.tables:
+                if item.rowwise:
+                    return f"{deparse(self.node)} looks things up in all rows together, which"
+            elif not item.rowwise and isinstance(item.value, _VECTORS) and length(item.value) > 1:
+                return (
+                    f"a vector of {length(item.value)} elements is repeated along the rows in "
+                    f"{deparse(self.node)}, which"
+                )
+        return None
+
+
+def _is_logical(value: Any) -> bool:
+    return isinstance(value, Numeric) and value.kind == "logical"
 
 
 def closed(node: Node, state: State, scope: Scope) -> State:
@@ -469,19 +464,16 @@ def closed(node: Node, state: State, scope: Scope) -> State:
         return State("open", None, parts)
     named = state.kept.arguments
     given = [
-        Given(formal, item, formal in state.kept.formals)
+        (formal, Evaluated(item, formal in state.kept.formals))
         for formal, item in named.items()
         if formal != "dots" and not isinstance(item, Node)
-    ] + [Given("...", dot.value, dot.rowwise) for dot in named.get("dots", ())]
-    rows = max(length(item.value) for item in given if item.rowwise)
+    ] + [("...", Evaluated(dot.value, dot.rowwise)) for dot in named.get("dots", ())]
+    rows = max(length(item.value) for _, item in given if item.rowwise)
     here = replace(scope, context=replace(scope.context, rows=rows))
     named = {"context": here.context, **named}
+    call = Application(_function(node, scope), named, given, node, here, state.parts)
     try:
-        return (
-            Application(_function(node, scope), named, given, node, here, state.parts)
-            .learned()
-            .state
-        )
+        return call.learned().state
     except Lme4pyError as error:
         raise located(error, node.span) from error.__cause__
 

@@ -37,29 +37,10 @@ _BLOCKS = "rows that do not fit into memory are read by lme4py.scan"
 
 
 class Columns:
-    """The columns of one data frame.
+    """The columns of one data frame, or of a mapping of arrays, which is never modified.
 
-    Parameters
-    ----------
-    data : pandas, polars or pyarrow frame, or mapping of str to array-like
-        The user's data; never modified.
-    names : sequence of str, optional
-        The columns of a model's data, for new rows: each must be there when it is asked for,
-        others are not looked at.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Column names in order, or those that were given.
-    rows : int
-        Number of rows.
-    index : object
-        The pandas index, or None where rows have no labels.
-
-    Raises
-    ------
-    DataError
-        If `data` is none of these.
+    With the `names` of a model's data, for new rows, each must be there when it is asked for, and
+    others are not looked at. The `index` is pandas', None where rows have no labels.
     """
 
     def __init__(self, data: Any, *, names: Sequence[str] | None = None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lme4py import data
 from lme4py.api import glformula, glmer, lformula, lmer, model_matrix
 from lme4py.control import Control
-from lme4py.design import MixedDesign
+from lme4py.design import FixedDesign, MixedDesign
 from lme4py.errors import (
     CheckError,
     DataError,
@@ -20,7 +20,6 @@ from lme4py.errors import (
     Lme4pyWarning,
 )
 from lme4py.family import Family
-from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.functions.user_functions import register
 from lme4py.matrices.fixed import FixedEffects

@@ -12,10 +12,9 @@ from lme4py.argument_types import with_arguments
 from lme4py.control import Control, control_of, fit_control
 from lme4py.data.coding import ContrastArgument
 from lme4py.data.values import FloatArray
-from lme4py.design import MixedDesign
+from lme4py.design import FixedDesign, MixedDesign
 from lme4py.errors import FormulaError
 from lme4py.family import Family, family_of
-from lme4py.fixed_design import FixedDesign
 from lme4py.formula.formula import Formula
 from lme4py.frame.modelframe import Expression
 from lme4py.learn import Arguments, learn

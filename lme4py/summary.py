@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from lme4py.design import MixedDesign
+from lme4py.design import FixedDesign, MixedDesign
 from lme4py.explain.markup.page import Page, Paragraph, Table, aligned_numbers, code, one_line
-from lme4py.fixed_design import FixedDesign
 from lme4py.frame.pandas_frame import row_labels
 
 __all__ = ["brief", "html", "rows_and_columns_gone", "summary"]

@@ -67,7 +67,6 @@ LAYERS = (
     "sources.source",
     "sources.spec_blocks",
     "sources.partial_frame",
-    "fixed_design",
     "design",
     "simulate",
     "learn",
@@ -92,7 +91,7 @@ LAYERS = (
 FRONT_DOOR = "__init__"
 # Plain data with doors: their methods, and type checkers, see the views and stages that take
 # them. Such an import runs when the method is called, so it closes no circle.
-DOORS = {"design", "fitted_model", "fixed_design", "spec.spec"}
+DOORS = {"design", "fitted_model", "spec.spec"}
 
 
 def _name(path):

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.values import FloatArray
-from lme4py.design import MixedDesign
-from lme4py.fixed_design import FixedDesign
+from lme4py.design import FixedDesign, MixedDesign
 from lme4py.matrices.randomterm import RandomTerm
 
 __all__ = ["Coordinates", "TermCoordinates", "coordinates"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NoReturn
 
 from lme4py.argument_types import choice_of
+from lme4py.design import FixedDesign
 from lme4py.errors import FormulaError
 from lme4py.export.coordinates import INTERCEPT, dense, fixed_terms
-from lme4py.fixed_design import FixedDesign
 from lme4py.formula.terms import terms
 from lme4py.spec.spec import Spec
 

@@ -6,9 +6,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lme4py.design import FixedDesign
 from lme4py.errors import DataError, FormulaError
 from lme4py.export.coordinates import INTERCEPT, dense, fixed_terms
-from lme4py.fixed_design import FixedDesign
 
 if TYPE_CHECKING:
     from patsy import DesignMatrix

@@ -22,12 +22,10 @@ from lme4py.fit.linear import DevianceFunction, Solution
 from lme4py.fit.optimise import (
     Optimum,
     Start,
-    after_first_step,
     control_for,
     covariance_at,
-    examined,
     is_singular,
-    minimised,
+    optimum_and_solution,
 )
 from lme4py.likelihood import Likelihood
 from lme4py.links import mean_of_link
@@ -141,10 +139,8 @@ minus_two_log_likelihood, unscaled_vcov, conditional
             raise DataError(f"a design or a spec is needed, not {type(model).__name__}")
         if not np.array_equal(model.random.Gp, devfun.random.Gp):
             raise DataError("the model has other random effects than the deviance function")
-        devfun, start = after_first_step(devfun, start, fitting)
-        optimum = minimised(devfun, start, fitting)
-        optimum, said = examined(devfun, optimum, fitting, model.formula.lme4)
-        solution = devfun.at(optimum.par)
+        lme4 = model.formula.lme4
+        optimum, solution, said = optimum_and_solution(devfun, start, fitting, lme4)
         of_X = [text for text in getattr(model, "messages", ()) if text.startswith(CHECKS_OF_X)]
         return cls(
             **vars(solution),

@@ -96,16 +96,14 @@ def _named(names: Sequence[str], values: Sequence[str], gap: int) -> list[str]:
 
 
 def _heading(fit: FittedModel) -> list[str]:
-    family, kind = fit.family, "lmerMod"
-    title = f"Linear mixed model fit by {'REML' if fit.reml else 'maximum likelihood '}"
+    family, method = fit.family, "REML" if fit.reml else "maximum likelihood "
+    title, kind = f"Linear mixed model fit by {method}", "lmerMod"
     if family is not None:
         rule = "Laplace Approximation"
         if fit.nAGQ != 1:
             rule = f"Adaptive Gauss-Hermite Quadrature, nAGQ = {fit.nAGQ}"
-        title, kind = (
-            f"Generalized linear mixed model fit by maximum likelihood ({rule})",
-            "glmerMod",
-        )
+        title = f"Generalized linear mixed model fit by maximum likelihood ({rule})"
+        kind = "glmerMod"
     lines = [f"{title} ['{kind}']"]
     if len(lines[0]) + 1 > _WIDTH:
         lines = textwrap.wrap(title, _WIDTH - 3, subsequent_indent="  ", break_on_hyphens=False)

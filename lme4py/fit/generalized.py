@@ -65,25 +65,26 @@ class GeneralizedDeviance(DevianceFunction):
         """Return minus twice the log-likelihood."""
         return self.approximated(self.modes(parameters))
 
+    @np.errstate(all="ignore")
     def modes(self, parameters: FloatArray) -> Modes:
         """Return the conditional modes.
 
         A dispersion is that of its own deviance: a fixed point, found by secants.
         """
         par, beta = np.split(parameters, [self.random.par.size])
-        base = self.offset + self.X @ beta if self.fixed else self.offset
-        u = np.zeros(self.layout.order.size)
-        modes = Modes(self, self.layout.factor(par), base, self.phi, self.eta, beta, u)
-        with np.errstate(all="ignore"):
-            found = modes.converged()
-            phi, before = found.phi, (np.nan, np.nan)
-            for _ in range(_ROUNDS if self.dispersed is not None else 0):
-                gap = found.deviance / (self.dispersed or np.nan) - phi
-                if abs(gap) <= _ROUNDING * phi:
-                    break
-                secant = phi - gap * (phi - before[0]) / (gap - before[1])
-                before, phi = (phi, gap), secant if 0 < secant < np.inf else phi + gap
-                found = replace(found, phi=phi).converged()
+        X, base = self.X, self.offset
+        if self.nAGQ:
+            X, base = X[:, :0], base + X @ beta
+        none = np.zeros(X.shape[1]), np.zeros(self.layout.order.size)
+        found = Modes(self, self.layout.factor(par), X, base, self.phi, self.eta, *none).converged()
+        phi, before = found.phi, (np.nan, np.nan)
+        for _ in range(_ROUNDS if self.dispersed is not None else 0):
+            gap = found.deviance / (self.dispersed or np.nan) - phi
+            if abs(gap) <= _ROUNDING * phi:
+                break
+            secant = phi - gap * (phi - before[0]) / (gap - before[1])
+            before, phi = (phi, gap), secant if 0 < secant < np.inf else phi + gap
+            found = replace(found, phi=phi).converged()
         return found
 
     def approximated(self, modes: Modes) -> float:
@@ -126,11 +127,12 @@ class GeneralizedDeviance(DevianceFunction):
         sigma = 1.0
         if has_dispersion(likelihood.family):
             sigma = float(np.sqrt(pwrss / self.n if self.dispersed is None else modes.phi))
-        par, (u, b) = parameters[: self.random.par.size], self.layout.stored(*modes.solved.effects)
+        par, beta = np.split(parameters, [self.random.par.size])
+        u, b = self.layout.stored(*modes.solved.effects)
         return Solution(
             par=par,
             theta=self.random.theta_at(par),
-            beta=modes.beta,
+            beta=beta if self.nAGQ else modes.beta,
             u=u,
             b=b,
             sigma=sigma,
@@ -149,12 +151,14 @@ class GeneralizedDeviance(DevianceFunction):
 class Modes:
     """A step of PIRLS on the way to the conditional modes.
 
-    `base` is what the linear predictor `eta` has besides the effects that are looked for, `phi` the
-    dispersion in the working weights. At the start only the predictor is known.
+    `X` has the columns whose coefficients `beta` are looked for, too, `base` is what the linear
+    predictor `eta` has besides, `phi` the dispersion in the working weights. At the start only the
+    predictor is known.
     """
 
     devfun: GeneralizedDeviance
     factor: Factor
+    X: FloatArray
     base: FloatArray
     phi: float
     eta: FloatArray
@@ -190,7 +194,7 @@ class Modes:
     @cached_property
     def solved(self) -> PenalisedFit:
         """The least-squares problem at these weights, solved for what PIRLS looks for."""
-        return self.least_squares(self.devfun.X[:, : 0 if self.devfun.nAGQ else None])
+        return self.least_squares(self.X)
 
     def least_squares(self, X: FloatArray) -> PenalisedFit:
         """Return the solution with such fixed effects."""
@@ -203,11 +207,8 @@ class Modes:
 
     def stepped(self) -> Modes:
         """Return the state after a step."""
-        devfun, (u, b) = self.devfun, self.solved.effects
-        eta, beta = self.base + devfun.Zt.T @ b, self.beta
-        if devfun.nAGQ == 0:
-            beta = self.solved.beta
-            eta += devfun.X @ beta
+        beta, (u, b) = self.solved.beta, self.solved.effects
+        eta = self.base + self.devfun.Zt.T @ b + self.X @ beta
         return replace(self, eta=eta, beta=beta, u=u)
 
     def towards(self, other: Modes, share: float) -> Modes:

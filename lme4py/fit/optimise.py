@@ -107,7 +107,7 @@ def optimize_lmer(
     >>> round(optimum.criterion, 5), optimum.par.round(4).tolist()
     (36.18293, [0.7599, 1.1584])
     """
-    return minimised(devfun, start, control_for(devfun, control))
+    return _minimised(devfun, start, control_for(devfun, control))
 
 
 optimize_glmer = optimize_lmer
@@ -127,20 +127,23 @@ def control_for(
     return fit_control(control, generalized=isinstance(devfun, GeneralizedDeviance))[1]
 
 
-def after_first_step(
-    devfun: DevianceFunction, start: Start, control: FitControl
-) -> tuple[DevianceFunction, Start]:
-    """Return where ``glmer``'s second step begins; the first has the fixed effects inside PIRLS."""
-    if not (isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ and control.nAGQ0initStep):
-        return devfun, start
-    if control.optimizer is None:
-        return devfun, start
-    par, beta = np.split(_starting(devfun, start), [devfun.random.par.size])
-    inside = replace(devfun, nAGQ=0)
-    par = minimised(inside, par, replace(control, boundary_tol=0.0)).par
-    modes = inside.modes(par)
-    beta = np.where(np.isnan(beta), modes.beta, beta)
-    return replace(devfun, eta=modes.eta, phi=modes.phi), {"par": par, "fixef": beta}
+def optimum_and_solution(
+    devfun: DevianceFunction, start: Start, control: FitControl, lme4: Lme4
+) -> tuple[Optimum, Solution, tuple[str, ...]]:
+    """Return the minimum by ``lmer``'s or ``glmer``'s steps, the solution there, and what is said.
+
+    The first of ``glmer``'s two steps has the fixed effects inside of PIRLS.
+    """
+    steps = control.nAGQ0initStep and control.optimizer is not None
+    if isinstance(devfun, GeneralizedDeviance) and devfun.nAGQ and steps:
+        par, beta = np.split(_starting(devfun, start), [devfun.random.par.size])
+        inside = replace(devfun, nAGQ=0)
+        par = _minimised(inside, par, replace(control, boundary_tol=0.0)).par
+        modes = inside.modes(par)
+        start = {"par": par, "fixef": np.where(np.isnan(beta), modes.beta, beta)}
+        devfun = replace(devfun, eta=modes.eta, phi=modes.phi)
+    optimum, said = _examined(devfun, _minimised(devfun, start, control), control, lme4)
+    return optimum, devfun.at(optimum.par), said
 
 
 def _starting(devfun: DevianceFunction, start: Start) -> FloatArray:
@@ -165,7 +168,7 @@ def _starting(devfun: DevianceFunction, start: Start) -> FloatArray:
     return np.append(within_bounds(devfun.random, found["par"]), found["fixef"])
 
 
-def minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Optimum:
+def _minimised(devfun: DevianceFunction, start: Start, control: FitControl) -> Optimum:
     """Return the minimum (lme4's ``optwrap``, with what it does at bounds)."""
     best, unit, step = _starting(devfun, start), np.ones(devfun.bounds.shape[1]), None
     if isinstance(devfun, GeneralizedDeviance) and devfun.fixed:
@@ -278,7 +281,7 @@ def is_singular(random: RandomEffects, par: FloatArray, tol: float) -> bool:
     return bool(np.minimum(par - random.lower, random.upper - par).min(initial=np.inf) < tol)
 
 
-def examined(
+def _examined(
     devfun: DevianceFunction, optimum: Optimum, control: FitControl, lme4: Lme4
 ) -> tuple[Optimum, tuple[str, ...]]:
     """Compute derivatives where lme4 does, and say what it says of the optimum (``checkConv``)."""

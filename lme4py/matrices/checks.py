@@ -13,6 +13,8 @@ from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages
 
 _MANY_LEVELS = "number of levels of each grouping factor must be"
+_ONE_LEVEL = "grouping factors must have > 1 sampled level"
+_FEW_LEVELS = "grouping factors with < 5 sampled levels may give unreliable estimates"
 _SMALL = 1_000_000
 
 
@@ -52,22 +54,11 @@ class Checks:
             groups.setdefault(term.bar.group_name, term)
         many = ", ".join(name for name, term in groups.items() if self._exceeds(term.levels))
         limit = "<=" if self.equal_allowed else "<"
+        sizes = f"{_MANY_LEVELS} {limit} number of observations (problems: {many})"
         table: tuple[tuple[str, Callable[[int], bool], str], ...] = (
-            (
-                "check.nlev.gtr.1",
-                lambda count: count < 2,
-                "grouping factors must have > 1 sampled level",
-            ),
-            (
-                "check.nobs.vs.nlev",
-                self._exceeds,
-                f"{_MANY_LEVELS} {limit} number of observations (problems: {many})",
-            ),
-            (
-                "check.nlev.gtreq.5",
-                lambda count: count < 5,
-                "grouping factors with < 5 sampled levels may give unreliable estimates",
-            ),
+            ("check.nlev.gtr.1", lambda count: count < 2, _ONE_LEVEL),
+            ("check.nobs.vs.nlev", self._exceeds, sizes),
+            ("check.nlev.gtreq.5", lambda count: count < 5, _FEW_LEVELS),
         )
         found = []
         for option, is_wrong, text in table:

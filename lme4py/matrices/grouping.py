@@ -31,7 +31,7 @@ from lme4py.data.values import (
 from lme4py.errors import DataError, FormulaError, Lme4pyError
 from lme4py.formula.bars import Bar
 from lme4py.formula.deparse import deparse
-from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, strip_parentheses, symbols
+from lme4py.formula.syntax import Call, Node, Symbol, call, calls_in, symbols
 from lme4py.formula.terms import terms
 from lme4py.frame.combinations import Combinations
 from lme4py.frame.evaluate import Scope, evaluate
@@ -275,50 +275,35 @@ def left_side(bar: Bar, grouping: Grouping) -> Plan:
     return plan(terms(left, frame.names), frame, grouping.context)
 
 
-def _factor(node: Node, scope: Scope, state: State | None) -> tuple[Factor, State]:
-    """Return the value of a grouping expression as a factor."""
-    match node:
-        case Symbol(name=name):
-            found = scope.columns.get(name)
-            if isinstance(found, Factor):
-                return found, NOTHING
-        case Call() if node.name == "(" and len(node.operands) == 1:
-            factor, part = _factor(
-                node.operands[0], scope, None if state is None else state.part(0)
-            )
-            return factor, State.above((part,))
-        case Call() if node.name == ":" and len(node.operands) == 2:
-            return _joined(node, scope, state)
-        case _:
-            pass
+def _factor(
+    node: Node, scope: Scope, state: State | None, *, joined: bool = False
+) -> tuple[Factor, State]:
+    """Return the value of a grouping expression as a factor, which what `:` joins must be.
+
+    Of ``a:b`` these are the combinations that occur, by a's level and then b's.
+    """
+    if isinstance(node, Symbol):
+        found = scope.columns.get(node.name)
+        if isinstance(found, Factor):
+            return found, NOTHING
+    elif isinstance(node, Call) and (node.name, len(node.operands)) in (("(", 1), (":", 2)):
+        joined = joined or node.name == ":"
+        parts = [
+            _factor(operand, scope, None if state is None else state.part(place), joined=joined)
+            for place, operand in enumerate(node.operands)
+        ]
+        factors = [factor for factor, _ in parts]
+        above = State.above([part for _, part in parts])
+        return interaction_of(factors, na_as_text=True) if len(parts) > 1 else factors[0], above
     result = evaluate(node, scope, state)
     value = result.value
+    if isinstance(value, Factor):
+        return value, result.state
+    if joined and not isinstance(node, Symbol):
+        raise DataError("both inputs must be factors", node.span)
     if isinstance(value, FunctionName | Null | Matrix):
         raise DataError(f"the grouping expression {deparse(node)} gives no factor", node.span)
-    if not isinstance(value, Factor):
-        value = factor_of(value, scope.context.collation)
-    return value, result.state
-
-
-def _joined(node: Call, scope: Scope, state: State | None) -> tuple[Factor, State]:
-    """Return ``a:b``: the combinations that occur, by a's level and then b's."""
-    factors: list[Factor] = []
-    learned: list[State] = []
-    for place, operand in enumerate(node.operands):
-        part = None if state is None else state.part(place)
-        if not isinstance(operand, Call | Symbol):
-            raise DataError("both inputs must be factors", operand.span)
-        inner = strip_parentheses(operand)
-        if isinstance(inner, Symbol) or (isinstance(inner, Call) and inner.name == ":"):
-            found, part_learned = _factor(operand, scope, part)
-        else:
-            result = evaluate(operand, scope, part)
-            if not isinstance(result.value, Factor):
-                raise DataError("both inputs must be factors", operand.span)
-            found, part_learned = result.value, result.state
-        factors.append(found)
-        learned.append(part_learned)
-    return interaction_of(factors, na_as_text=True), State.above(learned)
+    return factor_of(value, scope.context.collation), result.state
 
 
 def _without_missing_level(factor: Factor) -> Factor:

@@ -15,14 +15,9 @@ Option: TypeAlias = tuple[tuple[str, ...], Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a subcommand found.
+    """What a subcommand found: a text, with ``--json`` a mapping of JSON's types and arrays."""
 
-    `page` makes the text for a reader, of so many characters a line; `record` the mapping that
-    ``--json`` prints, of JSON's own types and arrays of numbers; `code` is the exit code.
-    """
-
-    page: Callable[[int], str]
-    record: Callable[[], Mapping[str, Any]]
+    content: str | Mapping[str, Any]
     code: int = 0
 
 
@@ -31,7 +26,8 @@ class Command:
     """A subcommand: what answers it, what its line must have, and its own options.
 
     The function has the command's name; its docstring is a line for the list of commands, a
-    paragraph for the command's own help, and lines that a user can type.
+    paragraph for the command's own help, and lines that a user can type. Among the arguments it
+    takes are ``json`` and ``width``, the characters of a line.
     """
 
     run: Callable[[argparse.Namespace], Answer]

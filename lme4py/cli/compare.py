@@ -51,11 +51,11 @@ def compare(options: argparse.Namespace) -> Answer:
         # What could be compared is told all the same.
         told = [_page(comparisons, options.quiet, 88)] if comparisons else []
         raise DataError("\n\n".join([*told, *map(str, faults)]))
-    return Answer(
-        lambda width: _page(comparisons, options.quiet, width),
-        lambda: {"equal": all(comparisons), "files": [item.record() for item in comparisons]},
-        0 if all(comparisons) else DIFFERENT,
-    )
+    code = 0 if all(comparisons) else DIFFERENT
+    if options.json:
+        records = [item.record() for item in comparisons]
+        return Answer({"equal": all(comparisons), "files": records}, code)
+    return Answer(_page(comparisons, options.quiet, options.width), code)
 
 
 def _compared(path: Path, options: argparse.Namespace) -> Comparison:

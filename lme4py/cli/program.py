@@ -102,17 +102,15 @@ def _answered(options: argparse.Namespace) -> int:
             # A page ends with them.
             warnings.simplefilter("ignore", Lme4pyWarning)
             answer = command.run(options)
-            page = (
-                json.dumps(
-                    answer.record(), default=_plain, ensure_ascii=not unicode, allow_nan=False
-                )
-                if options.json
-                else answer.page(_width())
-            )
     except Lme4pyError as error:
         return _failed(error)
+    match answer.content:
+        case str(page):
+            shown = _coloured(page)
+        case record:
+            shown = json.dumps(record, default=_plain, ensure_ascii=not unicode, allow_nan=False)
     try:
-        print(page if options.json else _coloured(page), flush=True)
+        print(shown, flush=True)
     except OSError as fault:
         # Keep Python from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -201,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         own.add_argument("--json", action="store_true", help="print JSON, for scripts")
-        own.set_defaults(command=command)
+        own.set_defaults(command=command, width=_width())
         # The command's own options come first.
         text, model = map(own.add_argument_group, ("of a text file", "of the model"))
         for group, options in ((own, command.options), (text, TEXT), (model, OPTIONS)):

@@ -72,7 +72,7 @@ def scan(options: argparse.Namespace) -> Answer:
         "out": str(options.out),
         "files": written,
     }
-    return Answer(lambda _: _page(record), lambda: record)
+    return Answer(record if options.json else _page(record))
 
 
 def _write_blocks(folder: Path, blocks: Iterator[NewRows]) -> int:

@@ -40,10 +40,9 @@ def show(options: argparse.Namespace) -> Answer:
     from lme4py.summary import summary
 
     design = design_of(options)
-    return Answer(
-        lambda width: summary(design, rows=options.rows, width=width),
-        lambda: _record_of_design(design),
-    )
+    if options.json:
+        return Answer(_record_of_design(design))
+    return Answer(summary(design, rows=options.rows, width=options.width))
 
 
 def _record_of_design(design: MixedDesign) -> dict[str, Any]:
@@ -108,30 +107,27 @@ def explain(options: argparse.Namespace) -> Answer:
     """
     design = design_of(options)
     equations = design.equations(notation=options.notation, terms_per_line=options.terms_per_line)
-    words = design.explain(notation=options.notation)
-
-    def page(width: int) -> str:
-        match options.format:
-            case "latex":
-                return equations.latex()
-            case "html":
-                return f"{words.html}\n<h4>Equations</h4>\n{equations.html()}"
-            case "md":
-                return f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}"
-            case _:
-                told = design.explain(width=min(width, _PROSE), notation=options.notation).text
-                return f"{told}\n\nEquations\n---------\n\n{equations.text(width)}"
-
-    def record() -> dict[str, Any]:
-        return {
+    width = 88 if options.json else min(options.width, _PROSE)
+    words = design.explain(width=width, notation=options.notation)
+    if options.json:
+        record = {
             "formula": str(design.formula),
             "words": words.text,
             "notation": options.notation,
             "equations": equations.text(),
             "latex": equations.latex(),
         }
-
-    return Answer(page, record)
+        return Answer(record)
+    match options.format:
+        case "latex":
+            return Answer(equations.latex())
+        case "html":
+            return Answer(f"{words.html}\n<h4>Equations</h4>\n{equations.html()}")
+        case "md":
+            return Answer(f"{words.markdown}\n\n## Equations\n\n{equations.markdown()}")
+        case _:
+            told = equations.text(options.width)
+            return Answer(f"{words.text}\n\nEquations\n---------\n\n{told}")
 
 
 @command(
@@ -168,10 +164,9 @@ def plot(options: argparse.Namespace) -> Answer:
     except ValueError as error:
         # matplotlib answers an unknown suffix with a ValueError.
         raise file_fault("write", path, error) from error
-    return Answer(
-        lambda _: f"{path}: {', '.join(options.panels)} of {design.formula}",
-        lambda: {"formula": str(design.formula), "file": path},
-    )
+    if options.json:
+        return Answer({"formula": str(design.formula), "file": path})
+    return Answer(f"{path}: {', '.join(options.panels)} of {design.formula}")
 
 
 @command(
@@ -205,14 +200,13 @@ def cluster(options: argparse.Namespace) -> Answer:
     else:
         found = design.cluster(options.level, group=options.group)
 
-    def page(width: int) -> str:
-        shown = found.display(rows=options.rows)
-        if options.format == "text":
-            return f"{shown.text(width)}\n\n{filled(str(design.blocks()), width)}"
-        text: str = getattr(shown, _MARKUPS[options.format])()
-        return text
-
-    return Answer(page, lambda: _record_of_cluster(design, found))
+    if options.json:
+        return Answer(_record_of_cluster(design, found))
+    shown = found.display(rows=options.rows)
+    if options.format != "text":
+        return Answer(getattr(shown, _MARKUPS[options.format])())
+    blocks = filled(str(design.blocks()), options.width)
+    return Answer(f"{shown.text(options.width)}\n\n{blocks}")
 
 
 def _record_of_cluster(design: MixedDesign, found: Cluster) -> dict[str, Any]:
@@ -265,4 +259,4 @@ def export(options: argparse.Namespace) -> Answer:
     design = design_of(options)
     with doing(f"writing {options.output}"):
         written = [str(path) for path in export_design(design, options.output, chosen)]
-    return Answer(lambda _: "\n".join(written), lambda: {"format": chosen, "written": written})
+    return Answer({"format": chosen, "written": written} if options.json else "\n".join(written))

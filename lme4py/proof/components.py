@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from lme4py.data.values import Character, Factor, Matrix, Numeric, split
-from lme4py.errors import DataError
-from lme4py.proof.fixture import Fixture
+from lme4py.proof.fixture import Fixture, held_to_lme4
 from lme4py.rfiles.rvalues import RFrame, RList, RSparse, RVector, named_items
 from lme4py.unique_names import make_unique
 
@@ -50,36 +49,26 @@ def components(model: Fixture) -> Components:
 
     Positions count from 0. What is absent has no component.
     """
-    try:
-        return _taken_apart(model)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
-        raise DataError(
-            f"the components of the model in {model.name} are not what lme4 writes ({fault})"
-        ) from fault
-
-
-def _taken_apart(model: Fixture) -> Components:
     terms, frame, X = model.terms, model.frame, model.X
-    known = model.reml if model.family is None else model.family
-    found = chain(
-        () if X is None else _fixed(X),
-        () if frame is None else _by_rows(model, frame),
-        _random(model),
-        [("family", list(model.family))] if model.family else [],
-        [("reml", [known])] if isinstance(known, bool) else [],
-    )
-    parts = dict(found)
-    cnms = parts["cnms"]
-    labels: dict[str, Sequence[Hashable]] = {
-        "rows": () if frame is None else frame.row_names,
-        "columns": () if X is None else X.column_names or (),
-        "effects": _effects(terms, cnms),
-        "terms": [(group, tuple(sorted(names))) for group, names in cnms],
-    }
-    for name, block in parts.items():
-        if name.startswith("Ztlist["):
-            labels[name] = make_unique(block.row_names or ())
-    return Components(parts, labels)
+    with held_to_lme4(model.name):
+        parts: dict[str, Any] = {} if X is None else dict(_fixed(X))
+        if frame is not None:
+            parts |= _by_rows(model, frame)
+        parts |= _random(model)
+        if model.family is not None:
+            parts["family"] = list(model.family)
+        elif model.reml is not None:
+            parts["reml"] = [model.reml]
+        labels: dict[str, Sequence[Hashable]] = {
+            "rows": () if frame is None else frame.row_names,
+            "columns": () if X is None else X.column_names or (),
+            "effects": _effects(terms, parts["cnms"]),
+            "terms": [(group, tuple(sorted(names))) for group, names in parts["cnms"]],
+        }
+        for name, block in parts.items():
+            if name.startswith("Ztlist["):
+                labels[name] = make_unique(block.row_names or ())
+        return Components(parts, labels)
 
 
 def _fixed(X: RVector) -> Iterator[tuple[str, Any]]:

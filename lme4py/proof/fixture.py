@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -203,19 +204,25 @@ def read_fixture(path: str | os.PathLike[str]) -> Fixture:
 
 def fixture_of(record: RList, name: str = "the record") -> Fixture:
     """Return the fixture in a list that was read already; `DataError` where it holds no model."""
-    try:
+    with held_to_lme4(name, _HOW):
         # A fitted model is the list of its components.
         items = tuple(_components(item) if isinstance(item, RSlots) else item for item in record)
         alone = len(items) == 1 and isinstance(items[0], RList) and "fr" in items[0]
         opened: Any = items[0] if alone else replace(record, items=items)
+        return _fixture(opened, name)
+
+
+@contextmanager
+def held_to_lme4(name: str, hint: str | None = None) -> Iterator[None]:
+    """Raise what goes wrong with the parts of a record, whose numbers may be any, as ours."""
+    try:
         with np.errstate(all="ignore"):
-            return _fixture(opened, name)
+            yield
     except DataError:
         raise
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:
-        raise DataError(
-            f"the components of the model in {name} are not what lme4 writes ({fault})", hint=_HOW
-        ) from fault
+        said = f"the components of the model in {name} are not what lme4 writes ({fault})"
+        raise DataError(said, hint=hint) from fault
 
 
 def _components(fit: RSlots) -> RList | None:

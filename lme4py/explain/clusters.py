@@ -142,7 +142,7 @@ class Cluster(Shown):
     def title(self) -> str:
         """The factor, its index and level, and the number of rows."""
         source, count = self.source, self.rows.size
-        letters, above = source.system.notation().letters, source.hierarchy.above(source.factor)
+        letters, above = source.system.notation.letters, source.hierarchy.above(source.factor)
         levels = (
             f"{part.group} {letters[place]} = {part.levels[0]}"
             for part in self.parts
@@ -176,7 +176,7 @@ class Cluster(Shown):
             relations.append(relations[1].map(lambda tree: substituted(tree, known)))
         notes = tuple(self._legend(most[1]))
         section = Section(self.title, tuple(relations), self.source.stage, notes)
-        setter = self.source.system.notation(notation).setter(digits=digits)
+        setter = self.source.system.written_in(notation).notation.setter(digits=digits)
         return Display((section,), setter, width=88)
 
     def variance(
@@ -363,11 +363,9 @@ class ClusterVariance(Shown):
         """
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
-        model, own, stage = source.system, source.factor, source.stage
-        written = model.notation(notation)
+        model, own, stage = source.system.written_in(notation), source.factor, source.stage
         factors = [factor for factor, *_ in self.cluster.effects()]
-        known = known_values(model, self.known, by_deviation=written.by_deviation)
-        V, *terms = variance(model, own, factors, known, by_deviation=written.by_deviation)
+        V, *terms = variance(model, own, factors, known_values(model, self.known))
         sections = [
             Section(self.cluster.title, (V,), stage),
             Section("", tuple(terms), stage, most=_MOST_EFFECTS),
@@ -378,7 +376,7 @@ class ClusterVariance(Shown):
                 numbers = Operation("=", (side, _grid(values, (most, most))))
                 sections.append(Section("", (numbers,), stage))
         sections.append(Section("", (), stage, tuple(self._notes())))
-        return Display(tuple(sections), written.setter(digits=digits), width=88)
+        return Display(tuple(sections), model.notation.setter(digits=digits), width=88)
 
     def _by_factor(self) -> dict[str, FloatArray]:
         """Return what each grouping factor adds to the covariance, shape (n_j, n_j) each."""

@@ -77,9 +77,7 @@ class Equations(Shown):
     Parameters
     ----------
     system : System
-        The equations as trees.
-    notation : Notation
-        How quantities are written.
+        The equations as trees, and the notation in which they are written.
     numbers : mapping of Quantity to float
         The symbols that are shown as numbers.
     digits : int
@@ -92,11 +90,15 @@ class Equations(Shown):
     """
 
     system: System
-    notation: Notation
     numbers: Mapping[Quantity, float]
     digits: int
     terms_per_line: int | None
     width: int | None
+
+    @property
+    def notation(self) -> Notation:
+        """How quantities are written."""
+        return self.system.notation
 
     @cached_property
     def levels(self) -> Display:
@@ -111,7 +113,7 @@ class Equations(Shown):
             notes = [*response.notes, *([_LINKS[family.link]] if family.link in _LINKS else [])]
         sections = [Section("Level 1: observations i", tuple(lowest), notes=tuple(notes))]
         for stage, relations in enumerate(system.stages, start=1):
-            factors = ", ".join(map(self._caption, system.hierarchy.at(stage)))
+            factors = ", ".join(map(system.notation.caption, system.hierarchy.at(stage)))
             sections.append(Section(f"Level {stage + 1}: {factors}", relations, stage))
         return self._display(sections)
 
@@ -125,15 +127,12 @@ class Equations(Shown):
     @cached_property
     def matrix(self) -> Display:
         """One row, one cluster and the whole as products of matrices and vectors."""
-        return self._fitting(matrix_sections(self.system, self._caption))
+        return self._fitting(matrix_sections(self.system))
 
     @cached_property
     def distribution(self) -> Display:
         """What is random, and how it is distributed."""
-        by_deviation = self.notation.by_deviation
-        return self._fitting(
-            distribution_sections(self.system, self._caption, by_deviation=by_deviation)
-        )
+        return self._fitting(distribution_sections(self.system))
 
     def _fitting(self, sections: Iterable[Section]) -> Display:
         """Return a display whose matrices have as many columns as the width has room for."""
@@ -325,11 +324,6 @@ class Equations(Shown):
     def _with_numbers(self, tree: Tree) -> Tree:
         return computed(substituted(tree, self.numbers)) if self.numbers else tree
 
-    def _caption(self, factor: int) -> str:
-        own = self.system.hierarchy.factors[factor]
-        name, letter = self.notation.names.get(own.name, own.name), self.notation.letters[factor]
-        return f"{name} {letter} = 1, …, {own.size}" if own.size > 1 else f"{name} {letter} = 1"
-
 
 def equations(
     design: MixedDesign,
@@ -360,12 +354,11 @@ def equations(
             raise DataError(f"'{name}' is not in the equations", hint=hint)
         if not isinstance(other, str) or not other.strip():
             raise DataError(f"the other name of '{name}' must be text, not {other!r}")
-    written = found.notation(notation, renamed)
+    written = found.written_in(notation, renamed)
     numbers = estimates(design, coefficients=coefficients, par=par, sigma=sigma, fit=fit)
     return Equations(
-        system=found,
-        notation=written,
-        numbers=known_values(found, numbers, by_deviation=written.by_deviation),
+        system=written,
+        numbers=known_values(written, numbers),
         digits=count_of("digits", digits, 1, 17),
         terms_per_line=(
             None if terms_per_line is None else count_of("terms_per_line", terms_per_line, 1)

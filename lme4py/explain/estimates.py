@@ -181,9 +181,9 @@ def modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
 
 
 def covariance_symbols(
-    system: System, factor: int, *, by_deviation: bool
+    system: System, factor: int
 ) -> tuple[Operation, dict[Quantity, list[ColumnProduct]]]:
-    """Return the covariance matrix of a factor's random effects: τ, or `by_deviation` ρ·σ·σ.
+    """Return the covariance matrix of a factor's random effects: τ, or by deviations ρ·σ·σ.
 
     Beside it stand its symbols, each with the columns whose effects it tells of.
     """
@@ -213,12 +213,12 @@ def covariance_symbols(
             return 0.0
         if one is two:
             return common("variance", one.term) if structure.hom else of("variance", one, two)
-        if structure.name == "us" and not by_deviation:
+        if structure.name == "us" and not system.notation.by_deviation:
             return of("variance", one, two)
         spread: list[Tree]
         if structure.hom:
             spread = [common("variance", one.term)]
-        elif by_deviation:
+        elif system.notation.by_deviation:
             spread = [of("deviation", each, each) for each in (one, two)]
         else:
             spread = [
@@ -236,14 +236,14 @@ def covariance_symbols(
     return grid([[entry(one, two) for two in columns] for one in columns]), meaning
 
 
-def known_values(system: System, known: Estimates, *, by_deviation: bool) -> dict[Quantity, float]:
+def known_values(system: System, known: Estimates) -> dict[Quantity, float]:
     """Return the numbers of the symbols whose estimates are known."""
     pairs = zip(system.fixed, known.beta.tolist(), strict=True)
     found = {each.effect: value for each, value in pairs if not np.isnan(value)}
     if known.sigma is not None:
         found[Quantity("residual variance")] = known.sigma**2
     for factor in system.factors if known.covariances is not None else ():
-        _, meaning = covariance_symbols(system, factor, by_deviation=by_deviation)
+        _, meaning = covariance_symbols(system, factor)
         for symbol, own in meaning.items():
             one, two = own[0].place, own[-1].place
             matrix = (known.covariances or ())[own[0].term]

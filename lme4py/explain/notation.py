@@ -63,6 +63,12 @@ class Notation(ABC):
         """Return what writes trees in this notation."""
         return Typesetter(self.write, digits, form)
 
+    def caption(self, factor: int) -> str:
+        """Return a factor with its index and the number of its levels."""
+        own, letter = self.levels.factors[factor], self.letters[factor]
+        counted = f"1, …, {own.size}" if own.size > 1 else "1"
+        return f"{self.names.get(own.name, own.name)} {letter} = {counted}"
+
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity as it stands in an equation of a stage (0: of the observations)."""
         name, part, copy = quantity.name, quantity.part, quantity.copy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lme4py.data.values import Factor
@@ -47,9 +47,10 @@ _HOW_MADE = (
 )
 
 
-def matrix_sections(system: System, caption: Callable[[int], str]) -> Iterator[Section]:
+def matrix_sections(system: System) -> Iterator[Section]:
     """Yield one row, one cluster and the whole as products of matrices and vectors."""
     left, terms = system.outcome, (*system.row_terms(), *system.residual)
+    caption = system.notation.caption
     link = () if system.residual else (Operation("=", (left, system.left_side)),)
     row = Operation("=", (left, Operation("+", terms)))
     yield Section("One observation", (row, *link))
@@ -211,12 +212,7 @@ def _stacked(term: Tree) -> Tree:
 
 
 def variance(
-    system: System,
-    own: int,
-    factors: Sequence[int],
-    known: Mapping[Quantity, Tree],
-    *,
-    by_deviation: bool,
+    system: System, own: int, factors: Sequence[int], known: Mapping[Quantity, Tree]
 ) -> Iterator[Operation]:
     """Yield V of a cluster of `own` in matrices, each T, and the variance of one row."""
     whole, total, each = list[Tree](), list[Tree](), list[Operation]()
@@ -224,7 +220,7 @@ def variance(
         Z, T = system.matrix("Z", factor, own), system.matrix("T", factor)
         middle = T if system.within(own, factor) else Operation("diag", (T, Operation("⋯")))
         whole.append(times(Z, middle, Operation("ᵀ", (Z,))))
-        symbols, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
+        symbols, _ = covariance_symbols(system, factor)
         each.append(Operation("=", (T, symbols)))
         if known:
             each.append(Operation("=", (T, computed(substituted(symbols, known)))))
@@ -251,15 +247,13 @@ def _quadratic(columns: Sequence[ColumnProduct], matrix: Tree) -> Iterator[Tree]
                 yield times(*factors, cell)
 
 
-def distribution_sections(
-    system: System, caption: Callable[[int], str], *, by_deviation: bool
-) -> Iterator[Section]:
+def distribution_sections(system: System) -> Iterator[Section]:
     """Yield what is random and how it is distributed.
 
-    With `by_deviation`, as Gelman and Hill write it, the response and the coefficients
-    are distributed about their means; without, the residuals and the random effects.
+    As Gelman and Hill write it, by deviations, the response and the coefficients are distributed
+    about their means; else the residuals and the random effects.
     """
-    lowest = response_section(system.design)
+    lowest, by_deviation = response_section(system.design), system.notation.by_deviation
     if by_deviation and system.residual:
         mean = Operation("+", (*system.observations, *system.offsets))
         spread = residual_variance(system.design)
@@ -268,13 +262,13 @@ def distribution_sections(
     for factor in system.factors:
         pairs: list[tuple[Tree, Tree]] = [(effect, 0.0) for effect in system.effects_of(factor)]
         pairs = _about_means(system, factor) or pairs if by_deviation else pairs
-        covariance, _ = covariance_symbols(system, factor, by_deviation=by_deviation)
+        covariance, _ = covariance_symbols(system, factor)
         relation = distributed(pairs[0][0], "N", pairs[0][1], *rows_of(covariance)[0])
         if len(pairs) > 1:
             left, center = (column(pair[k] for pair in pairs) for k in range(2))
             relation = distributed(left, "N", center, covariance)
         stage = system.hierarchy.stage[factor]
-        yield Section(f"for {caption(factor)}", (relation,), stage)
+        yield Section(f"for {system.notation.caption(factor)}", (relation,), stage)
 
 
 def residual_variance(design: MixedDesign) -> Tree:

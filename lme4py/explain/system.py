@@ -32,7 +32,7 @@ from lme4py.explain.expression import (
     times,
 )
 from lme4py.explain.hierarchy import CONTRADICTION, Hierarchy, hierarchy
-from lme4py.explain.notation import NOTATIONS, Notation
+from lme4py.explain.notation import NOTATIONS, Notation, RaudenbushBryk
 from lme4py.export.coordinates import dense
 from lme4py.formula.syntax import Call, Node, Symbol, call, symbols
 from lme4py.formula.terms import Terms, terms
@@ -101,6 +101,7 @@ class System:
     offsets: tuple[Quantity, ...]  # which are added to them
     stages: tuple[tuple[Operation, ...], ...]  # from 1: the equations of the coefficients
     values: Mapping[Quantity, Column]  # what computes the predictors and offsets
+    notation: Notation  # how the symbols are written
 
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
@@ -113,12 +114,10 @@ class System:
         """Return the random effects of one factor: b_j."""
         return tuple(found.effect for found in self.columns_of(factor))
 
-    def notation(
-        self, name: str = "raudenbush-bryk", names: Mapping[str, str] | None = None
-    ) -> Notation:
-        """Return how the symbols are written, variables by other names where these are given."""
-        kind = NOTATIONS[choice_of("notation", name, tuple(NOTATIONS))]
-        return kind(self.hierarchy, names or {}, self.design.model_frame.response or "y")
+    def written_in(self, notation: str, names: Mapping[str, str] | None = None) -> System:
+        """Return the equations in a notation, variables by other names where these are given."""
+        kind = NOTATIONS[choice_of("notation", notation, tuple(NOTATIONS))]
+        return replace(self, notation=kind(self.hierarchy, names or {}, self.notation.response))
 
     @property
     def factors(self) -> tuple[int, ...]:
@@ -444,6 +443,7 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
         offsets=tuple(offsets),
         stages=tuple(stages),
         values={**found.values, **{q: c.__getitem__ for q, c in offsets.items()}},
+        notation=RaudenbushBryk(levels, {}, design.model_frame.response or "y"),
     )
 
 

@@ -526,7 +526,7 @@ def test_zeros_are_where_lambda_has_none(number):
         columns = found.columns_of(factor)
         if not columns:
             continue
-        grid, _ = covariance_symbols(found, factor, by_deviation=False)
+        grid, _ = covariance_symbols(found, factor)
         rows = [int(design.random.Gp[c.term]) + c.place for c in columns]
         dense = cov[rows][:, rows].toarray() != 0
         written = [[entry != 0.0 for entry in row] for row in rows_of(grid)]

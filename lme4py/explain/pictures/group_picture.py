@@ -114,7 +114,7 @@ class _Lines:
         self._along = {name for name in inside if inside[name] & inside[self.name]}
         self._predictor = model.combined_predictor()
         self._link = "identity" if design.family is None else design.family.link
-        self._setter = model.notation().setter(PICTURE)
+        self._setter = model.notation.setter(PICTURE)
 
     def of_rows(self, rows: NDArray[np.int64]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return x, the mean of the fixed part, and that with the groups' own effects."""

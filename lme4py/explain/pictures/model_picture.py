@@ -98,7 +98,7 @@ def _panel(name: str, shown: Window, numbered: bool) -> MatrixPanel:
     p, above = int(across.Gp[-1]), [] if square else _labels(sides[1], shown, across, numbered)
     colours, cells = _pixels(name, shown, down, across), list[list[str]]()
     if numbered:
-        setter = shown.model.notation().setter(PICTURE)
+        setter = shown.model.notation.setter(PICTURE)
         cells = setter.cells(grid(_values(name, shown)))
         if name == "X":
             # What stands again in Z has the colour of its term, as in the picture of a cluster.
@@ -165,7 +165,7 @@ def _labels(side: Side, shown: Window, axis: TermAxis, numbered: bool) -> list[L
 
 def _names(side: Side, shown: Window) -> Iterator[str]:
     """Yield the names of levels, of raw columns, or the symbols of random effects."""
-    setter = shown.model.notation().setter(PICTURE)
+    setter = shown.model.notation.setter(PICTURE)
     for k, term in enumerate(shown.random.terms):
         levels = list(map(str, term.group.levels))
         if side == "columns":
@@ -280,7 +280,7 @@ def plot_cluster(design: MixedDesign, found: Cluster) -> Figure:
     """
     sides = [(one.left, *operands_of("+", one.right)) for one in found.equation(_MOST_CELLS)]
     heads = _heads(design, found)
-    setter = found.source.system.notation().setter(PICTURE, 5)
+    setter = found.source.system.notation.setter(PICTURE, 5)
     panels = []
     for k, pair in enumerate(zip(*sides, strict=True)):
         letters, matrices = (operands_of("·", side) for side in pair)

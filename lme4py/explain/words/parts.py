@@ -61,9 +61,9 @@ class Reading:
         self.design = design
         self.rows: int = design.X.shape[0]
         self.fixed_terms = fixed_terms(design)
-        self.system = system(design)
+        self.system = system(design).written_in(notation)
         self.hierarchy = self.system.hierarchy
-        self._setter = self.system.notation(notation).setter()
+        self._setter = self.system.notation.setter()
 
     def symbol(self, tree: Tree) -> Prose:
         """Return a quantity, or an equation, as the equations write it."""

@@ -32,9 +32,9 @@ from lme4py.formula.syntax import (
     Symbol,
     call,
     calls_in,
+    folded,
     is_null,
     placed,
-    rewrite,
     strip_parentheses,
     with_operands,
 )
@@ -176,13 +176,15 @@ def _plain_bars(node: Node, lme4: Lme4 = LME4_2) -> Node:
     """
     _refuse_foreign(node, lme4)
 
-    def simplify(item: Call, operands: tuple[Node, ...]) -> Node:
-        if item.name in lme4.structures and operands:
+    def simplified(item: Node, operands: tuple[Node, ...]) -> Node:
+        if not isinstance(item, Call) or not operands:
+            return item
+        if item.name in lme4.structures:
             return call("(", operands[0], span=item.span)
         made = with_operands(item, *operands)
         return made if made is item or len(item.arguments) == 2 else operands[0]
 
-    return rewrite(node, simplify)
+    return folded(node, simplified)
 
 
 def _refuse_foreign(node: Node, lme4: Lme4) -> None:
@@ -324,28 +326,22 @@ def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
     >>> deparse(without_bars(parse("x + diag(z | g)")))
     'x'
     """
-    return _outside_bars(_plain_bars(node, lme4))
+    return folded(_plain_bars(node, lme4), _outside_bars)
 
 
-def _outside_bars(node: Node) -> Node | None:
-    calls: list[Call] = []
-    while isinstance(node, Call) and len(node.operands) >= 2 and not is_bar(node):
-        calls.append(node)
-        node = node.operands[0]
-    kept: Node | None = None if is_bar(node) else node
-    if isinstance(kept, Call) and len(kept.operands) == 1:
-        inside = _outside_bars(kept.operands[0])
-        kept = None if inside is None else with_operands(kept, inside)
-    for outer in reversed(calls):
-        if outer.name not in ("~", "(") and any(is_bar(operand) for operand in outer.operands):
-            kept = None
-            continue
-        right = _outside_bars(outer.operands[1])
-        if kept is None:
-            kept = right
-        elif right is not None:
-            kept = with_operands(outer, kept, right)
-    return kept
+def _outside_bars(item: Node, parts: tuple[Node | None, ...]) -> Node | None:
+    """Return what is left of a node of whose operands `parts` are left."""
+    if is_bar(item):
+        return None
+    if not isinstance(item, Call) or not parts:
+        return item
+    several = len(parts) > 1 and item.name not in ("~", "(")
+    if several and any(map(is_bar, item.operands)):
+        return None
+    kept = [part for part in parts[:2] if part is not None]
+    if len(kept) == len(parts[:2]):
+        return with_operands(item, *kept)
+    return kept[0] if kept else None
 
 
 def expand_double_bars(node: Node, method: DoubleBar = "split") -> Node:
@@ -368,7 +364,7 @@ def expand_double_bars(node: Node, method: DoubleBar = "split") -> Node:
     'factor(w) + cut(x, 3, labels = NULL)'
     """
     if method == "diag":
-        return rewrite(node, _with_diagonal)
+        return folded(node, _with_diagonal)
     return _written_back(node, _by_two_arguments, _GONE, past="||")
 
 
@@ -387,7 +383,9 @@ def bars_as_sums(node: Node, lme4: Lme4 = LME4_2) -> Node:
     return _written_back(_plain_bars(node, lme4), _by_all_arguments, lme4.empty_call)
 
 
-def _with_diagonal(item: Call, operands: tuple[Node, ...]) -> Node:
+def _with_diagonal(item: Node, operands: tuple[Node, ...]) -> Node:
+    if not isinstance(item, Call) or not operands:
+        return item
     if item.name == "||":
         return call("diag", call("|", *item.operands, span=item.span), span=item.span)
     first = item.operands[0]

@@ -6,7 +6,7 @@ this module says where that is probably not what was meant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from lme4py.errors import Span
@@ -27,6 +27,7 @@ from lme4py.formula.syntax import (
     Number,
     call,
     calls_in,
+    folded,
     is_null,
     strip_parentheses,
     with_operands,
@@ -69,9 +70,7 @@ removed before the random terms"]
     >>> formula_traps(parse("x - 1 + (1 + x | g) + (0 + z | h)"))
     []
     """
-    found = [*_bars_and_nulls(right)]
-    _around_bars(right, found)
-    return [*found, *_terms(right)]
+    return [*_bars_and_nulls(right), *_around_bars(right), *_terms(right)]
 
 
 def _shown(node: Node) -> str:
@@ -109,55 +108,53 @@ def _bars_and_nulls(right: Node) -> Iterator[Trap]:
             )
 
 
-def _around_bars(node: Node, found: list[Trap]) -> int:
-    """Look for operators and calls around bars, which lme4 ignores; long sums in a loop.
+def _around_bars(right: Node) -> list[Trap]:
+    """Find operators and calls around bars, which lme4 ignores."""
+    found: list[Trap] = []
 
-    Returns whether there are bars below the node, and whether there is nothing else.
-    """
-    spine: list[Call] = []
-    while isinstance(node, Call) and len(node.operands) == 2 and not _holds_bar(node):
-        spine.append(node)
-        node = node.operands[0]
-    met = _ONLY_BARS if _holds_bar(node) else _NO_BAR
-    if not met and isinstance(node, Call):
-        met = _joined(_around_bars(operand, found) for operand in node.operands)
-        if met and node.name not in ("(", "+"):
-            what = "the '-'" if node.name == "-" else f"{node.name or 'the call'}()"
-            text = (
-                f"lme4 ignores {what} around a random term: the term is in the model as it "
-                "stands; write random terms on their own, joined by +"
-            )
-            found.append(Trap(text, node.span))
-    for outer in reversed(spine):
-        right = _around_bars(outer.operands[1], found)
-        text = ""
-        if outer.name == "-" and right:
-            text = (
-                "lme4 ignores a '-' before a random term: the term is in the model all the same; "
-                "leave it out of the formula"
-            )
-        elif outer.name == "-" and met == _ONLY_BARS:
-            text = (
-                "lme4 loses a '-' that follows a random term: it reads "
-                f"'+ {_shown(outer.operands[1])}' here; "
-                "write what is to be removed before the random terms"
-            )
-        elif outer.name not in ("+", "-") and (met or right):
-            name = outer.name or "the call"
-            shown = f"{name}()" if name[0].isalnum() else f"'{name}'"
-            text = (
-                f"lme4 ignores {shown} around a random term and reads the rest "
-                "without it; write random terms on their own, joined by +"
-            )
-        if text:
-            found.append(Trap(text, outer.span))
-        met = _joined([met, right])
-    return met
+    def looked_at(item: Node, parts: tuple[int, ...]) -> int:
+        """Return whether there are bars in a node, and whether there is nothing else."""
+        if _holds_bar(item):
+            return _ONLY_BARS
+        if isinstance(item, Call) and (text := _ignored(item, parts)):
+            found.append(Trap(text, item.span))
+        if not any(parts):
+            return _NO_BAR
+        return _ONLY_BARS if set(parts) == {_ONLY_BARS} else _SOME
+
+    folded(right, looked_at)
+    return found
 
 
-def _joined(parts: Iterable[int]) -> int:
-    met = set(parts)
-    return _ONLY_BARS if met == {_ONLY_BARS} else _SOME if met - {_NO_BAR} else _NO_BAR
+def _ignored(item: Call, parts: tuple[int, ...]) -> str:
+    """Return what lme4 ignores of a call, in whose operands there are bars or not."""
+    if item.name in ("(", "+") or not any(parts):
+        return ""
+    name = item.name or "the call"
+    if len(parts) != 2:
+        what = "the '-'" if name == "-" else f"{name}()"
+        return (
+            f"lme4 ignores {what} around a random term: the term is in the model as it "
+            "stands; write random terms on their own, joined by +"
+        )
+    if name != "-":
+        shown = f"{name}()" if name[0].isalnum() else f"'{name}'"
+        return (
+            f"lme4 ignores {shown} around a random term and reads the rest "
+            "without it; write random terms on their own, joined by +"
+        )
+    if parts[1]:
+        return (
+            "lme4 ignores a '-' before a random term: the term is in the model all the same; "
+            "leave it out of the formula"
+        )
+    if parts[0] == _ONLY_BARS:
+        return (
+            "lme4 loses a '-' that follows a random term: it reads "
+            f"'+ {_shown(item.operands[1])}' here; "
+            "write what is to be removed before the random terms"
+        )
+    return ""
 
 
 def _terms(right: Node) -> Iterator[Trap]:

@@ -156,26 +156,33 @@ def calls_in(node: Node) -> Iterator[Call]:
             pending.extend(reversed((item.function, *item.operands)))
 
 
-def rewrite(node: Node, change: Callable[[Call, tuple[Node, ...]], Node]) -> Node:
-    """Return the tree with `change` applied to every call, innermost first."""
-    spine: list[Call] = []
-    while isinstance(node, Call) and node.operands:
-        spine.append(node)
-        node = node.operands[0]
-    for outer in reversed(spine):
-        rest = (rewrite(operand, change) for operand in outer.operands[1:])
-        node = change(outer, (node, *rest))
-    return node
+def folded(node: Node, made: Callable[[Node, tuple[T, ...]], T]) -> T:
+    """Return what is made of a tree: of each node with what was made of its operands.
+
+    However long a sum is, nothing calls itself.
+    """
+    backwards: list[Node] = []
+    waiting = [node]
+    while waiting:
+        item = waiting.pop()
+        backwards.append(item)
+        if isinstance(item, Call):
+            waiting.extend(item.operands)
+    results: list[T] = []
+    for item in reversed(backwards):
+        begin = len(results) - (len(item.operands) if isinstance(item, Call) else 0)
+        results[begin:] = [made(item, tuple(results[begin:]))]
+    return results[0]
 
 
 def placed(node: Node, span: Span | None) -> Node:
     """Return the tree with every node at `span`: the place in the user's text it was made from."""
 
-    def move(item: Call, operands: tuple[Node, ...]) -> Node:
-        moved = (replace(operand, span=span) for operand in operands)
-        return replace(with_operands(item, *moved), span=span)
+    def moved(item: Node, operands: tuple[Node, ...]) -> Node:
+        made = with_operands(item, *operands) if isinstance(item, Call) else item
+        return replace(made, span=span)
 
-    return replace(rewrite(node, move), span=span)
+    return folded(node, moved)
 
 
 def match_arguments(

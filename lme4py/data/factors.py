@@ -372,36 +372,38 @@ def _texts(levels: Sequence[str | None], places: NDArray[Any]) -> list[str]:
     return ["NA" if level is None else level for level in found] if None in found else found
 
 
-def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
-    """Return ``first:second`` over the combinations that occur."""
+def interaction_of(first: Factor, second: Factor) -> Factor:
+    """Return the grouping factor ``a:b`` of two factors as lme4 forms it.
+
+    Its levels are the combinations that occur, ordered by the first factor, then the second;
+    combinations whose texts are equal are one level. A row with a missing part has a level such as
+    ``"NA:u"``, after all complete ones.
+
+    Examples
+    --------
+    >>> a = Factor(np.array([1, 0, 1], dtype=np.int32), ("p", "q"))
+    >>> b = Factor(np.array([0, 1, 1], dtype=np.int32), ("u", "v"))
+    >>> interaction_of(a, b).levels
+    ('p:v', 'q:u', 'q:v')
+    """
+    if first.codes.size != second.codes.size:
+        raise DataError("variable lengths differ in an interaction of factors")
     width = len(second.levels) + 1
-    rows = first.codes.size
     # A missing code takes the last place, so that it sorts after every level.
     pair = first.codes.astype(np.int64)
     pair[first.codes < 0] = len(first.levels)
     pair *= width
     pair += second.codes
-    missing = second.codes < 0
-    pair[missing] += width
-    missing |= first.codes < 0
-    any_missing = bool(missing.any())
-    if any_missing and not na_as_text:
-        found, kept = _distinct_integers(pair[~missing], 0, (len(first.levels) + 1) * width - 1)
-        codes = np.full(rows, -1, dtype=np.int32)
-        codes[~missing] = kept
-    elif rows:
-        found, codes = _distinct_integers(pair, 0, (len(first.levels) + 1) * width - 1)
-    else:
-        found, codes = pair, np.zeros(0, dtype=np.int32)
+    pair[second.codes < 0] += width
+    found, codes = _distinct_integers(pair, 0, (len(first.levels) + 1) * width - 1)
     outer, inner = _texts(first.levels, found // width), _texts(second.levels, found % width)
     texts = list(map("{}:{}".format, outer, inner))
-    if len(set(texts)) == len(texts) and not (any_missing and na_as_text):
+    if len(set(texts)) == len(texts) and not (first.incomplete or second.incomplete):
         return Factor(codes, tuple(texts))
     # R pastes first: of pairs with one text the first row's pair gives the rank, and
     # pairs with a missing part have none, so they follow in order of appearance.
     seen = np.empty(found.size, dtype=np.int64)
-    present = np.flatnonzero(codes >= 0)[::-1]
-    seen[codes[present]] = present
+    seen[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
     earliest: dict[str, int] = {}
     for index in np.argsort(seen, kind="stable").tolist():
         earliest.setdefault(texts[index], index)
@@ -411,28 +413,3 @@ def _crossed(first: Factor, second: Factor, na_as_text: bool) -> Factor:
     )
     place = {text: rank for rank, (text, _) in enumerate(ordered)}
     return Factor(recode(codes, [place[text] for text in texts]), tuple(place))
-
-
-def interaction_of(factors: Sequence[Factor], *, na_as_text: bool = False) -> Factor:
-    """Return the grouping factor ``a:b:...`` as lme4 forms it.
-
-    Its levels are the combinations that occur, ordered by the first factor, then the second;
-    combinations whose texts are equal are one level. A row with a missing part has code -1, or,
-    as in R when missing values were kept, a level such as ``"NA:u"`` after all complete ones
-    (`na_as_text`).
-
-    Examples
-    --------
-    >>> a = Factor(np.array([1, 0, 1], dtype=np.int32), ("p", "q"))
-    >>> b = Factor(np.array([0, 1, 1], dtype=np.int32), ("u", "v"))
-    >>> interaction_of([a, b]).levels
-    ('p:v', 'q:u', 'q:v')
-    """
-    if not factors:
-        raise DataError("an interaction needs at least one factor")
-    if len({factor.codes.size for factor in factors}) > 1:
-        raise DataError("variable lengths differ in an interaction of factors")
-    result = factors[0]
-    for factor in factors[1:]:
-        result = _crossed(result, factor, na_as_text)
-    return result

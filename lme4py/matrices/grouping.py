@@ -294,7 +294,7 @@ def _factor(
         ]
         factors = [factor for factor, _ in parts]
         above = State.above([part for _, part in parts])
-        return interaction_of(factors, na_as_text=True) if len(parts) > 1 else factors[0], above
+        return interaction_of(*factors) if len(factors) > 1 else factors[0], above
     result = evaluate(node, scope, state)
     value = result.value
     if isinstance(value, Factor):

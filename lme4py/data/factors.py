@@ -183,26 +183,20 @@ def shows_clock(time: Time | None, seconds: NDArray[np.float64]) -> bool:
     return bool((on_clock(seconds, time) % _SECONDS_PER_DAY != 0).any())
 
 
-def _time_labels(values: NDArray[np.float64], unit: str, pattern: str) -> list[str]:
+def _time_labels(values: NDArray[np.float64], unit: str) -> list[str]:
     """Return the days or seconds since 1970 as R's text."""
-    if unit == "D" and (np.abs(values) > _MOST_DAYS).any():
-        raise DataError("a date is out of range")
-    try:
+    with np.errstate(invalid="ignore"):
         moments = np.floor(values).astype(f"datetime64[{unit}]")
-    except (OverflowError, ValueError) as fault:
-        raise DataError("a date is out of range") from fault
-    if np.isnat(moments).any():
+    if np.isnat(moments).any() or (unit == "D" and (np.abs(values) > _MOST_DAYS).any()):
         raise DataError("a date is out of range")
-    return [_PADDING.sub(r"\1", text.replace("T", " ")) for text in moments.astype(pattern)]
+    return [_PADDING.sub(r"\1", text.replace("T", " ")) for text in moments.astype("U32")]
 
 
 def _moments_one_by_one(seconds: NDArray[np.float64]) -> list[str]:
     """Return date-times as R 4.6 writes each: no midnight, and up to six digits of seconds."""
     whole = np.floor(seconds)
     found = []
-    for text, second, part in zip(
-        _time_labels(whole, "s", "U32"), whole, seconds - whole, strict=True
-    ):
+    for text, second, part in zip(_time_labels(whole, "s"), whole, seconds - whole, strict=True):
         if part:
             ending = labels(np.round(np.array([second % 60 + part]), 6))[0]
             found.append(f"{text[:-2]}{'0' if second % 60 < 10 else ''}{ending}")
@@ -229,23 +223,21 @@ def value_labels(value: Numeric, numbers: NDArray[Any], *, together: bool = Fals
         finite = np.isfinite(ends)
         known = ends[finite]
         if value.time == "Date":
-            texts = iter(_time_labels(known, "D", "U32"))
+            texts = iter(_time_labels(known, "D"))
         elif followed().times_one_by_one and not together:
             texts = iter(_moments_one_by_one(on_clock(known, value.time) + known % 1))
         elif shows_clock(value.time, known):
-            texts = iter(_time_labels(on_clock(known, value.time), "s", "U32"))
+            texts = iter(_time_labels(on_clock(known, value.time), "s"))
         else:
             days = on_clock(known, value.time) // _SECONDS_PER_DAY
-            texts = iter(_time_labels(days, "D", "U32"))
-        infinite = {np.inf: "Inf", -np.inf: "-Inf"}
+            texts = iter(_time_labels(days, "D"))
         return [
-            next(texts) if plain else infinite[float(number)]
+            next(texts) if plain else "Inf" if number > 0 else "-Inf"
             for plain, number in zip(finite, ends, strict=True)
         ]
     if value.kind == "integer":
         return [str(int(number)) for number in numbers.tolist()]
-    texts_of: list[str] = list(labels(numbers.astype(np.float64)))
-    return texts_of
+    return labels(numbers.astype(np.float64))
 
 
 def recode(codes: NDArray[Any], positions: Sequence[int] | NDArray[Any]) -> Codes:

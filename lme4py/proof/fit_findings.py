@@ -10,7 +10,7 @@ import numpy as np
 from lme4py.data.values import FloatArray
 from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
-from lme4py.rfiles.rvalues import RList, RVector
+from lme4py.rfiles.rvalues import RList, RVector, doubles
 
 # How far optima of the same criterion lie apart: of its value, in standard errors of a
 # coefficient, and relative to sigma or to the largest theta.
@@ -21,17 +21,10 @@ def estimates(fit: Any, fixture: Fixture) -> Iterator[Finding]:
     """Yield a finding for each estimate that the file of a fitted model has.
 
     The criterion may be lower than R's; it must not be higher.
-
-    Parameters
-    ----------
-    fit : FittedModel
-    fixture : Fixture
     """
-    devcomp = fixture.terms.get("devcomp")
-    known: dict[str, float] = {}
-    if isinstance(devcomp, RList) and isinstance(devcomp.get("cmp"), RVector):
-        cmp = devcomp["cmp"]
-        known = dict(zip(cmp.names or (), cmp.as_float().tolist(), strict=False))
+    devcomp = fixture.terms.find("devcomp", RList) or RList(())
+    cmp = devcomp.find("cmp", RVector) or doubles(())
+    known = dict(zip(cmp.names or (), cmp.as_float().tolist(), strict=False))
     value = known.get("REML" if fit.reml else "dev")
     if value is not None:
         above = fit.criterion - value
@@ -42,8 +35,8 @@ def estimates(fit: Any, fixture: Fixture) -> Iterator[Finding]:
         ("fit.theta", "theta", fit.theta, np.abs(fit.theta).max(initial=0.0), _SHARE),
     )
     for component, name, ours, scale, tolerance in pairs:
-        theirs = fixture.terms.get(name)
-        if isinstance(theirs, RVector):
+        theirs = fixture.terms.find(name, RVector)
+        if theirs is not None:
             yield _close(component, ours, theirs.as_float(), scale, tolerance)
     scale = known.get("sigmaREML" if fit.reml else "sigmaML")
     if scale is not None and fit.has_scale:
@@ -56,9 +49,9 @@ def _close(
     if ours.shape != theirs.shape:
         return Finding(component, "different", f"{ours.size} numbers, R has {theirs.size}")
     with np.errstate(invalid="ignore", divide="ignore"):
-        apart = np.abs(ours - theirs) / scale
-    largest = float(np.nan_to_num(apart, nan=0.0).max(initial=0.0))
-    at = int(np.nan_to_num(apart, nan=0.0).argmax()) if ours.size else 0
+        apart = np.nan_to_num(np.abs(ours - theirs) / scale, nan=0.0)
+    largest = float(apart.max(initial=0.0))
+    at = int(apart.argmax()) if ours.size else 0
     text = f"{ours[at]:.8g}, R has {theirs[at]:.8g}" if ours.size else ""
     return _judged(component, largest <= tolerance, text, largest, tolerance)
 

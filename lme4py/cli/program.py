@@ -77,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _answered(options)
+    except Lme4pyError as error:
+        return _failed(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except MemoryError:
@@ -97,13 +99,10 @@ def _answered(options: argparse.Namespace) -> int:
     """Run the subcommand, print its answer, and return the exit code."""
     command: Command = options.command
     unicode = "utf" in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
-    try:
-        with warnings.catch_warnings():
-            # A page ends with them.
-            warnings.simplefilter("ignore", Lme4pyWarning)
-            answer = command.run(options)
-    except Lme4pyError as error:
-        return _failed(error)
+    with warnings.catch_warnings():
+        # A page ends with them.
+        warnings.simplefilter("ignore", Lme4pyWarning)
+        answer = command.run(options)
     match answer.content:
         case str(page):
             shown = _coloured(page)

@@ -104,12 +104,7 @@ def _of_record(terms: RList) -> Iterator[tuple[str, Any]]:
         value = value.slots.get("x") if isinstance(value, RSlots) else value
         if isinstance(value, RVector):
             yield name, value.values
-    named: dict[str, float] = {}
-    for part in ("cmp", "dims"):
-        devcomp = terms.get("devcomp")
-        vector = devcomp.get(part) if isinstance(devcomp, RList) else None
-        if isinstance(vector, RVector):
-            named |= dict(zip(vector.names or (), vector.values.tolist(), strict=False))
+    named = terms.by_name("devcomp", "cmp") | terms.by_name("devcomp", "dims")
     sigma = named.get("sigmaREML" if named.get("REML") else "sigmaML")
     yield "sigma", terms["sigma"].values[0] if "sigma" in terms else sigma
 

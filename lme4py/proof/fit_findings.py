@@ -10,7 +10,7 @@ import numpy as np
 from lme4py.data.values import FloatArray
 from lme4py.proof.findings import Finding
 from lme4py.proof.fixture import Fixture
-from lme4py.rfiles.rvalues import RList, RVector, doubles
+from lme4py.rfiles.rvalues import RVector
 
 # How far optima of the same criterion lie apart: of its value, in standard errors of a
 # coefficient, and relative to sigma or to the largest theta.
@@ -22,9 +22,7 @@ def estimates(fit: Any, fixture: Fixture) -> Iterator[Finding]:
 
     The criterion may be lower than R's; it must not be higher.
     """
-    devcomp = fixture.terms.find("devcomp", RList) or RList(())
-    cmp = devcomp.find("cmp", RVector) or doubles(())
-    known = dict(zip(cmp.names or (), cmp.as_float().tolist(), strict=False))
+    known = fixture.terms.by_name("devcomp", "cmp")
     value = known.get("REML" if fit.reml else "dev")
     if value is not None:
         above = fit.criterion - value

@@ -355,9 +355,7 @@ def _family(lf: RList) -> tuple[str, str] | None:
 
 def _reml(lf: RList) -> bool | None:
     """Return whether REML was asked for: of a fit, its ``devcomp`` tells; None for a GLMM."""
-    value, devcomp = lf.find("REML", RVector), lf.find("devcomp", RList) or RList(())
-    dims = devcomp.find("dims", RVector)
-    known = {} if dims is None else dims.by_name()
+    value, known = lf.find("REML", RVector), lf.by_name("devcomp", "dims")
     if known.get("GLMM"):
         return None
     if value is not None and len(value) == 1 and not np.isnan(value.as_float()).any():

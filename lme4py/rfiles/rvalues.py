@@ -71,10 +71,6 @@ class RVector(Abbreviated):
         """Return the elements of a character vector."""
         return list(self.values)
 
-    def by_name(self) -> dict[str, Any]:
-        """Return the elements by their names; of repeated ones the last."""
-        return dict(zip(self.names or (), self.values.tolist(), strict=False))
-
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
 class RSparse(Abbreviated):
@@ -128,6 +124,15 @@ class RList(Abbreviated):
         """Return the first element of that name if it is of this kind."""
         found = self.get(name)
         return found if isinstance(found, kind) else None
+
+    def by_name(self, *path: str) -> dict[str, Any]:
+        """Return the elements of the vector at a path by their names; nothing without a vector."""
+        found: Any = self
+        for name in path:
+            found = found.get(name) if isinstance(found, RList) else None
+        if not isinstance(found, RVector):
+            return {}
+        return dict(zip(found.names or (), found.values.tolist(), strict=False))
 
     def put(self, name: str, value: Any) -> RList:
         """Return the list with another value for an element."""

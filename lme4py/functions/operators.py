@@ -28,6 +28,7 @@ from lme4py.errors import DataError
 from lme4py.functions.coercion import (
     Array,
     align,
+    as_vector,
     by_elements,
     elements,
     higher,
@@ -68,7 +69,6 @@ def _class_of(value: Value | None) -> str | None:
             return None
 
 
-@by_elements
 def operate(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return ``first name second``, or ``name first`` without a second operand."""
     classes = [found for found in (_class_of(first), _class_of(second)) if found is not None]
@@ -147,6 +147,7 @@ _ARITHMETIC: dict[str, tuple[Callable[[Array, Array], Any], str]] = {
 
 
 @rule(*_ARITHMETIC)
+@by_elements
 def _arithmetic(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return R's arithmetic."""
     if second is None:
@@ -199,6 +200,7 @@ def _related(name: str, one: Array, two: Array, context: Context) -> Value:
 
 
 @rule(*RELATIONS)
+@by_elements
 def _comparison(name: str, first: Value, second: Value, context: Context) -> Value:
     """Return R's comparison."""
     complaint = f"comparison ({name}) is possible only for atomic and list types"
@@ -213,10 +215,10 @@ def _comparison(name: str, first: Value, second: Value, context: Context) -> Val
     return _related(name, one, two, context)
 
 
-def _level_text(value: Value) -> Character:
-    """Return a value as text; an NA level of a factor equals itself."""
+def _level_text(value: Value) -> Value:
+    """Return a factor as text, where an NA level equals itself; other values as they are."""
     if not isinstance(value, Factor):
-        return text(value)
+        return value
     return text(Factor(value.codes, tuple("  NA " if x is None else x for x in value.levels)))
 
 
@@ -229,7 +231,7 @@ def _with_factors(name: str, first: Value, second: Value | None, context: Contex
         shown = f"'{name}' is" if ordered else f"‘{name}’"
         what = "ordered factors" if ordered else "factors"
         context.warn(f"{shown} not meaningful for {what}")
-        sizes = [length(value) for value in (first, second) if value is not None]
+        sizes = [length(as_vector(value)) for value in (first, second) if value is not None]
         return pack(np.full(max(sizes), np.nan), "logical")
     same = set if name in _EQUALITY else tuple
     if len(factors) == 2 and same(levels) != same(factors[1].levels):
@@ -237,7 +239,7 @@ def _with_factors(name: str, first: Value, second: Value | None, context: Contex
     # R gives its warning of lengths that do not fit twice.
     align(np.zeros(length(first)), np.zeros(length(second)), context.warn)
     if name in _EQUALITY:
-        return _compare_texts(name, _level_text(first), _level_text(second), context)
+        return _comparison(name, _level_text(first), _level_text(second), context)
     return _related(name, _level_ranks(first, levels), _level_ranks(second, levels), context)
 
 
@@ -252,6 +254,7 @@ def _level_ranks(value: Value, levels: Sequence[str | None]) -> Array:
 
 
 @rule("&", "|", "!")
+@by_elements
 def _truth(name: str, first: Value, second: Value | None, context: Context) -> Value:
     """Return ``first & second``, ``first | second`` or ``!first`` in three-valued logic."""
     if second is None:

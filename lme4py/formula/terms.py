@@ -51,21 +51,9 @@ TermList: TypeAlias = dict[int, None]
 class Terms(Abbreviated):
     """The right-hand side of a formula as an ordered list of terms.
 
-    Parameters
-    ----------
-    variables : tuple of Node
-        The response (if any), then every variable in order of first appearance,
-        offsets and removed terms included.
-    response : int or None
-        Position of the response in `variables` (0), None for a one-sided formula.
-    members : tuple of int
-        One bit set per term, sorted by degree.
-    intercept : bool
-        Whether the model has an intercept.
-    offsets : tuple of int
-        Positions in `variables` of ``offset(...)`` calls.
-    warnings : tuple of str
-        What R warns of.
+    The response, if there is one, is the first of the `variables`; the others follow in the order
+    of their first appearance, offsets and removed terms included. `members` has one bit set per
+    term, sorted by degree; `offsets` are positions among the variables, `warnings` R's.
     """
 
     variables: tuple[Node, ...]

@@ -81,16 +81,8 @@ class FixedEffects(Abbreviated):
 class LearnedColumns(Abbreviated):
     """What is learned of X, so that new rows get the same columns.
 
-    Parameters
-    ----------
-    contrasts : mapping of str to (str or Matrix)
-        Of every factor in X.
-    kept : tuple of int
-        Columns of the full model matrix that X has.
-    names : tuple of str
-        Names of X's columns.
-    centers, divisors : tuple of float
-        What is taken off each column of X, and what it is divided by; 0 and 1 for none.
+    `kept` are the columns of the full model matrix that X has, whose `names` are theirs; `centers`
+    are taken off them (0 for nothing) and they are divided by `divisors` (1 for nothing).
     """
 
     contrasts: Mapping[str, str | Matrix]

@@ -53,17 +53,8 @@ _ARITHMETIC = (
 class Grouping:
     """The columns of a frame that grouping expressions name, as factors.
 
-    Parameters
-    ----------
-    frame : ModelFrame
-    context : Context
-        The rows of the frame, the order of text, the default contrasts.
-    names : tuple of str
-        The columns of the frame that was learned from: what ``.`` stands for left of a bar.
-    factors : mapping of str to Factor
-        Levels that were not learned stand behind those that were.
-    levels : mapping of str to tuple of str
-        The levels as they were learned.
+    `names` are the columns of the frame that was learned from: what ``.`` stands for left of a bar.
+    In `factors`, levels that were not learned stand behind those that were, which are `levels`.
     """
 
     frame: ModelFrame
@@ -157,16 +148,8 @@ class BarFrame:
 class LearnedGroup(Abbreviated):
     """What is learned of the grouping factor of one bar.
 
-    Parameters
-    ----------
-    levels : tuple of str
-        In the order of the rows of Zt; none is missing.
-    ordered : bool
-        Whether it is an ordered factor.
-    columns : tuple of str
-        Names of the columns of the bar's left side.
-    state : State
-        What the functions in the grouping expression learned.
+    The levels are in the order of the rows of Zt, and none is missing; `columns` are those of the
+    bar's left side, `state` is what the functions in the grouping expression learned.
     """
 
     levels: Levels

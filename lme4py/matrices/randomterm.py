@@ -79,18 +79,9 @@ class RandomTerm:
 class Entries(Abbreviated):
     """The three arrays of a sparse matrix in compressed columns.
 
-    The build needs no more; scipy's matrix on them is made when somebody asks for it.
-
-    Parameters
-    ----------
-    data : ndarray of float64, shape (nnz,)
-        Column by column, no zeros.
-    indices : ndarray of int32 or int64, shape (nnz,)
-        The row of each entry, ascending in a column.
-    indptr : ndarray of int32 or int64, shape (n + 1,)
-        Where each column begins, and nnz.
-    shape : tuple of int
-        (q, n).
+    The build needs no more; scipy's matrix on them is made when somebody asks for it. `data`,
+    without zeros, and the row of each number in `indices` stand column by column, rows ascending;
+    `indptr` tells where each column begins, and how many numbers there are. The `shape` is (q, n).
     """
 
     data: FloatArray

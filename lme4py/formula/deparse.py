@@ -83,6 +83,9 @@ def deparsed_lines(node: Node, width: int = _WIDTH) -> list[str]:
     >>> deparsed_lines(parse("first + second"), width=5)
     ['first + ', '    second']
     """
+    # Most are a lone name.
+    if isinstance(node, Symbol):
+        return [_symbol(node.name)]
     return _Writer(keep_types=True, width=width).lines(node)
 
 

@@ -83,9 +83,6 @@ def deparsed_lines(node: Node, width: int = _WIDTH) -> list[str]:
     >>> deparsed_lines(parse("first + second"), width=5)
     ['first + ', '    second']
     """
-    # Most are a lone name.
-    if isinstance(node, Symbol):
-        return [_symbol(node.name)]
     return _Writer(keep_types=True, width=width).lines(node)
 
 
@@ -112,6 +109,9 @@ def term_label(node: Node) -> str:
     >>> term_label(parse("poly(x, 2L)"))
     'poly(x, 2)'
     """
+    # Most are a lone name.
+    if isinstance(node, Symbol):
+        return _symbol(node.name)
     return "\n".join(_Writer(keep_types=False, width=_WIDTH).lines(node))
 
 

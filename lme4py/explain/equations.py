@@ -17,9 +17,9 @@ from lme4py.explain.estimates import estimates, known_values
 from lme4py.explain.expression import Operation, Quantity, Tree, computed, evaluate, substituted
 from lme4py.explain.markup.display import Display, Note, Section, Shown
 from lme4py.explain.notation import Notation
-from lme4py.explain.runs import folded
 from lme4py.explain.sections import (
     distribution_sections,
+    folded,
     matrix_sections,
     observation_sections,
     response_section,

@@ -73,7 +73,7 @@ def block_structure(design: MixedDesign) -> BlockStructure:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    factors = hierarchy(design).factors
+    factors = [*hierarchy(design).factors.values()]
     n = design.X.shape[0]
     bounds = n + np.cumsum([0, *(factor.size for factor in factors)])
     row = np.concatenate([np.flatnonzero(factor.codes >= 0) for factor in factors])

@@ -142,11 +142,11 @@ class Cluster(Shown):
     def title(self) -> str:
         """The factor, its index and level, and the number of rows."""
         source, count = self.source, self.rows.size
-        letters, above = source.system.notation.letters, source.hierarchy.above(source.factor)
+        letters, above = source.system.notation.letters, source.hierarchy.above[source.group]
         levels = (
-            f"{part.group} {letters[place]} = {part.levels[0]}"
+            f"{part.group} {letters[part.group]} = {part.levels[0]}"
             for part in self.parts
-            if (place := source.hierarchy.position(part.group)) in (source.factor, *above)
+            if part.group in (source.group, *above)
         )
         return f"{', '.join(levels)}: {count} row{'' if count == 1 else 's'}"
 
@@ -215,20 +215,19 @@ class Cluster(Shown):
         known = estimates(self.source.design, par=par, sigma=sigma, fit=fit) if given else None
         return ClusterVariance(self, known or self.source.known)
 
-    def effects(self) -> Iterator[tuple[int, ClusterPart, list[Quantity]]]:
-        """Yield each part that has columns, its factor's position, its effects in the equations.
+    def effects(self) -> Iterator[tuple[ClusterPart, list[Quantity]]]:
+        """Yield each part that has columns, and its effects in the equations.
 
         They carry the index of the cluster, or of the one level above it; else the names of
         their levels.
         """
         source = self.source
         for part in self.parts:
-            factor = source.hierarchy.position(part.group)
-            own = source.system.effects_of(factor)
-            one = source.system.within(source.factor, factor)
+            own = source.system.effects_of(part.group)
+            one = source.hierarchy.within(source.group, part.group)
             levels = [""] if one else part.levels
             if part.columns.size:
-                yield factor, part, [replace(e, part=level) for level in levels for e in own]
+                yield part, [replace(e, part=level) for level in levels for e in own]
 
     def equation(self, most: tuple[int, int]) -> tuple[Operation, Operation]:
         """Return the equation in letters, and term by term the same in entries.
@@ -237,7 +236,7 @@ class Cluster(Shown):
         """
         model, terms = self.source.system, list[Tree]()
         told = [(self.X, [found.effect for found in model.fixed])] if model.fixed else []
-        told += [(part.Z, effects) for _, part, effects in self.effects()]
+        told += [(part.Z, effects) for part, effects in self.effects()]
         for matrix, effects in told:
             vector = abridged(column(effects), most[1], 1)
             terms.append(Operation("·", (_grid(matrix, most), vector)))
@@ -248,7 +247,7 @@ class Cluster(Shown):
         y = abridged(column(self._each_row(model.outcome.kind)), most[0], 1)
         if model.residual and self.y is not None and self.y.ndim == 1:
             y = _grid(self.y, most)
-        letters = in_matrices(model, [k for k, *_ in self.effects()], self.source.factor)
+        letters = in_matrices(model, [part.group for part, _ in self.effects()], self.source.group)
         return letters, Operation("=", (y, Operation("+", tuple(terms))))
 
     def _estimates(self) -> dict[Quantity, float]:
@@ -258,7 +257,7 @@ class Cluster(Shown):
             return {}
         pairs = [(each.effect, value) for each, value in zip(model.fixed, known.beta, strict=True)]
         rest = self.X @ known.beta + (0.0 if self.offset is None else self.offset)
-        for _, part, effects in self.effects():
+        for part, effects in self.effects():
             pairs += zip(effects, known.b[part.columns], strict=True)
             rest = rest + part.Z @ known.b[part.columns]
         if not model.residual:
@@ -268,19 +267,19 @@ class Cluster(Shown):
         return {symbol: float(value) for symbol, value in pairs}
 
     def _each_row(self, kind: QuantityKind) -> list[Quantity]:
-        own, rows = (self.source.factor,), range(1, self.rows.size + 1)
+        own, rows = (self.source.group,), range(1, self.rows.size + 1)
         return [Quantity(kind, row=str(k), factors=own) for k in rows]
 
     def _legend(self, most: int) -> Iterator[Note]:
         """Yield R's names of the columns beside the symbols of their coefficients."""
-        model, own = self.source.system, self.source.factor
+        model, own = self.source.system, self.source.group
         fixed = [(found.name, found.effect) for found in model.fixed]
         told = [(model.matrix("X", own=own), fixed, "")]
-        for factor, part, effects in self.effects():
+        for part, effects in self.effects():
             named = [name for level, name in part.names if level == part.levels[0]]
             first = f" for {part.group} = {part.levels[0]}" if effects[0].part else ""
             pairs = list(zip(named, effects, strict=False))
-            told.append((model.matrix("Z", factor, own), pairs, first))
+            told.append((model.matrix("Z", part.group, own), pairs, first))
         for letter, pairs, first in told:
             each: list[tuple[str | Tree, ...]] = [(", ", f"{name} ", e) for name, e in pairs]
             shown = [piece for one in shortened(each, most, (", ", "…")) for piece in one]
@@ -363,8 +362,8 @@ class ClusterVariance(Shown):
         """
         most, digits = max(count_of("rows", rows, 0), 3), count_of("digits", digits, 1, 17)
         source = self.cluster.source
-        model, own, stage = source.system.written_in(notation), source.factor, source.stage
-        factors = [factor for factor, *_ in self.cluster.effects()]
+        model, own, stage = source.system.written_in(notation), source.group, source.stage
+        factors = [part.group for part, _ in self.cluster.effects()]
         V, *terms = variance(model, own, factors, known_values(model, self.known))
         sections = [
             Section(self.cluster.title, (V,), stage),
@@ -383,8 +382,8 @@ class ClusterVariance(Shown):
         from scipy.linalg import block_diag
 
         found = {}
-        for factor, part, _ in self.cluster.effects():
-            terms = dict.fromkeys(c.term for c in self.cluster.source.system.columns_of(factor))
+        for part, _ in self.cluster.effects():
+            terms = dict.fromkeys(c.term for c in self.cluster.source.system.columns_of(part.group))
             own = [(self.known.covariances or ())[term] for term in terms]
             # A block for each level.
             found[part.group] = part.Z @ block_diag(*own * len(part.levels)) @ part.Z.T
@@ -443,8 +442,8 @@ class Clusters(Sequence[Cluster]):
         Its levels, in order.
     hierarchy : Hierarchy
         All grouping factors.
-    factor, stage : int
-        The position of their own among them, and its stage.
+    stage : int
+        The stage of their own among them.
     known : Estimates
         What `fit` says.
 
@@ -462,11 +461,10 @@ class Clusters(Sequence[Cluster]):
         self.hierarchy = hierarchy(design)
         factors = self.hierarchy.factors
         if group is None and len(factors) > 1:
-            names = ", ".join(repr(factor.name) for factor in factors)
+            names = ", ".join(map(repr, factors))
             raise DataError("say which grouping factor", hint=f"one of {names}")
-        self.factor = 0 if group is None else self.hierarchy.position(group)
-        self.stage = self.hierarchy.stage[self.factor]
-        self.group, self.levels = factors[self.factor].name, factors[self.factor].levels
+        own = self.hierarchy.named(next(iter(factors)) if group is None else group)
+        self.group, self.levels, self.stage = own.name, own.levels, self.hierarchy.stage[own.name]
 
     def __repr__(self) -> str:
         return f"<Clusters: {len(self)} of {self.group}>"
@@ -479,7 +477,7 @@ class Clusters(Sequence[Cluster]):
     @cached_property
     def _order(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows sorted by level, and where each level begins among them."""
-        codes = self.hierarchy.factors[self.factor].codes
+        codes = self.hierarchy.factors[self.group].codes
         order = np.argsort(codes, kind="stable")
         return order, np.searchsorted(codes[order], np.arange(len(self) + 1))
 
@@ -502,34 +500,34 @@ class Clusters(Sequence[Cluster]):
             raise IndexError(said) from None
         design, (order, starts) = self.design, self._order
         rows = order[starts[code] : starts[code + 1]]
-        others = (k for k in range(len(self.hierarchy.factors)) if k != self.factor)
+        others = (factor for factor in self.hierarchy.factors if factor != self.group)
         Zt = design.Zt[:, rows]
         return Cluster(
             level=self.levels[code],
             rows=rows.copy(),
             y=None if design.y is None else design.y[rows],
             X=dense(design.X[rows]),
-            own=self._part(self.factor, rows, Zt),
+            own=self._part(self.group, rows, Zt),
             others=tuple(self._part(factor, rows, Zt) for factor in others),
             offset=None if design.offset is None else design.offset[rows],
             weights=None if design.weights is None else design.weights[rows],
             source=self,
         )
 
-    def _part(self, place: int, rows: NDArray[np.int64], Zt: Any) -> ClusterPart:
-        factor, random = self.hierarchy.factors[place], self.design.random
+    def _part(self, group: str, rows: NDArray[np.int64], Zt: Any) -> ClusterPart:
+        factor, random = self.hierarchy.factors[group], self.design.random
         codes = factor.codes[rows]
         found = np.unique(codes[codes >= 0]).tolist()
         each = [
             (begin + code * term.columns + k, factor.levels[code], name)
             for code in found
             for begin, term in zip(random.Gp.tolist(), random.terms, strict=False)
-            if term.bar.group_name == factor.name
+            if term.bar.group_name == group
             for k, name in enumerate(term.plan.names)
         ]
         columns = np.array([position for position, *_ in each], dtype=np.int64)
         return ClusterPart(
-            factor.name,
+            group,
             tuple(factor.levels[code] for code in found),
             columns,
             tuple((level, name) for _, level, name in each),
@@ -550,7 +548,7 @@ def cluster(design: MixedDesign, *level: object, fit: object = None, **factor: o
         hint = "write cluster('308'), cluster('308', group='g') or cluster(g=308)"
         raise DataError("name one cluster", hint=hint)
     label, levels = _label(value), hierarchy(design)
-    factors = levels.factors if group is None else [levels.factors[levels.position(str(group))]]
+    factors = [*levels.factors.values()] if group is None else [levels.named(group)]
     having = [choice for choice in factors if label in choice.levels]
     if not having:
         everything = dict.fromkeys(name for choice in factors for name in choice.levels)

@@ -168,10 +168,10 @@ class Equations(Shown):
         """
         rows = self.system.design.X.shape[0]
         place = count_of("row", row, 0, rows - 1)
-        factors = zip(self.system.hierarchy.factors, self.notation.letters, strict=True)
+        names, letters = self.notation.names, self.notation.letters
         where = ", ".join(
-            f"{self.notation.names.get(factor.name, factor.name)} {letter} = {factor.label(place)}"
-            for factor, letter in factors
+            f"{names.get(name, name)} {letters[name]} = {factor.label(place)}"
+            for name, factor in self.system.hierarchy.factors.items()
         )
         title = Section(f"Row {place}: {where}", heads=True)
         return self._fitting([title, *observation_sections(self.system, place)])
@@ -182,11 +182,7 @@ class Equations(Shown):
 
         Found in the data by the values within the groups, unless it was given.
         """
-        factors = self.system.hierarchy.factors
-        return {
-            name: None if place is None else factors[place].name
-            for name, place in self.system.places.items()
-        }
+        return dict(self.system.places)
 
     @property
     def coefficients(self) -> dict[str, str]:
@@ -345,7 +341,7 @@ def equations(
     known = {
         design.model_frame.response or "y",
         *found.places,
-        *(factor.name for factor in found.hierarchy.factors),
+        *found.hierarchy.factors,
         *(quantity.name + quantity.part for quantity in found.values),
     }
     for name, other in renamed.items():

@@ -176,7 +176,7 @@ def modes(design: MixedDesign, found: Estimates) -> FloatArray | None:
 
 
 def covariance_symbols(
-    system: System, factor: int
+    system: System, factor: str
 ) -> tuple[Operation, dict[Quantity, list[ColumnProduct]]]:
     """Return the covariance matrix of a factor's random effects: τ, or by deviations ρ·σ·σ.
 

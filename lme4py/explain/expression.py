@@ -46,7 +46,7 @@ class Quantity:
     # The level or column of the variable; the level of a random effect that is one of several.
     part: str = ""
     numbers: tuple[int | str, ...] = ()  # (1, 0) for gamma_10; "h" is the index of a run
-    factors: tuple[int, ...] = ()  # positions of those whose levels it differs between
+    factors: tuple[str, ...] = ()  # those whose levels it differs between
     # "i" if it differs between observations, a number or "n" for a certain or the last one of a
     # cluster, "" otherwise.
     row: str = ""

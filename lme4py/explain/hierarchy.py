@@ -8,8 +8,10 @@ nested in it. Crossed factors may share a stage.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -97,43 +99,43 @@ def _columns(value: Value) -> list[NDArray[Any]]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Hierarchy:
-    """The grouping factors and how they are nested."""
+    """The grouping factors by their names, and how they are nested."""
 
-    factors: tuple[GroupingFactor, ...]  # in the order of their first term in the random part
-    # Whether the row's factor is nested in the column's, and not the same partition.
-    nested: NDArray[np.bool_]
-    stage: tuple[int, ...]  # of each factor, from 1; observations are stage 0
+    factors: Mapping[str, GroupingFactor]  # in the order of their first term in the random part
+    stage: Mapping[str, int]  # of each factor, from 1; observations are stage 0
+    # In which others each is nested, the finest first; not those that are the same partition.
+    above: Mapping[str, tuple[str, ...]]
 
     def __repr__(self) -> str:
-        return f"<Hierarchy: {', '.join(factor.name for factor in self.factors)}>"
+        return f"<Hierarchy: {', '.join(self.factors)}>"
 
     @property
     def stages(self) -> int:
         """Number of stages."""
-        return max(self.stage, default=0)
+        return max(self.stage.values(), default=0)
 
-    def at(self, stage: int) -> tuple[int, ...]:
-        """Return the positions of the factors of a stage."""
-        return tuple(i for i, own in enumerate(self.stage) if own == stage)
+    def at(self, stage: int) -> tuple[str, ...]:
+        """Return the factors of a stage."""
+        return tuple(factor for factor in self.factors if self.stage[factor] == stage)
 
-    def from_stage(self, stage: int) -> tuple[int, ...]:
-        """Return the positions of the factors at or above a stage, finest first."""
-        finest_first = sorted(range(len(self.stage)), key=self.stage.__getitem__)
-        return tuple(i for i in finest_first if self.stage[i] >= stage)
+    def from_stage(self, stage: int) -> tuple[str, ...]:
+        """Return the factors at or above a stage, finest first."""
+        finest_first = sorted(self.factors, key=self.stage.__getitem__)
+        return tuple(factor for factor in finest_first if self.stage[factor] >= stage)
 
-    def above(self, factor: int) -> tuple[int, ...]:
-        """Return the factors in which a factor is nested, finest first."""
-        return tuple(i for i in self.from_stage(1) if self.nested[factor, i])
+    def within(self, inner: str, outer: str) -> bool:
+        """Tell whether the levels of a factor lie inside those of another, or are the same."""
+        return inner == outer or outer in self.above[inner]
 
-    def position(self, name: str) -> int:
-        """Return the position of a factor; a DataError if there is none of that name."""
-        names = [factor.name for factor in self.factors]
-        if str(name) not in names:
+    def named(self, name: object) -> GroupingFactor:
+        """Return the factor of a name; a DataError if there is none."""
+        if str(name) not in self.factors:
             raise DataError(
                 f"'{name}' is not a grouping factor of this model",
-                hint=nearest(str(name), names) or f"its grouping factors: {', '.join(names)}",
+                hint=nearest(str(name), self.factors)
+                or f"its grouping factors: {', '.join(self.factors)}",
             )
-        return names.index(str(name))
+        return self.factors[str(name)]
 
 
 def hierarchy(design: MixedDesign) -> Hierarchy:
@@ -145,17 +147,24 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     >>> design = lme4py.lformula("y ~ 1 + (1 | school/class)", {"y": [1.0, 2, 3, 4, 5, 6],
     ...     "school": list("aaabbb"), "class": list("112112")})
     >>> found = hierarchy(design)
-    >>> [(factor.name, stage) for factor, stage in zip(found.factors, found.stage)]
-    [('class:school', 1), ('school', 2)]
+    >>> found.stage
+    {'class:school': 1, 'school': 2}
     """
-    factors = tuple(
-        GroupingFactor(name, tuple(map(str, group.levels)), group.codes)
+    factors = {
+        name: GroupingFactor(name, tuple(map(str, group.levels)), group.codes)
         for name, group in design.random.groups.items()
-    )
-    constant = np.array([[not g.differs(h.codes).any() for h in factors] for g in factors])
-    nested = constant & ~constant.T
-    stage = np.ones(len(factors), dtype=np.int64)
-    # What is nested in more stands in front; so the stages below a factor's are known before it.
-    for factor in np.argsort(nested.sum(axis=0), kind="stable"):
-        stage[factor] = 1 + max(stage[nested[:, factor]], default=0)
-    return Hierarchy(factors, nested, tuple(stage.tolist()))
+    }
+    constant = {
+        (inner, outer)
+        for inner, outer in permutations(factors, 2)
+        if not factors[inner].differs(factors[outer].codes).any()
+    }
+    nested = {(inner, outer) for inner, outer in constant if (outer, inner) not in constant}
+    below = {outer: [f for f in factors if (f, outer) in nested] for outer in factors}
+    stage: dict[str, int] = {}
+    # What has more below it comes later; so the stages below a factor's are known before it.
+    for factor in sorted(factors, key=lambda each: len(below[each])):
+        stage[factor] = 1 + max((stage[inner] for inner in below[factor]), default=0)
+    finest_first = sorted(factors, key=stage.__getitem__)
+    above = {f: tuple(outer for outer in finest_first if f in below[outer]) for f in factors}
+    return Hierarchy(factors, stage, above)

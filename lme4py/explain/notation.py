@@ -50,9 +50,10 @@ class Notation(ABC):
     def __init__(self, levels: Hierarchy, names: Mapping[str, str], response: str) -> None:
         self.levels = levels
         # j, k, ... for the factors, the finest first.
-        order = self.order = levels.from_stage(1)
-        turns = [divmod(order.index(factor), len(_INDEX_LETTERS)) for factor in range(len(order))]
-        self.letters = [_INDEX_LETTERS[place] + "′" * turn for turn, place in turns]
+        self.letters = {
+            factor: _INDEX_LETTERS[k % len(_INDEX_LETTERS)] + "′" * (k // len(_INDEX_LETTERS))
+            for k, factor in enumerate(levels.from_stage(1))
+        }
         self.names = names
         self.response = response
 
@@ -63,11 +64,11 @@ class Notation(ABC):
         """Return what writes trees in this notation."""
         return Typesetter(self.write, digits, form)
 
-    def caption(self, factor: int) -> str:
+    def caption(self, factor: str) -> str:
         """Return a factor with its index and the number of its levels."""
         own, letter = self.levels.factors[factor], self.letters[factor]
         counted = f"1, …, {own.size}" if own.size > 1 else "1"
-        return f"{self.names.get(own.name, own.name)} {letter} = {counted}"
+        return f"{self.names.get(factor, factor)} {letter} = {counted}"
 
     def write(self, quantity: Quantity, stage: int = 0) -> Written:
         """Return the quantity as it stands in an equation of a stage (0: of the observations)."""
@@ -115,20 +116,20 @@ class RaudenbushBryk(Notation):
         # It is the same in every equation.
         del stage
         own = quantity.factors
-        above = (higher for factor in own for higher in self.levels.above(factor))
+        above = (higher for factor in own for higher in self.levels.above[factor])
         letters = self._letters_of({*own, *above})
         if not quantity.row:
             return letters
         # A row belongs to a level of every factor, a row of a cluster to that cluster.
-        letters = letters if own else self._letters_of(range(len(self.levels.factors)))
+        letters = letters if own else self._letters_of(self.levels.factors)
         if quantity.row == "n":
             # A cluster's last row: the number of its rows carries the cluster's index.
             return (Written("n", below=letters), *letters)
         return _subscript((quantity.row,), letters)
 
-    def _letters_of(self, factors: Iterable[int]) -> tuple[Mark, ...]:
+    def _letters_of(self, factors: Iterable[str]) -> tuple[Mark, ...]:
         own = set(factors)
-        return tuple(self.letters[f] for f in self.order if f in own)
+        return tuple(self.letters[f] for f in self.letters if f in own)
 
     def _parameter(self, quantity: Quantity, index: tuple[Mark, ...]) -> Written:
         numbers = quantity.numbers
@@ -161,13 +162,13 @@ class GelmanHill(Notation):
     covariance = "Σ"
     by_deviation = True
 
-    def _letter(self, factor: int, stage: int) -> str:
+    def _letter(self, factor: str, stage: int) -> str:
         letter = self.letters[factor]
         if stage == 0:
             return f"{letter}[i]"
         if self.levels.stage[factor] == stage:
             return letter
-        below = [f for f in self.levels.at(stage) if self.levels.nested[f, factor]]
+        below = [f for f in self.levels.at(stage) if factor in self.levels.above[f]]
         return f"{letter}[{self.letters[below[0]] if below else 'i'}]"
 
     def _index(self, quantity: Quantity, stage: int) -> tuple[Mark, ...]:

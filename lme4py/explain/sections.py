@@ -125,13 +125,13 @@ def observation_sections(system: System, row: int) -> Iterator[Section]:
         yield Section(title, (Operation("=", (side, right)),))
 
 
-def in_matrices(system: System, factors: Sequence[int], own: int | None = None) -> Operation:
+def in_matrices(system: System, factors: Sequence[str], own: str | None = None) -> Operation:
     """Return the equation of the rows of a cluster of `own`, or of all rows, in matrices."""
     terms: list[Tree] = []
     if system.fixed:
         terms.append(times(system.matrix("X", own=own), system.matrix("β")))
     for factor in factors:
-        inside = own if own is not None and system.within(factor, own) else None
+        inside = own if own is not None and system.hierarchy.within(factor, own) else None
         Z, b = system.matrix("Z", factor, own), system.matrix("b", factor, inside)
         terms.append(times(Z, b))
     further = "o" * bool(system.offsets) + "ε" * bool(system.residual)
@@ -139,7 +139,7 @@ def in_matrices(system: System, factors: Sequence[int], own: int | None = None) 
     return Operation("=", (system.outcomes(own), Operation("+", tuple(terms))))
 
 
-def residual_covariance(system: System, own: int) -> Tree:
+def residual_covariance(system: System, own: str) -> Tree:
     """Return the covariance matrix of the residuals of a cluster."""
     matrix: Tree = system.matrix("I", own=own)
     if system.design.weights is not None:
@@ -147,7 +147,7 @@ def residual_covariance(system: System, own: int) -> Tree:
     return times(Quantity("residual variance"), matrix)
 
 
-def _parts(system: System, own: int) -> Iterator[Operation]:
+def _parts(system: System, own: str) -> Iterator[Operation]:
     """Yield what the vectors hold, how they are distributed, and what lies inside a cluster."""
     b, effects = system.matrix("b", own, own), system.effects_of(own)
     fixed = [found.effect for found in system.fixed]
@@ -155,7 +155,7 @@ def _parts(system: System, own: int) -> Iterator[Operation]:
         if entries:
             yield Operation("=", (vector, Operation("ᵀ", (grid([entries]),))))
     for factor in system.factors:
-        if factor != own and system.within(factor, own):
+        if factor != own and system.hierarchy.within(factor, own):
             inside = Operation("diag", (system.matrix("Z", factor, factor), Operation("⋯")))
             yield Operation("=", (system.matrix("Z", factor, own), inside))
     yield distributed(b, "N", 0.0, system.matrix("T", own))
@@ -164,7 +164,7 @@ def _parts(system: System, own: int) -> Iterator[Operation]:
         yield distributed(residual, "N", 0.0, residual_covariance(system, own))
 
 
-def _sizes(system: System, own: int) -> Iterator[Note]:
+def _sizes(system: System, own: str) -> Iterator[Note]:
     """Yield the sizes of a cluster's matrices, and what is independent of what."""
     rows, p, q = Quantity("size", factors=(own,)), len(system.fixed), len(system.effects_of(own))
     Z, b = (system.matrix(letter, own, own) for letter in "Zb")
@@ -186,7 +186,7 @@ def _structure(system: System) -> Iterator[Note]:
         columns = f"{own.size} × {count} columns" if count > 1 else f"{own.size} columns"
         blocks = f"block-diagonal when the rows are ordered by {own.name}"
         yield (system.matrix("Z", factor), f" has {columns}, and is {blocks}")
-        inside = [system.within(factor, other) for other in system.factors[place + 1 :]]
+        inside = [system.hierarchy.within(factor, other) for other in system.factors[place + 1 :]]
         nested, crossed = nested or any(inside), crossed or not all(inside)
     if nested:
         yield "nested factors: one order does for both, the finer blocks inside the coarser"
@@ -194,7 +194,7 @@ def _structure(system: System) -> Iterator[Note]:
         yield "crossed factors: no order does for both, their blocks lie side by side"
 
 
-def _blocks(system: System, factor: int) -> Operation:
+def _blocks(system: System, factor: str) -> Operation:
     """Return Z of one factor: a block for each level."""
     last = system.hierarchy.factors[factor].size
     first, final = (Quantity("matrix", "Z", numbers=(k,)) for k in (1, last))
@@ -221,13 +221,14 @@ def _stacked(term: Tree) -> Tree:
 
 
 def variance(
-    system: System, own: int, factors: Sequence[int], known: Mapping[Quantity, Tree]
+    system: System, own: str, factors: Sequence[str], known: Mapping[Quantity, Tree]
 ) -> Iterator[Operation]:
     """Yield V of a cluster of `own` in matrices, each T, and the variance of one row."""
     whole, total, each = list[Tree](), list[Tree](), list[Operation]()
     for factor in factors:
         Z, T = system.matrix("Z", factor, own), system.matrix("T", factor)
-        middle = T if system.within(own, factor) else Operation("diag", (T, Operation("⋯")))
+        one = system.hierarchy.within(own, factor)
+        middle = T if one else Operation("diag", (T, Operation("⋯")))
         whole.append(times(Z, middle, Operation("ᵀ", (Z,))))
         symbols, _ = covariance_symbols(system, factor)
         each.append(Operation("=", (T, symbols)))
@@ -333,7 +334,7 @@ def _binomial(design: MixedDesign, response: Quantity, mean: Quantity) -> Sectio
     return Section("", (shown, *further), notes=notes)
 
 
-def _about_means(system: System, factor: int) -> list[tuple[Tree, Tree]]:
+def _about_means(system: System, factor: str) -> list[tuple[Tree, Tree]]:
     """Return the coefficients of a factor with their means, where they are all there is."""
     stage, effects = system.hierarchy.stage[factor], system.effects_of(factor)
     means: dict[Tree, tuple[Tree, Tree]] = {}

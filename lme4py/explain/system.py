@@ -93,7 +93,7 @@ class System:
 
     design: MixedDesign
     hierarchy: Hierarchy
-    places: Mapping[str, int | None]  # the grouping factor that each variable belongs to
+    places: Mapping[str, str | None]  # the grouping factor that each variable belongs to
     inside: Mapping[str, frozenset[str]]  # the variables in its expression
     fixed: tuple[ColumnProduct, ...]  # the columns of X
     random: tuple[ColumnProduct, ...]  # the columns of each random term
@@ -106,11 +106,11 @@ class System:
     def __repr__(self) -> str:
         return f"<System: {self.hierarchy.stages + 1} levels of {self.design.formula}>"
 
-    def columns_of(self, factor: int) -> tuple[ColumnProduct, ...]:
+    def columns_of(self, factor: str) -> tuple[ColumnProduct, ...]:
         """Return the columns of one factor, over all its terms."""
         return tuple(found for found in self.random if found.effect.factors == (factor,))
 
-    def effects_of(self, factor: int) -> tuple[Quantity, ...]:
+    def effects_of(self, factor: str) -> tuple[Quantity, ...]:
         """Return the random effects of one factor: b_j."""
         return tuple(found.effect for found in self.columns_of(factor))
 
@@ -120,11 +120,11 @@ class System:
         return replace(self, notation=kind(self.hierarchy, names or {}, self.notation.response))
 
     @property
-    def factors(self) -> tuple[int, ...]:
-        """The positions of the factors that have random effects, finest first."""
+    def factors(self) -> tuple[str, ...]:
+        """The factors that have random effects, finest first."""
         return tuple(f for f in self.hierarchy.from_stage(1) if self.columns_of(f))
 
-    def matrix(self, letter: str, factor: int | None = None, own: int | None = None) -> Quantity:
+    def matrix(self, letter: str, factor: str | None = None, own: str | None = None) -> Quantity:
         """Return a matrix, one of a factor, on the rows of a cluster of `own` where that is given.
 
         Those of one factor among several are numbered, from 1.
@@ -132,10 +132,6 @@ class System:
         several = factor is not None and len(self.factors) > 1
         numbers = (1 + self.factors.index(factor),) if factor is not None and several else ()
         return Quantity("matrix", letter, numbers=numbers, factors=() if own is None else (own,))
-
-    def within(self, inner: int, outer: int) -> bool:
-        """Tell whether the levels of a factor lie inside those of another, or are the same."""
-        return inner == outer or bool(self.hierarchy.nested[inner, outer])
 
     @property
     def residual(self) -> tuple[Quantity, ...]:
@@ -147,7 +143,7 @@ class System:
         """What X β + Z b and the residual add up to in a row: the response, or the predictor η."""
         return Quantity("response" if self.residual else "predicted", row="i")
 
-    def outcomes(self, own: int | None = None) -> Quantity:
+    def outcomes(self, own: str | None = None) -> Quantity:
         """Return these of all rows, or of those of a cluster of `own`, as a vector."""
         return self.matrix("y" if self.residual else "η", own=own)
 
@@ -224,7 +220,7 @@ class _Atoms:
     ) -> None:
         self.values: dict[Quantity, Column] = {}
         self.order: dict[Quantity, int] = {}
-        self.places: dict[str, int | None] = {}
+        self.places: dict[str, str | None] = {}
         self.inside: dict[str, frozenset[str]] = {}
         self._labelled: dict[str, list[Quantity]] = {}
         self._frame, self._levels = design.model_frame, levels
@@ -282,7 +278,7 @@ class _Atoms:
         inside = self.inside[name]
         return next(iter(inside)) if name not in self._chosen and len(inside) == 1 else name
 
-    def _place(self, name: str, node: Node) -> int | None:
+    def _place(self, name: str, node: Node) -> str | None:
         """Return the level of a variable: the chosen one, or what the data say."""
         label, value = self._label(name), self._frame.get(name)
         if value is None:
@@ -292,16 +288,16 @@ class _Atoms:
         factor = self._chosen[label]
         if factor is None:
             return None
-        place = self._levels.position(str(factor))
-        level = self._levels.factors[place].exception(value, CONTRADICTION)
+        place = self._levels.named(factor)
+        level = place.exception(value, CONTRADICTION)
         if level is not None:
             raise DataError(
                 f"'{name}' cannot belong to '{factor}': it has several values in level '{level}'"
             )
-        return place
+        return place.name
 
-    def _home(self, name: str, node: Node) -> int | None:
-        """Return the position of the factor that a variable belongs to; None: to no factor.
+    def _home(self, name: str, node: Node) -> str | None:
+        """Return the factor that a variable belongs to; None: to no factor.
 
         Of several it is the coarsest, on one stage the first. In a factor with one level for each
         row nothing could change. An expression that is computed row by row belongs where the
@@ -313,10 +309,10 @@ class _Atoms:
             known = [self._frame.variables[name]]
         found = [
             place
-            for place, factor in enumerate(self._levels.factors)
+            for place, factor in self._levels.factors.items()
             if factor.size < self._frame.rows and not any(map(factor.exception, known))
         ]
-        return max(found, key=lambda place: (self._levels.stage[place], -place), default=None)
+        return max(found, key=self._levels.stage.__getitem__, default=None)
 
 
 def _row_by_row(node: Node) -> bool:
@@ -409,7 +405,7 @@ def system(design: MixedDesign, chosen: Mapping[str, str | None] | None = None) 
             root.reached(by_stage(())).terms.append(shift)
     of_Z = []
     for k, term in enumerate(design.random.terms):
-        factor = levels.position(term.bar.group_name)
+        factor = term.bar.group_name
         products = found.of(left_side(design, term), term.plan, range(term.columns))
         for place, atoms in enumerate(products):
             parts, stage = by_stage(atoms), levels.stage[factor]

@@ -302,7 +302,7 @@ def test_reprs_are_short():
     equations = design.equations()
     held = [clusters, *clusters[0].parts, design.blocks(), equations.levels.sections[0]]
     held += [equations.system, equations.notation, equations.verify()]
-    held += [equations.system.hierarchy, *equations.system.hierarchy.factors]
+    held += [equations.system.hierarchy, *equations.system.hierarchy.factors.values()]
     held += equations.combined.relations
     for item in held:
         assert len(repr(item)) < 150

@@ -522,7 +522,7 @@ def test_zeros_are_where_lambda_has_none(number):
     Lambdat = design.random.Lambdat.copy()
     Lambdat.data = dice.uniform(0.5, 1.5, Lambdat.data.size)
     cov = (Lambdat.T @ Lambdat).tocsr()
-    for factor in range(len(found.hierarchy.factors)):
+    for factor in found.hierarchy.factors:
         columns = found.columns_of(factor)
         if not columns:
             continue
@@ -600,7 +600,7 @@ def test_wrong_levels_are_found():
     equations = _design("two", "y ~ X*M + f + (1 + X | g)").equations()
     found = equations.system
     (true,) = [symbol for symbol in found.values if symbol.name == "X"]
-    false = Quantity("predictor", "X", factors=(0,))
+    false = Quantity("predictor", "X", factors=("g",))
     values = {false if symbol == true else symbol: found.values[symbol] for symbol in found.values}
     observations = tuple(substituted(term, {true: false}) for term in found.observations)
     values[true] = found.values[true]

@@ -85,9 +85,10 @@ class _Lines:
         self, design: MixedDesign, found: Estimates, predictor: str | None, group: str | None
     ) -> None:
         model = system(design)
-        place = 0 if group is None else model.hierarchy.position(group)
-        self.factor = model.hierarchy.factors[place]
-        self._own = model.effects_of(place)
+        first = next(iter(model.hierarchy.factors))
+        self.factor = model.hierarchy.named(first if group is None else group)
+        columns = model.columns_of(self.factor.name)
+        self._own = [column.effect for column in columns]
         inside = model.inside
         numeric = {
             name: value.as_float()
@@ -97,7 +98,7 @@ class _Lines:
         if not numeric:
             raise DataError("the model has no numeric variable to draw y against")
         # The first with a random slope, else the first.
-        slopes = [atom.name for column in model.columns_of(place) for atom in column.atoms]
+        slopes = [atom.name for column in columns for atom in column.atoms]
         chosen = next(name for name in (*slopes, *numeric) if name in numeric)
         self.name = chosen if predictor is None else str(predictor)
         if self.name not in numeric:

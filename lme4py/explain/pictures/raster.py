@@ -105,7 +105,7 @@ def window(design: MixedDesign, groups: int | None = None, by_group: bool = Fals
     if by_group:
         keys = sorted(found.from_stage(1), key=lambda k: (found.stage[k], k == highest))
         rows = rows[np.lexsort([found.factors[k].codes[rows] for k in keys])]
-        if all(found.nested[k, highest] for k in range(len(found.factors)) if k != highest):
+        if all(highest in found.above[k] for k in found.factors if k != highest):
             runs = np.concatenate(([0], 1 + np.flatnonzero(np.diff(codes[rows])), [rows.size]))
     terms = tuple(_on_rows(term, rows, by_group) for term in random.terms)
     shown = RandomEffects(terms, random.order, zt_entries(terms, rows.size))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def overview(reading: Reading) -> Table:
     rows += [[f"... {rest} more", *[""] * 5]] if rest > 0 else []
     random, theta = reading.design.random, 0
     for k, term in enumerate(random.terms):
-        acts_at = reading.level(reading.hierarchy.position(term.bar.group_name))
+        acts_at = reading.level(term.bar.group_name)
         effects = ", ".join(reading.symbols(reading.random_columns(k)))
         of_Zt = range(*map(int, random.Gp[k : k + 2]))
         of_theta = range(theta, theta + term.covariance.parameters)
@@ -162,24 +163,23 @@ def _levels(reading: Reading) -> Prose:
         counts = np.bincount(group.codes[group.codes >= 0], minlength=group.size)
         few, many = int(counts.min()), int(counts.max())
         each = f"{few:,}" if few == many else f"{few:,} to {many:,}"
-        outer = joined([code(factors[k].name) for k in above(place)]) if above(place) else ""
+        outer = joined([code(other) for other in above[place]]) if above[place] else ""
         said.append(
             f"Level {1 + stage[place]} is {code(group.name)}: {group.size:,} groups of "
             f"{each} observation{'' if many == 1 else 's'}"
             f"{f', each inside one {outer}' if outer else ''}."
         )
     crossed = [
-        (one.name, other.name)
-        for k, one in enumerate(factors)
-        for m, other in enumerate(factors[k + 1 :], start=k + 1)
-        if m not in above(k) and k not in above(m)
+        (one, other)
+        for one, other in combinations(factors, 2)
+        if other not in above[one] and one not in above[other]
     ]
     said += [
         f"{code(one)} and {code(other)} are crossed: neither lies in the other."
         for one, other in crossed[:MOST_NAMES]
     ]
     places = reading.system.places.items()
-    found = [(name, factors[place].name) for name, place in places if place is not None]
+    found = [(name, place) for name, place in places if place is not None]
     said += [f"{code(name)} is constant within each {code(g)}." for name, g in found[:MOST_NAMES]]
     if len(found) > MOST_NAMES:
         said.append(f"{len(found) - MOST_NAMES} more variables are constant within groups.")

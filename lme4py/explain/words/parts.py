@@ -73,10 +73,9 @@ class Reading:
         """Return the effects of columns, the middle of many left out."""
         return shortened([self.symbol(found.effect) for found in columns], 3, "…")
 
-    def level(self, factor: int) -> Prose:
+    def level(self, factor: str) -> Prose:
         """Return the level of a grouping factor with its name; the observations are level 1."""
-        name = self.hierarchy.factors[factor].name
-        return f"level {1 + self.hierarchy.stage[factor]}: {code(name)}"
+        return f"level {1 + self.hierarchy.stage[factor]}: {code(factor)}"
 
     def is_number(self, name: str) -> bool:
         """Tell whether a variable is one of numbers."""
@@ -242,7 +241,8 @@ def _held_at(reading: Reading, name: str) -> Prose:
 
 def _level_effect(reading: Reading, columns: Sequence[ColumnProduct]) -> Iterator[Prose]:
     """Yield what variables that are constant within groups do: they move means of effects."""
-    system, atoms = reading.system, [atom for found in columns[:1] for atom in found.atoms]
+    within, inside = reading.hierarchy.within, reading.system.inside
+    atoms = [atom for found in columns[:1] for atom in found.atoms]
     lower, upper = (
         [atom for atom in atoms if bool(atom.factors) is constant] for constant in (False, True)
     )
@@ -250,8 +250,8 @@ def _level_effect(reading: Reading, columns: Sequence[ColumnProduct]) -> Iterato
         return
     factors = dict.fromkeys(atom.factors[0] for atom in upper)
     # The product is constant within the finest of these groups, or where crossed ones meet.
-    finest = [f for f in factors if not any(o != f and system.within(o, f) for o in factors)]
-    unit = joined([code(system.hierarchy.factors[factor].name) for factor in finest])
+    finest = [f for f in factors if not any(o != f and within(o, f) for o in factors)]
+    unit = joined([code(factor) for factor in finest])
     unit = unit if len(finest) == 1 else f"combination of {unit}"
     if not lower:
         yield (
@@ -261,14 +261,14 @@ def _level_effect(reading: Reading, columns: Sequence[ColumnProduct]) -> Iterato
         return
 
     # Whatever is computed of the same variables counts: poly(x, 2) lets the slope of x differ.
-    def inside(atoms: Sequence[Quantity]) -> set[str]:
-        return {name for atom in atoms for name in system.inside[atom.name]}
+    def variables(atoms: Sequence[Quantity]) -> set[str]:
+        return {name for atom in atoms for name in inside[atom.name]}
 
     rest = "the slope is not random there, so its differences are those that X says"
     if any(
-        inside(column.atoms) == inside(lower)
-        and any(system.within(column.effect.factors[0], factor) for factor in factors)
-        for column in system.random
+        variables(column.atoms) == variables(lower)
+        and any(within(column.effect.factors[0], factor) for factor in factors)
+        for column in reading.system.random
     ):
         rest = "what is left of the slope's differences is in Z b"
     yield (

@@ -102,7 +102,7 @@ class Hierarchy:
     """The grouping factors by their names, and how they are nested."""
 
     factors: Mapping[str, GroupingFactor]  # in the order of their first term in the random part
-    stage: Mapping[str, int]  # of each factor, from 1; observations are stage 0
+    stage: Mapping[str, int]  # of each factor, from 1, finest first; observations are stage 0
     # In which others each is nested, the finest first; not those that are the same partition.
     above: Mapping[str, tuple[str, ...]]
 
@@ -116,12 +116,11 @@ class Hierarchy:
 
     def at(self, stage: int) -> tuple[str, ...]:
         """Return the factors of a stage."""
-        return tuple(factor for factor in self.factors if self.stage[factor] == stage)
+        return tuple(factor for factor, own in self.stage.items() if own == stage)
 
     def from_stage(self, stage: int) -> tuple[str, ...]:
         """Return the factors at or above a stage, finest first."""
-        finest_first = sorted(self.factors, key=self.stage.__getitem__)
-        return tuple(factor for factor in finest_first if self.stage[factor] >= stage)
+        return tuple(factor for factor, own in self.stage.items() if own >= stage)
 
     def within(self, inner: str, outer: str) -> bool:
         """Tell whether the levels of a factor lie inside those of another, or are the same."""
@@ -165,6 +164,6 @@ def hierarchy(design: MixedDesign) -> Hierarchy:
     # What has more below it comes later; so the stages below a factor's are known before it.
     for factor in sorted(factors, key=lambda each: len(below[each])):
         stage[factor] = 1 + max((stage[inner] for inner in below[factor]), default=0)
-    finest_first = sorted(factors, key=stage.__getitem__)
-    above = {f: tuple(outer for outer in finest_first if f in below[outer]) for f in factors}
+    stage = {factor: stage[factor] for factor in sorted(factors, key=stage.__getitem__)}
+    above = {f: tuple(outer for outer in stage if f in below[outer]) for f in factors}
     return Hierarchy(factors, stage, above)

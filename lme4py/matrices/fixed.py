@@ -268,11 +268,11 @@ def _autoscaled(matrix: ModelMatrix) -> ModelMatrix:
     if not isinstance(matrix.values, np.ndarray):
         raise CheckError("autoscale centres X, which is not sparse then", hint="leave sparse_X out")
     scaled, state = scale(Matrix(matrix.values[:, columns]))
-    changed = [matrix.values, matrix.centers, matrix.divisors]
-    for place, part in enumerate((scaled.values, state["center"], state["scale"])):
-        changed[place] = changed[place].copy(order="F")
-        changed[place][..., columns] = part
-    values, centers, divisors = changed
+    values, centers, divisors = (
+        part.copy(order="F") for part in (matrix.values, matrix.centers, matrix.divisors)
+    )
+    values[:, columns] = scaled.values
+    centers[columns], divisors[columns] = state["center"], state["scale"]
     return replace(matrix, values=values, centers=centers, divisors=divisors, squares=None)
 
 

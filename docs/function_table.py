@@ -1,9 +1,13 @@
 """Writes the table of docs/functions.md from the functions themselves; ``--check`` compares."""
 
+import inspect
 import sys
 from pathlib import Path
+from typing import Any
 
-from lme4py.functions.table import Function, lookup, names
+from lme4py.data.values import FunctionName, Numeric
+from lme4py.functions.table import MISSING, Function, lookup, names
+from lme4py.numerals import label
 
 PAGE = Path(__file__).parent / "functions.md"
 BEGIN = "<!-- The table is written by docs/function_table.py. -->\n"
@@ -17,10 +21,30 @@ ROLES = {
 }
 
 
+def _shown(name: str, default: Any) -> str:
+    """Return a formal argument as R's signatures show it."""
+    match default:
+        case _ if name == "..." or default in (MISSING, inspect.Parameter.empty):
+            return name
+        case None:
+            written = "NULL"
+        case bool():
+            written = str(default).upper()
+        case str():
+            written = '"' + default.encode("unicode_escape").decode() + '"'
+        case FunctionName(name=written):
+            pass
+        case Numeric(kind="logical"):
+            written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(default.values[0]), "NA")
+        case _:
+            written = label(default)
+    return f"{name} = {written}"
+
+
 def _row(entry: Function) -> str:
     package = "" if entry.package == "base" else f"{entry.package}::"
     call = f"{package}{entry.name}" if entry.name[0].isalpha() else f"{entry.name}"
-    arguments = entry.signature.replace("?", "").replace(" = ", "=").replace("=", " = ")
+    arguments = ", ".join(_shown(name, item.default) for name, item in entry.formals.items())
     signature = f"`{call}({arguments})`" if entry.name[0].isalpha() else f"`{call}`"
     purpose = entry.purpose[:1].upper() + entry.purpose[1:].rstrip(".") + "."
     cells = [signature, purpose, ROLES[entry.role]]

@@ -39,11 +39,11 @@ import numpy as np
 import lme4py.functions
 from lme4py.data.coding import DEFAULT_CONTRASTS, DefaultContrasts
 from lme4py.data.collation import Collation
-from lme4py.data.values import Character, FunctionName, Matrix, Null, Numeric, Value
+from lme4py.data.values import Character, Matrix, Null, Numeric, Value
 from lme4py.errors import DataError, nearest
 from lme4py.formula.syntax import Node, match_arguments
 from lme4py.moments import answered
-from lme4py.numerals import LARGEST_INTEGER, label
+from lme4py.numerals import LARGEST_INTEGER
 from lme4py.versions import LME4_2, Lme4
 
 Role: TypeAlias = Literal["elementwise", "shape", "index", "summary", "basis", "whole"]
@@ -165,11 +165,6 @@ class Function:
         """The formal arguments that must be given."""
         return tuple(n for n, at in self.formals.items() if at.default is at.empty and n != "...")
 
-    @property
-    def signature(self) -> str:
-        """The formal arguments with their defaults, as R writes them."""
-        return ", ".join(_shown(name, item.default) for name, item in self.formals.items())
-
 
 # Options: arguments of one element ------------------------------------------------------------
 
@@ -226,26 +221,6 @@ def _formals(compute: Compute) -> dict[str, inspect.Parameter]:
         if parameter.name not in _HANDED_IN:
             found["..." if given == "dots" else given.replace("\0", "_")] = parameter
     return found
-
-
-def _shown(name: str, default: Any) -> str:
-    """Return a formal argument as R's signatures show it."""
-    match default:
-        case _ if name == "..." or default in (MISSING, inspect.Parameter.empty):
-            return name
-        case None:
-            written = "NULL"
-        case bool():
-            written = str(default).upper()
-        case str():
-            written = '"' + default.encode("unicode_escape").decode() + '"'
-        case FunctionName(name=written):
-            pass
-        case Numeric(kind="logical"):
-            written = {0.0: "FALSE", 1.0: "TRUE"}.get(float(default.values[0]), "NA")
-        case _:
-            written = label(default)
-    return f"{name} = {written}"
 
 
 def _adapted(compute: Compute, name: str) -> Compute:

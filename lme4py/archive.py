@@ -22,7 +22,16 @@ from lme4py.replacing import replacing
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 _LONGEST_HEADER = 10_000
-_DAMAGE = (ArithmeticError, MemoryError, RecursionError, SyntaxError, TypeError, ValueError)
+# Whatever numpy raises of a header.
+_DAMAGE = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def write_archive(path: str | os.PathLike[str], arrays: Arrays) -> None:
@@ -65,14 +74,17 @@ def _members(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _array(content: bytes, name: str) -> NDArray[Any]:
     """Return the array of an entry, of numbers as this machine has them."""
+    file = io.BytesIO(content)
     try:
         with np.errstate(all="raise"):
             values: NDArray[Any] = np.lib.format.read_array(
-                io.BytesIO(content), allow_pickle=False, max_header_size=_LONGEST_HEADER
+                file, allow_pickle=False, max_header_size=_LONGEST_HEADER
             )
     except _DAMAGE as fault:
         # No header, or one that claims more bytes than follow.
         raise DataError(f"{name} is no array: {fault}") from None
+    if file.tell() < len(content):
+        raise DataError(f"{name} is longer than it says")
     if values.dtype.kind not in "biuf":
         raise DataError(f"{name} is of type {values.dtype}")
     return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -216,6 +216,10 @@ HOSTILE = {
     "a missing array": lambda members: members.pop("theta.npy"),
     "pickled objects": _with("X", np.array([print, None], dtype=object)),
     "an array that claims more than there is": _huge,
+    "an array too long": lambda m: m.__setitem__("X.npy", m["X.npy"] + bytes(8)),
+    "a header without a type": lambda m: m.__setitem__(
+        "X.npy", m["X.npy"].replace(b"'<f8'", b"()   ", 1)
+    ),
     "an array too short": lambda m: m.__setitem__("X.npy", m["X.npy"][:-8]),
     "an array of another shape": _with("X", np.zeros((3, 3))),
     "text for numbers": _with("y", np.array(["a"] * 180)),

@@ -114,7 +114,7 @@ def _around_bars(right: Node) -> list[Trap]:
 
     def looked_at(item: Node, parts: tuple[int, ...]) -> int:
         """Return whether there are bars in a node, and whether there is nothing else."""
-        if _holds_bar(item):
+        if _is_random_term(item):
             return _ONLY_BARS
         if isinstance(item, Call) and (text := _ignored(item, parts)):
             found.append(Trap(text, item.span))
@@ -180,7 +180,7 @@ def _terms(right: Node) -> Iterator[Trap]:
                 "write parentheses around what is to be negated",
                 item.span,
             )
-        elif item.name in OPERATORS or item.name == "(" or _holds_bar(item):
+        elif item.name in OPERATORS or item.name == "(" or _is_random_term(item):
             yield from _operation(item)
             pending.extend((operand, barred) for operand in reversed(item.operands))
 
@@ -217,7 +217,7 @@ def _operation(node: Call) -> Iterator[Trap]:
         )
 
 
-def _holds_bar(node: Node) -> bool:
+def _is_random_term(node: Node) -> bool:
     """Tell whether a node is a bar, or a covariance structure called around one."""
     if isinstance(node, Call) and node.name in STRUCTURES and node.operands:
         # Where lme4 passes over the structure, `structure_remarks` tells it.

@@ -11,9 +11,8 @@ import numpy as np
 
 from lme4py.design import MixedDesign
 from lme4py.explain.markup.page import aligned_numbers
-from lme4py.fit.optimise import NOT_ENDED
 from lme4py.fitted_model import CHECKS_OF_X, FittedModel
-from lme4py.formula.deparse import deparse, deparsed_lines
+from lme4py.formula.deparse import deparsed_lines
 from lme4py.formula.parse import parse
 from lme4py.matrices.reterms import TermCovariance
 from lme4py.spec.spec import Spec
@@ -115,8 +114,10 @@ def _heading(fit: FittedModel) -> list[str]:
     for label in ("Weights", " Offset", " Subset"):
         given = getattr(recipe, label.strip().lower(), False)
         if given:
-            shown = deparse(parse(given)) if isinstance(given, str) else "(values)"
-            lines.append(f"{label}: {shown}")
+            shown = ["(values)"]
+            if isinstance(given, str):
+                shown = deparsed_lines(parse(given), _CUTOFF)
+            lines.append(_filled([f"{label}:", *shown]))
     return lines
 
 
@@ -177,8 +178,10 @@ def summary_text(fit: FittedModel) -> str:
 def _warnings(fit: FittedModel, *, counted: bool) -> list[str]:
     """Return what lme4's checks said of X, how the search ended, and what was said of that."""
     of_X = [text for text in fit.messages if text.startswith(CHECKS_OF_X)]
-    said = [text for text in fit.messages if text not in of_X and not text.startswith(NOT_ENDED)]
-    code = "0 (OK)" if fit.optimum.converged else f"5 ({fit.optimum.message})"
+    code, said = "0 (OK)", fit.messages[len(of_X) :]
+    if not fit.optimum.converged:
+        # That is what is said first.
+        code, said = f"5 ({fit.optimum.message})", said[1:]
     ended = f"optimizer ({fit.optimum.optimizer}) convergence code: {code}"
     lines = ["fit warnings:", *of_X] if of_X else []
     if said or not fit.optimum.converged:

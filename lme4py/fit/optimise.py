@@ -32,8 +32,6 @@ _RESTARTS, _NEAR, _INSIDE, _GAIN = 6, 0.01, 0.3, 1e-8
 _STEP, _MOST_ROWS, _MOST_LINEAR, _MOST_GENERALIZED = 1e-4, 10_000, 10, 20
 # Newton's steps end where they promise no more than the first, or after so many.
 _PROMISE, _NEWTON = 1e-8, 5
-NOT_ENDED = "convergence code 5 from"
-"""How lme4's message begins where a search did not end by its tolerances."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True, repr=False)
@@ -302,7 +300,7 @@ def _examined(
             optimum = _refined(devfun, optimum, tol, least=0.0 if generalized else _PROMISE)
     messages = Messages()
     if not optimum.converged:
-        messages.warn(f"{NOT_ENDED} {optimum.optimizer}: {optimum.message}")
+        messages.warn(f"convergence code 5 from {optimum.optimizer}: {optimum.message}")
     said = [(action, "boundary (singular) fit: see help('isSingular')")] if singular else []
     if not singular and optimum.hessian is not None:
         said = list(_doubts(optimum, covariances, control))

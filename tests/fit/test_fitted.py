@@ -165,6 +165,24 @@ def test_a_long_formula_is_broken_as_R_breaks_it():
     ]
 
 
+def test_long_arguments_are_broken_as_R_breaks_them():
+    """R 4.2.2, lme4 1.1-31."""
+    fit = lme4py.lmer(
+        "Reaction ~ Days + (1 | Subject)",
+        sleepstudy(),
+        subset='Days > 1 & !(Subject %in% c("308", "309")) & Reaction > 100 & Reaction < 900 & '
+        "log(Reaction + Days) > 1",
+        weights="ifelse(Days > 5 & Reaction > 250, 2, 1) + 0 * log(Reaction + Days + 100)",
+    )
+    assert repr(fit).split("\n")[2:7] == [
+        "Weights: ifelse(Days > 5 & Reaction > 250, 2, 1) + 0 * log(Reaction +  ",
+        "    Days + 100)",
+        ' Subset: Days > 1 & !(Subject %in% c("308", "309")) & Reaction > 100 &  ',
+        "    Reaction < 900 & log(Reaction + Days) > 1",
+        "REML criterion at convergence: 1266.912",
+    ]
+
+
 def test_names_of_groups_that_are_made_are_not_those_that_stand():
     """As R 4.2 and lme4 1.1-31 print them, whose ``make.names`` turns ``g:h`` into ``g.h.1``."""
     dice = np.random.default_rng(3)

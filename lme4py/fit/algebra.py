@@ -46,6 +46,9 @@ _SMALL, _LARGE, _FILLED = 400, 6000, 0.02
 # Pairs of entries of K are listed where there are no more than this; K is dense where it has no
 # more elements than that; so many columns are solved for at a time.
 _LISTED, _COMPACT, _AT_A_TIME = 2**23, 2**16, 512
+# What is left of a column of length 1, squared, is nothing below the first in blocks, below the
+# second where the third was added to all, so that it could be divided by.
+_FLAT, _SOME, _LITTLE = 1e-10, 1e-5, 1e-9
 _BEYOND = "the random effects have variances beyond the range of floating point"
 SINGULAR = "check_rankX drops columns that depend on others; some weights must be above 0"
 
@@ -183,8 +186,8 @@ class LeastSquares:
         kept: FloatArray = _times([(inner, levels)], own)
         solve: Solver = np.copy
         if len(factor) > 1:
-            solve, more = self._others(inner, factor[1:])
-            log_det += more
+            solve, pivots = self._others(inner, factor[1:])
+            log_det += 2.0 * float(np.log(pivots).sum())
             rest = _times(factor[1:], rest - self.k @ kept, transposed=True)
         left = self.squares - own.T @ kept - rest.T @ solve(rest)
         root = cholesky(left[:p, :p], "Downdated VtV is not positive definite", SINGULAR)
@@ -192,8 +195,25 @@ class LeastSquares:
         pwrss = float(left[p, p] - half @ half)
         return PenalisedFit(self, factor, inner, solve, rest, log_det, root, half, pwrss)
 
-    def _others(self, inner: FloatArray, factor: Factor) -> tuple[Solver, float]:
-        """Return what solves for S, and the logarithm of its determinant."""
+    def rank(self) -> int:
+        """Return the rank of [X Z], where [X Z]ᵗ[X Z] has ones on its diagonal, and there is no y.
+
+        It is that of the blocks B, of what these leave of the other terms, and both leave of X.
+        """
+        inner = np.asarray(np.linalg.pinv(self.blocks, _FLAT, hermitian=True))
+        own, rest = np.split(self.mixed, [self.layout.size])
+        kept, some = _times([(inner, len(inner))], own), _FLAT
+        found = int(np.linalg.matrix_rank(inner, hermitian=True).sum())
+        left = self.squares - own.T @ kept
+        if len(rest):
+            solve, pivots = self._others(inner, [(np.array([[_LITTLE**-0.5]]), len(rest))])
+            rest, some = (rest - self.k @ kept) * _LITTLE**-0.5, _SOME
+            found += int((pivots**2 > some / _LITTLE).sum())
+            left = left - rest.T @ solve(rest)
+        return found + int((np.linalg.eigvalsh(left) > some).sum())
+
+    def _others(self, inner: FloatArray, factor: Factor) -> tuple[Solver, FloatArray]:
+        """Return what solves for S, and the diagonal of its root."""
         if self.listed is not None:
             S = (self.listed @ np.append(inner.ravel(), 1.0)).reshape(self.g.shape)
         elif isinstance(self.k, np.ndarray):
@@ -206,7 +226,7 @@ class LeastSquares:
             S = csc_array(Lambda.T @ csr_array(S) @ Lambda + eye_array(S.shape[0]))
             options = {"SymmetricMode": True}
             lu = splu(S, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-            return lu.solve, float(np.log(lu.U.diagonal()).sum())
+            return lu.solve, np.sqrt(lu.U.diagonal())
         if all(block.size == 1 for block, _ in factor):
             # Of the upper triangle nothing is read.
             scale = np.concatenate([np.full(levels, block[0, 0]) for block, levels in factor])
@@ -219,7 +239,7 @@ class LeastSquares:
         if status:
             raise DataError(_BEYOND)
         solve = partial(cho_solve, (root, False), check_finite=False)
-        return solve, 2.0 * float(np.log(root.diagonal()).sum())
+        return solve, root.diagonal()
 
 
 @dataclass(frozen=True, eq=False)

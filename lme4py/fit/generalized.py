@@ -299,8 +299,8 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
         eta = LINKS[family.link].predictor(start)
     dispersed = None
     if has_dispersion(family) and profiles:
-        rank = np.linalg.matrix_rank(np.column_stack([X, Zt.T.toarray()]))
-        dispersed = float(response.weights.sum() - rank)
+        ZtZ.data = weighing @ np.ones(eta.size)
+        dispersed = float(response.weights.sum() - _rank(layout, X, Zt, ZtZ))
     devfun = GeneralizedDeviance(
         layout=layout,
         n=eta.size,
@@ -318,6 +318,14 @@ def mk_glmer_devfun(design: MixedDesign[Any], nAGQ: int = 1) -> GeneralizedDevia
     )
     modes = devfun.modes(random.par)
     return replace(devfun, nAGQ=nAGQ, eta=modes.eta, phi=modes.phi)
+
+
+def _rank(layout: BlockLayout, X: FloatArray, Zt: csc_array, ZtZ: csc_array) -> int:
+    """Return the rank of [X Z], of columns that have length 1."""
+    sizes, Q = np.sqrt(ZtZ.diagonal()), np.linalg.qr(X)[0]
+    sizes[sizes == 0] = 1.0
+    entries = ZtZ.data / sizes[ZtZ.indices] / np.repeat(sizes, np.diff(ZtZ.indptr))
+    return layout.filled(entries, Q.T @ Q, (Zt @ Q / sizes[:, None])[layout.order]).rank()
 
 
 def _weighing(Zt: csc_array) -> tuple[csc_array, csr_array]:

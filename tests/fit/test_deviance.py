@@ -148,3 +148,51 @@ def test_what_cannot_be_fitted():
         lme4py.mk_lmer_devfun(linear.crossproducts(), slopes.random)
     with pytest.raises(lme4py.DataError, match="nAGQ must be between 0 and 100"):
         lme4py.mk_glmer_devfun(counts, nAGQ=101)
+
+
+RANKS = (
+    "y ~ x + (1 | g)",
+    "y ~ x * f + (f | g)",
+    "y ~ g + x + (x | h) + (1 | g)",
+    "y ~ between + tiny + (tiny | g) + (0 + huge | h)",
+    "y ~ x + (1 | g) + (x | g)",
+    "y ~ f + (1 | g / h)",
+    "y ~ poly(x, 3) + (0 + f | g) + (1 | h)",
+)
+
+
+@quiet
+@pytest.mark.parametrize("way", ["as it is", *WAYS])
+@pytest.mark.parametrize("formula", RANKS)
+def test_a_dispersion_counts_the_rank_of_all_columns(formula, way, monkeypatch):
+    """lme4 2.1: the weights less ``rankMatrix(cbind(X, Z))``, which is found by blocks here."""
+    for name, value in WAYS.get(way, {}).items():
+        monkeypatch.setattr(algebra, name, value)
+    dice = np.random.default_rng(len(formula))
+    n, g = 120, dice.integers(0, 12, 120)
+    data = {"y": dice.gamma(3, 1, n), "x": dice.normal(size=n), "between": dice.normal(size=12)[g]}
+    data |= {"tiny": dice.normal(size=n) * 1e-7, "huge": dice.normal(size=n) * 1e6}
+    data |= {"g": [*map(str, g)], "h": dice.choice(list("pqrst"), n), "f": dice.choice([*"abc"], n)}
+    checks = ("check.nobs.vs.nlev", "check.nobs.vs.nRE", "check.scaleX")
+    design = lme4py.glformula(
+        formula, data, family="Gamma(link='log')", control=dict.fromkeys(checks, "ignore")
+    )
+    columns = np.column_stack([design.X, design.Zt.T.toarray()])
+    lengths = np.linalg.norm(columns, axis=0)
+    rank = np.linalg.matrix_rank(columns / np.where(lengths > 0, lengths, 1.0))
+    assert lme4py.mk_glmer_devfun(design).dispersed == n - rank
+
+
+@quiet
+def test_a_dispersion_needs_no_dense_columns():
+    import tracemalloc
+
+    dice = np.random.default_rng(2)
+    groups = dice.integers(0, 1000, 20_000)
+    data = {"y": dice.gamma(3, np.exp(dice.normal(size=1000)[groups])), "g": [*map(str, groups)]}
+    design = lme4py.glformula("y ~ 1 + (1 | g)", data, family="Gamma(link='log')")
+    tracemalloc.start()
+    lme4py.mk_glmer_devfun(design)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000 * 1000

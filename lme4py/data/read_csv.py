@@ -195,12 +195,16 @@ class Records(io.TextIOBase):
     def read(self, size: int | None = -1) -> str:
         """Return about so much of the text, up to the end of a line."""
         text = self._lines.read(size) + self._lines.readline()
-        # Most text has none of these, which is seen in no time.
-        marks = [mark for mark in ('"', *self._blanks) if mark in text]
+        if not any(mark in text for mark in ('"', *self._blanks)):
+            return text
+        codes = np.frombuffer(f"\n{text}\n\n".encode(), dtype=np.uint8)
+        quotes = codes == ord('"')
         before = '".' if self._quoted else ""
-        if '"' in marks:
-            self._quoted ^= text.count('"') % 2 == 1
-        if any(text.startswith(mark) or f"\n{mark}" in text for mark in marks):
+        self._quoted ^= np.count_nonzero(quotes) % 2 == 1
+        # Few texts have a line that begins so.
+        lines = np.flatnonzero(codes[:-2] == ord("\n"))
+        blank = np.isin(codes[lines + 1], [ord(mark) for mark in self._blanks])
+        if (blank | (quotes[lines + 1] & quotes[lines + 2])).any():
             return self._parts.sub(_as_R_has_it, before + text).removeprefix(before)
         return text
 

@@ -17,14 +17,7 @@ import numpy as np
 
 from lme4py.data.column_values import value_of
 from lme4py.data.schema import adapt
-from lme4py.data.values import (
-    Character,
-    Factor,
-    Matrix,
-    Numeric,
-    Value,
-    take,
-)
+from lme4py.data.values import Factor, Value, length, take
 from lme4py.errors import DataError, nearest
 
 FROM_R = {"written by": "R"}
@@ -275,8 +268,8 @@ def is_pandas_frame(data: Any) -> bool:
 
 
 def _length(column: Any) -> int:
-    if isinstance(column, Numeric | Matrix | Character | Factor):
-        return int(column.values.shape[0] if hasattr(column, "values") else column.codes.shape[0])
+    if isinstance(column, Value):
+        return length(column)
     shape = getattr(column, "shape", None)
     if shape is not None:
         return int(shape[0]) if shape else 1

@@ -185,18 +185,28 @@ def place_levels(value: Character | Factor, levels: Levels) -> Factor:
     return Factor(recode(used.codes, found), (*known, *new) if new else known)
 
 
+def listed(levels: Sequence[str | None]) -> str:
+    """Return the first few levels, in quotes.
+
+    Examples
+    --------
+    >>> listed(("a", "b"))
+    "'a', 'b'"
+    """
+    shown = ["NA" if level is None else f"'{level}'" for level in levels[:_SHOWN]]
+    return ", ".join(shown) + (", ..." if len(levels) > _SHOWN else "")
+
+
 def unknown_levels(name: str, levels: Levels, known: Levels) -> DataError:
     """Return the error of levels that the model's data did not have, in R's words."""
-    new = [f"'{level}'" for level in levels[len(known) :]]
-    shown = ", ".join(new[:_SHOWN]) + (f", ... ({len(new)} in all)" if len(new) > _SHOWN else "")
+    new = levels[len(known) :]
+    shown = listed(new) + (f" ({len(new)} in all)" if len(new) > _SHOWN else "")
     plural = "s" if len(new) > 1 else ""
     return DataError(f"factor {name} has new level{plural} {shown}", hint=known_levels(new, known))
 
 
-def known_levels(new: Sequence[str], known: Levels) -> str:
+def known_levels(new: Sequence[str | None], known: Levels) -> str:
     """Return a hint: the nearest known level, and the known levels."""
     texts = [level for level in known if level is not None]
-    shown = ", ".join(f"'{level}'" for level in texts[:_SHOWN])
-    more = ", ..." if len(texts) > _SHOWN else ""
-    close = nearest(new[0].strip("'"), texts) if len(new) == 1 and len(texts) < 10_000 else None
-    return f"{close + ' ' if close else ''}the model has the levels {shown}{more}"
+    close = nearest(str(new[0]), texts) if len(new) == 1 and len(texts) < 10_000 else None
+    return f"{close + ' ' if close else ''}the model has the levels {listed(texts)}"

@@ -15,6 +15,7 @@ import numpy as np
 
 from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, named_factor, recode
+from lme4py.data.schema import listed
 from lme4py.data.values import Character, Factor, FunctionName, Matrix, Numeric, Value, length
 from lme4py.errors import DataError, nearest
 from lme4py.functions.coercion import FloatArray, elements, level_texts, pack, strings_of, text
@@ -25,16 +26,9 @@ Levels = Sequence[str | None]
 ONE_LEVEL = "contrasts can be applied only to factors with 2 or more levels"
 _MOST_COMBINATIONS = 5_000_000
 _MOST_INDICATORS = 5_000
-_SHOWN = 8
 
 
 # Levels as state --------------------------------------------------------------------------
-
-
-def _listed(items: Levels) -> str:
-    """Return the first few items, quoted."""
-    shown = ", ".join("NA" if item is None else f"'{item}'" for item in items[:_SHOWN])
-    return shown + (", ..." if len(items) > _SHOWN else "")
 
 
 def frozen(made: Factor) -> State:
@@ -61,7 +55,7 @@ def thawed(state: State, called: str, x: Value) -> Factor:
         texts = [item for item, _ in pairs if item is not None]
         raise DataError(
             f"{called}(): new data has the value{'s' if len(values) > 1 else ''} "
-            f"{_listed(values)}, but the known levels are {_listed(texts)}",
+            f"{listed(values)}, but the known levels are {listed(texts)}",
             hint=nearest(values[0], texts),
         )
     return replace(known, codes=np.maximum(codes, -1))

@@ -15,7 +15,7 @@ import numpy as np
 from lme4py.abbreviation import Abbreviated
 from lme4py.data.collation import Collation
 from lme4py.data.factors import as_factor, drop_unused, factor_of, interaction_of, recode
-from lme4py.data.schema import known_levels, place_levels, unknown_levels
+from lme4py.data.schema import known_levels, listed, place_levels, unknown_levels
 from lme4py.data.values import (
     Character,
     Factor,
@@ -311,10 +311,8 @@ def joined_names(bar: Bar) -> tuple[str, ...]:
 
 
 def _new_levels(name: str, new: Sequence[str], known: Levels, bar: Bar) -> DataError:
-    shown = ", ".join(f"'{level}'" for level in new[:8]) + (", ..." if len(new) > 8 else "")
-    hint = known_levels([f"'{level}'" for level in new], known)
     return DataError(
-        f"new levels detected in newdata: {shown} of the grouping factor {name}",
+        f"new levels detected in newdata: {listed(new)} of the grouping factor {name}",
         bar.group.span,
-        f'{hint}; new_levels="zero" gives such rows no random effect',
+        f'{known_levels(new, known)}; new_levels="zero" gives such rows no random effect',
     )

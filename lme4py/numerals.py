@@ -1,4 +1,4 @@
-"""R's text form of numbers: labels of levels, constants inside variable names.
+"""R's text form of numbers, written and read: labels of levels, constants, numbers in texts.
 
 R takes the fewest digits, at most 15, that show the number to 15 digits, and writes
 them in fixed notation unless scientific notation is shorter.
@@ -6,13 +6,19 @@ them in fixed notation unless scientific notation is shorter.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lme4py.versions import followed
+
 LARGEST_INTEGER = 2**31 - 1
 """Of R's integers, whose type holds no more."""
+BLANK = " \t\n\v\f\r"
+_DECIMAL = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?(?P<power>[0-9]*))?")
+_HEXADECIMAL = re.compile(r"0x(?:[0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(?:p[+-]?[0-9]+)?")
 _DIGITS = 15
 _LEAST_EXPONENT = -308
 _TABLE_END = 27
@@ -20,6 +26,32 @@ _TABLE_END = 27
 # to 1e27 are doubles in R (so 1e23 and above are inexact), the others long doubles.
 _TENS = np.array([float(f"1e{power}") for power in range(_TABLE_END + 1)])
 _FAR_TEN = np.longdouble(10)
+
+
+def number(text: str, decimal: str = ".") -> float | None:
+    """Return the number that R reads in a text, None if it is none.
+
+    Examples
+    --------
+    >>> [number(text) for text in (" 1e3 ", "0x1A", "-inf", "1e400", "1,5", "")]
+    [1000.0, 26.0, -inf, inf, None, None]
+    """
+    given = text.strip(BLANK).lower()
+    sign = -1.0 if given.startswith("-") else 1.0
+    bare = given[1:] if given.startswith(("+", "-")) else given
+    if bare in ("inf", "infinity", "nan"):
+        return sign * float(bare)
+    if decimal != ".":
+        bare = bare.replace(".", "\0").replace(decimal, ".")
+    if _HEXADECIMAL.fullmatch(bare):
+        try:
+            return sign * float.fromhex(bare)
+        except OverflowError:
+            return sign * float("inf")
+    found = _DECIMAL.fullmatch(bare)
+    if found is None or (found["power"] == "" and not followed().reads_open_exponents):
+        return None
+    return sign * float(f"{bare}0" if found["power"] == "" else bare)
 
 
 def label(value: float) -> str:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from lme4py.argument_types import path_of
 from lme4py.errors import DataError, file_fault
+from lme4py.numerals import BLANK, LARGEST_INTEGER, number
 from lme4py.unique_names import make_names
 
 if TYPE_CHECKING:
@@ -28,13 +29,9 @@ if TYPE_CHECKING:
 
 FieldKind: TypeAlias = Literal["empty", "logical", "integer", "double", "text"]
 
-_BLANK = " \t\n\v\f\r"
 _LOOKED_AT = 5
-_LARGEST_INTEGER = 2**31 - 1
 _TRUTH = {"T": True, "TRUE": True, "F": False, "FALSE": False}
 _INTEGER = re.compile(r"[ \t\n\v\f\r]*[+-]?[0-9]+")
-_DECIMAL = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?")
-_HEXADECIMAL = re.compile(r"0x[0-9a-f]+(\.[0-9a-f]*)?(p[+-]?[0-9]+)?")
 
 
 def _unzipped(content: bytes) -> bytes:
@@ -223,7 +220,7 @@ def header_of(
     first = list(islice(records, _LOOKED_AT))
     if not first:
         raise DataError(f"cannot read '{path}': no lines available in input")
-    header = [name.strip(_BLANK) for name in first[0]]
+    header = [name.strip(BLANK) for name in first[0]]
     if header == [""]:  # a line of blanks
         header = []
     width = max(map(len, first))
@@ -281,7 +278,7 @@ def kind_of_fields(cells: pd.Series[Any], missing: Collection[str], decimal: str
     """Return what R's ``type.convert`` makes of the fields of a column."""
     import pandas as pd
 
-    known = [str(item) for item in pd.unique(cells) if item not in missing and item.strip(_BLANK)]
+    known = [str(item) for item in pd.unique(cells) if item not in missing and item.strip(BLANK)]
     return _kind(known, decimal)
 
 
@@ -291,7 +288,7 @@ def _kind(known: list[str], decimal: str) -> FieldKind:
     numbers = [_number(item, decimal) for item in known]
     if None in numbers:
         return "text"
-    small = all(abs(number or 0.0) <= _LARGEST_INTEGER for number in numbers)
+    small = all(abs(number or 0.0) <= LARGEST_INTEGER for number in numbers)
     return "integer" if small and all(map(_INTEGER.fullmatch, known)) else "double"
 
 
@@ -323,8 +320,8 @@ def column_of_fields(
 
     codes, found = pd.factorize(cells)
     pool = [None if item in missing else str(item) for item in found]
-    known = [item for item in pool if item is not None and item.strip(_BLANK)]
-    absent = np.array([item is None or not item.strip(_BLANK) for item in pool], dtype=bool)
+    known = [item for item in pool if item is not None and item.strip(BLANK)]
+    absent = np.array([item is None or not item.strip(BLANK) for item in pool], dtype=bool)
     kind = kind or _kind(known, decimal)
     if kind in ("logical", "empty"):
         truth = np.array([_TRUTH.get(item or "", False) for item in pool], dtype=bool)
@@ -353,15 +350,5 @@ def _masked(
 
 def _number(text: str, decimal: str) -> float | None:
     """Return the number that R reads from a text, None if it is none."""
-    given = text.strip(_BLANK)
-    sign = -1.0 if given.startswith("-") else 1.0
-    bare = given[1:] if given.startswith(("+", "-")) else given
-    lowered = bare.lower()
     # R looks for NA first, and does not go on to read NAN.
-    if lowered in ("inf", "infinity") or (lowered == "nan" and not bare.startswith("NA")):
-        return sign * float(lowered)
-    if decimal != ".":
-        lowered = lowered.replace(".", "\0").replace(decimal, ".")
-    if _HEXADECIMAL.fullmatch(lowered):
-        return sign * float.fromhex(lowered)
-    return sign * float(lowered) if _DECIMAL.fullmatch(lowered) else None
+    return None if text.strip(BLANK).startswith("NA") else number(text, decimal)

@@ -14,7 +14,7 @@ from lark.visitors import Transformer_NonRecursive
 
 from lme4py.errors import FormulaSyntaxError, Span
 from lme4py.formula.syntax import CHAINS, Argument, Call, Constant, Node, Number, Symbol, Text
-from lme4py.numerals import LARGEST_INTEGER
+from lme4py.numerals import LARGEST_INTEGER, number
 
 _NOT_PIPED = CHAINS | {
     *("(", "{", "[", "[[", "$", "@", "::", ":::", "function", "if", "!", "^"),
@@ -90,11 +90,7 @@ class _TreeBuilder(Transformer_NonRecursive[Token, Node]):
 
     def NUMBER(self, token: Token) -> Number:
         """Return the constant that R reads: 1e400 is Inf, 1.5L is no integer."""
-        digits, span = token.rstrip("Li"), self._place(token)
-        try:
-            value = float.fromhex(digits) if digits[:2] in ("0x", "0X") else float(digits)
-        except OverflowError:
-            value = float("inf")
+        value, span = number(token.rstrip("Li")) or 0.0, self._place(token)
         if token[-1] == "i":
             return Number(complex(0.0, value), span=span)
         integer = token[-1] == "L" and value <= LARGEST_INTEGER and value == int(value)

@@ -5,7 +5,6 @@ Results are packed as values.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, ParamSpec, TypeAlias
@@ -32,8 +31,7 @@ from lme4py.data.values import (
 )
 from lme4py.errors import DataError
 from lme4py.functions.table import Context, function
-from lme4py.numerals import LARGEST_INTEGER
-from lme4py.versions import followed
+from lme4py.numerals import LARGEST_INTEGER, number
 
 Array: TypeAlias = NDArray[Any]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -293,33 +291,15 @@ def in_unit(value: Numeric, unit: str) -> Numeric:
 
 # R's own conversions --------------------------------------------------------------------------
 
-_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?(?P<power>\d*))?")
-_HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+(\.[0-9a-fA-F]*)?([pP][+-]?\d+)?")
-_WORDS = {"inf": np.inf, "infinity": np.inf, "nan": np.nan}
 _TRUE = frozenset(("T", "True", "TRUE", "true"))
 _FALSE = frozenset(("F", "False", "FALSE", "false"))
-
-
-def _number(item: str) -> float | None:
-    """Return the number that a string spells, None if it spells none."""
-    item = item.strip(" \t\n\v\f\r")
-    if (match := _DECIMAL.fullmatch(item)) is not None:
-        # R 4.2 reads an exponent without digits as 0.
-        if match["power"] == "":
-            return float(f"{item}0") if followed().reads_open_exponents else None
-        return float(item)
-    if _HEXADECIMAL.fullmatch(item):
-        return float.fromhex(item)
-    sign = -1.0 if item.startswith("-") else 1.0
-    word = _WORDS.get(item.lstrip("+-").lower()) if item[1:2] not in ("+", "-") else None
-    return None if word is None else sign * word
 
 
 def as_numbers(x: Value, context: Context) -> FloatArray:
     """Return R's ``as.numeric``: missing, with a warning, where text is no number."""
     if not isinstance(x, Character):
         return bare_numbers(x, "cannot coerce type 'closure' to vector of type 'double'")[0]
-    numbers = [_number(item) for item in x.pool]
+    numbers = [number(item) for item in x.pool]
     table = np.array([np.nan if item is None else item for item in numbers] + [np.nan])
     # Blank text is missing without a word.
     strange = [

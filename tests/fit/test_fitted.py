@@ -234,10 +234,11 @@ def test_what_was_said_of_X_ends_both_texts():
 
 def test_scaled_residuals_have_as_many_decimals_as_in_R():
     """R 4.2.2, lme4 1.1-31, whose ``zapsmall`` rounds the logarithm of the largest."""
-    from tests.fit.records import recorded
+    from tests.fit.records import records
 
-    data = recorded("linear", "1.1-31")["data"]["Penicillin"].table()
-    fit = lme4py.lmer("diameter ~ 1 + (1 | plate) + (1 | sample)", data)
+    [record] = [each for each in records("linear") if each.id == "penicillin-1.1-31"]
+    there = {"start": record.best("par"), "control": {"optimizer": None}}
+    fit = lme4py.lmer(record.text("formula"), record.data(), **there)
     assert fit.summary().split("\n")[5:8] == [
         "Scaled residuals: ",
         "     Min       1Q   Median       3Q      Max ",

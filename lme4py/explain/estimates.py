@@ -79,10 +79,9 @@ def estimates(
     names: Any = getattr(fit, "names", None)
     if isinstance(names, tuple):
         # Of the same sizes another model's would do.
-        pairs = [(names, tuple(design.fixed.names))]
-        both = zip(terms or (), design.random.cnms, strict=False)
-        pairs += [((term.group, *term.names), (group, *own)) for term, (group, own) in both]
-        for has, wanted in pairs:
+        own = [names, *((term.group, *term.names) for term in terms or ())]
+        of_design = [tuple(design.fixed.names), *((g, *each) for g, each in design.random.cnms)]
+        for has, wanted in zip(own, of_design, strict=False):
             if has != wanted and len(has) == len(wanted):
                 raise DataError(
                     f"the fit is of {few(has)}, the design of {few(wanted)}",

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -119,7 +120,7 @@ class System:
         kind = NOTATIONS[choice_of("notation", notation, tuple(NOTATIONS))]
         return replace(self, notation=kind(self.hierarchy, names or {}, self.notation.response))
 
-    @property
+    @cached_property
     def factors(self) -> tuple[str, ...]:
         """The factors that have random effects, finest first."""
         return tuple(f for f in self.hierarchy.from_stage(1) if self.columns_of(f))

@@ -32,6 +32,7 @@ from lme4py.matrices.randomterm import RandomTerm
 from lme4py.matrices.reterms import RandomEffects
 from lme4py.messages import Messages, rows_text
 from lme4py.moments import sum_of_squares
+from lme4py.numerals import number
 
 _MOST, _NEARLY_ALL = 0.5, 0.9
 _MANY_VALUES = 20
@@ -298,7 +299,7 @@ class Traps:
             if not isinstance(value, Character) or not value.pool:
                 continue
             looked = value.pool[:_NUMBERS_LOOKED_AT]
-            others = [text for text in looked if not _is_number(text)]
+            others = [text for text in looked if number(text) is None]
             commas = [text for text in others if _DECIMAL_COMMA.fullmatch(text.strip())]
             nearly = (1 - _NEARLY_ALL) * len(looked)
             if commas and len(others) - len(commas) <= nearly:
@@ -361,8 +362,8 @@ class Traps:
     def _impossible_values(self) -> None:
         """Find values that lme4 takes here and that stop its fit."""
         for term in () if self.random.finite else self.random.terms:
-            for number, column in enumerate(term.plan.names):
-                values = term.plan.column(number)
+            for place, column in enumerate(term.plan.names):
+                values = term.plan.column(place)
                 text = f"'{column}' in ({term.bar.label}) is infinite, which no fit takes"
                 self._tell_rows(text, np.isinf(values), values, term.bar.source.span)
         name = self.frame.response
@@ -395,11 +396,3 @@ class Traps:
         if mask.any():
             where = rows_text(mask, self.frame.positions, values)
             self.messages.advise(f"{text}: {where}", span)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -29,6 +29,7 @@ from lme4py.errors import DataError, FormulaError, nearest
 from lme4py.formula.bars import is_bar
 from lme4py.formula.terms import Terms
 from lme4py.frame.evaluate import ColumnSource
+from lme4py.functions.coercion import level_texts
 from lme4py.functions.table import Context
 from lme4py.matrices.plan import Coded, Indicator, Numbers, Part, Plan
 from lme4py.unique_names import make_unique
@@ -193,7 +194,7 @@ def _coded(factor: Factor, contrast: str | Matrix, code: int) -> list[Part]:
     levels, missing = factor.levels, factor.incomplete
     if not missing and (code == 2 or (contrast == "contr.treatment" and len(levels) > 1)):
         return [Indicator(factor, place) for place in range(2 - code, len(levels))]
-    names = tuple("NA" if level is None else level for level in levels)
+    names = tuple(level_texts(levels))
     if code == 2:
         table, suffixes = np.eye(len(levels)), names
     else:

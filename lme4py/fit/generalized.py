@@ -29,6 +29,8 @@ _STEPS, _HALVINGS, _ROUNDS = 300, 31, 100
 # no less than before. A penalised deviance that rises by less than the third has not risen. Two
 # steps whose inner product is below the last, relative to the first, lead back and forth.
 _STILL, _STUCK, _ROUNDING, _BACK = 1e-12, 1e-8, 1e-12, -0.2
+# The rank of [X Z] is found of the matrix itself where that takes no more multiplications.
+_DENSE = 10**9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -324,6 +326,9 @@ def _rank(layout: BlockLayout, X: FloatArray, Zt: csc_array, ZtZ: csc_array) -> 
     """Return the rank of [X Z], of columns that have length 1."""
     sizes, Q = np.sqrt(ZtZ.diagonal()), np.linalg.qr(X)[0]
     sizes[sizes == 0] = 1.0
+    if len(Q) * (Q.shape[1] + sizes.size) ** 2 <= _DENSE:
+        # Products of columns lose what is small of one.
+        return int(np.linalg.matrix_rank(np.column_stack([Q, Zt.T.toarray() / sizes])))
     entries = ZtZ.data / sizes[ZtZ.indices] / np.repeat(sizes, np.diff(ZtZ.indptr))
     return layout.filled(entries, Q.T @ Q, (Zt @ Q / sizes[:, None])[layout.order]).rank()
 

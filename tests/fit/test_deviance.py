@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import lme4py
-from lme4py.fit import algebra
+from lme4py.fit import algebra, generalized
 from tests.fit.records import records
 
 LINEAR, GENERALIZED = records("linear"), records("generalized")
@@ -162,10 +162,12 @@ RANKS = (
 
 
 @quiet
-@pytest.mark.parametrize("way", ["as it is", *WAYS])
+@pytest.mark.parametrize("way", ["dense", "blocks", *WAYS])
 @pytest.mark.parametrize("formula", RANKS)
 def test_a_dispersion_counts_the_rank_of_all_columns(formula, way, monkeypatch):
-    """lme4 2.1: the weights less ``rankMatrix(cbind(X, Z))``, which is found by blocks here."""
+    """lme4 2.1: the weights less ``rankMatrix(cbind(X, Z))``, by blocks where that is large."""
+    if way != "dense":
+        monkeypatch.setattr(generalized, "_DENSE", 0)
     for name, value in WAYS.get(way, {}).items():
         monkeypatch.setattr(algebra, name, value)
     dice = np.random.default_rng(len(formula))
@@ -181,6 +183,17 @@ def test_a_dispersion_counts_the_rank_of_all_columns(formula, way, monkeypatch):
     lengths = np.linalg.norm(columns, axis=0)
     rank = np.linalg.matrix_rank(columns / np.where(lengths > 0, lengths, 1.0))
     assert lme4py.mk_glmer_devfun(design).dispersed == n - rank
+
+
+@quiet
+def test_a_dispersion_counts_what_groups_leave_little_of():
+    dice = np.random.default_rng(1)
+    n, g, h = 400, dice.integers(0, 20, 400), dice.integers(0, 15, 400)
+    x = dice.normal(size=20)[g] + 1e-3 * dice.normal(size=n)
+    data = {"y": dice.gamma(2, 1, n), "x": x, "g": [*map(str, g)], "h": [*map(str, h)]}
+    design = lme4py.glformula("y ~ x + (1 | g) + (1 | h)", data, family="Gamma(link='log')")
+    # The intercept is in both groups.
+    assert lme4py.mk_glmer_devfun(design, nAGQ=0).dispersed == n - (1 + 1 + 19 + 14)
 
 
 @quiet

@@ -326,7 +326,7 @@ def without_bars(node: Node, lme4: Lme4 = LME4_2) -> Node | None:
     >>> deparse(without_bars(parse("x + diag(z | g)")))
     'x'
     """
-    return folded(_plain_bars(node, lme4), _outside_bars)
+    return folded(_plain_bars(node, lme4), _outside_bars, whole=is_bar)
 
 
 def _outside_bars(item: Node, parts: tuple[Node | None, ...]) -> Node | None:

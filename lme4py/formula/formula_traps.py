@@ -122,7 +122,7 @@ def _around_bars(right: Node) -> list[Trap]:
             return _NO_BAR
         return _ONLY_BARS if set(parts) == {_ONLY_BARS} else _SOME
 
-    folded(right, looked_at)
+    folded(right, looked_at, whole=_is_random_term)
     return found
 
 

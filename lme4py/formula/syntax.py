@@ -156,21 +156,25 @@ def calls_in(node: Node) -> Iterator[Call]:
             pending.extend(reversed((item.function, *item.operands)))
 
 
-def folded(node: Node, made: Callable[[Node, tuple[T, ...]], T]) -> T:
+def folded(
+    node: Node,
+    made: Callable[[Node, tuple[T, ...]], T],
+    whole: Callable[[Node], bool] = lambda _: False,
+) -> T:
     """Return what is made of a tree: of each node with what was made of its operands.
 
-    However long a sum is, nothing calls itself.
+    Into a node that is taken `whole` nothing looks. However long a sum is, nothing calls itself.
     """
-    backwards: list[Node] = []
+    backwards: list[tuple[Node, int]] = []
     waiting = [node]
     while waiting:
         item = waiting.pop()
-        backwards.append(item)
-        if isinstance(item, Call):
-            waiting.extend(item.operands)
+        inside = item.operands if isinstance(item, Call) and not whole(item) else ()
+        backwards.append((item, len(inside)))
+        waiting.extend(inside)
     results: list[T] = []
-    for item in reversed(backwards):
-        begin = len(results) - (len(item.operands) if isinstance(item, Call) else 0)
+    for item, count in reversed(backwards):
+        begin = len(results) - count
         results[begin:] = [made(item, tuple(results[begin:]))]
     return results[0]
 

@@ -352,6 +352,12 @@ def test_no_advice_on_ordinary_formulas(formula):
     assert advice(lambda: linear(formula, control=IGNORE)) == []
 
 
+def test_what_stands_in_a_bar_is_no_random_term():
+    """lme4's findbars stops at the one bar that the whole right side is."""
+    [trap] = lme4py.Formula.parse("y ~ x + sqrt(x | h) + z | g").traps
+    assert trap.text.startswith("without parentheses the whole right side is one random term")
+
+
 def test_as_many_levels_as_rows_are_meant_in_generalized_models():
     assert advice(lambda: generalized("lg ~ x + (1|v)", V(v=I))) == []
 

@@ -92,3 +92,6 @@ def test_labels_of_a_model_with_several_terms():
         *(("g", level, "x") for level in "abc"),
         *(("h", level, "(Intercept)") for level in "uv"),
     ]
+    none = lme4py.lformula("Reaction ~ Days + (0 | Subject)", lme4py.data.sleepstudy())
+    assert none.random.row_index.names == ["group", "level", "column"]
+    assert none.Z_frame.shape == (180, 0)

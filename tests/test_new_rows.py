@@ -160,3 +160,25 @@ def test_a_combination_that_is_new_is_told_among_many_rows():
         spec.apply(new)
     found = spec.apply(new, new_levels="zero").Zt
     np.testing.assert_array_equal(np.diff(found.indptr) * found.sum(axis=0), [1] * 8 + [0])
+
+
+def test_an_offset_of_another_type_is_told_as_r_tells_it():
+    """predict(lm(y ~ v, d, offset = v), new) stops with these words in R 4.2.2."""
+    data = {"y": [1.0, 2, 4, 3], "x": [0.0, 1, 0, 1], "v": [1.0, 2, 3, 4], "g": list("aabb")}
+    new = {**data, "v": list("pqrs")}
+    for formula in ("y ~ x + (1 | g)", "y ~ x + v + (1 | g)"):
+        spec = lme4py.lformula(formula, data, offset="v").spec
+        words = '\'v\' was fitted with type "double" but type "character" was supplied\n  v'
+        with pytest.raises(lme4py.DataError, match=words):
+            spec.apply(new)
+
+
+def test_columns_that_are_called_as_arguments_are():
+    """model.frame(y ~ ., d), R 4.2.2 and 4.6.1: columns are there, whatever their names."""
+    data = {"y": [1.0, 2, 4, 3, 5, 7], "(weights)": [1.0, 2, 3, 4, 5, 9], "g": list("aabbab")}
+    for formula in ("y ~ . - g + (1 | g)", "y ~ `(weights)` + (1 | g)"):
+        design = lme4py.lformula(formula, data)
+        assert design.fixed.names == ["(Intercept)", "`(weights)`"]
+        assert design.X[:, 1].tolist() == data["(weights)"]
+    with pytest.raises(lme4py.FormulaError, match=r"object '\(offset\)' not found"):
+        lme4py.lformula("y ~ `(offset)` + (1 | g)", data, offset="y")

@@ -257,7 +257,8 @@ def variables_of(
     nodes = expanded.by_name
     wanted = {name: node for name, node in nodes.items() if needed is None or name in needed}
     found: dict[str, Evaluated] = {}
-    for name, expression in {**wanted, **arguments}.items():
+    # A variable may be called `(weights)`, as the argument is.
+    for name, expression in (*wanted.items(), *arguments.items()):
         if expression is None:
             continue
         state = None if states is None else states.get(name, NOTHING)
@@ -321,7 +322,7 @@ def _evaluated(
     node = parse(expression) if isinstance(expression, str) else expression
     if not isinstance(node, Node):
         return Evaluated(value_of(expression), rowwise=True)
-    if alone is not None and isinstance(node, Symbol):
+    if alone is not None and isinstance(expression, Symbol):  # an argument is text
         scope = replace(scope, columns=alone)
     return evaluate(node, scope, state)
 

@@ -176,8 +176,8 @@ class RandomEffects:
             for level in term.group.levels
             for name in term.plan.names
         ]
-        texts = map(text_index, zip(*rows, strict=True))
-        return pd.MultiIndex.from_arrays(list(texts), names=["group", "level", "column"])
+        texts = [text_index([row[place] for row in rows]) for place in range(3)]
+        return pd.MultiIndex.from_arrays(texts, names=["group", "level", "column"])
 
     @cached_property
     def theta(self) -> FloatArray:

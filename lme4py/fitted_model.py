@@ -244,8 +244,10 @@ minus_two_log_likelihood, unscaled_vcov, conditional
         random, found = self.model.random, self.variances or ()
         if self.conditional is not None:
             found = tuple(self.scale**2 * each for each in self.conditional.diagonal_blocks())
-        pairs = zip(random.cnms, found, strict=True)
-        return [(group, v.reshape(-1, len(names), len(names))) for (group, names), v in pairs]
+        return [
+            (term.bar.group_name, v.reshape(term.levels, term.columns, term.columns))
+            for term, v in zip(random.terms, found, strict=True)
+        ]
 
     @property
     def var_corr(self) -> VarCorr:

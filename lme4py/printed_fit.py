@@ -34,16 +34,18 @@ class VarCorr:
 
 def _variances(fit: FittedModel, digits: int, *, with_variances: bool = False) -> str:
     """Return standard deviations and correlations as lme4 prints them (``formatVC``)."""
-    lme4, terms = fit.model.formula.lme4, fit.terms
+    # At terms without columns R's print stops.
+    lme4, terms = fit.model.formula.lme4, [term for term in fit.terms if term.names]
     version_2, groups = bool(lme4.structures), [term.group for term in terms]
     if len(set(groups)) < len(groups):
         groups = make_names(groups)
     rows: list[tuple[str, str, float, list[str]]] = []
-    for term, group, own in zip(terms, groups, fit.model.random.terms, strict=True):
+    structures = [own.covariance for own in fit.model.random.terms if own.columns]
+    for term, group, own in zip(terms, groups, structures, strict=True):
         cells = _correlations(term, max(2, digits - 2), version_2=version_2)
         first = [group, *[""] * (len(term.names) - 1)]
         # lme4 2.x writes what structures have in common once.
-        once = version_2 and own.covariance.hom and term.structure in ("cs", "ar1")
+        once = version_2 and own.hom and term.structure in ("cs", "ar1")
         found = zip(first, term.names, term.deviations.tolist(), cells, strict=True)
         rows += list(found)[: 1 if once else None]
     if fit.family is None or (fit.has_scale and not lme4.profiles_dispersion):

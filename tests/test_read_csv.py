@@ -94,3 +94,11 @@ def test_names_that_can_be_read_stay_as_they_are(tmp_path):
     frame = lme4py.read_csv(written(tmp_path, b'"",X,a b,a.b,a.b\n1,2,3,4,5\n'))
     # As R 4.2 and R 4.6 call them: a column X stays X beside the row names that R wrote.
     assert list(frame.columns) == ["X.1", "X", "a.b.2", "a.b", "a.b.1"]
+
+
+@pytest.mark.parametrize("wrong", [{"encoding": 1}, {"encoding": b"x"}, {"check_names": "yes"}])
+def test_arguments_of_other_types(wrong, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x\n1\n")
+    with pytest.raises(lme4py.DataError, match=next(iter(wrong))):
+        lme4py.read_csv(path, **wrong)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from lme4py.argument_types import path_of
+from lme4py.argument_types import flag_of, path_of
 from lme4py.errors import DataError, file_fault
 from lme4py.numerals import BLANK, LARGEST_INTEGER, number
 from lme4py.unique_names import make_names
@@ -126,6 +126,9 @@ def read_csv(
     for name, given in marks.items():
         if not isinstance(given, str) or len(given) > 1 or not (given or name == "comment"):
             raise DataError(f"invalid '{name}' argument: one character is needed, not {given!r}")
+    if not isinstance(encoding, str | None):
+        raise DataError(f"invalid 'encoding' argument: a name is needed, not {encoding!r}")
+    checked = flag_of("check_names", check_names)
     lines = _decoded(path, encoding)
     if comment:
         lines = io.StringIO("".join(_without_comment(line, comment) for line in lines))
@@ -141,7 +144,7 @@ def read_csv(
         for place in range(labels, len(header) + labels)
     ]
     frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
-    frame.columns = pd.Index(make_names(header) if check_names else header)
+    frame.columns = pd.Index(make_names(header) if checked else header)
     return frame
 
 

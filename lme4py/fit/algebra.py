@@ -84,8 +84,12 @@ class BlockLayout:
         q = int(random.Gp[-1])
         if ZtZ.shape != (q, q):
             raise DataError(f"ZtZ is {ZtZ.shape[0]} x {ZtZ.shape[1]}, the terms have {q} effects")
+        if not q:
+            # lme4's words.
+            raise DataError("length(theta) > 0L is not TRUE", hint="the terms have no columns")
         names, parts = [group for group, _ in random.cnms], np.split(np.arange(q), random.Gp[1:-1])
-        rows = [part.reshape(-1, columns) for part, columns in zip(parts, random.nc, strict=True)]
+        pairs = zip(parts, random.terms, strict=True)
+        rows = [part.reshape(term.levels, term.columns) for part, term in pairs]
         largest = names[int(np.argmax([each.size for each in rows]))]
         own = tuple(at for at, name in enumerate(names) if name == largest)
         by_level = np.concatenate([rows[at] for at in own], axis=1)
@@ -129,7 +133,7 @@ class BlockLayout:
         ]
         own = [found[at] for at in self.own]
         block = own[0][0] if len(own) == 1 else joined(*(block for block, _ in own))
-        others = [pair for at, pair in enumerate(found) if at not in self.own]
+        others = [pair for at, pair in enumerate(found) if at not in self.own and pair[0].size]
         return [(block, own[0][1]), *others]
 
     def stored(self, *effects: FloatArray) -> list[FloatArray]:
@@ -293,7 +297,7 @@ class PenalisedFit:
         if ones.nnz:
             first = first + first @ self._around(csc_array(self.problem.k), layout.width) @ first
         for place, rows in enumerate(layout.rows):
-            if place in layout.own:
+            if place in layout.own or not rows.size:
                 at = rows[0] % layout.width
                 found.append(first[:, at[:, None], at])
             else:

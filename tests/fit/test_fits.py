@@ -230,3 +230,25 @@ def test_convergence_words():
     assert fit.is_singular()
     with pytest.raises(lme4py.CheckError, match="singular"):
         lme4py.lmer("y ~ 1 + (1 | g)", noise, control={"check.conv.singular": "stop"})
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("random", "criterion"),
+    [
+        ("(0 + Days | Subject) + (0 | Subject)", 1766.525027486),
+        ("(Days | Subject) + (0 | h)", 1743.628271960),
+    ],
+)
+def test_a_term_without_columns_changes_nothing(random, criterion):
+    """REMLcrit(fit), R 4.6.1, lme4 2.1-0, whose print() of such a fit stops."""
+    data = lme4py.data.sleepstudy().assign(h=[f"h{row % 7}" for row in range(180)])
+    fit = lme4py.lmer(f"Reaction ~ Days + {random}", data)
+    assert fit.criterion == pytest.approx(criterion, rel=0, abs=1e-6)
+    assert [v.shape[1] for _, v in fit.conditional_variances] == [
+        term.columns for term in fit.design.random.terms
+    ]
+    assert "Residual" in fit.summary()
+    assert lme4py.FittedModel.from_json(fit.to_json()).criterion == fit.criterion
+    with pytest.raises(lme4py.DataError, match=r"length\(theta\) > 0L is not TRUE"):
+        lme4py.lmer("Reaction ~ Days + (0 | Subject)", data)

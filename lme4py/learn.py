@@ -336,7 +336,7 @@ def learn_model(
     if whole:
         traps.report(fixed_terms, fixed.plan)
     given = text.expressions
-    types = {name: _type(v, text) for name, v in frame.variables.items() if name not in given}
+    types = {name: _type(v, text) for name, v in frame.variables.items() if not given.get(name)}
     response = None if frame.response is None else types[frame.response]
     if not _uses(frame.response, fixed_terms, random):
         types = {name: item for name, item in types.items() if name != frame.response}

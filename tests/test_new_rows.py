@@ -180,5 +180,9 @@ def test_columns_that_are_called_as_arguments_are():
         design = lme4py.lformula(formula, data)
         assert design.fixed.names == ["(Intercept)", "`(weights)`"]
         assert design.X[:, 1].tolist() == data["(weights)"]
+        assert design.spec.apply(data).X.tolist() == design.X.tolist()
+    response = lme4py.lformula("`(weights)` ~ y + (1 | g)", data)
+    assert response.y.tolist() == data["(weights)"]
+    assert response.spec.apply(data).X.tolist() == response.X.tolist()
     with pytest.raises(lme4py.FormulaError, match=r"object '\(offset\)' not found"):
         lme4py.lformula("y ~ `(offset)` + (1 | g)", data, offset="y")

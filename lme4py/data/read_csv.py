@@ -128,6 +128,8 @@ def read_csv(
             raise DataError(f"invalid '{name}' argument: one character is needed, not {given!r}")
     if not isinstance(encoding, str | None):
         raise DataError(f"invalid 'encoding' argument: a name is needed, not {encoding!r}")
+    if not isinstance(na, Collection):
+        raise DataError(f"invalid 'na' argument: a text is needed, or several, not {na!r}")
     checked = flag_of("check_names", check_names)
     lines = _decoded(path, encoding)
     if comment:

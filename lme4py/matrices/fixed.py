@@ -94,7 +94,7 @@ class LearnedColumns(Abbreviated):
     def matrix(self, terms: Terms, frame: ModelFrame, context: Context) -> FloatArray:
         """Return X of new rows, shape (m, p): the columns that were kept, centred and scaled."""
         for name in terms.frame_names:
-            if name not in frame.variables and name.startswith("("):
+            if name.startswith("(") and name not in (*frame.variables, frame.response):
                 raise FormulaError(
                     f"X has a column of the argument '{name.strip('()')}', for which '.' stands "
                     "too: it has no values for new rows"

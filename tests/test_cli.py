@@ -427,3 +427,10 @@ def test_progress_is_for_terminals_only(capsys, monkeypatch, csv):
     err = capsys.readouterr().err
     assert "100%" in err
     assert "0:00:00" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes the output")
+def test_no_output_at_all():
+    call = f"{sys.executable} -m lme4py show 'Reaction ~ Days + (1 | Subject)' >&-"
+    done = subprocess.run(["sh", "-c", call], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

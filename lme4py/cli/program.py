@@ -147,9 +147,14 @@ _WORDS = {"√": "sqrt", "≤": "<=", "≥": ">=", "→": "->"}
 codecs.register_error("lme4py.spelled", _spelled)
 
 
+def _on_terminal() -> bool:
+    """Tell whether the answer goes to a terminal; where it is closed there is no output at all."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def _width() -> int:
     """Return the characters of a line: the terminal's or of COLUMNS, else 88."""
-    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    known = _on_terminal() or "COLUMNS" in os.environ
     return max(shutil.get_terminal_size((88, 24)).columns, 30) if known else 88
 
 
@@ -164,7 +169,7 @@ COLOURS = {
 
 def _coloured(page: str) -> str:
     """Return the page as it is, or on a terminal that takes colours with the colours."""
-    if not sys.stdout.isatty():
+    if not _on_terminal():
         return page
     from rich.console import Console
     from rich.text import Text

@@ -187,7 +187,7 @@ def used_codes(codes: Codes, size: int) -> NDArray[np.intp] | None:
     while begin < codes.size and not present[:size].all():
         # The missing code -1 counts in the last place.
         present[codes[begin:end]] = True
-        begin, end = end, 2 * end
+        begin, end = end, end + max(end // 4, 2 * size)
     return None if present[:size].all() else np.flatnonzero(present[:size])
 
 

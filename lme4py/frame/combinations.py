@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -53,9 +54,7 @@ class Combinations:
         if {text.count(":") for text in texts} == {len(self.parts) - 1}:
             # No level has a colon of its own.
             codes = [
-                np.fromiter(
-                    (part.places.get(text.split(":")[place], -1) for text in texts), np.int32
-                )
+                _places_of((text.split(":")[place] for text in texts), part)
                 for place, part in enumerate(self.parts)
             ]
             number = _number_of(codes, self.parts)
@@ -97,6 +96,12 @@ def _number_of(codes: Sequence[Codes], parts: Sequence[LevelTable]) -> NDArray[n
             return None
         number = number * len(levels) + part
     return number
+
+
+def _places_of(texts: Iterable[str], levels: LevelTable) -> Codes:
+    """Return where texts stand among levels, -1 for others; of many levels no table is kept."""
+    places = dict(zip(levels, range(len(levels)), strict=True))
+    return np.fromiter(map(places.get, texts, repeat(-1)), np.int32)
 
 
 def _numbers_of(text: str, parts: Sequence[LevelTable]) -> Iterator[int]:

@@ -201,6 +201,7 @@ class Records(io.TextIOBase):
             return text
         codes = np.frombuffer(f"\n{text}\n\n".encode(), dtype=np.uint8)
         quotes = codes == ord('"')
+        # A piece that begins between quotes is searched as if they were opened in it.
         before = '".' if self._quoted else ""
         self._quoted ^= np.count_nonzero(quotes) % 2 == 1
         # Few texts have a line that begins so.

@@ -65,8 +65,8 @@ def crossproducts(spec: Spec, data: Any, rows: int) -> Crossproducts:
     """Return the cross-products of all rows of a source; `Spec.crossproducts` tells of it."""
     source, messages = source_of(data), Messages()
     if source.partitions is not None:
-        for joined in spec.combinations:
-            getattr(joined, "known", None)  # found once here, not by every worker
+        for joined in filter(None, spec.combinations):
+            _ = joined.known  # found once here, not by every worker
         read = partial(_products, spec, messages)
         total = total_of_partitions(source.partitions, tuple(spec.columns), read)
     else:
